@@ -1,0 +1,72 @@
+# The verbs. `make` alone prints them; every one sets up what it needs.
+
+RECIPE ?= tabular
+ARGS   ?=
+RUN    ?=
+FILE   ?=
+OUT    ?=
+FORMAT ?= keras
+PYTHON ?= python3
+
+BIN   := .venv/bin
+TFKIT := $(BIN)/tfkit
+PIP   := $(BIN)/python -m pip install -qq --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help train evaluate predict export ls show cp test test-slow lint clean
+
+help:
+	@echo 'make VERB [NAME=value ...]'
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\) | \(.*\)/\1|\2|\3/p' Makefile | \
+	    while IFS='|' read -r verb what names; do printf '  %-10s %s\n  %-10s   %s\n' "$$verb" "$$what" '' "$$names"; done
+
+train: $(BIN)/.installed ## train a recipe, say where the run lies and what it scored | make train RECIPE=tabular ARGS="epochs=5"
+	@$(TFKIT) train "$(RECIPE)" $(ARGS)
+
+evaluate: $(BIN)/.installed ## score a run on its test rows, or on a file | make evaluate [RUN=runs/...] [FILE=...]
+	@$(TFKIT) evaluate $(if $(RUN),"$(RUN)") $(if $(FILE),"$(FILE)") $(ARGS)
+
+predict: $(BIN)/.installed ## predict every row of a file | make predict [RUN=runs/...] FILE=... [OUT=...]
+	@$(TFKIT) predict $(if $(RUN),"$(RUN)") $(if $(FILE),"$(FILE)") $(if $(OUT),--out "$(OUT)") $(ARGS)
+
+export: $(BIN)/.installed ## write a run's model in another format | make export [RUN=runs/...] FORMAT=keras|savedmodel [OUT=...]
+	@$(TFKIT) export $(if $(RUN),"$(RUN)") --format "$(FORMAT)" $(if $(OUT),--out "$(OUT)") $(ARGS)
+
+ls: $(BIN)/.installed ## list the recipes | make ls
+	@$(TFKIT) ls
+
+show: $(BIN)/.installed ## show what a recipe does and its settings | make show RECIPE=tabular
+	@$(TFKIT) show "$(RECIPE)"
+
+cp: $(BIN)/.installed ## copy a recipe's page to a file of your own | make cp RECIPE=tabular OUT=mine.py
+	@$(TFKIT) cp "$(RECIPE)" $(if $(OUT),"$(OUT)")
+
+test: $(BIN)/.installed-dev ## the tests, in a few minutes | make test [ARGS="-k config"]
+	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-slow: $(BIN)/.installed-dev ## the tests that take longer | make test-slow
+	@$(BIN)/python -m pytest -m slow $(ARGS)
+
+lint: $(BIN)/.installed-dev ## ruff and mypy | make lint
+	@$(BIN)/ruff check tfkit recipes tests
+	@$(BIN)/mypy
+
+clean: ## take away .venv and what tools left behind; runs stay | make clean
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache
+
+$(BIN)/python:
+	@command -v "$(PYTHON)" >/dev/null || { echo 'tfkit needs Python 3.11 or later; there is no $(PYTHON). Name another: make PYTHON=...' >&2; exit 2; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "tfkit needs Python 3.11 or later; $(PYTHON) is $$("$(PYTHON)" --version 2>&1). Name another: make PYTHON=..." >&2; exit 2; }
+	@"$(PYTHON)" -m venv .venv || { rm -rf .venv; echo 'No .venv could be made; on Debian and Ubuntu: apt install python3-venv' >&2; exit 2; }
+
+$(BIN)/.installed: pyproject.toml | $(BIN)/python
+	@echo 'Installing tfkit with TensorFlow into .venv; this takes about a minute, once.' >&2
+	@$(PIP) --editable .
+	@touch $@
+
+$(BIN)/.installed-dev: pyproject.toml | $(BIN)/.installed
+	@echo 'Installing the tools for testing into .venv.' >&2
+	@$(PIP) --editable '.[dev]'
+	@touch $@

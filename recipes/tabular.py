@@ -1,0 +1,138 @@
+"""Predict a column of a table from the others: a class or a number.
+
+Data     adult.csv.gz: 32,561 people of the 1994 census; does one earn more than 50,000 dollars? (data/adult.md)
+         Yours: any CSV, TSV, Parquet or JSON-lines file. Cells may be missing, numbers may be written 1,234.5.
+Expect   see the table in README.md
+Try      make train RECIPE=tabular
+         make train RECIPE=tabular ARGS="table=data/diamonds.csv.gz target=price"
+         make train RECIPE=tabular ARGS="table=sales.parquet target=churned epochs=30 body=mlp"
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import keras
+
+import tfkit
+
+
+class Config(tfkit.Config):
+    table: Path = tfkit.sample("adult.csv.gz")  # the rows
+    target: str = "income"  # the column to predict
+    kind: Literal["auto", "class", "number"] = "auto"  # what the target is
+    positive: str | None = None  # the class that precision, recall and F1 are of; none: the rarer of two
+    test_table: Path | None = None  # rows of your own to test on; none: a share of the table
+    test_share: tfkit.fraction = 0.15  # share of the rows for the test, where there is no test_table
+    val_share: tfkit.fraction = 0.15  # share of the rows that choose the best epoch
+    time_column: str | None = None  # the last rows in time are the test
+    group_column: str | None = None  # rows of one group stay in one split
+    number: list[str] = []  # columns that are numbers, whatever they look like
+    category: list[str] = []  # columns that are categories
+    date: list[str] = []  # columns that are dates
+    leave_out: list[str] = []  # columns that are not used
+    duplicates: Literal["drop", "keep"] = "drop"  # rows that stand there twice
+    delimiter: str | None = None  # of a text file; none: found
+    encoding: str | None = None  # of a text file; none: found
+    missing: list[str] | None = None  # cells that mean "missing"; none: the usual ones
+    scale: Literal["robust", "standard", "zero_one", "minus_one_one", "quantile"] = "robust"  # of numbers
+    class_weights: bool = False  # rows of rare classes weigh more
+    body: Literal["ensemble", "mlp"] = "ensemble"  # eight MLPs in one net (TabM), or one with batch normalisation
+    members: tfkit.count = 8  # of the ensemble
+    depth: tfkit.count = 3  # hidden layers
+    units: tfkit.count | Literal["auto"] = "auto"  # width of each
+    dropout: tfkit.fraction | Literal["auto"] = "auto"  # share of units dropped in training
+    embedding_dim: int = 8  # length of a number's or a category's vector; 0: numbers as they are
+    bins: tfkit.count = 128  # of a number's embedding, at most
+    loss: Literal["auto", "cross_entropy", "label_smoothing", "focal", "squared", "absolute", "huber", "quantile"] = "auto"
+    quantile: tfkit.fraction = 0.5  # what loss=quantile predicts
+    epochs: tfkit.count | Literal["auto"] = "auto"
+    batch_size: tfkit.count | Literal["all", "auto"] = "auto"
+    learning_rate: tfkit.positive | Literal["auto"] = "auto"
+    learning_rate_decay: Literal["none", "exponential", "step", "cosine", "plateau"] = "cosine"
+    optimizer: Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "nadam", "adagrad", "lion"] = "adamw"
+    weight_decay: tfkit.amount = 0.01
+
+    fits_sample = {"table": ("target",)}
+
+
+def data(config):
+    frame, test, said = tfkit.data.load_table(
+        config.table, config.target, test_table=config.test_table, duplicates=config.duplicates,
+        delimiter=config.delimiter, encoding=config.encoding, missing=config.missing,
+    )  # fmt: skip
+    target = tfkit.data.learn_target(frame[config.target], kind=config.kind, positive=config.positive)
+    parts = tfkit.data.split_table(
+        frame, target, test=test, val_share=config.val_share, test_share=config.test_share, seed=config.seed,
+        time_column=config.time_column, group_column=config.group_column,
+    )  # fmt: skip
+    kinds = {name: kind for kind in ("number", "category", "date", "leave_out") for name in getattr(config, kind)}
+    if config.group_column:
+        kinds.setdefault(config.group_column, "leave_out")
+    info = tfkit.data.learn_table(parts[0], target, kinds=kinds, scale=config.scale, bins=config.bins,
+                                  missing=config.missing, said=said)  # fmt: skip
+    prepare = tfkit.data.prepare_table(info)
+    train, val, test = (tfkit.data.table_rows(part, info, prepare) for part in parts)
+    if config.class_weights:
+        train = tfkit.data.with_class_weights(train, info)
+    return tfkit.Data(train, val, test, info, prepare, tfkit.data.restore_table(info), defaults=defaults(len(train), info))
+
+
+def model(config, data):
+    inputs = tfkit.inputs(data.train)
+    parts = [inputs[name] for name in ("numbers", "missing") if name in inputs]
+    if "numbers" in inputs and config.embedding_dim:
+        parts.append(tfkit.layers.NumberEmbedding(data.info["edges"], dim=config.embedding_dim)(inputs["numbers"]))
+    if "categories" in inputs:
+        dim = config.embedding_dim or 8
+        parts.append(tfkit.layers.CategoryEmbedding(data.info["sizes"], dim=dim)(inputs["categories"]))
+    x = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
+
+    classes, units = data.info["target"]["classes"], [config.units] * config.depth
+    shrink, answers = {"dropout": config.dropout, "l1": config.l1, "l2": config.l2}, len(classes or [None])
+    if config.body == "ensemble":
+        x = tfkit.layers.EnsembleMLP(units, members=config.members, **shrink)(x)
+        x = tfkit.layers.EnsembleDense(answers, config.members, shared=False, dtype="float32", name="head")(x)
+        outputs = tfkit.layers.MemberMean(logits=bool(classes), dtype="float32")(x)
+    else:
+        x = tfkit.layers.MLP(units, normalization="batch", **shrink)(x)
+        outputs = keras.layers.Dense(answers, dtype="float32", name="head")(x)
+
+    loss = tfkit.data.table_loss(config.loss, data.info, quantile=config.quantile)
+    loss = tfkit.losses.PerMember(loss) if config.body == "ensemble" else loss
+    model = keras.Model(inputs, outputs, name="tabular")
+    model.compile(tfkit.optimizer(**config.optimization, steps=data.steps(config)), loss)
+    return model
+
+
+def defaults(rows, info):
+    """What "auto" means for so many training rows: chosen on splits of eight open sets (see README.md)."""
+    classes, binary = bool(info["target"]["classes"]), info["task"] == "binary"
+    step = 0 if rows < 2000 else 1 if rows < 5000 else 2 if rows < 10000 else 3 if rows < 20000 else 4
+    return {
+        "kind": "class" if classes else "number",
+        "loss": "cross_entropy" if classes else "squared",
+        "epochs": (12 if step == 4 else 15) if binary else (60, 30, 30, 30, 20)[step],
+        "batch_size": (32, 64, 128, 256, 256)[step],
+        "learning_rate": 3e-3 if step < 2 else 5e-3,
+        "units": 128 if binary or step == 4 else 256,
+        "dropout": (0.3 if step < 3 else 0.1) if classes else (0.1 if step < 2 else 0.0),
+    }
+
+
+recipe = tfkit.Recipe(
+    Config,
+    data,
+    model,
+    read=tfkit.read_table,
+    monitor="val_loss",
+    mode="min",
+    baselines=[tfkit.baselines.constant, tfkit.baselines.linear, tfkit.baselines.boosted_trees],
+    search={
+        "learning_rate": tfkit.log(1e-3, 2e-2),
+        "batch_size": [32, 64, 128, 256, 512],
+        "optimizer": ["adam", "adamw", "rmsprop", "nadam", "lion"],
+        "units": [64, 128, 256],
+        "depth": (1, 4),
+        "dropout": (0.0, 0.5),
+    },
+)

@@ -1,0 +1,97 @@
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tfkit.arguments import Parser, newest_run, predicted, run_and_file, settings_of
+from tfkit.errors import UserError
+
+
+def verb(arguments):
+    """do it"""
+
+
+@pytest.fixture
+def newest(monkeypatch):
+    """Answers of `tfkit.run.newest`, without the room that gives them."""
+    answers = [Path("runs/newest")]
+    module = ModuleType("tfkit.run")
+    module.newest = lambda folder: answers[0]
+    monkeypatch.setitem(sys.modules, "tfkit.run", module)
+    return answers
+
+
+def test_flags_and_words_come_in_any_order():
+    parser = Parser(verb, "WORDS")
+    parser.flag("--out", metavar="DIR", default="runs")
+    parser.flag("--quiet")
+    known = parser.read(["a", "--out", "x", "b=1", "--quiet", "c=-2"])
+    assert (known.words, known.out, known.quiet, known.debug) == (["a", "b=1", "c=-2"], "x", True, False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--ot", "x"], r"Unknown flag --ot\. Did you mean '--out'\? Usage: tfkit verb WORDS"),
+        (["--ou=x"], r"Unknown flag --ou=x\. Did you mean '--out'\?"),
+        (["--out"], r"argument --out: expected one argument\. Usage: tfkit verb WORDS"),
+        (["a", "b"], r"One word too many: 'b'\. Usage: tfkit verb WORDS"),
+    ],
+)
+def test_a_wrong_argument_is_said_in_one_line(arguments, message):
+    parser = Parser(verb, "WORDS")
+    parser.flag("--out", metavar="DIR")
+    with pytest.raises(UserError, match=message):
+        parser.read(arguments, 1)
+
+
+def test_settings_are_key_value():
+    assert settings_of(["a=1", "target=x=y", "b="]) == {"a": "1", "target": "x=y", "b": ""}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["epochs"], r"Settings are written key=value\. Received: 'epochs'"),
+        (["out=x"], r"`out` is a flag, not a setting, and flags begin with --\. Received: 'out=x'"),
+        (["a=1", "a=2"], r"`a` is given twice: a=1 and a=2"),
+    ],
+)
+def test_what_is_no_setting_is_refused(words, message):
+    with pytest.raises(UserError, match=message):
+        settings_of(words)
+
+
+def test_run_and_file_are_told_apart(tmp_path, newest):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "about.json").write_text(json.dumps({}))
+    assert run_and_file([str(run), "x.csv"]) == (run, "x.csv")
+    assert run_and_file([str(run)]) == (run, None)
+    assert run_and_file(["x.csv"]) == (Path("runs/newest"), "x.csv")
+    assert run_and_file([]) == (Path("runs/newest"), None)
+    with pytest.raises(UserError, match="is not the folder of a run: no about"):
+        run_and_file([str(tmp_path)])
+
+
+def test_the_newest_run_is_said(newest, capsys):
+    newest_run()
+    assert capsys.readouterr() == ("", "run: runs/newest\n")
+    newest[0] = None
+    with pytest.raises(UserError, match="No run lies under runs/"):
+        newest_run()
+
+
+@pytest.mark.parametrize(
+    ("file", "out"),
+    [
+        ("a/sales.csv", "a/sales.predicted.csv"),
+        ("sales.csv.gz", "sales.predicted.csv.gz"),
+        ("sales.v2.parquet", "sales.v2.predicted.parquet"),
+        ("sales", "sales.predicted"),
+    ],
+)
+def test_answers_lie_beside_their_file(file, out):
+    assert predicted(Path(file)) == Path(out)

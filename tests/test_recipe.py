@@ -1,0 +1,130 @@
+import sys
+
+import pytest
+
+import tfkit
+from tfkit.config import Config
+from tfkit.errors import UserError
+from tfkit.recipe import Data, Recipe, load
+
+
+def recipe(**parts):
+    return Recipe(**{"Config": Config, "data": lambda config: None, "model": lambda config, data: None} | parts)
+
+
+def test_a_page_is_loaded_with_its_name_and_place(page):
+    loaded = load(page)
+    assert (loaded.name, loaded.page) == ("mine", page.resolve())
+    assert loaded.Config().epochs == 7
+    assert load(loaded) is loaded
+    assert load(str(page)).Config.__module__ in sys.modules
+
+
+def test_two_pages_of_one_name_do_not_mix(page, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "mine.py").write_text(page.read_text().replace("depth: tfkit.count = 3", "depth: tfkit.count = 4"))
+    assert [load(path).Config().depth for path in (page, other / "mine.py")] == [3, 4]
+
+
+def test_a_changed_page_is_read_again(page):
+    assert load(page).Config().depth == 3
+    page.write_text(page.read_text().replace("depth: tfkit.count = 3", "depth: tfkit.count = 5"))
+    assert load(page).Config().depth == 5
+
+
+def test_settings_may_have_their_types_read_late(page):
+    page.write_text(page.read_text().replace("from pathlib", "from __future__ import annotations\nfrom pathlib"))
+    assert load(page).Config.of({"depth": "2"}).depth == 2
+
+
+def test_a_dotted_module_is_loaded(page, monkeypatch):
+    package = page.parent / "package_of_pages"
+    package.mkdir()
+    (package / "own.py").write_text(page.read_text())
+    monkeypatch.syspath_prepend(page.parent)
+    assert load("package_of_pages.own").name == "own"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = 1\ny = = 2\n", r"mine\.py, line 2: SyntaxError: invalid syntax"),
+        ("import tfkit\n\nx = depht\n", r"mine\.py, line 3: NameError: name 'depht' is not defined"),
+        ("import no_such_module\n", r"mine\.py, line 1: ModuleNotFoundError: No module named 'no_such_module'"),
+        ("import tfkit\ntfkit.sample('none.csv')\n", r"mine\.py, line 2: No sample 'none\.csv'"),
+        ("import tfkit\nclass Config(tfkit.Config):\n    out: int = 3\n", r"mine\.py, line 2: `out` is a flag"),
+        ("raise ValueError\n", r"mine\.py, line 1: ValueError"),
+        ("x = 1\n", r"mine\.py is not a page: it ends without `recipe = "),
+        ("recipe = 1\n", r"mine\.py is not a page"),
+    ],
+)
+def test_a_page_that_cannot_be_loaded_is_said_with_its_line(page, text, message):
+    page.write_text(text)
+    with pytest.raises(UserError, match=message) as caught:
+        load(page)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_page_that_failed_leaves_nothing_behind(page):
+    page.write_text("raise ValueError\n")
+    before = set(sys.modules)
+    with pytest.raises(UserError):
+        load(page)
+    assert set(sys.modules) == before
+
+
+def test_replace_swaps_a_part():
+    assert recipe().replace(monitor="val_auc", mode="max").mode == "max"
+    with pytest.raises(UserError, match=r"A recipe has no part `serach`\. Did you mean 'search'\? Parts: Config, data"):
+        recipe().replace(serach=None)
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"Config": dict}, "a subclass of tfkit.Config"),
+        ({"mode": "auto"}, "min or max. Received: mode='auto'"),
+        ({"search": {"depth": (1, 4)}}, "In the search for `depth`: Unknown setting `depth`"),
+        ({"search": {"epochs": (0, 4)}}, r"In the search for `epochs`: `epochs` must be an integer >= 1 .*epochs=0"),
+        ({"search": {"optimizer": ["adam", "adm"]}}, "In the search for `optimizer`: .*Did you mean 'adam'"),
+        ({"search": {"l1": 3}}, "In the search for `l1`: A search domain is"),
+    ],
+)
+def test_a_recipe_is_checked_when_it_is_made(parts, message):
+    with pytest.raises(UserError, match=message):
+        recipe(**parts)
+
+
+def test_a_search_within_the_settings_is_taken():
+    search = {"learning_rate": tfkit.log(1e-4, 1e-2), "batch_size": [32, "all"], "clip_norm": [None, 1.0]}
+    assert recipe(search=search).search == search
+
+
+@pytest.mark.parametrize(
+    ("settings", "steps"), [({}, 50 * 8), ({"batch_size": "all"}, 50), ({"epochs": 3, "batch_size": 1}, 3000)]
+)
+def test_data_counts_the_steps_of_a_training(settings, steps):
+    data = Data(train=range(1000), val=None, test=None, info={}, prepare=None)
+    assert data.steps(Config.of(settings)) == steps
+
+
+def test_samples_are_found_or_listed(monkeypatch, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "adult.csv.gz").write_bytes(b"")
+    (tmp_path / "data" / "adult.md").write_text("")
+    monkeypatch.setattr(tfkit, "CHECKOUT", tmp_path)
+    assert tfkit.sample("adult.csv.gz") == tmp_path / "data" / "adult.csv.gz"
+    with pytest.raises(UserError, match=r"No sample 'adult.csv'. Did you mean 'adult.csv.gz'\? Samples: adult.csv"):
+        tfkit.sample("adult.csv")
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / "x.csv").write_text("")
+    monkeypatch.setattr(tfkit, "CHECKOUT", None)
+    monkeypatch.setattr(tfkit, "HERE", tmp_path)
+    assert tfkit.sample("x.csv") == tmp_path / "samples" / "x.csv"
+
+
+def test_an_unknown_public_name_lists_the_names():
+    with pytest.raises(AttributeError, match=r"module 'tfkit' has no attribute 'trian'\. Its names: Config, "):
+        _ = tfkit.trian
+    assert {"train", "load", "sample", "layers"} <= set(dir(tfkit))

@@ -1,0 +1,61 @@
+"""The samples are what their cards say."""
+
+import gzip
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+
+from tfkit.data.files import read_frame
+
+DATA = Path(__file__).parents[1] / "data"
+SAMPLES = ["adult", "diamonds"]
+
+
+def number(pattern, text):
+    return int(re.search(pattern, text).group(1).replace(",", ""))
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_card_tells_the_truth(name):
+    card, file = (DATA / f"{name}.md").read_text(), DATA / f"{name}.csv.gz"
+    frame = read_frame(file)
+    assert hashlib.sha256(file.read_bytes()).hexdigest() in card
+    assert hashlib.sha256(gzip.decompress(file.read_bytes())).hexdigest() in card
+    assert len(frame) == number(r"- ([\d,]+) rows", card)
+    assert frame.shape[1] == number(r"rows, (\d+) columns", card)
+    assert int(frame.duplicated().sum()) == number(r"- ([\d,]+) rows equal an earlier one", card)
+    assert re.findall(r"^\| `(.+?)` \|", card, re.MULTILINE) == list(frame)
+    for column, classes in re.findall(r"^\| `(.+?)` \| category, (\d+)", card, re.MULTILINE):
+        assert frame[column].nunique() == int(classes)
+    for column, low, high in re.findall(r"^\| `(.+?)` \| number \|.*?([\d.,]+) to ([\d.,]+)", card, re.MULTILINE):
+        values = frame[column].astype(float)
+        assert [values.min(), values.max()] == [float(word.rstrip(",").replace(",", "")) for word in (low, high)]
+
+
+def test_adult_card_counts():
+    card, frame = (DATA / "adult.md").read_text(), read_frame(DATA / "adult.csv.gz")
+    for column in ("workclass", "occupation", "native-country"):
+        assert f"{frame[column].isna().sum():,} in `{column}`" in card
+    assert frame.isna().any(axis=1).sum() == number(r"([\d,]+) rows have", card)
+    assert frame["income"].value_counts().to_dict() == {"<=50K": 24_720, ">50K": 7_841}
+    assert "24,720" in card
+    assert "7,841" in card
+
+
+def test_diamonds_card_counts():
+    card, frame = (DATA / "diamonds.md").read_text(), read_frame(DATA / "diamonds.csv.gz")
+    price = frame["price"].astype(float)
+    assert not frame.isna().any(axis=None)
+    assert f"mean of {price.mean():,.0f} dollars, a median of {price.median():,.0f}" in card
+    assert f"standard deviation of {price.std():,.0f}" in card
+    zeros = {column: int((frame[column].astype(float) == 0).sum()) for column in "xyz"}
+    assert "`x` in {x}, `y` in {y}, `z` in {z}".format(**zeros) in card
+
+
+def test_samples_are_small_and_each_has_a_card():
+    files = sorted(path for path in DATA.iterdir() if path.suffix == ".gz")
+    assert [path.name.split(".")[0] for path in files] == SAMPLES
+    assert all((DATA / f"{name}.md").exists() for name in SAMPLES)
+    assert sum(path.stat().st_size for path in files) <= 3_000_000

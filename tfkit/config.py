@@ -1,0 +1,182 @@
+"""Settings are words until they are checked; after that they are frozen values that repeat a run."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tfkit.errors import UserError, nearest
+from tfkit.words import Kind
+
+# The types that settings are made of, for pages too: `depth: tfkit.count = 3`.
+count = Annotated[int, Field(ge=1)]
+fraction = Annotated[float, Field(ge=0, lt=1)]
+amount = Annotated[float, Field(ge=0)]
+positive = Annotated[float, Field(gt=0)]
+
+# Flags say where and how much, settings say what: no setting may have the name of a flag.
+FLAGS = {"out", "resume", "anyway", "quiet", "debug", "json", "settings", "test", "recipe"}
+FLAGS |= {"trials", "minutes", "method", "jobs", "fresh", "search"}  # of tune
+
+
+class Config(BaseModel):
+    """The settings that every recipe has; a page adds its own, or another default, by subclassing it.
+
+    A page refuses settings that do not go together in a method `check(self)`, with a `UserError`, and names in
+    `fits_sample` what must be given when its sample is replaced.
+
+    Example:
+        >>> config = Config.of({"epochs": "5", "learning_rate": "3e-4", "patience": "none"})
+        >>> config.changed()
+        {'epochs': 5, 'learning_rate': 0.0003}
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    fits_sample: ClassVar[dict[str, tuple[str, ...]]] = {}
+
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0  # of the splits, the order of rows, the first weights, dropout
+    epochs: count | Literal["auto"] = 50  # how often the training rows are seen
+    batch_size: count | Literal["all", "auto"] = 128  # rows per step; all: gradient descent proper
+    optimizer: Literal[
+        "sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "nadam", "adagrad", "lion"
+    ] = "adam"  # the rule that takes the steps
+    learning_rate: positive | Literal["auto"] = 1e-3  # the size of a step, before any decay
+    learning_rate_decay: Literal["none", "exponential", "step", "cosine", "plateau"] = "none"  # how it shrinks
+    weight_decay: amount = 0.0  # shrinks the weights at every step, apart from the loss
+    l1: amount = 0.0  # times the sum of absolute weights, added to the loss
+    l2: amount = 0.0  # times the sum of squared weights, added to the loss
+    clip_norm: positive | None = None  # no step's gradient is longer than this
+    patience: int | None = None  # epochs without improvement before it stops; the best weights are kept anyway
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"  # of the arithmetic
+    deterministic: bool = True  # the same seed gives the same bits
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse a page's settings when it is loaded: one named like a flag, or a default that is not allowed."""
+        for name, field in cls.model_fields.items():
+            if name in FLAGS:
+                raise UserError(f"`{name}` is a flag of tfkit, so no setting can have that name: choose another.")
+            if not field.is_required():
+                cls.checked(name, field.get_default(call_default_factory=True))
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """Check settings, given as words from the shell or as Python values; the first that is wrong is said."""
+        values = {name: cls.checked(name, word) for name, word in settings.items()}
+        for name, field in cls.model_fields.items():
+            if field.is_required() and name not in values:
+                raise UserError(f"`{name}` must be given: {cls._kind(name).rule()}. It has no default.")
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise UserError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+
+    @classmethod
+    def checked(cls, name: str, word: Any) -> Any:
+        """The value of one setting, from a word or a value of it."""
+        if name not in cls.model_fields:
+            raise UserError(
+                f"Unknown setting `{name}`.{nearest(name, cls.model_fields)} Settings: {', '.join(cls.model_fields)}."
+            )
+        kind = cls._kind(name)
+        try:
+            return kind.value(word)
+        except ValidationError:
+            hint = nearest(str(word), kind.choices())
+            raise UserError(f"`{name}` must be {kind.rule()}.{hint} Received: {name}={word!r}") from None
+
+    @classmethod
+    def _kind(cls, name: str) -> Kind:
+        return Kind(cls.model_fields[name].rebuild_annotation())
+
+    def model_post_init(self, context: Any, /) -> None:
+        for sample, fits in self.fits_sample.items():
+            for name in fits:
+                if sample in self.model_fields_set and name not in self.model_fields_set:
+                    raise UserError(
+                        f"`{sample}=` replaces the sample, so `{name}=` must be given too: "
+                        f"its default, {getattr(self, name)!r}, fits the sample only."
+                    )
+        if self.patience is not None and self.patience < 1:
+            raise UserError(
+                "`patience` must be an integer >= 1 (1 stops at the first epoch that is no better) or none "
+                f"(run to the end). Received: patience={self.patience}"
+            )
+        if self.learning_rate_decay == "plateau" and self.patience == 1:
+            raise UserError(
+                "learning_rate_decay=plateau waits for epochs without improvement, and patience=1 stops at the first: "
+                "give patience=2 or more, or none."
+            )
+        self.check()
+
+    def check(self) -> None:
+        """Refuse settings that do not go together. A page writes its own; this one has nothing to say."""
+
+    @property
+    def optimization(self) -> dict[str, Any]:
+        """What makes the optimizer, as a plain dictionary."""
+        return {
+            "name": self.optimizer,
+            "learning_rate": self._known("learning_rate"),
+            "decay": self.learning_rate_decay,
+            "weight_decay": self.weight_decay,
+            "clip_norm": self.clip_norm,
+        }
+
+    @property
+    def plateau_patience(self) -> int:
+        """Epochs without improvement before the plateau decay acts: half of `patience`, or a tenth of all epochs."""
+        if self.patience is not None:
+            return max(1, self.patience // 2)
+        return max(1, self.epochs // 10) if isinstance(self.epochs, int) else 5
+
+    def batch(self, rows: int) -> int:
+        """Rows in a batch when there are so many rows: never more than there are."""
+        size = self._known("batch_size")
+        return rows if size == "all" else min(size, rows)
+
+    def settled(self, defaults: Mapping[str, Any]) -> Self:
+        """The same settings with every "auto" replaced by its value in `defaults`, which the data knows."""
+        words = self.words()
+        for name in type(self).model_fields:
+            if words[name] == "auto" and "auto" in self._kind(name).choices():
+                if defaults.get(name, "auto") == "auto":
+                    raise UserError(f"`{name}=auto` needs a page whose data says what suits it: give {name} a value.")
+                words[name] = defaults[name]
+        return self.of(words)
+
+    def _known(self, name: str) -> Any:
+        value = getattr(self, name)
+        if value == "auto":
+            raise UserError(f"`{name}` is still auto: settle the settings with the data's defaults, or give a value.")
+        return value
+
+    def words(self) -> dict[str, Any]:
+        """All settings as plain JSON values: `Config.of(config.words()) == config`."""
+        return self.model_dump(mode="json")
+
+    def changed(self) -> dict[str, Any]:
+        """The settings that differ from their defaults, as plain JSON values."""
+        words = self.words()
+        return {
+            name: words[name]
+            for name, field in type(self).model_fields.items()
+            if field.is_required()
+            or getattr(self, name) != self.checked(name, field.get_default(call_default_factory=True))
+        }
+
+
+def read_settings(source: str | Path | Mapping[str, Any] | None) -> dict[str, Any]:
+    """Settings from a JSON file such as a run's `config.json`, or from a mapping; none from None."""
+    if source is None or isinstance(source, Mapping):
+        return dict(source or {})
+    try:
+        settings = json.loads(Path(source).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"Settings are read from a JSON file. {source}: {error}") from None
+    if not isinstance(settings, dict):
+        raise UserError(f'Settings are a JSON object, {{"epochs": 5}}. {source} holds something else.')
+    return settings

@@ -1,0 +1,83 @@
+"""A split takes rows by number: `len(split)` and `split.take(numbers) -> (x, y, weight)` are all that training knows."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+
+class Rows:
+    """Rows in memory: arrays, or dictionaries of arrays, of one length.
+
+    Args:
+        x: Array `(rows, ...)` or a dictionary of such arrays.
+        y: Targets `(rows, ...)`, a dictionary of them, or None.
+        weight: Weight of each row in the loss, `(rows,)`, at least 0, or None for 1 each.
+        raw: The same rows as the user wrote them, a dictionary of arrays, or None.
+
+    Raises:
+        ValueError: If the lengths differ or there are no rows.
+
+    Example:
+        >>> import numpy as np, tfkit
+        >>> rows = tfkit.Rows({"a": np.arange(4.0)}, np.array([0, 1, 0, 1]))
+        >>> len(rows), [int(v) for v in rows.take(np.array([2, 3]))[1]]
+        (4, [0, 1])
+    """
+
+    def __init__(self, x: Any, y: Any = None, weight: Any = None, *, raw: Mapping[str, Any] | None = None):
+        self.arrays = (x, y, weight)
+        self._tensors: Any = None
+        self.raw_arrays = raw
+        lengths = {len(a) for part in (x, y, weight, raw) if part is not None for a in _leaves(part)}
+        if len(lengths) != 1:
+            raise ValueError(f"All arrays of a split must have the same number of rows. Received: {sorted(lengths)}")
+        self._length = lengths.pop()
+
+    def __len__(self) -> int:
+        return self._length
+
+    def take(self, numbers: Any) -> tuple[Any, Any, Any]:
+        """The rows of these numbers as tensors; works inside a compiled function, with a tensor of numbers, too."""
+        import tensorflow as tf
+
+        if self._tensors is None:
+            with tf.init_scope():  # once, outside of any function being compiled
+                self._tensors = [_each(tf.convert_to_tensor, part) for part in self.arrays]
+        x, y, weight = (_each(lambda tensor: tf.gather(tensor, numbers), part) for part in self._tensors)
+        return x, y, weight
+
+    def raw(self, numbers: Any) -> dict[str, Any]:
+        """The same rows as the user wrote them, for reports and for the check of exports."""
+        if self.raw_arrays is None:
+            raise ValueError("These rows were made without `raw`, so they cannot be shown as they were written.")
+        return {name: np.asarray(values)[numbers] for name, values in self.raw_arrays.items()}
+
+
+def inputs(split: Any) -> Any:
+    """Symbolic inputs of a model, in the shape of a row taken from the split.
+
+    Example:
+        >>> import numpy as np, tfkit
+        >>> tfkit.inputs(tfkit.Rows(np.zeros((4, 3), "float32"))).shape
+        (None, 3)
+    """
+    import keras
+
+    x, _, _ = split.take(np.arange(1))
+
+    def symbol(name: str | None, tensor: Any) -> Any:
+        return keras.Input(tensor.shape[1:], dtype=keras.backend.standardize_dtype(tensor.dtype), name=name)
+
+    return {name: symbol(name, tensor) for name, tensor in x.items()} if isinstance(x, dict) else symbol(None, x)
+
+
+def _each(function: Any, part: Any) -> Any:
+    """The function of an array, of each array of a dictionary, or nothing of nothing."""
+    if isinstance(part, Mapping):
+        return {name: function(array) for name, array in part.items()}
+    return None if part is None else function(part)
+
+
+def _leaves(part: Any) -> list[Any]:
+    return list(part.values()) if isinstance(part, Mapping) else [part]

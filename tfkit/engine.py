@@ -1,0 +1,320 @@
+"""The path of a run, top to bottom: settings, folder, data, model, fit, scores, files."""
+
+import hashlib
+import logging
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfkit.config import read_settings
+from tfkit.errors import NotFiniteError, UserError
+from tfkit.recipe import Data, Recipe, load
+from tfkit.run import PACKAGES, Run, answers_frame, write_json
+
+log = logging.getLogger("tfkit")
+
+EXAMPLES = 64  # raw rows kept to check exports with
+
+
+def train(
+    recipe: Any = None,
+    *,
+    out: str | Path = "runs",
+    resume: str | Path | None = None,
+    anyway: bool = False,
+    settings: Any = None,
+    test: bool = True,
+    quiet: bool = False,
+    **words: Any,
+) -> Run:
+    """Train a recipe and leave a run: the model, its honest scores, and how it came about.
+
+    Args:
+        recipe: Whatever `load` takes; may be left out where `resume` names a run.
+        out: The run is a new folder in this one.
+        resume: A run to go on with; recipe and settings come from it.
+        anyway: Whether to resume although versions of packages differ.
+        settings: A JSON file or a mapping of settings; `words` go before it.
+        test: Whether the test split is scored at the end.
+        quiet: Whether nothing is printed.
+        words: Settings of the recipe.
+
+    Returns:
+        The finished `Run`.
+
+    Raises:
+        UserError: If something is wrong that the user can mend.
+        NotFiniteError: If the loss stops being finite.
+        Interrupted: If a signal has stopped it; the state is saved.
+
+    Example:
+        >>> import tfkit
+        >>> run = tfkit.train("tabular", epochs=5)  # doctest: +SKIP
+    """
+    with _voice(quiet) as say:
+        if resume is not None:
+            loaded, run, config = _reopen(recipe, Path(resume), {**read_settings(settings), **words}, anyway)
+            if run.finished:
+                say(f"Already finished: {run.folder}")
+                return run
+        else:
+            loaded = load(recipe if recipe is not None else "tabular")
+            config = loaded.Config.of({**read_settings(settings), **words})
+            run = Run.begin(out, loaded, config)
+        say(f"Run {run.folder}")
+        try:
+            return _walk(loaded, run, config, test, say, quiet)
+        except BaseException:
+            if resume is None and not run.path("journal.jsonl").exists():  # before the first step nothing is worth keeping
+                shutil.rmtree(run.folder, ignore_errors=True)
+            raise
+
+
+def _walk(recipe: Recipe, run: Run, config: Any, test: bool, say: Any, quiet: bool) -> Run:
+    """From settings to a finished run."""
+    from tfkit import devices
+
+    clock = _Clock()
+    devices.set_up(seed=config.seed, precision=config.precision, deterministic=config.deterministic)
+    with clock("data"):
+        data = recipe.data(config)
+        config = config.settled(data.defaults)
+        _record(run, config, data)
+    _say_data(data, say)
+    with clock("model"):
+        devices.set_up(seed=config.seed, precision=config.precision, deterministic=config.deterministic)
+        model = recipe.model(config, data)
+    say(f"Model: {model.count_params():,} weights; {config.epochs} epochs of {len(data.train):,} rows, "
+        f"{config.batch(len(data.train)):,} a step")  # fmt: skip
+    with clock("fit"):
+        journal = _fit(recipe, run, config, data, model, quiet)
+    joined = join(model, data)
+    with clock("scores"):
+        metrics = _score(recipe, run, config, data, model, test, say)
+    metrics["seconds"] = clock.seconds
+    run.finish(joined, metrics, journal.lines)
+    say(f"Took {sum(clock.seconds.values()):.0f} s. Model, scores and predictions: {run.folder}")
+    return run
+
+
+def _record(run: Run, config: Any, data: Data) -> None:
+    """Settings as settled, what was learnt, and what tells this data from any other."""
+    from tfkit import devices
+
+    fingerprint = _fingerprint(data)
+    before = run.about.get("data")
+    if before not in (None, fingerprint):
+        raise UserError("A run can only go on with the data that it began with; begin a new one for other data. "
+                        f"Received: other rows than those of {run.folder}")  # fmt: skip
+    write_json(run.path("config.json"), config.words())
+    write_json(run.path("info.json"), data.info)
+    run.note(data=fingerprint, devices=devices.describe(), rows=[len(s) for s in (data.train, data.val, data.test)])
+
+
+def _fit(recipe: Recipe, run: Run, config: Any, data: Data, model: Any, quiet: bool) -> Any:
+    """Compiled epochs, the best weights kept, the state saved now and then."""
+    from tfkit import callbacks, loop
+    from tfkit.resume import Checkpoint, stopping
+
+    place = loop.Place()
+    best = callbacks.EarlyStopping(recipe.monitor, mode=recipe.mode, patience=config.patience)
+    journal = callbacks.Journal(run.path("journal.jsonl"))
+    watching = [callbacks.StopOnNonFinite(NotFiniteError), best, journal]
+    if config.learning_rate_decay == "plateau":
+        patience = config.plateau_patience
+        watching.append(callbacks.LearningRateDecay(recipe.monitor, mode=recipe.mode, patience=patience))
+    checkpoint = Checkpoint(run.path("checkpoints"), place, watching)
+    checkpoint.restore(model)
+    bar = [] if quiet else [callbacks.Progress(config.epochs, recipe.monitor)]
+    try:
+        with stopping(checkpoint):
+            loop.fit(
+                model,
+                data.train,
+                batch_size=config.batch(len(data.train)),
+                epochs=config.epochs,
+                validation_data=data.val,
+                callbacks=[*watching, *bar, checkpoint],
+                seed=config.seed,
+                augment=data.augment,
+                initial_epoch=place.epoch,
+                place=place,
+            )
+    finally:
+        for each in bar:
+            each.close()
+    if best.best_epoch is None:
+        raise NotFiniteError(f"{recipe.monitor} was never a finite number, so no epoch's weights can be kept. "
+                             "Lower learning_rate to a tenth, or set clip_norm=1.")  # fmt: skip
+    run.note(best_epoch=best.best_epoch + 1)
+    return journal
+
+
+def join(model: Any, data: Data) -> Any:
+    """One model from raw rows to answers: `restore(model(prepare(rows)))`."""
+    import keras
+
+    inputs = {name: keras.Input(t.shape[1:], dtype=t.dtype, name=name) for name, t in data.prepare.input.items()}
+    answer = model(data.prepare(inputs))
+    return keras.Model(inputs, data.restore(answer) if data.restore is not None else answer)
+
+
+def _score(recipe: Recipe, run: Run, config: Any, data: Data, model: Any, test: bool, say: Any) -> dict[str, Any]:
+    """The scores of the kept weights on validation and test, with intervals, beside the baselines."""
+    from tfkit import scores
+
+    info = data.info
+    said = {name: (_truth(split, info), _answer(split, model, data)) for name, split in _judged(data, test)}
+    metrics: dict[str, Any] = {"task": info["task"], "positive": info["target"]["positive"]}
+    metrics |= {name: scores.score(truth, answer, info) for name, (truth, answer) in said.items()}
+    metrics |= {"test": metrics.get("test", {}), "intervals": {}, "classes": {}, "baselines": {}}
+    if not test:
+        return metrics
+    truth, answer = said["test"]
+    metrics["intervals"] = scores.intervals(truth, answer, info, seed=config.seed)
+    metrics["classes"] = scores.by_class(truth, answer, info)
+    answers = {b.__name__: b(data.train, data.test, info, seed=config.seed) for b in recipe.baselines}
+    metrics["baselines"] = {name: scores.score(truth, one, info) for name, one in answers.items()}
+    _keep_predictions(run, data, truth, answer)
+    _say_scores(metrics, say)
+    say(scores.verdict(truth, answer, answers, info))
+    return metrics
+
+
+def _judged(data: Data, test: bool) -> list[tuple[str, Any]]:
+    return [("val", data.val), *([("test", data.test)] if test else [])]
+
+
+def _answer(split: Any, model: Any, data: Data) -> np.ndarray:
+    """What the file will say of the rows of a split."""
+    from tfkit.loop import predict
+
+    x, _, _ = split.take(np.arange(len(split)))
+    answer = predict(model, x)
+    answer = predict(data.restore, answer) if data.restore is not None else answer
+    return answer[:, 0] if answer.ndim == 2 and answer.shape[1] == 1 else answer
+
+
+def _truth(split: Any, info: dict[str, Any]) -> np.ndarray:
+    """The truth in the user's units."""
+    _, y, _ = split.take(np.arange(len(split)))
+    target, y = info["target"], np.asarray(y)
+    return y if target["classes"] else y.astype("float64") * target["scale"] + target["mean"]
+
+
+def _keep_predictions(run: Run, data: Data, truth: np.ndarray, answer: np.ndarray) -> None:
+    """The answers to the test split beside the truth, and a few raw rows to check exports with."""
+    frame = answers_frame(answer, data.info)
+    classes = data.info["target"]["classes"]
+    frame.insert(0, "truth", np.array(classes, object)[truth] if classes else truth)
+    frame.to_csv(run.path("predictions.csv"), index=False)
+    raw = data.test.raw(np.arange(min(EXAMPLES, len(data.test))))
+    plain = {name: [None if v != v else v for v in np.asarray(values).ravel().tolist()] for name, values in raw.items()}
+    write_json(run.path("examples.json"), plain)
+
+
+def _reopen(recipe: Any, folder: Path, words: dict[str, Any], anyway: bool) -> tuple[Recipe, Run, Any]:
+    """Recipe, run and settings of a run that is to go on."""
+    run = Run(folder)
+    about = run.about
+    loaded = load(recipe if recipe is not None else (about["recipe"] if about["read"] else about["page"]))
+    config = loaded.Config.of(run.config)
+    asked = loaded.Config.of({**run.config, **words})
+    if asked != config:
+        differ = [f"{name}={asked.words()[name]}" for name in asked.words() if asked.words()[name] != config.words()[name]]
+        raise UserError("A run goes on with the settings that it began with; begin a new one for others. "
+                        f"Received: {', '.join(differ)}")  # fmt: skip
+    from importlib.metadata import version
+
+    other = [f"{p} {version(p)} (was {about['versions'][p]})" for p in PACKAGES if version(p) != about["versions"][p]]
+    if other and not anyway:
+        raise UserError(f"A run goes on to the same result only with the same versions; --anyway goes on all the same. "
+                        f"Received: {', '.join(other)}")  # fmt: skip
+    return loaded, run, config
+
+
+def _fingerprint(data: Data) -> str:
+    """What tells these rows from any others: a hash over blocks of all splits."""
+    import keras
+
+    digest = hashlib.sha256()
+    for split in (data.train, data.val, data.test):
+        for start in range(0, len(split), 65536):
+            taken = split.take(np.arange(start, min(start + 65536, len(split))))
+            for tensor in keras.tree.flatten(taken):
+                if tensor is not None:
+                    digest.update(np.ascontiguousarray(tensor).tobytes())
+    return digest.hexdigest()
+
+
+def _say_data(data: Data, say: Any) -> None:
+    """What was done to which column, as a short table."""
+    from rich.table import Table
+
+    for words in data.info.get("cleaning", []):
+        say(f"Cleaned: {words}")
+    columns = data.info.get("columns", {})
+    if columns:
+        table = Table("column", "kind", "what was done", box=None, padding=(0, 2, 0, 0))
+        for name, rule in list(columns.items())[:40]:
+            table.add_row(name, rule["kind"], rule["treatment"])
+        say(table)
+        if len(columns) > 40:
+            say(f"... and {len(columns) - 40:,} more columns, all in info.json")
+    say(f"Rows: {len(data.train):,} to train, {len(data.val):,} to validate, {len(data.test):,} to test")
+
+
+def _say_scores(metrics: dict[str, Any], say: Any) -> None:
+    """The scores of the test rows beside the baselines."""
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for head in ("test", "model", "95% interval", *metrics["baselines"]):
+        table.add_column(head, no_wrap=True)
+    for name, value in metrics["test"].items():
+        if name.endswith(("_macro", "_weighted")):
+            continue
+        low, high = metrics["intervals"].get(name, (value, value))
+        others = [f"{one[name]:.4g}" if name in one else "" for one in metrics["baselines"].values()]
+        table.add_row(name, f"{value:.4g}", f"{low:.4g} to {high:.4g}", *others)
+    say(table)
+
+
+@contextmanager
+def _voice(quiet: bool) -> Iterator[Any]:
+    """Something that prints to stderr unless it is to be quiet; warnings of the readers come the same way."""
+    from rich.console import Console
+
+    console = Console(file=sys.stderr, quiet=quiet, markup=False, highlight=False, soft_wrap=True)
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            console.print(record.getMessage())
+
+    handler, level = Handler(), log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield console.print
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+
+
+class _Clock:
+    """Seconds of each step."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, step: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[step] = round(time.perf_counter() - start, 2)

@@ -1,0 +1,34 @@
+"""What can go wrong and is not a bug of ours: said in one line, and told apart by its exit code."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+    """Something the user can mend. The message is one line: the rule, the remedy, what came."""
+
+
+class NotFiniteError(ArithmeticError):
+    """Training stopped because the loss was not a finite number any more."""
+
+
+class Interrupted(Exception):
+    """Training stopped on a signal, its state saved. `signal` is the signal's number."""
+
+    def __init__(self, message: str, signal: int):
+        super().__init__(message)
+        self.signal = signal
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """The end of a message about a failed look-up: `" Did you mean 'x'?"`, or nothing where no name is near.
+
+    Example:
+        >>> nearest("tabulr", ["image", "tabular"])
+        " Did you mean 'tabular'?"
+        >>> nearest("zzz", ["image", "tabular"])
+        ''
+    """
+    lower = {str(name).lower(): str(name) for name in words}
+    found = difflib.get_close_matches(str(word).lower(), lower, n=1, cutoff=0.6)
+    return f" Did you mean {lower[found[0]]!r}?" if found else ""

@@ -1,0 +1,138 @@
+"""A recipe is three things: settings, data, model."""
+
+import dataclasses
+import importlib
+import math
+import sys
+import traceback
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Self
+
+from tfkit.errors import UserError, nearest
+from tfkit.pages import copy, find, ls, pages, show
+from tfkit.search import domain
+
+__all__ = ["Data", "Recipe", "copy", "load", "ls", "show"]
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """What passes from a page's `data` to its `model`: the splits, and everything that was learnt from them.
+
+    Args:
+        train, val, test: splits of prepared rows; `len(split)` and `split.take(numbers) -> (x, y, weight)`.
+        info: plain JSON; what was learnt, and what it is about (`task`, `inputs`, `target`, ...).
+        prepare: told layers, raw rows -> x. Run once over each split; joined to the model at the end.
+        restore: told layers, what the model says -> the user's units.
+        augment: (x, y, weight) -> the same, on batches taken from train.
+        defaults: what a setting that is "auto" becomes for this data.
+    """
+
+    train: Any
+    val: Any
+    test: Any
+    info: dict[str, Any]
+    prepare: Any
+    restore: Any = None
+    augment: Callable[..., Any] | None = None
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    def steps(self, config: Any) -> int:
+        """Optimizer steps of the whole training with these settings."""
+        return config.epochs * math.ceil(len(self.train) / config.batch(len(self.train)))
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """Settings, data and model of one task, and how its result is judged.
+
+    Args:
+        Config: the settings, a subclass of `tfkit.Config`.
+        data: config -> `Data`.
+        model: (config, data) -> a compiled `keras.Model` on prepared rows.
+        read: (source, info=None) -> raw rows; how `predict` and `evaluate` get theirs.
+        monitor: the value that decides which epoch's weights are kept.
+        mode: "min" or "max": where `monitor` is best.
+        baselines: what the model must beat.
+        search: where `tune` may look: a list is a choice, a tuple a range, `tfkit.log(low, high)` a range in powers.
+    """
+
+    Config: type[Any]
+    data: Callable[[Any], Data]
+    model: Callable[[Any, Data], Any]
+    read: Callable[..., Any] | None = None
+    monitor: str = "val_loss"
+    mode: str = "min"
+    baselines: Sequence[Callable[..., Any]] = ()
+    search: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
+    page: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not hasattr(self.Config, "checked"):
+            raise UserError(f"The first part of a recipe is a subclass of tfkit.Config. Received: {self.Config!r}")
+        if self.mode not in ("min", "max"):
+            raise UserError(f"`mode` says where `monitor` is best, min or max. Received: mode={self.mode!r}")
+        for name, value in self.search.items():
+            try:
+                for end in domain(value).ends:
+                    self.Config.checked(name, end)
+            except UserError as error:
+                raise UserError(f"In the search for `{name}`: {error}") from None
+
+    def replace(self, **parts: Any) -> Self:
+        """The same recipe with some of its parts swapped: `tfkit.load("tabular").replace(model=my_model)`."""
+        names = [part.name for part in dataclasses.fields(self)]
+        for name in parts:
+            if name not in names:
+                raise UserError(f"A recipe has no part `{name}`.{nearest(name, names)} Parts: {', '.join(names)}.")
+        return dataclasses.replace(self, **parts)
+
+
+def load(what: str | Path | Recipe) -> Recipe:
+    """Get a recipe: by a name of `ls`, the path of a page, a dotted module, or a recipe as it is."""
+    if isinstance(what, Recipe):
+        return what
+    page = find(what)
+    try:
+        recipe = getattr(_run(str(what), page), "recipe", None)
+    except Exception as error:
+        raise UserError(f"{_place(error, page)}: {_reason(error)}") from error
+    if not isinstance(recipe, Recipe):
+        raise UserError(f"{page} is not a page: it ends without `recipe = tfkit.Recipe(Config, data, model)`.")
+    return recipe.replace(name=page.stem, page=page.resolve())
+
+
+def _run(word: str, page: Path) -> ModuleType:
+    """Import a page under the name that it has, or one made from its path."""
+    if word in pages():
+        return importlib.import_module(f"tfkit.recipes.{word}")
+    if not word.endswith(".py"):
+        return importlib.import_module(word)
+    name = f"{page.stem}_{zlib.crc32(str(page.resolve()).encode()):08x}"
+    module = ModuleType(name)
+    module.__file__ = str(page)
+    sys.modules[name] = module  # pydantic looks here for the types of a page's settings
+    try:
+        exec(compile(page.read_bytes(), str(page), "exec"), vars(module))
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _place(error: Exception, page: Path) -> str:
+    """File and line of the page where an import failed."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}, line {error.lineno}"
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(page)]
+    return f"{page}, line {lines[-1]}" if lines else str(page)
+
+
+def _reason(error: Exception) -> str:
+    words = error.msg if isinstance(error, SyntaxError) else (str(error).splitlines() or [""])[0]
+    return words if isinstance(error, UserError) else f"{type(error).__name__}: {words}"

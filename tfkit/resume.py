@@ -1,0 +1,153 @@
+"""The state of a training, saved and restored whole, so that a run that was killed goes on as if nothing had been."""
+
+import hashlib
+import io
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfkit.errors import Interrupted
+from tfkit.loop import Place
+
+SECONDS_BETWEEN = 20.0  # the clock decides when to save, never what is computed
+KEPT = 2
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Save everything a training is, now and then and when it is told to stop. Must be the last of the callbacks."""
+
+    def __init__(self, folder: Path, place: Place, callbacks: Sequence[Any]):
+        super().__init__()
+        self.folder, self.place = folder, place
+        self.callbacks = [callback for callback in callbacks if hasattr(callback, "state")]
+        self.stop: int | None = None  # the signal that came
+        self._saved, self._sums = time.monotonic(), None
+
+    def restore(self, model: Any) -> bool:
+        """Put the newest whole checkpoint into a built model and its callbacks. False where there is none."""
+        loaded = next(filter(None, map(_read, reversed(sorted(self.folder.glob("*.npz"))))), None)
+        if loaded is None:
+            return False
+        state, arrays = loaded
+        model.optimizer.build(model.trainable_variables)  # an optimizer that is not built drops what it is given
+        variables = [*model.variables, *model.optimizer.variables]
+        for variable, path, place in zip(variables, state["variables"], range(len(variables)), strict=True):
+            if variable.path.rsplit("/", 1)[-1] != path.rsplit("/", 1)[-1]:
+                raise ValueError(f"The model must be the one that was saved. Received: {variable.path}, saved: {path}")
+            variable.assign(arrays[f"variable_{place}"])
+        self.place.epoch, self.place.done = state["epoch"], state["done"]
+        self._sums = [arrays[f"sum_{i}"] for i in range(state["sums"])] if state["done"] else None
+        for i, callback in enumerate(self.callbacks):
+            callback.set_state(_unpack(state["callbacks"][i], arrays))
+        return True
+
+    def save(self) -> None:
+        """Write one file whole: a temporary name, flushed to disk, then renamed; its name ends with its checksum."""
+        model, arrays = self.model, {}
+        variables = [*model.variables, *model.optimizer.variables]
+        arrays |= {f"variable_{i}": variable.numpy() for i, variable in enumerate(variables)}
+        arrays |= {f"sum_{i}": variable.numpy() for i, variable in enumerate(model.metrics_variables)}
+        state = {
+            "epoch": self.place.epoch,
+            "done": self.place.done,
+            "sums": len(model.metrics_variables),
+            "variables": [variable.path for variable in variables],
+            "callbacks": [_pack(callback.state(), f"callback_{i}", arrays) for i, callback in enumerate(self.callbacks)],
+        }
+        buffer = io.BytesIO()
+        np.savez(buffer, state=np.frombuffer(json.dumps(state).encode(), "uint8"), **arrays)
+        content = buffer.getvalue()
+        self.folder.mkdir(exist_ok=True)
+        name = f"{self.place.epoch:06d}-{self.place.done:012d}-{hashlib.sha256(content).hexdigest()[:16]}.npz"
+        temporary = self.folder / f"{name}.part"
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, self.folder / name)
+        for old in sorted(self.folder.glob("*.npz"))[:-KEPT]:
+            old.unlink()
+        self._saved = time.monotonic()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        if self._sums is not None:  # the running metrics of an epoch that was begun before
+            for variable, value in zip(self.model.metrics_variables, self._sums, strict=True):
+                variable.assign(value)
+            self._sums = None
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._stop_if_told()
+        if time.monotonic() - self._saved > 10 * SECONDS_BETWEEN:
+            self.save()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.place.epoch, self.place.done = epoch + 1, 0
+        self._stop_if_told()
+        if time.monotonic() - self._saved > SECONDS_BETWEEN:
+            self.save()
+
+    def _stop_if_told(self) -> None:
+        if self.stop is not None:
+            self.save()
+            raise Interrupted(f"stopped and saved; go on with --resume {self.folder.parent}", self.stop)
+
+
+@contextmanager
+def stopping(checkpoint: Checkpoint) -> Iterator[None]:
+    """While inside, Ctrl-C and SIGTERM end training at the next moment that can be saved; a second Ctrl-C ends it now."""
+
+    def told(number: int, frame: Any) -> None:
+        if checkpoint.stop is not None:
+            raise KeyboardInterrupt
+        checkpoint.stop = number
+
+    try:
+        before = {number: signal.signal(number, told) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not in the main thread: whoever runs it stops it
+        before = {}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], Any] | None:
+    """State and arrays of a checkpoint; None where its bytes are not those that were written."""
+    content = path.read_bytes()
+    if not path.stem.endswith(hashlib.sha256(content).hexdigest()[:16]):
+        return None
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        loaded = dict(arrays)
+    return json.loads(loaded.pop("state").tobytes()), loaded
+
+
+def _pack(state: dict[str, Any], name: str, arrays: dict[str, Any]) -> dict[str, Any]:
+    """The state with lists of arrays taken out, to stand beside the others."""
+    packed = {}
+    for key, value in state.items():
+        if isinstance(value, list) and value and isinstance(value[0], (np.ndarray, np.generic)):
+            arrays |= {f"{name}_{key}_{i}": array for i, array in enumerate(value)}
+            packed[key] = {"arrays": f"{name}_{key}", "count": len(value)}
+        else:
+            packed[key] = value
+    return packed
+
+
+def _unpack(state: dict[str, Any], arrays: Any) -> dict[str, Any]:
+    """What `_pack` took apart."""
+
+    def whole(value: Any) -> Any:
+        if isinstance(value, dict) and "arrays" in value:
+            return [arrays[f"{value['arrays']}_{i}"] for i in range(value["count"])]
+        return value
+
+    return {key: whole(value) for key, value in state.items()}

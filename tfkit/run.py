@@ -1,0 +1,288 @@
+"""A run is a folder, and the folder is the truth."""
+
+import csv
+import datetime
+import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from tfkit.errors import UserError
+
+PACKAGES = ("tfkit", "tensorflow", "keras", "numpy", "pandas", "scikit-learn")
+
+
+def load_model(path: str | os.PathLike[str]) -> Any:
+    """Load a `.keras` file with tfkit's layers and losses known to Keras; without them it says "Could not locate class".
+
+    Args:
+        path: The file, such as a run's `model.keras`.
+
+    Returns:
+        A `keras.Model`. That of a run takes a dictionary of raw columns, `(rows, 1)` each: float32 with NaN where missing,
+        or strings with "" where missing.
+    """
+    import keras
+
+    importlib.import_module("tfkit.layers")
+    importlib.import_module("tfkit.losses")
+    return keras.saving.load_model(path, compile=False)
+
+
+def newest(folder: str | os.PathLike[str] = "runs") -> Path | None:
+    """The run in a folder that was begun last, or None."""
+    runs = [about.parent for about in Path(folder).glob("*/about.json") if (about.parent / "config.json").is_file()]
+    return max(runs, key=lambda run: json.loads((run / "about.json").read_text())["begun"], default=None)
+
+
+class Run:
+    """The folder of one training, opened.
+
+    Args:
+        folder: What `train` left: `config.json`, `about.json`, `info.json`, `model.keras`, `metrics.json`, `history.csv`,
+            `predictions.csv`.
+        recipe: The page again, where it has a reader or layers of its own: a page is code, and runs only when it is named.
+
+    Raises:
+        UserError: If the folder is no run.
+
+    Example:
+        >>> import tfkit
+        >>> run = tfkit.Run("runs/tabular-...")  # doctest: +SKIP
+        >>> run.metrics["test"]["accuracy"]  # doctest: +SKIP
+        0.87
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], *, recipe: Any = None):
+        self.folder = Path(folder)
+        self._recipe = recipe
+        if not self.path("config.json").is_file() or not self.path("about.json").is_file():
+            raise UserError(f"A run is a folder that `tfkit train` has made, with config.json and about.json. Received: {folder}")
+
+    @classmethod
+    def begin(cls, out: str | os.PathLike[str], recipe: Any, config: Any) -> Self:
+        """A new folder with the settings and what they ran on."""
+        now = datetime.datetime.now().astimezone()
+        about = {
+            "recipe": recipe.name,
+            "page": str(recipe.page) if recipe.page else None,
+            "read": _public(recipe.read),
+            "begun": now.isoformat(),
+            "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+            "commit": _commit(),
+            "python": sys.version.split()[0],
+            "versions": {package: version(package) for package in PACKAGES},
+        }
+        folder = _new_folder(Path(out), f"{recipe.name or 'run'}-{now:%Y%m%d-%H%M%S}")
+        write_json(folder / "config.json", config.words())
+        write_json(folder / "about.json", about)
+        if recipe.page:
+            shutil.copyfile(recipe.page, folder / "page.py")
+        return cls(folder, recipe=recipe)
+
+    def path(self, name: str) -> Path:
+        """A file of the run."""
+        return self.folder / name
+
+    def note(self, **facts: Any) -> None:
+        """Add facts to `about.json`."""
+        write_json(self.path("about.json"), {**self.about, **facts})
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Versions, commit, device, command, fingerprint of the data."""
+        return self._json("about.json")
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The settings, as plain values."""
+        return self._json("config.json")
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What was learnt from the data."""
+        return self._json("info.json")
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The scores: of validation and test, with intervals, beside the baselines."""
+        return self._json("metrics.json")
+
+    @property
+    def examples(self) -> dict[str, Any]:
+        """Some raw rows of the test split, kept to check exports with."""
+        kinds = {"float32": "float32", "string": object}
+        kept, inputs = self._json("examples.json"), self.info["inputs"]
+        return {name: np.array(values, kinds[inputs[name]["dtype"]]).reshape(-1, 1) for name, values in kept.items()}
+
+    @property
+    def finished(self) -> bool:
+        """Whether training came to its end."""
+        return self.path("metrics.json").is_file()
+
+    @cached_property
+    def model(self) -> Any:
+        """The model: raw rows in, answers out."""
+        self._json("metrics.json")  # a run that is not finished says so
+        return load_model(self.path("model.keras"))
+
+    def answer(self, raw: Any) -> np.ndarray:
+        """The model's answer to raw rows: probabilities `(rows, classes)`, or values `(rows,)` in the user's units."""
+        from tfkit.loop import predict
+
+        answer = predict(self.model, raw)
+        return answer[:, 0] if answer.ndim == 2 and answer.shape[1] == 1 else answer
+
+    def read(self, source: Any, **wanted: Any) -> Any:
+        """Raw rows of a source, by the reader of the recipe, held against what was learnt."""
+        reader = None
+        if self._recipe is not None:
+            from tfkit.recipe import load
+
+            reader = load(self._recipe).read
+        elif self.about["read"]:
+            module, _, name = self.about["read"].partition(":")
+            reader = getattr(importlib.import_module(module), name)
+        if reader is None:
+            raise UserError(f"This run's page has a reader of its own; name the page again: --recipe {self.about['page']}")
+        return reader(source, self.info, **wanted)
+
+    def predict(self, source: Any) -> Any:
+        """What the model says of rows: `predicted`, and for classes `probability_CLASS`.
+
+        Args:
+            source: A file, a DataFrame or a dictionary of columns.
+
+        Returns:
+            A pandas DataFrame with a row for each row of the source.
+        """
+        return answers_frame(self.answer(self.read(source)), self.info)
+
+    def predict_file(self, file: str | os.PathLike[str], out: str | os.PathLike[str]) -> Path:
+        """Predict every row of a file and write the file's own columns, then the answers."""
+        import pandas as pd
+
+        from tfkit.data.files import read_frame, write_frame
+
+        frame = read_frame(file)
+        answers = self.predict(frame)
+        both = pd.concat([frame.reset_index(drop=True).drop(columns=answers.columns, errors="ignore"), answers], axis=1)
+        write_frame(both, out)
+        return Path(out)
+
+    def evaluate(self, source: Any = None) -> dict[str, Any]:
+        """The scores of the test split, or of a source that holds the truth too."""
+        if source is None:
+            return self.metrics
+        from tfkit import scores
+
+        raw, truth = self.read(source, target=True)
+        answer, info = self.answer(raw), self.info
+        return {
+            "task": info["task"],
+            "positive": info["target"]["positive"],
+            "test": scores.score(truth, answer, info),
+            "intervals": scores.intervals(truth, answer, info),
+            "classes": scores.by_class(truth, answer, info),
+        }
+
+    def export(self, format: str = "keras", out: str | os.PathLike[str] | None = None) -> Path:
+        """Write the model in another format, checked against this one; see `tfkit.export`."""
+        from tfkit.export import export
+
+        return export(self, format, out)
+
+    def finish(self, model: Any, metrics: dict[str, Any], history: list[dict[str, float]]) -> None:
+        """Write what training has brought; `metrics.json` last, for with it a run counts as finished."""
+        partial = self.path("model.part.keras")
+        model.save(partial)
+        os.replace(partial, self.path("model.keras"))
+        names = list(dict.fromkeys(name for line in history for name in line))
+        with _whole(self.path("history.csv")) as file:
+            table = csv.DictWriter(file, names)
+            table.writeheader()
+            table.writerows(history)
+        write_json(self.path("metrics.json"), metrics)
+        shutil.rmtree(self.path("checkpoints"), ignore_errors=True)
+
+    def _json(self, name: str) -> dict[str, Any]:
+        try:
+            return json.loads(self.path(name).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UserError(f"The run must be finished; go on with `tfkit train --resume {self.folder}`. "
+                            f"Received: {self.folder}, which has no {name}") from None  # fmt: skip
+        except ValueError:
+            raise UserError(f"The run's {name} must be JSON. Received: {self.path(name)}, which is damaged") from None
+
+
+def answers_frame(answer: np.ndarray, info: dict[str, Any]) -> Any:
+    """Answers as a table: `predicted`, and for classes `probability_CLASS`."""
+    import pandas as pd
+
+    classes = info["target"]["classes"]
+    if not classes:
+        return pd.DataFrame({"predicted": answer})
+    label = np.array(classes, object)[answer.argmax(axis=1)]
+    return pd.DataFrame({"predicted": label} | {f"probability_{name}": answer[:, i] for i, name in enumerate(classes)})
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON whole, or not at all."""
+    with _whole(path) as file:
+        json.dump(content, file, indent=1, ensure_ascii=False, allow_nan=False)
+
+
+class _whole:
+    """A text file that appears under its name only when all of it is there."""
+
+    def __init__(self, path: Path):
+        self.path, self.part = path, path.with_name(path.name + ".part")
+
+    def __enter__(self) -> Any:
+        self.file = self.part.open("w", encoding="utf-8", newline="")
+        return self.file
+
+    def __exit__(self, kind: Any, *error: Any) -> None:
+        self.file.close()
+        if kind is None:
+            os.replace(self.part, self.path)
+        else:
+            self.part.unlink(missing_ok=True)
+
+
+def _new_folder(out: Path, name: str) -> Path:
+    """A folder that was not there before."""
+    for number in range(1, 1000):
+        folder = out / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            if out.is_file():
+                break
+        except OSError as error:
+            raise UserError(f"The folder for runs must be writable. Received: {out}: {error.strerror}") from None
+    raise UserError(f"`out` must be a folder. Received: {out}, which is a file")
+
+
+def _public(reader: Any) -> str | None:
+    """Where a reader of tfkit's own is found again; a page's own is named again by its page."""
+    module = getattr(reader, "__module__", "") or ""
+    return f"{module}:{reader.__qualname__}" if module.startswith("tfkit.") and "recipes" not in module else None
+
+
+def _commit() -> str | None:
+    """The commit of the project that one stands in, with + where files differ from it."""
+    git = ["git", "describe", "--always", "--dirty=+", "--abbrev=12"]
+    try:
+        return subprocess.run(git, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
