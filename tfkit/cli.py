@@ -7,7 +7,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ def evaluate(arguments: list[str]) -> None:
     parser.flag("--recipe", metavar="PAGE", help="the page, where it has a reader or layers of its own")
     known = parser.read(arguments, 2)
     folder, file = run_and_file(known.words)
-    with _keras():
+    with _keras() if file else nullcontext():  # the scores of the test rows are in the run
         scores = tfkit.Run(folder, recipe=known.recipe).evaluate(source=file)
     print(json.dumps(scores, indent=2, ensure_ascii=False)) if known.json else _print(scores)
 
@@ -206,6 +206,7 @@ def _print(scores: dict[str, Any]) -> None:
     for label, numbers in classes.items():
         per_class.add_row(label, *map(_number, numbers.values()))
     console = Console(markup=False, highlight=False)
+    console.width = max(console.width, 100)
     console.print(table, *(["", per_class] if classes else []), sep="\n")
 
 

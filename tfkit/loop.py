@@ -102,8 +102,9 @@ def predict(model: Any, x: Any, batch_size: int = 4096) -> Any:
     import keras
     import tensorflow as tf
 
-    run = tf.function(lambda rows: model(rows, training=False), reduce_retracing=True, autograph=False)
     x = keras.tree.map_structure(tf.convert_to_tensor, x)
+    some = keras.tree.map_structure(lambda tensor: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype), x)
+    run = tf.function(lambda rows: model(rows, training=False), input_signature=[some], autograph=False)
     rows = len(keras.tree.flatten(x)[0])
     pieces = []
     for start in range(0, rows, batch_size):
