@@ -5,6 +5,7 @@ ARGS   ?=
 RUN    ?=
 FILE   ?=
 OUT    ?=
+DATA   ?= ../shared/data/tabular
 FORMAT ?= keras
 PYTHON ?= python3
 
@@ -13,7 +14,7 @@ TFKIT := $(BIN)/tfkit
 PIP   := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help train evaluate predict export ls show cp test test-slow lint clean
+.PHONY: help train evaluate predict export ls show cp test test-slow bench lint clean
 
 help:
 	@echo 'make VERB [NAME=value ...]'
@@ -44,6 +45,10 @@ cp: $(BIN)/.installed ## copy a recipe's page to a file of your own | make cp RE
 
 test: $(BIN)/.installed-dev ## the tests, in a few minutes | make test [ARGS="-k config"]
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+bench: $(BIN)/.installed-dev ## measure the recipes, and write the table of the README | make bench [DATA=...]
+	@$(BIN)/python tests/bench/tables.py $(DATA) $(ARGS)
+	@$(BIN)/python tests/bench/tables.py $(DATA) --write
 
 test-slow: $(BIN)/.installed-dev ## the tests that take longer | make test-slow
 	@$(BIN)/python -m pytest -m slow $(ARGS)

@@ -41,9 +41,11 @@ class Config(tfkit.Config):
     depth: tfkit.count = 3  # hidden layers
     units: tfkit.count | Literal["auto"] = "auto"  # width of each
     dropout: tfkit.fraction | Literal["auto"] = "auto"  # share of units dropped in training
-    embedding_dim: int = 8  # length of a number's or a category's vector; 0: numbers as they are
+    embedding_dim: tfkit.whole = 8  # length of a number's or a category's vector; 0: numbers as they are
     bins: tfkit.count = 128  # of a number's embedding, at most
-    loss: Literal["auto", "cross_entropy", "label_smoothing", "focal", "squared", "absolute", "huber", "quantile"] = "auto"
+    loss: Literal[
+        "auto", "cross_entropy", "label_smoothing", "focal", "squared", "absolute", "huber", "quantile"
+    ] = "auto"  # what training makes small; auto: cross-entropy of a class, squared error of a number
     quantile: tfkit.fraction = 0.5  # what loss=quantile predicts
     epochs: tfkit.count | Literal["auto"] = "auto"
     batch_size: tfkit.count | Literal["all", "auto"] = "auto"
@@ -61,20 +63,23 @@ def data(config):
         delimiter=config.delimiter, encoding=config.encoding, missing=config.missing,
     )  # fmt: skip
     target = tfkit.data.learn_target(frame[config.target], kind=config.kind, positive=config.positive)
+    tfkit.data.check_loss(config.loss, target, quantile=config.quantile)
     parts = tfkit.data.split_table(
         frame, target, test=test, val_share=config.val_share, test_share=config.test_share, seed=config.seed,
         time_column=config.time_column, group_column=config.group_column,
     )  # fmt: skip
-    kinds = {name: kind for kind in ("number", "category", "date", "leave_out") for name in getattr(config, kind)}
-    if config.group_column:
-        kinds.setdefault(config.group_column, "leave_out")
+    kinds = {kind: getattr(config, kind) for kind in ("number", "category", "date", "leave_out")}
+    if config.group_column and not any(config.group_column in names for names in kinds.values()):
+        kinds["leave_out"] = [*kinds["leave_out"], config.group_column]
     info = tfkit.data.learn_table(parts[0], target, kinds=kinds, scale=config.scale, bins=config.bins,
                                   missing=config.missing, said=said)  # fmt: skip
     prepare = tfkit.data.prepare_table(info)
     train, val, test = (tfkit.data.table_rows(part, info, prepare) for part in parts)
     if config.class_weights:
         train = tfkit.data.with_class_weights(train, info)
-    return tfkit.Data(train, val, test, info, prepare, tfkit.data.restore_table(info), defaults=defaults(len(train), info))
+    return tfkit.Data(
+        train, val, test, info, prepare, tfkit.data.restore_table(info), defaults=defaults(len(train), info)
+    )
 
 
 def model(config, data):
@@ -105,17 +110,17 @@ def model(config, data):
 
 
 def defaults(rows, info):
-    """What "auto" means for so many training rows: chosen on splits of eight open sets (see README.md)."""
+    """What "auto" means for so many training rows: chosen on splits of the training rows of eight open tables."""
     classes, binary = bool(info["target"]["classes"]), info["task"] == "binary"
-    step = 0 if rows < 2000 else 1 if rows < 5000 else 2 if rows < 10000 else 3 if rows < 20000 else 4
+    size = 0 if rows < 2000 else 1 if rows < 5000 else 2 if rows < 10000 else 3 if rows < 20000 else 4
     return {
         "kind": "class" if classes else "number",
         "loss": "cross_entropy" if classes else "squared",
-        "epochs": (12 if step == 4 else 15) if binary else (60, 30, 30, 30, 20)[step],
-        "batch_size": (32, 64, 128, 256, 256)[step],
-        "learning_rate": 3e-3 if step < 2 else 5e-3,
-        "units": 128 if binary or step == 4 else 256,
-        "dropout": (0.3 if step < 3 else 0.1) if classes else (0.1 if step < 2 else 0.0),
+        "epochs": (10, 15, 15, 15, 12)[size] if binary else (60, 30, 30, 30, 20)[size],
+        "batch_size": (32, 64, 128, 256, 256)[size],
+        "learning_rate": (3e-3 if size < 2 else 5e-3) if binary else 1e-2,
+        "units": 128,
+        "dropout": (0.3 if size < 3 else 0.1) if binary else 0.1 if size < 2 + classes else 0.0,
     }
 
 

@@ -18,7 +18,20 @@ FLOORS = {
     "GROUND": {"config", "words", "search", "manual", "pages", "recipe", "recipes"},
     "PARTS": {"layers", "callbacks", "optimizers", "schedules", "losses", "metrics"}
     | {"data", "devices", "replicas", "loop"},
-    "WORKS": {"engine", "run", "resume", "tuner", "scores", "baselines", "export", "report", "testing"},
+    "WORKS": {
+        "engine",
+        "run",
+        "resume",
+        "display",
+        "progress",
+        "tuner",
+        "scores",
+        "measures",
+        "baselines",
+        "export",
+        "report",
+        "testing",
+    },
     "DOOR": {"cli", "arguments", "__main__"},
 }
 MAY_IMPORT = {

@@ -31,7 +31,6 @@ PUBLIC = {
     "fraction": "tfkit.config:fraction",
     "inputs": "tfkit.data.splits:inputs",
     "layers": "tfkit.layers",
-    "learn_table": "tfkit.data.tables:learn_table",
     "load": "tfkit.recipe:load",
     "load_model": "tfkit.run:load_model",
     "log": "tfkit.search:log",
@@ -41,9 +40,9 @@ PUBLIC = {
     "optimizer": "tfkit.optimizers:optimizer",
     "positive": "tfkit.config:positive",
     "read_table": "tfkit.data.tables:read_table",
-    "schedules": "tfkit.schedules",
     "show": "tfkit.recipe:show",
     "train": "tfkit.engine:train",
+    "whole": "tfkit.config:whole",
 }
 
 __all__ = ["__version__", "sample", *PUBLIC]

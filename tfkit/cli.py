@@ -13,6 +13,7 @@ from typing import Any
 
 import tfkit
 from tfkit.arguments import Parser, newest_run, predicted, recipe_of, run_and_file, settings_of
+from tfkit.display import classes_table, scores_table, voice
 from tfkit.errors import Interrupted, NotFiniteError, UserError, nearest
 
 # What a person can mend: no space, no right to write.
@@ -77,7 +78,7 @@ def evaluate(arguments: list[str]) -> None:
     parser.flag("--recipe", metavar="PAGE", help="the page, where it has a reader or layers of its own")
     known = parser.read(arguments, 2)
     folder, file = run_and_file(known.words)
-    with _keras() if file else nullcontext():  # the scores of the test rows are in the run
+    with _keras() if file else nullcontext(), voice():  # the scores of the test rows are in the run
         scores = tfkit.Run(folder, recipe=known.recipe).evaluate(source=file)
     print(json.dumps(scores, indent=2, ensure_ascii=False)) if known.json else _print(scores)
 
@@ -92,7 +93,7 @@ def predict(arguments: list[str]) -> None:
     if file is None:
         raise UserError(f"Say which file to predict. Usage: {parser.usage}")
     out = Path(known.out) if known.out else predicted(Path(file))
-    with _keras():
+    with _keras(), voice():
         tfkit.Run(folder, recipe=known.recipe).predict_file(file, out)
     print(out)
 
@@ -192,23 +193,7 @@ def _end(code: int, message: str, words: list[str]) -> int:
 def _print(scores: dict[str, Any]) -> None:
     """The scores as a table: the model, its interval, and the baselines beside it."""
     from rich.console import Console
-    from rich.table import Table
 
-    baselines = scores.get("baselines", {})
-    style: dict[str, Any] = {"box": None, "padding": (0, 2, 0, 0)}
-    table = Table("score", "model", "95% interval", *baselines, **style)
-    for name, score in (scores.get("test") or scores.get("val") or {}).items():
-        interval = " to ".join(map(_number, scores.get("intervals", {}).get(name, [])))
-        others = [_number(baseline[name]) if name in baseline else "" for baseline in baselines.values()]
-        table.add_row(name, _number(score), interval, *others)
-    classes = scores.get("classes") or {}
-    per_class = Table("class", *next(iter(classes.values()), {}), **style)
-    for label, numbers in classes.items():
-        per_class.add_row(label, *map(_number, numbers.values()))
     console = Console(markup=False, highlight=False)
     console.width = max(console.width, 100)
-    console.print(table, *(["", per_class] if classes else []), sep="\n")
-
-
-def _number(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.4f}" if abs(value) < 100 else f"{value:,.1f}"
+    console.print(scores_table(scores), *(["", classes_table(scores)] if scores.get("classes") else []), sep="\n")

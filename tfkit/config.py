@@ -12,6 +12,7 @@ from tfkit.words import Kind
 
 # The types that settings are made of, for pages too: `depth: tfkit.count = 3`.
 count = Annotated[int, Field(ge=1)]
+whole = Annotated[int, Field(ge=0)]
 fraction = Annotated[float, Field(ge=0, lt=1)]
 amount = Annotated[float, Field(ge=0)]
 positive = Annotated[float, Field(gt=0)]

@@ -1,24 +1,38 @@
 """What training runs on, and with which arithmetic."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
-def set_up(*, seed: int, precision: str = "float32", deterministic: bool = True) -> None:
-    """Seed everything, choose the arithmetic, and make the same seed give the same bits.
+def set_up(*, seed: int, deterministic: bool = True) -> None:
+    """Seed everything, and make the same seed give the same bits.
 
     Args:
         seed: For Python, NumPy and the backend.
-        precision: A dtype policy of Keras, such as float32 or mixed_bfloat16.
-        deterministic: Whether TensorFlow may use only operations that give the same bits each time.
+        deterministic: Whether TensorFlow may use only operations that give the same bits each time; once set it
+            stays so for the process.
     """
     import keras
     import tensorflow as tf
 
     keras.utils.clear_session()  # names of layers count from the start, so a second run in a process is like the first
     keras.utils.set_random_seed(seed)
-    keras.config.set_dtype_policy(precision)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
+
+
+@contextmanager
+def precision(policy: str) -> Iterator[None]:
+    """Layers made inside compute as this dtype policy of Keras says, such as mixed_bfloat16; others as before."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def describe() -> dict[str, Any]:

@@ -1,9 +1,7 @@
 """The path of a run, top to bottom: settings, folder, data, model, fit, scores, files."""
 
 import hashlib
-import logging
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from tfkit.config import read_settings
+from tfkit.display import columns_table, scores_table, voice
 from tfkit.errors import NotFiniteError, UserError
 from tfkit.recipe import Data, Recipe, load
 from tfkit.run import PACKAGES, Run, answers_frame, write_json
 
-log = logging.getLogger("tfkit")
-
+AVERAGED = ("_macro", "_weighted")  # scores that stand in metrics.json and are not printed
 EXAMPLES = 64  # raw rows kept to check exports with
 
 
@@ -57,7 +55,7 @@ def train(
         >>> import tfkit
         >>> run = tfkit.train("tabular", epochs=5)  # doctest: +SKIP
     """
-    with _voice(quiet) as say:
+    with voice(quiet) as say:
         if resume is not None:
             loaded, run, config = _reopen(recipe, Path(resume), {**read_settings(settings), **words}, anyway)
             if run.finished:
@@ -67,11 +65,12 @@ def train(
             loaded = load(recipe if recipe is not None else "tabular")
             config = loaded.Config.of({**read_settings(settings), **words})
             run = Run.begin(out, loaded, config)
-        say(f"Run {run.folder}")
         try:
             return _walk(loaded, run, config, test, say, quiet)
         except BaseException:
-            if resume is None and not run.path("journal.jsonl").exists():  # before the first step nothing is worth keeping
+            if (
+                resume is None and not run.path("journal.jsonl").exists()
+            ):  # before the first step nothing is worth keeping
                 shutil.rmtree(run.folder, ignore_errors=True)
             raise
 
@@ -81,14 +80,15 @@ def _walk(recipe: Recipe, run: Run, config: Any, test: bool, say: Any, quiet: bo
     from tfkit import devices
 
     clock = _Clock()
-    devices.set_up(seed=config.seed, precision=config.precision, deterministic=config.deterministic)
-    with clock("data"):
+    devices.set_up(seed=config.seed, deterministic=config.deterministic)
+    with clock("data"), devices.precision("float32"):
         data = recipe.data(config)
         config = config.settled(data.defaults)
         _record(run, config, data)
+    say(f"Run {run.folder}")  # now that there is something to come back to
     _say_data(data, say)
-    with clock("model"):
-        devices.set_up(seed=config.seed, precision=config.precision, deterministic=config.deterministic)
+    devices.set_up(seed=config.seed, deterministic=config.deterministic)  # again, whatever chance `data` has used
+    with clock("model"), devices.precision(config.precision):
         model = recipe.model(config, data)
     say(f"Model: {model.count_params():,} weights; {config.epochs} epochs of {len(data.train):,} rows, "
         f"{config.batch(len(data.train)):,} a step")  # fmt: skip
@@ -120,6 +120,7 @@ def _record(run: Run, config: Any, data: Data) -> None:
 def _fit(recipe: Recipe, run: Run, config: Any, data: Data, model: Any, quiet: bool) -> Any:
     """Compiled epochs, the best weights kept, the state saved now and then."""
     from tfkit import callbacks, loop
+    from tfkit.progress import Progress
     from tfkit.resume import Checkpoint, stopping
 
     place = loop.Place()
@@ -131,7 +132,7 @@ def _fit(recipe: Recipe, run: Run, config: Any, data: Data, model: Any, quiet: b
         watching.append(callbacks.LearningRateDecay(recipe.monitor, mode=recipe.mode, patience=patience))
     checkpoint = Checkpoint(run.path("checkpoints"), place, watching)
     checkpoint.restore(model)
-    bar = [] if quiet else [callbacks.Progress(config.epochs, recipe.monitor)]
+    bar = [] if quiet else [Progress(config.epochs, recipe.monitor)]
     try:
         with stopping(checkpoint):
             loop.fit(
@@ -157,12 +158,11 @@ def _fit(recipe: Recipe, run: Run, config: Any, data: Data, model: Any, quiet: b
 
 
 def join(model: Any, data: Data) -> Any:
-    """One model from raw rows to answers: `restore(model(prepare(rows)))`."""
+    """One model from raw rows to answers: `restore(model(prepare(rows)))`, on the inputs that `prepare` has already."""
     import keras
 
-    inputs = {name: keras.Input(t.shape[1:], dtype=t.dtype, name=name) for name, t in data.prepare.input.items()}
-    answer = model(data.prepare(inputs))
-    return keras.Model(inputs, data.restore(answer) if data.restore is not None else answer)
+    answer = model(data.prepare.output)
+    return keras.Model(data.prepare.input, data.restore(answer) if data.restore is not None else answer)
 
 
 def _score(recipe: Recipe, run: Run, config: Any, data: Data, model: Any, test: bool, say: Any) -> dict[str, Any]:
@@ -182,7 +182,7 @@ def _score(recipe: Recipe, run: Run, config: Any, data: Data, model: Any, test: 
     answers = {b.__name__: b(data.train, data.test, info, seed=config.seed) for b in recipe.baselines}
     metrics["baselines"] = {name: scores.score(truth, one, info) for name, one in answers.items()}
     _keep_predictions(run, data, truth, answer)
-    _say_scores(metrics, say)
+    say(scores_table({**metrics, "test": {n: v for n, v in metrics["test"].items() if not n.endswith(AVERAGED)}}))
     say(scores.verdict(truth, answer, answers, info))
     return metrics
 
@@ -227,7 +227,9 @@ def _reopen(recipe: Any, folder: Path, words: dict[str, Any], anyway: bool) -> t
     config = loaded.Config.of(run.config)
     asked = loaded.Config.of({**run.config, **words})
     if asked != config:
-        differ = [f"{name}={asked.words()[name]}" for name in asked.words() if asked.words()[name] != config.words()[name]]
+        differ = [
+            f"{name}={asked.words()[name]}" for name in asked.words() if asked.words()[name] != config.words()[name]
+        ]
         raise UserError("A run goes on with the settings that it began with; begin a new one for others. "
                         f"Received: {', '.join(differ)}")  # fmt: skip
     from importlib.metadata import version
@@ -254,57 +256,12 @@ def _fingerprint(data: Data) -> str:
 
 
 def _say_data(data: Data, say: Any) -> None:
-    """What was done to which column, as a short table."""
-    from rich.table import Table
-
+    """What was done to which rows and columns."""
     for words in data.info.get("cleaning", []):
         say(f"Cleaned: {words}")
-    columns = data.info.get("columns", {})
-    if columns:
-        table = Table("column", "kind", "what was done", box=None, padding=(0, 2, 0, 0))
-        for name, rule in list(columns.items())[:40]:
-            table.add_row(name, rule["kind"], rule["treatment"])
-        say(table)
-        if len(columns) > 40:
-            say(f"... and {len(columns) - 40:,} more columns, all in info.json")
+    if data.info.get("columns"):
+        say(columns_table(data.info["columns"]))
     say(f"Rows: {len(data.train):,} to train, {len(data.val):,} to validate, {len(data.test):,} to test")
-
-
-def _say_scores(metrics: dict[str, Any], say: Any) -> None:
-    """The scores of the test rows beside the baselines."""
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for head in ("test", "model", "95% interval", *metrics["baselines"]):
-        table.add_column(head, no_wrap=True)
-    for name, value in metrics["test"].items():
-        if name.endswith(("_macro", "_weighted")):
-            continue
-        low, high = metrics["intervals"].get(name, (value, value))
-        others = [f"{one[name]:.4g}" if name in one else "" for one in metrics["baselines"].values()]
-        table.add_row(name, f"{value:.4g}", f"{low:.4g} to {high:.4g}", *others)
-    say(table)
-
-
-@contextmanager
-def _voice(quiet: bool) -> Iterator[Any]:
-    """Something that prints to stderr unless it is to be quiet; warnings of the readers come the same way."""
-    from rich.console import Console
-
-    console = Console(file=sys.stderr, quiet=quiet, markup=False, highlight=False, soft_wrap=True)
-
-    class Handler(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            console.print(record.getMessage())
-
-    handler, level = Handler(), log.level
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    try:
-        yield console.print
-    finally:
-        log.removeHandler(handler)
-        log.setLevel(level)
 
 
 class _Clock:

@@ -32,3 +32,8 @@ def nearest(word: str, words: Iterable[str]) -> str:
     lower = {str(name).lower(): str(name) for name in words}
     found = difflib.get_close_matches(str(word).lower(), lower, n=1, cutoff=0.6)
     return f" Did you mean {lower[found[0]]!r}?" if found else ""
+
+
+def first_line(error: BaseException) -> str:
+    """What a library says of its error, as part of a message of one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -47,7 +47,9 @@ def export(run: Any, format: str = "keras", out: str | os.PathLike[str] | None =
         _compare(run, answer, part)
         os.replace(part, out)
     except OSError as error:
-        raise UserError(f"The place for the export must be writable. Received: {out}: {error.strerror or error}") from None
+        raise UserError(
+            f"The place for the export must be writable. Received: {out}: {error.strerror or error}"
+        ) from None
     finally:
         if part.is_dir():
             shutil.rmtree(part, ignore_errors=True)
@@ -81,4 +83,6 @@ def _compare(run: Any, answer: Any, path: Path) -> None:
     own = run.answer(kept).reshape(said.shape)
     furthest = float(np.max(np.abs(said - own))) if len(said) else 0.0
     if not np.allclose(said, own, rtol=1e-4, atol=1e-5):
-        raise UserError(f"An export must answer as the model does. Received: {path.name}, which differs by {furthest:.3g}")
+        raise UserError(
+            f"An export must answer as the model does. Received: {path.name}, which differs by {furthest:.3g}"
+        )

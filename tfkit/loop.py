@@ -6,6 +6,7 @@ that it can be drawn again after a kill (and because a seeded `fit` of Keras rep
 """
 
 import time
+import warnings
 from typing import Any
 
 import numpy as np
@@ -58,29 +59,32 @@ def fit(
         >>> len(history.history["loss"])
         2
     """
-    train, val = _split(x, y, sample_weight), _validation(validation_data)
-    place = place or Place()
-    order = _Order(model, train, batch_size, seed, augment, place)
-    model.train_function = order.run
-    calls = order.calls()
-    tested = None
-    if val is not None:
-        model.test_function = _test_function(model, val)
-        tested = _numbers(1)
     import keras
 
+    if batch_size < 1:
+        raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}")
+    train, val = _split(x, y, sample_weight), _validation(validation_data)
+    order = _Order(model, train, batch_size, seed, augment, place or Place())
+    order.compile()
     begin = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: order.begin(epoch))
-    history = model.fit(
-        _numbers(calls),
-        epochs=epochs,
-        validation_data=tested,
-        callbacks=[begin, *callbacks],
-        initial_epoch=initial_epoch,
-        shuffle=False,
-        verbose=verbose,
-    )
-    model.train_function = model.test_function = None  # the next plain `fit` makes its own
-    return history
+    each, model.steps_per_execution = model.steps_per_execution, 1  # or Keras comes for fewer calls than there are
+    model.train_function = order.run
+    model.test_function = _test_function(model, val) if val is not None else None
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Your input ran out of data")  # an epoch has fewer calls than steps
+            return model.fit(
+                _numbers(order.steps),
+                epochs=epochs,
+                validation_data=_numbers(1) if val is not None else None,
+                callbacks=[begin, *callbacks],
+                initial_epoch=initial_epoch,
+                shuffle=False,
+                verbose=verbose,
+            )
+    finally:  # the next plain `fit` makes its own
+        model.train_function = model.test_function = None
+        model.steps_per_execution = each
 
 
 def predict(model: Any, x: Any, batch_size: int = 4096) -> Any:
@@ -104,10 +108,10 @@ def predict(model: Any, x: Any, batch_size: int = 4096) -> Any:
 
     x = keras.tree.map_structure(tf.convert_to_tensor, x)
     some = keras.tree.map_structure(lambda tensor: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype), x)
-    run = tf.function(lambda rows: model(rows, training=False), input_signature=[some], autograph=False)
+    run = tf.function(lambda rows: model(rows, training=False), autograph=False).get_concrete_function(some)
     rows = len(keras.tree.flatten(x)[0])
     pieces = []
-    for start in range(0, rows, batch_size):
+    for start in range(0, max(rows, 1), batch_size):
         piece = run(keras.tree.map_structure(lambda tensor: tensor[start : start + batch_size], x))  # noqa: B023
         pieces.append(keras.tree.map_structure(np.asarray, piece))
     return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *pieces)
@@ -121,66 +125,86 @@ class Place:
 
 
 class _Order:
-    """Draws the order of every epoch and feeds it to the compiled step, some hundred steps a call."""
+    """Draws the order of every epoch and feeds it to the compiled step, as many steps a call as the clock likes."""
 
     def __init__(self, model: Any, split: Any, batch_size: int, seed: int, augment: Any, place: Place):
-        self.split, self.seed, self.place = split, seed, place
-        self.rows, self.batch = len(split), min(batch_size, len(split))
-        self.model, self.step = model, _steps(model.train_step, model, split, self.batch, augment)
-        self.numbers = np.zeros(0, "int32")
-        self.a_call = self.batch
+        self.seed, self.place, self.rows = seed, place, len(split)
+        self.batch = min(batch_size, self.rows)
+        self.steps = -(-self.rows // self.batch)
+        self.model = model
+        self.train: Any = _steps(model.train_step, model, split, self.batch, augment)
+        self.a_call = 1  # steps of the next call
+        self.numbers: Any = None
+        self.begun = False  # whether this epoch has had a call
 
-    def calls(self) -> int:
-        """Compile, time a few steps without leaving a trace of them, and say how many calls make an epoch."""
-        import tensorflow as tf
-
-        self.step(tf.zeros((0,), "int32"))  # compiles, trains nothing; makes the model's and the optimizer's variables
-        kept = [(v, v.numpy()) for v in _variables(self.model)]
-        some = tf.range(min(self.rows, 4 * self.batch), dtype="int32")
-        self.step(some)
-        start = time.perf_counter()
-        self.step(some)
-        seconds = (time.perf_counter() - start) / -(-len(some) // self.batch)
-        for variable, value in kept:
-            variable.assign(value)
-        steps = max(1, int(SECONDS_A_CALL / max(seconds, 1e-6)))
-        self.a_call = min(steps * self.batch, -(-self.rows // self.batch) * self.batch)
-        return -(-self.rows // self.a_call)
+    def compile(self) -> None:
+        """Compile the step before the first epoch, so that the clock sees the steps alone."""
+        optimizer = self.model.optimizer
+        if optimizer is not None and self.model.built and not optimizer.built:
+            optimizer.build(
+                self.model.trainable_variables
+            )  # or TensorFlow would compile twice, to make variables first
+        self.train = self.train.get_concrete_function()
 
     def begin(self, epoch: int) -> None:
         """Draw the epoch's order. Rows that were done before a resume are passed over."""
         if epoch != self.place.epoch:
             self.place.epoch, self.place.done = epoch, 0
+        self.begun = False
         self.numbers = np.random.default_rng((self.seed, epoch)).permutation(self.rows).astype("int32")
-        self.call = 0
 
     def run(self, iterator: Any) -> Any:
         """One call of Keras' loop: the next piece of the order, step after step."""
         import tensorflow as tf
 
-        next(iterator)  # says when the epoch is over
-        self.call += 1
-        end = min(self.call * self.a_call, self.rows)
-        piece = self.numbers[self.place.done : end]
-        logs = self.step(tf.constant(piece))
-        self.place.done = max(end, self.place.done)
+        if self.place.done >= self.rows:
+            if self.begun:
+                raise StopIteration
+            self.begun = True
+            return self.model.get_metrics_result()  # stopped between the last step and the end of its epoch
+        self.begun = True
+        end = min(self.place.done + self.a_call * self.batch, self.rows)
+        piece = tf.constant(self.numbers[self.place.done : end])
+        start = time.perf_counter()
+        logs = self.train(piece)
+        self.pace(time.perf_counter() - start)
+        self.place.done = end
         return logs
+
+    def pace(self, seconds: float) -> None:
+        """How many steps the next call has, so that it takes a told time; what is computed does not depend on it."""
+        self.a_call = max(1, min(8 * self.a_call, int(self.a_call * SECONDS_A_CALL / max(seconds, 1e-6))))
 
 
 def _steps(step: Any, model: Any, split: Any, batch: int, augment: Any = None) -> Any:
-    """A compiled function from row numbers to the metrics: one step of the model for each `batch` of them."""
+    """A compiled function from row numbers to logs: one step of the model for each `batch` of them."""
+    import keras
     import tensorflow as tf
+
+    own = type(model).train_step is not keras.Model.train_step and step == model.train_step
+
+    def one(numbers: Any, start: Any) -> Any:
+        data = split.take(numbers[start : tf.minimum(start + batch, tf.shape(numbers)[0])])
+        return step(augment(*data) if augment is not None else data)
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)], autograph=False)
     def run(numbers: Any) -> Any:
         rows = tf.shape(numbers)[0]
+        if own:  # its logs may be no metrics of the model: those of the last step are handed on
+            inner = tf.function(one, autograph=False)  # traced once, called in two places
+            _, logs = tf.while_loop(
+                lambda start, logs: start < rows,
+                lambda start, logs: (start + batch, inner(numbers, start)),
+                (batch, inner(numbers, 0)),
+                parallel_iterations=1,
+            )
+            return logs
 
-        def one(start: Any) -> Any:
-            data = split.take(numbers[start : tf.minimum(start + batch, rows)])
-            step(augment(*data) if augment is not None else data)
+        def body(start: Any) -> Any:
+            one(numbers, start)
             return (start + batch,)
 
-        tf.while_loop(lambda start: start < rows, one, (0,), parallel_iterations=1)
+        tf.while_loop(lambda start: start < rows, body, (0,), parallel_iterations=1)
         return model.get_metrics_result()
 
     return run
@@ -198,12 +222,6 @@ def _test_function(model: Any, split: Any) -> Any:
         return run(everything)
 
     return function
-
-
-def _variables(model: Any) -> list[Any]:
-    """Everything a step changes: weights, statistics, random states, optimizer and running metrics."""
-    optimizer = model.optimizer.variables if model.optimizer is not None else []
-    return [*model.variables, *optimizer, *model.metrics_variables]
 
 
 def _numbers(count: int) -> Any:

@@ -60,14 +60,15 @@ class SparseFocal(keras.losses.Loss):
 
     def __init__(self, gamma=2.0, name="sparse_focal", **kwargs):
         super().__init__(name=name, **kwargs)
-        if gamma < 0:
+        if not gamma >= 0:
             raise ValueError(f"`gamma` must be at least 0. Received: {gamma!r}")
         self.gamma = gamma
 
     def call(self, y_true, y_pred):
         log_p = ops.log_softmax(y_pred, axis=-1)
         log_p = ops.take_along_axis(log_p, _codes(y_true, y_pred)[..., None], axis=-1)[..., 0]
-        return -ops.power(1.0 - ops.exp(log_p), self.gamma) * log_p
+        miss = ops.maximum(-ops.expm1(log_p), 1e-7)  # not 0, where a power below 1 has no finite slope
+        return -ops.power(miss, self.gamma) * log_p
 
     def get_config(self):
         return {**super().get_config(), "gamma": self.gamma}
@@ -115,6 +116,9 @@ class PerMember(keras.losses.Loss):
     Input shape:
         Target `(batch,)` or `(batch, ...)` as `loss` wants it; answers `(batch, members, dim)`, any number of members.
 
+    Raises:
+        TypeError: If `loss` is no `keras.losses.Loss`, such as the name of one.
+
     Example:
         >>> import keras, numpy as np, tfkit
         >>> loss = tfkit.losses.PerMember(keras.losses.MeanSquaredError())
@@ -124,6 +128,8 @@ class PerMember(keras.losses.Loss):
 
     def __init__(self, loss, name="per_member", **kwargs):
         super().__init__(name=name, **kwargs)
+        if not isinstance(loss, keras.losses.Loss):
+            raise TypeError(f"`loss` must be a `keras.losses.Loss`, such as MeanSquaredError(). Received: {loss!r}")
         self.loss = loss
 
     def call(self, y_true, y_pred):

@@ -20,10 +20,10 @@ WARMUP = 0.05  # share of the steps over which `cosine` first rises
 def optimizer(name="adam", *, learning_rate=1e-3, decay="none", weight_decay=0.0, clip_norm=None, steps=None):
     """An optimizer of Keras by its name, with a learning rate that decays as told.
 
-    Decays: `"none"` keeps the rate; `"exponential"` falls evenly to a hundredth over all steps; `"step"` falls to a tenth
-    after half of the steps and again after three quarters; `"cosine"` rises over the first 5% of the steps and then falls
-    to 0 along a cosine (Loshchilov and Hutter 2017, https://arxiv.org/abs/1608.03983); `"plateau"` keeps the rate here
-    and leaves it to `tfkit.callbacks.LearningRateDecay`.
+    Decays: `"none"` keeps the rate; `"exponential"` falls evenly to a hundredth over all steps; `"step"` falls to a
+    tenth after half of the steps and again after three quarters; `"cosine"` rises over the first 5% of the steps and
+    then falls to 0 along a cosine (Loshchilov and Hutter 2017, https://arxiv.org/abs/1608.03983); `"plateau"` keeps the
+    rate here and leaves it to `tfkit.callbacks.LearningRateDecay`.
 
     Args:
         name: sgd, momentum, nesterov, rmsprop, adam, adamw, nadam, adagrad or lion.
@@ -64,12 +64,15 @@ def _schedule(decay, rate, steps):
     if decay in ("none", "plateau"):
         return rate
     if not steps or steps < 1:
-        raise ValueError(f"`steps`, the steps of the whole training, must be given for decay={decay!r}. Received: {steps!r}")
+        raise ValueError("`steps`, the steps of the whole training, must be given, and at least 1, for "
+                         f"decay={decay!r}. Received: {steps!r}")  # fmt: skip
     schedules = keras.optimizers.schedules
     if decay == "exponential":
         return schedules.ExponentialDecay(rate, decay_steps=steps, decay_rate=0.01)
     if decay == "step":
-        return schedules.PiecewiseConstantDecay([steps // 2, 3 * steps // 4], [rate, 0.1 * rate, 0.01 * rate])
+        # steps count from 0, and Keras keeps a value up to and with its boundary
+        last = [-(-steps // 2) - 1, -(-3 * steps // 4) - 1]
+        return schedules.PiecewiseConstantDecay(last, [rate, 0.1 * rate, 0.01 * rate])
     warmup = int(WARMUP * steps)
     if not warmup:
         return schedules.CosineDecay(rate, decay_steps=steps)

@@ -4,10 +4,12 @@ import hashlib
 import io
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -29,20 +31,26 @@ class Checkpoint(keras.callbacks.Callback):
         self.folder, self.place = folder, place
         self.callbacks = [callback for callback in callbacks if hasattr(callback, "state")]
         self.stop: int | None = None  # the signal that came
-        self._saved, self._sums = time.monotonic(), None
+        self._saved = time.monotonic()
+        self._sums: list[Any] | None = None
 
     def restore(self, model: Any) -> bool:
         """Put the newest whole checkpoint into a built model and its callbacks. False where there is none."""
-        loaded = next(filter(None, map(_read, reversed(sorted(self.folder.glob("*.npz"))))), None)
+        loaded = next(filter(None, map(_read, sorted(self.folder.glob("*.npz"), reverse=True))), None)
         if loaded is None:
             return False
         state, arrays = loaded
-        model.optimizer.build(model.trainable_variables)  # an optimizer that is not built drops what it is given
+        if not model.optimizer.built:  # it would drop what it is given
+            model.optimizer.build(model.trainable_variables)
         variables = [*model.variables, *model.optimizer.variables]
-        for variable, path, place in zip(variables, state["variables"], range(len(variables)), strict=True):
-            if variable.path.rsplit("/", 1)[-1] != path.rsplit("/", 1)[-1]:
-                raise ValueError(f"The model must be the one that was saved. Received: {variable.path}, saved: {path}")
-            variable.assign(arrays[f"variable_{place}"])
+        saved = [arrays[f"variable_{i}"] for i in range(len(state["variables"]))]
+        here = [_kind(v.path, v.shape) for v in variables]
+        there = [_kind(path, array.shape) for path, array in zip(state["variables"], saved, strict=True)]
+        if here != there:
+            one, other = next(pair for pair in zip_longest(here, there, fillvalue="nothing") if pair[0] != pair[1])
+            raise ValueError(f"The model must be the one that was saved. Received: {one}, saved: {other}")
+        for variable, value in zip(variables, saved, strict=True):
+            variable.assign(value)
         self.place.epoch, self.place.done = state["epoch"], state["done"]
         self._sums = [arrays[f"sum_{i}"] for i in range(state["sums"])] if state["done"] else None
         for i, callback in enumerate(self.callbacks):
@@ -51,7 +59,8 @@ class Checkpoint(keras.callbacks.Callback):
 
     def save(self) -> None:
         """Write one file whole: a temporary name, flushed to disk, then renamed; its name ends with its checksum."""
-        model, arrays = self.model, {}
+        model = self.model
+        arrays: dict[str, Any] = {}
         variables = [*model.variables, *model.optimizer.variables]
         arrays |= {f"variable_{i}": variable.numpy() for i, variable in enumerate(variables)}
         arrays |= {f"sum_{i}": variable.numpy() for i, variable in enumerate(model.metrics_variables)}
@@ -60,7 +69,7 @@ class Checkpoint(keras.callbacks.Callback):
             "done": self.place.done,
             "sums": len(model.metrics_variables),
             "variables": [variable.path for variable in variables],
-            "callbacks": [_pack(callback.state(), f"callback_{i}", arrays) for i, callback in enumerate(self.callbacks)],
+            "callbacks": [_pack(each.state(), f"callback_{i}", arrays) for i, each in enumerate(self.callbacks)],
         }
         buffer = io.BytesIO()
         np.savez(buffer, state=np.frombuffer(json.dumps(state).encode(), "uint8"), **arrays)
@@ -89,7 +98,8 @@ class Checkpoint(keras.callbacks.Callback):
             self.save()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.place.epoch, self.place.done = epoch + 1, 0
+        # a training that was stopped is over: there is nothing to go on with
+        self.place.epoch, self.place.done = self.params["epochs"] if self.model.stop_training else epoch + 1, 0
         self._stop_if_told()
         if time.monotonic() - self._saved > SECONDS_BETWEEN:
             self.save()
@@ -102,7 +112,7 @@ class Checkpoint(keras.callbacks.Callback):
 
 @contextmanager
 def stopping(checkpoint: Checkpoint) -> Iterator[None]:
-    """While inside, Ctrl-C and SIGTERM end training at the next moment that can be saved; a second Ctrl-C ends it now."""
+    """While inside, Ctrl-C and SIGTERM end training as soon as it can be saved; a second one ends it at once."""
 
     def told(number: int, frame: Any) -> None:
         if checkpoint.stop is not None:
@@ -118,6 +128,11 @@ def stopping(checkpoint: Checkpoint) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _kind(path: str, shape: Any) -> str:
+    """Name and shape of a variable; without the numbers in it, which count on from the models made before."""
+    return f"{re.sub(r'_[0-9]+', '', path.rsplit('/', 1)[-1])} {tuple(shape)}"
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Any] | None:

@@ -3,7 +3,9 @@
 import csv
 import datetime
 import importlib
+import itertools
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -17,18 +19,20 @@ import numpy as np
 
 from tfkit.errors import UserError
 
+log = logging.getLogger("tfkit")
+
 PACKAGES = ("tfkit", "tensorflow", "keras", "numpy", "pandas", "scikit-learn")
 
 
 def load_model(path: str | os.PathLike[str]) -> Any:
-    """Load a `.keras` file with tfkit's layers and losses known to Keras; without them it says "Could not locate class".
+    """Load a `.keras` file with tfkit's layers and losses known to Keras, which else says "Could not locate class".
 
     Args:
         path: The file, such as a run's `model.keras`.
 
     Returns:
-        A `keras.Model`. That of a run takes a dictionary of raw columns, `(rows, 1)` each: float32 with NaN where missing,
-        or strings with "" where missing.
+        A `keras.Model`. That of a run takes a dictionary of raw columns, `(rows, 1)` each: float32 with NaN where
+        missing, or strings with "" where missing.
     """
     import keras
 
@@ -47,9 +51,10 @@ class Run:
     """The folder of one training, opened.
 
     Args:
-        folder: What `train` left: `config.json`, `about.json`, `info.json`, `model.keras`, `metrics.json`, `history.csv`,
-            `predictions.csv`.
-        recipe: The page again, where it has a reader or layers of its own: a page is code, and runs only when it is named.
+        folder: What `train` left: `config.json`, `about.json`, `info.json`, `model.keras`, `metrics.json`,
+            `history.csv`, `predictions.csv`.
+        recipe: The page again, where it has a reader or layers of its own: a page is code, and runs only when it is
+            named.
 
     Raises:
         UserError: If the folder is no run.
@@ -65,7 +70,9 @@ class Run:
         self.folder = Path(folder)
         self._recipe = recipe
         if not self.path("config.json").is_file() or not self.path("about.json").is_file():
-            raise UserError(f"A run is a folder that `tfkit train` has made, with config.json and about.json. Received: {folder}")
+            raise UserError(
+                f"A run is a folder that `tfkit train` has made, with config.json and about.json. Received: {folder}"
+            )
 
     @classmethod
     def begin(cls, out: str | os.PathLike[str], recipe: Any, config: Any) -> Self:
@@ -82,10 +89,14 @@ class Run:
             "versions": {package: version(package) for package in PACKAGES},
         }
         folder = _new_folder(Path(out), f"{recipe.name or 'run'}-{now:%Y%m%d-%H%M%S}")
-        write_json(folder / "config.json", config.words())
-        write_json(folder / "about.json", about)
-        if recipe.page:
-            shutil.copyfile(recipe.page, folder / "page.py")
+        try:
+            write_json(folder / "config.json", config.words())
+            write_json(folder / "about.json", about)
+            if recipe.page:
+                shutil.copyfile(recipe.page, folder / "page.py")
+        except BaseException:  # a full disk: no half of a run
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         return cls(folder, recipe=recipe)
 
     def path(self, name: str) -> Path:
@@ -152,7 +163,9 @@ class Run:
             module, _, name = self.about["read"].partition(":")
             reader = getattr(importlib.import_module(module), name)
         if reader is None:
-            raise UserError(f"This run's page has a reader of its own; name the page again: --recipe {self.about['page']}")
+            raise UserError(
+                f"This run's page has a reader of its own; name the page again: --recipe {self.about['page']}"
+            )
         return reader(source, self.info, **wanted)
 
     def predict(self, source: Any) -> Any:
@@ -172,10 +185,13 @@ class Run:
 
         from tfkit.data.files import read_frame, write_frame
 
-        frame = read_frame(file)
+        frame = read_frame(file, missing=self.info.get("missing_words"))
         answers = self.predict(frame)
-        both = pd.concat([frame.reset_index(drop=True).drop(columns=answers.columns, errors="ignore"), answers], axis=1)
-        write_frame(both, out)
+        own = frame.reset_index(drop=True)
+        replaced = [name for name in answers if name in own]
+        if replaced:
+            log.warning("Columns of the file that are called like the answers are replaced: %s", ", ".join(replaced))
+        write_frame(pd.concat([own.drop(columns=replaced), answers], axis=1), out)
         return Path(out)
 
     def evaluate(self, source: Any = None) -> dict[str, Any]:
@@ -260,17 +276,18 @@ class _whole:
 
 def _new_folder(out: Path, name: str) -> Path:
     """A folder that was not there before."""
-    for number in range(1, 1000):
+    if out.exists() and not out.is_dir():
+        raise UserError(f"`out` must be a folder. Received: {out}, which is a file")
+    for number in itertools.count(1):
         folder = out / (name if number == 1 else f"{name}-{number}")
         try:
             folder.mkdir(parents=True)
-            return folder
+            break
         except FileExistsError:
-            if out.is_file():
-                break
+            continue
         except OSError as error:
             raise UserError(f"The folder for runs must be writable. Received: {out}: {error.strerror}") from None
-    raise UserError(f"`out` must be a folder. Received: {out}, which is a file")
+    return folder
 
 
 def _public(reader: Any) -> str | None:

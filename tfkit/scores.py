@@ -1,20 +1,15 @@
-"""What a model is worth on rows it has never seen: exact scores with intervals, and an honest comparison.
+"""What a model is worth on rows it has never seen: exact scores, their intervals, and an honest comparison.
 
-Every measure is written once, for a matrix of weights `(rows, samples)`: one column of ones is the score itself, a
-thousand columns that count how often each row was drawn are its bootstrap (Efron & Tibshirani 1993).
+Intervals come from the bootstrap over rows (Efron & Tibshirani 1993); what is drawn is how often each row counts.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from tfkit.errors import NotFiniteError
+from tfkit.measures import Info, checked, confusion, measures, ratio
 
-Info = Mapping[str, Any]
-Measure = Callable[[np.ndarray], dict[str, np.ndarray]]  # weights (rows, samples) -> (samples,) a name, NaN: undefined
-
-BINS = 15  # of the calibration error, as Guo et al. have them
 CELLS = 1_000_000  # weights held at once: 8 MB, and a few times that for what is made of them
 BUDGET = 200_000_000  # rows * ranked classes * bootstrap samples: some seconds
 
@@ -56,9 +51,9 @@ def score(truth: Any, answer: Any, info: Info, *, weight: Any = None) -> dict[st
         >>> {name: round(value, 3) for name, value in found.items()}  # doctest: +NORMALIZE_WHITESPACE
         {'root_mean_squared_error': 0.577, 'mean_absolute_error': 0.333, 'r2': 0.786, 'median_absolute_error': 0.0}
     """
-    measures = _measures(truth, answer, info)
     weights = np.ones((len(truth), 1)) if weight is None else np.asarray(weight, "float64").reshape(-1, 1)
-    values = {name: float(value[0]) for measure in measures for name, value in measure(weights).items()}
+    made = measures(truth, answer, info)
+    values = {name: float(value[0]) for measure in made for name, value in measure(weights).items()}
     return {name: value for name, value in values.items() if np.isfinite(value)}
 
 
@@ -81,10 +76,10 @@ def intervals(
         >>> intervals([1.0, 2.0, 4.0], [1.5, 2.5, 4.5], {"task": "regression"})["mean_absolute_error"]
         [0.5, 0.5]
     """
-    known, measures = score(truth, answer, info), _measures(truth, answer, info)
+    known, made = score(truth, answer, info), measures(truth, answer, info)
     drawn: dict[str, list[np.ndarray]] = {name: [] for name in known}
     for weights in _draws(len(truth), _affordable(samples, len(truth), info), seed):
-        found = {name: value for measure in measures for name, value in measure(weights).items()}
+        found = {name: value for measure in made for name, value in measure(weights).items()}
         for name in known:
             drawn[name].append(found[name])
     spans = {name: _span(np.concatenate(values), level) for name, values in drawn.items() if values}
@@ -106,7 +101,7 @@ def difference(
     both = []
     for answer in (a, b):
         once = np.ones((len(truth), 1))
-        holding = [measure for measure in _measures(truth, answer, info) if name in measure(once)]
+        holding = [measure for measure in measures(truth, answer, info) if name in measure(once)]
         if not holding or not np.isfinite(holding[0](once)[name][0]):
             return None
         both.append(holding[0])
@@ -128,10 +123,10 @@ def by_class(truth: Any, answer: Any, info: Info) -> dict[str, dict[str, float]]
     """
     if info["task"] not in ("binary", "multiclass"):
         return {}
-    truth, answer = _checked(truth, answer, info)
-    hit, told, true = (add(np.ones((len(truth), 1)))[:, 0] for add in _confusion(truth, answer))
-    found = {"precision": _ratio(hit, told, told + true > 0), "recall": _ratio(hit, true, true > 0)}
-    found["f1"] = _ratio(2 * hit, told + true, told + true > 0)
+    truth, answer = checked(truth, answer, info)
+    hit, told, true = (add(np.ones((len(truth), 1)))[:, 0] for add in confusion(truth, answer))
+    found = {"precision": ratio(hit, told, told + true > 0), "recall": ratio(hit, true, true > 0)}
+    found["f1"] = ratio(2 * hit, told + true, told + true > 0)
     return {
         str(label): {n: float(v[code]) for n, v in found.items() if np.isfinite(v[code])} | {"support": int(true[code])}
         for code, label in enumerate(info["target"]["classes"])
@@ -164,187 +159,16 @@ def verdict(
     numbers = f"{name} {_say(own)} against {_say(known[best])}" + (", less is better" if sign < 0 else "")
     if span is not None:
         numbers += f" (95% interval of the difference: {_say(span[0])} to {_say(span[1])})"
-        if sign * span[0] > 0 and sign * span[1] > 0:
+        least, most = sorted(sign * end for end in span)
+        if least > 0:
             return f"Better than the best baseline, {best}: {numbers}."
-        if sign * span[0] < 0 and sign * span[1] < 0:
+        if most < 0:
             return f"The baseline {best} is better than the model: {numbers}; use {best}, or improve the model."
     return f"Not to be told apart from the best baseline, {best}, on {len(truth):,} rows: {numbers}."
 
 
 def _say(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value + 0.0:.4g}"
-
-
-# ---- the measures: each sorts once, and then takes any weights
-
-
-def _confusion(truth: np.ndarray, answer: np.ndarray) -> list[Callable[[np.ndarray], np.ndarray]]:
-    """By class `(classes, samples)`: rows found, rows predicted, rows there are."""
-    guess, num = answer.argmax(1), answer.shape[1]
-    return [_sums(truth, num, truth == guess), _sums(guess, num), _sums(truth, num)]
-
-
-def _decided(truth: np.ndarray, answer: np.ndarray, info: Info) -> Measure:
-    """What follows from the predicted class alone."""
-    confusion, positive = _confusion(truth, answer), _positive(info)
-
-    def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
-        hit, told, true = (add(weights) for add in confusion)
-        there, total = told + true > 0, true.sum(0)
-        found = {"accuracy": _ratio(hit.sum(0), total), "balanced_accuracy": _mean(_ratio(hit, true, true > 0))}
-        each = {"precision": _ratio(hit, told, there), "recall": _ratio(hit, true, there)}
-        each["f1"] = _ratio(2 * hit, told + true, there)
-        for name, value in each.items():
-            found[name] = _mean(value) if positive is None else value[positive]
-        if positive is not None:  # a mean counts a class as not found at all; alone, it has nothing to be found
-            found["recall"] = np.where(true[positive] > 0, found["recall"], np.nan)
-        found |= {f"{name}_macro": _mean(value) for name, value in each.items()}
-        return found | {f"{name}_weighted": _ratio(np.nansum(v * true, 0), total) for name, v in each.items()}
-
-    return measure
-
-
-def _ranked(truth: np.ndarray, answer: np.ndarray, info: Info) -> Measure:
-    """What follows from the order of the rows by the probability of a class."""
-    positive = _positive(info)
-    codes = [code for code in np.unique(truth) if positive is None or code == positive]
-    rankings = [_ranking(answer[:, code], truth == code) for code in codes]
-
-    def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
-        pairs = np.array([ranking(weights) for ranking in rankings]).reshape(-1, 2, weights.shape[1])
-        return {"roc_auc": _mean(pairs[:, 0]), "average_precision": _mean(pairs[:, 1])}
-
-    return measure
-
-
-def _ranking(value: np.ndarray, positive: np.ndarray) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """The area under the ROC curve and the average precision of one class, ties shared."""
-    order = np.argsort(-value, kind="stable")
-    fresh = np.r_[True, np.diff(value[order]) != 0]
-    holding = np.logical_or.reduceat(positive[order], np.flatnonzero(fresh))
-    # Neighbouring ties without a positive row move neither score: as one group they make rare classes cheap.
-    group = (np.cumsum(np.r_[True, holding[1:] | holding[:-1]]) - 1)[np.cumsum(fresh) - 1]
-    groups = np.empty_like(group)
-    groups[order] = group
-    add_positive, add_negative = (_sums(groups, group[-1] + 1, rows) for rows in (positive, ~positive))
-
-    def measure(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        p, n = add_positive(weights), add_negative(weights)
-        tp, fp = np.cumsum(p, 0), np.cumsum(n, 0)
-        precision = _ratio(p * tp, tp + fp, tp >= 0).sum(0)
-        above = _ratio((p * (fp - n / 2)).sum(0), tp[-1] * fp[-1])
-        return 1 - above, _ratio(precision, tp[-1])
-
-    return measure
-
-
-def _probable(truth: np.ndarray, answer: np.ndarray, info: Info) -> Measure:
-    """What follows from the size of the probabilities."""
-    tiny, rows = np.finfo(answer.dtype).eps, np.arange(len(truth))  # clipped by its dtype, as scikit-learn does
-    loss = -np.log(np.clip(answer[rows, truth], tiny, 1 - tiny).astype("float64"))
-    top = answer.max(1).astype("float64")
-    gaps = np.zeros((BINS, len(truth)))
-    gaps[np.clip(np.ceil(top * BINS) - 1, 0, BINS - 1).astype(int), rows] = (answer.argmax(1) == truth) - top
-
-    def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
-        total = weights.sum(0)
-        calibration = np.abs(gaps @ weights).sum(0)
-        return {"log_loss": _ratio(loss @ weights, total), "expected_calibration_error": _ratio(calibration, total)}
-
-    return measure
-
-
-def _erring(truth: np.ndarray, answer: np.ndarray, info: Info) -> Measure:
-    """How far numbers are off."""
-    error, centred = np.abs(truth - answer), truth - truth.mean()
-    order = np.argsort(error, kind="stable")
-    ranked = error[order]
-    rounding = 4 * (np.finfo("float64").eps * np.abs(truth).max()) ** 2
-
-    @np.errstate(over="ignore", invalid="ignore")  # a square that overflows is left out in the end
-    def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
-        total, squared, around = weights.sum(0), error**2 @ weights, centred**2 @ weights
-        spread = around - _ratio((centred @ weights) ** 2, total, total > 0)
-        spread = np.where(spread > np.maximum(rounding * total, 1e-12 * around), spread, np.nan)
-        climbed = np.cumsum(weights[order], 0)
-        middle = [np.minimum(side(climbed, total / 2).sum(0), len(error) - 1) for side in (np.less, np.less_equal)]
-        return {
-            "root_mean_squared_error": np.sqrt(_ratio(squared, total)),
-            "mean_absolute_error": _ratio(error @ weights, total),
-            "r2": 1 - squared / spread,
-            "median_absolute_error": np.where(total > 0, ranked[np.array(middle)].mean(0), np.nan),
-        }
-
-    return measure
-
-
-TASKS: dict[str, tuple[Callable[[np.ndarray, np.ndarray, Info], Measure], ...]] = {
-    "binary": (_decided, _ranked, _probable),
-    "multiclass": (_decided, _ranked, _probable),
-    "regression": (_erring,),
-}
-
-
-def _measures(truth: Any, answer: Any, info: Info) -> list[Measure]:
-    if info["task"] not in TASKS or not len(truth):
-        return []
-    truth, answer = _checked(truth, answer, info)
-    with np.errstate(over="ignore"):
-        return [make(truth, answer, info) for make in TASKS[info["task"]]]
-
-
-def _checked(truth: Any, answer: Any, info: Info) -> tuple[np.ndarray, np.ndarray]:
-    regression = info["task"] == "regression"
-    truth, answer = np.asarray(truth), np.asarray(answer)
-    wanted = (len(truth),) if regression else (len(truth), len(info["target"]["classes"]))
-    if answer.shape != wanted and not (regression and answer.shape == (len(truth), 1)):
-        raise ValueError(
-            "Every row must have one answer (a number, or a probability for each class) to be scored. "
-            f"Received: {len(truth)} rows, answers of shape {answer.shape} where {wanted} is needed"
-        )
-    wrong = int((~np.isfinite(answer.reshape(len(truth), -1))).any(1).sum())
-    if wrong:
-        raise NotFiniteError(
-            "Answers must be finite numbers to be scored; train with a lower `learning_rate` or with `clip_norm`. "
-            f"Received: {wrong} of {len(truth)} rows with NaN or infinity"
-        )
-    if regression:
-        return truth.reshape(-1).astype("float64"), answer.reshape(-1).astype("float64")
-    return truth.reshape(-1).astype("int64"), answer.astype("float32" if answer.dtype == "float32" else "float64")
-
-
-def _positive(info: Info) -> int | None:
-    """The code of the positive class where there is one, and None where the mean over classes is meant."""
-    target = info["target"]
-    return list(target["classes"]).index(target["positive"]) if info["task"] == "binary" else None
-
-
-def _sums(groups: np.ndarray, num: int, rows: np.ndarray | None = None) -> Callable[[np.ndarray], np.ndarray]:
-    """Add weights `(rows, samples)` up by group: `(num, samples)`; of the marked `rows` only, if any are."""
-    chosen = np.arange(len(groups)) if rows is None else np.flatnonzero(rows)
-    order = chosen[np.argsort(groups[chosen], kind="stable")]
-    present, starts = np.unique(groups[order], return_index=True)
-
-    def add(weights: np.ndarray) -> np.ndarray:
-        total = np.zeros((num, weights.shape[1]))
-        if len(order):
-            total[present] = np.add.reduceat(weights[order], starts, axis=0)
-        return total
-
-    return add
-
-
-def _ratio(above: np.ndarray, below: np.ndarray, defined: np.ndarray | None = None) -> np.ndarray:
-    """`above / below`; where `below` is 0 it is 0 if that is `defined`, else NaN."""
-    kept = below != 0
-    ratio = np.divide(above, below, out=np.zeros(np.shape(above)), where=kept)
-    return np.where(kept if defined is None else defined, ratio, np.nan)
-
-
-def _mean(values: np.ndarray) -> np.ndarray:
-    """The mean over the first axis of what is not NaN."""
-    known = np.isfinite(values)
-    return _ratio(np.where(known, values, 0).sum(0), known.sum(0))
 
 
 def _affordable(samples: int, rows: int, info: Info) -> int:

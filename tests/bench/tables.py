@@ -1,41 +1,86 @@
-"""Score `recipes/tabular.py` on prepared tables, each a process of its own, beside what other tools scored.
+"""Score `recipes/tabular.py` on prepared tables, each training a process of its own, and write the README's table.
 
-    python tests/bench/tables.py DATA [--seeds 3] [--sets adult,bike] [--bodies ensemble,mlp] [--out FILE.jsonl]
+    python tests/bench/tables.py [DATA] [--seeds 3] [--sets adult,bike] [--bodies ensemble,mlp]     measure
+    python tests/bench/tables.py [DATA] --write                                                     README.md
 
-DATA holds a folder a set: `train.csv.gz`, `test.csv.gz`, and `meta.json` with name, target and task. Each line of the
-result is one training: score, seconds and peak memory of the whole process, import included.
+DATA holds a folder a set: `train.csv.gz` to fit, `test.csv.gz` to score, and `meta.json` with name, target and task.
+Defaults only: nothing is set but the table and its target. Each line of `tables.jsonl`, beside this file, is one
+training: score, and seconds and peak memory of the whole process, import included. What other tools scored on the same
+files (`../board/peers.jsonl` beside DATA, where it is there) stands beside it.
 """
 
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+HERE = Path(__file__).resolve().parent
+LINES = HERE / "tables.jsonl"
+README = HERE.parents[1] / "README.md"
+BEGIN, END = "<!-- results: python tests/bench/tables.py -->\n", "<!-- end of results -->"
+PEERS = {
+    "hgb": "boosted trees",
+    "realmlp": "RealMLP",
+    "mlp_sklearn": "sklearn MLP",
+    "seed_keras": "plain Keras",
+    "fastai": "fastai",
+}
+
 
 def measure(folder, seed, body):
     """Train on one set in a new process and say what came of it."""
     meta = json.loads((folder / "meta.json").read_text())
     with tempfile.TemporaryDirectory() as out:
+        kind = "class" if meta["task"] == "classification" else "number"
         command = [sys.executable, "-m", "tfkit", "train", "tabular", f"table={folder / 'train.csv.gz'}",
                    f"test_table={folder / 'test.csv.gz'}", f"target={meta['target']}", f"seed={seed}", f"body={body}",
-                   f"kind={'class' if meta['task'] == 'classification' else 'number'}", "--out", out, "--quiet"]  # fmt: skip
+                   f"kind={kind}", "--out", out, "--quiet"]  # fmt: skip
         start = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        folder_of_run = process.stdout.read().strip()
+        run = process.stdout.read().strip()
         _, status, used = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
         if status:
             raise SystemExit(f"{' '.join(command)} ended with {status}")
-        metrics = json.loads((Path(folder_of_run) / "metrics.json").read_text())
-    test, trees = metrics["test"], metrics["baselines"]["boosted_trees"]
+        metrics = json.loads((Path(run) / "metrics.json").read_text())
+    test = metrics["test"]
     name = "accuracy" if "accuracy" in test else "root_mean_squared_error"
     return {"set": meta["name"], "body": body, "seed": seed, "metric": name, "score": round(test[name], 5),
-            "boosted_trees": round(trees[name], 5), "log_loss": test.get("log_loss"), "roc_auc": test.get("roc_auc"),
-            "seconds": round(time.perf_counter() - start, 1), "fit": metrics["seconds"]["fit"],
-            "peak_mb": used.ru_maxrss // 1024}  # fmt: skip
+            "log_loss": test.get("log_loss"), "roc_auc": test.get("roc_auc"), "seconds": round(seconds, 1),
+            "fit": metrics["seconds"]["fit"], "peak_mb": used.ru_maxrss // 1024}  # fmt: skip
+
+
+def table(lines, peers):
+    """The lines as a table, a row for each set and body."""
+    rows = {}
+    for line in lines:
+        rows.setdefault((line["set"], line["body"]), []).append(line)
+    names = {peer: name for peer, name in PEERS.items() if any(who == peer for _, who in peers)}
+    heads = ["table", "score", "body", "tfkit", *names.values(), "seconds", "MB"]
+    text = [f"| {' | '.join(heads)} |", "|---|---|---" + "|---:" * (len(heads) - 3) + "|"]
+    for (name, body), some in rows.items():
+        key, digits = some[0]["metric"], 4 if some[0]["score"] < 1 else 2
+        scores = [line["score"] for line in some]
+        spread = f" ± {statistics.stdev(scores):.{digits}f}" if len(scores) > 1 else ""
+        others = [peers.get((name, peer), {}).get("accuracy" if key == "accuracy" else "rmse") for peer in names]
+        cells = [
+            name,
+            "accuracy" if key == "accuracy" else "RMSE",
+            body,
+            f"**{statistics.mean(scores):.{digits}f}**{spread}",
+        ]
+        cells += ["" if other is None else f"{other:.{digits}f}" for other in others]
+        cells += [
+            f"{statistics.median(line['seconds'] for line in some):.0f}",
+            f"{max(line['peak_mb'] for line in some):,}",
+        ]
+        text.append(f"| {' | '.join(cells)} |")
+    return "\n".join(text)
 
 
 def main():
@@ -43,21 +88,30 @@ def main():
     parser.add_argument("data", type=Path, nargs="?", default=Path("../shared/data/tabular"))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--sets", default="")
-    parser.add_argument("--bodies", default="ensemble")
-    parser.add_argument("--out", type=Path, default=None)
+    parser.add_argument("--bodies", default="ensemble,mlp")
+    parser.add_argument("--write", action="store_true", help="write what was measured before into README.md")
     known = parser.parse_args()
+    if known.write:
+        peers_file = known.data / "../../board/peers.jsonl"
+        peers = [json.loads(line) for line in peers_file.read_text().splitlines()] if peers_file.is_file() else []
+        lines = [json.loads(line) for line in LINES.read_text().splitlines()]
+        lines.sort(key=lambda line: (line["set"], line["body"], line["seed"]))
+        text = README.read_text()
+        before, after = text.split(BEGIN)[0], text.split(END)[1]
+        found = table(lines, {(peer["set"], peer["peer"]): peer for peer in peers})
+        README.write_text(f"{before}{BEGIN}\n{found}\n\n{END}{after}")
+        return
     if not known.data.is_dir():
         raise SystemExit(f"No tables to measure on: {known.data} is not there. Name the folder: tables.py DATA")
-    for folder in sorted(path.parent for path in known.data.glob("*/meta.json")):
-        if known.sets and folder.name not in known.sets.split(","):
-            continue
-        for body in known.bodies.split(","):
+    for body in known.bodies.split(","):
+        for folder in sorted(path.parent for path in known.data.glob("*/meta.json")):
+            if known.sets and folder.name not in known.sets.split(","):
+                continue
             for seed in range(known.seeds):
                 line = json.dumps(measure(folder, seed, body))
                 print(line, flush=True)
-                if known.out:
-                    with known.out.open("a") as file:
-                        file.write(line + "\n")
+                with LINES.open("a") as file:
+                    file.write(line + "\n")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Callbacks: what watches a training, each of use in any Keras `fit`."""
 
 from tfkit.callbacks.early_stopping import EarlyStopping
-from tfkit.callbacks.journal import Journal, Progress
+from tfkit.callbacks.journal import Journal
 from tfkit.callbacks.learning_rate import LearningRateDecay
 from tfkit.callbacks.non_finite import StopOnNonFinite
 
-__all__ = ["EarlyStopping", "Journal", "LearningRateDecay", "Progress", "StopOnNonFinite"]
+__all__ = ["EarlyStopping", "Journal", "LearningRateDecay", "StopOnNonFinite"]

@@ -10,10 +10,10 @@ from tfkit.metrics import direction
 class EarlyStopping(keras.callbacks.Callback):
     """Keep the weights of the best epoch, and stop when none has been better for a while.
 
-    A value that is not finite counts as the worst there is (with Keras' own, one NaN in the first epoch makes every later
-    epoch lose). The direction is required, or known for the metric; a metric that is not there stops training with a word
-    after the first epoch instead of never. The kept weights are put back when training ends; random states are not, so
-    that going on later is the same as never having stopped.
+    A value that is not finite counts as the worst there is (with Keras' own, one NaN in the first epoch makes every
+    later epoch lose). The direction is required, or known for the metric; a metric that is not there stops training
+    with a word after the first epoch instead of never. The kept weights are put back when training ends; random states
+    are not, so that going on later is the same as never having stopped.
 
     Args:
         monitor: Name of the metric in the logs, such as `"val_loss"`.
@@ -35,7 +35,8 @@ class EarlyStopping(keras.callbacks.Callback):
         super().__init__()
         mode = mode or direction(monitor)
         if mode not in ("min", "max"):
-            raise ValueError(f"`mode` must be 'min' or 'max' for a metric that is not known. Received: {mode=}, {monitor=}")
+            raise ValueError("`mode` must be 'min' or 'max' for a metric that is not known. "
+                             f"Received: {mode=}, {monitor=}")  # fmt: skip
         if (patience is not None and patience < 1) or min_delta < 0:
             raise ValueError(f"`patience` must be at least 1, or None, and `min_delta` at least 0. "
                              f"Received: {patience=}, {min_delta=}")  # fmt: skip
@@ -44,8 +45,8 @@ class EarlyStopping(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if self.monitor not in (logs or {}):
-            raise ValueError(f"`monitor` must be one of the metrics of this model. Received: {self.monitor!r}; there are "
-                             f"{', '.join(logs or {})}")  # fmt: skip
+            raise ValueError("`monitor` must be one of the metrics of this model. "
+                             f"Received: {self.monitor!r}; there are {', '.join(logs or {})}")  # fmt: skip
         value = float(logs[self.monitor])
         loss = value if self.mode == "min" else -value
         if math.isfinite(loss) and (self.best is None or loss < self._loss() - self.min_delta):

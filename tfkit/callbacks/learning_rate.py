@@ -18,7 +18,8 @@ class LearningRateDecay(keras.callbacks.Callback):
         min_learning_rate: The rate is never cut below this, at least 0.
 
     Raises:
-        ValueError: If an argument is outside its range, or, when training begins, the optimizer has a schedule already.
+        ValueError: If the direction is not known, an argument is outside its range, the metric is not in the logs, or,
+            when training begins, the optimizer has a schedule already.
 
     Example:
         >>> import tfkit
@@ -30,7 +31,8 @@ class LearningRateDecay(keras.callbacks.Callback):
         super().__init__()
         mode = mode or direction(monitor)
         if mode not in ("min", "max"):
-            raise ValueError(f"`mode` must be 'min' or 'max' for a metric that is not known. Received: {mode=}, {monitor=}")
+            raise ValueError("`mode` must be 'min' or 'max' for a metric that is not known. "
+                             f"Received: {mode=}, {monitor=}")  # fmt: skip
         if not 0 < factor < 1 or patience < 1 or min_learning_rate < 0:
             raise ValueError("`factor` must be in (0, 1), `patience` at least 1, `min_learning_rate` at least 0. "
                              f"Received: {factor=}, {patience=}, {min_learning_rate=}")  # fmt: skip
@@ -38,12 +40,17 @@ class LearningRateDecay(keras.callbacks.Callback):
         self.min_learning_rate, self.best, self.wait = min_learning_rate, None, 0
 
     def on_train_begin(self, logs=None):
-        if isinstance(self.model.optimizer._learning_rate, keras.optimizers.schedules.LearningRateSchedule):
-            raise ValueError("Decay on a plateau needs an optimizer with a fixed learning rate, because a schedule would "
-                             f"overrule it. Received: {type(self.model.optimizer._learning_rate).__name__}")  # fmt: skip
+        optimizer = self.model.optimizer
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # that of half precision wraps another
+        if isinstance(optimizer._learning_rate, keras.optimizers.schedules.LearningRateSchedule):
+            raise ValueError("Decay on a plateau needs an optimizer with a fixed learning rate, because a schedule "
+                             f"would overrule it. Received: {type(optimizer._learning_rate).__name__}")  # fmt: skip
 
     def on_epoch_end(self, epoch, logs=None):
-        value = float((logs or {}).get(self.monitor, math.nan))
+        if self.monitor not in (logs or {}):
+            raise ValueError("`monitor` must be one of the metrics of this model. "
+                             f"Received: {self.monitor!r}; there are {', '.join(logs or {})}")  # fmt: skip
+        value = float(logs[self.monitor])
         loss = value if self.mode == "min" else -value
         if math.isfinite(loss) and (self.best is None or loss < self.best):
             self.best, self.wait = loss, 0
@@ -51,7 +58,7 @@ class LearningRateDecay(keras.callbacks.Callback):
         self.wait += 1
         if self.wait >= self.patience:
             rate = float(self.model.optimizer.learning_rate)
-            self.model.optimizer.learning_rate = max(rate * self.factor, self.min_learning_rate)
+            self.model.optimizer.learning_rate = min(rate, max(rate * self.factor, self.min_learning_rate))
             self.wait = 0
 
     def state(self):

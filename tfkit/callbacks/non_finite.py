@@ -8,6 +8,8 @@ import keras
 class StopOnNonFinite(keras.callbacks.Callback):
     """Stop as soon as a call of `fit` returns a loss that is not finite, and say so.
 
+    A loss is whatever the logs name so: `loss`, or `generator_loss` of a model with a `train_step` of its own.
+
     Args:
         error: Class of the error to raise, which gets the message.
 
@@ -27,7 +29,8 @@ class StopOnNonFinite(keras.callbacks.Callback):
         self.epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        loss = float((logs or {}).get("loss", 0.0))
-        if not math.isfinite(loss):
-            raise self.error(f"The loss must stay finite; it became {loss} in epoch {self.epoch + 1}. Lower learning_rate to a "
-                             "tenth, or set clip_norm=1, and see whether a column holds extreme values.")  # fmt: skip
+        for name, value in (logs or {}).items():
+            if name.endswith("loss") and not math.isfinite(value):
+                raise self.error(f"The loss must stay finite; {name} became {float(value)} in epoch {self.epoch + 1}. "
+                                 "Lower learning_rate to a tenth, or set clip_norm=1, and see whether a column holds "
+                                 "extreme values.")  # fmt: skip

@@ -5,13 +5,14 @@ from typing import Any
 
 PUBLIC = {
     "Rows": "splits",
+    "check_loss": "targets",
     "clean": "cleaning",
     "infer": "columns",
     "inputs": "splits",
-    "learn_table": "tables",
+    "learn_table": "learning",
     "learn_target": "targets",
     "load_table": "tables",
-    "prepare_table": "tables",
+    "prepare_table": "preparation",
     "read_frame": "files",
     "read_table": "tables",
     "restore_table": "targets",

@@ -1,4 +1,4 @@
-"""A split takes rows by number: `len(split)` and `split.take(numbers) -> (x, y, weight)` are all that training knows."""
+"""A split takes rows by number: `len(split)` and `split.take(numbers) -> (x, y, weight)` is all that training knows."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -30,8 +30,10 @@ class Rows:
         self._tensors: Any = None
         self.raw_arrays = raw
         lengths = {len(a) for part in (x, y, weight, raw) if part is not None for a in _leaves(part)}
-        if len(lengths) != 1:
+        if len(lengths) > 1:
             raise ValueError(f"All arrays of a split must have the same number of rows. Received: {sorted(lengths)}")
+        if not lengths or lengths == {0}:
+            raise ValueError("A split must have at least one row. Received: none")
         self._length = lengths.pop()
 
     def __len__(self) -> int:

@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.data import columns
-from tfkit.data.targets import read_target
+from tfkit.data import columns, dates, numbers
+from tfkit.data.cells import plain, spelled
+from tfkit.data.cleaning import prints
+from tfkit.data.targets import listed, read_target
 from tfkit.errors import UserError, nearest
 
 
@@ -19,10 +21,10 @@ def split_rows(
         val: Share for validation, in `(0, 1)`.
         test: Share for the test, in `[0, 1)`; with 0 there is none.
         seed: What the draw depends on.
-        classes: Class numbers `(rows,)`: each split gets its share of each class (stratified). A class with a single row
-            stays in training; with two, one is in training.
-        times: `(rows,)`: the last rows in time are the test, those before them validation. Rows of one time stay together.
-        groups: `(rows,)`: rows of one group stay together.
+        classes: Class numbers `(rows,)`: each split gets its share of each class, to less than one row (stratified);
+            classes too small for whole rows take turns, the rarest first. One row of each class is always in training.
+        times: `(rows,)`: the last rows in time are the test, those before validation. Rows of one time go together.
+        groups: `(rows,)`: rows of one group go together.
 
     Returns:
         Three ascending arrays of row numbers that together are all rows.
@@ -35,26 +37,28 @@ def split_rows(
         >>> len(train), len(val), len(test)
         (6, 2, 2)
     """
-    if times is not None:
-        _, places = np.unique(times, return_inverse=True)
-        place = _shares_of_units(places, np.arange(places.max() + 1), val, test)
-    elif groups is not None:
-        _, places = np.unique(groups, return_inverse=True)
-        place = _shares_of_units(places, np.random.default_rng(seed).permutation(places.max() + 1), val, test)
-    else:
+    units = times if times is not None else groups
+    if units is None:
         place = _stratified(np.zeros(rows, int) if classes is None else classes, val, test, seed)
-    splits = tuple(np.flatnonzero(place == part) for part in range(3))
-    wanted = ["training", "validation", *(["test"] if test else [])]
-    for name, numbers in zip(wanted, splits, strict=False):
-        if not len(numbers):
+    else:
+        _, unit_of_row = np.unique(units, return_inverse=True)
+        sizes = np.bincount(unit_of_row)
+        order = np.arange(len(sizes)) if times is not None else _shuffled(sizes, max(val, test), seed)
+        place = _in_order(sizes, order, val, test)[unit_of_row]
+    splits = [np.flatnonzero(place == part) for part in range(3)]
+    for name, share, numbers_ in zip(("training", "validation", "test"), (1, val, test), splits, strict=True):
+        if share and not len(numbers_):
+            of = "" if units is None else f" of {len(sizes):,} {'times' if times is not None else 'groups'}"
             raise UserError(f"There must be rows for training, validation and test; add rows, or change the shares. "
-                            f"Received: {rows} rows, of which none is left for {name}")  # fmt: skip
-    return splits
+                            f"Received: {rows:,} different rows{of}, of which none is left for {name}")  # fmt: skip
+    return splits[0], splits[1], splits[2]
 
 
 def split_table(frame: Any, target: dict[str, Any], *, test: Any, val_share: float, test_share: float, seed: int,
                 time_column: str | None = None, group_column: str | None = None) -> tuple[Any, Any, Any]:  # fmt: skip
     """Training, validation and test rows of a table: stratified by class, in order of time, or by group.
+
+    Rows that are equal in every column stay together.
 
     Args:
         frame: The cleaned rows.
@@ -65,35 +69,61 @@ def split_table(frame: Any, target: dict[str, Any], *, test: Any, val_share: flo
         time_column, group_column: At most one of them; see `split_rows`.
 
     Raises:
-        UserError: If a column is not there, or holds no times, or both are given.
+        UserError: If a column is not there, is the target, or holds no times; if both are given; if a split is empty.
     """
-    if time_column and group_column:
-        raise UserError("Rows can be split by time or by group, not by both: give time_column= or group_column=, not both.")
-    for name in (time_column, group_column):
-        if name and name not in frame.columns:
-            raise UserError(f"The table must have the column to split by.{nearest(name, map(str, frame.columns))} Received: {name!r}")
+    import pandas as pd
+
+    _check(frame, target, time_column, group_column)
+    shares = {"val": val_share, "test": 0.0 if test is not None else test_share}
+    if not all(shares[name] for name in shares if name == "val" or test is None) or sum(shares.values()) >= 1:
+        raise UserError(f"`val_share` and `test_share` must be above 0, and below 1 together; --no-test leaves the "
+                        f"test rows alone. Received: val_share={val_share}, test_share={test_share}")  # fmt: skip
+    number = pd.factorize(prints(frame))[0] if frame.duplicated().any() else np.arange(len(frame))
+    distinct = frame[~pd.Series(number).duplicated().to_numpy()]  # the row of each number, copies are left out
     units: dict[str, Any] = {}
     if time_column:
-        units["times"] = _times(frame[time_column])
+        units["times"] = _times(distinct[time_column])
     elif group_column:
-        units["groups"] = columns.convert(frame[group_column], {"kind": "category"})[0][""].astype(str)
+        units["groups"] = spelled(plain(distinct[group_column])).astype(str)
     elif target["classes"]:
-        units["classes"] = read_target(frame, target)
-    share = 0.0 if test is not None else test_share
-    train, val, own = split_rows(len(frame), val=val_share, test=share, seed=seed, **units)
-    return frame.iloc[train], frame.iloc[val], frame.iloc[own] if test is None else test
+        units["classes"] = read_target(distinct, target)
+    parts = split_rows(len(distinct), seed=seed, **shares, **units)
+    train, val, own = (frame[np.isin(number, part)] for part in parts)
+    return train, val, own if test is None else test
+
+
+def _check(frame: Any, target: dict[str, Any], time_column: str | None, group_column: str | None) -> None:
+    """Refuse columns that no split can be made by."""
+    if time_column and group_column:
+        raise UserError(
+            "Rows can be split by time or by group, not by both: give time_column= or group_column=, not both."
+        )
+    for setting, name in (("time_column", time_column), ("group_column", group_column)):
+        if name and name not in frame.columns:
+            there = [str(column) for column in frame.columns]
+            raise UserError(f"The table must have the column to split by.{nearest(name, there)} "
+                            f"Received: {setting}={name}; there are {listed(there)}")  # fmt: skip
+        if name and name == target["name"]:
+            raise UserError(
+                f"Rows cannot be split by what is to be predicted. Received: {setting}={name}, which is the target"
+            )
 
 
 def _times(cells: Any) -> np.ndarray:
     """Something that ascends with time: numbers, or days since 1970."""
+    cells = plain(cells)
     rule = columns.infer(cells)
-    if rule["kind"] not in ("date", "number", "identifier", "yes/no") or "words" in rule:
-        raise UserError(f"`time_column` must hold dates or numbers in every row. Received: {cells.name!r}, a {rule['kind']}")
-    arrays, _ = columns.convert(cells, rule)
-    values = arrays["days" if rule["kind"] == "date" else ""]
-    if np.isnan(values).any():
-        raise UserError("`time_column` must hold dates or numbers in every row. "
-                        f"Received: {cells.name!r} with {int(np.isnan(values).sum())} others")  # fmt: skip
+    if rule["kind"] == "date":
+        values = dates.days(cells, rule)
+    elif "written" in rule:
+        values = numbers.read(cells, rule)
+    else:
+        raise UserError(
+            f"`time_column` must hold dates or numbers in every row. Received: {cells.name!r}, a {rule['kind']}"
+        )
+    if not np.isfinite(values).all():
+        raise UserError(f"`time_column` must hold dates or numbers in every row. Received: {cells.name!r} with "
+                        f"{int((~np.isfinite(values)).sum()):,} others")  # fmt: skip
     return values
 
 
@@ -102,26 +132,37 @@ def _stratified(classes: np.ndarray, val: float, test: float, seed: int) -> np.n
     order = np.random.default_rng(seed).permutation(len(classes))
     order = order[np.argsort(classes[order], kind="stable")]  # class by class, shuffled inside
     _, first, counts = np.unique(classes[order], return_index=True, return_counts=True)
-    place = np.zeros(len(classes), int)
-    lent = {1: 0.0, 2: 0.0}  # what rounding has kept from each part so far: small classes take turns
-    for start, count in zip(first, counts, strict=True):
-        taken = 0
+    place: np.ndarray = np.zeros(len(classes), int)
+    owed = {2: 0.999, 1: 0.999}  # what rounding down has kept from each split so far: the rarest class rounds up
+    for one in np.argsort(counts, kind="stable"):
+        start, left = first[one], counts[one] - 1
         for part, share in ((2, test), (1, val)):
-            want = count * share + lent[part]
-            here = min(int(want + 0.5), count - 1 - taken)
-            if count >= 3 and share:
-                here = max(here, 1)
-            lent[part] = want - here
-            place[order[start + taken : start + taken + here]] = part
-            taken += here
+            want = counts[one] * share + owed[part] * (share > 0)
+            taken = min(int(want), left)
+            owed[part] = want - int(want)
+            place[order[start : start + taken]] = part
+            start, left = start + taken, left - taken
     return place
 
 
-def _shares_of_units(unit_of_row: np.ndarray, order: np.ndarray, val: float, test: float) -> np.ndarray:
-    """0, 1 or 2 for each row: whole units in this order fill training, then validation, then test."""
-    counts = np.bincount(unit_of_row)[order]
-    before = (np.cumsum(counts) - counts / 2) / counts.sum()  # the share of rows up to the middle of each unit
-    part = np.where(before > 1 - test, 2, np.where(before > 1 - test - val, 1, 0))
-    place = np.empty(len(order), int)
-    place[order] = part
-    return place[unit_of_row]
+def _shuffled(sizes: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Groups in the order in which they fill the splits: those larger than a split in front, where they train."""
+    large = sizes > share * sizes.sum()
+    return np.lexsort((np.random.default_rng(seed).random(len(sizes)), ~large))
+
+
+def _in_order(sizes: np.ndarray, order: np.ndarray, val: float, test: float) -> np.ndarray:
+    """0, 1 or 2 for each unit: in this order they fill training, validation and test, each with one at least."""
+    ends = np.cumsum(sizes[order]) / sizes.sum()  # the share of rows up to the end of each unit
+    most = len(sizes) - (test > 0)
+    train = max(min(_nearest(ends, 1 - val - test), most - 1), 1)
+    rest = 1 - ends[train - 1]  # of which validation gets its part, even where training could not be met
+    end = max(min(max(_nearest(ends, 1 - rest * test / (val + test)), train + 1), most), train)
+    place: np.ndarray = np.full(len(sizes), 2)
+    place[order[:end]], place[order[:train]] = 1, 0
+    return place
+
+
+def _nearest(ends: np.ndarray, share: float) -> int:
+    """How many units come nearest to a share of the rows."""
+    return int(np.abs(ends - share).argmin()) + 1

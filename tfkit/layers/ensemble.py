@@ -15,8 +15,8 @@ class EnsembleDense(keras.layers.Layer):
     Args:
         units: Width of the output, at least 1.
         members: Number of models, at least 1.
-        signs: Whether `scale_in` starts at random signs (-1 or 1), so that members differ from the first step on: wanted
-            in the first layer. Else it starts at 1.
+        signs: Whether `scale_in` starts at random signs (-1 or 1), so that members differ from the first step on:
+            wanted in the first layer. Else it starts at 1.
         shared: Whether the members share one kernel.
         l1: Factor of the sum of absolute weights that is added to the loss, at least 0.
         l2: Factor of the sum of squared weights that is added to the loss, at least 0.
@@ -40,23 +40,32 @@ class EnsembleDense(keras.layers.Layer):
     def __init__(self, units, members=8, *, signs=False, shared=True, l1=0.0, l2=0.0, **kwargs):
         super().__init__(**kwargs)
         if units < 1 or members < 1:
-            raise ValueError(f"`units` and `members` must be at least 1. Received: units={units!r}, members={members!r}")
+            raise ValueError(
+                f"`units` and `members` must be at least 1. Received: units={units!r}, members={members!r}"
+            )
         if l1 < 0 or l2 < 0:
             raise ValueError(f"`l1` and `l2` must be at least 0. Received: l1={l1!r}, l2={l2!r}")
+        if signs and not shared:
+            raise ValueError("`signs` needs `shared` kernels: members with kernels of their own have no scales")
         self.units, self.members, self.signs, self.shared = units, members, signs, shared
         self.regularizer = keras.regularizers.L1L2(l1, l2) if l1 or l2 else None
 
     def build(self, input_shape):
-        if len(input_shape) == 3 and input_shape[1] != self.members:
-            raise ValueError("The second axis of a three-axis input must be `members`. "
+        if len(input_shape) not in (2, 3) or (len(input_shape) == 3 and input_shape[1] != self.members):
+            raise ValueError("The input must have two axes, or three of which the second is `members`. "
                              f"Received: members={self.members}, input_shape={tuple(input_shape)}")  # fmt: skip
         dim, own = input_shape[-1], () if self.shared else (self.members,)
-        limit = dim**-0.5
-        start = keras.initializers.RandomUniform(-limit, limit)
+
+        def small():  # one for each weight: a seeded initializer gives the same values again
+            return keras.initializers.RandomUniform(-(dim**-0.5), dim**-0.5)
+
         self.kernel = self.add_weight(
-            shape=(*own, dim, self.units), initializer=start, regularizer=self.regularizer, name="kernel"
+            shape=(*own, dim, self.units),
+            initializer="he_uniform" if self.shared else small(),
+            regularizer=self.regularizer,
+            name="kernel",
         )
-        self.bias = self.add_weight(shape=(self.members, self.units), initializer=start, name="bias")
+        self.bias = self.add_weight(shape=(self.members, self.units), initializer=small(), name="bias")
         if self.shared:
             scale = _random_signs if self.signs else "ones"
             self.scale_in = self.add_weight(shape=(self.members, dim), initializer=scale, name="scale_in")
@@ -81,8 +90,8 @@ class EnsembleDense(keras.layers.Layer):
 class EnsembleMLP(keras.layers.Layer):
     """TabM: `members` MLPs in one net, at the price of little more than one (Gorishniy et al. 2024).
 
-    A stack of `EnsembleDense`, activation and dropout; the first layer's scales start at random signs. Train each member
-    on the target (the loss averages over members) and average their answers afterwards: see `MemberMean` and
+    A stack of `EnsembleDense`, activation and dropout; the first layer's scales start at random signs. Train each
+    member on the target (the loss averages over members) and average their answers afterwards: see `MemberMean` and
     `tfkit.losses.PerMember`. Source: https://arxiv.org/abs/2410.24210.
 
     Args:
@@ -146,8 +155,8 @@ class EnsembleMLP(keras.layers.Layer):
 class MemberMean(keras.layers.Layer):
     """Let every member speak for itself in training, and all with one voice afterwards.
 
-    In training the input passes unchanged, so that a loss such as `tfkit.losses.PerMember` teaches each member. Else the
-    members' answers are averaged: of logits, the probabilities (and their logarithm is returned, so that the loss stays
+    In training the input passes unchanged, so that a loss such as `tfkit.losses.PerMember` teaches each member. Else
+    the members' answers are averaged: of logits, the probabilities (and their logarithm is returned, so that the loss stays
     one "from logits"); of values, the values.
 
     Args:

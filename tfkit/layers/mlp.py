@@ -12,6 +12,9 @@ class MLP(keras.layers.Layer):
     `residual`, its input is added to its output where both have the same width (He et al. 2015,
     https://arxiv.org/abs/1512.03385). The output has no head: add a `Dense` of your own.
 
+    Count of weights of a layer: `dim * units`, and `4 * units` of batch normalization (half of them learnt),
+    `2 * units` of layer normalization, or `units` of bias without either.
+
     Args:
         units: Width of each hidden layer, each at least 1, such as `[256, 128]`.
         activation: Name of an activation of Keras.
@@ -22,7 +25,7 @@ class MLP(keras.layers.Layer):
         residual: Whether a layer's input is added to its output where the widths allow.
 
     Input shape:
-        `(batch, ..., dim)`.
+        `(batch, ..., dim)`; a mask `(batch, ...)` is kept, and what it hides counts in no batch statistics.
 
     Output shape:
         `(batch, ..., units[-1])`.
@@ -48,7 +51,7 @@ class MLP(keras.layers.Layer):
             raise ValueError(f"`dropout` must be in [0, 1). Received: {dropout!r}")
         if l1 < 0 or l2 < 0:
             raise ValueError(f"`l1` and `l2` must be at least 0. Received: l1={l1!r}, l2={l2!r}")
-        self.units, self.residual = list(units), residual
+        self.units, self.residual, self.supports_masking = list(units), residual, True
         same = {"dtype": self.dtype_policy}
         self.dense = [
             keras.layers.Dense(
@@ -62,6 +65,7 @@ class MLP(keras.layers.Layer):
             for i, width in enumerate(units)
         ]
         kinds = {"batch": keras.layers.BatchNormalization, "layer": keras.layers.LayerNormalization}
+        self.uses_mask = normalization == "batch"  # padding counts in no mean and no variance
         self.norms = [kinds[normalization](name=f"norm_{i}", **same) for i in range(len(units)) if normalization]
         self.activation = keras.layers.Activation(activation, name="activation", **same)
         self.dropouts = [keras.layers.Dropout(dropout, name=f"dropout_{i}", **same) for i in range(len(units))]
@@ -73,11 +77,12 @@ class MLP(keras.layers.Layer):
             if self.norms:
                 self.norms[i].build(input_shape)
 
-    def call(self, x, training=False):
+    def call(self, x, training=False, mask=None):
+        masked = {"mask": mask} if self.uses_mask else {}
         for i, dense in enumerate(self.dense):
             y = dense(x)
             if self.norms:
-                y = self.norms[i](y, training=training)
+                y = self.norms[i](y, training=training, **masked)
             y = self.dropouts[i](self.activation(y), training=training)
             x = x + y if self.residual and x.shape[-1] == y.shape[-1] else y
         return x

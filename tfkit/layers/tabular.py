@@ -1,5 +1,7 @@
 """Layers for the columns of a table: told what they need, they turn numbers and codes into something to learn from."""
 
+from itertools import pairwise, zip_longest
+
 import keras
 from keras import ops
 
@@ -66,7 +68,7 @@ class MissingIndicator(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class Clip(keras.layers.Layer):
-    """Draw outliers in smoothly: `x / sqrt(1 + (x / bound)^2)`, which is nearly x near 0 and never leaves (-bound, bound).
+    """Draw outliers in smoothly: `x / sqrt(1 + (x / bound)^2)` is nearly x near 0 and never beyond the bound.
 
     The squashing of RealMLP (Holzmueller et al. 2024, https://arxiv.org/abs/2407.04491): order is kept, so no two
     values become one, and a single wild value cannot rule a layer.
@@ -90,14 +92,15 @@ class Clip(keras.layers.Layer):
     """
 
     def __init__(self, bound=3.0, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         if not bound > 0:
             raise ValueError(f"`bound` must be above 0. Received: {bound!r}")
         self.bound = bound
 
     def call(self, x):
-        x = ops.cast(x, self.compute_dtype)
-        return x * ops.rsqrt(1.0 + ops.square(x / self.bound))
+        # float32 throughout, and nothing whose square would overflow: beyond 10,000 bounds it is the bound to 8 digits
+        x = ops.clip(ops.cast(x, "float32") / self.bound, -1e4, 1e4)
+        return ops.cast(self.bound * x * ops.rsqrt(1.0 + ops.square(x)), self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -133,14 +136,16 @@ class QuantileScale(keras.layers.Layer):
     def __init__(self, quantiles, shares, **kwargs):
         super().__init__(**kwargs)
         self.quantiles, self.shares = [list(q) for q in quantiles], [list(s) for s in shares]
-        if [len(q) for q in self.quantiles] != [len(s) for s in self.shares] or any(len(q) < 2 for q in self.quantiles):
-            raise ValueError("Each list of `quantiles` needs at least two values, and as many `shares`. "
-                             f"Received lengths: {[len(q) for q in quantiles]} and {[len(s) for s in shares]}")  # fmt: skip
+        for values, parts in zip_longest(self.quantiles, self.shares):
+            some = values and parts and len(values) == len(parts) > 1
+            if not some or any(a >= b for a, b in pairwise(values)):
+                raise ValueError("Each list of `quantiles` must be at least two ascending values, with as many "
+                                 f"`shares`. Received: {values!r} and {parts!r}")  # fmt: skip
 
     def call(self, x):
         start, width, real = _bins(self.quantiles, x.dtype)
         longest = max(map(len, self.shares)) - 1
-        steps = [[b - a for a, b in zip(s, s[1:], strict=False)] + [0.0] * (longest - len(s) + 1) for s in self.shares]
+        steps = [[b - a for a, b in pairwise(s)] + [0.0] * (longest - len(s) + 1) for s in self.shares]
         inside = ops.clip((x[..., None] - start) / width, 0.0, 1.0) * real
         return 2.0 * ops.sum(inside * ops.cast(steps, x.dtype), axis=-1) - 1.0
 
@@ -180,11 +185,11 @@ class NumberEmbedding(keras.layers.Layer):
     """
 
     def __init__(self, edges, dim=8, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         if dim < 1:
             raise ValueError(f"`dim` must be at least 1. Received: {dim!r}")
         for column in edges:
-            if len(column) < 2 or any(a >= b for a, b in zip(column, column[1:], strict=False)):
+            if len(column) < 2 or any(a >= b for a, b in pairwise(column)):
                 raise ValueError(f"Each list of `edges` must be at least two ascending values. Received: {column!r}")
         self.edges, self.dim = [list(column) for column in edges], dim
 
@@ -198,7 +203,7 @@ class NumberEmbedding(keras.layers.Layer):
         self.kernel = self.add_weight(shape=(len(self.edges), bins, self.dim), initializer=start, name="kernel")
 
     def call(self, x):
-        x = ops.cast(x, self.compute_dtype)
+        x = ops.cast(x, "float32")  # places need all their digits, whatever the arithmetic of the product
         start, width, real = _bins(self.edges, x.dtype)
         bins = start.shape[1]
         low = ops.cast([[-1.0] + [0.0] * (bins - 1)] * len(self.edges), x.dtype)
@@ -206,7 +211,8 @@ class NumberEmbedding(keras.layers.Layer):
         # columns first: then one batched product does all columns, and no weight is multiplied in vain
         x = ops.transpose(x)[:, :, None]
         position = ops.clip((x - start[:, None]) / width[:, None], low[:, None], high[:, None]) * real[:, None]
-        y = ops.transpose(ops.matmul(position, ops.cast(self.kernel, x.dtype)), (1, 0, 2))
+        kernel = ops.cast(self.kernel, self.compute_dtype)
+        y = ops.transpose(ops.matmul(ops.cast(position, kernel.dtype), kernel), (1, 0, 2))
         return ops.reshape(y, (-1, len(self.edges) * self.dim))
 
     def compute_output_shape(self, input_shape):
@@ -241,8 +247,8 @@ class CategoryEmbedding(keras.layers.Layer):
     def __init__(self, sizes, dim=8, one_hot=64, **kwargs):
         super().__init__(**kwargs)
         if not sizes or min(sizes) < 1 or dim < 1 or one_hot < 0:
-            raise ValueError("`sizes` must hold numbers of codes, each at least 1, `dim` be at least 1 and `one_hot` at "
-                             f"least 0. Received: sizes={sizes!r}, dim={dim!r}, one_hot={one_hot!r}")  # fmt: skip
+            raise ValueError("`sizes` must hold numbers of codes, each at least 1, `dim` be at least 1 and `one_hot` "
+                             f"at least 0. Received: sizes={sizes!r}, dim={dim!r}, one_hot={one_hot!r}")  # fmt: skip
         self.sizes, self.dim, self.one_hot = list(sizes), dim, one_hot
         self.few = [i for i, size in enumerate(sizes) if size <= one_hot]
         self.many = [i for i, size in enumerate(sizes) if size > one_hot]
@@ -253,17 +259,19 @@ class CategoryEmbedding(keras.layers.Layer):
                              f"Received: {len(self.sizes)} numbers, input_shape={tuple(input_shape)}")  # fmt: skip
         if self.many:  # one table for all columns: one gather instead of many
             shape = (sum(self.sizes[i] for i in self.many), self.dim)
-            self.table = self.add_weight(shape=shape, initializer=keras.initializers.RandomNormal(stddev=0.3), name="table")
+            self.table = self.add_weight(
+                shape=shape, initializer=keras.initializers.RandomNormal(stddev=0.3), name="table"
+            )
 
     def call(self, codes):
-        parts = []
+        codes, parts = ops.cast(codes, "int32"), []
         if self.few:
             starts, total = _starts([self.sizes[i] for i in self.few])
-            places = ops.take(codes, self.few, axis=1) + ops.cast(starts, codes.dtype)
+            places = ops.take(codes, self.few, axis=1) + ops.cast(starts, "int32")
             parts.append(ops.sum(ops.one_hot(places, total, dtype=self.compute_dtype), axis=1))
         if self.many:
             starts, _ = _starts([self.sizes[i] for i in self.many])
-            places = ops.take(codes, self.many, axis=1) + ops.cast(starts, codes.dtype)
+            places = ops.take(codes, self.many, axis=1) + ops.cast(starts, "int32")
             vectors = ops.take(ops.cast(self.table, self.compute_dtype), places, axis=0)
             parts.append(ops.reshape(vectors, (-1, len(self.many) * self.dim)))
         return ops.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
@@ -276,7 +284,7 @@ def _bins(edges, dtype):
     """Start and width of every bin and whether it is real, `(columns, bins)` each, short columns padded."""
     longest = max(map(len, edges)) - 1
     start = [e[:-1] + [0.0] * (longest - len(e) + 1) for e in edges]
-    width = [[b - a for a, b in zip(e, e[1:], strict=False)] + [1.0] * (longest - len(e) + 1) for e in edges]
+    width = [[b - a for a, b in pairwise(e)] + [1.0] * (longest - len(e) + 1) for e in edges]
     real = [[1.0] * (len(e) - 1) + [0.0] * (longest - len(e) + 1) for e in edges]
     return ops.cast(start, dtype), ops.cast(width, dtype), ops.cast(real, dtype)
 

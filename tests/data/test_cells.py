@@ -1,0 +1,96 @@
+import datetime
+import decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tfkit.data.cells import by_distinct, plain, spelled
+from tfkit.errors import UserError
+
+NAN = np.nan
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (pd.Series([1, 2, None], dtype="Int64"), [1.0, 2.0, NAN]),
+        (pd.Series([1.5, None], dtype="Float32"), [1.5, NAN]),
+        (pd.Series([1, 2], dtype="Sparse[int]"), [1.0, 2.0]),
+        (pd.Series([3, 1, None], dtype=pd.CategoricalDtype([1, 3])), [3.0, 1.0, NAN]),
+        (pd.Series(["b", None], dtype="category"), ["b", NAN]),
+        (pd.Series([None, None], dtype="category"), [NAN, NAN]),
+        (pd.Series([True, False]), ["True", "False"]),
+        (pd.Series([True, None], dtype="boolean"), ["True", NAN]),
+        (pd.Series([True, None], dtype=object), ["True", NAN]),
+        (pd.Series(["a", None], dtype="string"), ["a", NAN]),
+        (pd.Series([decimal.Decimal("1.5"), None]), [1.5, NAN]),
+        (pd.Series([1, 2.5, None], dtype=object), [1.0, 2.5, NAN]),
+        (pd.Series([2**60, 2**60 + 1]), ["1152921504606846976", "1152921504606846977"]),
+        (pd.Series([2**70, 1], dtype=object), ["1180591620717411303424", "1"]),
+        (pd.Series([1, "a", None], dtype=object), ["1", "a", NAN]),
+        (pd.Series([b"caf\xc3\xa9", None], dtype=object), ["café", NAN]),
+        (pd.to_timedelta(pd.Series([90, None]), unit="s"), [90.0, NAN]),
+        (pd.Series([datetime.timedelta(minutes=1), None], dtype=object), [60.0, NAN]),
+        (pd.Series([datetime.time(1, 2)]), ["01:02:00"]),
+    ],
+    ids=str,
+)
+def test_cells_of_any_dtype_become_numbers_or_words(cells, expected):
+    found = plain(cells)
+    assert found.dtype in ("float64", "str")
+    np.testing.assert_equal(found.tolist(), expected)
+    np.testing.assert_equal(plain(found).tolist(), expected, "plain cells stay what they are")
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        pd.to_datetime(pd.Series(["2024-01-31 12:00", None])),
+        pd.Series(pd.to_datetime(["2024-01-31 14:00", None])).dt.tz_localize("Africa/Cairo"),
+        pd.Series([datetime.datetime(2024, 1, 31, 12), None], dtype=object),
+        pd.Series(pd.PeriodIndex(["2024-01-31 12:00", None], freq="h")),
+    ],
+    ids=str,
+)
+def test_moments_become_datetimes_in_utc(cells):
+    found = plain(cells)
+    assert found.dtype == "datetime64[us, UTC]"
+    assert found[0] == pd.Timestamp("2024-01-31 12:00", tz="UTC")
+    assert found.isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize("value", [[1], (1, 2), {"a": 1}, np.array([1])])
+def test_a_cell_of_several_values_is_refused(value):
+    with pytest.raises(UserError, match="take nested values apart first. Received: several values in a cell of 'x'"):
+        plain(pd.Series([value, None], name="x"))
+
+
+def test_a_number_is_the_same_word_from_any_file():
+    words = ["3", "", "4.5", "-2", "100000"]
+    assert spelled(plain(pd.Series([3.0, None, 4.5, -2, 1e5]))).tolist() == words
+    assert spelled(plain(pd.Series(["3.0", None, "4.5", "-2.00", "100000"]))).tolist() == words
+    assert spelled(plain(pd.Series(["3.10", "1.0.0", "v2.0"]))).tolist() == ["3.10", "1.0.0", "v2.0"]
+
+
+def test_a_day_is_the_same_word_from_any_file():
+    days = pd.Series(pd.to_datetime(["2024-01-31 00:00", "2024-02-01 12:30"]))
+    assert spelled(plain(days)).tolist() == ["2024-01-31", "2024-02-01 12:30:00"]
+
+
+def test_words_with_odd_signs_stay_but_for_zero_bytes():
+    words = ['say "hi"', "tab\there", "line\nbreak", "\u2028", "🎉", "[UNK]"]
+    assert spelled(pd.Series(words)).tolist() == words
+    assert spelled(pd.Series(["a\0", "a\0\0b", "\0"])).tolist() == ["a", "ab", ""]
+
+
+def test_what_is_slow_is_done_once_for_each_word():
+    asked = []
+
+    def read(words):
+        asked.extend(words)
+        return np.array([len(word) for word in words])
+
+    assert by_distinct(pd.Series(["aa", None, "b", "aa"]), read, -1).tolist() == [2, -1, 1, 2]
+    assert asked == ["aa", "b"]
+    assert by_distinct(pd.Series([None, None], dtype="str"), read, -1).tolist() == [-1, -1]

@@ -1,0 +1,93 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from tfkit.data.cells import plain
+from tfkit.data.dates import days, find, parts
+
+DAY = pd.Timedelta(days=1)
+
+
+def since_1970(*moments):
+    return [(pd.Timestamp(moment) - pd.Timestamp(0)) / DAY for moment in moments]
+
+
+@pytest.mark.parametrize(
+    ("words", "forms", "moments"),
+    [
+        (["2024-01-31", "2024-1-5"], ["ISO8601"], ["2024-01-31", "2024-01-05"]),
+        (["2024-01-31T12:00:00Z", "2024-01-31 12:00:00.5"], ["ISO8601"], ["2024-01-31 12:00", "2024-01-31 12:00:00.5"]),
+        (["2024-01-31 12:00+02:00", "2024-01-31 12:00-05:00"], ["ISO8601"], ["2024-01-31 10:00", "2024-01-31 17:00"]),
+        (["2024-01", "2024-02"], ["ISO8601"], ["2024-01-01", "2024-02-01"]),
+        (["31/12/2024", "01/02/2025"], ["%d/%m/%Y"], ["2024-12-31", "2025-02-01"]),
+        (["12/31/2024", "01/02/2025"], ["%m/%d/%Y"], ["2024-12-31", "2025-01-02"]),
+        (["12/31/24", "1/2/25"], ["%m/%d/%y"], ["2024-12-31", "2025-01-02"]),
+        (["31.12.2024 09:30", "1.2.2025 9:30"], ["%d.%m.%Y %H:%M"], ["2024-12-31 09:30", "2025-02-01 09:30"]),
+        (["5 Jan 2024", "31 December 2024"], ["%d %b %Y", "%d %B %Y"], ["2024-01-05", "2024-12-31"]),
+        (["Jan 5, 2024 3:04 PM", "Dec 1, 2024 11:30 AM"], ["%b %d, %Y %I:%M %p"], ["2024-01-05 15:04", "2024-12-01 11:30"]),
+        (["Wed, 31 Jan 2024 10:00:00", "Thu, 01 Feb 2024 00:00:00"], ["%a, %d %b %Y %H:%M:%S"], ["2024-01-31 10:00", "2024-02-01"]),
+        (["2024-01-31", "31.01.2024", "1/31/2024"], ["ISO8601", "%m/%d/%Y", "%d.%m.%Y"], ["2024-01-31"] * 3),
+        (["0001-01-01", "9999-12-31"], ["ISO8601"], ["0001-01-01", "9999-12-31"]),
+    ],
+)  # fmt: skip
+def test_the_form_of_dates_is_found_and_read(words, forms, moments):
+    rule = find(pd.Series(words))
+    assert rule == {"kind": "date", "forms": forms}
+    expected = [(np.datetime64(moment, "us") - np.datetime64(0, "us")) / np.timedelta64(1, "D") for moment in moments]
+    assert days(pd.Series([*words, None, "x"]), rule).tolist() == pytest.approx(
+        [*expected, np.nan, np.nan], nan_ok=True
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["w1", "w2"], ["2024", "2025"], ["20240131", "20240201"], ["1.2.3.4", "1.2.3.5"], ["12-34", "56-78"], ["1:30", "2:30"],
+     ["2024-02-30", "2024-02-31"], ["31/12/2024", "12/31/2024"], ["555-1234", "555-4321"], ["5 kg 2 g", "6 kg 1 g"]],
+)  # fmt: skip
+def test_what_is_no_date_is_none(words):
+    assert find(pd.Series(words)) is None
+
+
+@pytest.mark.parametrize(
+    ("cells", "form", "moments"),
+    [
+        (pd.Series(["20240131", "20241231"]), "%Y%m%d", ["2024-01-31", "2024-12-31"]),
+        (pd.Series([20240131.0, 20241231.0]), "%Y%m%d", ["2024-01-31", "2024-12-31"]),
+        (pd.Series(["2023", "2024"]), "%Y", ["2023-01-01", "2024-01-01"]),
+        (pd.Series([2023.0, 2024.0]), "%Y", ["2023-01-01", "2024-01-01"]),
+        (pd.Series(["1706659200", "1706702400"]), "seconds", ["2024-01-31", "2024-01-31 12:00"]),
+        (pd.Series([1706659200000.0, 1706702400000.0]), "milliseconds", ["2024-01-31", "2024-01-31 12:00"]),
+    ],
+)
+def test_numbers_are_dates_where_the_user_says_so(cells, form, moments):
+    assert find(cells) is None
+    rule = find(cells, asked=True)
+    assert rule["forms"] == [form]
+    assert days(cells, rule).tolist() == since_1970(*moments)
+
+
+def test_the_parts_of_a_date():
+    cells = pd.Series(["2024-02-29 18:45", None, "1969-12-31"])
+    found = parts(cells, find(cells.dropna()))
+    assert {name: values.dtype for name, values in found.items()} == dict.fromkeys(found, "float32")
+    expected = {"year": [2024, 1969], "month": [2, 12], "day": [29, 31], "weekday": [3, 2], "hour": [18.75, 0]}
+    for name, values in (expected | {"days": since_1970("2024-02-29 18:45", "1969-12-31")}).items():
+        np.testing.assert_allclose(found[name], [values[0], np.nan, values[1]], rtol=1e-6)
+
+
+def test_a_datetime_is_read_by_whatever_rule_was_learnt():
+    rule = find(pd.Series(["31.01.2024", "01.02.2024"]))
+    cells = plain(pd.Series(pd.to_datetime(["2024-01-31 12:00", None]), name="x"))
+    assert days(cells, rule).tolist() == pytest.approx([*since_1970("2024-01-31 12:00"), np.nan], nan_ok=True)
+
+
+def test_a_new_file_is_read_by_the_form_that_was_learnt():
+    day_first = find(pd.Series(["31/01/2024", "01/02/2024"]))
+    assert days(pd.Series(["03/04/2024"]), day_first).tolist() == since_1970("2024-04-03")
+    assert np.isnan(days(pd.Series(["04/13/2024"]), day_first)).all()
+
+
+def test_one_cell_in_twenty_may_be_something_else():
+    dates = [f"2024-01-{day:02d}" for day in range(1, 31)]
+    assert find(pd.Series([*dates, "unknown"])) is not None
+    assert find(pd.Series([*dates, *["unknown"] * 10])) is None, "however few words that is"

@@ -1,0 +1,301 @@
+import datetime
+import decimal
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tfkit
+from tfkit.data.files import write_frame
+from tfkit.data.learning import learn_table
+from tfkit.data.preparation import prepare_table
+from tfkit.data.tables import check_columns, load_table, read_table, table_rows
+from tfkit.data.targets import learn_target
+from tfkit.errors import UserError
+from tfkit.loop import predict
+
+ROWS = 160
+
+
+def table(rows=100):
+    rng = np.random.default_rng(0)
+    words = {
+        "c": rng.choice(["x", "y"], rows),
+        "flag": rng.choice(["yes", "no"], rows),
+        "y": rng.choice(["u", "v"], rows),
+    }
+    dates = pd.date_range("2024-01-01", periods=rows).strftime("%d.%m.%Y")
+    return pd.DataFrame({"n": rng.normal(size=rows).round(3), "d": dates} | words)
+
+
+@pytest.fixture
+def info():
+    frame = table()
+    return learn_table(frame, learn_target(frame["y"]), kinds={})
+
+
+# Loading
+
+
+def test_a_table_is_read_cleaned_and_plain(tmp_path):
+    frame = table()
+    frame.loc[[3], "y"] = None
+    frame.loc[5] = frame.loc[4]
+    write_frame(frame, tmp_path / "t.csv")
+    found, test, said = load_table(tmp_path / "t.csv", "y")
+    assert test is None
+    assert found.index.tolist() == [0, 1, 2, 4, *range(6, 100)]
+    assert said == ["1 of 100 rows left out: no y", "1 of 100 rows left out: the same as another row"]
+    assert load_table(frame.assign(n=frame["n"] > 0), "y")[0]["n"].dtype == "str"
+
+
+def test_a_test_table_is_read_in_the_columns_of_the_table():
+    frame = table()
+    own = frame.head(7).assign(extra=1)[["y", "extra", "d", "c", "n", "flag"]]
+    own.loc[0, "y"] = None
+    found, test, said = load_table(frame, "y", test_table=pd.concat([own, own]))
+    assert list(test) == list(frame)
+    assert (len(found), len(test)) == (94, 12), "copies in a test of the user's own stay"
+    assert said == [
+        "6 of 100 rows left out: they stand in the test table too",
+        "2 of 14 rows of the test table left out: no y",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"target": "Y"}, r"The table must have the column 'Y'. Did you mean 'y'\? Received: 'n', 'd', 'c', 'flag', 'y'"),
+        ({"test_table": table().drop(columns=["c", "n"])}, "The test table must have the columns 'n', 'c'. Received: 'd'"),
+        ({"table": table()[["y"]]}, "a column to learn from beside the target. Received: 'y' alone"),
+        ({"table": {"n;y": ["1;u"]}}, "the column 'y'. If it has more than one column, give delimiter=. Received: 'n;y'"),
+        ({"table": {"n": [[1], [2]], "y": ["u", "v"]}}, "take nested values apart first. Received: several values in a cell of 'n'"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_loaded_is_refused(options, message):
+    with pytest.raises(UserError, match=message):
+        load_table(**{"table": table(), "target": "y"} | options)
+
+
+def test_columns_that_are_there_are_fine():
+    check_columns(table(), ["n", "y", "n"])
+
+
+# Reading
+
+
+def test_rows_are_read_as_the_model_takes_them(info):
+    raw, truth = read_table(table(), info, target=True)
+    assert {name: (values.dtype.kind, values.shape) for name, values in raw.items()} == {
+        name: ("f" if rule["dtype"] == "float32" else "O", (100, 1)) for name, rule in info["inputs"].items()
+    }
+    assert truth.tolist() == (table()["y"] == "v").astype(int).tolist()
+
+
+def test_new_cells_are_said_and_extra_columns_left_alone(info, caplog):
+    frame = table().drop(columns="y").assign(extra=1, c=["new", *["x"] * 99], n=["abc", np.inf, *["1"] * 98])
+    with caplog.at_level(logging.INFO, "tfkit"):
+        raw = read_table(frame, info)
+    assert [record.getMessage() for record in caplog.records] == [
+        "Columns that were not there in training are not used: 'extra'",
+        "n: 2 of 100 cells are not finite numbers and count as missing, such as 'abc'",
+        "c: 1 cells hold words that training did not, or once only: 'new'",
+    ]
+    assert np.isnan(raw["n"][:2]).all()
+    assert raw["c"][0, 0] == "new"
+
+
+def test_nothing_is_said_of_rows_like_those_of_training(info, caplog):
+    with caplog.at_level(logging.INFO, "tfkit"):
+        read_table(table(), info)
+        read_table(table().assign(n=None, c=None, d=None), info)
+        read_table(table().assign(flag=["TRUE", "0"] * 50), info)
+    assert not caplog.records
+
+
+def test_many_columns_are_not_reported_one_by_one(caplog):
+    frame = pd.DataFrame({f"c{number}": ["a", "b"] * 10 for number in range(30)} | {"y": ["u", "v", "v", "u"] * 5})
+    info = learn_table(frame, learn_target(frame["y"]), kinds={})
+    with caplog.at_level(logging.INFO, "tfkit"):
+        read_table(frame.replace("a", "z"), info)
+    assert len(caplog.records) == 11
+    assert caplog.records[-1].getMessage() == "... and 20 more columns with cells that training did not have"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n": "abc"}, "The column 'n' must hold what it held in training, finite numbers. "
+                       "Received: 100 cells that are not, such as 'abc'"),
+        ({"d": "2024-13-13"}, "The column 'd' must hold what it held in training, dates.*such as '2024-13-13'"),
+        ({"flag": "maybe"}, "The column 'flag' must hold what it held in training, yes or no.*such as 'maybe'"),
+        ({"y": "w"}, "Every class must be one of those that were learnt, 'u', 'v'. Received in 'y': 'w'"),
+        ({"y": None}, "Every row must have a target. Received: 100 of 100 rows without 'y'"),
+    ],
+)  # fmt: skip
+def test_a_column_that_is_not_what_it_was_is_refused(info, changes, message):
+    with pytest.raises(UserError, match=message):
+        read_table(table().assign(**changes), info, target=True)
+
+
+def test_a_table_without_a_needed_column_or_rows_is_refused(info):
+    with pytest.raises(
+        UserError, match=r"must have the column 'n'. Did you mean 'N'\? Received: 'N', 'd', 'c', 'flag', 'y'"
+    ):
+        read_table(table().rename(columns={"n": "N"}), info)
+    with pytest.raises(UserError, match="must have the column 'y'"):
+        read_table(table().drop(columns="y"), info, target=True)
+    with pytest.raises(UserError, match="A table needs columns and rows"):
+        read_table(table().head(0), info)
+
+
+def test_infinite_numbers_are_numbers(info):
+    assert np.isnan(read_table(table().assign(n=np.inf), info)["n"]).all()
+
+
+def test_markers_of_missing_cells_are_those_of_training():
+    frame = table().assign(c=["NA", "x"] * 50)
+    frame.loc[:9, "n"] = -99
+    found, _, _ = load_table(frame, "y", missing=["-99"])
+    info = learn_table(found, learn_target(found["y"]), kinds={}, missing=["-99"])
+    assert info["inputs"]["c"]["vocabulary"] == ["NA", "x"]
+    raw = read_table(frame.astype("str"), info)
+    assert np.isnan(raw["n"]).sum() == 10
+    assert raw["c"][0, 0] == "NA"
+
+
+def test_splits_are_prepared_rows_with_the_raw_ones_beside(info, caplog):
+    prepare = prepare_table(info)
+    rows = table_rows(table().head(10), info, prepare)
+    x, y, weight = rows.arrays
+    assert (len(rows), y.dtype, weight) == (10, "int32", None)
+    np.testing.assert_equal(x, predict(prepare, rows.raw_arrays))
+    table_rows(table().head(10).assign(n=["abc", *range(9)]), info, prepare)
+    assert not caplog.records, "single cells are said where the column is learnt"
+    table_rows(table().head(10).assign(n="abc"), info, prepare)
+    assert caplog.messages == [
+        "n: none of the 10 cells of a split is what the training cells are; all count as missing"
+    ]
+
+
+def test_a_number_target_is_standardised():
+    frame = table()
+    info = learn_table(frame, learn_target(frame["n"]), kinds={})
+    y = table_rows(frame, info, prepare_table(info)).arrays[1]
+    assert y.dtype == "float32"
+    np.testing.assert_allclose([y.mean(), y.std()], [0, 1], atol=1e-6)
+
+
+# From end to end
+
+
+def nasty():
+    """A small table with all that tables out there have."""
+    rng = np.random.default_rng(0)
+
+    def some(words):
+        return np.array(words, object)[rng.integers(0, len(words), ROWS)]
+
+    def holes(cells):
+        return pd.Series(cells).mask(rng.random(ROWS) < 0.15)
+
+    names = ["a/b", "年龄", "Age", "age", "self", "x" * 300, "a b", "a_b", "predicted", "probability_u", "Y", "prepare",
+             "tabular", "restore", "clip", "concatenate", "missing", "class", "None", "1st", "%$", "input", "y_"]  # fmt: skip
+    money = rng.random(ROWS) * 1e5
+    frame = pd.DataFrame({name: rng.normal(size=ROWS) for name in names})
+    more = {
+        "hours per week": holes(rng.integers(0, 99, ROWS)).astype("Int64"),
+        "words": holes(
+            some(['say "hi"', "tab\there", "line\nbreak", "a\u2028b", "🎉", "[UNK]", "a,b;c|d", "'", "\\n", "ünï"])
+        ),
+        "rare": [f"only {number}" for number in range(ROWS)],
+        "flag": holes(some([True, False])).astype("boolean"),
+        "yes": some(["yes", "no"]),
+        "bit": rng.integers(0, 2, ROWS),
+        "money": [f"{value:,.2f}" for value in money],
+        "euro": [f"{value:,.2f}".translate(str.maketrans(",.", ".,")) for value in money],
+        "dollars": [f"${value:,.0f}" for value in money],
+        "percent": [f"{value / 1000:.1f}%" for value in money],
+        "post": some(["01067", "10115", "99999"]),
+        "day first": holes([f"{1 + n % 28:02d}/{1 + n % 12:02d}/2024" for n in range(ROWS)]),
+        "zoned": holes(pd.date_range("2024-01-01", periods=ROWS, freq="7h", tz="Europe/Berlin")),
+        "date": holes([datetime.date(2024, 1, 1) + datetime.timedelta(3 * n) for n in range(ROWS)]),
+        "decimal": holes([decimal.Decimal(n) / 8 for n in range(ROWS)]),
+        "clock": [datetime.time(n % 24, n % 60) for n in range(ROWS)],
+        "numbers as names": holes(rng.integers(0, 4, ROWS)).astype("Int64").astype("category"),
+        "code": some(["3", "3.0", "4"]),
+        "infinite": np.where(rng.random(ROWS) < 0.2, np.inf, rng.normal(size=ROWS)),
+        "huge": rng.normal(size=ROWS) * 1e30,
+        "tiny": rng.normal(size=ROWS) * 1e-20,
+        "empty": [None] * ROWS,
+        "constant": ["k"] * ROWS,
+        "number": np.arange(ROWS),
+    }
+    frame = pd.concat([frame, pd.DataFrame(more)], axis=1)
+    return frame.assign(y=np.where(rng.random(ROWS) + frame["a/b"] > 0.3, "u", "v"))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run trained once on the nasty table, and the same rows in files of all kinds."""
+    folder = tmp_path_factory.mktemp("nasty")
+    frame = nasty()
+    for suffix in ("csv", "tsv.gz", "jsonl", "parquet"):
+        write_frame(frame, folder / f"rows.{suffix}")
+    categories = ["post", "code", "numbers as names", "rare"]
+    return tfkit.train(
+        "tabular",
+        table=folder / "rows.csv",
+        target="y",
+        category=categories,
+        epochs=2,
+        units=16,
+        out=folder,
+        quiet=True,
+    )
+
+
+def test_every_column_of_a_nasty_table_is_what_it_seems(run):
+    kinds = {name: rule["kind"] for name, rule in run.info["columns"].items()}
+    for kind, names in {
+        "number": ["a/b", "年龄", "Age", "age", "self", "predicted", "class", "hours per week", "money", "euro", "dollars",
+                   "percent", "decimal", "clock", "infinite", "huge", "tiny"],
+        "category": ["words", "rare", "post", "numbers as names", "code"],
+        "yes/no": ["flag", "yes", "bit"],
+        "date": ["day first", "zoned", "date"],
+        "empty": ["empty"],
+        "constant": ["constant"],
+        "identifier": ["number"],
+    }.items():  # fmt: skip
+        assert {name: kinds[name] for name in names} == dict.fromkeys(names, kind)
+
+
+def test_the_same_rows_get_the_same_answers_from_any_kind_of_file(run):
+    frame = nasty()
+    raw, answers = run.read(frame), run.predict(frame)
+    assert answers["probability_u"].nunique() > 100
+    for suffix in ("csv", "tsv.gz", "jsonl", "parquet"):
+        file = run.folder.parent / f"rows.{suffix}"
+        for name, values in run.read(file).items():
+            np.testing.assert_array_equal(values, raw[name], err_msg=f"{suffix}: {name}")
+        pd.testing.assert_frame_equal(run.predict(file), answers)
+    one = frame.sample(5, random_state=0)
+    np.testing.assert_allclose(run.predict(one)["probability_u"], answers["probability_u"][one.index], rtol=1e-5)
+
+
+def test_the_file_of_the_model_answers_raw_rows(run):
+    frame = nasty()
+    model = tfkit.load_model(run.path("model.keras"))
+    answer = predict(model, run.read(frame))
+    assert np.isfinite(answer).all()
+    np.testing.assert_array_equal(answer, run.predict(frame)[["probability_u", "probability_v"]])
+
+
+def test_the_savedmodel_answers_the_same(run):
+    tf = pytest.importorskip("tensorflow")
+    frame = nasty()
+    loaded = tf.saved_model.load(run.export("savedmodel"))
+    rows = {name: tf.constant(values.tolist(), "string" if values.dtype == object else "float32")
+            for name, values in run.read(frame).items()}  # fmt: skip
+    np.testing.assert_allclose(loaded.serve(rows), run.predict(frame)[["probability_u", "probability_v"]], rtol=1e-5)

@@ -1,0 +1,231 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfkit.layers import MLP, EnsembleDense, EnsembleMLP, MemberMean
+from tfkit.losses import PerMember
+
+RANDOM = np.random.default_rng(0)
+
+
+def rows(*shape):
+    return RANDOM.normal(size=shape).astype("float32")
+
+
+def built(layer, dim):
+    """The layer with every weight at a random value."""
+    layer.build((None, dim))
+    for weight in layer.weights:
+        if "seed" not in weight.path:
+            weight.assign(RANDOM.normal(size=weight.shape))
+    return layer
+
+
+def reference(layer, x):
+    """Member by member: `((x * scale_in[m]) @ kernel) * scale_out[m] + bias[m]`, `(batch, members, units)`."""
+    kernel, bias = layer.kernel.numpy().astype("float64"), layer.bias.numpy()
+    answers = []
+    for m in range(layer.members):
+        own = x if x.ndim == 2 else x[:, m]
+        if layer.shared:
+            answers.append((own * layer.scale_in.numpy()[m]) @ kernel * layer.scale_out.numpy()[m] + bias[m])
+        else:
+            answers.append(own @ kernel[m] + bias[m])
+    return np.stack(answers, 1)
+
+
+# EnsembleDense
+
+
+@pytest.mark.parametrize("shape", [(6, 5), (6, 3, 5)], ids=["one input", "an input each"])
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("training", [True, False])
+def test_dense_is_that_of_numpy(shape, shared, training):
+    layer, x = built(EnsembleDense(4, 3, shared=shared), 5), rows(*shape)
+    np.testing.assert_allclose(layer(x, training=training), reference(layer, x), rtol=1e-5, atol=1e-5)
+
+
+def test_one_member_with_scales_of_one_is_a_dense_layer():
+    layer, dense, x = built(EnsembleDense(4, members=1), 5), keras.layers.Dense(4), rows(6, 5)
+    layer.scale_in.assign(np.ones((1, 5)))
+    layer.scale_out.assign(np.ones((1, 4)))
+    dense.build((None, 5))
+    dense.set_weights([layer.kernel.numpy(), layer.bias.numpy()[0]])
+    np.testing.assert_allclose(layer(x)[:, 0], dense(x), rtol=1e-5, atol=1e-6)
+
+
+def test_where_the_weights_begin():
+    layer = EnsembleDense(400, 8, signs=True)
+    layer.build((None, 100))
+    assert set(np.unique(layer.scale_in)) == {-1.0, 1.0}
+    assert abs(float(np.mean(layer.scale_in))) < 0.15  # 800 of them: sigma 0.035
+    np.testing.assert_array_equal(layer.scale_out, np.ones((8, 400)))
+    assert 0.09 < np.abs(layer.bias.numpy()).max() <= 0.1  # 1 / sqrt(dim)
+    assert abs(layer.kernel.numpy().mean()) < 0.003  # 40,000 of them: sigma 0.0007
+    assert 0.95 * 0.1 / 3**0.5 < layer.kernel.numpy().std() < 1.05 * 0.1 * 2**0.5  # from Dense in PyTorch to He's
+    plain = EnsembleDense(4, 8)
+    plain.build((None, 100))
+    np.testing.assert_array_equal(plain.scale_in, np.ones((8, 100)))
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_kernel_and_bias_begin_apart(shared):
+    layer = EnsembleDense(50, 8, shared=shared)
+    layer.build((None, 20))
+    kernel = layer.kernel.numpy().reshape(-1, 50)[:8]
+    assert abs(np.corrcoef(kernel.ravel(), layer.bias.numpy().ravel())[0, 1]) < 0.3  # 400 of them: sigma 0.05
+
+
+def test_count_of_weights_of_a_dense():
+    shared, own = EnsembleDense(4, 3), EnsembleDense(4, 3, shared=False)
+    shared.build((None, 5))
+    own.build((None, 5))
+    assert shared.count_params() == 5 * 4 + 3 * (5 + 4 + 4)
+    assert own.count_params() == 3 * (5 * 4 + 4)
+
+
+def test_penalties_are_of_the_kernel_alone():
+    layer = built(EnsembleDense(4, 3, l1=0.01, l2=0.1), 5)
+    kernel = layer.kernel.numpy()
+    assert float(sum(layer.losses)) == pytest.approx(0.01 * np.abs(kernel).sum() + 0.1 * (kernel**2).sum(), rel=1e-5)
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ({"units": 0}, "`units` and `members` must be at least 1. Received: units=0, members=8"),
+    ({"units": 4, "members": 0}, "`units` and `members` must be at least 1. Received: units=4, members=0"),
+    ({"units": 4, "l1": -1}, "`l1` and `l2` must be at least 0. Received: l1=-1, l2=0.0"),
+    ({"units": 4, "l2": -1}, "`l1` and `l2` must be at least 0. Received: l1=0.0, l2=-1"),
+])  # fmt: skip
+def test_dense_refuses_what_cannot_be(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        EnsembleDense(**arguments)
+
+
+def test_dense_refuses_another_number_of_members():
+    with pytest.raises(ValueError, match=r"second is `members`. Received: members=3, input_shape=\(None, 2, 5\)"):
+        EnsembleDense(4, 3).build((None, 2, 5))
+
+
+def test_dense_refuses_four_axes():
+    with pytest.raises(ValueError, match="axes"):
+        EnsembleDense(4, 3)(rows(2, 3, 7, 5))
+
+
+def test_dense_refuses_signs_without_scales():
+    with pytest.raises(ValueError, match="signs"):
+        EnsembleDense(4, 3, signs=True, shared=False)
+
+
+# EnsembleMLP
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_mlp_is_dense_and_activation_in_turn(training):
+    layer, x = built(EnsembleMLP([7, 4], 3, activation="tanh"), 5), rows(6, 5)
+    expected = np.tanh(reference(layer.dense[1], np.tanh(reference(layer.dense[0], x))))
+    np.testing.assert_allclose(layer(x, training=training), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_mlp_of_one_member_is_an_mlp():
+    layer, plain, x = EnsembleMLP([7, 4], members=1), MLP([7, 4], normalization=None), rows(6, 5)
+    layer.build((None, 5))
+    plain.build((None, 5))
+    layer.dense[0].scale_in.assign(np.ones((1, 5)))
+    for dense, one in zip(plain.dense, layer.dense, strict=True):
+        dense.set_weights([one.kernel.numpy(), one.bias.numpy()[0]])
+    np.testing.assert_allclose(layer(x)[:, 0], plain(x), rtol=1e-5, atol=1e-6)
+
+
+def test_only_the_first_layer_begins_with_signs_so_that_members_differ():
+    layer = EnsembleMLP([7, 4], 8)
+    layer.build((None, 30))
+    assert set(np.unique(layer.dense[0].scale_in)) == {-1.0, 1.0}
+    np.testing.assert_array_equal(layer.dense[1].scale_in, np.ones((8, 7)))
+    assert np.std(layer(rows(4, 30)), axis=1).max() > 0.01
+
+
+def test_all_members_share_one_mask_a_row():
+    layer, x = EnsembleMLP([40], 3, activation="linear", dropout=0.4), rows(100, 6)
+    whole, some = np.asarray(layer(x)), np.asarray(layer(x, training=True))
+    dropped = some == 0
+    np.testing.assert_array_equal(dropped, np.repeat(dropped[:, :1], 3, axis=1))
+    assert dropped[:, 0].mean() == pytest.approx(0.4, abs=0.03)  # 4,000 of them: sigma 0.008
+    assert (dropped[0, 0] != dropped[1, 0]).any()  # another mask for another row
+    np.testing.assert_allclose(some[~dropped], whole[~dropped] / 0.6, rtol=1e-5)
+
+
+def test_count_of_weights_is_little_more_than_that_of_one():
+    layer = EnsembleMLP([7, 4], 3)
+    layer.build((None, 5))
+    assert layer.count_params() == 5 * 7 + 3 * (5 + 7 + 7) + 7 * 4 + 3 * (7 + 4 + 4)
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ({"units": []}, r"`units` must name the width of at least one layer, each at least 1. Received: \[\]"),
+    ({"units": [4, 0]}, r"`units` must .* Received: \[4, 0\]"),
+    ({"units": [4], "dropout": 1.0}, r"`dropout` must be in \[0, 1\). Received: 1.0"),
+    ({"units": [4], "members": 0}, "`members` must be at least 1. Received: .*members=0"),
+    ({"units": [4], "l2": -1}, "`l1` and `l2` must be at least 0. Received: l1=0.0, l2=-1"),
+])  # fmt: skip
+def test_mlp_refuses_what_cannot_be(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        EnsembleMLP(**arguments)
+
+
+# MemberMean
+
+
+def softmax(x):
+    e = np.exp(x.astype("float64") - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+@pytest.mark.parametrize("logits", [True, False])
+def test_every_member_speaks_in_training(logits):
+    x = rows(4, 3, 5)
+    np.testing.assert_array_equal(MemberMean(logits)(x, training=True), x)
+
+
+def test_of_values_the_mean_is_said():
+    x = rows(4, 3, 5)
+    np.testing.assert_allclose(MemberMean()(x), x.mean(1, keepdims=True), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1.0, 300.0])  # at 300 a member's probability underflows
+def test_of_logits_the_log_of_the_mean_probability_is_said(scale):
+    x = rows(40, 3, 5) * np.float32(scale)
+    said = np.asarray(MemberMean(logits=True)(x))
+    assert said.shape == (40, 1, 5)
+    assert np.isfinite(said).all()
+    np.testing.assert_allclose(softmax(said), softmax(x).mean(1, keepdims=True), rtol=2e-5, atol=1e-7)
+    if scale == 1:
+        np.testing.assert_allclose(said, np.log(softmax(x).mean(1, keepdims=True)), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("logits", [True, False])
+def test_member_mean_and_loss_per_member_fit_in_both_modes(logits):
+    inner = keras.losses.SparseCategoricalCrossentropy(from_logits=True) if logits else keras.losses.MeanSquaredError()
+    layer, loss, x = MemberMean(logits), PerMember(inner), rows(6, 3, 4 if logits else 1)
+    y = RANDOM.integers(0, 4, 6) if logits else rows(6)
+    each = [float(inner(y, x[:, m])) for m in range(3)]
+    assert float(loss(y, layer(x, training=True))) == pytest.approx(np.mean(each), rel=1e-5)
+    mean = np.log(softmax(x).mean(1)) if logits else x.mean(1)
+    assert float(loss(y, layer(x))) == pytest.approx(float(inner(y, mean.astype("float32"))), rel=1e-5)
+
+
+def test_an_ensemble_trains_inside_a_compiled_model():
+    x = rows(64, 3)
+    y = (x[:, 0] > x[:, 1]).astype(int)
+    inputs = keras.Input((3,))
+    hidden = EnsembleDense(2, 4, shared=False)(EnsembleMLP([8], 4)(inputs))
+    model = keras.Model(inputs, MemberMean(logits=True)(hidden))
+    assert model.output_shape == (None, None, 2)
+    loss = PerMember(keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.compile(keras.optimizers.SGD(0.3), loss)
+    losses = model.fit(x, y, epochs=15, verbose=0, validation_data=(x, y)).history
+    assert losses["loss"][-1] < 0.95 * losses["loss"][0]
+    said = np.asarray(model(x, training=False))[:, 0]
+    members = np.asarray(keras.Model(inputs, hidden)(tf.constant(x)))
+    np.testing.assert_allclose(said, np.log(softmax(members).mean(1)), rtol=1e-4, atol=1e-5)
+    assert losses["val_loss"][-1] == pytest.approx(-said[np.arange(64), y].mean(), rel=1e-5)

@@ -1,0 +1,325 @@
+"""A run from end to end, as a person and a script see it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tfkit
+from tfkit.cli import main
+from tfkit.errors import Interrupted, NotFiniteError, UserError
+
+FAST = {"epochs": 2, "units": 16, "members": 2, "bins": 8, "batch_size": 64}
+
+
+def words(settings):
+    return [f"{name}={value}" for name, value in settings.items()]
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """600 rows: a class that depends on a number, a word and chance; cells are missing."""
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"size": random.normal(50, 20, 600).round(2), "kind of": random.choice(["a", "b", "c"], 600)})
+    chance = 1 / (1 + np.exp(-(frame["size"] - 50) / 8 - (frame["kind of"] == "a")))
+    frame["bought"] = np.where(random.random(600) < chance, "yes", "no")
+    frame["price"] = (frame["size"] * 3 + (frame["kind of"] == "b") * 40 + random.normal(0, 5, 600)).round(1)
+    frame.loc[::17, "size"] = np.nan
+    frame.loc[::23, "kind of"] = None
+    path = tmp_path_factory.mktemp("table") / "shop.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(table, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs")
+    return tfkit.train("tabular", table=table, target="bought", leave_out=["price"], out=out, quiet=True, **FAST)
+
+
+@pytest.fixture(scope="module")
+def priced(table, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs")
+    return tfkit.train("tabular", table=table, target="price", leave_out=["bought"], out=out, quiet=True, **FAST)
+
+
+def test_a_run_leaves_what_design_promises(run):
+    names = {path.name for path in run.folder.iterdir()}
+    assert names >= {"config.json", "about.json", "info.json", "metrics.json", "history.csv", "predictions.csv"}
+    assert names >= {"model.keras", "page.py", "examples.json", "journal.jsonl"}
+    assert not [name for name in names if "part" in name or name == "checkpoints"]
+    assert "auto" not in [
+        run.config[name] for name in ("epochs", "batch_size", "learning_rate", "units", "loss", "kind")
+    ]
+    assert set(run.about) >= {"versions", "commit", "devices", "command", "data", "best_epoch", "page"}
+    history = pd.read_csv(run.folder / "history.csv")
+    assert list(history["epoch"]) == [1, 2]
+    assert set(history) >= {"loss", "val_loss", "learning_rate", "seconds"}
+
+
+def test_metrics_have_the_form_that_scripts_rely_on(run, priced):
+    metrics = run.metrics
+    expected = ["task", "positive", "val", "test", "intervals", "classes", "baselines", "seconds"]
+    assert sorted(metrics) == sorted(expected)
+    assert metrics["task"] == "binary"
+    counts = run.info["target"]["counts"]
+    assert metrics["positive"] == min(counts, key=counts.get)
+    assert set(metrics["baselines"]) == {"constant", "linear", "boosted_trees"}
+    assert set(metrics["classes"]) == {"no", "yes"}
+    low, high = metrics["intervals"]["accuracy"]
+    assert low <= metrics["test"]["accuracy"] <= high
+    assert priced.metrics["task"] == "regression"
+    assert set(priced.metrics["test"]) == {
+        "root_mean_squared_error", "mean_absolute_error", "r2", "median_absolute_error",
+    }  # fmt: skip
+
+
+def test_the_kept_predictions_give_the_scores(run, priced):
+    """What metrics.json says can be recomputed from predictions.csv by anybody."""
+    kept = pd.read_csv(run.folder / "predictions.csv")
+    assert (kept["truth"] == kept["predicted"]).mean() == pytest.approx(run.metrics["test"]["accuracy"])
+    assert kept[["probability_no", "probability_yes"]].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
+    kept = pd.read_csv(priced.folder / "predictions.csv")
+    error = np.sqrt(((kept["truth"] - kept["predicted"]) ** 2).mean())
+    assert error == pytest.approx(priced.metrics["test"]["root_mean_squared_error"], rel=1e-4)
+
+
+def test_the_file_says_of_raw_rows_what_was_measured(run, priced):
+    for one in (run, priced):
+        kept = pd.read_csv(one.folder / "predictions.csv")
+        answer = one.answer(one.examples)
+        column = kept["probability_yes"] if answer.ndim == 2 else kept["predicted"]
+        said = answer[:, 1] if answer.ndim == 2 else answer
+        np.testing.assert_allclose(said, column[: len(said)], rtol=1e-4, atol=1e-6)
+
+
+def test_the_test_rows_can_be_left_alone(table, tmp_path):
+    run = tfkit.train("tabular", table=table, target="bought", out=tmp_path, test=False, quiet=True, **FAST)
+    assert run.metrics["test"] == {}
+    assert run.metrics["val"]
+    assert not (run.folder / "predictions.csv").exists()
+
+
+def test_the_same_seed_gives_the_same_bits_and_config_json_alone_repeats_a_run(run, tmp_path):
+    again = tfkit.train("tabular", settings=run.folder / "config.json", out=tmp_path, quiet=True)
+    for one, two in zip(run.model.get_weights(), again.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert run.metrics["test"] == again.metrics["test"]
+
+
+def test_stdout_holds_the_folder_alone(table, tmp_path, capsys):
+    code = main(["train", "tabular", f"table={table}", "target=bought", "--out", str(tmp_path), *words(FAST)])
+    out, err = capsys.readouterr()
+    assert code == 0
+    [line] = out.splitlines()
+    assert (tmp_path / line.rsplit("/", 1)[-1] / "metrics.json").exists()
+    assert "boosted_trees" in err
+    assert "Rows: 420 to train, 90 to validate, 90 to test" in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "nesterov", "rmsprop", "adam", "nadam", "adagrad", "lion"])
+def test_every_optimizer_trains(table, tmp_path, optimizer):
+    fast = {**FAST, "optimizer": optimizer, "epochs": 1, "learning_rate": 1e-3}
+    run = tfkit.train("tabular", table=table, target="price", out=tmp_path, test=False, quiet=True, **fast)
+    assert np.isfinite(run.metrics["val"]["root_mean_squared_error"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("decay", ["none", "exponential", "step", "plateau"])
+def test_every_decay_trains(table, tmp_path, decay):
+    fast = {**FAST, "learning_rate_decay": decay, "epochs": 3, "learning_rate": 1e-3}
+    run = tfkit.train("tabular", table=table, target="price", out=tmp_path, test=False, quiet=True, **fast)
+    rates = pd.read_csv(run.folder / "history.csv")["learning_rate"]
+    assert (rates.iloc[-1] < rates.iloc[0]) == (decay in ("exponential", "step"))
+
+
+def test_gradient_descent_proper_is_one_step_an_epoch(table, tmp_path):
+    fast = {**FAST, "batch_size": "all", "optimizer": "sgd", "learning_rate_decay": "none"}
+    run = tfkit.train("tabular", table=table, target="price", out=tmp_path, test=False, quiet=True, **fast)
+    assert run.config["batch_size"] == "all"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("loss", "target"),
+    [
+        ("label_smoothing", "bought"),
+        ("focal", "bought"),
+        ("absolute", "price"),
+        ("huber", "price"),
+        ("quantile", "price"),
+    ],
+)
+@pytest.mark.parametrize("body", ["ensemble", "mlp"])
+def test_every_loss_trains_every_body(table, tmp_path, loss, target, body):
+    fast = {**FAST, "loss": loss, "body": body, "epochs": 1}
+    run = tfkit.train("tabular", table=table, target=target, out=tmp_path, test=False, quiet=True, **fast)
+    assert run.config["loss"] == loss
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"target": "price", "loss": "focal"}, "'price' is a number, so it can be squared, absolute, huber, quantile"),
+        (
+            {"target": "bought", "loss": "huber"},
+            "'bought' has classes, so it can be cross_entropy, label_smoothing, focal",
+        ),
+        ({"target": "price", "loss": "quantile", "quantile": 0}, "`quantile` must be above 0 and below 1"),
+        ({"target": "price", "class_weights": True}, "`class_weights` needs a target of classes"),
+    ],
+)
+def test_what_does_not_fit_the_target_is_refused_and_leaves_nothing(table, tmp_path, settings, message):
+    with pytest.raises(UserError, match=message):
+        tfkit.train("tabular", table=table, out=tmp_path, quiet=True, **{**FAST, **settings})
+    assert not list(tmp_path.iterdir())
+
+
+def test_class_weights_raise_the_recall_of_the_rare_class(tmp_path):
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": random.normal(size=2000), "z": random.normal(size=2000)})
+    frame["rare"] = np.where(random.random(2000) < 1 / (1 + np.exp(3 - frame["x"])), "yes", "no")
+    frame.to_csv(tmp_path / "rare.csv", index=False)
+    given = {"table": tmp_path / "rare.csv", "target": "rare", "out": tmp_path / "runs", "quiet": True}
+    plain, weighted = (
+        tfkit.train("tabular", **given, **FAST, class_weights=on).metrics["test"] for on in (False, True)
+    )
+    assert weighted["recall"] > plain["recall"] + 0.3
+
+
+def test_a_loss_that_is_not_finite_ends_with_3(table, tmp_path, capsys):
+    wild = {
+        **FAST,
+        "optimizer": "sgd",
+        "learning_rate": 1e30,
+        "learning_rate_decay": "none",
+        "body": "mlp",
+        "epochs": 5,
+    }
+    code = main(["train", "tabular", f"table={table}", "target=price", "--out", str(tmp_path), *words(wild)])
+    assert code == 3
+    assert "learning_rate" in capsys.readouterr().err.splitlines()[-1]
+    with pytest.raises(NotFiniteError):
+        tfkit.train("tabular", table=table, target="price", out=tmp_path, quiet=True, **wild)
+
+
+def train_and_stop(monkeypatch, after, **settings):
+    """Train a step a call, and be told to stop after so many."""
+    from tfkit.resume import Checkpoint
+
+    monkeypatch.setattr("tfkit.loop.SECONDS_A_CALL", 0.0)
+
+    calls = []
+    real = Checkpoint.on_train_batch_end
+
+    def count(self, batch, logs=None):
+        calls.append(batch)
+        if len(calls) == after:
+            self.stop = signal.SIGTERM
+        real(self, batch, logs)
+
+    monkeypatch.setattr(Checkpoint, "on_train_batch_end", count)
+    with pytest.raises(Interrupted) as stopped:
+        tfkit.train(**settings)
+    monkeypatch.undo()
+    return stopped.value
+
+
+def test_stopped_and_resumed_is_the_same_as_never_stopped(table, tmp_path, monkeypatch):
+    settings = {
+        "recipe": "tabular",
+        "table": table,
+        "target": "bought",
+        "quiet": True,
+        **FAST,
+        "epochs": 4,
+        "dropout": 0.2,
+    }
+    straight = tfkit.train(**settings, out=tmp_path / "straight")
+    stopped = train_and_stop(monkeypatch, 17, **settings, out=tmp_path / "stopped")
+    assert stopped.signal == signal.SIGTERM
+    [folder] = (tmp_path / "stopped").iterdir()
+    resumed = tfkit.train(resume=folder, quiet=True)
+    assert resumed.folder == folder
+    for one, two in zip(straight.model.get_weights(), resumed.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+    columns = ["epoch", "loss", "val_loss", "learning_rate"]
+    pd.testing.assert_frame_equal(
+        pd.read_csv(straight.folder / "history.csv")[columns], pd.read_csv(folder / "history.csv")[columns]
+    )
+    assert straight.metrics["test"] == resumed.metrics["test"]
+
+
+def test_resume_refuses_what_would_not_be_the_same_run(table, tmp_path, monkeypatch, run, capsys):
+    settings = {"recipe": "tabular", "table": table, "target": "bought", "quiet": True, **FAST}
+    train_and_stop(monkeypatch, 1, **settings, out=tmp_path)
+    [folder] = tmp_path.iterdir()
+    with pytest.raises(UserError, match=r"begin a new one for others. Received: epochs=9"):
+        tfkit.train(resume=folder, quiet=True, epochs=9)
+    about = json.loads((folder / "about.json").read_text())
+    (folder / "about.json").write_text(json.dumps({**about, "versions": {**about["versions"], "keras": "3.0.0"}}))
+    with pytest.raises(UserError, match=r"the same versions.*was 3\.0\.0"):
+        tfkit.train(resume=folder, quiet=True)
+    (folder / "about.json").write_text(json.dumps({**about, "data": "other"}))
+    with pytest.raises(UserError, match="data that it began with"):
+        tfkit.train(resume=folder, quiet=True)
+    with pytest.raises(UserError, match="must be finished; go on with"):
+        _ = tfkit.Run(folder).metrics
+    (folder / "about.json").write_text(json.dumps(about))
+    assert tfkit.train(resume=folder, anyway=True, quiet=True).finished
+    before = (folder / "metrics.json").stat().st_mtime_ns
+    assert main(["train", "--resume", str(folder)]) == 0
+    out, err = capsys.readouterr()
+    assert out.strip() == str(folder)
+    assert "Already finished" in err
+    assert (folder / "metrics.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_a_real_signal_and_then_resume(table, tmp_path, number, code):
+    """The command, stopped for real in the midst of training, goes on to the end when it is asked to."""
+    settings = words({**FAST, "epochs": 3000})
+    command = [sys.executable, "-m", "tfkit", "train", "tabular", f"table={table}", "target=bought", *settings]
+    process = subprocess.Popen(
+        [*command, "--out", str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120
+    while not (started := list(tmp_path.glob("*/journal.jsonl"))) or not started[0].read_text():
+        assert time.monotonic() < deadline, process.communicate()
+        time.sleep(0.2)
+    os.kill(process.pid, number)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == code
+    [folder] = tmp_path.iterdir()
+    if number != signal.SIGKILL:
+        assert f"go on with --resume {folder}" in err
+        assert list((folder / "checkpoints").glob("*.npz"))
+    config = json.loads((folder / "config.json").read_text())
+    assert config["epochs"] == 3000
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_half_precision_is_of_the_model_alone(table, tmp_path, precision):
+    """What is prepared and what is said stay float32, and the process is left as it was."""
+    import keras
+
+    fast = {**FAST, "precision": precision, "epochs": 1}
+    run = tfkit.train("tabular", table=table, target="price", out=tmp_path, test=False, quiet=True, **fast)
+    assert keras.config.dtype_policy().name == "float32"
+    core = run.model.get_layer("tabular")
+    assert {layer.compute_dtype for layer in core.layers if "ensemble_mlp" in layer.name} == {precision[6:]}
+    assert {layer.compute_dtype for layer in run.model.layers if layer is not core} <= {
+        "float32",
+        "int32",
+        "int64",
+        "string",
+    }
+    assert np.isfinite(run.metrics["val"]["root_mean_squared_error"])

@@ -1,0 +1,124 @@
+import keras
+import numpy as np
+import pytest
+
+from tfkit.optimizers import DECAYS, OPTIMIZERS, optimizer
+
+KINDS = {
+    "sgd": (keras.optimizers.SGD, {"momentum": 0.0, "nesterov": False}),
+    "momentum": (keras.optimizers.SGD, {"momentum": 0.9, "nesterov": False}),
+    "nesterov": (keras.optimizers.SGD, {"momentum": 0.9, "nesterov": True}),
+    "rmsprop": (keras.optimizers.RMSprop, {}),
+    "adam": (keras.optimizers.Adam, {}),
+    "adamw": (keras.optimizers.AdamW, {}),
+    "nadam": (keras.optimizers.Nadam, {}),
+    "adagrad": (keras.optimizers.Adagrad, {}),
+    "lion": (keras.optimizers.Lion, {}),
+}
+
+
+def step(made, *gradients, start=2.0):
+    """What one step with these gradients makes of weights that all begin at `start`."""
+    weights = [keras.Variable(np.full(np.shape(gradient), start, "float32")) for gradient in gradients]
+    made.apply([np.asarray(gradient, "float32") for gradient in gradients], weights)
+    return [weight.numpy() for weight in weights]
+
+
+def rates(decay, steps, rate=0.5):
+    """The rate of every step, from 0 on."""
+    schedule = optimizer("sgd", learning_rate=rate, decay=decay, steps=steps)._learning_rate
+    return np.array([float(schedule(k)) for k in range(steps + 1)])
+
+
+def test_every_word_is_tested():
+    assert set(KINDS) == set(OPTIMIZERS)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_word_gives_its_optimizer(name):
+    kind, options = KINDS[name]
+    made = optimizer(name, learning_rate=0.25)
+    assert type(made) is kind
+    assert float(made.learning_rate) == 0.25
+    assert {key: getattr(made, key) for key in options} == options
+    assert made.global_clipnorm is None
+    assert optimizer(name, clip_norm=0.5).global_clipnorm == 0.5
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_weight_decay_takes_its_share_times_the_rate(name):
+    assert step(optimizer(name, learning_rate=0.25, weight_decay=0.1), [0.0])[0] == pytest.approx(2 * (1 - 0.1 * 0.25))
+    assert step(optimizer(name, learning_rate=0.25), [0.0])[0] == 2.0
+
+
+def test_clip_norm_is_of_all_gradients_together():
+    gradients = np.array([3.0, 0.0]), np.array([[4.0]])  # norm 5
+    weights = step(optimizer("sgd", learning_rate=1.0, clip_norm=1.0), *gradients)
+    for weight, gradient in zip(weights, gradients, strict=True):
+        np.testing.assert_allclose(weight, 2 - gradient / 5, rtol=1e-6)
+    weights = step(optimizer("sgd", learning_rate=1.0, clip_norm=6.0), *gradients)
+    np.testing.assert_allclose(weights[0], 2 - gradients[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("decay", ["none", "plateau"])
+def test_a_rate_without_a_schedule_can_be_set(decay):
+    made = optimizer("adam", learning_rate=0.25, decay=decay)
+    made.learning_rate = 0.125
+    assert float(made.learning_rate) == 0.125
+
+
+def test_exponential_falls_evenly_to_a_hundredth():
+    k = np.arange(41)
+    np.testing.assert_allclose(rates("exponential", 40), 0.5 * 0.01 ** (k / 40), rtol=1e-5)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 7, 40])
+def test_step_falls_after_half_and_after_three_quarters_of_the_steps(steps):
+    k = np.arange(steps + 1)
+    expected = np.where(k < steps / 2, 0.5, np.where(k < 3 * steps / 4, 0.05, 0.005))
+    np.testing.assert_allclose(rates("step", steps), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("steps", "warmup"), [(100, 5), (59, 2), (20, 1), (19, 0), (1, 0)])
+def test_cosine_rises_over_a_twentieth_and_falls_to_nothing(steps, warmup):
+    k = np.arange(steps + 1)
+    fall = 0.25 * (1 + np.cos(np.pi * (k - warmup) / (steps - warmup)))
+    expected = np.where(k < warmup, 0.5 * k / max(1, warmup), fall)
+    np.testing.assert_allclose(rates("cosine", steps), expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("decay", DECAYS)
+def test_a_schedule_drives_the_steps(decay):
+    made = optimizer("sgd", learning_rate=0.5, decay=decay, steps=40)
+    weight, moved = keras.Variable(0.0), []
+    for _ in range(4):
+        before = float(weight)
+        made.apply([np.float32(1.0)], [weight])
+        moved.append(before - float(weight))
+    expected = [0.5] * 4 if decay in ("none", "plateau") else rates(decay, 40)[:4]
+    np.testing.assert_allclose(moved, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("decay", DECAYS)
+def test_an_optimizer_comes_back_from_its_config(decay):
+    made = optimizer("adamw", learning_rate=0.5, decay=decay, weight_decay=0.1, clip_norm=2.0, steps=40)
+    back = keras.optimizers.deserialize(keras.optimizers.serialize(made))
+    assert back.get_config() == made.get_config()
+    if decay not in ("none", "plateau"):
+        assert [float(back._learning_rate(k)) for k in range(41)] == list(rates(decay, 40))
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ({"name": "sgdd"}, "`name` must be one of sgd, momentum, .*, lion. Received: 'sgdd'"),
+    ({"learning_rate": 0}, "must be above 0, .* Received: learning_rate=0, clip_norm=None, weight_decay=0.0"),
+    ({"learning_rate": float("nan")}, "Received: learning_rate=nan"),
+    ({"clip_norm": 0.0}, "Received: learning_rate=0.001, clip_norm=0.0"),
+    ({"weight_decay": -0.1}, "`weight_decay` at least 0. Received: .*weight_decay=-0.1"),
+    ({"decay": "linear"}, "`decay` must be one of none, exponential, step, cosine, plateau. Received: 'linear'"),
+    ({"decay": "cosine"}, "`steps`, .* must be given, and at least 1, for decay='cosine'. Received: None"),
+    ({"decay": "exponential", "steps": 0}, "for decay='exponential'. Received: 0"),
+    ({"decay": "step", "steps": -5}, "for decay='step'. Received: -5"),
+])  # fmt: skip
+def test_what_cannot_be_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        optimizer(**arguments)

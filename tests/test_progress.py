@@ -1,0 +1,44 @@
+import pytest
+
+from tfkit.progress import Progress
+
+
+def drive(bar, epochs, first=0):
+    bar.set_params({"steps": 2, "epochs": epochs})
+    bar.on_train_begin()
+    for epoch in range(first, epochs):
+        bar.on_epoch_begin(epoch)
+        bar.on_train_batch_end(0, {"loss": 1.0})
+        bar.on_epoch_end(epoch, {"loss": 1.0 / (epoch + 1), "val_loss": 2.0, "accuracy": 0.5})
+    bar.on_train_end()
+
+
+@pytest.mark.parametrize("epochs", [1, 3, 9, 10, 11, 25, 1000])
+def test_without_a_terminal_there_are_at_most_ten_lines_the_last_among_them(epochs, capsys):
+    drive(Progress(epochs), epochs)
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    assert out == ""
+    assert len(lines) == min(epochs, 10)
+    assert lines[-1] == f"epoch {epochs}/{epochs}  loss {1 / epochs:.4g}  val_loss 2"
+
+
+def test_it_shows_the_metric_it_is_told(capsys):
+    drive(Progress(1, "accuracy"), 1)
+    assert capsys.readouterr().err == "epoch 1/1  loss 1  accuracy 0.5\n"
+
+
+def test_a_resumed_training_says_where_it_is(capsys):
+    drive(Progress(100), 100, first=57)
+    assert [line.split("/")[0] for line in capsys.readouterr().err.splitlines()] == [
+        "epoch 58", "epoch 60", "epoch 70", "epoch 80", "epoch 90", "epoch 100"]  # fmt: skip
+
+
+def test_at_a_terminal_there_is_a_bar_that_goes_away(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # so rich takes stderr for a terminal
+    monkeypatch.setenv("TERM", "xterm")
+    bar = Progress(3)
+    drive(bar, 3)
+    assert "Training" in capsys.readouterr().err
+    assert bar._bar is None
+    bar.close()

@@ -1,0 +1,110 @@
+"""What a run's folder answers after training."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tfkit
+from tfkit.cli import main
+from tfkit.errors import UserError
+from tfkit.run import newest
+
+FAST = {"epochs": 1, "units": 8, "members": 2, "bins": 8, "batch_size": 64, "quiet": True}
+
+
+@pytest.fixture(scope="module")
+def frame():
+    random = np.random.default_rng(1)
+    frame = pd.DataFrame({"hours per week": random.integers(1, 80, 300), "städte": random.choice(["Köln", "Ulm"], 300)})
+    frame["y"] = np.where(frame["hours per week"] + random.normal(0, 9, 300) > 40, "much", "little")
+    return frame
+
+
+@pytest.fixture(scope="module")
+def run(frame, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    frame.to_parquet(folder / "t.parquet")
+    return tfkit.train("tabular", table=folder / "t.parquet", target="y", out=folder / "runs", **FAST)
+
+
+def test_predict_gives_the_label_and_the_probability_of_each_class(run, frame):
+    answers = run.predict(frame.drop(columns="y"))
+    assert list(answers) == ["predicted", "probability_little", "probability_much"]
+    assert len(answers) == len(frame)
+    top = answers[["probability_little", "probability_much"]].to_numpy().argmax(axis=1)
+    assert list(answers["predicted"]) == [["little", "much"][i] for i in top]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".jsonl", ".csv.gz"])
+def test_predict_writes_the_files_own_columns_first(run, frame, tmp_path, suffix, capsys):
+    from tfkit.data import read_frame, write_frame
+
+    write_frame(frame.head(20), tmp_path / f"new{suffix}")
+    out = tmp_path / f"answers{suffix}"
+    assert main(["predict", str(run.folder), str(tmp_path / f"new{suffix}"), "--out", str(out)]) == 0
+    assert capsys.readouterr().out.strip() == str(out)
+    answers = read_frame(out)
+    assert list(answers) == [*frame, "predicted", "probability_little", "probability_much"]
+    expected = run.predict(frame.head(20))
+    assert list(answers["predicted"]) == list(expected["predicted"])
+    np.testing.assert_allclose(answers["probability_much"].astype(float), expected["probability_much"], rtol=1e-5)
+
+
+def test_evaluate_scores_a_file_of_ones_own(run, frame, tmp_path, capsys):
+    frame.to_csv(tmp_path / "own.csv", index=False)
+    assert main(["evaluate", str(run.folder), str(tmp_path / "own.csv"), "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    right = (run.predict(frame)["predicted"] == frame["y"]).mean()
+    assert scores["test"]["accuracy"] == pytest.approx(right)
+    assert main(["evaluate", str(run.folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == run.metrics
+
+
+def test_evaluate_prints_a_table(run, capsys):
+    assert main(["evaluate", str(run.folder)]) == 0
+    out = capsys.readouterr().out
+    assert "accuracy" in out
+    assert "boosted_trees" in out
+    assert "much" in out
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    with pytest.raises(UserError, match="A run is a folder that `tfkit train` has made"):
+        tfkit.Run(tmp_path)
+
+
+def test_a_damaged_file_is_named(run, tmp_path):
+    import shutil
+
+    shutil.copytree(run.folder, tmp_path / "copy")
+    (tmp_path / "copy" / "metrics.json").write_text("{")
+    with pytest.raises(UserError, match=r"metrics\.json must be JSON"):
+        _ = tfkit.Run(tmp_path / "copy").metrics
+
+
+def test_a_page_with_a_reader_of_its_own_must_be_named(run, frame, tmp_path):
+    import shutil
+
+    shutil.copytree(run.folder, tmp_path / "copy")
+    about = json.loads((tmp_path / "copy" / "about.json").read_text())
+    (tmp_path / "copy" / "about.json").write_text(json.dumps({**about, "read": None}))
+    with pytest.raises(UserError, match="name the page again: --recipe"):
+        tfkit.Run(tmp_path / "copy").predict(frame)
+    named = tfkit.Run(tmp_path / "copy", recipe="tabular").predict(frame)
+    pd.testing.assert_frame_equal(named, run.predict(frame))
+
+
+def test_the_newest_run_is_the_one_begun_last(run, tmp_path):
+    assert newest(run.folder.parent) == run.folder
+    assert newest(tmp_path) is None
+
+
+def test_out_must_be_a_folder_that_can_be_written(tmp_path, frame):
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="`out` must be a folder"):
+        tfkit.train("tabular", table=tmp_path / "t.csv", target="y", out=tmp_path / "file", **FAST)
+    with pytest.raises(UserError, match="must be writable"):
+        tfkit.train("tabular", table=tmp_path / "t.csv", target="y", out="/proc/nowhere", **FAST)
