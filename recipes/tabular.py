@@ -56,12 +56,21 @@ class Config(tfkit.Config):
 
     fits_sample = {"table": ("target",)}
 
+    def check(self):
+        if self.loss == "quantile" and not 0 < self.quantile < 1:
+            raise tfkit.UserError(f"`quantile` must be above 0 and below 1. Received: quantile={self.quantile}")
+        if self.loss != "quantile" and self.quantile != 0.5:
+            raise tfkit.UserError("`quantile=` needs loss=quantile, which predicts that quantile. "
+                                  f"Received: quantile={self.quantile} loss={self.loss}")  # fmt: skip
+        if self.time_column and self.group_column:
+            raise tfkit.UserError("Rows are split by time or by group: give time_column= or group_column=, not both.")
+
 
 def data(config):
+    reading = {"delimiter": config.delimiter, "encoding": config.encoding, "missing": config.missing}
     frame, test, said = tfkit.data.load_table(
-        config.table, config.target, test_table=config.test_table, duplicates=config.duplicates,
-        delimiter=config.delimiter, encoding=config.encoding, missing=config.missing,
-    )  # fmt: skip
+        config.table, config.target, test_table=config.test_table, duplicates=config.duplicates, **reading
+    )
     target = tfkit.data.learn_target(frame[config.target], kind=config.kind, positive=config.positive)
     tfkit.data.check_loss(config.loss, target, quantile=config.quantile)
     parts = tfkit.data.split_table(
@@ -72,7 +81,9 @@ def data(config):
     if config.group_column and not any(config.group_column in names for names in kinds.values()):
         kinds["leave_out"] = [*kinds["leave_out"], config.group_column]
     info = tfkit.data.learn_table(parts[0], target, kinds=kinds, scale=config.scale, bins=config.bins,
-                                  missing=config.missing, said=said)  # fmt: skip
+                                  reading=reading, said=said)  # fmt: skip
+    if config.loss == "quantile":
+        info["target"]["quantile"] = config.quantile
     prepare = tfkit.data.prepare_table(info)
     train, val, test = (tfkit.data.table_rows(part, info, prepare) for part in parts)
     if config.class_weights:
@@ -116,7 +127,7 @@ def defaults(rows, info):
     return {
         "kind": "class" if classes else "number",
         "loss": "cross_entropy" if classes else "squared",
-        "epochs": (10, 15, 15, 15, 12)[size] if binary else (60, 30, 30, 30, 20)[size],
+        "epochs": (12 if size == 4 else 15) if binary else (60, 30, 30, 30, 20)[size],
         "batch_size": (32, 64, 128, 256, 256)[size],
         "learning_rate": (3e-3 if size < 2 else 5e-3) if binary else 1e-2,
         "units": 128,
@@ -130,7 +141,6 @@ recipe = tfkit.Recipe(
     model,
     read=tfkit.read_table,
     monitor="val_loss",
-    mode="min",
     baselines=[tfkit.baselines.constant, tfkit.baselines.linear, tfkit.baselines.boosted_trees],
     search={
         "learning_rate": tfkit.log(1e-3, 2e-2),

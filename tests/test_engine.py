@@ -90,13 +90,18 @@ def test_the_kept_predictions_give_the_scores(run, priced):
     assert error == pytest.approx(priced.metrics["test"]["root_mean_squared_error"], rel=1e-4)
 
 
-def test_the_file_says_of_raw_rows_what_was_measured(run, priced):
-    for one in (run, priced):
-        kept = pd.read_csv(one.folder / "predictions.csv")
-        answer = one.answer(one.examples)
-        column = kept["probability_yes"] if answer.ndim == 2 else kept["predicted"]
-        said = answer[:, 1] if answer.ndim == 2 else answer
-        np.testing.assert_allclose(said, column[: len(said)], rtol=1e-4, atol=1e-6)
+@pytest.mark.parametrize("target", ["bought", "price"])
+def test_the_file_says_of_raw_rows_what_was_measured(table, tmp_path, target):
+    frame = pd.read_csv(table)
+    frame[:400].to_csv(tmp_path / "train.csv", index=False)
+    frame[400:].to_csv(tmp_path / "test.csv", index=False)
+    given = {"table": tmp_path / "train.csv", "test_table": tmp_path / "test.csv", "target": target, **FAST}
+    run = tfkit.train("tabular", out=tmp_path / "runs", quiet=True, **given)
+    kept, said = pd.read_csv(run.folder / "predictions.csv"), run.predict(tmp_path / "test.csv")
+    assert len(kept) == len(said) == 200
+    for name in set(said) - {"predicted"} or {"predicted"}:
+        np.testing.assert_allclose(said[name], kept[name], rtol=1e-4, atol=1e-6)
+    assert run.evaluate(tmp_path / "test.csv")["test"] == pytest.approx(run.metrics["test"], rel=1e-4)
 
 
 def test_the_test_rows_can_be_left_alone(table, tmp_path):
@@ -104,6 +109,18 @@ def test_the_test_rows_can_be_left_alone(table, tmp_path):
     assert run.metrics["test"] == {}
     assert run.metrics["val"]
     assert not (run.folder / "predictions.csv").exists()
+    assert run.export("savedmodel").is_dir()
+
+
+def test_a_quantile_is_judged_by_how_many_values_lie_below(table, tmp_path, capsys):
+    fast = {**FAST, "loss": "quantile", "quantile": 0.9, "epochs": 20}
+    main(["train", "tabular", f"table={table}", "target=price", "--out", str(tmp_path), *words(fast)])
+    said = capsys.readouterr().err
+    run = tfkit.Run(next(tmp_path.iterdir()))
+    kept = pd.read_csv(run.folder / "predictions.csv")
+    below = (kept["truth"] <= kept["predicted"]).mean()
+    assert f"at or above 90% of the values; of the test rows it is {below:.1%}" in said
+    assert below > 0.75
 
 
 def test_the_same_seed_gives_the_same_bits_and_config_json_alone_repeats_a_run(run, tmp_path):
@@ -173,6 +190,7 @@ def test_every_loss_trains_every_body(table, tmp_path, loss, target, body):
             "'bought' has classes, so it can be cross_entropy, label_smoothing, focal",
         ),
         ({"target": "price", "loss": "quantile", "quantile": 0}, "`quantile` must be above 0 and below 1"),
+        ({"target": "price", "quantile": 0.9}, "`quantile=` needs loss=quantile"),
         ({"target": "price", "class_weights": True}, "`class_weights` needs a target of classes"),
     ],
 )
@@ -304,6 +322,56 @@ def test_a_real_signal_and_then_resume(table, tmp_path, number, code):
         assert list((folder / "checkpoints").glob("*.npz"))
     config = json.loads((folder / "config.json").read_text())
     assert config["epochs"] == 3000
+
+
+PAGE = tfkit.load("tabular").page.read_text()
+
+
+def test_a_page_taken_home_is_resumed_as_it_is_and_not_as_another(table, tmp_path, monkeypatch):
+    page = tmp_path / "tabular.py"  # called like the one that ships, and with a setting of its own
+    page.write_text(PAGE.replace("    embedding_dim:", "    own: int = 1  # nothing\n    embedding_dim:"))
+    settings = {"recipe": page, "table": table, "target": "bought", "quiet": True, **FAST}
+    train_and_stop(monkeypatch, 1, **settings, out=tmp_path / "runs")
+    [folder] = (tmp_path / "runs").iterdir()
+    page.write_text(page.read_text() + "\n")
+    with pytest.raises(UserError, match=r"the page that it began with.*which differs"):
+        tfkit.train(resume=folder, quiet=True)
+    page.write_text(page.read_text()[:-1])
+    assert tfkit.train(resume=folder, quiet=True).config["own"] == 1
+
+
+def one_member(config, data):
+    return tfkit.load("tabular").model(config.model_copy(update={"members": 1}), data)
+
+
+def other_shape(config, data):
+    import keras
+
+    inputs = tfkit.inputs(data.train)
+    model = keras.Model(inputs, keras.layers.Dense(7)(inputs["numbers"]))
+    model.compile("sgd", "mse")
+    return model
+
+
+def test_a_model_of_ones_own_must_fit_and_is_given_again_to_resume(table, tmp_path, monkeypatch):
+    given = {"table": table, "target": "bought", "quiet": True, **FAST}
+    with pytest.raises(UserError, match=r"logits \(rows, classes\).*shape \(None, 7\)"):
+        tfkit.train(tfkit.load("tabular").replace(model=other_shape), out=tmp_path / "runs", **given)
+    assert not (tmp_path / "runs").exists()
+    mine = tfkit.load("tabular").replace(model=one_member)
+    train_and_stop(monkeypatch, 1, recipe=mine, out=tmp_path / "runs", **given)
+    [folder] = (tmp_path / "runs").iterdir()
+    assert not (folder / "page.py").exists()
+    with pytest.raises(UserError, match="was made in memory; give it again"):
+        tfkit.train(resume=folder, quiet=True)
+    assert tfkit.train(mine, resume=folder, quiet=True).finished
+
+
+def test_a_metric_whose_direction_is_not_known_is_refused(table, tmp_path):
+    strange = tfkit.load("tabular").replace(monitor="val_mood")
+    with pytest.raises(UserError, match="must say where its monitor is best"):
+        tfkit.train(strange, table=table, target="bought", out=tmp_path / "runs", quiet=True, **FAST)
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])

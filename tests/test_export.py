@@ -100,8 +100,9 @@ def test_what_cannot_be_written_is_refused(run, tmp_path):
         run.export("savedmodel", tmp_path / "there")
     with pytest.raises(UserError, match=r"must end with .keras"):
         run.export("keras", tmp_path / "mine.h5")
-    with pytest.raises(UserError, match="must be writable"):
-        run.export("keras", "/proc/nowhere/mine.keras")
+    for format, name in (("keras", "mine.keras"), ("savedmodel", "mine")):
+        with pytest.raises(UserError, match="must be writable"):
+            run.export(format, f"/proc/nowhere/{name}")
 
 
 def test_an_export_that_answers_otherwise_is_not_published(run, tmp_path, monkeypatch):

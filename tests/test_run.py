@@ -79,6 +79,9 @@ def test_a_damaged_file_is_named(run, tmp_path):
     import shutil
 
     shutil.copytree(run.folder, tmp_path / "copy")
+    (tmp_path / "copy" / "model.keras").write_bytes(b"PK")
+    with pytest.raises(UserError, match=r"model\.keras must be whole"):
+        _ = tfkit.Run(tmp_path / "copy").model
     (tmp_path / "copy" / "metrics.json").write_text("{")
     with pytest.raises(UserError, match=r"metrics\.json must be JSON"):
         _ = tfkit.Run(tmp_path / "copy").metrics
@@ -94,6 +97,41 @@ def test_a_page_with_a_reader_of_its_own_must_be_named(run, frame, tmp_path):
         tfkit.Run(tmp_path / "copy").predict(frame)
     named = tfkit.Run(tmp_path / "copy", recipe="tabular").predict(frame)
     pd.testing.assert_frame_equal(named, run.predict(frame))
+
+
+def test_no_module_is_imported_because_a_run_says_so(run, frame, tmp_path):
+    import shutil
+
+    shutil.copytree(run.folder, tmp_path / "copy")
+    about = json.loads((tmp_path / "copy" / "about.json").read_text())
+    (tmp_path / "copy" / "about.json").write_text(json.dumps({**about, "read": "antigravity:read_all"}))
+    with pytest.raises(UserError, match="The run's reader must be one of tfkit's own"):
+        tfkit.Run(tmp_path / "copy").predict(frame)
+
+
+def test_answers_have_the_index_of_the_frame(run, frame):
+    some = frame[frame["hours per week"] > 40]
+    assert list(run.predict(some).index) == list(some.index)
+
+
+def test_the_files_own_cells_stay_as_they_are_and_the_file_too(run, tmp_path):
+    (tmp_path / "new.csv").write_text("hours per week,städte,note\n10,Ulm,NA\n?,Köln,\n", encoding="utf-8")
+    run.predict_file(tmp_path / "new.csv", tmp_path / "out.csv")
+    rows = (tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()
+    assert rows[1].startswith("10,Ulm,NA,")
+    assert rows[2].startswith("?,Köln,,")
+    with pytest.raises(UserError, match="must go to another file"):
+        run.predict_file(tmp_path / "new.csv", tmp_path / "new.csv")
+
+
+def test_a_run_that_is_not_finished_is_not_exported(run, tmp_path):
+    import shutil
+
+    shutil.copytree(run.folder, tmp_path / "copy")
+    (tmp_path / "copy" / "metrics.json").unlink()
+    with pytest.raises(UserError, match="must be finished"):
+        tfkit.Run(tmp_path / "copy").export()
+    assert newest(tmp_path) is None
 
 
 def test_the_newest_run_is_the_one_begun_last(run, tmp_path):

@@ -16,7 +16,9 @@ def set_up(*, seed: int, deterministic: bool = True) -> None:
     import keras
     import tensorflow as tf
 
+    policy = keras.config.dtype_policy()
     keras.utils.clear_session()  # names of layers count from the start, so a second run in a process is like the first
+    keras.config.set_dtype_policy(policy)  # the session's end takes it away too
     keras.utils.set_random_seed(seed)
     if deterministic:
         tf.config.experimental.enable_op_determinism()

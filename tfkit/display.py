@@ -28,8 +28,9 @@ def scores_table(metrics: Mapping[str, Any]) -> Any:
 
     baselines = metrics.get("baselines") or {}
     table = Table(**PLAIN)
-    for head in ("score", "model", "95% interval", *baselines):
-        table.add_column(head, no_wrap=True, justify="left" if head in ("score", "95% interval") else "right")
+    split = "test" if metrics.get("test") else "validation"
+    for head in (split, "model", "95% interval", *baselines):
+        table.add_column(head, no_wrap=True, justify="left" if head in (split, "95% interval") else "right")
     for name, value in (metrics.get("test") or metrics.get("val") or {}).items():
         interval = " to ".join(map(_number, metrics.get("intervals", {}).get(name, [])))
         others = [_number(scores[name]) if name in scores else "" for scores in baselines.values()]

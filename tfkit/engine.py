@@ -1,7 +1,6 @@
 """The path of a run, top to bottom: settings, folder, data, model, fit, scores, files."""
 
 import hashlib
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from tfkit.config import read_settings
 from tfkit.display import columns_table, scores_table, voice
 from tfkit.errors import NotFiniteError, UserError
 from tfkit.recipe import Data, Recipe, load
-from tfkit.run import PACKAGES, Run, answers_frame, write_json
+from tfkit.run import Run, answers_frame, versions, write_json
 
 AVERAGED = ("_macro", "_weighted")  # scores that stand in metrics.json and are not printed
 EXAMPLES = 64  # raw rows kept to check exports with
@@ -68,10 +67,8 @@ def train(
         try:
             return _walk(loaded, run, config, test, say, quiet)
         except BaseException:
-            if (
-                resume is None and not run.path("journal.jsonl").exists()
-            ):  # before the first step nothing is worth keeping
-                shutil.rmtree(run.folder, ignore_errors=True)
+            if resume is None and not run.path("journal.jsonl").exists():  # before the first step: nothing to keep
+                run.remove()
             raise
 
 
@@ -92,13 +89,14 @@ def _walk(recipe: Recipe, run: Run, config: Any, test: bool, say: Any, quiet: bo
         model = recipe.model(config, data)
     say(f"Model: {model.count_params():,} weights; {config.epochs} epochs of {len(data.train):,} rows, "
         f"{config.batch(len(data.train)):,} a step")  # fmt: skip
+    joined = join(model, data)
     with clock("fit"):
         journal = _fit(recipe, run, config, data, model, quiet)
-    joined = join(model, data)
+    run.keep(joined, journal.lines)
     with clock("scores"):
         metrics = _score(recipe, run, config, data, model, test, say)
     metrics["seconds"] = clock.seconds
-    run.finish(joined, metrics, journal.lines)
+    run.finish(metrics)
     say(f"Took {sum(clock.seconds.values()):.0f} s. Model, scores and predictions: {run.folder}")
     return run
 
@@ -120,9 +118,13 @@ def _record(run: Run, config: Any, data: Data) -> None:
 def _fit(recipe: Recipe, run: Run, config: Any, data: Data, model: Any, quiet: bool) -> Any:
     """Compiled epochs, the best weights kept, the state saved now and then."""
     from tfkit import callbacks, loop
+    from tfkit.metrics import direction
     from tfkit.progress import Progress
     from tfkit.resume import Checkpoint, stopping
 
+    if recipe.mode is None and direction(recipe.monitor) is None:
+        raise UserError(f"A recipe must say where its monitor is best, mode='min' or mode='max', where tfkit does not "
+                        f"know it. Received: monitor={recipe.monitor!r}")  # fmt: skip
     place = loop.Place()
     best = callbacks.EarlyStopping(recipe.monitor, mode=recipe.mode, patience=config.patience)
     journal = callbacks.Journal(run.path("journal.jsonl"))
@@ -162,7 +164,11 @@ def join(model: Any, data: Data) -> Any:
     import keras
 
     answer = model(data.prepare.output)
-    return keras.Model(data.prepare.input, data.restore(answer) if data.restore is not None else answer)
+    try:
+        return keras.Model(data.prepare.input, data.restore(answer) if data.restore is not None else answer)
+    except ValueError as error:
+        raise UserError("The model must answer what the page's `restore` takes: for tables logits (rows, classes), or "
+                        f"one number a row. Received: an answer of shape {tuple(answer.shape)}") from error  # fmt: skip
 
 
 def _score(recipe: Recipe, run: Run, config: Any, data: Data, model: Any, test: bool, say: Any) -> dict[str, Any]:
@@ -174,7 +180,9 @@ def _score(recipe: Recipe, run: Run, config: Any, data: Data, model: Any, test: 
     metrics: dict[str, Any] = {"task": info["task"], "positive": info["target"]["positive"]}
     metrics |= {name: scores.score(truth, answer, info) for name, (truth, answer) in said.items()}
     metrics |= {"test": metrics.get("test", {}), "intervals": {}, "classes": {}, "baselines": {}}
+    _keep_examples(run, data)
     if not test:
+        say(scores_table(metrics))
         return metrics
     truth, answer = said["test"]
     metrics["intervals"] = scores.intervals(truth, answer, info, seed=config.seed)
@@ -209,12 +217,16 @@ def _truth(split: Any, info: dict[str, Any]) -> np.ndarray:
 
 
 def _keep_predictions(run: Run, data: Data, truth: np.ndarray, answer: np.ndarray) -> None:
-    """The answers to the test split beside the truth, and a few raw rows to check exports with."""
+    """The answers to the test split beside the truth."""
     frame = answers_frame(answer, data.info)
     classes = data.info["target"]["classes"]
     frame.insert(0, "truth", np.array(classes, object)[truth] if classes else truth)
     frame.to_csv(run.path("predictions.csv"), index=False)
-    raw = data.test.raw(np.arange(min(EXAMPLES, len(data.test))))
+
+
+def _keep_examples(run: Run, data: Data) -> None:
+    """A few raw rows of validation, to check exports with."""
+    raw = data.val.raw(np.arange(min(EXAMPLES, len(data.val))))
     plain = {name: [None if v != v else v for v in np.asarray(values).ravel().tolist()] for name, values in raw.items()}
     write_json(run.path("examples.json"), plain)
 
@@ -223,7 +235,13 @@ def _reopen(recipe: Any, folder: Path, words: dict[str, Any], anyway: bool) -> t
     """Recipe, run and settings of a run that is to go on."""
     run = Run(folder)
     about = run.about
-    loaded = load(recipe if recipe is not None else (about["recipe"] if about["read"] else about["page"]))
+    if recipe is None and not about["page"]:
+        again = f"tfkit.train(recipe, resume={str(folder)!r})"
+        raise UserError(f"This run's recipe was made in memory; give it again: {again}")
+    loaded = load(recipe if recipe is not None else about["page"])
+    if loaded.page and run.path("page.py").exists() and loaded.page.read_bytes() != run.path("page.py").read_bytes():
+        raise UserError(f"A run goes on with the page that it began with, which is page.py in the run; begin a new one "
+                        f"for another. Received: {loaded.page}, which differs")  # fmt: skip
     config = loaded.Config.of(run.config)
     asked = loaded.Config.of({**run.config, **words})
     if asked != config:
@@ -232,9 +250,8 @@ def _reopen(recipe: Any, folder: Path, words: dict[str, Any], anyway: bool) -> t
         ]
         raise UserError("A run goes on with the settings that it began with; begin a new one for others. "
                         f"Received: {', '.join(differ)}")  # fmt: skip
-    from importlib.metadata import version
-
-    other = [f"{p} {version(p)} (was {about['versions'][p]})" for p in PACKAGES if version(p) != about["versions"][p]]
+    now, then = versions(), about["versions"]
+    other = [f"{name} {now[name]} (was {then.get(name)})" for name in now if now[name] != then.get(name)]
     if other and not anyway:
         raise UserError(f"A run goes on to the same result only with the same versions; --anyway goes on all the same. "
                         f"Received: {', '.join(other)}")  # fmt: skip

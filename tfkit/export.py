@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -32,19 +33,20 @@ def export(run: Any, format: str = "keras", out: str | os.PathLike[str] | None =
         raise UserError(f"`format` must be one of {', '.join(FORMATS)}. Received: {format}")
     default = run.path("model.keras" if format == "keras" else "savedmodel")
     out = Path(out) if out is not None else default
+    _ = run.metrics  # a run that is not finished says so
     if out == run.path("model.keras"):
         return out
-    if out.exists():
-        if out != default:
-            raise UserError(f"`out` must not be there yet; remove it or choose another name. Received: {out}")
-        shutil.rmtree(out)
+    if out.exists() and out != default:
+        raise UserError(f"`out` must not be there yet; remove it or choose another name. Received: {out}")
     if format == "keras" and out.suffix != ".keras":
         raise UserError(f"A file in Keras' format must end with .keras. Received: {out}")
     part = out.with_name(f"part-{out.name}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out.parent).close()  # says in one line what TensorFlow would say in many
         answer = _write_keras(run, part) if format == "keras" else _write_savedmodel(run, part)
         _compare(run, answer, part)
+        shutil.rmtree(out, ignore_errors=True)  # the one of before, now that there is a better one
         os.replace(part, out)
     except OSError as error:
         raise UserError(

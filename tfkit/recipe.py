@@ -53,10 +53,11 @@ class Recipe:
     Args:
         Config: the settings, a subclass of `tfkit.Config`.
         data: config -> `Data`.
-        model: (config, data) -> a compiled `keras.Model` on prepared rows.
+        model: (config, data) -> a compiled `keras.Model` on prepared rows, whose answer is what `data.restore` takes:
+            for tables logits `(rows, classes)`, no probabilities, or a scaled number `(rows, 1)`.
         read: (source, info=None) -> raw rows; how `predict` and `evaluate` get theirs.
         monitor: the value that decides which epoch's weights are kept.
-        mode: "min" or "max": where `monitor` is best.
+        mode: "min" or "max": where `monitor` is best; None where tfkit knows it (`tfkit.metrics.direction`).
         baselines: what the model must beat.
         search: where `tune` may look: a list is a choice, a tuple a range, `tfkit.log(low, high)` a range in powers.
     """
@@ -66,7 +67,7 @@ class Recipe:
     model: Callable[[Any, Data], Any]
     read: Callable[..., Any] | None = None
     monitor: str = "val_loss"
-    mode: str = "min"
+    mode: str | None = None
     baselines: Sequence[Callable[..., Any]] = ()
     search: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
@@ -75,7 +76,7 @@ class Recipe:
     def __post_init__(self) -> None:
         if not hasattr(self.Config, "checked"):
             raise UserError(f"The first part of a recipe is a subclass of tfkit.Config. Received: {self.Config!r}")
-        if self.mode not in ("min", "max"):
+        if self.mode not in ("min", "max", None):
             raise UserError(f"`mode` says where `monitor` is best, min or max. Received: mode={self.mode!r}")
         for name, value in self.search.items():
             try:
@@ -90,6 +91,8 @@ class Recipe:
         for name in parts:
             if name not in names:
                 raise UserError(f"A recipe has no part `{name}`.{nearest(name, names)} Parts: {', '.join(names)}.")
+        if "page" not in parts:  # it is no longer what that file says
+            parts["page"] = None
         return dataclasses.replace(self, **parts)
 
 

@@ -1,5 +1,6 @@
 """A run is a folder, and the folder is the truth."""
 
+import contextlib
 import csv
 import datetime
 import importlib
@@ -7,6 +8,7 @@ import itertools
 import json
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,11 +19,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from tfkit.errors import UserError
+from tfkit.errors import UserError, first_line
 
 log = logging.getLogger("tfkit")
 
-PACKAGES = ("tfkit", "tensorflow", "keras", "numpy", "pandas", "scikit-learn")
+PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn")
 
 
 def load_model(path: str | os.PathLike[str]) -> Any:
@@ -41,10 +43,20 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     return keras.saving.load_model(path, compile=False)
 
 
+def versions() -> dict[str, str]:
+    """The versions of what computes."""
+    from tfkit import __version__
+
+    return {"tfkit": __version__, **{package: version(package) for package in PACKAGES}}
+
+
 def newest(folder: str | os.PathLike[str] = "runs") -> Path | None:
-    """The run in a folder that was begun last, or None."""
-    runs = [about.parent for about in Path(folder).glob("*/about.json") if (about.parent / "config.json").is_file()]
-    return max(runs, key=lambda run: json.loads((run / "about.json").read_text())["begun"], default=None)
+    """The finished run in a folder that was begun last, or None."""
+    found = []
+    for path in Path(folder).glob("*/metrics.json"):
+        with contextlib.suppress(OSError, ValueError, KeyError, UserError):  # a damaged one is not the newest
+            found.append((datetime.datetime.fromisoformat(Run(path.parent).about["begun"]), path.parent))
+    return max(found)[1] if found else None
 
 
 class Run:
@@ -69,6 +81,7 @@ class Run:
     def __init__(self, folder: str | os.PathLike[str], *, recipe: Any = None):
         self.folder = Path(folder)
         self._recipe = recipe
+        self._made = False  # whether the folder around was not there before
         if not self.path("config.json").is_file() or not self.path("about.json").is_file():
             raise UserError(
                 f"A run is a folder that `tfkit train` has made, with config.json and about.json. Received: {folder}"
@@ -86,8 +99,9 @@ class Run:
             "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
             "commit": _commit(),
             "python": sys.version.split()[0],
-            "versions": {package: version(package) for package in PACKAGES},
+            "versions": versions(),
         }
+        made = not Path(out).exists()
         folder = _new_folder(Path(out), f"{recipe.name or 'run'}-{now:%Y%m%d-%H%M%S}")
         try:
             write_json(folder / "config.json", config.words())
@@ -97,7 +111,16 @@ class Run:
         except BaseException:  # a full disk: no half of a run
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        return cls(folder, recipe=recipe)
+        run = cls(folder, recipe=recipe)
+        run._made = made
+        return run
+
+    def remove(self) -> None:
+        """Take the folder away, and the one around it if this run has made it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if self._made:
+            with contextlib.suppress(OSError):  # another run has come meanwhile
+                self.folder.parent.rmdir()
 
     def path(self, name: str) -> Path:
         """A file of the run."""
@@ -129,7 +152,7 @@ class Run:
 
     @property
     def examples(self) -> dict[str, Any]:
-        """Some raw rows of the test split, kept to check exports with."""
+        """Some raw rows of the validation split, kept to check exports with."""
         kinds = {"float32": "float32", "string": object}
         kept, inputs = self._json("examples.json"), self.info["inputs"]
         return {name: np.array(values, kinds[inputs[name]["dtype"]]).reshape(-1, 1) for name, values in kept.items()}
@@ -143,7 +166,11 @@ class Run:
     def model(self) -> Any:
         """The model: raw rows in, answers out."""
         self._json("metrics.json")  # a run that is not finished says so
-        return load_model(self.path("model.keras"))
+        try:
+            return load_model(self.path("model.keras"))
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(f"The run's model.keras must be whole, and its layers known: name a page with layers of "
+                            f"its own with --recipe. Received: {first_line(error)}") from error  # fmt: skip
 
     def answer(self, raw: Any) -> np.ndarray:
         """The model's answer to raw rows: probabilities `(rows, classes)`, or values `(rows,)` in the user's units."""
@@ -160,8 +187,7 @@ class Run:
 
             reader = load(self._recipe).read
         elif self.about["read"]:
-            module, _, name = self.about["read"].partition(":")
-            reader = getattr(importlib.import_module(module), name)
+            reader = _reader(self.about["read"])
         if reader is None:
             raise UserError(
                 f"This run's page has a reader of its own; name the page again: --recipe {self.about['page']}"
@@ -177,7 +203,10 @@ class Run:
         Returns:
             A pandas DataFrame with a row for each row of the source.
         """
-        return answers_frame(self.answer(self.read(source)), self.info)
+        answers = answers_frame(self.answer(self.read(source)), self.info)
+        if hasattr(source, "index") and hasattr(source, "columns"):
+            answers.index = source.index
+        return answers
 
     def predict_file(self, file: str | os.PathLike[str], out: str | os.PathLike[str]) -> Path:
         """Predict every row of a file and write the file's own columns, then the answers."""
@@ -185,9 +214,10 @@ class Run:
 
         from tfkit.data.files import read_frame, write_frame
 
-        frame = read_frame(file, missing=self.info.get("missing_words"))
-        answers = self.predict(frame)
-        own = frame.reset_index(drop=True)
+        if Path(out).resolve() == Path(file).resolve():
+            raise UserError(f"The answers must go to another file than the one that is read. Received: {out}")
+        own = read_frame(file, **{**self.info.get("reading", {}), "missing": []})  # the cells as they are
+        answers = self.predict(own)
         replaced = [name for name in answers if name in own]
         if replaced:
             log.warning("Columns of the file that are called like the answers are replaced: %s", ", ".join(replaced))
@@ -216,8 +246,8 @@ class Run:
 
         return export(self, format, out)
 
-    def finish(self, model: Any, metrics: dict[str, Any], history: list[dict[str, float]]) -> None:
-        """Write what training has brought; `metrics.json` last, for with it a run counts as finished."""
+    def keep(self, model: Any, history: list[dict[str, float]]) -> None:
+        """Write what training has brought, before anything else can go wrong."""
         partial = self.path("model.part.keras")
         model.save(partial)
         os.replace(partial, self.path("model.keras"))
@@ -226,6 +256,9 @@ class Run:
             table = csv.DictWriter(file, names)
             table.writeheader()
             table.writerows(history)
+
+    def finish(self, metrics: dict[str, Any]) -> None:
+        """Write the scores: with them a run counts as finished."""
         write_json(self.path("metrics.json"), metrics)
         shutil.rmtree(self.path("checkpoints"), ignore_errors=True)
 
@@ -288,6 +321,14 @@ def _new_folder(out: Path, name: str) -> Path:
         except OSError as error:
             raise UserError(f"The folder for runs must be writable. Received: {out}: {error.strerror}") from None
     return folder
+
+
+def _reader(name: str) -> Any:
+    """A reader of tfkit's own by its name; no other module is imported because a file says so."""
+    module, _, function = name.partition(":")
+    if not re.fullmatch(r"tfkit\.data\.[a-z_]+:read_[a-z_]+", name):
+        raise UserError(f"The run's reader must be one of tfkit's own; name the page with --recipe. Received: {name}")
+    return getattr(importlib.import_module(module), function)
 
 
 def _public(reader: Any) -> str | None:

@@ -139,7 +139,8 @@ def verdict(
     """Say in one plain sentence whether the model beats the best baseline, cannot be told from it, or loses to it.
 
     The best baseline is the one with the best headline score on the same rows; better and worse mean that the 95%
-    interval of the paired difference does not hold zero.
+    interval of the paired difference does not hold zero. Of a quantile (`info["target"]["quantile"]`) it says how many
+    values lie at or below the answers, for no score of the middle judges that.
 
     Example:
         >>> truth, info = np.arange(40.0), {"task": "regression"}
@@ -148,6 +149,11 @@ def verdict(
         >>> verdict(truth, np.full(40, 19.5), {"linear": truth + 0.5}, info).split(":")[0]
         'The baseline linear is better than the model'
     """
+    quantile = info.get("target", {}).get("quantile")
+    if quantile is not None:  # scores of the middle do not judge it
+        below = float((np.asarray(truth) <= np.asarray(answer)).mean())
+        meant = f"The answers are meant to be at or above {quantile:.0%} of the values"
+        return f"{meant}; of the test rows it is {below:.1%}."
     name, mode = headline(info["task"])
     own, sign = score(truth, answer, info).get(name), 1 if mode == "max" else -1
     others = {word: score(truth, other, info).get(name) for word, other in baselines.items()}

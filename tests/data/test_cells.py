@@ -62,7 +62,7 @@ def test_moments_become_datetimes_in_utc(cells):
 
 @pytest.mark.parametrize("value", [[1], (1, 2), {"a": 1}, np.array([1])])
 def test_a_cell_of_several_values_is_refused(value):
-    with pytest.raises(UserError, match="take nested values apart first. Received: several values in a cell of 'x'"):
+    with pytest.raises(UserError, match=r"take nested values apart first\. Received: several values in a cell of 'x'"):
         plain(pd.Series([value, None], name="x"))
 
 

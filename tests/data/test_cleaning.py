@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfkit.data.cleaning import clean, prints, without
+from tfkit.data.cleaning import clean, copies, prints, without
 from tfkit.errors import UserError
 
 FRAME = pd.DataFrame({"a": [1, 1, 2, 3, 3], "y": ["u", "u", None, "v", "w"]})
@@ -31,7 +31,7 @@ def test_nothing_is_said_of_a_clean_table():
 
 
 def test_a_target_that_is_missing_everywhere_is_refused():
-    with pytest.raises(UserError, match="must be there in some rows at least. Received: 'y', missing in all 5 rows"):
+    with pytest.raises(UserError, match=r"must be there in some rows at least\. Received: 'y', missing in all 5 rows"):
         clean(FRAME.assign(y=None), "y")
 
 
@@ -50,7 +50,7 @@ def test_rows_are_compared_whatever_kind_of_file_they_come_from():
 
 
 def test_a_test_table_that_is_the_table_is_refused():
-    with pytest.raises(UserError, match="rows that are not in the test table. Received: 5 rows, all in both"):
+    with pytest.raises(UserError, match=r"rows that are not in the test table\. Received: 5 rows, all in both"):
         without(FRAME, FRAME)
 
 
@@ -58,3 +58,15 @@ def test_equal_rows_have_equal_prints():
     found = prints(FRAME)
     assert found[0] == found[1]
     assert len(set(found)) == 4
+
+
+def test_many_equal_rows_are_no_copies():
+    """Three answers of a questionnaire, many times over: taking equal rows out would leave nothing to learn from."""
+    frame = pd.DataFrame({"a": [0, 1, 2] * 100, "y": ["u", "v", "v"] * 100})
+    kept, said = clean(frame, "y")
+    assert len(kept) == 300
+    assert said == ["297 of 300 rows are the same as another: too many to be copies, so all stay"]
+    assert not copies(frame).any()
+    kept, said = without(frame, frame.head(10))
+    assert len(kept) == 300
+    assert "too many to be copies" in said[0]

@@ -5,6 +5,7 @@ import pytest
 from tfkit.data.columns import convert, infer, yes_no_pair
 
 NUMBER = {"kind": "number", "written": "1234.5", "signs": False}
+YES_NO = {"kind": "yes/no", "words": ["no", "yes"]}
 
 
 @pytest.mark.parametrize(
@@ -93,8 +94,8 @@ def test_a_kind_that_does_not_fit_is_refused(kind, cells, message):
         (NUMBER, [True, False], [np.nan, np.nan], 2),
         ({**NUMBER, "kind": "yes/no"}, ["TRUE", "1", "1.0", "no", None, "x"], [1, 1, 1, 0, np.nan, np.nan], 1),
         ({**NUMBER, "kind": "yes/no"}, [True, False, None], [1, 0, np.nan], 0),
-        ({"kind": "yes/no", "words": ["no", "yes"]}, ["TRUE", "1", "y", "N", None, "x"], ["yes", "yes", "yes", "no", "", ""], 1),
-        ({"kind": "yes/no", "words": ["no", "yes"]}, [1.0, 0.0, None, 2.0], ["yes", "no", "", ""], 1),
+        (YES_NO, ["TRUE", "1", "y", "N", None, "x"], ["yes", "yes", "yes", "no", "", ""], 1),
+        (YES_NO, [1.0, 0.0, None, 2.0], ["yes", "no", "", ""], 1),
         ({"kind": "category"}, ["3.0", "3", "a b", None], ["3", "3", "a b", ""], 0),
         ({"kind": "category"}, [3.0, 4.5, None], ["3", "4.5", ""], 0),
     ],

@@ -12,7 +12,7 @@ from tfkit.errors import UserError
 
 def table(rows=200, seed=0):
     rng = np.random.default_rng(seed)
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         {
             "n": rng.normal(size=rows),
             "hole": np.where(rng.random(rows) < 0.2, np.nan, rng.normal(size=rows)),
@@ -25,7 +25,6 @@ def table(rows=200, seed=0):
             "y": rng.choice(["u", "v"], rows, p=[0.7, 0.3]),
         }
     )
-    return frame
 
 
 def learnt(frame, target=None, **options):
@@ -33,7 +32,7 @@ def learnt(frame, target=None, **options):
 
 
 def test_what_is_learnt_of_each_column():
-    info = learnt(table(), said=["done"], missing=["?"])
+    info = learnt(table(), said=["done"], reading={"missing": ["?"]})
     assert info["task"] == "binary"
     assert {name: rule["kind"] for name, rule in info["columns"].items()} == {
         "n": "number", "hole": "number", "money": "number", "c": "category", "flag": "yes/no", "d": "date",
@@ -47,7 +46,7 @@ def test_what_is_learnt_of_each_column():
     ] == ["hole"]
     assert info["sizes"] == [5, 4]
     assert len(info["edges"]) == 7
-    assert (info["cleaning"], info["missing_words"]) == (["done"], ["?"])
+    assert (info["cleaning"], info["reading"]) == (["done"], {"missing": ["?"]})
 
 
 @pytest.mark.parametrize("scale", ["robust", "quantile"])
@@ -112,7 +111,7 @@ def test_the_user_sets_kinds():
 @pytest.mark.parametrize(
     ("kinds", "message"),
     [
-        ({"number": ["c"]}, "A column must fit the kind that is set for it. Received: number=c, which does not hold numbers"),
+        ({"number": ["c"]}, "must fit the kind that is set for it. Received: number=c, which does not hold numbers"),
         ({"date": ["c"]}, "Received: date=c, which does not hold dates in a form that is known, such as"),
         ({"number": ["nn"]}, r"must have the column 'nn'. Did you mean 'n'\? Received: 'n', 'hole'"),
         ({"category": ["y"]}, "The target's kind is set with kind=class or kind=number. Received: category=y"),

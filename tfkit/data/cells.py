@@ -33,6 +33,8 @@ def plain(cells: Any) -> Any:
     import pandas as pd
 
     dtype, kind = cells.dtype, cells.dtype.kind
+    if isinstance(dtype, pd.StringDtype):
+        return cells if dtype.na_value is np.nan else cells.astype("str")
     if isinstance(dtype, pd.CategoricalDtype):
         return _coded(cells, plain(pd.Series(dtype.categories)), cells.cat.codes)
     if isinstance(dtype, pd.SparseDtype):
@@ -49,7 +51,7 @@ def plain(cells: Any) -> Any:
         return pd.to_datetime(cells, utc=True).astype("datetime64[us, UTC]")
     if kind == "m":
         return cells.dt.total_seconds().astype("float64")
-    return cells.astype("str") if isinstance(dtype, pd.StringDtype) else _from_objects(cells.astype(object))
+    return _from_objects(cells.astype(object))
 
 
 def spelled(cells: Any) -> np.ndarray:

@@ -7,11 +7,15 @@ import numpy as np
 from tfkit.data.cells import spelled
 from tfkit.errors import UserError
 
+FEW = 8  # columns that tell most rows apart
+MANY = 0.25  # share of equal rows beyond which they are no copies: the table has few different rows
+ENOUGH = 100  # rows, below which that share says nothing
+
 
 def clean(frame: Any, target: str, *, duplicates: str = "drop", what: str = "") -> tuple[Any, list[str]]:
     """Take out rows without a target and, unless told to keep them, rows that stand there twice.
 
-    Exact duplicates would stand in training and test at once, and the score would be a lie.
+    Copies would stand in training and test at once, and the score would be a lie. What counts as one: see `copies`.
 
     Args:
         frame: A pandas DataFrame.
@@ -40,11 +44,13 @@ def clean(frame: Any, target: str, *, duplicates: str = "drop", what: str = "") 
     if not present.all():
         said.append(f"{int((~present).sum()):,} {of}: no {target}")
         frame = frame[present]
-    if duplicates == "drop":
-        twice = frame.duplicated()
-        if twice.any():
-            said.append(f"{int(twice.sum()):,} {of}: the same as another row")
-            frame = frame[~twice]
+    twice = _equal(frame)
+    if _too_many(twice):
+        same = f"{int(twice.sum()):,} of {rows:,} rows are the same as another"
+        said.append(f"{same}: too many to be copies, so all stay")
+    elif duplicates == "drop" and twice.any():
+        said.append(f"{int(twice.sum()):,} {of}: the same as another row")
+        frame = frame[~twice]
     return frame, said
 
 
@@ -56,6 +62,9 @@ def without(frame: Any, test: Any) -> tuple[Any, list[str]]:
     """
     shared = [name for name in frame.columns if name in test.columns]
     twice = np.isin(prints(_like(frame[shared], test)), prints(_like(test[shared], frame)))
+    if _too_many(twice):
+        same = f"{int(twice.sum()):,} of {len(frame):,} rows stand in the test table too"
+        return frame, [f"{same}: too many to be copies, so all stay"]
     if twice.all():
         raise UserError(
             f"The table must have rows that are not in the test table. Received: {len(frame):,} rows, all in both"
@@ -66,6 +75,32 @@ def without(frame: Any, test: Any) -> tuple[Any, list[str]]:
         else []
     )
     return frame[~twice], said
+
+
+def copies(frame: Any) -> np.ndarray:
+    """Which rows are copies of an earlier one, `(rows,)`; none where very many are equal.
+
+    Where more than a quarter of the rows equal another, the table has few different rows, such as three answers of a
+    questionnaire; taking equal ones out, or keeping them together, would leave nothing to learn how often each occurs.
+
+    Example:
+        >>> import pandas as pd
+        >>> copies(pd.DataFrame({"a": [1, 1, 1], "b": [2, 3, 2]})).tolist()
+        [False, False, True]
+    """
+    twice = _equal(frame)
+    return np.zeros_like(twice) if _too_many(twice) else twice
+
+
+def _equal(frame: Any) -> np.ndarray:
+    """Which rows equal an earlier one. Most differ in a few columns already, so these are looked at first."""
+    twice = frame.iloc[:, :FEW].duplicated(keep=False).to_numpy(copy=True)
+    twice[twice] = frame[twice].duplicated().to_numpy()
+    return twice
+
+
+def _too_many(twice: np.ndarray) -> bool:
+    return len(twice) >= ENOUGH and bool(twice.mean() > MANY)
 
 
 def prints(frame: Any) -> np.ndarray:

@@ -18,7 +18,7 @@ BINS = 16384  # of all columns together: a batch holds a number for each bin of 
 
 def learn_table(
     frame: Any, target: Mapping[str, Any], *, kinds: Mapping[str, Sequence[str]], scale: str = "robust",
-    bins: int = 128, missing: list[str] | None = None, said: Iterable[str] = (),
+    bins: int = 128, reading: Mapping[str, Any] | None = None, said: Iterable[str] = (),
 ) -> dict[str, Any]:  # fmt: skip
     """Everything that is learnt from the training rows of a table, as plain JSON.
 
@@ -28,7 +28,7 @@ def learn_table(
         kinds: number, category, date, leave_out -> the columns that the user has set to be that.
         scale: robust, standard, zero_one, minus_one_one or quantile.
         bins: The largest number of bins of a number's embedding.
-        missing: Cells that mean "missing", where they are not the usual ones; kept for later files.
+        reading: delimiter, encoding, missing of `read_frame`, where the user has set them; kept for later files.
         said: What was done before, in words, to be kept with the rest.
 
     Returns:
@@ -59,7 +59,7 @@ def learn_table(
         "task": target["task"],
         "target": {**target, **_learn_answers(frame, target)},
         "cleaning": list(said),
-        "missing_words": missing,
+        "reading": dict(reading or {}),
         "inputs": inputs,
         "columns": found,
         "scale": scale,

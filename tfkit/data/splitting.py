@@ -6,7 +6,7 @@ import numpy as np
 
 from tfkit.data import columns, dates, numbers
 from tfkit.data.cells import plain, spelled
-from tfkit.data.cleaning import prints
+from tfkit.data.cleaning import copies, prints
 from tfkit.data.targets import listed, read_target
 from tfkit.errors import UserError, nearest
 
@@ -78,7 +78,7 @@ def split_table(frame: Any, target: dict[str, Any], *, test: Any, val_share: flo
     if not all(shares[name] for name in shares if name == "val" or test is None) or sum(shares.values()) >= 1:
         raise UserError(f"`val_share` and `test_share` must be above 0, and below 1 together; --no-test leaves the "
                         f"test rows alone. Received: val_share={val_share}, test_share={test_share}")  # fmt: skip
-    number = pd.factorize(prints(frame))[0] if frame.duplicated().any() else np.arange(len(frame))
+    number = pd.factorize(prints(frame))[0] if copies(frame).any() else np.arange(len(frame))
     distinct = frame[~pd.Series(number).duplicated().to_numpy()]  # the row of each number, copies are left out
     units: dict[str, Any] = {}
     if time_column:
@@ -122,8 +122,8 @@ def _times(cells: Any) -> np.ndarray:
             f"`time_column` must hold dates or numbers in every row. Received: {cells.name!r}, a {rule['kind']}"
         )
     if not np.isfinite(values).all():
-        raise UserError(f"`time_column` must hold dates or numbers in every row. Received: {cells.name!r} with "
-                        f"{int((~np.isfinite(values)).sum()):,} others")  # fmt: skip
+        raise UserError(f"`time_column` must hold dates or numbers in every row. Received: {cells.name!r}, missing or "
+                        f"something else in {int((~np.isfinite(values)).sum()):,} rows")  # fmt: skip
     return values
 
 

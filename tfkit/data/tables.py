@@ -79,7 +79,7 @@ def read_table(source: Any, info: Mapping[str, Any], *, target: bool = False) ->
     Raises:
         UserError: If there are no rows, a needed column is not there, or a column holds nothing of what it held.
     """
-    frame = read_frame(source, missing=info["missing_words"])
+    frame = read_frame(source, **info["reading"])
     needed = dict.fromkeys(rule["column"] for rule in info["inputs"].values())
     check_columns(frame, [*needed, *([info["target"]["name"]] if target else [])])
     known = {*info["columns"], info["target"]["name"]}

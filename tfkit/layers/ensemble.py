@@ -156,8 +156,8 @@ class MemberMean(keras.layers.Layer):
     """Let every member speak for itself in training, and all with one voice afterwards.
 
     In training the input passes unchanged, so that a loss such as `tfkit.losses.PerMember` teaches each member. Else
-    the members' answers are averaged: of logits, the probabilities (and their logarithm is returned, so that the loss stays
-    one "from logits"); of values, the values.
+    the members' answers are averaged: of logits, the probabilities (and their logarithm is returned, so that the loss
+    stays one "from logits"); of values, the values.
 
     Args:
         logits: Whether the input are logits of classes, whose probabilities are to be averaged.
