@@ -8,7 +8,6 @@ import resource
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -419,13 +418,10 @@ def test_copies_do_not_straddle(trained):
     assert sum(run.about["rows"]) == 80
 
 
-def within(seconds, command, *words):
-    """Runs the command in a process of its own, and says how long it took and how much memory it had."""
-    start = time.perf_counter()
+def alone(command, *words):
+    """The last line of a command that runs in a process of its own."""
     done = subprocess.run([sys.executable, "-m", "tfkit", command, *map(str, words)], capture_output=True, text=True)
-    took = time.perf_counter() - start
     assert done.returncode == 0, done.stderr
-    assert took < seconds, f"{took:.0f} s"
     return done.stdout.splitlines()[-1]
 
 
@@ -434,11 +430,10 @@ def test_five_thousand_columns():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.normal(size=(500, 5000)).round(3), columns=[f"x{number}" for number in range(5000)])
     frame.assign(y=rng.choice(["u", "v"], 500)).to_csv("wide.csv", index=False)
-    # 65 s of one quiet core: boosting 25, three traces of prepare 10, Keras' bookkeeping of inputs 17, reading 14
-    run = within(150, "train", "tabular", "table=wide.csv", "target=y", "epochs=1")
+    run = alone("train", "tabular", "table=wide.csv", "target=y", "epochs=1")
     assert len(json.loads((Path(run) / "info.json").read_text())["inputs"]) == 5000
     frame.head(20).to_csv("rows.csv", index=False)
-    assert len(pd.read_csv(within(60, "predict", run, "rows.csv"))) == 20
+    assert len(pd.read_csv(alone("predict", run, "rows.csv"))) == 20
 
 
 @pytest.mark.slow
@@ -448,7 +443,7 @@ def test_a_category_with_a_hundred_thousand_values():
     pd.DataFrame({"city": [f"city {c}" for c in code], "x": rng.normal(size=300_000).round(3), "y": code % 2}).to_csv(
         "big.csv", index=False
     )
-    run = within(60, "train", "tabular", "table=big.csv", "target=y", "epochs=1")
+    run = alone("train", "tabular", "table=big.csv", "target=y", "epochs=1")
     info = json.loads((Path(run) / "info.json").read_text())
     assert info["columns"]["city"]["kind"] == "category"
     assert 70_000 < len(info["inputs"]["city"]["vocabulary"]) < 100_000

@@ -188,3 +188,15 @@ def test_settings_are_read_from_a_file(tmp_path):
         read_settings(file)
     with pytest.raises(UserError, match="No such file"):
         read_settings(tmp_path / "none.json")
+
+
+class Table:
+    """Something that says more of itself than a message can hold, as a DataFrame does."""
+
+    def __repr__(self):
+        return "a\n   b\n" + "c" * 500
+
+
+def test_what_was_given_is_said_on_one_line():
+    with pytest.raises(UserError, match=r"Received: epochs=a b c+\.\.\.$"):
+        Config.of({"epochs": Table()})

@@ -360,6 +360,11 @@ def test_a_step_of_no_rows_is_refused():
         loop.fit(line(), X, Y, batch_size=0)
 
 
+def test_a_model_that_is_not_compiled_is_refused():
+    with pytest.raises(ValueError, match="must be compiled first"):
+        loop.fit(keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]), X, Y)
+
+
 def test_predict_says_nothing_of_no_rows():
     assert loop.predict(line(), X[:0]).shape == (0, 1)
 

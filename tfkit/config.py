@@ -87,7 +87,7 @@ class Config(BaseModel):
             return kind.value(word)
         except ValidationError:
             hint = nearest(str(word), kind.choices())
-            raise UserError(f"`{name}` must be {kind.rule()}.{hint} Received: {name}={word!r}") from None
+            raise UserError(f"`{name}` must be {kind.rule()}.{hint} Received: {name}={_short(word)}") from None
 
     @classmethod
     def _kind(cls, name: str) -> Kind:
@@ -168,6 +168,12 @@ class Config(BaseModel):
             if field.is_required()
             or getattr(self, name) != self.checked(name, field.get_default(call_default_factory=True))
         }
+
+
+def _short(word: Any) -> str:
+    """A value as it was given, on one line that can be read."""
+    said = " ".join(repr(word).split())
+    return said if len(said) <= 80 else f"{said[:80]}..."
 
 
 def read_settings(source: str | Path | Mapping[str, Any] | None) -> dict[str, Any]:

@@ -57,6 +57,7 @@ def train(
     with voice(quiet) as say:
         if resume is not None:
             loaded, run, config = _reopen(recipe, Path(resume), {**read_settings(settings), **words}, anyway)
+            test = test and run.about.get("test", True)
             if run.finished:
                 say(f"Already finished: {run.folder}")
                 return run
@@ -64,6 +65,7 @@ def train(
             loaded = load(recipe if recipe is not None else "tabular")
             config = loaded.Config.of({**read_settings(settings), **words})
             run = Run.begin(out, loaded, config)
+            run.note(test=test)
         try:
             return _walk(loaded, run, config, test, say, quiet)
         except BaseException:

@@ -61,6 +61,9 @@ def fit(
     """
     import keras
 
+    if not model.compiled:
+        raise ValueError("`model` must be compiled first: model.compile(optimizer, loss). A model that was loaded by "
+                         "tfkit.load_model is not; it answers.")  # fmt: skip
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}")
     train, val = _split(x, y, sample_weight), _validation(validation_data)
@@ -237,4 +240,4 @@ def _split(x: Any, y: Any = None, weight: Any = None) -> Any:
 
 
 def _validation(data: Any) -> Any:
-    return _split(*data) if isinstance(data, tuple) else data
+    return _split(*data) if isinstance(data, tuple | list) else data
