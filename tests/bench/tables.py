@@ -4,9 +4,10 @@
     python tests/bench/tables.py [DATA] --write                                                     README.md
 
 DATA holds a folder a set: `train.csv.gz` to fit, `test.csv.gz` to score, and `meta.json` with name, target and task.
-Defaults only: nothing is set but the tables, the target, whether it is a class, the body and the seed. Each line of `tables.jsonl`, beside this file, is one
-training: score, and seconds and peak memory of the whole process, import included. What other tools scored on the same
-files (`../board/peers.jsonl` beside DATA, where it is there) stands beside it.
+Defaults only: nothing is set but the tables, the target and whether it is a class, the body and the seed. Each line of
+`tables.jsonl`, beside this file, is one training: score, and seconds and peak memory of the whole process, import
+included. What other tools scored on the same files (`../board/peers.jsonl` beside DATA, where it is there) stands
+beside it.
 """
 
 import argparse
