@@ -193,7 +193,7 @@ NUMBERS = np.random.default_rng(1).normal(size=ROWS).round(3)
         ({}, "target=y number=y", "The target's kind is set with kind="),
         ({}, "target=y time_column=b", "`time_column` must hold dates or numbers"),
         ({}, "target=y group_column=q", "must have the column to split by"),
-        ({}, "target=y time_column=a group_column=b", "not by both"),
+        ({}, "target=y time_column=a group_column=b", "not both"),
         ({}, "target=y test_share=0", "`val_share` and `test_share` must be above 0"),
         ({}, "target=y test_table=table.csv", "The table must have rows that are not in the test table"),
         ({}, "target=y test_table=none.csv", "The file must be there."),
@@ -343,7 +343,7 @@ def test_the_command_itself_ends_with_two_and_no_traceback():
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == "tfkit: The file must be there. Received: nothing.csv, no such file\n"
-    assert not list(Path("runs").iterdir())
+    assert not Path("runs").exists()
 
 
 # Good input that looks bad

@@ -65,8 +65,8 @@ def train(
             loaded = load(recipe if recipe is not None else "tabular")
             config = loaded.Config.of({**read_settings(settings), **words})
             run = Run.begin(out, loaded, config)
-            run.note(test=test)
         try:
+            run.note(test=test)
             return _walk(loaded, run, config, test, say, quiet)
         except BaseException:
             if resume is None and not run.path("journal.jsonl").exists():  # before the first step: nothing to keep

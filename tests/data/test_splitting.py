@@ -154,11 +154,12 @@ def test_a_split_by_time_is_not_stratified():
 @pytest.mark.parametrize("options", [{}, {"time_column": "t"}, {"group_column": "g"}])
 def test_copies_of_a_row_stay_together(seed, options):
     rng = np.random.default_rng(seed)
-    frame = pd.DataFrame({"a": rng.integers(0, 40, 400), "y": rng.choice(["u", "v"], 400)})
+    frame = pd.DataFrame({"a": rng.integers(0, 500, 400), "y": rng.choice(["u", "v"], 400)})
     frame["t"], frame["g"] = frame["a"] % 20, frame["a"] % 25
     frame.loc[:20, "a"] = np.nan
     splits = parts_of(frame, seed=seed, **options)
     parted([split.index.to_numpy() for split in splits], len(frame))
+    assert frame.duplicated().sum() > 20
     keys = [{repr(row) for row in split.itertuples(index=False)} for split in splits]
     assert not keys[0] & keys[1]
     assert not (keys[0] | keys[1]) & keys[2]
