@@ -14,7 +14,7 @@ TFKIT := $(BIN)/tfkit
 PIP   := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help train evaluate predict export ls show cp test test-slow bench lint clean
+.PHONY: help train evaluate predict export ls show cp test test-slow bench readme lint clean
 
 help:
 	@echo 'make VERB [NAME=value ...]'
@@ -49,6 +49,9 @@ test: $(BIN)/.installed-dev ## the tests, in a few minutes | make test [ARGS="-k
 bench: $(BIN)/.installed-dev ## measure the recipes, and write the table of the README | make bench [DATA=...]
 	@$(BIN)/python tests/bench/tables.py $(DATA) $(ARGS)
 	@$(BIN)/python tests/bench/tables.py $(DATA) --write
+
+readme: $(BIN)/.installed-dev ## write the list of parts of the README anew | make readme
+	@$(BIN)/python tests/readme.py
 
 test-slow: $(BIN)/.installed-dev ## the tests that take longer | make test-slow
 	@$(BIN)/python -m pytest -m slow $(ARGS)

@@ -23,8 +23,8 @@ class Config(tfkit.Config):
     kind: Literal["auto", "class", "number"] = "auto"  # what the target is
     positive: str | None = None  # the class that precision, recall and F1 are of; none: the rarer of two
     test_table: Path | None = None  # rows of your own to test on; none: a share of the table
-    test_share: tfkit.fraction = 0.15  # share of the rows for the test, where there is no test_table
-    val_share: tfkit.fraction = 0.15  # share of the rows that choose the best epoch
+    test_fraction: tfkit.fraction = 0.15  # share of the rows for the test, where there is no test_table
+    val_fraction: tfkit.fraction = 0.15  # share of the rows that choose the best epoch
     time_column: str | None = None  # the last rows in time are the test
     group_column: str | None = None  # rows of one group stay in one split
     number: list[str] = []  # columns that are numbers, whatever they look like
@@ -44,6 +44,7 @@ class Config(tfkit.Config):
     dropout: tfkit.fraction | Literal["auto"] = "auto"  # share of units dropped in training
     embedding_dim: tfkit.whole = 8  # length of a number's or a category's vector; 0: numbers as they are
     bins: tfkit.count = 128  # of a number's embedding, at most
+    refit: bool | Literal["auto"] = "auto"  # once more on training and validation rows; auto: where rows are few
     loss: Literal[
         "auto", "cross_entropy", "label_smoothing", "focal", "squared", "absolute", "huber", "quantile"
     ] = "auto"  # what training makes small; auto: cross-entropy of a class, squared error of a number
@@ -51,7 +52,9 @@ class Config(tfkit.Config):
     epochs: tfkit.count | Literal["auto"] = "auto"
     batch_size: tfkit.count | Literal["all", "auto"] = "auto"
     learning_rate: tfkit.positive | Literal["auto"] = "auto"
-    learning_rate_decay: Literal["none", "exponential", "step", "cosine", "plateau"] = "cosine"
+    learning_rate_decay: Literal[
+        "none", "exponential", "step", "cosine", "linear", "one_cycle", "polynomial", "inverse_square_root", "plateau"
+    ] = "cosine"
     optimizer: Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "nadam", "adagrad", "lion"] = "adamw"
     weight_decay: tfkit.amount = 0.01
 
@@ -63,6 +66,10 @@ class Config(tfkit.Config):
         if self.loss != "quantile" and self.quantile != 0.5:
             raise tfkit.UserError("`quantile=` needs loss=quantile, which predicts that quantile. "
                                   f"Received: quantile={self.quantile} loss={self.loss}")  # fmt: skip
+        if self.refit is True and self.learning_rate_decay == "plateau":
+            raise tfkit.UserError("learning_rate_decay=plateau needs validation rows, and refit=true leaves none.")
+        if self.body == "mlp" and self.members != 8:
+            raise tfkit.UserError(f"`members=` is of body=ensemble; body=mlp has one. Received: members={self.members}")
         if self.time_column and self.group_column:
             raise tfkit.UserError("Rows are split by time or by group: give time_column= or group_column=, not both.")
 
@@ -75,8 +82,8 @@ def data(config):
     target = tfkit.data.learn_target(frame[config.target], kind=config.kind, positive=config.positive)
     tfkit.data.check_loss(config.loss, target, quantile=config.quantile)
     parts = tfkit.data.split_table(
-        frame, target, test=test, val_share=config.val_share, test_share=config.test_share, seed=config.seed,
-        time_column=config.time_column, group_column=config.group_column,
+        frame, target, test=test, val_fraction=config.val_fraction, test_fraction=config.test_fraction,
+        time_column=config.time_column, group_column=config.group_column, leave_out=config.leave_out, seed=config.seed,
     )  # fmt: skip
     kinds = {kind: getattr(config, kind) for kind in ("number", "category", "date", "leave_out")}
     if config.group_column and not any(config.group_column in names for names in kinds.values()):
@@ -87,11 +94,12 @@ def data(config):
         info["target"]["quantile"] = config.quantile
     prepare = tfkit.data.prepare_table(info)
     train, val, test = (tfkit.data.table_rows(part, info, prepare) for part in parts)
+    auto = defaults(len(train), info)
+    auto["refit"] &= config.learning_rate_decay != "plateau"  # which needs validation rows
+    final = train.joined(val) if (auto["refit"] if config.refit == "auto" else config.refit) else None
     if config.class_weights:
-        train = tfkit.data.with_class_weights(train, info)
-    return tfkit.Data(
-        train, val, test, info, prepare, tfkit.data.restore_table(info), defaults=defaults(len(train), info)
-    )
+        train, final = (rows and tfkit.data.with_class_weights(rows, info) for rows in (train, final))
+    return tfkit.Data(train, val, test, info, prepare, tfkit.data.restore_table(info), defaults=auto, final=final)
 
 
 def model(config, data):
@@ -128,6 +136,7 @@ def defaults(rows, info):
     return {
         "kind": "class" if classes else "number",
         "loss": "cross_entropy" if classes else "squared",
+        "refit": size == 0,
         "epochs": (12 if size == 4 else 15) if binary else (60, 30, 30, 30, 20)[size],
         "batch_size": (32, 64, 128, 256, 256)[size],
         "learning_rate": (3e-3 if size < 2 else 5e-3) if binary else 1e-2,

@@ -91,6 +91,8 @@ def test_the_newest_run_is_said(newest, capsys):
         ("sales.csv.gz", "sales.predicted.csv.gz"),
         ("sales.v2.parquet", "sales.v2.predicted.parquet"),
         ("sales", "sales.predicted"),
+        ("photos.zip", "photos.predicted.csv"),
+        ("photos/1.png", "photos/1.predicted.csv"),
     ],
 )
 def test_answers_lie_beside_their_file(file, out):

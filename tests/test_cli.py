@@ -75,10 +75,15 @@ def test_train_may_resume_without_a_recipe(asked):
     assert (recipe, flags["resume"], flags["anyway"], flags["test"]) == (None, "runs/x", True, False)
 
 
-def test_train_without_a_recipe_says_which_there_are(asked, capsys):
-    assert run("train", "epochs=5") == 2
+def test_train_without_a_recipe_leaves_it_to_the_engine(asked):
+    assert run("train", "epochs=5") == 0
+    [(_, recipe, flags)] = asked
+    assert (recipe, flags["epochs"]) == (None, "5")
+
+
+def test_show_without_a_recipe_says_which_there_are(capsys):
+    assert run("show") == 2
     assert capsys.readouterr().err.startswith("tfkit: Say which recipe: ")
-    assert asked == []
 
 
 def test_a_page_may_have_an_equals_sign_in_its_name(asked):

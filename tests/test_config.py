@@ -200,3 +200,8 @@ class Table:
 def test_what_was_given_is_said_on_one_line():
     with pytest.raises(UserError, match=r"Received: epochs=a b c+\.\.\.$"):
         Config.of({"epochs": Table()})
+
+
+def test_a_step_may_not_take_all_of_a_weight_away():
+    with pytest.raises(UserError, match=r"must be below 1\. Received: weight_decay=0\.1 learning_rate=10"):
+        Config.of({"weight_decay": "0.1", "learning_rate": "10"})

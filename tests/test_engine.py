@@ -1,5 +1,6 @@
 """A run from end to end, as a person and a script see it."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ import tfkit
 from tfkit.cli import main
 from tfkit.errors import Interrupted, NotFiniteError, UserError
 
-FAST = {"epochs": 2, "units": 16, "members": 2, "bins": 8, "batch_size": 64}
+FAST = {"epochs": 2, "units": 16, "members": 2, "bins": 8, "batch_size": 64, "refit": False}
 
 
 def words(settings):
@@ -52,7 +53,7 @@ def priced(table, tmp_path_factory):
 def test_a_run_leaves_what_design_promises(run):
     names = {path.name for path in run.folder.iterdir()}
     assert names >= {"config.json", "about.json", "info.json", "metrics.json", "history.csv", "predictions.csv"}
-    assert names >= {"model.keras", "page.py", "examples.json", "journal.jsonl"}
+    assert names >= {"model.keras", "page.py", "examples.npz", "journal.jsonl"}
     assert not [name for name in names if "part" in name or name == "checkpoints"]
     assert "auto" not in [
         run.config[name] for name in ("epochs", "batch_size", "learning_rate", "units", "loss", "kind")
@@ -176,7 +177,7 @@ def test_gradient_descent_proper_is_one_step_an_epoch(table, tmp_path):
 )
 @pytest.mark.parametrize("body", ["ensemble", "mlp"])
 def test_every_loss_trains_every_body(table, tmp_path, loss, target, body):
-    fast = {**FAST, "loss": loss, "body": body, "epochs": 1}
+    fast = {**FAST, "loss": loss, "body": body, "epochs": 1} | ({"members": 8} if body == "mlp" else {})
     run = tfkit.train("tabular", table=table, target=target, out=tmp_path, test=False, quiet=True, **fast)
     assert run.config["loss"] == loss
 
@@ -215,8 +216,10 @@ def test_class_weights_raise_the_recall_of_the_rare_class(tmp_path):
 def test_a_loss_that_is_not_finite_ends_with_3(table, tmp_path, capsys):
     wild = {
         **FAST,
+        "members": 8,
         "optimizer": "sgd",
         "learning_rate": 1e30,
+        "weight_decay": 0.0,
         "learning_rate_decay": "none",
         "body": "mlp",
         "epochs": 5,
@@ -250,20 +253,23 @@ def train_and_stop(monkeypatch, after, **settings):
     return stopped.value
 
 
-def test_stopped_and_resumed_is_the_same_as_never_stopped(table, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("refit", "after"), [(False, 17), (True, 17), (True, 39)], ids=["fit", "before", "refit"])
+def test_stopped_and_resumed_is_the_same_as_never_stopped(table, tmp_path, monkeypatch, refit, after):
     settings = {
         "recipe": "tabular",
         "table": table,
         "target": "bought",
         "quiet": True,
         **FAST,
-        "epochs": 4,
+        "epochs": 4,  # of 7 steps; the second time of 8
         "dropout": 0.2,
+        "refit": refit,
     }
     straight = tfkit.train(**settings, out=tmp_path / "straight")
-    stopped = train_and_stop(monkeypatch, 17, **settings, out=tmp_path / "stopped")
+    stopped = train_and_stop(monkeypatch, after, **settings, out=tmp_path / "stopped")
     assert stopped.signal == signal.SIGTERM
     [folder] = (tmp_path / "stopped").iterdir()
+    assert (folder / "checkpoints-refit").exists() == (after == 39)
     resumed = tfkit.train(resume=folder, quiet=True)
     assert resumed.folder == folder
     for one, two in zip(straight.model.get_weights(), resumed.model.get_weights(), strict=True):
@@ -273,6 +279,46 @@ def test_stopped_and_resumed_is_the_same_as_never_stopped(table, tmp_path, monke
         pd.read_csv(straight.folder / "history.csv")[columns], pd.read_csv(folder / "history.csv")[columns]
     )
     assert straight.metrics["test"] == resumed.metrics["test"]
+
+
+def test_a_small_table_is_fitted_again_on_all_rows_but_the_test_rows(table, tmp_path, capfd):
+    """What is refitted is what a training on these rows gives, and the baselines have the same rows."""
+    import keras
+
+    from tfkit import devices, loop
+
+    recipe = tfkit.load("tabular")
+    settings = {"table": table, "target": "price", **FAST, "refit": "auto", "class_weights": False}
+    run = tfkit.train(recipe, **settings, out=tmp_path)
+    assert run.config["refit"] is True
+    assert "Fitted again on training and validation rows together, 510" in capfd.readouterr().err
+    config = recipe.Config.of(run.config)
+    data = recipe.data(config)
+    (x, y, _), (more_x, more_y, _) = data.train.arrays, data.val.arrays
+    rows = tfkit.Rows({name: np.concatenate([x[name], more_x[name]]) for name in x}, np.concatenate([y, more_y]))
+    devices.set_up(seed=0, deterministic=True)
+    model = recipe.model(config, dataclasses.replace(data, train=rows))
+    loop.fit(model, rows, batch_size=64, epochs=2, seed=0)
+    for one, other in zip(model.get_weights(), run.model.get_layer("tabular").get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    y = rows.arrays[1].astype("float64") * data.info["target"]["scale"] + data.info["target"]["mean"]
+    truth = pd.read_csv(run.folder / "predictions.csv")["truth"]
+    error = run.metrics["baselines"]["constant"]["root_mean_squared_error"]
+    assert error == pytest.approx(np.sqrt(((truth - y.mean()) ** 2).mean()), rel=1e-6)
+    history = pd.read_csv(run.folder / "history.csv")
+    first = tfkit.train(recipe, **settings | {"refit": False}, out=tmp_path, quiet=True)
+    assert history["val_loss"].tolist() == pd.read_csv(first.folder / "history.csv")["val_loss"].tolist()
+    assert run.metrics["val"] == first.metrics["val"]  # of the weights that had not seen these rows
+    assert run.metrics["test"] != first.metrics["test"]
+    keras.backend.clear_session()
+
+
+def test_a_plateau_needs_validation_rows(table, tmp_path):
+    plateau = {"table": table, "target": "price", "learning_rate_decay": "plateau", "out": tmp_path / "runs"}
+    with pytest.raises(UserError, match="learning_rate_decay=plateau needs validation rows"):
+        tfkit.train("tabular", **plateau, refit=True)
+    run = tfkit.train("tabular", **plateau, **{**FAST, "refit": "auto", "epochs": 1}, test=False, quiet=True)
+    assert run.config["refit"] is False
 
 
 def test_resume_refuses_what_would_not_be_the_same_run(table, tmp_path, monkeypatch, run, capsys):

@@ -15,16 +15,18 @@ FILES = sorted((ROOT / "tfkit").rglob("*.py"))
 PAGES = sorted((ROOT / "recipes").glob("*.py"))
 
 FLOORS = {
-    "GROUND": {"config", "words", "search", "manual", "pages", "recipe", "recipes"},
+    "GROUND": {"config", "words", "search", "manual", "parts", "pages", "recipe", "recipes"},
     "PARTS": {"layers", "callbacks", "optimizers", "schedules", "losses", "metrics"}
     | {"data", "devices", "replicas", "loop"},
     "WORKS": {
         "engine",
         "run",
+        "answers",
         "resume",
         "display",
         "progress",
         "tuner",
+        "evaluation",
         "scores",
         "measures",
         "baselines",

@@ -96,7 +96,7 @@ class Seen:
     def __init__(self):
         self.steps = []
 
-    def __call__(self, x, y, weight):
+    def __call__(self, x, y, weight, random):
         def note(rows):
             self.steps.append(rows[:, 0].tolist())
             return rows
@@ -134,7 +134,7 @@ def test_the_learning_curve_is_that_of_keras_fed_with_the_same_order(make, x, we
 
 
 def test_validation_is_what_evaluate_says(monkeypatch):
-    monkeypatch.setattr(loop, "VALIDATION_BATCH", 16)
+    monkeypatch.setattr(loop, "_at_once", lambda x: 16)
     model, last = line(metrics=True), Rows(X[30:], Y[30:], WEIGHT[30:])
     found = loop.fit(model, Rows(X[:30], Y[:30]), epochs=2, validation_data=last).history
     expected = model.evaluate(X[30:], Y[30:], sample_weight=WEIGHT[30:], batch_size=7, verbose=0, return_dict=True)
@@ -241,7 +241,7 @@ def test_augmentation_is_for_training_alone():
 
 def test_augmentation_changes_what_is_learnt():
     ours, theirs = line(), line()
-    loop.fit(ours, X, Y, batch_size=BATCH, seed=3, augment=lambda x, y, weight: (2 * x, y - 1, weight))
+    loop.fit(ours, X, Y, batch_size=BATCH, seed=3, augment=lambda x, y, weight, random: (2 * x, y - 1, weight))
     loop.fit(theirs, 2 * X, Y - 1, batch_size=BATCH, seed=3)
     assert_same(state(ours), state(theirs))
 

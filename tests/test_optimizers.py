@@ -1,8 +1,12 @@
+from typing import get_args
+
 import keras
 import numpy as np
 import pytest
 
+import tfkit
 from tfkit.optimizers import DECAYS, OPTIMIZERS, optimizer
+from tfkit.schedules import OneCycle, scale_rate, simulate
 
 KINDS = {
     "sgd": (keras.optimizers.SGD, {"momentum": 0.0, "nesterov": False}),
@@ -26,12 +30,19 @@ def step(made, *gradients, start=2.0):
 
 def rates(decay, steps, rate=0.5):
     """The rate of every step, from 0 on."""
-    schedule = optimizer("sgd", learning_rate=rate, decay=decay, steps=steps)._learning_rate
-    return np.array([float(schedule(k)) for k in range(steps + 1)])
+    return simulate(optimizer("sgd", learning_rate=rate, decay=decay, steps=steps)._learning_rate, steps + 1)
 
 
 def test_every_word_is_tested():
     assert set(KINDS) == set(OPTIMIZERS)
+
+
+@pytest.mark.parametrize("page", [None, *(name for name, _ in tfkit.ls())])
+def test_the_settings_know_the_same_words(page):
+    """config.py imports no Keras, so the words stand there a second time."""
+    fields = (tfkit.load(page).Config if page else tfkit.Config).model_fields
+    assert get_args(fields["optimizer"].annotation) == tuple(OPTIMIZERS)
+    assert get_args(fields["learning_rate_decay"].annotation) == DECAYS
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -87,6 +98,56 @@ def test_cosine_rises_over_a_twentieth_and_falls_to_nothing(steps, warmup):
     np.testing.assert_allclose(rates("cosine", steps), expected, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize(("steps", "warmup"), [(100, 5), (59, 2), (20, 1), (19, 0), (1, 0)])
+def test_linear_rises_over_a_twentieth_and_falls_to_nothing(steps, warmup):
+    k = np.arange(steps + 1)
+    expected = np.where(k < warmup, 0.5 * k / max(1, warmup), 0.5 * (steps - k) / (steps - warmup))
+    np.testing.assert_allclose(rates("linear", steps), expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("steps", [1, 40])
+def test_polynomial_falls_along_a_parabola(steps):
+    k = np.arange(steps + 1)
+    np.testing.assert_allclose(rates("polynomial", steps), 0.5 * (1 - k / steps) ** 2, rtol=1e-5, atol=1e-7)
+
+
+def test_one_cycle_rises_over_three_tenths_and_falls_to_next_to_nothing():
+    k = np.arange(41)
+    rise, fall = 1 - np.cos(np.pi * k / 12), 1 + np.cos(np.pi * (k - 12) / 28)
+    expected = np.where(k < 12, 0.02 + 0.48 * rise / 2, 2e-6 + (0.5 - 2e-6) * fall / 2)
+    np.testing.assert_allclose(rates("one_cycle", 40), expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize(("steps", "warmup"), [(100, 5), (59, 2), (19, 1), (1, 1)])
+def test_inverse_square_root_rises_over_a_twentieth_and_falls_with_the_root(steps, warmup):
+    k = np.arange(steps + 1)
+    expected = 0.5 * np.where(k < warmup, k / warmup, np.sqrt(warmup / np.maximum(k, 1)))
+    np.testing.assert_allclose(rates("inverse_square_root", steps), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("decay", sorted(set(DECAYS) - {"none", "plateau"}))
+def test_what_falls_by_the_step_can_be_cut_while_training_runs(decay):
+    made = optimizer("sgd", learning_rate=0.5, decay=decay, steps=40)
+    scale_rate(made, 0.25)
+    np.testing.assert_allclose(simulate(made._learning_rate, 41), rates(decay, 40) / 4, rtol=1e-5)
+
+
+def test_a_schedule_of_ones_own_is_taken_as_it_is():
+    schedule = OneCycle(0.5, 40)
+    assert optimizer("adamw", learning_rate=schedule, weight_decay=0.1)._learning_rate is schedule
+
+
+def test_schedules_count_batches_also_where_gradients_are_gathered():
+    """What the docstring says of steps is up to Keras."""
+    straight = keras.optimizers.schedules.PolynomialDecay(0.5, 10, end_learning_rate=0.0)
+    made, weight, moved = keras.optimizers.SGD(straight, gradient_accumulation_steps=2), keras.Variable(0.0), []
+    for _ in range(4):
+        before = float(weight)
+        made.apply([np.float32(1.0)], [weight])
+        moved.append(before - float(weight))
+    np.testing.assert_allclose(moved, [0, 0.45, 0, 0.35], rtol=1e-5)
+
+
 @pytest.mark.parametrize("decay", DECAYS)
 def test_a_schedule_drives_the_steps(decay):
     made = optimizer("sgd", learning_rate=0.5, decay=decay, steps=40)
@@ -105,7 +166,7 @@ def test_an_optimizer_comes_back_from_its_config(decay):
     back = keras.optimizers.deserialize(keras.optimizers.serialize(made))
     assert back.get_config() == made.get_config()
     if decay not in ("none", "plateau"):
-        assert [float(back._learning_rate(k)) for k in range(41)] == list(rates(decay, 40))
+        assert simulate(back._learning_rate, 41).tolist() == rates(decay, 40).tolist()
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
@@ -114,7 +175,10 @@ def test_an_optimizer_comes_back_from_its_config(decay):
     ({"learning_rate": float("nan")}, "Received: learning_rate=nan"),
     ({"clip_norm": 0.0}, "Received: learning_rate=0.001, clip_norm=0.0"),
     ({"weight_decay": -0.1}, "`weight_decay` at least 0. Received: .*weight_decay=-0.1"),
-    ({"decay": "linear"}, "`decay` must be one of none, exponential, step, cosine, plateau. Received: 'linear'"),
+    ({"weight_decay": float("nan")}, "`weight_decay` at least 0. Received: .*weight_decay=nan"),
+    ({"weight_decay": 2.0, "learning_rate": 0.5}, "must be below 1. Received: weight_decay=2.0, learning_rate=0.5"),
+    ({"decay": "square"}, "`decay` must be one of none, exponential, .*, plateau. Received: 'square'"),
+    ({"decay": "plateau", "learning_rate": OneCycle(0.5, 9)}, "with decay='none'. .* learning_rate=OneCycle"),
     ({"decay": "cosine"}, "`steps`, .* must be given, and at least 1, for decay='cosine'. Received: None"),
     ({"decay": "exponential", "steps": 0}, "for decay='exponential'. Received: 0"),
     ({"decay": "step", "steps": -5}, "for decay='step'. Received: -5"),

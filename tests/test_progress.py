@@ -42,3 +42,15 @@ def test_at_a_terminal_there_is_a_bar_that_goes_away(capsys, monkeypatch):
     assert "Training" in capsys.readouterr().err
     assert bar._bar is None
     bar.close()
+
+
+def test_the_bar_stands_where_the_rows_are(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    bar = Progress(4, share=iter([0.25, 0.5]).__next__)
+    bar.on_train_begin()
+    bar.on_epoch_begin(2)
+    for expected in (2.25, 2.5):
+        bar.on_train_batch_end(0)
+        assert bar._bar.tasks[0].completed == expected
+    bar.close()

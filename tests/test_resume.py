@@ -207,10 +207,11 @@ def test_only_the_last_two_are_kept(tmp_path):
 
 
 @pytest.mark.parametrize("damage", [truncate, flip, empty])
-def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(damage, tmp_path):
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(damage, tmp_path, caplog):
     files = saved(tmp_path, 1, 2)
     damage(files[1])
     assert restored(tmp_path) == (1, 1, {1.0})
+    assert caplog.messages == [f"Damaged, so the checkpoint before it is used: {files[1]}"]
     damage(files[0])
     assert restored(tmp_path) is None
 

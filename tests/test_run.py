@@ -11,7 +11,7 @@ from tfkit.cli import main
 from tfkit.errors import UserError
 from tfkit.run import newest
 
-FAST = {"epochs": 1, "units": 8, "members": 2, "bins": 8, "batch_size": 64, "quiet": True}
+FAST = {"epochs": 1, "units": 8, "members": 2, "bins": 8, "batch_size": 64, "refit": False, "quiet": True}
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,17 @@
 import gzip
 import hashlib
 import re
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tfkit.data.files import read_frame
 
 DATA = Path(__file__).parents[1] / "data"
-SAMPLES = ["adult", "diamonds"]
+SAMPLES = ["adult", "diamonds", "reviews_zh"]
 
 
 def number(pattern, text):
@@ -54,8 +57,32 @@ def test_diamonds_card_counts():
     assert "`x` in {x}, `y` in {y}, `z` in {z}".format(**zeros) in card
 
 
+def test_reviews_zh_card_counts():
+    card, frame = (DATA / "reviews_zh.md").read_text(), read_frame(DATA / "reviews_zh.csv.gz")
+    assert frame["label"].value_counts().to_dict() == {"positive": 2_000, "negative": 2_000}
+    assert not frame["text"].duplicated().any()
+    lengths = frame["text"].str.len()
+    assert f"{lengths.min()} to {lengths.max():,} characters, half of them {lengths.median():.0f} or fewer" in card
+
+
+def test_digits_card_tells_the_truth():
+    card, file = (DATA / "digits.md").read_text(), DATA / "digits.zip"
+    assert hashlib.sha256(file.read_bytes()).hexdigest() in card
+    digest, seen, counts = hashlib.sha256(), set(), {}
+    with zipfile.ZipFile(file) as archive:
+        for name in sorted(archive.namelist()):
+            pixels = np.asarray(Image.open(archive.open(name)))
+            assert pixels.shape == (8, 8)
+            digest.update(name.encode() + pixels.tobytes())
+            seen |= {pixels.tobytes()}
+            counts[name.split("/")[0]] = counts.get(name.split("/")[0], 0) + 1
+    assert digest.hexdigest() in card
+    assert len(seen) == sum(counts.values()) == number(r"- ([\d,]+) pictures", card)
+    assert {label: str(count) for label, count in counts.items()} == dict(re.findall(r"\| `(\d)` \| (\d+) \|", card))
+
+
 def test_samples_are_small_and_each_has_a_card():
-    files = sorted(path for path in DATA.iterdir() if path.suffix == ".gz")
-    assert [path.name.split(".")[0] for path in files] == SAMPLES
-    assert all((DATA / f"{name}.md").exists() for name in SAMPLES)
-    assert sum(path.stat().st_size for path in files) <= 3_000_000
+    files = [path for path in DATA.iterdir() if path.suffix != ".md"]
+    assert {path.name.split(".")[0] for path in files} == {path.stem for path in DATA.glob("*.md")}
+    assert sorted(path.name.split(".")[0] for path in files if path.suffix == ".gz") == SAMPLES
+    assert sum(path.stat().st_size for path in files) <= 8_000_000

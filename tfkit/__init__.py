@@ -39,8 +39,12 @@ PUBLIC = {
     "metrics": "tfkit.metrics",
     "optimizer": "tfkit.optimizers:optimizer",
     "positive": "tfkit.config:positive",
+    "read_images": "tfkit.data.images:read_images",
     "read_table": "tfkit.data.tables:read_table",
+    "read_texts": "tfkit.data.texts:read_texts",
+    "schedules": "tfkit.schedules",
     "show": "tfkit.recipe:show",
+    "testing": "tfkit.testing",
     "train": "tfkit.engine:train",
     "whole": "tfkit.config:whole",
 }

@@ -9,6 +9,8 @@ from typing import Any, NoReturn
 import tfkit
 from tfkit.errors import UserError, nearest
 
+TABLES = {".csv", ".txt", ".tsv", ".jsonl", ".ndjson", ".parquet"}
+
 
 class Parser(argparse.ArgumentParser):
     """Flags and words in any order, and errors in one line."""
@@ -87,7 +89,9 @@ def newest_run() -> Path:
 
 
 def predicted(file: Path) -> Path:
-    """`sales.csv.gz` -> `sales.predicted.csv.gz`."""
+    """`sales.csv.gz` -> `sales.predicted.csv.gz`; of a folder or what else is no table, a `.csv`."""
+    if file.is_dir() or (file.suffix and not TABLES & {suffix.lower() for suffix in file.suffixes}):
+        return file.with_name(f"{file.name if file.is_dir() else file.stem}.predicted.csv")
     packed = file.suffix if file.suffix.lower() in (".gz", ".bz2", ".xz", ".zip", ".zst") else ""
     plain = file.with_name(file.name.removesuffix(packed))
     return plain.with_name(f"{plain.stem}.predicted{plain.suffix}{packed}")

@@ -30,8 +30,9 @@ def ls(arguments: list[str]) -> None:
 
 
 def show(arguments: list[str]) -> None:
-    """show what a recipe does and its settings"""
-    words = Parser(show, "RECIPE").read(arguments, 1).words
+    """show what a recipe does and its settings, or the layers, callbacks, ... or one of them"""
+    usage = "RECIPE | layers | callbacks | losses | metrics | schedules | testing | PART"
+    words = Parser(show, usage).read(arguments, 1).words
     print(tfkit.show(recipe_of(words)))
 
 
@@ -52,10 +53,10 @@ def train(arguments: list[str]) -> None:
     parser.flag("--settings", metavar="FILE", help="a JSON file of settings; key=value goes before it")
     parser.flag("--no-test", help="leave the test split alone")
     parser.flag("--quiet", help="print nothing but where the run lies")
-    parser.epilog = "`tfkit show RECIPE` lists its settings."
+    parser.epilog = "RECIPE is tabular when it is left out; `tfkit show RECIPE` lists its settings."
     known = parser.read(arguments)
     named = [word for word in known.words[:1] if "=" not in word or word.endswith(".py")]
-    recipe = recipe_of(named) if named or not known.resume else None
+    recipe = named[0] if named else None  # the engine's: that of the run to resume, or tabular
     settings = settings_of(known.words[len(named) :])
     with _keras():
         run = tfkit.train(

@@ -45,7 +45,9 @@ class Config(BaseModel):
         "sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "nadam", "adagrad", "lion"
     ] = "adam"  # the rule that takes the steps
     learning_rate: positive | Literal["auto"] = 1e-3  # the size of a step, before any decay
-    learning_rate_decay: Literal["none", "exponential", "step", "cosine", "plateau"] = "none"  # how it shrinks
+    learning_rate_decay: Literal[
+        "none", "exponential", "step", "cosine", "linear", "one_cycle", "polynomial", "inverse_square_root", "plateau"
+    ] = "none"  # how it shrinks
     weight_decay: amount = 0.0  # shrinks the weights at every step, apart from the loss
     l1: amount = 0.0  # times the sum of absolute weights, added to the loss
     l2: amount = 0.0  # times the sum of squared weights, added to the loss
@@ -110,6 +112,11 @@ class Config(BaseModel):
             raise UserError(
                 "learning_rate_decay=plateau waits for epochs without improvement, and patience=1 stops at the first: "
                 "give patience=2 or more, or none."
+            )
+        if self.learning_rate != "auto" and self.weight_decay * self.learning_rate >= 1:
+            raise UserError(
+                "`weight_decay` times `learning_rate` is the share of each weight that a step takes away, and must be "
+                f"below 1. Received: weight_decay={self.weight_decay:g} learning_rate={self.learning_rate:g}"
             )
         self.check()
 

@@ -4,19 +4,17 @@ import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tfkit.config import read_settings
-from tfkit.display import columns_table, scores_table, voice
+from tfkit.display import columns_table, voice
 from tfkit.errors import NotFiniteError, UserError
 from tfkit.recipe import Data, Recipe, load
-from tfkit.run import Run, answers_frame, versions, write_json
-
-AVERAGED = ("_macro", "_weighted")  # scores that stand in metrics.json and are not printed
-EXAMPLES = 64  # raw rows kept to check exports with
+from tfkit.run import Run, versions, write_json
 
 
 def train(
@@ -76,7 +74,7 @@ def train(
 
 def _walk(recipe: Recipe, run: Run, config: Any, test: bool, say: Any, quiet: bool) -> Run:
     """From settings to a finished run."""
-    from tfkit import devices
+    from tfkit import devices, evaluation
 
     clock = _Clock()
     devices.set_up(seed=config.seed, deterministic=config.deterministic)
@@ -94,9 +92,18 @@ def _walk(recipe: Recipe, run: Run, config: Any, test: bool, say: Any, quiet: bo
     joined = join(model, data)
     with clock("fit"):
         journal = _fit(recipe, run, config, data, model, quiet)
+    said = {"val": evaluation.said(data.val, model, data)}
+    if data.final is not None:
+        say(f"Fitted again on training and validation rows together, {len(data.final):,}")
+        data = replace(data, train=data.final)
+        with clock("refit"):
+            model = _refit(recipe, run, config, data, quiet)
+        joined = join(model, data)
     run.keep(joined, journal.lines)
     with clock("scores"):
-        metrics = _score(recipe, run, config, data, model, test, say)
+        if test:
+            said["test"] = evaluation.said(data.test, model, data)
+        metrics = evaluation.score(recipe, run, config, data, said, say)
     metrics["seconds"] = clock.seconds
     run.finish(metrics)
     say(f"Took {sum(clock.seconds.values()):.0f} s. Model, scores and predictions: {run.folder}")
@@ -118,47 +125,76 @@ def _record(run: Run, config: Any, data: Data) -> None:
 
 
 def _fit(recipe: Recipe, run: Run, config: Any, data: Data, model: Any, quiet: bool) -> Any:
-    """Compiled epochs, the best weights kept, the state saved now and then."""
-    from tfkit import callbacks, loop
+    """The epochs that validation watches; the best one's weights are kept."""
+    from tfkit import callbacks
     from tfkit.metrics import direction
-    from tfkit.progress import Progress
-    from tfkit.resume import Checkpoint, stopping
 
     if recipe.mode is None and direction(recipe.monitor) is None:
         raise UserError(f"A recipe must say where its monitor is best, mode='min' or mode='max', where tfkit does not "
                         f"know it. Received: monitor={recipe.monitor!r}")  # fmt: skip
-    place = loop.Place()
     best = callbacks.EarlyStopping(recipe.monitor, mode=recipe.mode, patience=config.patience)
     journal = callbacks.Journal(run.path("journal.jsonl"))
-    watching = [callbacks.StopOnNonFinite(NotFiniteError), best, journal]
+    watching = [best, journal]
     if config.learning_rate_decay == "plateau":
         patience = config.plateau_patience
         watching.append(callbacks.LearningRateDecay(recipe.monitor, mode=recipe.mode, patience=patience))
-    checkpoint = Checkpoint(run.path("checkpoints"), place, watching)
+    show = None if quiet else recipe.monitor
+    folder, validation = run.path("checkpoints"), {"validation_data": data.val}
+    done = _epochs(folder, config, data, model, watching, config.epochs, show, **validation)
+    if data.final is not None:  # what comes next may be stopped too
+        done.save()
+    if best.best_epoch is None:
+        raise NotFiniteError(f"{recipe.monitor} was never a finite number, so no epoch's weights can be kept. "
+                             "Lower learning_rate to a tenth, or set clip_norm=1.")  # fmt: skip
+    run.note(best_epoch=best.best_epoch + 1)
+    return journal
+
+
+def _refit(recipe: Recipe, run: Run, config: Any, data: Data, quiet: bool) -> Any:
+    """The model once more from its first weights, on all rows but the test's, to the end of the schedule.
+
+    No row is left to choose an epoch by: it ends with the last, or, where `patience` may stop it, with the one that
+    validation had chosen.
+    """
+    from tfkit import devices
+
+    devices.set_up(seed=config.seed, deterministic=config.deterministic)
+    with devices.precision(config.precision):
+        model = recipe.model(config, data)
+    epochs = config.epochs if config.patience is None else run.about["best_epoch"]
+    _epochs(run.path("checkpoints-refit"), config, data, model, [], epochs, None if quiet else "loss")
+    return model
+
+
+def _epochs(folder: Path, config: Any, data: Data, model: Any, watching: list[Any], epochs: int, show: str | None,
+            **validation: Any) -> Any:  # fmt: skip
+    """Compiled epochs, gone on with where a checkpoint lies; the state is saved now and then and at the end."""
+    from tfkit import callbacks, loop
+    from tfkit.progress import Progress
+    from tfkit.resume import Checkpoint, stopping
+
+    place = loop.Place()
+    checkpoint = Checkpoint(folder, place, watching)
     checkpoint.restore(model)
-    bar = [] if quiet else [Progress(config.epochs, recipe.monitor)]
+    bar = [] if show is None else [Progress(epochs, show, lambda: place.done / len(data.train))]
     try:
         with stopping(checkpoint):
             loop.fit(
                 model,
                 data.train,
                 batch_size=config.batch(len(data.train)),
-                epochs=config.epochs,
-                validation_data=data.val,
-                callbacks=[*watching, *bar, checkpoint],
+                epochs=epochs,
+                callbacks=[callbacks.StopOnNonFinite(NotFiniteError), *watching, *bar, checkpoint],
                 seed=config.seed,
                 augment=data.augment,
                 initial_epoch=place.epoch,
                 place=place,
+                **validation,
             )
     finally:
         for each in bar:
             each.close()
-    if best.best_epoch is None:
-        raise NotFiniteError(f"{recipe.monitor} was never a finite number, so no epoch's weights can be kept. "
-                             "Lower learning_rate to a tenth, or set clip_norm=1.")  # fmt: skip
-    run.note(best_epoch=best.best_epoch + 1)
-    return journal
+    return checkpoint
 
 
 def join(model: Any, data: Data) -> Any:
@@ -171,66 +207,6 @@ def join(model: Any, data: Data) -> Any:
     except ValueError as error:
         raise UserError("The model must answer what the page's `restore` takes: for tables logits (rows, classes), or "
                         f"one number a row. Received: an answer of shape {tuple(answer.shape)}") from error  # fmt: skip
-
-
-def _score(recipe: Recipe, run: Run, config: Any, data: Data, model: Any, test: bool, say: Any) -> dict[str, Any]:
-    """The scores of the kept weights on validation and test, with intervals, beside the baselines."""
-    from tfkit import scores
-
-    info = data.info
-    said = {name: (_truth(split, info), _answer(split, model, data)) for name, split in _judged(data, test)}
-    metrics: dict[str, Any] = {"task": info["task"], "positive": info["target"]["positive"]}
-    metrics |= {name: scores.score(truth, answer, info) for name, (truth, answer) in said.items()}
-    metrics |= {"test": metrics.get("test", {}), "intervals": {}, "classes": {}, "baselines": {}}
-    _keep_examples(run, data)
-    if not test:
-        say(scores_table(metrics))
-        return metrics
-    truth, answer = said["test"]
-    metrics["intervals"] = scores.intervals(truth, answer, info, seed=config.seed)
-    metrics["classes"] = scores.by_class(truth, answer, info)
-    answers = {b.__name__: b(data.train, data.test, info, seed=config.seed) for b in recipe.baselines}
-    metrics["baselines"] = {name: scores.score(truth, one, info) for name, one in answers.items()}
-    _keep_predictions(run, data, truth, answer)
-    say(scores_table({**metrics, "test": {n: v for n, v in metrics["test"].items() if not n.endswith(AVERAGED)}}))
-    say(scores.verdict(truth, answer, answers, info))
-    return metrics
-
-
-def _judged(data: Data, test: bool) -> list[tuple[str, Any]]:
-    return [("val", data.val), *([("test", data.test)] if test else [])]
-
-
-def _answer(split: Any, model: Any, data: Data) -> np.ndarray:
-    """What the file will say of the rows of a split."""
-    from tfkit.loop import predict
-
-    x, _, _ = split.take(np.arange(len(split)))
-    answer = predict(model, x)
-    answer = predict(data.restore, answer) if data.restore is not None else answer
-    return answer[:, 0] if answer.ndim == 2 and answer.shape[1] == 1 else answer
-
-
-def _truth(split: Any, info: dict[str, Any]) -> np.ndarray:
-    """The truth in the user's units."""
-    _, y, _ = split.take(np.arange(len(split)))
-    target, y = info["target"], np.asarray(y)
-    return y if target["classes"] else y.astype("float64") * target["scale"] + target["mean"]
-
-
-def _keep_predictions(run: Run, data: Data, truth: np.ndarray, answer: np.ndarray) -> None:
-    """The answers to the test split beside the truth."""
-    frame = answers_frame(answer, data.info)
-    classes = data.info["target"]["classes"]
-    frame.insert(0, "truth", np.array(classes, object)[truth] if classes else truth)
-    frame.to_csv(run.path("predictions.csv"), index=False)
-
-
-def _keep_examples(run: Run, data: Data) -> None:
-    """A few raw rows of validation, to check exports with."""
-    raw = data.val.raw(np.arange(min(EXAMPLES, len(data.val))))
-    plain = {name: [None if v != v else v for v in np.asarray(values).ravel().tolist()] for name, values in raw.items()}
-    write_json(run.path("examples.json"), plain)
 
 
 def _reopen(recipe: Any, folder: Path, words: dict[str, Any], anyway: bool) -> tuple[Recipe, Run, Any]:

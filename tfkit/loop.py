@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 SECONDS_A_CALL = 0.25  # so that a progress bar moves several times a second
-VALIDATION_BATCH = 2048
+NUMBERS_AT_ONCE = 2**18  # of the inputs, where nothing is learnt: what a layer makes of them is many times larger
 
 
 def fit(
@@ -43,7 +43,9 @@ def fit(
         sample_weight: Weight of each row, where `x` is no split.
         callbacks: Callbacks of Keras. Batch callbacks come once a call, not once a step.
         seed: What the order of the rows is drawn from.
-        augment: `(x, y, weight) -> (x, y, weight)`, run on each training batch inside the compiled step.
+        augment: `(x, y, weight, random) -> (x, y, weight)`, run on each training batch inside the compiled step. Let
+            it draw from `random`, a seed of two numbers for TensorFlow's stateless functions that is another at each
+            step: what it draws is then the same again after a resume.
         initial_epoch: The first epoch, where earlier ones are done.
         verbose: As in Keras.
         place: Where in the order to begin and where it is kept; for resuming.
@@ -90,13 +92,13 @@ def fit(
         model.steps_per_execution = each
 
 
-def predict(model: Any, x: Any, batch_size: int = 4096) -> Any:
+def predict(model: Any, x: Any, batch_size: int | None = None) -> Any:
     """What a model or a layer says of rows, as NumPy arrays; strings are welcome, which Keras' own `predict` refuses.
 
     Args:
         model: A Keras model or layer.
         x: Array `(rows, ...)` or a dictionary of them.
-        batch_size: Rows at a time.
+        batch_size: Rows at a time, at least 1; None for 4096, and fewer where rows are large.
 
     Returns:
         An array, or whatever structure of arrays the model gives.
@@ -113,11 +115,20 @@ def predict(model: Any, x: Any, batch_size: int = 4096) -> Any:
     some = keras.tree.map_structure(lambda tensor: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype), x)
     run = tf.function(lambda rows: model(rows, training=False), autograph=False).get_concrete_function(some)
     rows = len(keras.tree.flatten(x)[0])
+    batch_size = batch_size or _at_once(x)
     pieces = []
     for start in range(0, max(rows, 1), batch_size):
         piece = run(keras.tree.map_structure(lambda tensor: tensor[start : start + batch_size], x))  # noqa: B023
         pieces.append(keras.tree.map_structure(np.asarray, piece))
     return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *pieces)
+
+
+def _at_once(x: Any) -> int:
+    """How many rows are computed at a time, from 32 to 4096, so that large rows fit into memory too."""
+    import keras
+
+    numbers = sum(int(np.prod(tensor.shape[1:])) for tensor in keras.tree.flatten(x))
+    return min(4096, max(32, NUMBERS_AT_ONCE // max(1, numbers)))
 
 
 class Place:
@@ -135,7 +146,7 @@ class _Order:
         self.batch = min(batch_size, self.rows)
         self.steps = -(-self.rows // self.batch)
         self.model = model
-        self.train: Any = _steps(model.train_step, model, split, self.batch, augment)
+        self.train: Any = _steps(model.train_step, model, split, self.batch, augment, seed)
         self.a_call = 1  # steps of the next call
         self.numbers: Any = None
         self.begun = False  # whether this epoch has had a call
@@ -168,8 +179,9 @@ class _Order:
         self.begun = True
         end = min(self.place.done + self.a_call * self.batch, self.rows)
         piece = tf.constant(self.numbers[self.place.done : end])
+        seen = tf.constant(self.place.epoch * self.rows + self.place.done, "int64")
         start = time.perf_counter()
-        logs = self.train(piece)
+        logs = self.train(piece, seen)
         self.pace(time.perf_counter() - start)
         self.place.done = end
         return logs
@@ -179,32 +191,34 @@ class _Order:
         self.a_call = max(1, min(8 * self.a_call, int(self.a_call * SECONDS_A_CALL / max(seconds, 1e-6))))
 
 
-def _steps(step: Any, model: Any, split: Any, batch: int, augment: Any = None) -> Any:
-    """A compiled function from row numbers to logs: one step of the model for each `batch` of them."""
+def _steps(step: Any, model: Any, split: Any, batch: int, augment: Any = None, seed: int = 0) -> Any:
+    """A compiled function from row numbers, and how many were seen before, to logs: one step for each `batch`."""
     import keras
     import tensorflow as tf
 
     own = type(model).train_step is not keras.Model.train_step and step == model.train_step
 
-    def one(numbers: Any, start: Any) -> Any:
+    def one(numbers: Any, start: Any, seen: Any) -> Any:
         data = split.take(numbers[start : tf.minimum(start + batch, tf.shape(numbers)[0])])
-        return step(augment(*data) if augment is not None else data)
+        if augment is not None:
+            data = augment(*data, tf.stack([tf.constant(seed, "int64"), seen + tf.cast(start, "int64")]))
+        return step(data)
 
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)], autograph=False)
-    def run(numbers: Any) -> Any:
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int64)], autograph=False)
+    def run(numbers: Any, seen: Any) -> Any:
         rows = tf.shape(numbers)[0]
         if own:  # its logs may be no metrics of the model: those of the last step are handed on
             inner = tf.function(one, autograph=False)  # traced once, called in two places
             _, logs = tf.while_loop(
                 lambda start, logs: start < rows,
-                lambda start, logs: (start + batch, inner(numbers, start)),
-                (batch, inner(numbers, 0)),
+                lambda start, logs: (start + batch, inner(numbers, start, seen)),
+                (batch, inner(numbers, 0, seen)),
                 parallel_iterations=1,
             )
             return logs
 
         def body(start: Any) -> Any:
-            one(numbers, start)
+            one(numbers, start, seen)
             return (start + batch,)
 
         tf.while_loop(lambda start: start < rows, body, (0,), parallel_iterations=1)
@@ -217,12 +231,13 @@ def _test_function(model: Any, split: Any) -> Any:
     """What Keras' `evaluate` calls: one call scores the whole split."""
     import tensorflow as tf
 
-    run = _steps(model.test_step, model, split, VALIDATION_BATCH)
+    x, _, _ = split.take(np.arange(1))
+    run = _steps(model.test_step, model, split, _at_once(x))
     everything = tf.range(len(split), dtype="int32")
 
     def function(iterator: Any) -> Any:
         next(iterator)
-        return run(everything)
+        return run(everything, tf.constant(0, "int64"))
 
     return function
 

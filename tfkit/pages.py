@@ -8,6 +8,7 @@ from typing import Any
 from tfkit import recipes
 from tfkit.errors import UserError, nearest
 from tfkit.manual import CONFIG, manual, settings, table
+from tfkit.parts import ROOMS, find_part, listing
 
 
 def pages() -> dict[str, Path]:
@@ -39,7 +40,15 @@ def ls() -> list[tuple[str, str]]:
 
 
 def show(name: Any) -> str:
-    """The manual of a recipe: its page's own words, then every setting with its type, its default and its meaning."""
+    """The manual of a recipe, of a room of parts (`layers`), or of one part (`layers.MLP`).
+
+    Of a recipe: its page's own words, then every setting with its type, its default and its meaning.
+    """
+    word = str(name)
+    if word in ROOMS:
+        return "\n".join(listing(word))
+    if word not in pages() and (part := find_part(word)):
+        return f"tfkit.{part.name.partition('.')[0]}.{part.call}\n\n{part.words}"
     page = find(name)
     shared, own = settings(CONFIG), settings(page)
     for key, setting in own.items():

@@ -1,6 +1,7 @@
 """A bar with the time that is left."""
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -12,11 +13,12 @@ class Progress(keras.callbacks.Callback):
     Args:
         epochs: Epochs of the whole training, at least 1.
         monitor: The metric to show.
+        share: The share of the running epoch that is done, in `[0, 1]`; asked after every call.
     """
 
-    def __init__(self, epochs: int, monitor: str = "val_loss"):
+    def __init__(self, epochs: int, monitor: str = "val_loss", share: Callable[[], float] = lambda: 0.0):
         super().__init__()
-        self.epochs, self.monitor, self._epoch, self._said = epochs, monitor, 0, 0
+        self.epochs, self.monitor, self.share, self._epoch, self._said = epochs, monitor, share, 0, 0
         self._bar: Any = None
         self._task: Any = None
 
@@ -40,8 +42,8 @@ class Progress(keras.callbacks.Callback):
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if self._bar and self.params.get("steps"):
-            self._bar.update(self._task, completed=self._epoch + (batch + 1) / self.params["steps"])
+        if self._bar:
+            self._bar.update(self._task, completed=self._epoch + self.share())
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         said = f"epoch {epoch + 1}/{self.epochs}  " + "  ".join(

@@ -28,8 +28,10 @@ class Data:
         info: plain JSON; what was learnt, and what it is about (`task`, `inputs`, `target`, ...).
         prepare: told layers, raw rows -> x. Run once over each split; joined to the model at the end.
         restore: told layers, what the model says -> the user's units.
-        augment: (x, y, weight) -> the same, on batches taken from train.
+        augment: (x, y, weight, random) -> (x, y, weight), on batches taken from train; see `tfkit.fit`.
         defaults: what a setting that is "auto" becomes for this data.
+        final: rows that the model, and the baselines, are fitted on once more at the end, such as training and
+            validation rows together where rows are few; None: the model stays as validation has chosen it.
     """
 
     train: Any
@@ -40,6 +42,7 @@ class Data:
     restore: Any = None
     augment: Callable[..., Any] | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    final: Any = None
 
     def steps(self, config: Any) -> int:
         """Optimizer steps of the whole training with these settings."""
@@ -55,7 +58,8 @@ class Recipe:
         data: config -> `Data`.
         model: (config, data) -> a compiled `keras.Model` on prepared rows, whose answer is what `data.restore` takes:
             for tables logits `(rows, classes)`, no probabilities, or a scaled number `(rows, 1)`.
-        read: (source, info=None) -> raw rows; how `predict` and `evaluate` get theirs.
+        read: (source, info) -> raw rows held against what was learnt; how `predict` and `evaluate` get theirs. With
+            `target=True` also the truth, with `own=True` also what stands beside the answers in a file, a DataFrame.
         monitor: the value that decides which epoch's weights are kept.
         mode: "min" or "max": where `monitor` is best; None where tfkit knows it (`tfkit.metrics.direction`).
         baselines: what the model must beat.

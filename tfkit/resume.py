@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import logging
 import os
 import re
 import signal
@@ -18,6 +19,8 @@ import numpy as np
 
 from tfkit.errors import Interrupted
 from tfkit.loop import Place
+
+log = logging.getLogger("tfkit")
 
 SECONDS_BETWEEN = 20.0  # the clock decides when to save, never what is computed
 KEPT = 2
@@ -139,6 +142,7 @@ def _read(path: Path) -> tuple[dict[str, Any], Any] | None:
     """State and arrays of a checkpoint; None where its bytes are not those that were written."""
     content = path.read_bytes()
     if not path.stem.endswith(hashlib.sha256(content).hexdigest()[:16]):
+        log.warning("Damaged, so the checkpoint before it is used: %s", path)
         return None
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         loaded = dict(arrays)

@@ -4,11 +4,10 @@ import contextlib
 import csv
 import datetime
 import importlib
+import io
 import itertools
 import json
-import logging
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -19,15 +18,14 @@ from typing import Any, Self
 
 import numpy as np
 
+from tfkit import answers
 from tfkit.errors import UserError, first_line
-
-log = logging.getLogger("tfkit")
 
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn")
 
 
 def load_model(path: str | os.PathLike[str]) -> Any:
-    """Load a `.keras` file with tfkit's layers and losses known to Keras, which else says "Could not locate class".
+    """Load a `.keras` file with tfkit's classes known to Keras, which else says "Could not locate class".
 
     Args:
         path: The file, such as a run's `model.keras`.
@@ -39,7 +37,6 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     import keras
 
     importlib.import_module("tfkit.layers")
-    importlib.import_module("tfkit.losses")
     return keras.saving.load_model(path, compile=False)
 
 
@@ -94,7 +91,7 @@ class Run:
         about = {
             "recipe": recipe.name,
             "page": str(recipe.page) if recipe.page else None,
-            "read": _public(recipe.read),
+            "read": answers.public(recipe.read),
             "begun": now.isoformat(),
             "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
             "commit": _commit(),
@@ -153,9 +150,14 @@ class Run:
     @property
     def examples(self) -> dict[str, Any]:
         """Some raw rows of the validation split, kept to check exports with."""
-        kinds = {"float32": "float32", "string": object}
-        kept, inputs = self._json("examples.json"), self.info["inputs"]
-        return {name: np.array(values, kinds[inputs[name]["dtype"]]).reshape(-1, 1) for name, values in kept.items()}
+        inputs = self.info["inputs"]
+        try:
+            with np.load(self.path("examples.npz"), allow_pickle=False) as kept:
+                arrays = dict(kept)
+        except (OSError, ValueError) as error:
+            raise UserError(f"The run's examples.npz must be whole. Received: {first_line(error)}") from None
+        words = {name for name, rule in inputs.items() if rule["dtype"] == "string"}
+        return {n: np.array(json.loads(a.tobytes()), object) if n in words else a for n, a in arrays.items()}
 
     @property
     def finished(self) -> bool:
@@ -174,25 +176,11 @@ class Run:
 
     def answer(self, raw: Any) -> np.ndarray:
         """The model's answer to raw rows: probabilities `(rows, classes)`, or values `(rows,)` in the user's units."""
-        from tfkit.loop import predict
-
-        answer = predict(self.model, raw)
-        return answer[:, 0] if answer.ndim == 2 and answer.shape[1] == 1 else answer
+        return answers.answer(self.model, raw)
 
     def read(self, source: Any, **wanted: Any) -> Any:
         """Raw rows of a source, by the reader of the recipe, held against what was learnt."""
-        reader = None
-        if self._recipe is not None:
-            from tfkit.recipe import load
-
-            reader = load(self._recipe).read
-        elif self.about["read"]:
-            reader = _reader(self.about["read"])
-        if reader is None:
-            raise UserError(
-                f"This run's page has a reader of its own; name the page again: --recipe {self.about['page']}"
-            )
-        return reader(source, self.info, **wanted)
+        return answers.reader(self, self._recipe)(source, self.info, **wanted)
 
     def predict(self, source: Any) -> Any:
         """What the model says of rows: `predicted`, and for classes `probability_CLASS`.
@@ -203,42 +191,15 @@ class Run:
         Returns:
             A pandas DataFrame with a row for each row of the source.
         """
-        answers = answers_frame(self.answer(self.read(source)), self.info)
-        if hasattr(source, "index") and hasattr(source, "columns"):
-            answers.index = source.index
-        return answers
+        return answers.predict(self, source)
 
     def predict_file(self, file: str | os.PathLike[str], out: str | os.PathLike[str]) -> Path:
         """Predict every row of a file and write the file's own columns, then the answers."""
-        import pandas as pd
-
-        from tfkit.data.files import read_frame, write_frame
-
-        if Path(out).resolve() == Path(file).resolve():
-            raise UserError(f"The answers must go to another file than the one that is read. Received: {out}")
-        own = read_frame(file, **{**self.info.get("reading", {}), "missing": []})  # the cells as they are
-        answers = self.predict(own)
-        replaced = [name for name in answers if name in own]
-        if replaced:
-            log.warning("Columns of the file that are called like the answers are replaced: %s", ", ".join(replaced))
-        write_frame(pd.concat([own.drop(columns=replaced), answers], axis=1), out)
-        return Path(out)
+        return answers.predict_file(self, file, out)
 
     def evaluate(self, source: Any = None) -> dict[str, Any]:
         """The scores of the test split, or of a source that holds the truth too."""
-        if source is None:
-            return self.metrics
-        from tfkit import scores
-
-        raw, truth = self.read(source, target=True)
-        answer, info = self.answer(raw), self.info
-        return {
-            "task": info["task"],
-            "positive": info["target"]["positive"],
-            "test": scores.score(truth, answer, info),
-            "intervals": scores.intervals(truth, answer, info),
-            "classes": scores.by_class(truth, answer, info),
-        }
+        return self.metrics if source is None else answers.evaluate(self, source)
 
     def export(self, format: str = "keras", out: str | os.PathLike[str] | None = None) -> Path:
         """Write the model in another format, checked against this one; see `tfkit.export`."""
@@ -260,7 +221,8 @@ class Run:
     def finish(self, metrics: dict[str, Any]) -> None:
         """Write the scores: with them a run counts as finished."""
         write_json(self.path("metrics.json"), metrics)
-        shutil.rmtree(self.path("checkpoints"), ignore_errors=True)
+        for folder in self.folder.glob("checkpoints*"):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _json(self, name: str) -> dict[str, Any]:
         try:
@@ -272,31 +234,29 @@ class Run:
             raise UserError(f"The run's {name} must be JSON. Received: {self.path(name)}, which is damaged") from None
 
 
-def answers_frame(answer: np.ndarray, info: dict[str, Any]) -> Any:
-    """Answers as a table: `predicted`, and for classes `probability_CLASS`."""
-    import pandas as pd
-
-    classes = info["target"]["classes"]
-    if not classes:
-        return pd.DataFrame({"predicted": answer})
-    label = np.array(classes, object)[answer.argmax(axis=1)]
-    return pd.DataFrame({"predicted": label} | {f"probability_{name}": answer[:, i] for i, name in enumerate(classes)})
-
-
 def write_json(path: Path, content: Any) -> None:
     """Write JSON whole, or not at all."""
     with _whole(path) as file:
         json.dump(content, file, indent=1, ensure_ascii=False, allow_nan=False)
 
 
-class _whole:
-    """A text file that appears under its name only when all of it is there."""
+def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write arrays whole, or not at all."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    with _whole(path, "wb") as file:
+        file.write(buffer.getvalue())
 
-    def __init__(self, path: Path):
-        self.path, self.part = path, path.with_name(path.name + ".part")
+
+class _whole:
+    """A file that appears under its name only when all of it is there."""
+
+    def __init__(self, path: Path, mode: str = "w"):
+        self.path, self.part, self.mode = path, path.with_name(path.name + ".part"), mode
 
     def __enter__(self) -> Any:
-        self.file = self.part.open("w", encoding="utf-8", newline="")
+        text: dict[str, Any] = {} if "b" in self.mode else {"encoding": "utf-8", "newline": ""}
+        self.file: Any = self.part.open(self.mode, **text)
         return self.file
 
     def __exit__(self, kind: Any, *error: Any) -> None:
@@ -321,20 +281,6 @@ def _new_folder(out: Path, name: str) -> Path:
         except OSError as error:
             raise UserError(f"The folder for runs must be writable. Received: {out}: {error.strerror}") from None
     return folder
-
-
-def _reader(name: str) -> Any:
-    """A reader of tfkit's own by its name; no other module is imported because a file says so."""
-    module, _, function = name.partition(":")
-    if not re.fullmatch(r"tfkit\.data\.[a-z_]+:read_[a-z_]+", name):
-        raise UserError(f"The run's reader must be one of tfkit's own; name the page with --recipe. Received: {name}")
-    return getattr(importlib.import_module(module), function)
-
-
-def _public(reader: Any) -> str | None:
-    """Where a reader of tfkit's own is found again; a page's own is named again by its page."""
-    module = getattr(reader, "__module__", "") or ""
-    return f"{module}:{reader.__qualname__}" if module.startswith("tfkit.") and "recipes" not in module else None
 
 
 def _commit() -> str | None:

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from tfkit import loop
 from tfkit.callbacks import EarlyStopping
 
 NAN, INF = float("nan"), float("inf")
@@ -124,7 +125,137 @@ def test_a_metric_that_is_not_there_is_said_at_once(logs):
     ({"mode": "up"}, "`mode` must be 'min' or 'max' .* Received: mode='up', monitor='val_loss'"),
     ({"patience": 0}, "`patience` must be at least 1, or None, .* Received: patience=0, min_delta=0.0"),
     ({"min_delta": -0.1}, "`min_delta` at least 0. Received: patience=None, min_delta=-0.1"),
+    ({"keep": "first"}, "`keep` must be 'best', 'last' or 'averaged'. Received: 'first'"),
 ])  # fmt: skip
 def test_what_cannot_be_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         EarlyStopping(**arguments)
+
+
+# which weights are kept
+
+
+@pytest.mark.parametrize(("values", "options", "said"), [
+    ([3, 2, 1, 4], {}, "val_loss was best in epoch 3 of 4, 1; its weights are kept"),
+    ([3, 2, 4], {"keep": "last"}, "val_loss was best in epoch 2 of 3, 2; the weights of the last epoch, 3, are kept"),
+    ([3, 2, 1, 4], {"keep": "averaged"}, "val_loss was best in epoch 3 of 4, 1; the average by then is kept"),
+    ([0.123456789, 1, 1], {"patience": 1}, "val_loss was best in epoch 1 of 2, 0.123457; its weights are kept"),
+    ([NAN, NAN], {}, "val_loss was never finite; the weights of the last epoch, 2, are kept"),
+])  # fmt: skip
+def test_it_says_which_epoch_won(values, options, said, caplog):
+    callback = EarlyStopping(**options)
+    drive(callback, values)
+    with caplog.at_level("INFO", "tfkit"):
+        callback.on_train_end()
+    assert callback.said == said
+    assert caplog.messages == [said]
+
+
+def test_the_last_weights_stay_and_no_copy_is_made():
+    callback = EarlyStopping(keep="last", patience=2)
+    assert drive(callback, [2.0, 1.0, 3.0, 4.0]) == 3
+    callback.on_train_end()
+    assert float(callback.model.variables[0]) == 3
+    assert callback.best_epoch == 1
+    assert callback.state()["weights"] is None
+
+
+def drive_validated(callback, weights, losses, *, model=None, first=0):
+    """Epochs that end with these weights and these values of the metric; the weights that validation saw."""
+    callback.set_model(model or Model())
+    callback.on_train_begin()
+    variable, seen = callback.model.variables[0], []
+    for epoch, (weight, loss) in enumerate(zip(weights, losses, strict=True), first):
+        callback.on_epoch_begin(epoch)
+        variable.assign(weight)
+        callback.on_test_begin()
+        seen.append(float(variable))
+        callback.on_test_end()
+        np.testing.assert_equal(float(variable), weight)
+        callback.on_epoch_end(epoch, {"val_loss": loss})
+    return seen
+
+
+WEIGHTS = [4.0, 8.0, 6.0, -2.0, 10.0, 3.0]
+AVERAGES = [4.0, 6.0, 6.0, 6 - 0.3 * 8, 3.6 + 0.3 * 6.4, 5.52 - 0.3 * 2.52]  # plain means, then a share of 0.3
+
+
+def test_validation_is_of_the_average_and_the_best_average_is_kept():
+    callback = EarlyStopping(keep="averaged")
+    assert drive_validated(callback, WEIGHTS, [6, 5, 4, 3, 2, 9]) == pytest.approx(AVERAGES, rel=1e-6)
+    callback.on_train_end()
+    assert float(callback.model.variables[0]) == pytest.approx(AVERAGES[4], rel=1e-6)
+
+
+@pytest.mark.parametrize("bad", [NAN, INF])
+@pytest.mark.parametrize("place", [0, 2, 5])
+def test_weights_that_are_not_finite_are_left_out_of_the_average(bad, place):
+    weights, losses = [*WEIGHTS[:place], bad, *WEIGHTS[place:]], [6, 5, 4, 3, 2, 1]
+    callback = EarlyStopping(keep="averaged")
+    seen = drive_validated(callback, weights, [*losses[:place], NAN, *losses[place:]])
+    del seen[place]
+    assert seen == pytest.approx(AVERAGES, rel=1e-6)
+    callback.on_train_end()
+    assert float(callback.model.variables[0]) == pytest.approx(AVERAGES[5], rel=1e-6)
+
+
+@pytest.mark.parametrize("cut", range(1, 6))
+def test_the_average_goes_on_from_a_state(cut):
+    first, second = EarlyStopping(keep="averaged"), EarlyStopping(keep="averaged")
+    losses = [6, 5, 4, 3, 2, 9]
+    seen = drive_validated(first, WEIGHTS[:cut], losses[:cut])
+    second.set_state(first.state())
+    seen += drive_validated(second, WEIGHTS[cut:], losses[cut:], model=first.model, first=cut)
+    assert seen == pytest.approx(AVERAGES, rel=1e-6)
+    second.on_train_end()
+    assert float(second.model.variables[0]) == pytest.approx(AVERAGES[4], rel=1e-6)
+
+
+def test_without_validation_the_average_is_kept_all_the_same():
+    callback = EarlyStopping("loss", keep="averaged")
+    drive(callback, [3.0, 2.0, 1.0])  # the weights are 0, 1, 2
+    callback.on_train_end()
+    assert float(callback.model.variables[0]) == 1
+
+
+X = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
+Y = X.sum(1, keepdims=True)
+
+
+@pytest.mark.parametrize("fit", ["Keras' own", "compiled epochs"])
+def test_what_is_kept_scores_what_validation_said(fit):
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), keras.layers.BatchNormalization(),
+                              keras.layers.Dropout(0.5), keras.layers.Dense(1)])  # fmt: skip
+    model.compile(keras.optimizers.Adam(0.1), "mse")
+    callback = EarlyStopping(keep="averaged", patience=4)
+    run = model.fit if fit == "Keras' own" else lambda *data, **options: loop.fit(model, *data, **options)
+    history = run(X, Y, epochs=6, batch_size=8, validation_data=(X, Y), callbacks=[callback], verbose=0).history
+    assert callback.best == min(history["val_loss"])
+    assert model.evaluate(X, Y, verbose=0) == pytest.approx(callback.best, rel=1e-4)
+    iterations = int(model.optimizer.iterations)
+    model.evaluate(X, Y, verbose=0, callbacks=[callback])  # of somebody else's: nothing is averaged
+    assert model.evaluate(X, Y, verbose=0) == pytest.approx(callback.best, rel=1e-4)
+    assert int(model.optimizer.iterations) == iterations
+
+
+@pytest.mark.parametrize("wrap", [lambda o: o, keras.optimizers.LossScaleOptimizer], ids=["float32", "float16"])
+def test_an_optimizer_with_an_average_of_its_own_is_refused(wrap):
+    model = Model()
+    model.optimizer = wrap(keras.optimizers.SGD(0.1, use_ema=True))
+    for keep in ("best", "averaged"):
+        callback = EarlyStopping(keep=keep)
+        callback.set_model(model)
+        with pytest.raises(ValueError, match=f"use_ema=True ends with its own average .* Received: keep='{keep}'"):
+            callback.on_train_begin()
+    callback = EarlyStopping(keep="last")
+    callback.set_model(model)
+    callback.on_train_begin()
+
+
+def test_a_new_training_begins_anew():
+    callback = EarlyStopping()
+    drive(callback, [1.0, 2.0])
+    drive(callback, [5.0, 4.0, 6.0])
+    callback.on_train_end()
+    assert (callback.best, callback.best_epoch) == (4.0, 1)

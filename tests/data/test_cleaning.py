@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfkit.data.cleaning import clean, copies, prints, without
+from tfkit.data.cleaning import clean, compared, copies, row_hashes, without
 from tfkit.errors import UserError
 
 FRAME = pd.DataFrame({"a": [1, 1, 2, 3, 3], "y": ["u", "u", None, "v", "w"]})
@@ -54,10 +54,17 @@ def test_a_test_table_that_is_the_table_is_refused():
         without(FRAME, FRAME)
 
 
-def test_equal_rows_have_equal_prints():
-    found = prints(FRAME)
+def test_equal_rows_have_equal_row_hashes():
+    found = row_hashes(FRAME)
     assert found[0] == found[1]
     assert len(set(found)) == 4
+
+
+def test_rows_are_compared_by_what_they_say_and_not_by_their_number():
+    frame = pd.DataFrame({"id": [f"A-{n:04}" for n in range(60)], "row": range(60), "a": [1.5, 2.5, 3.5] * 20,
+                          "height": np.random.default_rng(0).normal(size=60), "note": "x"})  # fmt: skip
+    assert list(compared(frame, ["note"])) == ["a", "height"]
+    assert list(compared(frame[["id"]])) == ["id"]  # something must be compared
 
 
 def test_many_equal_rows_are_no_copies():

@@ -59,7 +59,7 @@ def test_what_is_learnt_is_plain_json(scale):
 @pytest.mark.parametrize("options", [{}, {"time_column": "n"}, {"group_column": "g"}])
 def test_all_is_learnt_from_the_training_rows(options):
     frame = table().assign(g=[number % 17 for number in range(200)])
-    target, shares = learn_target(frame["y"]), {"test": None, "val_share": 0.2, "test_share": 0.2, "seed": 0}
+    target, shares = learn_target(frame["y"]), {"test": None, "val_fraction": 0.2, "test_fraction": 0.2, "seed": 0}
     train, val, test = split_table(frame, target, **shares, **options)
     other = frame.copy()
     others = val.index.union(test.index)

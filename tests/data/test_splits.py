@@ -92,3 +92,17 @@ def test_a_model_of_these_inputs_takes_the_rows():
     found = inputs(rows)
     model = keras.Model(found, keras.layers.Add()(list(found.values())))
     np.testing.assert_array_equal(model(rows.take([0, 5])[0]), (2 * X + 1)[[0, 5]])
+
+
+def test_rows_of_two_splits_in_one():
+    one = Rows({"a": np.arange(3), "b": np.ones((3, 2))}, np.zeros(3), raw={"c": np.array(["x", "y", "z"])})
+    more, weight = {"a": np.arange(2), "b": np.zeros((2, 2))}, np.array([3.0, 4.0])
+    two = Rows(more, np.ones(2), weight, raw={"c": np.array(["u", "v"])})
+    both = one.joined(two)
+    x, y, weight = both.arrays
+    assert (len(both), x["a"].tolist(), y.tolist()) == (5, [0, 1, 2, 0, 1], [0, 0, 0, 1, 1])
+    assert weight.tolist() == [1, 1, 1, 3, 4]
+    assert two.joined(one).arrays[2].tolist() == [3, 4, 1, 1, 1]
+    assert x["b"].sum() == 6
+    assert both.raw([1, 4])["c"].tolist() == ["y", "v"]
+    assert one.joined(one).arrays[2] is None

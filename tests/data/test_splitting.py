@@ -27,7 +27,7 @@ def table(rows=200, seed=0, **columns):
 
 
 def parts_of(frame, **options):
-    shares = {"test": None, "val_share": 0.15, "test_share": 0.15, "seed": 0}
+    shares = {"test": None, "val_fraction": 0.15, "test_fraction": 0.15, "seed": 0}
     return split_table(frame, learn_target(frame["y"]), **shares | options)
 
 
@@ -165,6 +165,20 @@ def test_copies_of_a_row_stay_together(seed, options):
     assert not (keys[0] | keys[1]) & keys[2]
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_rows_that_differ_in_their_number_alone_stay_together(seed):
+    rng = np.random.default_rng(seed)
+    a = np.concatenate([np.arange(300), rng.integers(0, 300, 30)])
+    frame = pd.DataFrame({"id": np.arange(1, 331), "a": a / 7, "said": rng.normal(size=330)})
+    frame["y"] = np.where(frame["a"] * 7 % 3 > 1, "u", "v")
+    splits = parts_of(frame, seed=seed, leave_out=["said"])
+    parted([split.index.to_numpy() for split in splits], len(frame))
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert not set(splits[one]["a"]) & set(splits[other]["a"])
+    apart = parts_of(frame, seed=seed)
+    assert any(set(apart[one]["a"]) & set(apart[other]["a"]) for one, other in ((0, 1), (0, 2), (1, 2)))
+
+
 def test_a_test_table_is_the_test():
     frame, own = table(), table(7, seed=1)
     train, val, test = parts_of(frame, test=own)
@@ -181,9 +195,9 @@ def test_a_test_table_is_the_test():
         ({"group_column": "y"}, "by what is to be predicted. Received: group_column=y, which is the target"),
         ({"time_column": "g"}, "`time_column` must hold dates or numbers in every row. Received: 'g', a category"),
         ({"time_column": "hole"}, "Received: 'hole', missing or something else in 1 rows"),
-        ({"val_share": 0.0}, "must be above 0, and below 1 together.*Received: val_share=0.0, test_share=0.15"),
-        ({"test_share": 0.0}, "Received: val_share=0.15, test_share=0.0"),
-        ({"test_share": 0.85}, "Received: val_share=0.15, test_share=0.85"),
+        ({"val_fraction": 0.0}, "must be above 0, and below 1 together.*: val_fraction=0.0, test_fraction=0.15"),
+        ({"test_fraction": 0.0}, "Received: val_fraction=0.15, test_fraction=0.0"),
+        ({"test_fraction": 0.85}, "Received: val_fraction=0.15, test_fraction=0.85"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_split_by_is_refused(options, message):

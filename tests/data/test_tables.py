@@ -45,6 +45,23 @@ def test_a_table_is_read_cleaned_and_plain(tmp_path):
     assert load_table(frame.assign(n=frame["n"] > 0), "y")[0]["n"].dtype == "str"
 
 
+def test_words_of_the_target_that_count_as_missing_are_said():
+    frame = table()
+    frame["y"] = ["None", "u", "v", "w"] * 25
+    found, _, said = load_table(frame, "y")
+    assert len(found) == 75
+    assert said == ["25 of 100 rows left out: no y; 25 say 'None': were that a class, name what means missing with "
+                    "missing="]  # fmt: skip
+    assert len(load_table(frame, "y", missing=[])[0]) == 100
+
+
+def test_rows_without_the_truth_are_not_scored(info, caplog):
+    raw, truth = read_table(table().assign(y=["u", None] * 50), info, target=True)
+    assert (len(truth), len(raw["n"])) == (50, 50)
+    assert caplog.messages == ["50 of 100 rows left out: no y"]
+    np.testing.assert_array_equal(raw["n"][:, 0], table()["n"][::2].astype("float32"))
+
+
 def test_a_test_table_is_read_in_the_columns_of_the_table():
     frame = table()
     own = frame.head(7).assign(extra=1)[["y", "extra", "d", "c", "n", "flag"]]
@@ -126,7 +143,7 @@ def test_many_columns_are_not_reported_one_by_one(caplog):
         ({"d": "2024-13-13"}, "The column 'd' must hold what it held in training, dates.*such as '2024-13-13'"),
         ({"flag": "maybe"}, "The column 'flag' must hold what it held in training, yes or no.*such as 'maybe'"),
         ({"y": "w"}, "Every class must be one of those that were learnt, 'u', 'v'. Received in 'y': 'w'"),
-        ({"y": None}, "Every row must have a target. Received: 100 of 100 rows without 'y'"),
+        ({"y": None}, "There must be rows with a target to score. Received: 'y', missing in all 100"),
     ],
 )  # fmt: skip
 def test_a_column_that_is_not_what_it_was_is_refused(info, changes, message):

@@ -37,9 +37,12 @@ class LearningRateDecay(keras.callbacks.Callback):
             raise ValueError("`factor` must be in (0, 1), `patience` at least 1, `min_learning_rate` at least 0. "
                              f"Received: {factor=}, {patience=}, {min_learning_rate=}")  # fmt: skip
         self.monitor, self.mode, self.factor, self.patience = monitor, mode, factor, patience
-        self.min_learning_rate, self.best, self.wait = min_learning_rate, None, 0
+        self.min_learning_rate, self.best, self.wait, self._resumed = min_learning_rate, None, 0, False
 
     def on_train_begin(self, logs=None):
+        if not self._resumed:
+            self.best, self.wait = None, 0
+        self._resumed = False
         optimizer = self.model.optimizer
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # that of half precision wraps another
         if isinstance(optimizer._learning_rate, keras.optimizers.schedules.LearningRateSchedule):
@@ -66,5 +69,5 @@ class LearningRateDecay(keras.callbacks.Callback):
         return {"best": self.best, "wait": self.wait}
 
     def set_state(self, state):
-        """Go on from a saved state."""
-        self.best, self.wait = state["best"], state["wait"]
+        """Go on from a saved state when training begins."""
+        self.best, self.wait, self._resumed = state["best"], state["wait"], True

@@ -1,36 +1,190 @@
-"""A loss that is no number any more ends training at once, with a word."""
+"""A loss that is no number any more: try again from the last good epoch at a lower rate, or end with a word."""
 
+import logging
 import math
 
 import keras
 
+from tfkit.callbacks.first_not_finite import first_not_finite, is_finite
+from tfkit.schedules import Scaled, scale_rate
+
+log = logging.getLogger("tfkit")
+
 
 class StopOnNonFinite(keras.callbacks.Callback):
-    """Stop as soon as a call of `fit` returns a loss that is not finite, and say so.
+    """Go back when the loss stops being finite, and say where it began when going back is of no use.
 
-    A loss is whatever the logs name so: `loss`, or `generator_loss` of a model with a `train_step` of its own.
+    With `retries`, weights, statistics and the optimizer's state are put back to where the last good epoch ended (or
+    training began), the learning rate is multiplied by `factor`, and training goes on with the rows that are next. The
+    schedule's step goes back too; the random states do not, so that what comes is not the same again. The training loss
+    of that epoch stays what it is, not finite; its validation is of the weights that were put back and trained on. An
+    epoch is good when weights and optimizer are finite to the last number, and its loss at most twice that of the first
+    step (what has begun to explode is no place to go back to). This costs a copy of them an epoch.
+
+    When no retry is left, the error names the first layer whose output is not finite (`first_not_finite`): with the
+    last good weights if these show it, else with the weights that were arrived at. Weights that are NaN all over show
+    no more than that training diverged; an input or a layer such as a logarithm shows itself.
+
+    A loss is whatever the logs name so: `loss`, or `generator_loss` of a model with a `train_step` of its own. Stands
+    before other callbacks, so that these see the weights that count. The rate is that of the optimizer of `compile`.
 
     Args:
         error: Class of the error to raise, which gets the message.
+        retries: How often to go back in all, at least 0.
+        factor: What the learning rate is multiplied by each time, in `(0, 1)`.
+        sample: Rows to look for the first layer with, as the model takes them: `x`, or a tuple `(x, y)` or
+            `(x, y, weight)`; None to look at the weights alone.
 
     Raises:
-        ArithmeticError: (or `error`) when the loss is not finite.
+        ArithmeticError: (or `error`) when the loss is not finite and no retry is left.
+        ValueError: If an argument is outside its range; or, with `retries`, when training begins, if the model is not
+            built or its learning rate cannot be cut (a schedule that is not `tfkit.schedules.Scaled`).
 
     Example:
-        >>> import tfkit
-        >>> tfkit.callbacks.StopOnNonFinite().on_train_batch_end(3, {"loss": 0.5})
+        >>> import keras, numpy as np, tfkit
+        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        >>> model.compile(keras.optimizers.SGD(1e15), "mse")
+        >>> back = tfkit.callbacks.StopOnNonFinite(retries=2, factor=1e-8)
+        >>> history = model.fit(np.ones((9, 1)), np.ones(9), batch_size=1, epochs=3, verbose=0, callbacks=[back])
+        >>> back.retried, round(history.history["loss"][-1], 3)
+        (2, 0.0)
     """
 
-    def __init__(self, error=ArithmeticError):
+    def __init__(self, error=ArithmeticError, *, retries=0, factor=0.3, sample=None):
         super().__init__()
-        self.error, self.epoch = error, 0
+        if retries < 0 or not 0 < factor < 1:
+            raise ValueError(f"`retries` must be at least 0 and `factor` in (0, 1). Received: {retries=}, {factor=}")
+        self.error, self.retries, self.factor, self.sample = error, retries, factor, sample
+        self.epoch, self.retried = 0, 0
+        self.first = None  # the loss of the first step
+        self.good, self.weights = 0, None  # epochs up to the last good one, and what it left
+        self._moved = False  # whether a step was taken since then
+        self._spoilt = False  # whether the running means of this epoch hold what is not finite
+        self._resumed = None
+
+    def on_train_begin(self, logs=None):
+        self.retried, self.first, self.weights, self._spoilt = 0, None, None, False
+        if not self.retries:
+            return
+        optimizer = getattr(self.model, "optimizer", None)
+        if not self.model.built or optimizer is None:
+            raise ValueError("`retries` needs a model that is built and compiled with an optimizer: begin it with a "
+                             f"keras.Input, or call it once. Received: {self.model.name}")  # fmt: skip
+        if not optimizer.built:
+            optimizer.build(self.model.trainable_variables)
+        scale_rate(optimizer, 1.0)  # says now what could not be cut later
+        self._keep(self._values(), good=0)
+        if self._resumed:
+            self._take_up(self._resumed)
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        for name, value in (logs or {}).items():
-            if name.endswith("loss") and not math.isfinite(value):
-                raise self.error(f"The loss must stay finite; {name} became {float(value)} in epoch {self.epoch + 1}. "
-                                 "Lower learning_rate to a tenth, or set clip_norm=1, and see whether a column holds "
-                                 "extreme values.")  # fmt: skip
+        self._moved = True
+        if self._spoilt:  # so the logs tell nothing more
+            wrong = [] if _all_finite(self._values()) else ["a weight became nan or infinite"]
+        else:
+            losses = {name: float(value) for name, value in (logs or {}).items() if name.endswith("loss")}
+            wrong = [f"{name} became {loss}" for name, loss in losses.items() if not math.isfinite(loss)]
+            self.first = losses.get("loss") if self.first is None and not wrong else self.first
+        if wrong:
+            self._back(wrong[0])
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.retries:
+            values, loss = self._values(), (logs or {}).get("loss")
+            if not _all_finite(values):
+                self._back("a weight became nan or infinite")
+            elif self.first is None or loss <= self.first + abs(self.first):
+                self._keep(values, good=epoch + 1)
+        self._spoilt = False
+
+    def state(self):
+        """What must be saved so that a resumed training goes back to the same weights."""
+        factor = _factor(self.model.optimizer)
+        return {
+            "retried": self.retried,
+            "first": self.first,
+            "good": self.good,
+            "spoilt": self._spoilt,
+            "factor": None if factor is None else float(factor),
+            "weights": self.weights if self._moved else None,  # else they are those of the model
+        }
+
+    def set_state(self, state):
+        """Go on from a saved state when training begins."""
+        self._resumed = state
+
+    def _take_up(self, state):
+        self.retried, self.first, self.good, self._spoilt = (
+            state[name] for name in ("retried", "first", "good", "spoilt")
+        )
+        if state["weights"] is not None:
+            self.weights, self._moved = state["weights"], True
+        if state["factor"] is not None:
+            _factor(self.model.optimizer).assign(state["factor"])
+        self._resumed = None
+
+    def _keep(self, values, good):
+        if _all_finite(values):
+            self.good, self.weights, self._moved = good, values, False
+
+    def _back(self, what):
+        """Put back what was kept and cut the rate; without a retry left, say what is wrong."""
+        last = self.retried == self.retries or self.weights is None
+        culprit = self._culprit() if last else ""
+        where = f"epoch {self.good} ended" if self.good else "training began"
+        if self.weights is not None:
+            self._restore()
+        if last:
+            raise self.error(
+                f"The loss must stay finite; {what} in epoch {self.epoch + 1}. {culprit}"
+                + (f"Gone back {self.retried} times, at last to where {where}. " if self.retried else "")
+                + "Lower learning_rate to a tenth, or set clip_norm=1, and see whether a column holds extreme values."
+            )
+        scale_rate(self.model.optimizer, self.factor)
+        self.retried, self._spoilt = self.retried + 1, True
+        log.warning("The loss must stay finite; %s in epoch %d: back to where %s, at %g times the learning rate "
+                    "(%d of %d)", what, self.epoch + 1, where, self.factor, self.retried, self.retries)  # fmt: skip
+
+    def _restore(self):
+        for variable, value in zip(self._variables(), self.weights, strict=True):
+            variable.assign(value)
+        self._moved = False
+
+    def _culprit(self):
+        """Where the first number is that is none, in a sentence."""
+        if self.model is None:
+            return ""
+        weight = next((w.path for w in self.model.weights if not is_finite(w.numpy())), None)
+        found = f"the weight {weight}" if weight else None
+        if self.sample is not None:
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(self.sample)
+            if y is not None and not _all_finite(keras.tree.flatten(y)):
+                return "The target of the sample is not finite. "
+            found = first_not_finite(self.model, x) or found
+            if self.weights is not None:
+                self._restore()
+                found = first_not_finite(self.model, x) or found
+        return f"First not finite: {found}. " if found else ""
+
+    def _values(self):
+        return [variable.numpy() for variable in self._variables()]
+
+    def _variables(self):
+        """All that training changes, but random states and the rate itself."""
+        optimizer = self.model.optimizer
+        rate = getattr(optimizer, "inner_optimizer", optimizer)._learning_rate
+        variables = [v for v in self.model.variables if "seed_generator_state" not in v.path]
+        return variables + [v for v in optimizer.variables if v is not rate]
+
+
+def _factor(optimizer):
+    """The variable of a scaled schedule, which is not among those of its optimizer; None for a plain rate."""
+    rate = getattr(getattr(optimizer, "inner_optimizer", optimizer), "_learning_rate", None)
+    return rate.factor if isinstance(rate, Scaled) else None
+
+
+def _all_finite(tensors):
+    return all(map(is_finite, tensors))

@@ -1,9 +1,11 @@
 """Rows that cannot be learnt from are taken out before the split, and said."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from tfkit.data import columns
 from tfkit.data.cells import spelled
 from tfkit.errors import UserError
 
@@ -12,7 +14,8 @@ MANY = 0.25  # share of equal rows beyond which they are no copies: the table ha
 ENOUGH = 100  # rows, below which that share says nothing
 
 
-def clean(frame: Any, target: str, *, duplicates: str = "drop", what: str = "") -> tuple[Any, list[str]]:
+def clean(frame: Any, target: str, *, duplicates: str = "drop", what: str = "",
+          marked: Mapping[str, int] | None = None) -> tuple[Any, list[str]]:  # fmt: skip
     """Take out rows without a target and, unless told to keep them, rows that stand there twice.
 
     Copies would stand in training and test at once, and the score would be a lie. What counts as one: see `copies`.
@@ -22,6 +25,7 @@ def clean(frame: Any, target: str, *, duplicates: str = "drop", what: str = "") 
         target: The column to predict; it must be there.
         duplicates: "drop" or "keep".
         what: The table that is cleaned, where it is not the one to learn from.
+        marked: Words of the target that were taken for missing, and how often.
 
     Returns:
         The rows that stay, numbered as they were, and what was done, in words.
@@ -42,9 +46,9 @@ def clean(frame: Any, target: str, *, duplicates: str = "drop", what: str = "") 
             f"The target must be there in some rows at least. Received: {target!r}, missing in all {rows:,} rows"
         )
     if not present.all():
-        said.append(f"{int((~present).sum()):,} {of}: no {target}")
+        said.append(f"{int((~present).sum()):,} {of}: no {target}{_words(marked or {})}")
         frame = frame[present]
-    twice = _equal(frame)
+    twice = repeated(frame)
     if _too_many(twice):
         same = f"{int(twice.sum()):,} of {rows:,} rows are the same as another"
         said.append(f"{same}: too many to be copies, so all stay")
@@ -54,6 +58,12 @@ def clean(frame: Any, target: str, *, duplicates: str = "drop", what: str = "") 
     return frame, said
 
 
+def _words(marked: Mapping[str, int]) -> str:
+    """What is said of words in the target that were taken for missing: one may be a class."""
+    some = ", ".join(f"{count:,} say {word!r}" for word, count in list(marked.items())[:3])
+    return f"; {some}: were that a class, name what means missing with missing=" if some else ""
+
+
 def without(frame: Any, test: Any) -> tuple[Any, list[str]]:
     """The rows of a table that do not stand in the test table, and what was done: no row may be learnt and tested.
 
@@ -61,7 +71,7 @@ def without(frame: Any, test: Any) -> tuple[Any, list[str]]:
         UserError: If no row is left.
     """
     shared = [name for name in frame.columns if name in test.columns]
-    twice = np.isin(prints(_like(frame[shared], test)), prints(_like(test[shared], frame)))
+    twice = np.isin(row_hashes(_like(frame[shared], test)), row_hashes(_like(test[shared], frame)))
     if _too_many(twice):
         same = f"{int(twice.sum()):,} of {len(frame):,} rows stand in the test table too"
         return frame, [f"{same}: too many to be copies, so all stay"]
@@ -77,6 +87,25 @@ def without(frame: Any, test: Any) -> tuple[Any, list[str]]:
     return frame[~twice], said
 
 
+def compared(frame: Any, leave_out: Iterable[str] = ()) -> Any:
+    """The columns by which rows of one table are twins: not those left out, nor what only numbers the rows.
+
+    Rows that differ in their identifier alone are two cases, so both stay; but one is no test of what the other taught.
+
+    Example:
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"id": range(1, 61), "a": [1.5, 2.5] * 30, "note": ["x"] * 60})
+        >>> list(compared(frame, leave_out=["note"]))
+        ['a']
+    """
+    kept = [name for name in frame.columns if name not in set(leave_out) and not _numbers_rows(frame[name])]
+    return frame[kept or list(frame.columns)]
+
+
+def _numbers_rows(column: Any) -> bool:
+    return column.is_unique and columns.infer(column)["kind"] == "identifier"
+
+
 def copies(frame: Any) -> np.ndarray:
     """Which rows are copies of an earlier one, `(rows,)`; none where very many are equal.
 
@@ -88,11 +117,11 @@ def copies(frame: Any) -> np.ndarray:
         >>> copies(pd.DataFrame({"a": [1, 1, 1], "b": [2, 3, 2]})).tolist()
         [False, False, True]
     """
-    twice = _equal(frame)
+    twice = repeated(frame)
     return np.zeros_like(twice) if _too_many(twice) else twice
 
 
-def _equal(frame: Any) -> np.ndarray:
+def repeated(frame: Any) -> np.ndarray:
     """Which rows equal an earlier one. Most differ in a few columns already, so these are looked at first."""
     twice = frame.iloc[:, :FEW].duplicated(keep=False).to_numpy(copy=True)
     twice[twice] = frame[twice].duplicated().to_numpy()
@@ -103,7 +132,7 @@ def _too_many(twice: np.ndarray) -> bool:
     return len(twice) >= ENOUGH and bool(twice.mean() > MANY)
 
 
-def prints(frame: Any) -> np.ndarray:
+def row_hashes(frame: Any) -> np.ndarray:
     """A number for each row, `(rows,)` uint64: equal rows have the same, others have not."""
     import pandas as pd
 

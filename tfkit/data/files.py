@@ -67,6 +67,13 @@ def read_frame(
         >>> list(frame), frame["age"].isna().tolist()
         (['age', 'income'], [False, True])
     """
+    return read_marked(source, delimiter=delimiter, encoding=encoding, missing=missing)[0]
+
+
+def read_marked(
+    source: Any, *, delimiter: str | None = None, encoding: str | None = None, missing: Sequence[str] | None = None
+) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
+    """What `read_frame` gives, and which words were taken for missing: column -> word -> how often."""
     import pandas as pd
 
     found: dict[str, Any] = {}
@@ -78,9 +85,9 @@ def read_frame(
         raise UserError(f"A table is a path, a DataFrame or a dictionary of columns. Received: {type(source).__name__}")
     frame = flat(frame, found.get("path", "a frame"))
     words = MISSING if missing is None else ["", *([missing] if isinstance(missing, str) else missing)]
-    frame = marked(frame, words)
+    frame, said = marked(frame, words)
     frame.attrs = {"file": found}
-    return frame
+    return frame, said
 
 
 def write_frame(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:

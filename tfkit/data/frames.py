@@ -42,16 +42,17 @@ def flat(frame: pd.DataFrame, where: str) -> pd.DataFrame:
     return frame
 
 
-def marked(frame: pd.DataFrame, words: Sequence[str]) -> pd.DataFrame:
+def marked(frame: pd.DataFrame, words: Sequence[str]) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
     """Strings without white space around them, NaN where a cell is one of the words, or a number that one of them is.
 
-    A table reads the same from any kind of file: a categorical column becomes what its categories are.
+    A table reads the same from any kind of file: a categorical column becomes what its categories are. Also what was
+    taken for missing: column -> word -> how often, empty cells aside.
     """
     import pandas as pd
     from pandas.api import types
 
     numbers = pd.to_numeric(pd.Series(list(words)), errors="coerce").dropna().tolist()
-    columns = {}
+    columns, said = {}, {}
     for name, column in frame.items():
         if column.dtype == object or isinstance(column.dtype, pd.CategoricalDtype):
             column = column.astype(object).infer_objects()
@@ -63,5 +64,8 @@ def marked(frame: pd.DataFrame, words: Sequence[str]) -> pd.DataFrame:
             absent = column.isin(list(words))
         else:
             absent = column.isin([] if types.is_bool_dtype(column.dtype) else numbers)
-        columns[name] = column.mask(absent).infer_objects() if absent.any() else column
-    return pd.DataFrame(columns)
+        if absent.any():
+            said[name] = {word: count for word, count in column[absent].value_counts().items() if word != ""}
+            column = column.mask(absent).infer_objects()
+        columns[name] = column
+    return pd.DataFrame(columns), said

@@ -1,12 +1,13 @@
 """Rows become training, validation and test rows before anything is learnt from them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from tfkit.data import columns, dates, numbers
 from tfkit.data.cells import plain, spelled
-from tfkit.data.cleaning import copies, prints
+from tfkit.data.cleaning import MANY, compared, copies, repeated, row_hashes
 from tfkit.data.targets import listed, read_target
 from tfkit.errors import UserError, nearest
 
@@ -54,19 +55,22 @@ def split_rows(
     return splits[0], splits[1], splits[2]
 
 
-def split_table(frame: Any, target: dict[str, Any], *, test: Any, val_share: float, test_share: float, seed: int,
-                time_column: str | None = None, group_column: str | None = None) -> tuple[Any, Any, Any]:  # fmt: skip
+def split_table(frame: Any, target: dict[str, Any], *, test: Any, val_fraction: float, test_fraction: float, seed: int,
+                time_column: str | None = None, group_column: str | None = None,
+                leave_out: Iterable[str] = (), alike: Any = None) -> tuple[Any, Any, Any]:  # fmt: skip
     """Training, validation and test rows of a table: stratified by class, in order of time, or by group.
 
-    Rows that are equal in every column stay together.
+    Rows that are equal in every column but identifiers and those left out stay together.
 
     Args:
         frame: The cleaned rows.
         target: What `learn_target` found.
         test: Test rows of the user's own, or None to take a share of `frame`.
-        val_share, test_share: Shares of the rows, in `(0, 1)`.
+        val_fraction, test_fraction: Shares of the rows, in `(0, 1)`.
         seed: What the draw depends on.
         time_column, group_column: At most one of them; see `split_rows`.
+        leave_out: Columns that are not learnt from.
+        alike: A number for each row, `(rows,)` from 0: rows of one number are equal, whatever the columns say.
 
     Raises:
         UserError: If a column is not there, is the target, or holds no times; if both are given; if a split is empty.
@@ -74,11 +78,11 @@ def split_table(frame: Any, target: dict[str, Any], *, test: Any, val_share: flo
     import pandas as pd
 
     _check(frame, target, time_column, group_column)
-    shares = {"val": val_share, "test": 0.0 if test is not None else test_share}
+    shares = {"val": val_fraction, "test": 0.0 if test is not None else test_fraction}
     if not all(shares[name] for name in shares if name == "val" or test is None) or sum(shares.values()) >= 1:
-        raise UserError(f"`val_share` and `test_share` must be above 0, and below 1 together; --no-test leaves the "
-                        f"test rows alone. Received: val_share={val_share}, test_share={test_share}")  # fmt: skip
-    number = pd.factorize(prints(frame))[0] if copies(frame).any() else np.arange(len(frame))
+        raise UserError(f"`val_fraction` and `test_fraction` must be above 0, and below 1 together; --no-test leaves "
+                        f"the test rows alone. Received: {val_fraction=}, {test_fraction=}")  # fmt: skip
+    number = _alike(frame, target["name"], {*leave_out} - {time_column, group_column}) if alike is None else alike
     distinct = frame[~pd.Series(number).duplicated().to_numpy()]  # the row of each number, copies are left out
     units: dict[str, Any] = {}
     if time_column:
@@ -90,6 +94,16 @@ def split_table(frame: Any, target: dict[str, Any], *, test: Any, val_share: flo
     parts = split_rows(len(distinct), seed=seed, **shares, **units)
     train, val, own = (frame[np.isin(number, part)] for part in parts)
     return train, val, own if test is None else test
+
+
+def _alike(frame: Any, target: str, leave_out: Iterable[str]) -> np.ndarray:
+    """A number for each row, the same for rows that are equal."""
+    import pandas as pd
+
+    seen = frame[[*compared(frame.drop(columns=target), leave_out).columns, target]]
+    if repeated(seen).mean() > MANY:  # what is left says too little to call rows twins
+        seen = frame
+    return pd.factorize(row_hashes(seen))[0] if copies(seen).any() else np.arange(len(frame))
 
 
 def _check(frame: Any, target: dict[str, Any], time_column: str | None, group_column: str | None) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from tfkit.data import cells, columns
 from tfkit.data.cleaning import clean, without
-from tfkit.data.files import read_frame
+from tfkit.data.files import read_frame, read_marked
 from tfkit.data.splits import Rows
 from tfkit.data.targets import listed, read_target
 from tfkit.errors import UserError, nearest
@@ -34,11 +34,12 @@ def load_table(table: Any, target: str, *, test_table: Any = None, duplicates: s
     Raises:
         UserError: If a table cannot be read, or lacks a column.
     """
-    frame = _plain(read_frame(table, **reading))
+    frame, marked = read_marked(table, **reading)
+    frame = _plain(frame)
     check_columns(frame, [target])
     if len(frame.columns) < 2:
         raise UserError(f"The table must have a column to learn from beside the target. Received: {target!r} alone")
-    frame, said = clean(frame, target, duplicates=duplicates)
+    frame, said = clean(frame, target, duplicates=duplicates, marked=marked.get(target))
     if test_table is None:
         return frame, None, said
     test = _plain(read_frame(test_table, **reading))
@@ -64,24 +65,29 @@ def table_rows(frame: Any, info: Mapping[str, Any], prepare: Any) -> Rows:
     return Rows(predict(prepare, raw), truth, raw=raw)
 
 
-def read_table(source: Any, info: Mapping[str, Any], *, target: bool = False) -> Any:
+def read_table(source: Any, info: Mapping[str, Any], *, target: bool = False, own: bool = False) -> Any:
     """Rows of a table as the model file takes them, held against what was learnt.
 
     Args:
         source: A path, a DataFrame, or a dictionary of columns.
         info: What `learn_table` gave.
-        target: Whether the truth is wanted too.
+        target: Whether the truth is wanted too; rows without it are left out, and said.
+        own: Whether the source's own columns are wanted too, to stand beside the answers.
 
     Returns:
         A dictionary of arrays `(rows, 1)`, float32 with NaN or strings with "" where missing; with `target`, also the
-        class numbers or values `(rows,)`.
+        class numbers or values `(rows,)`; with `own`, also a DataFrame of the cells as they are.
 
     Raises:
-        UserError: If there are no rows, a needed column is not there, or a column holds nothing of what it held.
+        UserError: If there are no rows (with `target`, none whose truth is known), a needed column is not there, or a
+            column holds nothing of what it held.
     """
-    frame = read_frame(source, **info["reading"])
+    cells = read_frame(source, **{**info["reading"], "missing": []}) if own else None
+    frame = read_frame(source if cells is None else cells, **info["reading"])
     needed = dict.fromkeys(rule["column"] for rule in info["inputs"].values())
     check_columns(frame, [*needed, *([info["target"]["name"]] if target else [])])
+    if target:
+        frame = _with_target(frame, info["target"]["name"])
     known = {*info["columns"], info["target"]["name"]}
     extra = [str(name) for name in frame.columns if name not in known]
     reports = [f"Columns that were not there in training are not used: {listed(extra)}"] if extra else []
@@ -93,7 +99,18 @@ def read_table(source: Any, info: Mapping[str, Any], *, target: bool = False) ->
         log.warning("%s", report)
     if len(reports) > REPORTS:
         log.warning("... and %d more columns with cells that training did not have", len(reports) - REPORTS)
-    return (raw, truth) if target else raw
+    more = [found for wanted, found in ((target, truth), (own, cells)) if wanted]
+    return (raw, *more) if more else raw
+
+
+def _with_target(frame: Any, name: str) -> Any:
+    """The rows whose truth is known; the others are said."""
+    there = frame[name].notna()
+    if not there.any():
+        raise UserError(f"There must be rows with a target to score. Received: {name!r}, missing in all {len(frame):,}")
+    if not there.all():
+        log.warning("%s of %s rows left out: no %s", f"{(~there).sum():,}", f"{len(frame):,}", name)
+    return frame[there]
 
 
 def check_columns(frame: Any, names: Iterable[str], what: str = "table") -> None:

@@ -203,10 +203,10 @@ def with_class_weights(rows: Rows, info: Mapping[str, Any]) -> Rows:
         raise UserError(
             f"`class_weights` needs a target of classes. Received: {info['target']['name']}, which is a number"
         )
-    x, y, _ = rows.arrays
+    y = rows.arrays[1]
     counts = np.bincount(y, minlength=len(info["target"]["classes"]))
     weights = len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1))
-    return Rows(x, y, weights[y].astype("float32"), raw=rows.raw_arrays)
+    return rows.weighted(weights[y].astype("float32"))
 
 
 def listed(words: Iterable[Any], most: int = 8) -> str:

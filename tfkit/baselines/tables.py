@@ -15,6 +15,7 @@ import numpy as np
 Info = Mapping[str, Any]
 
 CODES = 255  # more than so many codes a column scikit-learn's boosting does not take as categories
+BLOCK = 65_536  # rows taken at once
 TREES = 10_000  # boosting grows a tree for every class in every round
 
 
@@ -134,8 +135,9 @@ class _Rows:
 
 
 def _rows(split: Split, info: Info) -> _Rows:
-    x, y, weight = split.take(np.arange(len(split)))
-    parts = {name: np.asarray(x[name]) for name in ("numbers", "missing", "categories") if name in x}
+    blocks = [_block(split, start) for start in range(0, len(split), BLOCK)]
+    columns, y, weight = (_joined(part) for part in zip(*blocks, strict=True))
+    parts = {name: columns[name] for name in ("numbers", "missing", "categories") if name in columns}
     empty: np.ndarray = np.zeros((len(split), 0), "float32")
     regression = info["task"] == "regression"
     target = np.asarray(y).reshape(-1).astype("float64" if regression else "int64")
@@ -149,6 +151,18 @@ def _rows(split: Split, info: Info) -> _Rows:
         weight=None if weight is None else np.asarray(weight, "float64").reshape(-1),
         classes=None if regression else np.unique(target),
     )
+
+
+def _block(split: Split, start: int) -> tuple[Any, Any, Any]:
+    """Some rows; what is no table has no columns, but a target all the same."""
+    x, y, weight = split.take(np.arange(start, min(start + BLOCK, len(split))))
+    return (x if isinstance(x, Mapping) else {}), y, weight
+
+
+def _joined(parts: Any) -> Any:
+    if isinstance(parts[0], Mapping):
+        return {name: _joined([part[name] for part in parts]) for name in parts[0]}
+    return None if parts[0] is None else np.concatenate([np.asarray(part) for part in parts])
 
 
 def _constant(rows: _Rows, asked: int, info: Info) -> np.ndarray:

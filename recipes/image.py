@@ -1,0 +1,164 @@
+"""Say what a picture shows: a class, or a number.
+
+Data     digits.zip: 1,797 digits written by hand, 8 by 8 pixels (data/digits.md)
+         Yours: a folder with a folder for each class, a .zip of one, or a table of paths and labels. PNG, JPEG, GIF,
+         BMP, WebP, TIFF of any size, grey or colour; what is transparent lies on white.
+Expect   -
+Try      make train RECIPE=image
+         make train RECIPE=image ARGS="pictures=photos/ flip=horizontal colour=0.2"
+         make train RECIPE=image ARGS="pictures=labels.csv target=species path_column=file size=96"
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import keras
+
+import tfkit
+
+
+class Config(tfkit.Config):
+    pictures: Path = tfkit.sample("digits.zip")  # a folder for each class, a .zip of that, or a table of paths
+    target: str = "label"  # what is predicted: of a table, the column that has it
+    path_column: str = "path"  # of a table, the column of paths, beside which they lie
+    kind: Literal["auto", "class", "number"] = "auto"  # what the target is; folders are classes
+    positive: str | None = None  # the class that precision, recall and F1 are of; none: the rarer of two
+    test_pictures: Path | None = None  # pictures of your own to test on; none: a share
+    test_fraction: tfkit.fraction = 0.15  # share of the pictures for the test, where there are no test_pictures
+    val_fraction: tfkit.fraction = 0.15  # share of the pictures that choose the best epoch
+    group_column: str | None = None  # of a table: pictures of one group, such as one patient, stay in one split
+    delimiter: str | None = None  # of a table; none: found
+    duplicates: Literal["drop", "keep"] = "drop"  # pictures whose pixels are there twice
+    size: tfkit.count | Literal["auto"] = "auto"  # pixels of the longer side; auto: as found, at most 64
+    channels: Literal["auto", "grey", "rgb"] = "auto"  # auto: colour where a training picture has some
+    shift: tfkit.fraction = 0.1  # of training pictures: moved by up to that share of their sides
+    rotation: tfkit.amount = 10.0  # of training pictures: turned by up to so many degrees
+    zoom: tfkit.fraction = 0.1  # of training pictures: made larger or smaller by up to that share
+    flip: Literal["none", "horizontal", "vertical", "both"] = "none"  # horizontal where left and right are alike
+    colour: tfkit.fraction = 0.1  # of training pictures: brightness, contrast, saturation change by up to that share
+    mixup: tfkit.amount = 0.0  # of training pictures: two are laid over each other, Beta(mixup) says how much of each
+    cutmix: tfkit.amount = 0.0  # of training pictures: a box of another is laid on each, Beta(cutmix) says how large
+    class_weights: bool = False  # pictures of rare classes weigh more
+    body: Literal["residual", "conv", "transformer"] = "residual"  # residual or plain convolutions, or a small ViT
+    filters: list[tfkit.count] = [16, 32, 64, 128]  # channels of each stage of convolutions
+    depth: tfkit.count | Literal["auto"] = "auto"  # blocks of each stage (auto: 1), or of the transformer (auto: 4)
+    units: tfkit.count = 128  # width of the transformer
+    patch_size: tfkit.count = 4  # pixels of a transformer's patch along each side
+    dropout: tfkit.fraction = 0.1  # share of units dropped in training
+    refit: bool | Literal["auto"] = "auto"  # once more on training and validation pictures; auto: where they are few
+    loss: Literal[
+        "auto", "cross_entropy", "label_smoothing", "focal", "squared", "absolute", "huber"
+    ] = "auto"  # what training makes small; auto: smoothed cross-entropy of a class, squared error of a number
+    epochs: tfkit.count | Literal["auto"] = "auto"
+    batch_size: tfkit.count | Literal["all", "auto"] = "auto"
+    learning_rate: tfkit.positive | Literal["auto"] = "auto"
+    learning_rate_decay: Literal[
+        "none", "exponential", "step", "cosine", "linear", "one_cycle", "polynomial", "inverse_square_root", "plateau"
+    ] = "cosine"
+    optimizer: Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "nadam", "adagrad", "lion"] = "adamw"
+    weight_decay: tfkit.amount = 0.05
+
+    def check(self):
+        if self.body == "transformer" and self.filters != [16, 32, 64, 128]:
+            raise tfkit.UserError("`filters=` is of convolutions; the width of body=transformer is units=. "
+                                  f"Received: filters={self.filters}")  # fmt: skip
+        if self.body != "transformer" and (self.units, self.patch_size) != (128, 4):
+            raise tfkit.UserError("`units=` and `patch_size=` are of body=transformer; the width of convolutions is "
+                                  f"filters=. Received: units={self.units} patch_size={self.patch_size}")  # fmt: skip
+        if self.units % 4:
+            raise tfkit.UserError(f"`units` must be a multiple of 4, the number of heads. Received: {self.units}")
+        if self.target == self.path_column:
+            raise tfkit.UserError(f"`target` and `path_column` must be two columns. Received: {self.target} for both")
+        if self.loss == "focal" and (self.mixup or self.cutmix):
+            raise tfkit.UserError("loss=focal takes no mixed classes: leave out mixup= and cutmix=, or the loss. "
+                                  f"Received: mixup={self.mixup} cutmix={self.cutmix}")  # fmt: skip
+        if self.refit is True and self.learning_rate_decay == "plateau":
+            raise tfkit.UserError("learning_rate_decay=plateau needs validation rows, and refit=true leaves none.")
+
+
+def data(config):
+    reading = {"path_column": config.path_column, "delimiter": config.delimiter}
+    found, test, said = tfkit.data.load_images(
+        config.pictures, config.target, test=config.test_pictures, duplicates=config.duplicates, **reading
+    )
+    target = tfkit.data.learn_label(found, config.target, kind=config.kind, positive=config.positive)
+    tfkit.data.check_loss(config.loss, target)
+    parts = tfkit.data.split_images(
+        found, target, test=test, val_fraction=config.val_fraction, test_fraction=config.test_fraction,
+        group_column=config.group_column, seed=config.seed,
+    )  # fmt: skip
+    size = None if config.size == "auto" else config.size
+    info = tfkit.data.learn_images(parts[0], target, size=size, channels=config.channels, said=said, reading=reading)
+    train, val, test = tfkit.data.image_rows(parts, info)
+    auto = defaults(len(train), info, config.body)
+    auto["refit"] &= config.learning_rate_decay != "plateau"  # which needs validation rows
+    final = train.joined(val) if (auto["refit"] if config.refit == "auto" else config.refit) else None
+    if config.class_weights:
+        train, final = (rows and tfkit.data.with_class_weights(rows, info) for rows in (train, final))
+    moves = {name: getattr(config, name) for name in
+             ("shift", "rotation", "zoom", "flip", "colour", "mixup", "cutmix")}  # fmt: skip
+    augment = tfkit.data.augment_images(info, **moves)
+    prepare, restore = tfkit.data.prepare_images(info), tfkit.data.restore_table(info)
+    return tfkit.Data(train, val, test, info, prepare, restore, augment=augment, defaults=auto, final=final)
+
+
+def model(config, data):
+    picture, classes = data.info["picture"], data.info["target"]["classes"]
+    inputs = tfkit.inputs(data.train)
+    scale = [1 / spread for spread in picture["spread"]]
+    offset = [-mean / spread for mean, spread in zip(picture["mean"], picture["spread"], strict=True)]
+    x = keras.layers.Rescaling(scale, offset, name="standardise")(inputs)
+    shrink = {"l1": config.l1, "l2": config.l2}
+    if config.body == "transformer":
+        x = tfkit.layers.PatchEmbedding(config.patch_size, config.units, **shrink)(x)
+        x = tfkit.layers.PositionalEmbedding()(x)
+        x = tfkit.layers.TransformerEncoder(depth=config.depth, dropout=config.dropout, **shrink)(x)
+        x = tfkit.layers.AttentionPooling()(x)
+    else:
+        form = {"block": config.body, "stem_strides": 2 if max(picture["height"], picture["width"]) > 32 else 1}
+        x = tfkit.layers.ConvStack(config.filters, depth=config.depth, **form, **shrink)(x)
+    x = keras.layers.Dropout(config.dropout)(x)
+    outputs = keras.layers.Dense(len(classes or [None]), dtype="float32", name="head")(x)
+
+    loss = tfkit.data.table_loss(config.loss, data.info)
+    if classes and (config.mixup or config.cutmix):  # which give shares of classes
+        loss = tfkit.losses.SmoothedCrossentropy(0.1 if config.loss == "label_smoothing" else 0.0)
+    model = keras.Model(inputs, outputs, name="image")
+    model.compile(tfkit.optimizer(**config.optimization, steps=data.steps(config)), loss)
+    return model
+
+
+def defaults(rows, info, body):
+    """What "auto" means for so many training pictures: chosen on splits of the training pictures of open sets."""
+    picture, classes = info["picture"], info["target"]["classes"]
+    return {
+        "kind": "class" if classes else "number",
+        "loss": "label_smoothing" if classes else "squared",
+        "size": max(picture["height"], picture["width"]),
+        "channels": "grey" if picture["channels"] == 1 else "rgb",
+        "refit": rows < 5000,
+        "depth": 4 if body == "transformer" else 1,
+        "epochs": 30 if rows < 2000 else 24 if rows < 10_000 else 12,
+        "batch_size": 64,
+        "learning_rate": 1e-3 if body == "transformer" else 2e-3,
+    }
+
+
+recipe = tfkit.Recipe(
+    Config,
+    data,
+    model,
+    read=tfkit.read_images,
+    monitor="val_loss",
+    baselines=[tfkit.baselines.constant, tfkit.baselines.linear_pixels],
+    search={
+        "learning_rate": tfkit.log(5e-4, 8e-3),
+        "batch_size": [32, 64, 128, 256],
+        "depth": (1, 4),
+        "dropout": (0.0, 0.5),
+        "shift": (0.0, 0.2),
+        "rotation": (0.0, 20.0),
+        "zoom": (0.0, 0.3),
+        "colour": (0.0, 0.4),
+    },
+)

@@ -1,0 +1,150 @@
+"""Say of a text which class it is of, or a number.
+
+Data     reviews_zh.csv.gz: 4,000 Chinese reviews of products, good or bad? (data/reviews_zh.md)
+         Yours: a CSV, TSV, Parquet or JSON-lines file with a column of texts, or a folder of .txt files with a folder
+         for each class. Any language: words where there are spaces, characters where there are none.
+Expect   not measured yet with these defaults: python tests/bench/text.py
+Try      make train RECIPE=text
+         make train RECIPE=text ARGS="table=mail.csv text=body target=folder"
+         make train RECIPE=text ARGS="table=letters/ target=class encoder=transformer"
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import keras
+
+import tfkit
+
+
+class Config(tfkit.Config):
+    table: Path = tfkit.sample("reviews_zh.csv.gz")  # the rows, or a folder of .txt files with one for each class
+    target: str = "label"  # the column to predict; of a folder its folders are the classes
+    text: str | None = None  # the column of texts; none: the one with the longest
+    kind: Literal["auto", "class", "number"] = "auto"  # what the target is
+    positive: str | None = None  # the class that precision, recall and F1 are of; none: the rarer of two
+    test_table: Path | None = None  # texts of your own to test on; none: a share of the table
+    test_fraction: tfkit.fraction = 0.15  # share of the texts for the test, where there is no test_table
+    val_fraction: tfkit.fraction = 0.15  # share of the texts that choose the best epoch
+    time_column: str | None = None  # the last rows in time are the test
+    group_column: str | None = None  # rows of one group stay in one split
+    delimiter: str | None = None  # of a table; none: found
+    encoding: str | None = None  # of files of text; none: found
+    missing: list[str] = []  # cells that mean "missing", beside empty ones
+    tokens: Literal["auto", "words", "characters"] = "auto"  # what is read one by one; auto: words, if there are spaces
+    max_length: tfkit.count = 2000  # characters of a text that are read at most
+    vocabulary: tfkit.count = 20000  # words, and characters, that are told apart at most
+    class_weights: bool = False  # rows of rare classes weigh more
+    encoder: Literal["convolution", "lstm", "transformer", "none"] = "convolution"  # what reads the tokens in order
+    depth: tfkit.count = 1  # layers of it
+    units: tfkit.count = 128  # width of it
+    ngrams: bool = True  # beside it a learnt vector for every short run of words and of characters
+    ngram_dim: tfkit.count = 64  # length of that vector
+    buckets: tfkit.count = 32768  # vectors of each kind, shared by chance where there are more runs
+    dropout: tfkit.fraction | Literal["auto"] = "auto"  # share of tokens, runs and units dropped in training
+    refit: bool | Literal["auto"] = "auto"  # once more on training and validation rows; auto: where rows are few
+    loss: Literal["auto", "cross_entropy", "label_smoothing", "focal", "squared", "absolute", "huber"] = "auto"
+    epochs: tfkit.count | Literal["auto"] = "auto"
+    batch_size: tfkit.count | Literal["all", "auto"] = "auto"
+    learning_rate: tfkit.positive | Literal["auto"] = "auto"
+    learning_rate_decay: Literal[
+        "none", "exponential", "step", "cosine", "linear", "one_cycle", "polynomial", "inverse_square_root", "plateau"
+    ] = "cosine"
+    optimizer: Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "nadam", "adagrad", "lion"] = "adamw"
+    weight_decay: tfkit.amount = 0.01
+
+    def check(self):
+        if self.encoder == "none" and not self.ngrams:
+            raise tfkit.UserError("encoder=none with ngrams=false reads nothing: choose one of the two.")
+        if self.text == self.target:
+            raise tfkit.UserError(f"`text` and `target` must be two columns. Received: {self.target} for both")
+        if self.time_column and self.group_column:
+            raise tfkit.UserError("Rows are split by time or by group: give time_column= or group_column=, not both.")
+        if self.refit is True and self.learning_rate_decay == "plateau":
+            raise tfkit.UserError("learning_rate_decay=plateau needs validation rows, and refit=true leaves none.")
+
+
+def data(config):
+    reading = {"delimiter": config.delimiter, "encoding": config.encoding, "missing": config.missing}
+    frame, test, text, said = tfkit.data.load_texts(
+        config.table, config.text, config.target, test_table=config.test_table,
+        keep=[config.time_column, config.group_column], **reading,
+    )  # fmt: skip
+    target = tfkit.data.learn_target(frame[config.target], kind=config.kind, positive=config.positive)
+    tfkit.data.check_loss(config.loss, target)
+    parts = tfkit.data.split_texts(
+        frame, text, target, test=test, val_fraction=config.val_fraction, test_fraction=config.test_fraction,
+        time_column=config.time_column, group_column=config.group_column, seed=config.seed,
+    )  # fmt: skip
+    info = tfkit.data.learn_texts(parts[0], text, target, kind=config.tokens, max_length=config.max_length,
+                                  vocabulary=config.vocabulary, reading=reading, said=said)  # fmt: skip
+    prepare = tfkit.data.prepare_texts(info)
+    train, val, test = (tfkit.data.text_rows(part, info, prepare) for part in parts)
+    auto = defaults(len(train), info)
+    auto["refit"] &= config.learning_rate_decay != "plateau"  # which needs validation rows
+    final = train.joined(val) if (auto["refit"] if config.refit == "auto" else config.refit) else None
+    if config.class_weights:
+        train, final = (rows and tfkit.data.with_class_weights(rows, info) for rows in (train, final))
+    return tfkit.Data(train, val, test, info, prepare, tfkit.data.restore_table(info), defaults=auto, final=final)
+
+
+def model(config, data):
+    inputs, info = tfkit.inputs(data.train), data.info
+    shrink, parts = {"dropout": config.dropout, "l1": config.l1, "l2": config.l2}, []
+    if config.encoder != "none":
+        size = len(info["streams"][info["tokens"]]["vocabulary"]) + 2
+        start = keras.initializers.RandomNormal(stddev=0.1)
+        embedding = keras.layers.Embedding(size, config.units, mask_zero=True, embeddings_initializer=start)
+        x = keras.layers.Dropout(config.dropout, noise_shape=(None, None, 1))(embedding(inputs[info["tokens"]]))
+        if config.encoder == "transformer":
+            x = tfkit.layers.TransformerEncoder(depth=config.depth, positions="rotary", **shrink)(x)
+        elif config.encoder == "lstm":
+            for _ in range(config.depth):
+                x = keras.layers.Bidirectional(keras.layers.LSTM(config.units // 2, return_sequences=True))(x)
+        else:
+            for _ in range(config.depth):
+                x = tfkit.layers.ConvBlock(config.units, rank=1, normalization="layer", **shrink)(x)
+        parts.append(tfkit.layers.GlobalPooling("max")(x))
+    if config.ngrams:
+        sizes = {"words": [1, 2], "characters": [3, 4, 5] if "words" in inputs else [1, 2, 3, 4]}
+        told = {"buckets": config.buckets, "dim": config.ngram_dim, "dropout": config.dropout}
+        parts += [tfkit.layers.NgramEmbedding(sizes=sizes[name], **told)(ids) for name, ids in inputs.items()]
+    x = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
+    x = keras.layers.Dropout(config.dropout)(x)
+    outputs = keras.layers.Dense(len(info["target"]["classes"] or [None]), dtype="float32", name="head")(x)
+    model = keras.Model(inputs, outputs, name="network")
+    loss = tfkit.data.table_loss(config.loss, info)
+    model.compile(tfkit.optimizer(**config.optimization, steps=data.steps(config)), loss)
+    return model
+
+
+def defaults(rows, info):
+    """What "auto" means for so many training rows: chosen on splits of the training rows of open sets."""
+    classes = info["target"]["classes"]
+    return {
+        "kind": "class" if classes else "number",
+        "tokens": info["tokens"],
+        "loss": "cross_entropy" if classes else "squared",
+        "refit": rows < 20_000,
+        "epochs": 12 if rows < 20_000 else 5,
+        "batch_size": 64 if rows < 5000 else 128,
+        "learning_rate": 1e-3 if rows < 5000 else 5e-3,
+        "dropout": 0.5 if rows < 5000 else 0.3,
+    }
+
+
+recipe = tfkit.Recipe(
+    Config,
+    data,
+    model,
+    read=tfkit.read_texts,
+    monitor="val_loss",
+    baselines=[tfkit.baselines.constant, tfkit.baselines.tfidf],
+    search={
+        "learning_rate": tfkit.log(5e-4, 1e-2),
+        "batch_size": [32, 64, 128, 256],
+        "encoder": ["convolution", "lstm", "transformer", "none"],
+        "units": [64, 128, 256],
+        "dropout": (0.0, 0.6),
+    },
+)

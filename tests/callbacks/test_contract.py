@@ -1,0 +1,50 @@
+"""What every callback of ours must hold: a row of the table is a callback, held to `check_callback`."""
+
+import pytest
+
+from tfkit import callbacks
+from tfkit.testing import check_callback
+
+NAN = float("nan")
+VALUES = [(9.0, 3.0), (8.0, 2.0), (7.0, 2.5), (6.0, 1.0), (5.0, 1.5), (4.0, NAN), (3.0, 1.2)]
+LOGS = [{"loss": loss, "val_loss": value, "val_f1": value} for loss, value in VALUES]
+BROKEN = [*LOGS[:3], {**LOGS[3], "loss": NAN}, *LOGS[4:]]
+
+CASES = {
+    "EarlyStopping": (lambda folder: callbacks.EarlyStopping(patience=3), LOGS, {"monitor": "val_loss"}),
+    "EarlyStopping soon": (lambda folder: callbacks.EarlyStopping(patience=1), LOGS, {"monitor": "val_loss"}),
+    "EarlyStopping last": (
+        lambda folder: callbacks.EarlyStopping(patience=3, keep="last"),
+        LOGS,
+        {"monitor": "val_loss"},
+    ),
+    "EarlyStopping averaged": (
+        lambda folder: callbacks.EarlyStopping(patience=3, keep="averaged"),
+        LOGS,
+        {"monitor": "val_loss"},
+    ),
+    "EarlyStopping up": (
+        lambda folder: callbacks.EarlyStopping("val_f1", patience=3, min_delta=0.01),
+        LOGS,
+        {"monitor": "val_f1", "mode": "max"},
+    ),
+    "Journal": (lambda folder: callbacks.Journal(folder / "journal.jsonl"), LOGS, {}),
+    "Journal in memory": (lambda folder: callbacks.Journal(), LOGS, {}),
+    "LearningRateDecay": (
+        lambda folder: callbacks.LearningRateDecay(factor=0.5, patience=2),
+        LOGS,
+        {"monitor": "val_loss"},
+    ),
+    "StopOnNonFinite": (lambda folder: callbacks.StopOnNonFinite(), BROKEN, {}),
+    "StopOnNonFinite twice": (lambda folder: callbacks.StopOnNonFinite(retries=2), BROKEN, {}),
+}
+
+
+@pytest.mark.parametrize(("make", "logs", "options"), CASES.values(), ids=CASES)
+def test_contract(make, logs, options, tmp_path):
+    check_callback(lambda: make(tmp_path), logs, **options)
+
+
+def test_every_public_callback_is_held_to_the_contract():
+    classes = {name for name in callbacks.__all__ if isinstance(getattr(callbacks, name), type)}
+    assert {name.split()[0] for name in CASES} == classes - {"LearningRateFinder"}  # it is no part of a training

@@ -1,0 +1,65 @@
+import keras
+import numpy as np
+import pytest
+
+from tests.layers.reference_conv import RANDOM, built, series
+from tfkit.layers import AttentionPooling
+
+CLOSE = {"rtol": 1e-5, "atol": 1e-5}
+
+
+def reference(row, query):
+    """Head by head: its part of every step, weighted by how well the whole step answers its query."""
+    pooled = []
+    for h, part in enumerate(np.split(row, query.shape[1], axis=-1)):
+        scores = np.array([step @ query[:, h] for step in row]) / np.sqrt(row.shape[-1])
+        shares = np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()
+        pooled.append(sum(share * p for share, p in zip(shares, part, strict=True)))
+    return np.concatenate(pooled)
+
+
+@pytest.mark.parametrize("num_heads", [1, 3])
+def test_output_is_that_of_numpy_whatever_the_padding_holds(num_heads):
+    layer = built(AttentionPooling(num_heads), (None, None, 6))
+    parts, x, mask = series([7, 3, 1], 6)
+    said, query = layer(x, mask=mask), layer.query.numpy().astype("float64")
+    for i, row in enumerate(parts):
+        np.testing.assert_allclose(said[i], reference(row, query), **CLOSE)
+    np.testing.assert_allclose(layer(x[:1, :7])[0], said[0], **CLOSE)  # and without a mask
+
+
+def test_a_query_of_zeros_is_the_mean():
+    layer = AttentionPooling(2)
+    _, x, mask = series([7, 3], 6, hidden=0.0)
+    layer.build(x.shape)
+    layer.query.assign(np.zeros((6, 2)))
+    np.testing.assert_allclose(layer(x, mask=mask), x.sum(1) / [[7], [3]], **CLOSE)
+
+
+def test_a_row_that_is_hidden_whole_gives_zeros():
+    layer, x = AttentionPooling(2), RANDOM.normal(size=(2, 5, 6)).astype("float32")
+    said = np.asarray(layer(x, mask=np.array([[True] * 5, [False] * 5])))
+    np.testing.assert_array_equal(said[1], np.zeros(6))
+    assert said[0].any()
+
+
+def test_the_mask_of_an_embedding_arrives_and_ends():
+    codes = np.array([[3, 1, 2, 0, 0], [4, 4, 0, 0, 0]])
+    embedding, layer = keras.layers.Embedding(5, 8, mask_zero=True), AttentionPooling()
+    said, table = layer(embedding(codes)), np.asarray(embedding.embeddings)
+    np.testing.assert_allclose(said, layer(table[codes], mask=codes > 0), **CLOSE)
+    assert getattr(said, "_keras_mask", None) is None
+
+
+def test_count_of_weights_and_where_they_begin():
+    layer = AttentionPooling(4)
+    layer.build((None, None, 200))
+    assert layer.count_params() == 200 * 4
+    assert layer.query.numpy().std() == pytest.approx(0.02, rel=0.1)  # 800 of them: sigma 2.5%
+
+
+def test_what_cannot_be_is_refused():
+    with pytest.raises(ValueError, match=r"`num_heads` must be at least 1. Received: 0"):
+        AttentionPooling(0)
+    with pytest.raises(ValueError, match=r"`num_heads` must divide .* Received: num_heads=3, input_shape=\(2, 5, 4\)"):
+        AttentionPooling(3).build((2, 5, 4))

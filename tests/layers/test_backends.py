@@ -1,0 +1,22 @@
+"""Every layer keeps its contract on JAX and PyTorch too, where they are installed: `pip install "tfkit[backends]"`."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_every_layer_keeps_its_contract_on_another_backend(backend):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed: pip install '.[backends]'")
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "not slow", "tests/layers/test_contract.py"]
+    environment = {**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-5000:]

@@ -1,0 +1,128 @@
+import keras
+import numpy as np
+import pytest
+
+from tests.layers.reference_conv import (
+    RANDOM,
+    assert_rows,
+    built,
+    conv_block,
+    part,
+    pool,
+    residual_block,
+    series,
+    weights,
+)
+from tfkit.layers import ConvBlock, ConvStack, ResidualBlock
+
+SMALL = {"filters": [3, 4], "activation": "tanh"}
+
+
+def stack(rows, layer, *, depth, strides, block, training, **options):
+    """The stem, then every stage: its first block takes the strides unless it is the first stage."""
+    w = weights(layer)
+    rows = conv_block(rows, part(w, "stem"), training=training, strides=options.pop("stem_strides", 1), **options)
+    for stage in range(2):
+        for place in range(depth):
+            rows = block(rows, part(w, f"stage_{stage}_{place}"), training=training,
+                         strides=strides if stage == 1 and place == 0 else 1, **options)  # fmt: skip
+    return rows
+
+
+@pytest.mark.parametrize("block", ["residual", "conv"])
+@pytest.mark.parametrize(("rank", "options"), [
+    (2, {"depth": 1, "strides": 2}),
+    (1, {"depth": 2, "strides": 3}),
+    (1, {"depth": 1, "strides": 1, "padding": "causal"}),
+    (2, {"depth": 2, "strides": 2, "stem_strides": 2}),
+])  # fmt: skip
+def test_output_is_that_of_numpy(rank, block, options):
+    x = RANDOM.normal(size=(3, *(7, 6)[:rank], 2)).astype("float32")
+    reference = {"residual": residual_block, "conv": conv_block}[block]
+    layer = built(ConvStack(**SMALL, rank=rank, block=block, pooling=None, **options), x.shape)
+    for training in (False, True):
+        expected = stack(x.astype("float64"), layer, block=reference, training=training, **options)
+        said = layer(x, training=training)
+        np.testing.assert_allclose(said, expected, rtol=1e-5, atol=1e-5)
+        assert layer.compute_output_shape(x.shape) == tuple(said.shape)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max", None])
+def test_padding_changes_nothing(pooling):
+    rows, x, mask = series([9, 2, 6], 2)
+    layer = ConvStack(**SMALL, rank=1, depth=1, squeeze_excitation=2, pooling=pooling)
+    built(layer, x.shape)
+    for training in (False, True):
+        expected = stack(rows, layer, depth=1, strides=2, block=residual_block, training=training)
+        said = layer(x, training=training, mask=mask)
+        if pooling:
+            np.testing.assert_allclose(said, pool(expected, pooling), rtol=1e-5, atol=1e-5)
+        else:
+            assert_rows(said, expected)
+
+
+def test_the_mask_goes_on_with_the_map_and_ends_with_pooling():
+    x, mask = series([9, 2, 6], 2, hidden=0.0)[1:]
+    masked = keras.layers.Masking()(x)
+    said = ConvStack([3, 4, 5], rank=1, pooling=None)(masked)
+    np.testing.assert_array_equal(said._keras_mask, mask[:, ::2][:, ::2])
+    assert getattr(ConvStack([3], rank=1)(masked), "_keras_mask", None) is None
+
+
+def test_count_of_weights_is_that_of_its_blocks():
+    def count(layer, dim):
+        layer.build((None, 8, 8, dim))
+        return layer.count_params()
+
+    blocks = [(ConvBlock(3), 1), (ResidualBlock(3), 3), (ResidualBlock(3), 3), (ResidualBlock(4), 3),
+              (ResidualBlock(4), 4)]  # fmt: skip
+    assert count(ConvStack([3, 4], depth=2), 1) == sum(count(block, dim) for block, dim in blocks)
+    blocks = [(ConvBlock(3), 1), (ConvBlock(3), 3), (ConvBlock(4), 3)]
+    assert count(ConvStack([3, 4], block="conv"), 1) == sum(count(block, dim) for block, dim in blocks)
+
+
+def test_each_block_gets_what_the_stack_was_told():
+    layer = ConvStack([3, 4], 5, rank=1, depth=2, normalization="layer", activation="silu", dropout=0.2,
+                      squeeze_excitation=3, stochastic_depth=0.3)  # fmt: skip
+    stem, *blocks = layer.blocks
+    for conv in (stem, *(block.first for block in blocks), *(block.second for block in blocks)):
+        assert conv.conv.kernel_size == (5,)
+        assert isinstance(conv.norm, keras.layers.LayerNormalization)
+    for block in blocks:
+        assert block.activation.activation is block.first.activation.activation is keras.activations.silu
+        assert block.first.dropout.rate == 0.2
+        assert block.excitation.ratio == 3
+    assert [block.drop_branch.rate for block in blocks] == pytest.approx([0.0, 0.1, 0.2, 0.3])
+    assert stem.dropout.rate == 0
+
+
+@pytest.mark.parametrize("block", ["residual", "conv"])
+def test_penalties_are_of_all_kernels(block):
+    layer = built(ConvStack([3, 4], block=block, l1=0.01, l2=0.1), (None, 6, 6, 2))
+    kernels = [value for path, value in weights(layer).items() if path.endswith("kernel")]
+    assert len(kernels) == {"residual": 1 + 2 + 3, "conv": 1 + 1 + 1}[block]
+    expected = sum(0.01 * np.abs(k).sum() + 0.1 * (k**2).sum() for k in kernels)
+    assert float(sum(layer.losses)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ({"filters": []}, r"`filters` must name the channels of at least one stage. Received: \[\]"),
+    ({"block": "inception"}, "`block` must be 'residual' or 'conv'. Received: 'inception'"),
+    ({"depth": 0}, "`depth` must be at least 1. Received: 0"),
+    ({"block": "conv", "squeeze_excitation": 4}, "`squeeze_excitation` and `stochastic_depth` need block='residual'. "
+     "Received: squeeze_excitation=4, stochastic_depth=0.0"),
+    ({"block": "conv", "stochastic_depth": 0.1}, "`squeeze_excitation` and .* stochastic_depth=0.1"),
+    ({"padding": "valid"}, "`padding` must be 'same' or 'causal'. Received: 'valid'"),
+    ({"pooling": "sum"}, "`pooling` must be 'mean', 'max' or None. Received: 'sum'"),
+    ({"filters": [4, 0]}, "`filters`, .* must be at least 1. Received: filters=0"),
+])  # fmt: skip
+def test_what_cannot_be_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ConvStack(**arguments)
+
+
+def test_a_picture_may_be_as_small_as_it_likes():
+    stack = ConvStack([2, 3, 4, 5])
+    for side in (1, 2, 3, 8):
+        assert stack(np.zeros((2, side, side, 1), "float32")).shape == (2, 5)
+        assert ConvStack([2, 3, 4, 5])(np.zeros((2, side, side, 1), "float32")).shape == (2, 5)

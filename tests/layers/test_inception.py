@@ -1,0 +1,143 @@
+import keras
+import numpy as np
+import pytest
+
+from tests.layers.reference_conv import (
+    RANDOM,
+    assert_rows,
+    built,
+    conv_block,
+    inception_block,
+    linear,
+    part,
+    pool,
+    series,
+    weights,
+)
+from tfkit.layers import ConvBlock, InceptionBlock, InceptionStack
+
+SMALL = {"filters": 2, "kernel_sizes": [2, 3, 6], "bottleneck": 3, "activation": "tanh"}
+
+
+@pytest.mark.parametrize("normalization", ["batch", "layer", None])
+@pytest.mark.parametrize(("dim", "bottleneck"), [(4, 3), (4, 0), (1, 3)])
+def test_block_is_that_of_numpy(normalization, dim, bottleneck):
+    x = RANDOM.normal(size=(3, 8, dim)).astype("float32")
+    layer = built(InceptionBlock(**{**SMALL, "bottleneck": bottleneck}, normalization=normalization), x.shape)
+    w = weights(layer)
+    assert ("narrow/kernel" in w) == (dim == 4 and bottleneck == 3)
+    for training in (False, True):
+        expected = inception_block(x.astype("float64"), w, training=training)
+        said = layer(x, training=training)
+        np.testing.assert_allclose(said, expected, rtol=1e-5, atol=1e-5)
+        assert layer.compute_output_shape(x.shape) == tuple(said.shape) == (3, 8, 8)
+
+
+@pytest.mark.parametrize("hidden", [np.nan, 5.0])
+def test_padding_changes_nothing_to_a_block(hidden):
+    rows, x, mask = series([7, 1, 4], 3, hidden)
+    layer = built(InceptionBlock(**SMALL), x.shape)
+    for training in (False, True):
+        expected = inception_block(rows, weights(layer), training=training)
+        assert_rows(layer(x, training=training, mask=mask), expected)
+        assert np.isfinite(layer(x, training=training, mask=mask)).all()
+
+
+def stack(rows, layer, every, training):
+    w, start = weights(layer), rows
+    for i in range(len(layer.blocks)):
+        rows = inception_block(rows, part(w, f"block_{i}"), training=training)
+        if every and (i + 1) % every == 0:
+            short = conv_block(start, part(w, f"shortcut_{i // every}"), training=training, activation=linear)
+            rows = start = [np.tanh(r + s) for r, s in zip(rows, short, strict=True)]
+    return rows
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max", None])
+@pytest.mark.parametrize(("depth", "every"), [(5, 2), (2, 0), (2, 3)])
+def test_stack_is_that_of_numpy_and_padding_changes_nothing(depth, every, pooling):
+    rows, x, mask = series([7, 1, 4], 2)
+    layer = built(InceptionStack(**SMALL, depth=depth, shortcut_every=every, pooling=pooling), x.shape)
+    for training in (False, True):
+        said, expected = layer(x, training=training, mask=mask), stack(rows, layer, every, training)
+        if pooling:
+            np.testing.assert_allclose(said, pool(expected, pooling), rtol=1e-5, atol=1e-5)
+        else:
+            assert_rows(said, expected)
+    assert layer.compute_output_shape(x.shape) == tuple(said.shape)
+
+
+def test_the_mask_goes_on_with_the_series_and_ends_with_pooling():
+    x, mask = series([5, 2], 2, hidden=0.0)[1:]
+    masked = keras.layers.Masking()(x)
+    np.testing.assert_array_equal(InceptionBlock(**SMALL)(masked)._keras_mask, mask)
+    np.testing.assert_array_equal(InceptionStack(**SMALL, depth=1, pooling=None)(masked)._keras_mask, mask)
+    assert getattr(InceptionStack(**SMALL, depth=1)(masked), "_keras_mask", None) is None
+
+
+@pytest.mark.parametrize(("normalization", "each"), [("batch", 4), ("layer", 2), ("group", 2), (None, 1)])
+def test_count_of_weights_of_a_block(normalization, each):
+    for dim, read, narrow in ((7, 5, 7 * 5), (1, 1, 0)):
+        layer = InceptionBlock(6, [2, 9], bottleneck=5, normalization=normalization)
+        layer.build((None, 20, dim))
+        assert layer.count_params() == narrow + (2 + 9) * read * 6 + dim * 6 + each * 6 * 3
+
+
+def test_count_of_weights_of_a_stack_is_that_of_its_parts():
+    def count(layer, dim):
+        layer.build((None, 20, dim))
+        return layer.count_params()
+
+    block = InceptionBlock
+    blocks = count(block(**SMALL), 2) + 4 * count(block(**SMALL), 8)
+    shortcuts = count(ConvBlock(8, 1, rank=1), 2) + count(ConvBlock(8, 1, rank=1), 8)
+    assert count(InceptionStack(**SMALL, depth=5, shortcut_every=2), 2) == blocks + shortcuts
+
+
+def test_defaults_are_those_of_the_paper():
+    layer = InceptionStack()
+    layer.build((None, 50, 1))
+    kernels = sum(value.size for path, value in weights(layer).items() if path.endswith("kernel"))
+    convs = 70 * 32  # of kernels of 10, 20 and 40 steps
+    first, later, shortcuts = convs * 1 + 1 * 32, convs * 32 + 128 * 32 + 128 * 32, 1 * 128 + 128 * 128
+    assert kernels == first + 5 * later + shortcuts
+    assert layer.compute_output_shape((None, 50, 1)) == (None, 128)
+
+
+def test_dropout_takes_whole_channels_of_a_row():
+    x = RANDOM.normal(size=(200, 4, 3)).astype("float32")
+    layer = built(InceptionBlock(20, [2, 3], normalization=None, activation=None, dropout=0.4), x.shape)
+    whole, some = np.asarray(layer(x)), np.asarray(layer(x, training=True))
+    dropped = (some == 0).all(axis=1, keepdims=True)
+    np.testing.assert_array_equal(some == 0, np.broadcast_to(dropped, some.shape))
+    assert dropped.mean() == pytest.approx(0.4, abs=0.02)  # 12,000 of them: sigma 0.0045
+    np.testing.assert_allclose(some, np.where(dropped, 0.0, whole / 0.6), rtol=1e-5, atol=1e-6)
+
+
+def test_penalties_are_of_all_kernels():
+    layer = built(InceptionStack(**SMALL, depth=2, shortcut_every=2, l1=0.01, l2=0.1), (None, 9, 2))
+    kernels = [value for path, value in weights(layer).items() if path.endswith("kernel")]
+    assert len(kernels) == 2 * 5 + 1
+    expected = sum(0.01 * np.abs(k).sum() + 0.1 * (k**2).sum() for k in kernels)
+    assert float(sum(layer.losses)) == pytest.approx(expected, rel=1e-5)
+
+
+RANGES = "`filters` and each of `kernel_sizes` must be at least 1, `bottleneck` at least 0. Received: "
+
+
+@pytest.mark.parametrize(("kind", "arguments", "message"), [
+    (InceptionBlock, {"filters": 0}, RANGES + r"filters=0, kernel_sizes=\(10, 20, 40\), bottleneck=32"),
+    (InceptionBlock, {"kernel_sizes": []}, RANGES + r"filters=32, kernel_sizes=\[\], bottleneck=32"),
+    (InceptionBlock, {"kernel_sizes": [3, 0]}, RANGES + r"filters=32, kernel_sizes=\[3, 0\], bottleneck=32"),
+    (InceptionBlock, {"bottleneck": -1}, RANGES + r"filters=32, kernel_sizes=\(10, 20, 40\), bottleneck=-1"),
+    (InceptionBlock, {"normalization": "none"}, "`normalization` must be .* Received: 'none'"),
+    (InceptionBlock, {"dropout": 1.0}, r"`dropout` must be in \[0, 1\). Received: 1.0"),
+    (InceptionBlock, {"l2": -1}, "`l1` and `l2` must be at least 0. Received: l1=0.0, l2=-1"),
+    (InceptionStack, {"depth": 0}, "`depth` must be at least 1 and `shortcut_every` at least 0. "
+     "Received: depth=0, shortcut_every=3"),
+    (InceptionStack, {"shortcut_every": -1}, "`depth` must be .* Received: depth=6, shortcut_every=-1"),
+    (InceptionStack, {"pooling": "sum"}, "`pooling` must be 'mean', 'max' or None. Received: 'sum'"),
+])  # fmt: skip
+def test_what_cannot_be_is_refused(kind, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        kind(**arguments)

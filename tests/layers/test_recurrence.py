@@ -1,0 +1,92 @@
+import keras
+import numpy as np
+import pytest
+
+from tfkit.layers import LSTMStack
+
+tf = pytest.importorskip("tensorflow")
+RANDOM = np.random.default_rng(0)
+
+
+def layer_of(cell, return_sequences, **options):
+    """In float64, where a difference quotient is exact to eight digits."""
+    options = {"return_sequences": return_sequences, "implementation": "loop", "dtype": "float64", **options}
+    layer = LSTMStack([3], cell=cell, **options)
+    layer.build((None, None, 2))
+    for weight in layer.trainable_weights:
+        weight.assign(RANDOM.normal(size=weight.shape) * 0.7)
+    return layer
+
+
+def gradients(layer, x, training):
+    """Of a sum of sines of the output, with respect to the input and each weight."""
+    x = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        total = tf.reduce_sum(tf.sin(3.0 * layer(x, training=training)))
+    return tape.gradient(total, [x, *(weight.value for weight in layer.trainable_weights)])
+
+
+def quotient(function, values, direction):
+    """How fast a function changes in a direction."""
+    ahead = [v + 1e-5 * d for v, d in zip(values, direction, strict=True)]
+    behind = [v - 1e-5 * d for v, d in zip(values, direction, strict=True)]
+    return (function(ahead) - function(behind)) / 2e-5
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize(("return_sequences", "time", "recurrent_dropout"), [
+    (False, 5, 0.0), (False, 16, 0.5), (True, 16, 0.0), (True, 19, 0.5), (False, 19, 0.0),
+])  # fmt: skip
+def test_gradient_by_hand_is_the_difference_quotient(cell, return_sequences, time, recurrent_dropout):
+    x = RANDOM.normal(size=(4, time, 2))
+    layer = layer_of(cell, return_sequences, recurrent_dropout=recurrent_dropout)
+    seeds = [(variable, variable.numpy().copy()) for variable in layer.variables if "seed" in variable.path]
+
+    def draw_again():
+        for seed, value in seeds:
+            seed.assign(value)
+
+    def total(values):
+        draw_again()
+        for weight, value in zip(layer.trainable_weights, values[1:], strict=True):
+            weight.assign(value)
+        return float(np.sin(3.0 * np.asarray(layer(values[0], training=True))).sum())
+
+    values = [x, *(weight.numpy() for weight in layer.trainable_weights)]
+    draw_again()
+    found = [np.asarray(part) for part in gradients(layer, x, training=True)]
+    for i in range(len(values)):  # each alone, so that none hides behind another
+        direction = [RANDOM.normal(size=v.shape) if j == i else np.zeros(v.shape) for j, v in enumerate(values)]
+        expected = quotient(total, values, direction)
+        assert np.sum(found[i] * direction[i]) == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_the_gradient_of_a_gradient_is_right_too(cell):
+    """A penalty on a gradient trains through it."""
+    layer, x = layer_of(cell, False), tf.constant(RANDOM.normal(size=(3, 9, 2)))
+    found = []
+    for training in (True, False):
+        with tf.GradientTape() as outer:
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                total = tf.reduce_sum(tf.sin(3.0 * layer(x, training=training)))
+            penalty = tf.reduce_sum(inner.gradient(total, x) ** 2)
+        found.append(outer.gradient(penalty, [weight.value for weight in layer.trainable_weights]))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-8)
+
+
+def test_training_learns_what_keras_learns_step_for_step():
+    x, y = RANDOM.normal(size=(64, 10, 2)).astype("float32"), RANDOM.normal(size=(64, 1)).astype("float32")
+    losses = {}
+    for implementation in ("loop", "keras"):
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential([
+            keras.Input((None, 2)), LSTMStack([8], implementation=implementation), keras.layers.Dense(1),
+        ])  # fmt: skip
+        model.compile(keras.optimizers.Adam(0.01), "mse")
+        losses[implementation] = model.fit(x, y, batch_size=24, epochs=5, shuffle=False, verbose=0).history["loss"]
+    np.testing.assert_allclose(losses["loop"], losses["keras"], rtol=1e-4)
+    assert losses["loop"][-1] < losses["loop"][0]

@@ -1,0 +1,119 @@
+"""Each check of `check_schedule` can fail, and says what to do."""
+
+import keras
+import pytest
+from keras import ops
+
+from tfkit.testing import check_schedule
+
+register = keras.saving.register_keras_serializable(package="test_testing_schedule")
+
+
+@register
+class Fall(keras.optimizers.schedules.LearningRateSchedule):
+    """Falls in a straight line to 0, as a schedule should be written."""
+
+    def __init__(self, rate, steps=10):
+        self.rate, self.steps = rate, steps
+
+    def __call__(self, step):
+        return self.rate * (1.0 - ops.minimum(ops.cast(step, "float32") / self.steps, 1.0))
+
+    def get_config(self):
+        return {"rate": self.rate, "steps": self.steps}
+
+
+@register
+class WithoutConfig(Fall):
+    get_config = keras.optimizers.schedules.LearningRateSchedule.get_config
+
+
+@register
+class Forgets(Fall):
+    def get_config(self):
+        return {"rate": self.rate}
+
+
+@register
+class ForgetsWhatItNeeds(Fall):
+    def get_config(self):
+        return {"steps": self.steps}
+
+
+@register
+class SaysOtherwise(Fall):
+    def get_config(self):
+        return {"rate": 0.5, "steps": self.steps}
+
+
+@register
+class GoesBelowZero(Fall):
+    def __call__(self, step):
+        return self.rate * (1.0 - ops.cast(step, "float32") / self.steps)
+
+
+@register
+class IsInfinite(Fall):
+    def __call__(self, step):
+        return self.rate / ops.cast(step, "float32")
+
+
+@register
+class WantsNumbers(Fall):
+    def __call__(self, step):
+        return self.rate if step < self.steps else 0.0
+
+
+@register
+class CountsWhole(Fall):
+    def __call__(self, step):
+        return (
+            self.rate
+            / (1.0 + ops.cast(ops.convert_to_tensor(step) // 3, "float32"))
+            * (0.5 if "float" in str(getattr(step, "dtype", "")) else 1.0)
+        )
+
+
+SCALE = 1.0
+
+
+@register
+class DependsOnTheProcess(Fall):
+    def __call__(self, step):
+        return SCALE * super().__call__(step)
+
+
+def closed_form(step):
+    return 0.1 * (1 - min(step / 20, 1))
+
+
+def test_what_is_right_passes():
+    check_schedule(Fall(0.1, 20), 20, closed_form=closed_form, peak=0)
+    check_schedule(Fall(0.1), 10, peak=0, at_default=("steps",))
+    check_schedule(keras.optimizers.schedules.PolynomialDecay(0.1, 20, 0.01, power=2.0, cycle=True), 20)
+
+
+@pytest.mark.parametrize(("schedule", "options", "message"), [
+    (Fall(0.1), {}, r"^Fall: `steps` is at its default \(10\)\. Give another value"),
+    (WithoutConfig(0.1, 20), {}, "`get_config` must return what the constructor takes: Keras does not write it"),
+    (Forgets(0.1, 20), {}, "`get_config` forgets `steps`"),
+    (ForgetsWhatItNeeds(0.1, 20), {}, "`from_config` must take what `get_config` returns. It raised TypeError"),
+    (SaysOtherwise(0.1, 20), {}, "Made from its configuration it has other rates"),
+    (GoesBelowZero(0.1, 20), {}, "The rate of step 21 is -0.0.*It must be finite and at least 0"),
+    (IsInfinite(0.1, 20), {}, "The rate of step 0 is inf"),
+    (WantsNumbers(0.1, 20), {}, "It must take a step that is a tensor, compiled. Begin with keras.ops.cast"),
+    (CountsWhole(0.1, 20), {}, r"Of step 0 it says 0\.05.* where that is a float tensor, and 0\.1"),
+    (Fall(0.1, 20), {"peak": 5}, "The rate falls towards step 1, before its peak at 5"),
+    (Fall(0.1, 20), {"closed_form": lambda step: 0.1}, "The rate of step .* is 0, by the closed form it is 0.1"),
+    (keras.optimizers.schedules.PolynomialDecay(0.1, 20, 0.01, power=2.0, cycle=True), {"peak": 0},
+     "The rate rises towards step 21, after its peak at 0"),
+])  # fmt: skip
+def test_what_is_wrong_is_said(schedule, options, message):
+    with pytest.raises(AssertionError, match=message):
+        check_schedule(schedule, 20, **options)
+
+
+def test_a_schedule_that_has_other_rates_in_another_process(monkeypatch):
+    monkeypatch.setitem(globals(), "SCALE", 2.0)
+    with pytest.raises(AssertionError, match="In a fresh process it says something else"):
+        check_schedule(DependsOnTheProcess(0.1, 20), 20)

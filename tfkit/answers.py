@@ -1,0 +1,104 @@
+"""What a finished run says of rows: raw rows in, answers, tables and scores out."""
+
+import importlib
+import logging
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfkit.errors import UserError
+
+log = logging.getLogger("tfkit")
+
+
+def answer(model: Any, raw: Any) -> np.ndarray:
+    """What the model says of raw rows: probabilities `(rows, classes)`, or values `(rows,)` in the user's units."""
+    from tfkit.loop import predict
+
+    return one_a_row(predict(model, raw))
+
+
+def one_a_row(said: np.ndarray) -> np.ndarray:
+    """Values `(rows, 1)` as `(rows,)`; probabilities as they are."""
+    return said[:, 0] if said.ndim == 2 and said.shape[1] == 1 else said
+
+
+def predict(run: Any, source: Any) -> Any:
+    """The answers to rows as a table, under the index of the source where it has one."""
+    found = answers_frame(run.answer(run.read(source)), run.info)
+    if hasattr(source, "index") and hasattr(source, "columns"):
+        found.index = source.index
+    return found
+
+
+def predict_file(run: Any, file: str | os.PathLike[str], out: str | os.PathLike[str]) -> Path:
+    """Predict every row of a file and write the file's own columns, then the answers."""
+    import pandas as pd
+
+    from tfkit.data.files import write_frame
+
+    if Path(out).resolve() == Path(file).resolve():
+        raise UserError(f"The answers must go to another file than the one that is read. Received: {out}")
+    raw, own = run.read(file, own=True)
+    found = answers_frame(run.answer(raw), run.info)
+    replaced = [name for name in found if name in own]
+    if replaced:
+        log.warning("Columns of the file that are called like the answers are replaced: %s", ", ".join(replaced))
+    write_frame(pd.concat([own.drop(columns=replaced), found], axis=1), out)
+    return Path(out)
+
+
+def evaluate(run: Any, source: Any) -> dict[str, Any]:
+    """The scores of rows whose truth the source holds too."""
+    from tfkit import scores
+
+    raw, truth = run.read(source, target=True)
+    said, info = run.answer(raw), run.info
+    return {
+        "task": info["task"],
+        "positive": info["target"]["positive"],
+        "test": scores.score(truth, said, info),
+        "intervals": scores.intervals(truth, said, info),
+        "classes": scores.by_class(truth, said, info),
+    }
+
+
+def answers_frame(answer: np.ndarray, info: dict[str, Any]) -> Any:
+    """Answers as a table: `predicted`, and for classes `probability_CLASS`."""
+    import pandas as pd
+
+    classes = info["target"]["classes"]
+    if not classes:
+        return pd.DataFrame({"predicted": answer})
+    label = np.array(classes, object)[answer.argmax(axis=1)]
+    return pd.DataFrame({"predicted": label} | {f"probability_{name}": answer[:, i] for i, name in enumerate(classes)})
+
+
+def reader(run: Any, recipe: Any = None) -> Any:
+    """The reader of the recipe that is named again, else the one of tfkit's own that the run names."""
+    if recipe is not None:
+        from tfkit.recipe import load
+
+        found = load(recipe).read
+    else:
+        found = _own(run.about["read"]) if run.about["read"] else None
+    if found is None:
+        raise UserError(f"This run's page has a reader of its own; name the page again: --recipe {run.about['page']}")
+    return found
+
+
+def public(reader: Any) -> str | None:
+    """Where a reader of tfkit's own is found again; a page's own is named again by its page."""
+    module = getattr(reader, "__module__", "") or ""
+    return f"{module}:{reader.__qualname__}" if module.startswith("tfkit.") and "recipes" not in module else None
+
+
+def _own(name: str) -> Any:
+    """A reader of tfkit's own by its name; no other module is imported because a file says so."""
+    module, _, function = name.partition(":")
+    if not re.fullmatch(r"tfkit\.data\.[a-z_]+:read_[a-z_]+", name):
+        raise UserError(f"The run's reader must be one of tfkit's own; name the page with --recipe. Received: {name}")
+    return getattr(importlib.import_module(module), function)

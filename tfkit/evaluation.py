@@ -1,0 +1,79 @@
+"""What the kept weights are worth: truth beside answer, scored in the user's units and kept with the run."""
+
+import json
+from typing import Any
+
+import numpy as np
+
+from tfkit import scores
+from tfkit.answers import answers_frame, one_a_row
+from tfkit.display import scores_table
+from tfkit.recipe import Data, Recipe
+from tfkit.run import Run, write_arrays
+
+AVERAGED = ("_macro", "_weighted")  # scores that stand in metrics.json and are not printed
+BLOCK = 65_536  # rows
+EXAMPLES = 64  # raw rows kept to check exports with
+
+
+def said(split: Any, model: Any, data: Data) -> tuple[np.ndarray, np.ndarray]:
+    """Truth and answer of every row of a split."""
+    return _truth(split, data.info), _answer(split, model, data)
+
+
+def _answer(split: Any, model: Any, data: Data) -> np.ndarray:
+    """What the file will say of the rows of a split."""
+    from tfkit.loop import predict
+
+    answer = np.concatenate([predict(model, split.take(numbers)[0]) for numbers in _blocks(split)])
+    return one_a_row(predict(data.restore, answer) if data.restore is not None else answer)
+
+
+def _truth(split: Any, info: dict[str, Any]) -> np.ndarray:
+    """The truth in the user's units."""
+    target, y = info["target"], np.concatenate([np.asarray(split.take(numbers)[1]) for numbers in _blocks(split)])
+    return y if target["classes"] else y.astype("float64") * target["scale"] + target["mean"]
+
+
+def _blocks(split: Any) -> list[np.ndarray]:
+    """All rows of a split, so many at a time that those of a file fit into memory."""
+    return [np.arange(start, min(start + BLOCK, len(split))) for start in range(0, len(split), BLOCK)]
+
+
+def score(recipe: Recipe, run: Run, config: Any, data: Data, said: dict[str, Any], say: Any) -> dict[str, Any]:
+    """The scores of truth and answer on validation and test, with intervals, beside the baselines."""
+    info = data.info
+    metrics: dict[str, Any] = {"task": info["task"], "positive": info["target"]["positive"]}
+    metrics |= {name: scores.score(truth, answer, info) for name, (truth, answer) in said.items()}
+    metrics |= {"test": metrics.get("test", {}), "intervals": {}, "classes": {}, "baselines": {}}
+    _keep_examples(run, data)
+    if "test" not in said:
+        say(scores_table(metrics))
+        return metrics
+    truth, answer = said["test"]
+    metrics["intervals"] = scores.intervals(truth, answer, info, seed=config.seed)
+    metrics["classes"] = scores.by_class(truth, answer, info)
+    answers = {b.__name__: b(data.train, data.test, info, seed=config.seed) for b in recipe.baselines}
+    metrics["baselines"] = {name: scores.score(truth, one, info) for name, one in answers.items()}
+    _keep_predictions(run, data, truth, answer)
+    say(scores_table({**metrics, "test": {n: v for n, v in metrics["test"].items() if not n.endswith(AVERAGED)}}))
+    say(scores.verdict(truth, answer, answers, info))
+    return metrics
+
+
+def _keep_predictions(run: Run, data: Data, truth: np.ndarray, answer: np.ndarray) -> None:
+    """The answers to the test split beside the truth."""
+    frame = answers_frame(answer, data.info)
+    classes = data.info["target"]["classes"]
+    frame.insert(0, "truth", np.array(classes, object)[truth] if classes else truth)
+    frame.to_csv(run.path("predictions.csv"), index=False)
+
+
+def _keep_examples(run: Run, data: Data) -> None:
+    """A few raw rows of validation, to check exports with; words as JSON, so that no file of ours needs pickle."""
+    raw = data.val.raw(np.arange(min(EXAMPLES, len(data.val))))
+    words = {name: np.asarray(values) for name, values in raw.items()}
+    write_arrays(run.path("examples.npz"), {
+        name: np.frombuffer(json.dumps(values.tolist()).encode(), "uint8") if values.dtype.kind in "OUS" else values
+        for name, values in words.items()
+    })  # fmt: skip

@@ -1,0 +1,60 @@
+"""Units are dropped at a price: random numbers."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="tfkit")
+class Dropout(keras.layers.Layer):
+    """Drop a share of the units in training, or of channels or rows, at two thirds of the price of Keras' own.
+
+    What stays is divided by the share kept, so that the mean stays (Srivastava et al. 2014,
+    https://jmlr.org/papers/v15/srivastava14a.html). Nearly all the time that dropout takes goes into random numbers;
+    here one of 32 bits serves two units, so the share is a multiple of 1 / 65536. Units that share a draw stay or go
+    together: along the steps of a series (`shared_axes=[1]`) whole channels go; along all axes but the first a row
+    loses all, which in a residual branch is stochastic depth (Huang et al. 2016, https://arxiv.org/abs/1603.09382).
+
+    No weights; its random state is saved with the model.
+
+    Args:
+        dropout: Share of the units dropped in training, in `[0, 1)`.
+        shared_axes: Axes along which all units share one draw, such as `[1]`; counted from the batch, which is 0.
+
+    Input shape:
+        Any; a mask is kept.
+
+    Output shape:
+        The same.
+
+    Raises:
+        ValueError: If `dropout` is not in `[0, 1)`.
+
+    Example:
+        >>> import numpy as np, tfkit
+        >>> y = np.asarray(tfkit.layers.Dropout(0.5, shared_axes=[1])(np.ones((4, 100), "float32"), training=True))
+        >>> {float(value) for value in y.std(axis=1)}  # every row is all 0 or all 2
+        {0.0}
+    """
+
+    def __init__(self, dropout, *, shared_axes=(), **kwargs):
+        super().__init__(**kwargs)
+        if not 0 <= dropout < 1:
+            raise ValueError(f"`dropout` must be in [0, 1). Received: {dropout!r}")
+        self.shared_axes, self.supports_masking = list(shared_axes), True
+        self.bound = min(round(dropout * 65536), 65535)
+        if self.bound:
+            self.seed_generator = keras.random.SeedGenerator()
+
+    def call(self, x, training=False):
+        if not training or not self.bound:
+            return x
+        shape = [1 if i in self.shared_axes else size for i, size in enumerate(ops.shape(x))]
+        count = 1
+        for size in shape:
+            count = count * size
+        pairs = keras.random.randint(((count + 1) // 2, 1), -(2**31), 2**31 - 1, seed=self.seed_generator)
+        kept = ops.reshape(ops.view(pairs, "int16"), (-1,))[:count] >= self.bound - 2**15
+        return x * (ops.cast(ops.reshape(kept, shape), x.dtype) * (65536 / (65536 - self.bound)))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
