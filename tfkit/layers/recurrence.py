@@ -14,7 +14,7 @@ STEPS = 8  # of one turn: enough that the loop costs little, few enough that wha
 class LSTM:
     """Hochreiter and Schmidhuber 1997, with a forget gate: `c = i * g + f * c`, `h = o * tanh(c)`."""
 
-    states, slopes = 2, 6
+    num_states, num_slopes = 2, 6
 
     @staticmethod
     def matrix(kernel, recurrent_kernel, bias):
@@ -49,7 +49,7 @@ class LSTM:
 class GRU:
     """Cho et al. 2014, as cuDNN computes it: `n = tanh(inputs + r * recurrence)`, `h = n + z * (h - n)`."""
 
-    states, slopes = 1, 5
+    num_states, num_slopes = 1, 5
 
     @staticmethod
     def matrix(kernel, recurrent_kernel, bias):
@@ -107,12 +107,12 @@ def recur(cell, x, matrix, *, sequence, training, mask=None):
         x = more[: (time + steps - 1) // steps * steps]
     x = ops.reshape(x, (-1, steps, x.shape[1], batch))
     every = sequence or not whole
-    state = (ops.zeros((units, batch), x.dtype),) * cell.states
+    state = (ops.zeros((units, batch), x.dtype),) * cell.num_states
     if every:
         state = (ops.zeros((steps, units, batch), x.dtype), *state)
 
     def turn(state, x):
-        state = _turn(cell, x, matrix, state[-cell.states :], steps, every, training, mask)
+        state = _turn(cell, x, matrix, state[-cell.num_states :], steps, every, training, mask)
         return state, state if every else None
 
     if turns == 1:
@@ -145,11 +145,11 @@ def _turn(cell, x, matrix, state, steps, every, training, mask):
         def backward(*above):
             dys = ops.unstack(above[0], steps) if every else None
             dstate = above[1:] if every else above
-            inputs, flat = ops.unstack(seen, steps), ops.unstack(slopes, steps * cell.slopes)
+            inputs, flat = ops.unstack(seen, steps), ops.unstack(slopes, steps * cell.num_slopes)
             dmatrix, dxs = 0, []
             for t in reversed(range(steps)):
                 dh = dstate[0] + dys[t] if every else dstate[0]
-                dgates, (direct, *others) = cell.back(flat[cell.slopes * t : cell.slopes * (t + 1)], dh, *dstate[1:])
+                dgates, (direct, *others) = cell.back(flat[cell.num_slopes * t : cell.num_slopes * (t + 1)], dh, *dstate[1:])
                 dmatrix = dmatrix + ops.matmul(dgates, ops.transpose(inputs[t]))
                 dh, dx = ops.split(ops.matmul(ops.transpose(matrix), dgates), [units])
                 dh = dh if mask is None else dh * mask
