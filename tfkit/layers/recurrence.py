@@ -145,11 +145,12 @@ def _turn(cell, x, matrix, state, steps, every, training, mask):
         def backward(*above):
             dys = ops.unstack(above[0], steps) if every else None
             dstate = above[1:] if every else above
-            inputs, flat = ops.unstack(seen, steps), ops.unstack(slopes, steps * cell.num_slopes)
+            count = cell.num_slopes
+            inputs, flat = ops.unstack(seen, steps), ops.unstack(slopes, steps * count)
             dmatrix, dxs = 0, []
             for t in reversed(range(steps)):
                 dh = dstate[0] + dys[t] if every else dstate[0]
-                dgates, (direct, *others) = cell.back(flat[cell.num_slopes * t : cell.num_slopes * (t + 1)], dh, *dstate[1:])
+                dgates, (direct, *others) = cell.back(flat[count * t : count * (t + 1)], dh, *dstate[1:])
                 dmatrix = dmatrix + ops.matmul(dgates, ops.transpose(inputs[t]))
                 dh, dx = ops.split(ops.matmul(ops.transpose(matrix), dgates), [units])
                 dh = dh if mask is None else dh * mask
