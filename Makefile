@@ -44,7 +44,7 @@ cp: $(BIN)/.installed ## copy a recipe's page to a file of your own | make cp RE
 	@$(TFKIT) cp "$(RECIPE)" $(if $(OUT),"$(OUT)")
 
 test: $(BIN)/.installed-dev ## the tests, in a few minutes | make test [ARGS="-k config"]
-	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(ARGS)
 
 bench: $(BIN)/.installed-dev ## measure the recipes, and write the table of the README | make bench [DATA=...]
 	@$(BIN)/python tests/bench/tables.py $(DATA) $(ARGS)
@@ -54,7 +54,7 @@ readme: $(BIN)/.installed-dev ## write the list of parts of the README anew | ma
 	@$(BIN)/python tests/readme.py
 
 test-slow: $(BIN)/.installed-dev ## the tests that take longer | make test-slow
-	@$(BIN)/python -m pytest -m slow $(ARGS)
+	@$(BIN)/python -m pytest -m slow -n 2 --dist loadfile $(ARGS)
 
 lint: $(BIN)/.installed-dev ## ruff and mypy | make lint
 	@$(BIN)/ruff check tfkit recipes tests

@@ -40,7 +40,7 @@ class Config(tfkit.Config):
     units: tfkit.count = 128  # width of it
     ngrams: bool = True  # beside it a learnt vector for every short run of words and of characters
     ngram_dim: tfkit.count = 64  # length of that vector
-    buckets: tfkit.count = 32768  # vectors of each kind, shared by chance where there are more runs
+    num_ngrams: tfkit.count = 50000  # runs of each kind that have one, the most frequent
     dropout: tfkit.fraction | Literal["auto"] = "auto"  # share of tokens, runs and units dropped in training
     refit: bool | Literal["auto"] = "auto"  # once more on training and validation rows; auto: where rows are few
     loss: Literal["auto", "cross_entropy", "label_smoothing", "focal", "squared", "absolute", "huber"] = "auto"
@@ -80,6 +80,8 @@ def data(config):
                                   vocabulary=config.vocabulary, reading=reading, said=said)  # fmt: skip
     prepare = tfkit.data.prepare_texts(info)
     train, val, test = (tfkit.data.text_rows(part, info, prepare) for part in parts)
+    if config.ngrams:
+        info["ngrams"] = tfkit.data.learn_ngrams(train, most=config.num_ngrams)
     auto = defaults(len(train), info)
     auto["refit"] &= config.learning_rate_decay != "plateau"  # which needs validation rows
     final = train.joined(val) if (auto["refit"] if config.refit == "auto" else config.refit) else None
@@ -106,9 +108,8 @@ def model(config, data):
                 x = tfkit.layers.ConvBlock(config.units, rank=1, normalization="layer", **shrink)(x)
         parts.append(tfkit.layers.GlobalPooling("max")(x))
     if config.ngrams:
-        sizes = {"words": [1, 2], "characters": [3, 4, 5] if "words" in inputs else [1, 2, 3, 4]}
-        told = {"buckets": config.buckets, "dim": config.ngram_dim, "dropout": config.dropout}
-        parts += [tfkit.layers.NgramEmbedding(sizes=sizes[name], **told)(ids) for name, ids in inputs.items()]
+        same = {"dim": config.ngram_dim, "dropout": config.dropout}
+        parts += [tfkit.layers.NgramEmbedding(**info["ngrams"][name], **same)(ids) for name, ids in inputs.items()]
     x = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
     x = keras.layers.Dropout(config.dropout)(x)
     outputs = keras.layers.Dense(len(info["target"]["classes"] or [None]), dtype="float32", name="head")(x)

@@ -1,3 +1,7 @@
+import gc
+import zlib
+
+import numpy as np
 import pytest
 
 PAGE = '''"""Say yes to everything.
@@ -38,3 +42,18 @@ def page(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(PAGE)
     return path
+
+
+def pytest_collection_finish():
+    """What was imported stays: the garbage collector, which every training calls, need not look at it again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def same_numbers(request):
+    """A module's RANDOM begins anew for each test, as its name says, so that none depends on which ran before."""
+    generator = getattr(request.module, "RANDOM", None)
+    if generator is not None:
+        seed = zlib.crc32(request.node.nodeid.encode())
+        generator.bit_generator.state = np.random.default_rng(seed).bit_generator.state

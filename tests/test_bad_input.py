@@ -349,6 +349,7 @@ def test_the_command_itself_ends_with_two_and_no_traceback():
 # Good input that looks bad
 
 
+@pytest.mark.slow
 def test_columns_with_nothing_in_them_are_left_out(trained):
     run, said = trained(table(nothing=None, same="k"))
     assert run.info["columns"]["nothing"]["treatment"] == "left out: missing in every row"
@@ -357,6 +358,7 @@ def test_columns_with_nothing_in_them_are_left_out(trained):
     assert "left out: missing in every row" in said
 
 
+@pytest.mark.slow
 def test_infinities_are_missing(trained):
     run, _ = trained(table(c=np.where(np.arange(ROWS) % 5 == 0, np.inf, np.arange(ROWS) / 2)))
     assert "cells that are not finite numbers count as missing" in run.info["columns"]["c"]["treatment"]
@@ -365,6 +367,7 @@ def test_infinities_are_missing(trained):
     assert np.isfinite(answers["probability_u"]).all()
 
 
+@pytest.mark.slow
 def test_numbers_may_have_thousands_separators(trained):
     numbers = np.random.default_rng(0).integers(0, 10**6, 2 * ROWS).reshape(2, ROWS)
     columns = {"c": [f"{n:,}" for n in numbers[0]], "y": [f"{n:,}" for n in numbers[1]]}
@@ -382,6 +385,7 @@ def test_a_table_may_be_smaller_than_a_batch(trained):
     assert run.finished
 
 
+@pytest.mark.slow
 def test_a_class_may_have_one_row(trained):
     run, _ = trained(table(y=["w", *["u", "v"] * 39, "u"]))
     assert run.info["target"]["classes"] == ["u", "v", "w"]
@@ -412,6 +416,7 @@ def test_a_file_in_another_order_gets_the_same_answers(done, model):
     assert pd.read_csv(one)["probability_u"].tolist() == pd.read_csv(other)["probability_u"].tolist()
 
 
+@pytest.mark.slow
 def test_copies_do_not_straddle(trained):
     run, said = trained(pd.concat([table(), table().head(20)]))
     assert "Cleaned: 20 of 100 rows left out: the same as another row" in said

@@ -113,6 +113,7 @@ def test_the_test_rows_can_be_left_alone(table, tmp_path):
     assert run.export("savedmodel").is_dir()
 
 
+@pytest.mark.slow
 def test_a_quantile_is_judged_by_how_many_values_lie_below(table, tmp_path, capsys):
     fast = {**FAST, "loss": "quantile", "quantile": 0.9, "epochs": 20}
     main(["train", "tabular", f"table={table}", "target=price", "--out", str(tmp_path), *words(fast)])
@@ -201,6 +202,7 @@ def test_what_does_not_fit_the_target_is_refused_and_leaves_nothing(table, tmp_p
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_class_weights_raise_the_recall_of_the_rare_class(tmp_path):
     random = np.random.default_rng(0)
     frame = pd.DataFrame({"x": random.normal(size=2000), "z": random.normal(size=2000)})
@@ -226,7 +228,7 @@ def test_a_loss_that_is_not_finite_ends_with_3(table, tmp_path, capsys):
     }
     code = main(["train", "tabular", f"table={table}", "target=price", "--out", str(tmp_path), *words(wild)])
     assert code == 3
-    assert "learning_rate" in capsys.readouterr().err.splitlines()[-1]
+    assert "Gone back 2 times" in capsys.readouterr().err.splitlines()[-1]
     with pytest.raises(NotFiniteError):
         tfkit.train("tabular", table=table, target="price", out=tmp_path, quiet=True, **wild)
 
@@ -253,7 +255,11 @@ def train_and_stop(monkeypatch, after, **settings):
     return stopped.value
 
 
-@pytest.mark.parametrize(("refit", "after"), [(False, 17), (True, 17), (True, 39)], ids=["fit", "before", "refit"])
+@pytest.mark.parametrize(("refit", "after"), [
+    pytest.param(False, 17, marks=pytest.mark.slow, id="fit"),
+    pytest.param(True, 17, marks=pytest.mark.slow, id="before"),
+    pytest.param(True, 39, id="refit"),
+])  # fmt: skip
 def test_stopped_and_resumed_is_the_same_as_never_stopped(table, tmp_path, monkeypatch, refit, after):
     settings = {
         "recipe": "tabular",
@@ -281,6 +287,7 @@ def test_stopped_and_resumed_is_the_same_as_never_stopped(table, tmp_path, monke
     assert straight.metrics["test"] == resumed.metrics["test"]
 
 
+@pytest.mark.slow
 def test_a_small_table_is_fitted_again_on_all_rows_but_the_test_rows(table, tmp_path, capfd):
     """What is refitted is what a training on these rows gives, and the baselines have the same rows."""
     import keras
@@ -413,6 +420,25 @@ def test_a_model_of_ones_own_must_fit_and_is_given_again_to_resume(table, tmp_pa
     assert tfkit.train(mine, resume=folder, quiet=True).finished
 
 
+def own_schedule(config, data):
+    import keras
+
+    model = one_member(config, data)
+    rate = keras.optimizers.schedules.ExponentialDecay(0.01, 100, 0.5)  # which nobody can cut while it runs
+    model.compile(keras.optimizers.Adam(rate), model.loss)
+    return model
+
+
+def test_a_model_of_ones_own_may_have_a_schedule_of_its_own(table, tmp_path):
+    mine = tfkit.load("tabular").replace(model=own_schedule)
+    given = {"table": table, "target": "bought", "test": False, "quiet": True, **FAST, "epochs": 1}
+    run = tfkit.train(mine, out=tmp_path, **given)
+    [line] = [json.loads(line) for line in (run.folder / "journal.jsonl").read_text().splitlines()]
+    assert 0 < line["learning_rate"] < 0.01
+    assert line["gradient_norm"] > 0
+    assert line["rows_per_second"] > 0
+
+
 def test_a_metric_whose_direction_is_not_known_is_refused(table, tmp_path):
     strange = tfkit.load("tabular").replace(monitor="val_mood")
     with pytest.raises(UserError, match="must say where its monitor is best"):
@@ -420,7 +446,7 @@ def test_a_metric_whose_direction_is_not_known_is_refused(table, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("precision", [pytest.param("mixed_float16", marks=pytest.mark.slow), "mixed_bfloat16"])
 def test_half_precision_is_of_the_model_alone(table, tmp_path, precision):
     """What is prepared and what is said stay float32, and the process is left as it was."""
     import keras

@@ -154,3 +154,74 @@ def test_bad_answers_are_refused():
         score([0, 1], np.ones((2, 3)) / 3, info_of("binary", ["a", "b"]))
     with pytest.raises(NotFiniteError, match=r"must be finite .* Received: 1 of 2 rows"):
         score([0.0, 1.0], [np.nan, 1.0], info_of("regression"))
+
+
+FORECAST = {
+    "task": "forecast",
+    "quantiles": [0.1, 0.5, 0.9],
+    "series": {"names": ["a", "b"], "naive_error": [2.0, 0.5], "scale": [4.0, 1.0]},
+}
+
+
+def windows(values, series):
+    truth = np.zeros(len(values), [("series", "int32"), ("values", "float64", (len(values[0]),))])
+    truth["series"], truth["values"] = series, values
+    return truth
+
+
+@pytest.fixture
+def foretold():
+    """Forty windows of three steps of two series and of one that training did not have; some values are missing."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(10, 3, (40, 3))
+    values[::7, 1] = np.nan
+    truth = windows(values, rng.choice([0, 1, -1], 40))
+    return truth, np.sort(rng.normal(10, 3, (40, 3, 3)), axis=-1)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_forecasts_are_scored_step_by_step_as_by_hand(foretold, weighted):
+    truth, answer = foretold
+    weight = np.random.default_rng(1).integers(0, 4, 40).astype(float) if weighted else np.ones(40)
+    sums = dict.fromkeys(["absolute", "squared", "smape", "count", "mase", "mse", "mae", "known", "inside"], 0.0)
+    for row in range(40):
+        code = truth["series"][row]
+        for step in range(3):
+            y, (low, middle, high) = truth["values"][row, step], answer[row, step]
+            if np.isnan(y):
+                continue
+            error = abs(y - middle)
+            sums["count"] += weight[row]
+            sums["absolute"] += weight[row] * error
+            sums["squared"] += weight[row] * error**2
+            sums["smape"] += weight[row] * 200 * error / (abs(y) + abs(middle))
+            sums["inside"] += weight[row] * (low <= y <= high)
+            if code >= 0:  # of a series that is not known there is no scale
+                sums["known"] += weight[row]
+                sums["mase"] += weight[row] * error / [2.0, 0.5][code]
+                sums["mse"] += weight[row] * error**2 / [16.0, 1.0][code]
+                sums["mae"] += weight[row] * error / [4.0, 1.0][code]
+    expected = {
+        "mean_absolute_error": sums["absolute"] / sums["count"],
+        "root_mean_squared_error": np.sqrt(sums["squared"] / sums["count"]),
+        "smape": sums["smape"] / sums["count"],
+        "mase": sums["mase"] / sums["known"],
+        "standardised_mean_squared_error": sums["mse"] / sums["known"],
+        "standardised_mean_absolute_error": sums["mae"] / sums["known"],
+        "coverage_80": sums["inside"] / sums["count"],
+    }
+    assert score(truth, answer, FORECAST, weight=weight) == pytest.approx(expected)
+
+
+def test_a_point_forecast_has_no_bands_and_one_series_no_standard():
+    info = {**FORECAST, "series": {"names": ["a"], "naive_error": [0.0], "scale": [4.0]}}
+    found = score(windows([[1.0, 0.0]], [0]), np.array([[3.0, 0.0]]), info)
+    assert found == {"mean_absolute_error": 1.0, "root_mean_squared_error": np.sqrt(2.0), "smape": 50.0}
+
+
+@pytest.mark.parametrize("shape", [(40,), (40, 2), (40, 3, 2), (39, 3)])
+def test_forecasts_that_do_not_fit_are_refused(foretold, shape):
+    with pytest.raises(ValueError, match="Every row must have one answer"):
+        score(foretold[0], np.zeros(shape), FORECAST)
+    with pytest.raises(NotFiniteError, match="40 of 40 rows with NaN"):
+        score(foretold[0], np.full((40, 3), np.nan), FORECAST)

@@ -7,13 +7,14 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from tfkit.data.files import read_frame
 
 DATA = Path(__file__).parents[1] / "data"
-SAMPLES = ["adult", "diamonds", "reviews_zh"]
+SAMPLES = ["adult", "co2", "diamonds", "reviews_zh"]
 
 
 def number(pattern, text):
@@ -63,6 +64,18 @@ def test_reviews_zh_card_counts():
     assert not frame["text"].duplicated().any()
     lengths = frame["text"].str.len()
     assert f"{lengths.min()} to {lengths.max():,} characters, half of them {lengths.median():.0f} or fewer" in card
+
+
+def test_co2_card_counts():
+    card, frame = (DATA / "co2.md").read_text(), read_frame(DATA / "co2.csv.gz")
+    days = pd.to_datetime(frame["date"], format="%Y%m%d")
+    assert (days.diff().dropna() == pd.Timedelta(days=7)).all()
+    assert (days.dt.day_name() == "Saturday").all()
+    missing = frame["co2"].isna()
+    assert f"{missing.sum()} in `co2`" in card
+    assert (missing & (days.dt.year < 1965)).sum() > missing.sum() / 2
+    assert f"{days.iloc[0]:%B\n%Y}" in card
+    assert f"{days.iloc[-1]:%B %Y}" in card
 
 
 def test_digits_card_tells_the_truth():

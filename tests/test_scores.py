@@ -151,3 +151,20 @@ def test_verdict_of_errors_wants_less():
 def test_verdict_without_anything_to_compare_with():
     for info, baselines in ((info_of("regression"), {}), ({"task": "poetry"}, {"constant": [1.0]})):
         assert scores.verdict([1.0], [1.0], baselines, info).startswith("No baseline was measured")
+
+
+def test_windows_of_one_time_are_drawn_together():
+    """Errors that come in long runs are less sure than as many that are mixed; too few runs say nothing at all."""
+    truth = np.zeros(400, [("series", "int32"), ("values", "float64", (1,))])
+    answer = np.repeat(np.random.default_rng(0).random(20), 20)[:, None]
+    info = {"task": "forecast", "quantiles": [0.5], "series": {"names": ["a"], "naive_error": [1.0], "scale": [1.0]}}
+    widths = []
+    for block in (1, 20):
+        low, high = scores.intervals(truth, answer, info | {"block": block})["mase"]
+        assert low < scores.score(truth, answer, info)["mase"] < high
+        widths.append(high - low)
+    assert 3 < widths[1] / widths[0] < 6  # the root of 20
+    assert scores.intervals(truth, answer, info | {"block": 201}) == {}
+    assert scores.difference(truth, answer, answer + 1, info | {"block": 201}, "mase") is None
+    assert "Not to be told apart" in scores.verdict(truth, answer, {"naive": answer + 1}, info | {"block": 201})
+    assert scores.verdict(truth, answer, {"naive": answer + 1}, info | {"block": 20}).startswith("Better than")

@@ -28,8 +28,11 @@ def one_a_row(said: np.ndarray) -> np.ndarray:
 
 def predict(run: Any, source: Any) -> Any:
     """The answers to rows as a table, under the index of the source where it has one."""
+    if run.info["task"] == "forecast":  # the answers are not to the rows of the source but to those that come next
+        raw, own = run.read(source, own=True)
+        return own.join(answers_frame(run.answer(raw), run.info))
     found = answers_frame(run.answer(run.read(source)), run.info)
-    if hasattr(source, "index") and hasattr(source, "columns"):
+    if hasattr(source, "index") and hasattr(source, "columns") and len(source.index) == len(found):
         found.index = source.index
     return found
 
@@ -67,14 +70,28 @@ def evaluate(run: Any, source: Any) -> dict[str, Any]:
 
 
 def answers_frame(answer: np.ndarray, info: dict[str, Any]) -> Any:
-    """Answers as a table: `predicted`, and for classes `probability_CLASS`."""
+    """Answers as a table: `predicted`, for classes `probability_CLASS`, for forecasts the ends of each band.
+
+    A forecast has a row for each step of each window, and `low_80` and `high_80` where a band of 80% is told.
+    """
     import pandas as pd
 
+    if info["task"] == "forecast":
+        return pd.DataFrame(_bands(answer.reshape(-1, answer.shape[-1]), info["quantiles"]))
     classes = info["target"]["classes"]
     if not classes:
         return pd.DataFrame({"predicted": answer})
     label = np.array(classes, object)[answer.argmax(axis=1)]
     return pd.DataFrame({"predicted": label} | {f"probability_{name}": answer[:, i] for i, name in enumerate(classes)})
+
+
+def _bands(answer: np.ndarray, quantiles: list[float]) -> dict[str, np.ndarray]:
+    """The median, then the ends of each band, the narrowest first."""
+    found = {"predicted": answer[:, len(quantiles) // 2]}
+    for i in reversed(range(len(quantiles) // 2)):
+        share = f"{100 * (quantiles[-1 - i] - quantiles[i]):.0f}"
+        found |= {f"low_{share}": answer[:, i], f"high_{share}": answer[:, -1 - i]}
+    return found
 
 
 def reader(run: Any, recipe: Any = None) -> Any:

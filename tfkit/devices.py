@@ -17,7 +17,8 @@ def set_up(*, seed: int, deterministic: bool = True) -> None:
     import tensorflow as tf
 
     policy = keras.config.dtype_policy()
-    keras.utils.clear_session()  # names of layers count from the start, so a second run in a process is like the first
+    # names of layers count from the start, so a second run in a process is like the first
+    keras.utils.clear_session(free_memory=False)
     keras.config.set_dtype_policy(policy)  # the session's end takes it away too
     keras.utils.set_random_seed(seed)
     if deterministic:

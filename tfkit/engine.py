@@ -1,5 +1,6 @@
 """The path of a run, top to bottom: settings, folder, data, model, fit, scores, files."""
 
+import gc
 import hashlib
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import numpy as np
 
 from tfkit.config import read_settings
 from tfkit.display import columns_table, voice
-from tfkit.errors import NotFiniteError, UserError
+from tfkit.errors import NotFiniteError, UserError, first_line
 from tfkit.recipe import Data, Recipe, load
 from tfkit.run import Run, versions, write_json
 
@@ -77,6 +78,7 @@ def _walk(recipe: Recipe, run: Run, config: Any, test: bool, say: Any, quiet: bo
     from tfkit import devices, evaluation
 
     clock = _Clock()
+    gc.collect()  # models and rows of an earlier run in this process, which hold each other
     devices.set_up(seed=config.seed, deterministic=config.deterministic)
     with clock("data"), devices.precision("float32"):
         data = recipe.data(config)
@@ -92,6 +94,9 @@ def _walk(recipe: Recipe, run: Run, config: Any, test: bool, say: Any, quiet: bo
     joined = join(model, data)
     with clock("fit"):
         journal = _fit(recipe, run, config, data, model, quiet)
+    if data.calibrate is not None:
+        data = replace(data, restore=data.calibrate(model, data))
+        joined = join(model, data)
     said = {"val": evaluation.said(data.val, model, data)}
     if data.final is not None:
         say(f"Fitted again on training and validation rows together, {len(data.final):,}")
@@ -126,6 +131,8 @@ def _record(run: Run, config: Any, data: Data) -> None:
 
 def _fit(recipe: Recipe, run: Run, config: Any, data: Data, model: Any, quiet: bool) -> Any:
     """The epochs that validation watches; the best one's weights are kept."""
+    import keras
+
     from tfkit import callbacks
     from tfkit.metrics import direction
 
@@ -133,7 +140,10 @@ def _fit(recipe: Recipe, run: Run, config: Any, data: Data, model: Any, quiet: b
         raise UserError(f"A recipe must say where its monitor is best, mode='min' or mode='max', where tfkit does not "
                         f"know it. Received: monitor={recipe.monitor!r}")  # fmt: skip
     best = callbacks.EarlyStopping(recipe.monitor, mode=recipe.mode, patience=config.patience)
-    journal = callbacks.Journal(run.path("journal.jsonl"))
+    # a train_step of one's own may step other optimizers than that of `compile`, and then has no one gradient
+    own_step = type(model).train_step is not keras.Model.train_step
+    sample = None if own_step else _sample(config, data)
+    journal = callbacks.Journal(run.path("journal.jsonl"), rows=len(data.train), sample=sample)
     watching = [best, journal]
     if config.learning_rate_decay == "plateau":
         patience = config.plateau_patience
@@ -174,6 +184,8 @@ def _epochs(folder: Path, config: Any, data: Data, model: Any, watching: list[An
     from tfkit.resume import Checkpoint, stopping
 
     place = loop.Place()
+    guard = callbacks.StopOnNonFinite(NotFiniteError, retries=_retries(model), sample=_sample(config, data))
+    watching = [guard, *watching]
     checkpoint = Checkpoint(folder, place, watching)
     checkpoint.restore(model)
     bar = [] if show is None else [Progress(epochs, show, lambda: place.done / len(data.train))]
@@ -184,7 +196,7 @@ def _epochs(folder: Path, config: Any, data: Data, model: Any, watching: list[An
                 data.train,
                 batch_size=config.batch(len(data.train)),
                 epochs=epochs,
-                callbacks=[callbacks.StopOnNonFinite(NotFiniteError), *watching, *bar, checkpoint],
+                callbacks=[*watching, *bar, checkpoint],
                 seed=config.seed,
                 augment=data.augment,
                 initial_epoch=place.epoch,
@@ -197,6 +209,23 @@ def _epochs(folder: Path, config: Any, data: Data, model: Any, watching: list[An
     return checkpoint
 
 
+def _sample(config: Any, data: Data) -> Any:
+    """A few training rows as a step sees them, to look at the model with."""
+    rows = data.train.take(np.arange(min(256, len(data.train))))
+    return data.augment(*rows, np.array([config.seed, 0])) if data.augment else rows
+
+
+def _retries(model: Any) -> int:
+    """How often to go back at a lower rate where the loss stops being finite; never where no rate can be cut."""
+    from tfkit.schedules import scale_rate
+
+    try:
+        scale_rate(model.optimizer, 1.0)
+    except ValueError:  # a schedule of the page's own
+        return 0
+    return 2
+
+
 def join(model: Any, data: Data) -> Any:
     """One model from raw rows to answers: `restore(model(prepare(rows)))`, on the inputs that `prepare` has already."""
     import keras
@@ -206,7 +235,8 @@ def join(model: Any, data: Data) -> Any:
         return keras.Model(data.prepare.input, data.restore(answer) if data.restore is not None else answer)
     except ValueError as error:
         raise UserError("The model must answer what the page's `restore` takes: for tables logits (rows, classes), or "
-                        f"one number a row. Received: an answer of shape {tuple(answer.shape)}") from error  # fmt: skip
+                        f"one number a row. Received: an answer of shape {tuple(answer.shape)}, of which Keras says: "
+                        f"{first_line(error)}") from error  # fmt: skip
 
 
 def _reopen(recipe: Any, folder: Path, words: dict[str, Any], anyway: bool) -> tuple[Recipe, Run, Any]:
@@ -240,11 +270,12 @@ def _fingerprint(data: Data) -> str:
     """What tells these rows from any others: a hash over blocks of all splits."""
     import keras
 
+    from tfkit.evaluation import blocks
+
     digest = hashlib.sha256()
     for split in (data.train, data.val, data.test):
-        for start in range(0, len(split), 65536):
-            taken = split.take(np.arange(start, min(start + 65536, len(split))))
-            for tensor in keras.tree.flatten(taken):
+        for numbers in blocks(split):
+            for tensor in keras.tree.flatten(split.take(numbers)):
                 if tensor is not None:
                     digest.update(np.ascontiguousarray(tensor).tobytes())
     return digest.hexdigest()

@@ -13,6 +13,7 @@ from tfkit.run import Run, write_arrays
 
 AVERAGED = ("_macro", "_weighted")  # scores that stand in metrics.json and are not printed
 BLOCK = 65_536  # rows
+NUMBERS = 2**26  # of the inputs, where rows are large
 EXAMPLES = 64  # raw rows kept to check exports with
 
 
@@ -25,19 +26,27 @@ def _answer(split: Any, model: Any, data: Data) -> np.ndarray:
     """What the file will say of the rows of a split."""
     from tfkit.loop import predict
 
-    answer = np.concatenate([predict(model, split.take(numbers)[0]) for numbers in _blocks(split)])
+    answer = np.concatenate([predict(model, split.take(numbers)[0]) for numbers in blocks(split)])
     return one_a_row(predict(data.restore, answer) if data.restore is not None else answer)
 
 
 def _truth(split: Any, info: dict[str, Any]) -> np.ndarray:
     """The truth in the user's units."""
-    target, y = info["target"], np.concatenate([np.asarray(split.take(numbers)[1]) for numbers in _blocks(split)])
+    if hasattr(split, "truth"):
+        return split.truth()
+    target, y = info["target"], np.concatenate([np.asarray(split.take(numbers)[1]) for numbers in blocks(split)])
     return y if target["classes"] else y.astype("float64") * target["scale"] + target["mean"]
 
 
-def _blocks(split: Any) -> list[np.ndarray]:
+def blocks(split: Any) -> list[np.ndarray]:
     """All rows of a split, so many at a time that those of a file fit into memory."""
-    return [np.arange(start, min(start + BLOCK, len(split))) for start in range(0, len(split), BLOCK)]
+    x, _, _ = split.take(np.arange(1))
+    block = max(1, min(BLOCK, NUMBERS // max(1, sum(int(np.prod(part.shape)) for part in _leaves(x)))))
+    return [np.arange(start, min(start + block, len(split))) for start in range(0, len(split), block)]
+
+
+def _leaves(x: Any) -> list[Any]:
+    return list(x.values()) if isinstance(x, dict) else [x]
 
 
 def score(recipe: Recipe, run: Run, config: Any, data: Data, said: dict[str, Any], say: Any) -> dict[str, Any]:
@@ -63,6 +72,11 @@ def score(recipe: Recipe, run: Run, config: Any, data: Data, said: dict[str, Any
 
 def _keep_predictions(run: Run, data: Data, truth: np.ndarray, answer: np.ndarray) -> None:
     """The answers to the test split beside the truth."""
+    if hasattr(data.test, "stamps"):  # windows overlap: those that begin a horizon apart say all
+        kept = data.test.apart()
+        frame = data.test.stamps(kept).assign(truth=truth["values"][kept].ravel())
+        frame.join(answers_frame(answer[kept], data.info)).to_csv(run.path("predictions.csv"), index=False)
+        return
     frame = answers_frame(answer, data.info)
     classes = data.info["target"]["classes"]
     frame.insert(0, "truth", np.array(classes, object)[truth] if classes else truth)

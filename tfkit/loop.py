@@ -70,7 +70,6 @@ def fit(
         raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}")
     train, val = _split(x, y, sample_weight), _validation(validation_data)
     order = _Order(model, train, batch_size, seed, augment, place or Place())
-    order.compile()
     begin = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: order.begin(epoch))
     each, model.steps_per_execution = model.steps_per_execution, 1  # or Keras comes for fewer calls than there are
     model.train_function = order.run
@@ -78,6 +77,8 @@ def fit(
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Your input ran out of data")  # an epoch has fewer calls than steps
+            warnings.filterwarnings("ignore", "The model does not have any trainable weights")  # they may be solved
+            order.compile()
             return model.fit(
                 _numbers(order.steps),
                 epochs=epochs,

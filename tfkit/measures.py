@@ -28,9 +28,12 @@ def measures(truth: Any, answer: Any, info: Info) -> list[Measure]:
 
 def checked(truth: Any, answer: Any, info: Info) -> tuple[np.ndarray, np.ndarray]:
     """Codes or values `(rows,)` and finite answers, one for each row."""
-    regression = info["task"] == "regression"
+    regression, forecast = info["task"] == "regression", info["task"] == "forecast"
     truth, answer = np.asarray(truth), np.asarray(answer)
-    wanted = (len(truth),) if regression else (len(truth), len(info["target"]["classes"]))
+    if forecast:
+        wanted = truth["values"].shape + ((len(info["quantiles"]),) if answer.ndim == 3 else ())
+    else:
+        wanted = (len(truth),) if regression else (len(truth), len(info["target"]["classes"]))
     if answer.shape != wanted and not (regression and answer.shape == (len(truth), 1)):
         raise ValueError(
             "Every row must have one answer (a number, or a probability for each class) to be scored. "
@@ -42,6 +45,8 @@ def checked(truth: Any, answer: Any, info: Info) -> tuple[np.ndarray, np.ndarray
             "Answers must be finite numbers to be scored; train with a lower `learning_rate` or with `clip_norm`. "
             f"Received: {wrong} of {len(truth)} rows with NaN or infinity"
         )
+    if forecast:
+        return truth, answer.astype("float64")
     if regression:
         return truth.reshape(-1).astype("float64"), answer.reshape(-1).astype("float64")
     return truth.reshape(-1).astype("int64"), answer.astype("float32" if answer.dtype == "float32" else "float64")
@@ -147,6 +152,50 @@ def _erring(truth: np.ndarray, answer: np.ndarray, info: Info) -> Measure:
     return measure
 
 
+def _foretold(truth: np.ndarray, answer: np.ndarray, info: Info) -> Measure:
+    """How far forecasts are off, in units, as shares, and as multiples of what the seasonal naive was off in training.
+
+    A row is a window: the number of its series, and a value for each step, NaN where it is not known. Answers are one
+    for each step, or one for each step and quantile.
+    """
+    values, there = truth["values"], np.isfinite(truth["values"])
+    quantiles = list(info["quantiles"]) if answer.ndim == 3 else []
+    middle = answer[..., len(quantiles) // 2] if quantiles else answer
+    error = np.abs(np.where(there, values - middle, 0.0))
+    scales = {name: _of_series(truth["series"], info["series"][name]) for name in ("naive_error", "scale")}
+    size = np.where(there, np.abs(values) + np.abs(middle), 0.0)
+    parts = {  # name -> what is added up, and how much of it there is
+        "mean_absolute_error": (error.sum(1), there.sum(1)),
+        "root_mean_squared_error": (np.square(error).sum(1), there.sum(1)),
+        "smape": (200 * ratio(error, size, size >= 0).sum(1), there.sum(1)),
+        "mase": _scaled(error.sum(1), there.sum(1), scales["naive_error"]),
+    }
+    if len(info["series"]["names"]) > 1:
+        parts["standardised_mean_squared_error"] = _scaled(
+            np.square(error).sum(1), there.sum(1), scales["scale"] ** 2
+        )
+        parts["standardised_mean_absolute_error"] = _scaled(error.sum(1), there.sum(1), scales["scale"])
+    for i in range(len(quantiles) // 2):
+        inside = there & (answer[..., i] <= values) & (values <= answer[..., -1 - i])
+        parts[f"coverage_{100 * (quantiles[-1 - i] - quantiles[i]):.0f}"] = (inside.sum(1), there.sum(1))
+
+    def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
+        found = {name: ratio(added @ weights, counts @ weights) for name, (added, counts) in parts.items()}
+        return found | {"root_mean_squared_error": np.sqrt(found["root_mean_squared_error"])}
+
+    return measure
+
+
+def _of_series(codes: np.ndarray, told: Any) -> np.ndarray:
+    """What was told of the series of each row; 0 for one that is not known."""
+    return np.append(np.asarray(told, "float64"), 0.0)[codes]  # code -1, not known, is the last
+
+
+def _scaled(added: np.ndarray, counts: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """In units of a scale; rows whose scale is 0 count nothing."""
+    return ratio(added, scale, scale >= 0), np.where(scale > 0, counts, 0)
+
+
 def _positive(info: Info) -> int | None:
     """The code of the positive class where there is one, and None where the mean over classes is meant."""
     target = info["target"]
@@ -185,4 +234,5 @@ _TASKS: dict[str, tuple[Callable[[np.ndarray, np.ndarray, Info], Measure], ...]]
     "binary": (_decided, _ranked, _probable),
     "multiclass": (_decided, _ranked, _probable),
     "regression": (_erring,),
+    "forecast": (_foretold,),
 }

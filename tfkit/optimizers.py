@@ -108,16 +108,17 @@ def _falling(decay, rate, steps, warmup):
         case "step":  # steps count from 0, and Keras keeps a value up to and with its boundary
             last = [-(-steps // 2) - 1, -(-3 * steps // 4) - 1]
             return schedules.PiecewiseConstantDecay(last, [rate, 0.1 * rate, 0.01 * rate])
-        case "cosine" if warmup:
-            return schedules.CosineDecay(0.0, decay_steps=steps - warmup, warmup_target=rate, warmup_steps=warmup)
-        case "cosine":
-            return schedules.CosineDecay(rate, decay_steps=steps)
+        case "cosine":  # Keras' own warm-up is a branch, traced again for every weight that decays
+            return _warmed(schedules.CosineDecay(rate, decay_steps=steps - warmup), warmup)
         case "linear":
-            straight = schedules.PolynomialDecay(rate, decay_steps=steps - warmup, end_learning_rate=0.0)
-            return Warmup(straight, warmup) if warmup else straight
+            return _warmed(schedules.PolynomialDecay(rate, decay_steps=steps - warmup, end_learning_rate=0.0), warmup)
         case "polynomial":
             return schedules.PolynomialDecay(rate, decay_steps=steps, end_learning_rate=0.0, power=2.0)
         case "one_cycle":
             return OneCycle(rate, steps)
         case "inverse_square_root":
             return InverseSquareRoot(rate, max(1, warmup))
+
+
+def _warmed(schedule, warmup):
+    return Warmup(schedule, warmup) if warmup else schedule

@@ -32,6 +32,8 @@ class Data:
         defaults: what a setting that is "auto" becomes for this data.
         final: rows that the model, and the baselines, are fitted on once more at the end, such as training and
             validation rows together where rows are few; None: the model stays as validation has chosen it.
+        calibrate: (model, data) -> another `restore`, made when the model is trained: what the validation rows say of
+            its answers, such as how wide a band must be.
     """
 
     train: Any
@@ -43,6 +45,7 @@ class Data:
     augment: Callable[..., Any] | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
     final: Any = None
+    calibrate: Callable[..., Any] | None = None
 
     def steps(self, config: Any) -> int:
         """Optimizer steps of the whole training with these settings."""

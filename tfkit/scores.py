@@ -25,6 +25,8 @@ def headline(task: str) -> tuple[str, str]:
     """
     if task in ("binary", "multiclass"):
         return "accuracy", "max"
+    if task == "forecast":
+        return "mase", "min"
     return ("root_mean_squared_error" if task == "regression" else "loss"), "min"
 
 
@@ -78,7 +80,7 @@ def intervals(
     """
     known, made = score(truth, answer, info), measures(truth, answer, info)
     drawn: dict[str, list[np.ndarray]] = {name: [] for name in known}
-    for weights in _draws(len(truth), _affordable(samples, len(truth), info), seed):
+    for weights in _draws(len(truth), _affordable(samples, len(truth), info), seed, info.get("block", 1)):
         found = {name: value for measure in made for name, value in measure(weights).items()}
         for name in known:
             drawn[name].append(found[name])
@@ -105,9 +107,9 @@ def difference(
         if not holding or not np.isfinite(holding[0](once)[name][0]):
             return None
         both.append(holding[0])
-    draws = _draws(len(truth), _affordable(samples, len(truth), info), seed)
+    draws = _draws(len(truth), _affordable(samples, len(truth), info), seed, info.get("block", 1))
     gaps = [both[0](weights)[name] - both[1](weights)[name] for weights in draws]
-    return _span(np.concatenate(gaps), level)
+    return _span(np.concatenate(gaps), level) if gaps else None
 
 
 def by_class(truth: Any, answer: Any, info: Info) -> dict[str, dict[str, float]]:
@@ -182,13 +184,24 @@ def _affordable(samples: int, rows: int, info: Info) -> int:
     return min(samples, max(100, BUDGET // max(rows * columns, 1)))
 
 
-def _draws(rows: int, samples: int, seed: int) -> Iterator[np.ndarray]:
-    """How often each row is drawn, `(rows, block)`, a block of samples at a time."""
+def _draws(rows: int, samples: int, seed: int, together: int = 1) -> Iterator[np.ndarray]:
+    """How often each row is drawn, `(rows, block)`, a block of samples at a time.
+
+    Windows of one time share what they are judged by, so as many as that stay `together` (the circular block bootstrap,
+    Politis and Romano 1992). Fewer than two such blocks say nothing of chance: then nothing is drawn.
+    """
     rng, block = np.random.default_rng(seed), max(1, CELLS // max(rows, 1))
-    for first in range(0, samples if rows else 0, block):
+    for first in range(0, samples if rows >= (1 if together == 1 else 2 * together) else 0, block):
         size = min(block, samples - first)
-        counts = [np.bincount(rng.integers(0, rows, rows), minlength=rows) for _ in range(size)]
+        counts = [np.bincount(_drawn(rng, rows, together), minlength=rows) for _ in range(size)]
         yield np.ascontiguousarray(np.array(counts, "float64").T)
+
+
+def _drawn(rng: Any, rows: int, together: int) -> np.ndarray:
+    if together == 1:
+        return rng.integers(0, rows, rows)
+    starts = rng.integers(0, rows, -(-rows // together))
+    return ((starts[:, None] + np.arange(together)) % rows).ravel()[:rows]
 
 
 def _span(values: np.ndarray, level: float) -> list[float] | None:

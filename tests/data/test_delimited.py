@@ -68,6 +68,7 @@ def test_quotes_hold_delimiters_quotes_and_newlines(file, columns):
     assert columns(read_frame(file('"two\nlines",b\n1,2\n'))) == {"two\nlines": ["1"], "b": ["2"]}
 
 
+@pytest.mark.slow
 def test_5000_columns(file):
     names = [f"c{number}" for number in range(5000)]
     rows = [",".join(map(str, range(row, row + 5000))) for row in range(60)]

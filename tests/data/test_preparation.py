@@ -9,7 +9,7 @@ from tfkit.data.tables import read_table
 from tfkit.data.targets import learn_target
 from tfkit.loop import predict
 
-RNG = np.random.default_rng(0)
+RANDOM = np.random.default_rng(0)
 TRAIN = pd.DataFrame({"a": [1.0, 2, 3, 4, 10] * 4, "b": [5.0, np.nan, 7, 8, 9] * 4, "y": ["u", "v"] * 10})
 
 
@@ -58,7 +58,8 @@ def test_words_become_codes():
 
 
 def test_columns_of_one_vocabulary_share_a_table_and_keep_their_places():
-    frame = pd.DataFrame({f"c{number}": RNG.choice(list("abc" if number % 2 else "xy"), 50) for number in range(150)})
+    words = [list("abc" if number % 2 else "xy") for number in range(150)]
+    frame = pd.DataFrame({f"c{number}": RANDOM.choice(some, 50) for number, some in enumerate(words)})
     frame["y"] = ["u", "v"] * 25
     info = learn_table(frame, learn_target(frame["y"]), kinds={})
     prepare = prepare_table(info)

@@ -15,7 +15,7 @@ from tfkit.data.targets import (
 )
 from tfkit.errors import UserError
 
-RNG = np.random.default_rng(0)
+RANDOM = np.random.default_rng(0)
 CLASSES = {"task": "binary", "target": {"name": "y", "classes": ["no", "yes"]}}
 NUMBER = {"task": "regression", "target": {"name": "y", "classes": None, "mean": 100.0, "scale": 10.0}}
 
@@ -102,7 +102,7 @@ def test_the_positive_class_is_the_rarer():
         (["u", "v"], {"kind": "number"}, "or set kind=class. Received in 'y': 'u' in row 1 .* the first of 2"),
         ([*np.arange(30.5), np.inf], {}, "must be a finite number in every row.*'inf' in row 32"),
         ([*np.arange(30.5), 1e38], {}, "'1e.38' in row 32"),
-        ([str(n) for n in RNG.normal(size=20)] + ["x"] * 10, {}, "'x' in row 21 .* the first of 10"),
+        ([str(n) for n in RANDOM.normal(size=20)] + ["x"] * 10, {}, "'x' in row 21 .* the first of 10"),
     ],
 )
 def test_what_cannot_be_learnt_is_refused(cells, options, message):

@@ -134,7 +134,7 @@ def test_what_is_written_out_is_what_keras_does_in_one(causal, masked):
 @pytest.mark.parametrize("num_heads", [1, 3])
 def test_cross_attention_is_that_of_numpy_and_of_keras(masked, num_heads):
     layer, theirs = CrossAttention(num_heads), keras.layers.MultiHeadAttention(num_heads, 12 // num_heads)
-    x, (parts, memory, mask) = rows(3, 4, 12), series([7, 3, 1], 5, hidden=50.0)
+    x, (parts, memory, mask) = rows(3, 4, 12), series([7, 3, 1], 5, hidden=50.0 if masked else 1.0)
     layer.build(x.shape, memory.shape)
     layer.set_weights([0.3 * RANDOM.normal(size=w.shape) for w in layer.get_weights()])
     mask = mask if masked else np.ones_like(mask)

@@ -7,6 +7,7 @@ import pytest
 from keras.src.testing import TestCase
 
 from tfkit import layers
+from tfkit.data import frequent_ngrams
 from tfkit.testing import check_layer
 from tfkit.testing.saving import defaults_of
 
@@ -19,6 +20,7 @@ STEPS, OTHERS = RANDOM.normal(size=(4, 6, 8)).astype("float32"), RANDOM.normal(s
 HOLES = np.where(NUMBERS > 1, np.nan, NUMBERS).astype("float32")
 CODES = np.stack([RANDOM.integers(0, size, 7) for size in (3, 9, 12)], 1).astype("int32")
 IDS = RANDOM.integers(0, 9, (7, 6)).astype("int32")
+NGRAMS = frequent_ngrams(IDS, sizes=[1, 3], least=1)
 EDGES, SHARES = [[-1.0, 0.0, 1.0], [-2.0, 2.0], [0.0, 0.5]], [[0.0, 0.3, 1.0], [0.0, 1.0], [0.0, 1.0]]
 
 
@@ -63,6 +65,7 @@ CASES = [
           "at_default": ("kernel_size", "rank", "depth", "strides", "stem_strides", "padding", "normalization",
                          "dropout", "squeeze_excitation", "stochastic_depth", "l1", "l2")}),
     Case(layers.CrossAttention, LOOK, {"x": STEPS, "memory": OTHERS}, TIME),
+    Case(layers.CyclicEncoding, {"periods": [24.0, 7.0, 365.25]}, SEQUENCES, {"dynamic_axes": (0, 1)}),
     Case(layers.Dropout, {"dropout": 0.5, "shared_axes": [1]}, STEPS, TIME),
     Case(layers.EnsembleDense, {"units": 5, "members": 4, "signs": True, "l1": 0.01, "l2": 0.02}, NUMBERS,
          {"at_default": ("shared",)}),
@@ -71,6 +74,7 @@ CASES = [
     Case(layers.EnsembleDense, {"units": 5, "members": 4}, SEQUENCES,
          {"at_default": ("shared", "signs", "l1", "l2")}),
     Case(layers.EnsembleMLP, {"units": [5, 6], "members": 4, "activation": "tanh", **SHRINK}, NUMBERS),
+    Case(layers.FillGaps, {}, np.where(SERIES > 1, np.nan, SERIES), TIME),
     Case(layers.GlobalPooling, {"kind": "max"}, SERIES, {**TIME, "empty_batch": False}),  # PyTorch has no maximum of it
     Case(layers.GlobalPooling, {}, SERIES, {**TIME, "at_default": ("kind",)}),
     Case(layers.Impute, {"values": [1.0, 2.0, 3.0]}, HOLES),
@@ -94,8 +98,11 @@ CASES = [
     Case(layers.MLP, MLP, SEQUENCES, {**TIME, "at_default": ("normalization",)}),
     Case(layers.MemberMean, {"logits": True}, SEQUENCES, {"dynamic_axes": (0, 1)}),
     Case(layers.MemberMean, {}, SEQUENCES, {"dynamic_axes": (0, 1), "at_default": ("logits",)}),
+    Case(layers.MiniRocket, {"dilations": [1, 2], "biases": [[[0.5] * 84], [[-0.5] * 84, [0.0] * 84]],
+                             "channels": [[[0]] * 84, [[1, 2]] * 84]}, SERIES, {**TIME, "dynamic_axes": (0, 1)}),
     Case(layers.MissingIndicator, {"indices": [2, 0]}, HOLES),
-    Case(layers.NgramEmbedding, {"buckets": 20, "dim": 4, "sizes": [1, 3], "dropout": 0.5,
+    Case(layers.MovingAverage, {"kernel_size": 4}, SERIES[..., 0], {"dynamic_axes": (0, 1), **CONV}),
+    Case(layers.NgramEmbedding, {"ngrams": NGRAMS, "dim": 4, "sizes": [1, 3], "dropout": 0.5,
                                  "initializer": "glorot_normal"}, IDS, {"dynamic_axes": (0, 1)}),
     Case(layers.NumberEmbedding, {"edges": EDGES, "dim": 4}, NUMBERS),
     Case(layers.PatchEmbedding, {"patch_size": 3, "dim": 5, "stride": 2, "l1": 0.01, "l2": 0.02}, SERIES,
@@ -103,8 +110,10 @@ CASES = [
     Case(layers.PatchEmbedding, {"patch_size": 3, "dim": 5, "l1": 0.01}, SERIES,
          {**TIME, "at_default": ("stride", "l2")}),
     Case(layers.PatchEmbedding, {"patch_size": 3, "dim": 5}, PICTURES, {**SPACE, "at_default": ("stride", "l1", "l2")}),
+    Case(layers.PeriodicEmbedding, {"dim": 4, "num_frequencies": 3, "scale": 0.5}, NUMBERS),
     Case(layers.PositionalEmbedding, {"max_length": 12}, STEPS, {**TIME, "at_default": ("kind",)}),
     Case(layers.PositionalEmbedding, {"kind": "sinusoidal"}, STEPS, {**TIME, "at_default": ("max_length",)}),
+    Case(layers.QuantileBands, {"factors": [1.5]}, SEQUENCES, {"dynamic_axes": (0, 1)}),
     Case(layers.QuantileScale, {"quantiles": EDGES, "shares": SHARES}, NUMBERS),
     Case(layers.ResidualBlock, {"filters": 6, "kernel_size": 2, "rank": 1, "strides": 2, "padding": "causal",
                                 "normalization": "layer", "activation": "tanh", "squeeze_excitation": 2,
@@ -114,6 +123,7 @@ CASES = [
          {**TIME, **CONV,
           "at_default": ("kernel_size", "strides", "padding", "normalization", "dropout", "squeeze_excitation",
                          "stochastic_depth", "l1", "l2")}),
+    Case(layers.SeasonalNaive, {"season": 2, "horizon": 5}, SERIES[..., 0]),
     Case(layers.SelfAttention, {"causal": True, "positions": "rotary", **LOOK}, STEPS, TIME),
     Case(layers.SelfAttention, {"num_heads": 2}, STEPS,
          {**TIME, "at_default": ("causal", "positions", "dropout", "l1", "l2")}),
@@ -122,10 +132,21 @@ CASES = [
     Case(layers.TransformerEncoder, {**STACK, "causal": True}, STEPS, TIME),
     Case(layers.TransformerEncoder, {"num_heads": 2}, STEPS,
          {**TIME, "at_default": tuple(name for name in (*STACK, "causal") if name != "num_heads")}),
+    Case(layers.WindowScaling, {"inverse": True}, {"x": SERIES, "statistics": NUMBERS[:, :2]},
+         {"dynamic_axes": {"x": (0, 1), "statistics": (0,)}}),
+    Case(layers.WindowStatistics, {"level": "mean"}, SERIES[..., 0], {"dynamic_axes": (0, 1)}),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.kind.__name__)
+def once(cases):
+    """The first row of each layer as it is, and its others, which take as long again, as slow."""
+    seen = set()
+    for case in cases:
+        yield pytest.param(case, marks=pytest.mark.slow if case.kind in seen else (), id=case.kind.__name__)
+        seen.add(case.kind)
+
+
+@pytest.mark.parametrize("case", once(CASES))
 def test_contract(case):
     check_layer(case.kind, case.arguments, case.inputs, **case.options)
 

@@ -199,7 +199,9 @@ def test_what_cannot_be_is_refused(arguments, message):
         LSTMStack(**arguments)
 
 
-@pytest.mark.parametrize(("cell", "implementation"), [("lstm", "auto"), ("lstm", "loop"), ("gru", "loop")])
+@pytest.mark.parametrize(("cell", "implementation"), [
+    ("lstm", "auto"), pytest.param("lstm", "loop", marks=pytest.mark.slow), ("gru", "loop"),
+])
 def test_a_saved_model_says_the_same_of_any_batch_and_length(cell, implementation, tmp_path):
     tf = pytest.importorskip("tensorflow")
     inputs = keras.Input((None, 3))

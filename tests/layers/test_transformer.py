@@ -150,7 +150,7 @@ def test_stochastic_depth_leaves_branches_of_rows_out_and_more_of_them_further_u
         said = np.asarray(layer.blocks[number](x, training=True))
         found = 0
         for expected, chance in outcomes(layer, number, row.astype("float64"), share).values():
-            alike = np.abs(said - expected).max((1, 2)) < 1e-4
+            alike = np.abs(said - expected).max((1, 2)) < 1e-3  # a share has 16 bits: 1e-5 of what is added
             assert alike.mean() == pytest.approx(chance, abs=0.035)  # of 4,000: sigma at most 0.008
             found += alike.sum()
         assert found == 4000

@@ -1,7 +1,6 @@
 """The page for pictures from end to end, on small pictures that are drawn here."""
 
 import json
-import signal
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,8 @@ from PIL import Image
 import tfkit
 from tfkit.cli import main
 from tfkit.data import stored
-from tfkit.errors import Interrupted, UserError
+from tfkit.errors import UserError
+from tfkit.testing import check_recipe
 
 RANDOM = np.random.default_rng(0)
 FAST = {"epochs": 2, "filters": [4, 8], "batch_size": 32, "refit": False}
@@ -94,6 +94,7 @@ def test_where_answers_go_that_nobody_named(run, folder, capsys):
     (folder / "lying.predicted.csv").unlink()
 
 
+@pytest.mark.slow
 def test_a_number_is_learnt_from_a_table_of_paths(folder, tmp_path):
     paths = sorted(folder.glob("*/*.png"))
     bright = [float(np.asarray(Image.open(path)).mean()) for path in paths]
@@ -125,13 +126,17 @@ def test_every_setting_trains(folder, tmp_path, settings):
     assert np.isfinite(run.metrics["val"]["log_loss"])
 
 
-MIXED = {**FAST, "recipe": "image", "quiet": True, "mixup": 0.3, "flip": "both", "dropout": 0.2}
+MIXED = {**FAST, "mixup": 0.3, "flip": "both", "dropout": 0.2}
 
 
 @pytest.fixture(scope="module")
-def straight(folder, tmp_path_factory):
-    """A training that was not stopped, of pictures in memory."""
-    return tfkit.train(**MIXED, pictures=folder, out=tmp_path_factory.mktemp("straight"))
+def straight(folder):
+    """A training of pictures in memory, and all that every recipe must hold."""
+    return check_recipe("image", {**MIXED, "pictures": folder}, source=folder)
+
+
+def test_it_holds_what_every_recipe_must(straight):
+    assert straight.finished
 
 
 def assert_same(run, other):
@@ -143,29 +148,7 @@ def assert_same(run, other):
 
 def test_pictures_in_a_file_train_to_the_same_bits(folder, straight, tmp_path, monkeypatch):
     monkeypatch.setattr(stored, "SHARE", 0)
-    assert_same(straight, tfkit.train(**MIXED, pictures=folder, out=tmp_path))
-
-
-@pytest.mark.parametrize("after", [pytest.param(3, marks=pytest.mark.slow), 8])
-def test_stopped_and_resumed_is_the_same_as_never_stopped(folder, straight, tmp_path, monkeypatch, after):
-    """Moved and mixed pictures are the same ones again: 5 steps an epoch, a step a call."""
-    from tfkit.resume import Checkpoint
-
-    monkeypatch.setattr("tfkit.loop.SECONDS_A_CALL", 0.0)
-    calls, real = [], Checkpoint.on_train_batch_end
-
-    def count(self, batch, logs=None):
-        calls.append(batch)
-        if len(calls) == after:
-            self.stop = signal.SIGTERM
-        real(self, batch, logs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Checkpoint, "on_train_batch_end", count)
-        with pytest.raises(Interrupted):
-            tfkit.train(**MIXED, pictures=folder, out=tmp_path / "stopped")
-    [folder_of_run] = (tmp_path / "stopped").iterdir()
-    assert_same(straight, tfkit.train(resume=folder_of_run, quiet=True))
+    assert_same(straight, tfkit.train("image", **MIXED, pictures=folder, out=tmp_path, quiet=True))
 
 
 # what cannot be learnt from

@@ -1,7 +1,6 @@
 """The page for texts, from end to end: what a person and a script see."""
 
 import json
-import signal
 
 import numpy as np
 import pandas as pd
@@ -9,9 +8,10 @@ import pytest
 
 import tfkit
 from tfkit.cli import main
-from tfkit.errors import Interrupted, UserError
+from tfkit.errors import UserError
+from tfkit.testing import check_recipe
 
-FAST = {"epochs": 2, "units": 8, "buckets": 64, "ngram_dim": 4, "batch_size": 32, "dropout": 0.1, "refit": False}
+FAST = {"epochs": 2, "units": 8, "num_ngrams": 64, "ngram_dim": 4, "batch_size": 32, "dropout": 0.1, "refit": False}
 SPAM = ["FREE entry, call now!!!", "you have WON a prize", "claim your cash reward", "urgent: call 08712300220"]
 HAM = ["are you coming home", "see you at lunch", "ok, thanks a lot", "the train is late again"]
 HAO, HUAI = ["这本书写得很好", "孩子非常喜欢", "质量不错，推荐"], ["太差了，退货", "浪费钱", "服务很糟糕，失望"]
@@ -110,6 +110,7 @@ def test_every_encoder_learns_chinese(tmp_path, encoder):
     assert run.metrics["test"]["accuracy"] > run.metrics["baselines"]["constant"]["accuracy"] + 0.2
 
 
+@pytest.mark.slow
 def test_a_number_is_predicted_in_its_own_units(tmp_path):
     some, chance = messages(150), np.random.default_rng(0).normal(0, 10, 150).round(2)
     some["stars"] = np.where(some["label"] == "spam", 100.0, 300.0) + chance
@@ -134,44 +135,24 @@ def test_class_weights_raise_the_recall_of_the_rare_class(tmp_path):
     assert weighted["recall"] > plain["recall"] + 0.3
 
 
+@pytest.mark.slow
 def test_few_texts_are_fitted_again_on_all_but_the_test_texts(table, tmp_path, capfd):
     run = tfkit.train("text", table=table, out=tmp_path, **{**FAST, "refit": "auto", "encoder": "none"})
     assert run.config["refit"] is True
     assert "Fitted again on training and validation rows together, 170" in capfd.readouterr().err
 
 
-def test_stopped_and_resumed_is_the_same_as_never_stopped(table, tmp_path, monkeypatch):
-    from tfkit.resume import Checkpoint
-
-    straight = trained(table, tmp_path / "straight", epochs=3)
-    calls, real = [], Checkpoint.on_train_batch_end
-
-    def count(self, batch, logs=None):
-        calls.append(batch)
-        if len(calls) == 7:  # of 5 an epoch
-            self.stop = signal.SIGTERM
-        real(self, batch, logs)
-
-    monkeypatch.setattr("tfkit.loop.SECONDS_A_CALL", 0.0)
-    monkeypatch.setattr(Checkpoint, "on_train_batch_end", count)
-    with pytest.raises(Interrupted):
-        trained(table, tmp_path / "stopped", epochs=3)
-    monkeypatch.undo()
-    [folder] = (tmp_path / "stopped").iterdir()
-    resumed = tfkit.train(resume=folder, quiet=True)
-    for one, two in zip(straight.model.get_weights(), resumed.model.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, two)
-    assert straight.metrics["test"] == resumed.metrics["test"]
+def test_it_holds_what_every_recipe_must(table):
+    refused = [({"encoder": "none", "ngrams": False}, "reads nothing"), ({"text": "body"}, "the column 'body'")]
+    check_recipe("text", {**FAST, "table": table}, source=table, refused=refused)
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"encoder": "none", "ngrams": False}, "encoder=none with ngrams=false reads nothing"),
         ({"text": "label"}, "`text` and `target` must be two columns. Received: label for both"),
         ({"time_column": "a", "group_column": "b"}, "give time_column= or group_column=, not both"),
         ({"refit": True, "learning_rate_decay": "plateau"}, "refit=true leaves none"),
-        ({"text": "body"}, "The table must have the column 'body'"),
         ({"group_column": "body"}, "The table must have the column 'body'"),
         ({"loss": "huber"}, "'label' has classes, so it can be cross_entropy"),
     ],
@@ -203,6 +184,7 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path, capfd, columns, message
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_a_document_of_ten_megabytes_is_learnt_from_and_answered(tmp_path):
     some = messages(100)
     some.loc[3, "text"] = "a long book, " * 800_000

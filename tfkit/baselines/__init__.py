@@ -1,7 +1,19 @@
 """What a network must beat, by kind of data; each is fitted on the very rows that the network had."""
 
+from tfkit.baselines.forecasts import naive, seasonal_naive
 from tfkit.baselines.pixels import linear_pixels
+from tfkit.baselines.series import linear_series, nearest_series
 from tfkit.baselines.tables import boosted_trees, constant, linear
 from tfkit.baselines.texts import tfidf
 
-__all__ = ["boosted_trees", "constant", "linear", "linear_pixels", "tfidf"]
+__all__ = [
+    "boosted_trees",
+    "constant",
+    "linear",
+    "linear_pixels",
+    "linear_series",
+    "naive",
+    "nearest_series",
+    "seasonal_naive",
+    "tfidf",
+]

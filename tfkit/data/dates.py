@@ -54,6 +54,11 @@ def days(cells: Any, rule: dict[str, Any]) -> np.ndarray:
     return by_distinct(cells, lambda words: _days(_moments(words, rule["forms"])), np.nan)
 
 
+def moments(cells: Any, rule: dict[str, Any]) -> np.ndarray:
+    """Plain cells as datetime64[us] in UTC, NaT where they are missing or no dates."""
+    return by_distinct(cells, lambda words: _moments(words, rule["forms"]), "NaT")
+
+
 def parts(cells: Any, rule: dict[str, Any]) -> dict[str, np.ndarray]:
     """Year, month, day, weekday (0: Monday), hour (12.5: half past noon), days since 1970; UTC, `(rows,)` float32."""
     import pandas as pd

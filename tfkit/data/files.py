@@ -149,7 +149,7 @@ def _from_memory(source: pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
 
 def _from_file(path: Path, delimiter: str | None, encoding: str | None) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The rows, and what was found."""
-    raw, name = packing.unpack(_bytes(path), path)
+    raw, name = packing.unpack(read_bytes(path), path)
     first = raw[:512].lstrip().lower()
     for mark, what in _NO_TABLE.items():
         if first.startswith(mark):
@@ -170,7 +170,7 @@ def _from_file(path: Path, delimiter: str | None, encoding: str | None) -> tuple
     return frame, found
 
 
-def _bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
     if "\n" in str(path):
         raise UserError(f"A table is given by its path. Received: a text of {len(str(path)):,} characters, not a path")
     try:

@@ -86,7 +86,7 @@ def split_table(frame: Any, target: dict[str, Any], *, test: Any, val_fraction: 
     distinct = frame[~pd.Series(number).duplicated().to_numpy()]  # the row of each number, copies are left out
     units: dict[str, Any] = {}
     if time_column:
-        units["times"] = _times(distinct[time_column])
+        units["times"] = read_times(distinct[time_column])
     elif group_column:
         units["groups"] = spelled(plain(distinct[group_column])).astype(str)
     elif target["classes"]:
@@ -123,7 +123,7 @@ def _check(frame: Any, target: dict[str, Any], time_column: str | None, group_co
             )
 
 
-def _times(cells: Any) -> np.ndarray:
+def read_times(cells: Any) -> np.ndarray:
     """Something that ascends with time: numbers, or days since 1970."""
     cells = plain(cells)
     rule = columns.infer(cells)

@@ -8,6 +8,7 @@ import numpy as np
 
 from tfkit.data import cells, columns, tokens
 from tfkit.data.cleaning import clean
+from tfkit.data.ngrams import frequent_ngrams
 from tfkit.data.splits import Rows
 from tfkit.data.splitting import split_table
 from tfkit.data.tables import check_columns
@@ -148,6 +149,26 @@ def text_rows(frame: Any, info: Mapping[str, Any], prepare: Any) -> Rows:
     if info["task"] == "regression":
         truth = ((truth - info["target"]["mean"]) / info["target"]["scale"]).astype("float32")
     return Rows(predict(prepare, raw), truth, raw=raw)
+
+
+def learn_ngrams(train: Rows, *, most: int) -> dict[str, Any]:
+    """The frequent n-grams of each kind of tokens, as `tfkit.layers.NgramEmbedding` is told them.
+
+    One and two words and two to five characters beside them, or one to four characters where these are the tokens.
+
+    Args:
+        train: Training rows of `text_rows`.
+        most: How many n-grams of each kind at most.
+
+    Returns:
+        For each kind of tokens its `sizes` and `ngrams`.
+    """
+    ids = train.arrays[0]
+    sizes = {"words": [1, 2], "characters": [2, 3, 4, 5] if "words" in ids else [1, 2, 3, 4]}
+    return {
+        name: {"sizes": sizes[name], "ngrams": frequent_ngrams(some, sizes=sizes[name], most=most)}
+        for name, some in ids.items()
+    }
 
 
 def read_texts(source: Any, info: Mapping[str, Any], *, target: bool = False, own: bool = False) -> Any:

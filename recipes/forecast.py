@@ -1,0 +1,168 @@
+"""Foretell the next values of series, and how sure they are.
+
+Data     co2.csv.gz
+Expect   not measured yet
+Try      make train RECIPE=forecast
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import keras
+
+import tfkit
+
+
+class Config(tfkit.Config):
+    table: Path = tfkit.sample("co2.csv.gz")  # the rows: one a time with a column a series, or one a series and time
+    target: list[str] = []  # the columns to forecast; none: all columns of numbers
+    time_column: str | None = None  # none: the first column of dates; plain numbers count steps
+    series_column: str | None = None  # of a long table: which series a row is of
+    known: list[str] = []  # columns whose future is known: holidays, prices
+    leave_out: list[str] = []  # columns that are not used
+    horizon: tfkit.count | Literal["auto"] = "auto"  # steps to foretell; auto: a season
+    past: tfkit.count | Literal["auto"] = "auto"  # steps that are seen; auto: 3.5 horizons where there is room
+    season: tfkit.count | Literal["auto"] = "auto"  # steps of the seasonal cycle; auto: that of the frequency
+    calendar: list[str] | Literal["auto"] = "auto"  # some of hour, weekday, yearday; auto: those the past cannot show
+    gaps: Literal["last", "linear", "refuse"] = "last"  # what stands for missing values: the last one, a line, nothing
+    test_fraction: tfkit.fraction = 0.2  # share of the steps for the test, the last ones
+    val_fraction: tfkit.fraction = 0.15  # share of the steps that choose the best epoch, those before
+    train_steps: tfkit.count | None = None  # numbers of steps in place of shares; with train_steps the rest is left out
+    val_steps: tfkit.count | None = None
+    test_steps: tfkit.count | None = None
+    delimiter: str | None = None  # of a text file; none: found
+    encoding: str | None = None  # of a text file; none: found
+    missing: list[str] | None = None  # cells that mean "missing"; none: the usual ones
+    body: Literal["linear", "lstm", "transformer"] = "linear"  # what reads the past
+    level: Literal["last", "mean"] = "last"  # what a window is measured from
+    highway: bool = True  # beside lstm and transformer a linear map of the past, which they correct
+    kernel_size: tfkit.count = 25  # steps of the mean that draws the trend out; body=linear
+    patch: tfkit.count | Literal["auto"] = "auto"  # steps that lstm, transformer read at once; auto: about a season
+    depth: tfkit.count = 1  # layers of lstm, transformer
+    units: tfkit.count | Literal["auto"] = "auto"  # width of them
+    dropout: tfkit.fraction = 0.2  # share of units dropped in training
+    loss: Literal["quantile", "squared"] = "quantile"  # squared: the mean alone, without bands
+    quantiles: list[float] = [0.025, 0.1, 0.5, 0.9, 0.975]  # what is foretold: the median, and bands around it
+    epochs: tfkit.count | Literal["auto"] = "auto"
+    batch_size: tfkit.count | Literal["all", "auto"] = "auto"
+    learning_rate: tfkit.positive | Literal["auto"] = "auto"
+    learning_rate_decay: Literal[
+        "none", "exponential", "step", "cosine", "linear", "one_cycle", "polynomial", "inverse_square_root", "plateau"
+    ] = "cosine"
+    refit: bool | Literal["auto"] = "auto"  # once more on training and validation steps; auto: where windows are few
+
+    def check(self):
+        told = self.quantiles
+        if told != sorted({*told}) or any(abs(a + b - 1) > 1e-9 for a, b in zip(told, told[::-1], strict=True)):
+            raise tfkit.UserError("`quantiles` must be the median and pairs around it, such as 0.1,0.5,0.9, in order. "
+                                  f"Received: {told}")  # fmt: skip
+        if not told or len(told) % 2 == 0 or told[0] <= 0:
+            raise tfkit.UserError("`quantiles` must lie between 0 and 1, with the median, 0.5, in the middle. "
+                                  f"Received: {told}")  # fmt: skip
+        if self.refit is True and self.learning_rate_decay == "plateau":
+            raise tfkit.UserError("learning_rate_decay=plateau needs validation rows, and refit=true leaves none.")
+
+
+def data(config):
+    quantiles = config.quantiles if config.loss == "quantile" else [0.5]
+    told, present, rules = tfkit.data.load_history(
+        config.table, target=config.target, time_column=config.time_column, series_column=config.series_column,
+        known=config.known, leave_out=config.leave_out, gaps=config.gaps, season=config.season,
+        reading={"delimiter": config.delimiter, "encoding": config.encoding, "missing": config.missing},
+    )  # fmt: skip
+    horizon = tfkit.data.choose_horizon(told, rules) if config.horizon == "auto" else config.horizon
+    splits = tfkit.data.split_history(
+        told, horizon, val_fraction=config.val_fraction, test_fraction=config.test_fraction,
+        train_steps=config.train_steps, val_steps=config.val_steps, test_steps=config.test_steps,
+    )  # fmt: skip
+    info = tfkit.data.learn_history(told, present, rules, splits, horizon=horizon, past=config.past,
+                                    calendar=config.calendar, quantiles=quantiles)  # fmt: skip
+    prepare = tfkit.data.prepare_windows(info)
+    power = 2 if config.loss == "squared" else 1
+    train, val, test, both = (
+        tfkit.data.history_windows(told, present, info, split, prepare, power=power)
+        for split in ("train", "val", "test", "train+val")
+    )
+    auto = defaults(len(train), info, config.body)
+    final = both if (auto["refit"] if config.refit == "auto" else config.refit) else None
+    return tfkit.Data(train, val, test, info, prepare, tfkit.data.restore_windows(info), defaults=auto, final=final,
+                      calibrate=tfkit.data.calibrate_bands)  # fmt: skip
+
+
+def model(config, data):
+    inputs, info = tfkit.inputs(data.train), data.info
+    horizon, answers, whole = info["horizon"], len(info["quantiles"]), {"dtype": "float32"}
+    statistics = tfkit.layers.WindowStatistics(config.level, **whole)(inputs["values"])
+    past = tfkit.layers.WindowScaling(**whole)(inputs["values"], statistics)
+    told = [inputs[name] for name in ("calendar", "known") if name in inputs]
+    if told:  # what they do is taken out of the past, and put into the future
+        x = keras.layers.Concatenate()(told) if len(told) > 1 else told[0]
+        x = tfkit.layers.MLP([32], dropout=config.dropout)(x)
+        effect = keras.layers.Dense(1, kernel_initializer="zeros", use_bias=False, name="effect", **whole)(x)
+        before = keras.layers.Reshape((-1,))(keras.layers.Cropping1D((0, horizon))(effect))
+        past = keras.layers.Subtract(**whole)([past, before])
+
+    shrink = {"l1": config.l1, "l2": config.l2}
+    dense = {"kernel_initializer": "zeros", "kernel_regularizer": keras.regularizers.L1L2(**shrink), **whole}
+    parts = []
+    if config.body == "linear" or config.highway:
+        trend = tfkit.layers.MovingAverage(config.kernel_size)(past)
+        rest = keras.layers.Subtract()([past, trend])
+        parts += [keras.layers.Dense(horizon * answers, use_bias=False, **dense)(x) for x in (trend, rest)]
+    if config.body != "linear":
+        overlap = {"stride": max(1, config.patch // 2)} if config.body == "transformer" else {}
+        x = keras.layers.Reshape((-1, 1))(past)
+        x = tfkit.layers.PatchEmbedding(config.patch, config.units, **overlap, **shrink)(x)
+        if config.body == "lstm":
+            x = tfkit.layers.LSTMStack([config.units] * config.depth, dropout=config.dropout)(x)
+        else:
+            x = tfkit.layers.PositionalEmbedding()(x)
+            x = tfkit.layers.TransformerEncoder(depth=config.depth, dropout=config.dropout, **shrink)(x)
+            x = keras.layers.Dropout(config.dropout)(keras.layers.Flatten()(x))
+        parts.append(keras.layers.Dense(horizon * answers, name="head", **dense)(x))
+    x = keras.layers.Add(**whole)(parts) if len(parts) > 1 else parts[0]
+    parts = [keras.layers.Reshape((horizon, answers), **whole)(x)]
+    if info["season"] <= info["past"]:  # it begins at the seasonal naive, and learns what to correct
+        last = tfkit.layers.SeasonalNaive(info["season"], horizon, **whole)(past)
+        parts.append(keras.layers.Reshape((horizon, 1), **whole)(last))
+    if told:
+        parts.append(keras.layers.Cropping1D((info["past"], 0), **whole)(effect))
+    x = keras.layers.Add(**whole)(parts) if len(parts) > 1 else parts[0]
+    outputs = tfkit.layers.WindowScaling(inverse=True, **whole)(x, statistics)
+    model = keras.Model(inputs, outputs, name="network")
+    loss = tfkit.losses.Pinball(info["quantiles"]) if config.loss == "quantile" else keras.losses.MeanSquaredError()
+    model.compile(tfkit.optimizer(**config.optimization, steps=data.steps(config)), loss)
+    return model
+
+
+def defaults(windows, info, body):
+    """What "auto" means for so many training windows: chosen on validation steps of four open sets."""
+    return {
+        "horizon": info["horizon"],
+        "past": info["past"],
+        "season": info["season"],
+        "calendar": info["inputs"].get("calendar", {}).get("parts", []),
+        "refit": windows < 2000,
+        "units": 16 if body == "transformer" else 64,
+        "patch": info["season"] if 4 <= info["season"] <= 32 else 16,
+        "epochs": 30 if windows < 2000 else 10 if windows < 20_000 else 5 if windows < 200_000 else 2,
+        "batch_size": 16 if windows < 2000 else 128,
+        "learning_rate": 1e-3 if body == "transformer" else 3e-3,
+    }
+
+
+recipe = tfkit.Recipe(
+    Config,
+    data,
+    model,
+    read=tfkit.read_history,
+    monitor="val_loss",
+    baselines=[tfkit.baselines.naive, tfkit.baselines.seasonal_naive],
+    search={
+        "learning_rate": tfkit.log(1e-4, 1e-2),
+        "batch_size": [32, 64, 128, 256],
+        "body": ["linear", "lstm", "transformer"],
+        "units": [32, 64, 128],
+        "dropout": (0.0, 0.5),
+    },
+)

@@ -1,0 +1,172 @@
+"""Say of a whole time series which class it is of, or a number.
+
+Data     japanese_vowels.ts.gz: 640 recordings of a vowel; which of nine men speaks? (data/japanese_vowels.md)
+         Yours: a CSV or TSV file with a row for each series (the target first where columns have no names), one with a
+         row for each step (id_column=, time_column=), or a .ts file of the UCR and UEA archives. One or many channels,
+         equal or unequal lengths, gaps.
+Expect   not measured yet with these defaults: python tests/bench/series.py
+Try      make train RECIPE=series
+         make train RECIPE=series ARGS="table=hearts_TRAIN.tsv test_table=hearts_TEST.tsv"
+         make train RECIPE=series ARGS="table=steps.csv id_column=patient time_column=time target=ill body=inception"
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import keras
+
+import tfkit
+
+
+class Config(tfkit.Config):
+    table: Path = tfkit.sample("japanese_vowels.ts.gz")  # the series
+    target: str | None = None  # the column to predict; none: the first without a name, or label, class, target
+    kind: Literal["auto", "class", "number"] = "auto"  # what the target is
+    positive: str | None = None  # the class that precision, recall and F1 are of; none: the rarer of two
+    test_table: Path | None = None  # series of your own to test on; none: a share of the table
+    test_fraction: tfkit.fraction = 0.15  # share of the series for the test, where there is no test_table
+    val_fraction: tfkit.fraction = 0.15  # share of the series that choose the best epoch
+    id_column: str | None = None  # which series a row is a step of; none: every row is a series
+    time_column: str | None = None  # when that step was; none: steps stand in order
+    value_columns: list[str] = []  # the channels, where a row is a step; none: all other columns
+    group_column: str | None = None  # series of one group stay in one split
+    leave_out: list[str] = []  # columns that are not used
+    delimiter: str | None = None  # of a text file; none: found
+    encoding: str | None = None  # of a text file; none: found
+    missing: list[str] | None = None  # cells that mean "missing"; none: the usual ones
+    lengths: Literal["auto", "equal", "pad"] = "auto"  # pad: unequal ones are padded and masked; auto: where they are
+    scale: Literal["train", "each", "none"] = "train"  # of values: as in all training series, or each series by itself
+    class_weights: bool = False  # series of rare classes weigh more
+    body: Literal["minirocket", "inception", "convolution", "lstm", "transformer"] = "minirocket"  # what reads series
+    features: tfkit.count = 10000  # of minirocket: what it asks of a series, rounded to a multiple of 84
+    differences: bool = True  # of minirocket: half of that it asks of the differences from step to step
+    head: Literal["ridge", "trained", "auto"] = "auto"  # of minirocket: solved at once, or by steps; auto: many series
+    depth: tfkit.count | Literal["auto"] = "auto"  # of the others: layers, or blocks
+    units: tfkit.count | Literal["auto"] = "auto"  # of the others: width of each
+    dropout: tfkit.fraction = 0.1  # share of units dropped in training
+    refit: bool | Literal["auto"] = "auto"  # once more on training and validation series; auto: where they are few
+    loss: Literal["auto", "cross_entropy", "label_smoothing", "focal", "squared", "absolute", "huber"] = "auto"
+    epochs: tfkit.count | Literal["auto"] = "auto"
+    batch_size: tfkit.count | Literal["all", "auto"] = "auto"
+    learning_rate: tfkit.positive | Literal["auto"] = "auto"
+    learning_rate_decay: Literal[
+        "none", "exponential", "step", "cosine", "linear", "one_cycle", "polynomial", "inverse_square_root", "plateau"
+    ] = "cosine"
+    optimizer: Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "nadam", "adagrad", "lion"] = "adamw"
+    weight_decay: tfkit.amount = 0.01
+
+    def check(self):
+        if self.time_column and not self.id_column:
+            raise tfkit.UserError("`time_column=` is of a table with a row for each step: give id_column= too.")
+        if self.body == "minirocket" and (self.depth not in ("auto", 1) or self.units not in ("auto", 64)):
+            raise tfkit.UserError("`depth=` and `units=` are of the other bodies; body=minirocket has features=. "
+                                  f"Received: depth={self.depth} units={self.units}")  # fmt: skip
+        if self.head == "ridge" and (self.body != "minirocket" or self.epochs not in ("auto", 1)):
+            raise tfkit.UserError("head=ridge is of body=minirocket, and solved at once: leave out body= and epochs=. "
+                                  f"Received: body={self.body} epochs={self.epochs}")  # fmt: skip
+        if self.refit is True and self.learning_rate_decay == "plateau":
+            raise tfkit.UserError("learning_rate_decay=plateau needs validation rows, and refit=true leaves none.")
+
+
+def data(config):
+    names = ("id_column", "time_column", "value_columns", "leave_out", "delimiter", "encoding", "missing")
+    reading = {name: getattr(config, name) for name in names}
+    found, test, said = tfkit.data.load_series(
+        config.table, config.target, test_table=config.test_table, lengths=config.lengths,
+        group_column=config.group_column, **reading,
+    )  # fmt: skip
+    target = tfkit.data.learn_series_label(found, kind=config.kind, positive=config.positive)
+    tfkit.data.check_loss(config.loss, target)
+    parts = tfkit.data.split_series(
+        found, target, test=test, val_fraction=config.val_fraction, test_fraction=config.test_fraction,
+        group_column=config.group_column, seed=config.seed,
+    )  # fmt: skip
+    info = tfkit.data.learn_series(parts[0], target, lengths=config.lengths, scale=config.scale, reading=reading,
+                                   said=said)  # fmt: skip
+    if config.body == "minirocket":
+        info = tfkit.data.with_kernels(parts[0], info, features=config.features,
+                                         differences=config.differences, seed=config.seed)  # fmt: skip
+    prepare = tfkit.data.prepare_series(info)
+    train, val, test = tfkit.data.series_rows(parts, info, prepare)
+    auto = defaults(len(train), info, config)
+    auto["refit"] &= config.learning_rate_decay != "plateau"  # which needs validation rows
+    final = train.joined(val) if (auto["refit"] if config.refit == "auto" else config.refit) else None
+    if config.class_weights:
+        train, final = (rows and tfkit.data.with_class_weights(rows, info) for rows in (train, final))
+    return tfkit.Data(train, val, test, info, prepare, tfkit.data.restore_table(info), defaults=auto, final=final)
+
+
+def model(config, data):
+    inputs, info = tfkit.inputs(data.train), data.info
+    head = keras.layers.Dense(len(info["target"]["classes"] or [None]), dtype="float32", name="head")
+    if config.body == "minirocket":
+        x, solved = inputs["features"], config.head == "ridge"
+        head.trainable = not solved
+        outputs = head(x if solved else keras.layers.Dropout(config.dropout)(x))
+        if solved:
+            head.set_weights(tfkit.data.ridge_head(data.train, info))
+    else:
+        x = inputs["series"]
+        if info["series"]["lengths"] == "pad":
+            x = keras.layers.Masking(tfkit.data.PADDING)(x)
+        x = read(config, info["series"]["length"])(x)
+        outputs = head(keras.layers.Dropout(config.dropout)(x))
+    model = keras.Model(inputs, outputs, name="network")
+    loss = tfkit.data.table_loss(config.loss, info)
+    model.compile(tfkit.optimizer(**config.optimization, steps=data.steps(config)), loss)
+    return model
+
+
+def read(config, length):
+    """Layers from series `(steps, channels)` to one vector."""
+    shrink = {"dropout": config.dropout, "l1": config.l1, "l2": config.l2}
+    if config.body == "inception":
+        return tfkit.layers.InceptionStack(config.units, depth=config.depth, l1=config.l1, l2=config.l2)
+    if config.body == "convolution":
+        filters = [config.units, 2 * config.units, 4 * config.units]
+        return tfkit.layers.ConvStack(filters, 7, rank=1, depth=config.depth, l1=config.l1, l2=config.l2)
+    if config.body == "lstm":
+        return tfkit.layers.LSTMStack([config.units] * config.depth, bidirectional=True, dropout=config.dropout)
+    size = max(1, min(16, length // 8))
+    parts = [
+        tfkit.layers.PatchEmbedding(size, config.units, stride=(size + 1) // 2),
+        tfkit.layers.PositionalEmbedding(),
+        tfkit.layers.TransformerEncoder(depth=config.depth, **shrink),
+        tfkit.layers.GlobalPooling("mean"),
+    ]
+    return lambda x: [x := part(x) for part in parts][-1]
+
+
+def defaults(rows, info, config):
+    """What "auto" means for so many training series: chosen on splits of the training series of ten open sets."""
+    classes, solved = bool(info["target"]["classes"]), rows <= 4000 and config.epochs == "auto"
+    rocket = config.body == "minirocket"
+    head = ("ridge" if solved else "trained") if config.head == "auto" and rocket else config.head
+    return {
+        "kind": "class" if classes else "number",
+        "loss": "cross_entropy" if classes else "squared",
+        "refit": rows < 5000,
+        "lengths": info["series"]["lengths"],
+        "head": head if rocket else "trained",
+        "depth": {"inception": 3, "transformer": 2}.get(config.body, 1),
+        "units": {"inception": 32, "convolution": 32}.get(config.body, 64),
+        "epochs": 1 if head == "ridge" and rocket else 20 if rocket else max(20, min(150, 30_000 // rows)),
+        "batch_size": 16 if rows < 1000 else 64,
+        "learning_rate": 1e-4 if rocket else 1e-3,
+    }
+
+
+recipe = tfkit.Recipe(
+    Config,
+    data,
+    model,
+    read=tfkit.read_series,
+    monitor="val_loss",
+    baselines=[tfkit.baselines.constant, tfkit.baselines.nearest_series, tfkit.baselines.linear_series],
+    search={
+        "learning_rate": tfkit.log(1e-4, 1e-2),
+        "batch_size": [8, 16, 32, 64],
+        "body": ["minirocket", "inception", "convolution", "lstm", "transformer"],
+        "dropout": (0.0, 0.5),
+    },
+)

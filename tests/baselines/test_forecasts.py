@@ -1,0 +1,25 @@
+import numpy as np
+import pytest
+
+from tfkit.baselines import naive, seasonal_naive
+from tfkit.data.windows import Windows
+
+VALUES = np.arange(30.0)
+
+
+@pytest.mark.parametrize("season", [1, 3, 5, 8])
+def test_the_value_of_the_last_season_and_where_there_is_none_the_last(season):
+    """Two series, of 20 and of 10 steps; a season may be longer than the past that the network sees."""
+    origins, horizon = [6, 12, 25], 7
+    test = Windows(VALUES, [o for o in origins if o + horizon <= 30], past=4, horizon=horizon,
+                   series=np.repeat([0, 1], [20, 10]))  # fmt: skip
+    origins = test.origins.tolist()
+    begins = [0 if origin < 20 else 20 for origin in origins]
+    expected = np.empty((len(origins), horizon))
+    for row, (origin, begin) in enumerate(zip(origins, begins, strict=True)):
+        for step in range(horizon):
+            place = origin + step % season - season
+            expected[row, step] = VALUES[place if place >= begin else origin - 1]
+    np.testing.assert_array_equal(seasonal_naive(None, test, {"season": season}), expected)
+    last = np.repeat(VALUES[test.origins - 1], horizon).reshape(-1, horizon)
+    np.testing.assert_array_equal(naive(None, test, {"season": season}), last)

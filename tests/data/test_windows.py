@@ -1,0 +1,77 @@
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+from tfkit.data.splits import inputs
+from tfkit.data.windows import Windows
+
+VALUES = np.arange(20.0)
+HOURS = np.stack([np.arange(20.0) % 5, np.arange(20.0) / 8], 1)
+
+
+def windows(**told):
+    """Two series, of 12 and 8 steps, the second with a value that was not there."""
+    present = np.arange(20) != 17
+    return Windows(VALUES, [4, 5, 8, 16], past=3, horizon=2, covariates={"calendar": HOURS}, present=present,
+                   series=np.repeat([0, 1], [12, 8]), weight=[0.5, 2.0], **told)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [list, np.array, tf.constant])
+def test_windows_are_cut_as_they_are_taken(kind):
+    x, y, weight = windows().take(kind([3, 0]))
+    np.testing.assert_array_equal(x["values"], [[13, 14, 15], [1, 2, 3]])
+    np.testing.assert_array_equal(x["calendar"][1], HOURS[1:6])
+    np.testing.assert_array_equal(y, [[[16], [17]], [[4], [5]]])
+    np.testing.assert_array_equal(weight, [[2, 0], [0.5, 0.5]])
+
+
+def test_they_are_cut_inside_a_compiled_function_too():
+    split = windows()
+    compiled = tf.function(split.take, input_signature=[tf.TensorSpec((None,), tf.int32)])
+    for numbers in ([2, 1], [0], []):
+        x, y, _ = compiled(tf.constant(numbers, tf.int32))
+        assert x["calendar"].shape == (len(numbers), 5, 2)
+        np.testing.assert_array_equal(y[..., 0], [VALUES[split.origins[n]:][:2] for n in numbers] or np.zeros((0, 2)))
+    np.testing.assert_array_equal(split.take([0])[1][0, :, 0], [4, 5])
+
+
+def test_prepare_makes_what_the_model_takes_and_raw_stays_what_the_file_takes():
+    split = windows(prepare=lambda raw: {"double": 2 * raw["values"]})
+    x, _, _ = split.take([0])
+    assert list(x) == ["double"]
+    np.testing.assert_array_equal(x["double"], [[2, 4, 6]])
+    raw = split.raw([0])
+    np.testing.assert_array_equal(raw["values"], [[1, 2, 3]])
+    assert raw["calendar"].shape == (1, 5, 2)
+    assert inputs(split)["double"].shape == (None, 3)
+
+
+def test_the_truth_knows_its_series_and_what_was_not_there():
+    truth = windows().truth()
+    np.testing.assert_array_equal(truth["series"], [0, 0, 0, 1])
+    np.testing.assert_array_equal(truth["values"], [[4, 5], [5, 6], [8, 9], [16, np.nan]])
+
+
+def test_before_ends_at_the_beginning_of_the_series():
+    np.testing.assert_array_equal(windows().before(5)[[0, 3]], [[np.nan, 0, 1, 2, 3], [np.nan, 12, 13, 14, 15]])
+    np.testing.assert_array_equal(windows().before(1)[:, 0], [3, 4, 7, 15])
+
+
+def test_windows_apart_do_not_overlap_in_their_targets():
+    split = Windows(VALUES, [3, 4, 5, 6, 15, 16, 17], past=3, horizon=2, series=np.repeat([0, 1], [10, 10]))
+    assert split.apart().tolist() == [0, 2, 4, 6]
+
+
+def test_stamps_are_of_every_target():
+    split = windows(stamp=lambda steps: pd.DataFrame({"step": steps}))
+    assert split.stamps([0, 3])["step"].tolist() == [4, 5, 16, 17]
+
+
+@pytest.mark.parametrize(("origins", "message"), [
+    ([], "at least one window. Received: none"), ([2], "must lie within the values. Received: past=3, horizon=2"),
+    ([3, 19], "20 values, origins from 3 to 19"),
+])  # fmt: skip
+def test_windows_that_are_not_there_are_refused(origins, message):
+    with pytest.raises(ValueError, match=message):
+        Windows(VALUES, origins, past=3, horizon=2)

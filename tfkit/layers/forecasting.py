@@ -1,0 +1,268 @@
+"""What forecasts need around a network: units of a window's own, trends, cycles of the calendar, and bands."""
+
+import math
+
+import keras
+from keras import ops
+
+LEVELS = ("last", "mean")
+
+
+@keras.saving.register_keras_serializable(package="tfkit")
+class WindowStatistics(keras.layers.Layer):
+    """Say where a window of a series lies and how far it swings: its level, and its standard deviation.
+
+    What `WindowScaling` needs, so that a network sees every window in units of the window itself: nothing is learnt
+    from other rows, so nothing can leak, and a level that was never seen in training is no news to the network (Kim et
+    al. 2022, https://openreview.net/forum?id=cGDAkQo1C0p; subtracting the last value: NLinear, Zeng et al. 2023,
+    https://arxiv.org/abs/2205.13504).
+
+    Args:
+        level: `"last"` for the last value, `"mean"` for the mean.
+
+    Input shape:
+        `(batch, time)`.
+
+    Output shape:
+        `(batch, 2)`: level and standard deviation, in the units of the input.
+
+    Raises:
+        ValueError: If `level` is no such word.
+
+    Example:
+        >>> import numpy as np, tfkit
+        >>> tfkit.layers.WindowStatistics("mean")(np.array([[1.0, 3.0, 1.0, 3.0]])).numpy().tolist()
+        [[2.0, 1.0]]
+    """
+
+    def __init__(self, level="last", **kwargs):
+        super().__init__(**kwargs)
+        if level not in LEVELS:
+            raise ValueError(f"`level` must be 'last' or 'mean'. Received: {level!r}")
+        self.level = level
+
+    def call(self, x):
+        x = ops.cast(x, "float32")
+        mean = ops.mean(x, axis=1, keepdims=True)
+        spread = ops.sqrt(ops.mean(ops.square(x - mean), axis=1, keepdims=True))
+        found = ops.concatenate([x[:, -1:] if self.level == "last" else mean, spread], axis=1)
+        return ops.cast(found, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], 2)
+
+
+@keras.saving.register_keras_serializable(package="tfkit")
+class WindowScaling(keras.layers.Layer):
+    """Turn values into units of their window, `(x - level) / spread`, or answers in such units back again.
+
+    Where a window does not vary its spread counts as 1 on the way in, so that nothing is divided by 0, and as 0 on the
+    way back: the answer then is the level.
+
+    Args:
+        inverse: Whether it turns back: `x * spread + level`.
+
+    Input shape:
+        `x` `(batch, ...)` and `statistics` `(batch, 2)`, as `WindowStatistics` gives them.
+
+    Output shape:
+        That of `x`.
+
+    Raises:
+        ValueError: If the last axis of `statistics` is not 2.
+
+    Example:
+        >>> import numpy as np, tfkit
+        >>> statistics = np.array([[10.0, 2.0]])
+        >>> tfkit.layers.WindowScaling()(np.array([[12.0, 8.0]]), statistics).numpy().tolist()
+        [[1.0, -1.0]]
+        >>> tfkit.layers.WindowScaling(inverse=True)(np.array([[1.0, -1.0]]), statistics).numpy().tolist()
+        [[12.0, 8.0]]
+    """
+
+    def __init__(self, *, inverse=False, **kwargs):
+        super().__init__(**kwargs)
+        self.inverse = inverse
+
+    def build(self, x_shape, statistics_shape):
+        if statistics_shape[-1] != 2:
+            raise ValueError("`statistics` must hold level and spread of each row, as WindowStatistics gives them. "
+                             f"Received: statistics of shape {tuple(statistics_shape)}")  # fmt: skip
+
+    def call(self, x, statistics):
+        shape = (-1, *[1] * (len(x.shape) - 1))
+        level, spread = (ops.reshape(statistics[:, i], shape) for i in range(2))
+        if self.inverse:
+            return x * spread + level
+        return (x - level) / ops.where(spread > 0, spread, ops.ones_like(spread))
+
+    def compute_output_shape(self, x_shape, statistics_shape=None):
+        return x_shape
+
+
+@keras.saving.register_keras_serializable(package="tfkit")
+class MovingAverage(keras.layers.Layer):
+    """Draw the trend out of a series: the mean of each step and its neighbours; what is left is the season and chance.
+
+    Beyond its ends the series goes on as its first and its last value (DLinear, Zeng et al. 2023,
+    https://arxiv.org/abs/2205.13504), so that the trend is as long as the series.
+
+    Args:
+        kernel_size: Steps that a mean is of, at least 1; of an even number one more lies behind the step than before.
+
+    Input shape:
+        `(batch, time)`.
+
+    Output shape:
+        The same.
+
+    Raises:
+        ValueError: If `kernel_size` is below 1.
+
+    Example:
+        >>> import numpy as np, tfkit
+        >>> tfkit.layers.MovingAverage(3)(np.array([[1.0, 1.0, 4.0, 1.0]])).numpy().tolist()
+        [[1.0, 2.0, 2.0, 2.0]]
+    """
+
+    def __init__(self, kernel_size=25, **kwargs):
+        super().__init__(**kwargs)
+        if kernel_size < 1:
+            raise ValueError(f"`kernel_size` must be at least 1. Received: {kernel_size!r}")
+        self.kernel_size = kernel_size
+
+    def call(self, x):
+        before = (self.kernel_size - 1) // 2
+        first, last = (ops.repeat(end, count, axis=1) for end, count in
+                       ((x[:, :1], before), (x[:, -1:], self.kernel_size - 1 - before)))  # fmt: skip
+        wide = ops.concatenate([first, x, last], axis=1)
+        return ops.average_pool(wide[..., None], self.kernel_size, 1, "valid", "channels_last")[..., 0]
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+@keras.saving.register_keras_serializable(package="tfkit")
+class SeasonalNaive(keras.layers.Layer):
+    """Foretell that the last season comes again, for a network to begin at and to add its corrections to.
+
+    Args:
+        season: Steps of a season, at least 1; 1 repeats the last value.
+        horizon: Steps to foretell, at least 1.
+
+    Input shape:
+        `(batch, time)`, with `time` at least `season`.
+
+    Output shape:
+        `(batch, horizon)`.
+
+    Raises:
+        ValueError: If an argument is below 1.
+
+    Example:
+        >>> import numpy as np, tfkit
+        >>> tfkit.layers.SeasonalNaive(2, 3)(np.array([[1.0, 2.0, 3.0, 4.0]])).numpy().tolist()
+        [[3.0, 4.0, 3.0]]
+    """
+
+    def __init__(self, season, horizon, **kwargs):
+        super().__init__(**kwargs)
+        if season < 1 or horizon < 1:
+            raise ValueError(f"`season` and `horizon` must be at least 1. Received: {season=}, {horizon=}")
+        self.season, self.horizon = season, horizon
+
+    def call(self, x):
+        return ops.tile(x[:, -self.season :], (1, -(-self.horizon // self.season)))[:, : self.horizon]
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.horizon)
+
+
+@keras.saving.register_keras_serializable(package="tfkit")
+class CyclicEncoding(keras.layers.Layer):
+    """Lay the calendar round a circle: of each number the sine and the cosine of where it stands in its period.
+
+    So hour 23 is as near to hour 0 as hour 1 is.
+
+    Args:
+        periods: The period of each number of the last axis, each above 0, such as `[24, 7]` of hour and weekday.
+
+    Input shape:
+        `(batch, ..., len(periods))`.
+
+    Output shape:
+        `(batch, ..., 2 * len(periods))`: all sines, then all cosines.
+
+    Raises:
+        ValueError: If a period is not above 0, or the last axis has another length.
+
+    Example:
+        >>> import numpy as np, tfkit
+        >>> found = tfkit.layers.CyclicEncoding([24])(np.array([[0.0], [6.0]]))
+        >>> [[abs(round(float(value), 3)) for value in step] for step in found]
+        [[0.0, 1.0], [1.0, 0.0]]
+    """
+
+    def __init__(self, periods, **kwargs):
+        super().__init__(**kwargs)
+        if not periods or not all(period > 0 for period in periods):
+            raise ValueError(f"`periods` must name at least one period, each above 0. Received: {periods!r}")
+        self.periods = list(periods)
+
+    def build(self, input_shape):
+        if input_shape[-1] != len(self.periods):
+            raise ValueError("The last axis of the input must hold one number for each period. Received: "
+                             f"periods={self.periods}, input_shape={tuple(input_shape)}")  # fmt: skip
+
+    def call(self, x):
+        turn = ops.cast(x, "float32") * ops.cast([2 * math.pi / period for period in self.periods], "float32")
+        return ops.cast(ops.concatenate([ops.sin(turn), ops.cos(turn)], axis=-1), self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], 2 * len(self.periods))
+
+
+@keras.saving.register_keras_serializable(package="tfkit")
+class QuantileBands(keras.layers.Layer):
+    """Put quantiles in their order, and make the bands between them wider or narrower by told factors.
+
+    Sorting never makes quantiles worse (Chernozhukov et al. 2010, https://arxiv.org/abs/0704.3649). The factors are
+    what validation says a band needs to hold its share (`conformal_factors`; Romano et al. 2019,
+    https://arxiv.org/abs/1905.03222, here as a share of the distance from the median, so that no unit enters).
+
+    Args:
+        factors: For each band, the widest first, what the distances of its two ends from the median are multiplied by.
+
+    Input shape:
+        `(batch, ..., 2 * len(factors) + 1)`: the quantiles, the median in the middle.
+
+    Output shape:
+        The same.
+
+    Raises:
+        ValueError: If a factor is negative, or the last axis has another length.
+
+    Example:
+        >>> import numpy as np, tfkit
+        >>> tfkit.layers.QuantileBands([2.0])(np.array([[3.0, 1.0, 2.0]])).numpy().tolist()
+        [[0.0, 2.0, 4.0]]
+    """
+
+    def __init__(self, factors, **kwargs):
+        super().__init__(**kwargs)
+        if not all(factor >= 0 for factor in factors):
+            raise ValueError(f"`factors` must be at least 0. Received: {factors!r}")
+        self.factors = list(factors)
+
+    def build(self, input_shape):
+        if input_shape[-1] != 2 * len(self.factors) + 1:
+            raise ValueError("The last axis of the input must hold the median and two ends for each band. Received: "
+                             f"factors={self.factors}, input_shape={tuple(input_shape)}")  # fmt: skip
+
+    def call(self, x):
+        x, bands = ops.sort(x, axis=-1), len(self.factors)
+        median = x[..., bands : bands + 1]
+        return median + (x - median) * ops.cast([*self.factors, 1.0, *self.factors[::-1]], x.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape

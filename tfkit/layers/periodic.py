@@ -1,0 +1,65 @@
+"""Numbers as waves: an embedding for columns on which the target goes up and down again."""
+
+import math
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="tfkit")
+class PeriodicEmbedding(keras.layers.Layer):
+    """Turn each number into a learnt vector of waves, where the target rises and falls many times along a column.
+
+    `embedding = relu([sin(v), cos(v)] @ kernel + bias)` with `v = 2 pi * frequencies * x`, all of them learnt and of
+    each column its own: "PLR" of Gorishniy et al. 2022, https://arxiv.org/abs/2203.05556. Without edges to be told it
+    sees the detail that its frequencies reach: `scale` is the one thing to search, between 0.01 and 10. Where nothing
+    is known of a column, `NumberEmbedding` is the safer choice. Count of weights:
+    `columns * (num_frequencies + 2 * num_frequencies * dim + dim)`.
+
+    Args:
+        dim: Length of the vector of one column, at least 1.
+        num_frequencies: Waves of a column, at least 1.
+        scale: Standard deviation of the frequencies at first, in periods for one unit of the input; above 0.
+
+    Input shape:
+        `(batch, columns)`, finite; standardised, so that `scale` means the same of every column.
+
+    Output shape:
+        `(batch, columns * dim)`.
+
+    Raises:
+        ValueError: If an argument is outside its range.
+
+    Example:
+        >>> import numpy as np, tfkit
+        >>> layer = tfkit.layers.PeriodicEmbedding(dim=4, num_frequencies=16, scale=0.5)
+        >>> tuple(layer(np.zeros((3, 2), "float32")).shape)
+        (3, 8)
+    """
+
+    def __init__(self, dim=8, num_frequencies=16, scale=0.1, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        if dim < 1 or num_frequencies < 1 or not scale > 0:
+            raise ValueError("`dim` and `num_frequencies` must be at least 1 and `scale` above 0. Received: "
+                             f"{dim=}, {num_frequencies=}, {scale=}")  # fmt: skip
+        self.dim, self.num_frequencies, self.scale = dim, num_frequencies, scale
+
+    def build(self, input_shape):
+        columns, waves = input_shape[-1], 2 * self.num_frequencies
+        spread = keras.initializers.RandomNormal(stddev=self.scale)
+        self.frequencies = self.add_weight(shape=(columns, 1, self.num_frequencies), initializer=spread,
+                                           name="frequencies")  # fmt: skip
+        # a sine's square and its cosine's sum to 1, and relu halves the rest: an embedding of unit size
+        start = keras.initializers.RandomNormal(stddev=(2.0 / self.num_frequencies) ** 0.5)
+        self.kernel = self.add_weight(shape=(columns, waves, self.dim), initializer=start, name="kernel")
+        self.bias = self.add_weight(shape=(columns, 1, self.dim), initializer="zeros", name="bias")
+
+    def call(self, x):
+        x = ops.transpose(ops.cast(x, "float32"))[:, :, None]  # phases need all their digits
+        phase = 2.0 * math.pi * x * ops.cast(self.frequencies, "float32")
+        waves = ops.cast(ops.concatenate([ops.sin(phase), ops.cos(phase)], axis=-1), self.compute_dtype)
+        y = ops.matmul(waves, ops.cast(self.kernel, waves.dtype)) + ops.cast(self.bias, waves.dtype)
+        return ops.reshape(ops.transpose(ops.relu(y), (1, 0, 2)), (-1, y.shape[0] * self.dim))
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], input_shape[1] * self.dim)
