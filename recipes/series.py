@@ -1,10 +1,12 @@
 """Say of a whole time series which class it is of, or a number.
 
-Data     japanese_vowels.ts.gz: 640 recordings of a vowel; which of nine men speaks? (data/japanese_vowels.md)
+Data     japanese_vowels.ts.gz: 640 recordings of two vowels; which of nine men speaks? (data/japanese_vowels.md)
          Yours: a CSV or TSV file with a row for each series (the target first where columns have no names), one with a
          row for each step (id_column=, time_column=), or a .ts file of the UCR and UEA archives. One or many channels,
          equal or unequal lengths, gaps.
-Expect   not measured yet with these defaults: python tests/bench/series.py
+Expect   test accuracy 0.949 on average over ten sets of the UCR archive, official splits, where the published ResNet
+         has 0.943; 12 s of processor time each (seed 0): README.md.
+         Where series are few no epoch is chosen: the schedule is fixed, and fitted at last on all but the test series.
 Try      make train RECIPE=series
          make train RECIPE=series ARGS="table=hearts_TRAIN.tsv test_table=hearts_TEST.tsv"
          make train RECIPE=series ARGS="table=steps.csv id_column=patient time_column=time target=ill body=inception"
@@ -71,18 +73,18 @@ class Config(tfkit.Config):
 def data(config):
     names = ("id_column", "time_column", "value_columns", "leave_out", "delimiter", "encoding", "missing")
     reading = {name: getattr(config, name) for name in names}
+    reading["keep"] = [config.group_column] if config.group_column else []
     found, test, said = tfkit.data.load_series(
-        config.table, config.target, test_table=config.test_table, lengths=config.lengths,
-        group_column=config.group_column, **reading,
-    )  # fmt: skip
+        config.table, config.target, test_table=config.test_table, lengths=config.lengths, **reading
+    )
     target = tfkit.data.learn_series_label(found, kind=config.kind, positive=config.positive)
     tfkit.data.check_loss(config.loss, target)
     parts = tfkit.data.split_series(
         found, target, test=test, val_fraction=config.val_fraction, test_fraction=config.test_fraction,
         group_column=config.group_column, seed=config.seed,
     )  # fmt: skip
-    info = tfkit.data.learn_series(parts[0], target, lengths=config.lengths, scale=config.scale, reading=reading,
-                                   said=said)  # fmt: skip
+    info = tfkit.data.learn_series(parts[0], target, others=parts[1:], lengths=config.lengths, scale=config.scale,
+                                   reading=reading, said=said)  # fmt: skip
     if config.body == "minirocket":
         info = tfkit.data.with_kernels(parts[0], info, features=config.features,
                                          differences=config.differences, seed=config.seed)  # fmt: skip
@@ -97,20 +99,20 @@ def data(config):
 
 
 def model(config, data):
-    inputs, info = tfkit.inputs(data.train), data.info
-    head = keras.layers.Dense(len(info["target"]["classes"] or [None]), dtype="float32", name="head")
+    inputs, info, solved = tfkit.inputs(data.train), data.info, config.head == "ridge"
     if config.body == "minirocket":
-        x, solved = inputs["features"], config.head == "ridge"
-        head.trainable = not solved
-        outputs = head(x if solved else keras.layers.Dropout(config.dropout)(x))
-        if solved:
-            head.set_weights(tfkit.data.ridge_head(data.train, info))
+        x = inputs["features"]
     else:
         x = inputs["series"]
         if info["series"]["lengths"] == "pad":
             x = keras.layers.Masking(tfkit.data.PADDING)(x)
         x = read(config, info["series"]["length"])(x)
-        outputs = head(keras.layers.Dropout(config.dropout)(x))
+    shrink = keras.regularizers.L1L2(config.l1, config.l2) if config.body == "minirocket" else None
+    head = keras.layers.Dense(len(info["target"]["classes"] or [None]), kernel_regularizer=shrink, dtype="float32",
+                              trainable=not solved, name="head")  # fmt: skip
+    outputs = head(keras.layers.Dropout(0.0 if solved else config.dropout)(x))
+    if solved:
+        head.set_weights(tfkit.data.ridge_head(data.train, info))
     model = keras.Model(inputs, outputs, name="network")
     loss = tfkit.data.table_loss(config.loss, info)
     model.compile(tfkit.optimizer(**config.optimization, steps=data.steps(config)), loss)
@@ -138,7 +140,11 @@ def read(config, length):
 
 
 def defaults(rows, info, config):
-    """What "auto" means for so many training series: chosen on splits of the training series of ten open sets."""
+    """What "auto" means for so many training series.
+
+    That minirocket's head is solved, and reads differences too, was chosen by leaving out training series of ten open
+    sets in turn. The schedules of the other bodies are fixed and were not searched for.
+    """
     classes, solved = bool(info["target"]["classes"]), rows <= 4000 and config.epochs == "auto"
     rocket = config.body == "minirocket"
     head = ("ridge" if solved else "trained") if config.head == "auto" and rocket else config.head

@@ -38,9 +38,11 @@ class Config(tfkit.Config):
     encoder: Literal["convolution", "lstm", "transformer", "none"] = "convolution"  # what reads the tokens in order
     depth: tfkit.count = 1  # layers of it
     units: tfkit.count = 128  # width of it
-    ngrams: bool = True  # beside it a learnt vector for every short run of words and of characters
+    ngrams: Literal["none", "trained", "solved", "both", "auto"] = "auto"  # what short runs of tokens say: a vector of
+    # each, trained beside the encoder; logistic regression on them, whose answer is averaged with the network's; auto:
+    # both, and of many texts the first alone
     ngram_dim: tfkit.count = 64  # length of that vector
-    num_ngrams: tfkit.count = 50000  # runs of each kind that have one, the most frequent
+    num_ngrams: tfkit.count = 50000  # runs of words, and of characters, that count; the most frequent
     dropout: tfkit.fraction | Literal["auto"] = "auto"  # share of tokens, runs and units dropped in training
     refit: bool | Literal["auto"] = "auto"  # once more on training and validation rows; auto: where rows are few
     loss: Literal["auto", "cross_entropy", "label_smoothing", "focal", "squared", "absolute", "huber"] = "auto"
@@ -54,8 +56,8 @@ class Config(tfkit.Config):
     weight_decay: tfkit.amount = 0.01
 
     def check(self):
-        if self.encoder == "none" and not self.ngrams:
-            raise tfkit.UserError("encoder=none with ngrams=false reads nothing: choose one of the two.")
+        if self.encoder == "none" and self.ngrams == "none":
+            raise tfkit.UserError("encoder=none with ngrams=none reads nothing: choose one of the two.")
         if self.text == self.target:
             raise tfkit.UserError(f"`text` and `target` must be two columns. Received: {self.target} for both")
         if self.time_column and self.group_column:
@@ -80,7 +82,7 @@ def data(config):
                                   vocabulary=config.vocabulary, reading=reading, said=said)  # fmt: skip
     prepare = tfkit.data.prepare_texts(info)
     train, val, test = (tfkit.data.text_rows(part, info, prepare) for part in parts)
-    if config.ngrams:
+    if config.ngrams != "none":
         info["ngrams"] = tfkit.data.learn_ngrams(train, most=config.num_ngrams)
     auto = defaults(len(train), info)
     auto["refit"] &= config.learning_rate_decay != "plateau"  # which needs validation rows
@@ -92,31 +94,48 @@ def data(config):
 
 def model(config, data):
     inputs, info = tfkit.inputs(data.train), data.info
-    shrink, parts = {"dropout": config.dropout, "l1": config.l1, "l2": config.l2}, []
-    if config.encoder != "none":
-        size = len(info["streams"][info["tokens"]]["vocabulary"]) + 2
-        start = keras.initializers.RandomNormal(stddev=0.1)
-        embedding = keras.layers.Embedding(size, config.units, mask_zero=True, embeddings_initializer=start)
-        x = keras.layers.Dropout(config.dropout, noise_shape=(None, None, 1))(embedding(inputs[info["tokens"]]))
-        if config.encoder == "transformer":
-            x = tfkit.layers.TransformerEncoder(depth=config.depth, positions="rotary", **shrink)(x)
-        elif config.encoder == "lstm":
-            for _ in range(config.depth):
-                x = keras.layers.Bidirectional(keras.layers.LSTM(config.units // 2, return_sequences=True))(x)
-        else:
-            for _ in range(config.depth):
-                x = tfkit.layers.ConvBlock(config.units, rank=1, normalization="layer", **shrink)(x)
-        parts.append(tfkit.layers.GlobalPooling("max")(x))
-    if config.ngrams:
+    answers, heads = len(info["target"]["classes"] or [None]), []
+    parts = [] if config.encoder == "none" else [read(config, info)(inputs[info["tokens"]])]
+    if config.ngrams in ("trained", "both"):
         same = {"dim": config.ngram_dim, "dropout": config.dropout}
         parts += [tfkit.layers.NgramEmbedding(**info["ngrams"][name], **same)(ids) for name, ids in inputs.items()]
-    x = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
-    x = keras.layers.Dropout(config.dropout)(x)
-    outputs = keras.layers.Dense(len(info["target"]["classes"] or [None]), dtype="float32", name="head")(x)
-    model = keras.Model(inputs, outputs, name="network")
+    if parts:
+        x = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
+        x = keras.layers.Dropout(config.dropout)(x)
+        heads.append(keras.layers.Dense(answers, dtype="float32", name="head")(x))
+    if config.ngrams in ("solved", "both"):
+        heads.append(tfkit.data.solved_ngrams(data.train, info)(inputs))
     loss = tfkit.data.table_loss(config.loss, info)
+    if len(heads) > 1:  # each learns by itself, and what they say is averaged
+        members = keras.layers.Concatenate(axis=1)([keras.layers.Reshape((1, answers))(x) for x in heads])
+        outputs = tfkit.layers.MemberMean(logits=answers > 1, dtype="float32")(members)
+        loss = tfkit.losses.PerMember(loss)
+    else:
+        [outputs] = heads
+    model = keras.Model(inputs, outputs, name="network")
     model.compile(tfkit.optimizer(**config.optimization, steps=data.steps(config)), loss)
     return model
+
+
+def read(config, info):
+    """Layers from ids of tokens to one vector."""
+    size = len(info["streams"][info["tokens"]]["vocabulary"]) + 2
+    start = keras.initializers.RandomNormal(stddev=0.1)
+    shrink = {"dropout": config.dropout, "l1": config.l1, "l2": config.l2}
+    layers = [
+        keras.layers.Embedding(size, config.units, mask_zero=True, embeddings_initializer=start),
+        keras.layers.Dropout(config.dropout, noise_shape=(None, None, 1)),
+    ]
+    if config.encoder == "transformer":
+        layers += [tfkit.layers.TransformerEncoder(depth=config.depth, positions="rotary", **shrink)]
+    elif config.encoder == "lstm":
+        told = {"bidirectional": True, "dropout": config.dropout, "return_sequences": True}
+        layers += [tfkit.layers.LSTMStack([config.units // 2] * config.depth, **told)]
+    else:
+        told = {"rank": 1, "normalization": "layer", **shrink}
+        layers += [tfkit.layers.ConvBlock(config.units, **told) for _ in range(config.depth)]
+    layers.append(tfkit.layers.GlobalPooling("max"))
+    return lambda x: [x := layer(x) for layer in layers][-1]
 
 
 def defaults(rows, info):
@@ -126,6 +145,7 @@ def defaults(rows, info):
         "kind": "class" if classes else "number",
         "tokens": info["tokens"],
         "loss": "cross_entropy" if classes else "squared",
+        "ngrams": "both" if rows < 5000 else "trained",
         "refit": rows < 20_000,
         "epochs": 12 if rows < 20_000 else 5,
         "batch_size": 64 if rows < 5000 else 128,

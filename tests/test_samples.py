@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from tfkit.data.files import read_frame
+from tfkit.data.series_files import find_series
 
 DATA = Path(__file__).parents[1] / "data"
 SAMPLES = ["adult", "co2", "diamonds", "reviews_zh"]
@@ -94,8 +95,24 @@ def test_digits_card_tells_the_truth():
     assert {label: str(count) for label, count in counts.items()} == dict(re.findall(r"\| `(\d)` \| (\d+) \|", card))
 
 
+def test_japanese_vowels_card_tells_the_truth():
+    card, file = (DATA / "japanese_vowels.md").read_text(), DATA / "japanese_vowels.ts.gz"
+    assert hashlib.sha256(file.read_bytes()).hexdigest() in card
+    assert hashlib.sha256(gzip.decompress(file.read_bytes())).hexdigest() in card
+    found = find_series(file)
+    values = found.each()
+    assert len(found) == len({one.tobytes() for one in values}) == number(r"- ([\d,]+) series", card)
+    assert len(found.channels) == number(r"series of (\d+) channels,", card)
+    lengths = sorted(map(len, values))
+    assert f"{lengths[0]} to {lengths[-1]} steps, half of the series have {lengths[320]} or fewer" in card
+    joined = np.concatenate(values)
+    assert f"between {joined.min():.6f} and {joined.max():.6f}" in card
+    counts = found.frame["label"].value_counts()
+    assert dict(re.findall(r"\| `(\d)` \| (\d+) \|", card)) == {label: str(count) for label, count in counts.items()}
+
+
 def test_samples_are_small_and_each_has_a_card():
     files = [path for path in DATA.iterdir() if path.suffix != ".md"]
     assert {path.name.split(".")[0] for path in files} == {path.stem for path in DATA.glob("*.md")}
-    assert sorted(path.name.split(".")[0] for path in files if path.suffix == ".gz") == SAMPLES
+    assert sorted(path.name.split(".")[0] for path in files if path.name.endswith(".csv.gz")) == SAMPLES
     assert sum(path.stat().st_size for path in files) <= 8_000_000

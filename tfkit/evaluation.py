@@ -40,13 +40,12 @@ def _truth(split: Any, info: dict[str, Any]) -> np.ndarray:
 
 def blocks(split: Any) -> list[np.ndarray]:
     """All rows of a split, so many at a time that those of a file fit into memory."""
+    import keras
+
     x, _, _ = split.take(np.arange(1))
-    block = max(1, min(BLOCK, NUMBERS // max(1, sum(int(np.prod(part.shape)) for part in _leaves(x)))))
+    numbers = sum(int(np.prod(part.shape)) for part in keras.tree.flatten(x))
+    block = max(1, min(BLOCK, NUMBERS // max(1, numbers)))
     return [np.arange(start, min(start + block, len(split))) for start in range(0, len(split), block)]
-
-
-def _leaves(x: Any) -> list[Any]:
-    return list(x.values()) if isinstance(x, dict) else [x]
 
 
 def score(recipe: Recipe, run: Run, config: Any, data: Data, said: dict[str, Any], say: Any) -> dict[str, Any]:
@@ -74,7 +73,7 @@ def _keep_predictions(run: Run, data: Data, truth: np.ndarray, answer: np.ndarra
     """The answers to the test split beside the truth."""
     if hasattr(data.test, "stamps"):  # windows overlap: those that begin a horizon apart say all
         kept = data.test.apart()
-        frame = data.test.stamps(kept).assign(truth=truth["values"][kept].ravel())
+        frame = data.test.stamps(kept).assign(truth=truth["values"][kept].ravel().astype("float32"))
         frame.join(answers_frame(answer[kept], data.info)).to_csv(run.path("predictions.csv"), index=False)
         return
     frame = answers_frame(answer, data.info)

@@ -1,6 +1,6 @@
 """Score `recipes/forecast.py` on open series, each training a process of its own.
 
-    python tests/bench/forecast.py [DATA] [--sets ETTh1,air_passengers] [--bodies linear,lstm] [--seeds 1]
+    python tests/bench/forecast.py [DATA] [--sets "ETTh1;air_passengers"] [--bodies linear,lstm] [--seeds 1]
 
 DATA holds `ett/ETTh1.csv`, `air_passengers/AirPassengers.csv` and `sunspots/monthly-sunspots.csv`; `co2` is the sample.
 Defaults only: nothing is set but the table, the body, the seed, and what the task itself says: of ETTh1 the official

@@ -25,9 +25,11 @@ MODELS = {
     "lstm and n-grams": ["encoder=lstm"],
     "transformer and n-grams": ["encoder=transformer"],
     "n-grams": ["encoder=none"],
-    "convolution": ["ngrams=false"],
-    "lstm": ["encoder=lstm", "ngrams=false"],
-    "transformer": ["encoder=transformer", "ngrams=false"],
+    "n-grams trained": ["encoder=none", "ngrams=trained"],
+    "n-grams solved": ["encoder=none", "ngrams=solved"],
+    "convolution": ["ngrams=none"],
+    "lstm": ["encoder=lstm", "ngrams=none"],
+    "transformer": ["encoder=transformer", "ngrams=none"],
 }
 SCORES = {"sms_spam": "f1", "banking77": "accuracy", "reviews_zh": "accuracy"}
 

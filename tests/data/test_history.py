@@ -84,6 +84,8 @@ def test_a_series_is_trimmed_to_its_values():
     empty = pd.concat([LONG, LONG.assign(shop="z", sold=None).iloc[:4]])
     several, said = trimmed(told(empty, series_column="shop")[0], "last")
     assert set(several.series) == {0, 1}
+    assert several.spans() == [slice(0, 5), slice(5, 7), slice(7, 7)]  # the third is empty
+    np.testing.assert_array_equal(filled(several, "linear")[0].values, [0, 1, 1.5, 2, 3, 4, 5])
     assert said[0] == "series without a value left out: 'z'"
 
 

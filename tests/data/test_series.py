@@ -110,6 +110,16 @@ def test_lengths_are_those_up_to_the_last_known_value():
     assert "training values are missing" in info["cleaning"][0]
 
 
+def test_one_series_of_another_length_is_enough_wherever_it_is():
+    frame = table()
+    frame.iloc[39, -1] = NAN
+    found, _, _ = load_series(frame)
+    target = learn_target(found.frame["label"])
+    train, val = found.having(found.frame[:30]), found.having(found.frame[30:])
+    assert learn_series(train, target)["series"]["lengths"] == "equal"
+    assert learn_series(train, target, others=[val])["series"]["lengths"] == "pad"
+
+
 def test_missing_and_constant_series_are_counted():
     frame = table()
     frame.iloc[0, 3:6] = NAN

@@ -66,6 +66,18 @@ def test_a_table_without_names_may_come_without_its_target_when_its_width_is_kno
     same(find_series(path, columns=["1", "2"], labelled=False), [[[0.5], [2]], [[3], [1]]])
 
 
+def test_a_first_line_of_numbers_is_a_series(file):
+    same(find_series(file("0,1,2,3\n1,5,6,7\n")), [[[1], [2], [3]], [[5], [6], [7]]])
+    same(find_series(file("1,2,3\n5,6,7\n"), columns=["1", "2", "3"], labelled=False), [[[5], [6], [7]]])
+
+
+def test_what_is_said_of_whole_series_is_no_step():
+    some = {"label": ["a", "b"], "ward": ["x", "y"], "t0": [1, 2], "t1": [3, 4]}
+    found = find_series(some, keep=["ward", "bed"])
+    same(found, [[[1], [3]], [[2], [4]]])
+    assert found.frame["ward"].tolist() == ["x", "y"]
+
+
 def test_arrays_in_memory():
     same(find_series(np.arange(6).reshape(2, 3)), [[[0], [1], [2]], [[3], [4], [5]]])
     same(find_series(np.arange(8).reshape(2, 2, 2)), [[[0, 1], [2, 3]], [[4, 5], [6, 7]]])

@@ -146,7 +146,7 @@ def once(cases):
         seen.add(case.kind)
 
 
-@pytest.mark.parametrize("case", once(CASES))
+@pytest.mark.parametrize("case", list(once(CASES)))
 def test_contract(case):
     check_layer(case.kind, case.arguments, case.inputs, **case.options)
 

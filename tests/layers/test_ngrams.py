@@ -1,6 +1,7 @@
 """N-grams by arithmetic: against a count of them in plain Python."""
 
 from collections import Counter
+from itertools import product
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ def code_of(run):
     def cut(value):
         return (value + 2**31) % 2**32 - 2**31
 
-    code = len(run)
+    code = cut(len(run) * 0x61C88647)
     for one in run:
         code = cut((code ^ int(one)) * 16777619)
     code = cut((code ^ (code >> 15)) * 0x2C1B3C6D)
@@ -74,6 +75,14 @@ def test_codes_are_spread_evenly():
     used = len(np.unique(np.asarray(codes)[np.asarray(there)]))
     expected = 2**20 * (1 - (1 - 2**-20) ** 160_000)
     assert abs(used - expected) < 5 * np.sqrt(160_000 * 160_000 / 2**21)
+
+
+def test_runs_of_small_ids_and_of_all_lengths_differ():
+    ids = np.array(list(product(range(1, 13), repeat=3)), "int32")
+    codes, there = (np.asarray(part) for part in ngram_codes(ids, [1, 2, 3]))
+    found = len(np.unique(codes[there]))
+    count = 12 + 12**2 + 12**3
+    assert count - found <= 5 * max(1, count**2 / 2**21)
 
 
 @pytest.mark.parametrize(("most", "least"), [(100, 1), (100, 2), (5, 2), (100, 9)])

@@ -218,7 +218,7 @@ def test_stopped_and_resumed_is_the_same_as_never_stopped(table, tmp_path, monke
         ({"head": "ridge", "body": "lstm"}, "head=ridge is of body=minirocket, and solved at once"),
         ({"refit": True, "learning_rate_decay": "plateau"}, "refit=true leaves none"),
         ({"target": "kind"}, "The table must have the column 'kind'"),
-        ({"group_column": "who"}, "The table must have the column 'who'"),
+        ({"group_column": "who"}, "The table must have the column to split by"),
         ({"loss": "huber"}, "'label' has classes, so it can be cross_entropy"),
         ({"kind": "number"}, "A target that is a number must be a finite number in every row"),
     ],

@@ -27,6 +27,7 @@ PUBLIC = {
     "learn_texts": "texts",
     "learn_ngrams": "texts",
     "frequent_ngrams": "ngrams",
+    "solved_ngrams": "ngrams",
     "load_history": "forecasts",
     "load_images": "images",
     "load_series": "series",

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-ENOUGH = 10  # stretches of a horizon, apart from each other, below which the bands stay as they are
+ENOUGH = 10  # stretches of a horizon, apart from each other, that are enough to make a band narrower too
 
 
 def restore_windows(info: Mapping[str, Any], factors: Sequence[float] | None = None) -> Any:
@@ -21,22 +21,20 @@ def restore_windows(info: Mapping[str, Any], factors: Sequence[float] | None = N
 
 
 def calibrate_bands(model: Any, data: Any) -> Any:
-    """The `restore` whose bands hold their share of the validation windows; kept in `info["factors"]` too.
+    """The `restore` whose bands hold their share of the validation windows.
 
     Values of one time are of one kind, so it is stretches of a horizon that are counted, however many windows lie over
-    them: where they are few the bands stay as they were learnt.
+    them. Where they are few a band may become wider, never narrower: small data makes a network too sure.
     """
     from tfkit.loop import predict
 
     begin, end = data.info["splits"]["val"]
     stretches = (end - begin) // data.info["horizon"]
-    if stretches < ENOUGH:
-        return data.restore
     pieces = np.array_split(np.arange(len(data.val)), max(1, len(data.val) // 8192))
     answer = np.concatenate([predict(model, data.val.take(numbers)[0]) for numbers in pieces])
     values, quantiles = data.val.truth()["values"], data.info["quantiles"]
     factors = conformal_factors(values, answer, quantiles, independent=stretches)
-    return restore_windows(data.info, factors)
+    return restore_windows(data.info, factors if stretches >= ENOUGH else [max(1.0, factor) for factor in factors])
 
 
 def conformal_factors(values: np.ndarray, answer: np.ndarray, quantiles: Sequence[float], *,

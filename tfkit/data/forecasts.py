@@ -106,11 +106,10 @@ def learn_history(told: History, present: np.ndarray, rules: Mapping[str, Any], 
     learning = present & (told.ticks < end)
     said, series = list(rules["cleaning"]), _learn_series(told, learning, cycle)
     short, constant = [], []
-    for code, name in enumerate(told.names):
-        steps = int(((told.series == code) & (told.ticks < end)).sum())
-        if steps < past + horizon:
+    for here, name, scale in zip(told.spans(), told.names, series["scale"], strict=True):
+        if (told.ticks[here] < end).sum() < past + horizon:
             short.append(name)
-        elif not series["scale"][code]:
+        elif not scale:
             constant.append(name)
     if len(short) + len(constant) == len(told.names):
         if constant:
@@ -235,8 +234,7 @@ def _covariates(told: History, info: Mapping[str, Any]) -> dict[str, np.ndarray]
 def _learn_series(told: History, learning: np.ndarray, season: int) -> dict[str, list[float]]:
     """Of each series its mean, its standard deviation and the error of the seasonal naive in training."""
     found: dict[str, list[float]] = {"mean": [], "scale": [], "naive_error": []}
-    for code in range(len(told.names)):
-        here = told.series == code
+    for here in told.spans():
         values, there = told.values[here], learning[here]
         known = values[there]
         found["mean"].append(float(known.mean()) if len(known) else 0.0)

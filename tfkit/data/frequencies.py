@@ -24,7 +24,7 @@ def find(times: np.ndarray, series: np.ndarray) -> dict[str, Any]:
         A rule fit for JSON: `unit` (second, business day, month, number), `step`, how many of them, and `start`.
 
     Raises:
-        UserError: If there are not two times of one series, or they are not evenly spaced.
+        UserError: If no series has two times.
 
     Example:
         >>> find(np.array(["2024-01-31", "2024-02-29", "2024-03-31"], "datetime64[us]"), np.zeros(3))

@@ -34,6 +34,11 @@ class History(NamedTuple):
         rest = (array[kept] for array in (self.values, self.known, self.ticks, self.series))
         return History(self.names, *rest)
 
+    def spans(self) -> list[slice]:
+        """Where the steps of each series lie; nowhere for one that has none."""
+        ends = np.searchsorted(self.series, np.arange(len(self.names) + 1)).tolist()
+        return [slice(begin, end) for begin, end in zip(ends[:-1], ends[1:], strict=True)]
+
 
 def learn_rules(table: Any, *, target: Sequence[str] = (), time_column: str | None = None,
                 series_column: str | None = None, known: Sequence[str] = (), leave_out: Iterable[str] = (),
@@ -151,10 +156,10 @@ def filled(told: History, how: str) -> tuple[History, np.ndarray]:
     present = ~np.isnan(told.values)
     values = _forward(told.values, told.series)
     if how == "linear":
-        places = np.arange(len(values))
-        for code in np.unique(told.series):
-            here = told.series == code
-            values[here] = np.interp(places[here], places[here & present], told.values[here & present])
+        for here in told.spans():
+            there = np.flatnonzero(present[here])
+            if len(there):
+                values[here] = np.interp(np.arange(here.stop - here.start), there, told.values[here][there])
     known = np.stack([_forward(_forward(column, told.series)[::-1], told.series[::-1])[::-1]
                       for column in told.known.T], axis=1) if told.known.size else told.known  # fmt: skip
     lacking = told.series[np.isnan(known).any(axis=1)]

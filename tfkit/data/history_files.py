@@ -78,9 +78,8 @@ def read_history(source: Any, info: Mapping[str, Any], *, target: bool = False, 
 def _last_windows(told: History, whole: History, info: Mapping[str, Any]) -> tuple[dict[str, Any], Any, Any]:
     """The window of each series that reaches beyond the table."""
     past, horizon, values, known, codes, origins, short = info["past"], info["horizon"], [], [], [], [], []
-    for code, name in enumerate(told.names):
-        here = told.series == code
-        if here.sum() < past:
+    for code, (name, here, span) in enumerate(zip(told.names, told.spans(), whole.spans(), strict=True)):
+        if here.stop - here.start < past:
             short.append(name)
             continue
         end = int(told.ticks[here][-1]) + 1
@@ -88,7 +87,7 @@ def _last_windows(told: History, whole: History, info: Mapping[str, Any]) -> tup
         codes.append(code)
         origins.append(end)
         if info["known"]:
-            ahead = whole.known[(whole.series == code) & (whole.ticks >= end) & (whole.ticks < end + horizon)]
+            ahead = whole.known[span][(whole.ticks[span] >= end) & (whole.ticks[span] < end + horizon)]
             if len(ahead) < horizon or np.isnan(ahead).any():
                 there = int((~np.isnan(ahead).any(1)).sum())
                 raise UserError(f"What is known ahead must be told for every step of the horizon, in rows without a "

@@ -17,7 +17,6 @@ log = logging.getLogger("tfkit")
 
 
 def load_series(table: Any, target: str | None = None, *, test_table: Any = None, lengths: str = "auto",
-                group_column: str | None = None,
                 **reading: Any) -> tuple[Series, Series | None, list[str]]:  # fmt: skip
     """Read series with what is to be predicted of them, and those of a test table where there is one.
 
@@ -25,7 +24,6 @@ def load_series(table: Any, target: str | None = None, *, test_table: Any = None
         table, test_table: Whatever `find_series` takes.
         target: The column to predict; see `find_series`.
         lengths: "equal" refuses series of unequal length; "pad" and "auto" do not.
-        group_column: A column that is needed for splitting.
         reading: The rest of what `find_series` takes.
 
     Returns:
@@ -34,8 +32,7 @@ def load_series(table: Any, target: str | None = None, *, test_table: Any = None
     Raises:
         UserError: If there are none, they have one step, or lengths are not what they must be.
     """
-    keep = [group_column] if group_column else []
-    found = find_series(table, target=target, keep=keep, **reading)
+    found = find_series(table, target=target, **reading)
     if found.target is None:
         raise UserError(f"Series to learn from must have a target. Received: {table}, without labels")
     found, said = _cleaned(found)

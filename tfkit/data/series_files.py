@@ -63,7 +63,7 @@ def find_series(source: Any, *, target: str | None = None, id_column: str | None
         id_column: Says which series a step is of; with it, a row is a step.
         time_column: Says when a step was; None for the order in which they stand there.
         value_columns: The channels of a table with a row for each step; none for all other columns.
-        keep: Columns that say something of a whole series, such as a group.
+        keep: Columns that say something of a whole series, such as a group, where they are there.
         leave_out: Columns that are not used.
         labelled: Whether the target must be there.
         columns: The steps of a table with a row for each series, where they are known; those of a table without names
@@ -83,7 +83,7 @@ def find_series(source: Any, *, target: str | None = None, id_column: str | None
     else:
         frame, _ = read_marked(source, missing=missing)
     name = _target(frame, target, labelled)
-    check_columns(frame, [*([name] if labelled and name else []), *(column for column in keep if labelled)])
+    check_columns(frame, [name] if labelled and name else [])
     known = [column for column in dict.fromkeys([*([name] if name else []), *keep]) if column in frame.columns]
     frame = frame.drop(columns=[column for column in leave_out if column in frame.columns])
     if id_column is not None:
@@ -142,7 +142,7 @@ def _of_file(path: Path, target: str | None, columns: Sequence[str] | None, deli
         return None, Series(frame, values, name if kind else None, named(values[0].shape[1]), kind=kind)
     text, kind = text.lstrip(), "tsv" if ".tsv" in name.lower() else "csv"
     sign, cells = _first_line(text, delimiter)
-    if not _is_header(cells, target):
+    if not _is_header(cells, target, columns):
         label = [] if len(cells) == len(columns or ()) else [target or TARGETS[0]]
         names = [*label, *map(str, range(1, len(cells) + 1 - len(label)))]
         text = sign.join(names).encode() + b"\n" + text
@@ -158,17 +158,21 @@ def _first_line(text: bytes, delimiter: str | None) -> tuple[str, list[str]]:
     return sign, [cell.strip().strip('"') for cell in line.split(sign)]
 
 
-def _is_header(cells: list[str], target: str | None) -> bool:
-    """Whether these are names: one is the target's, or no number, or they are numbers that go up evenly."""
-    if target in cells:
+def _is_header(cells: list[str], target: str | None, columns: Sequence[str] | None) -> bool:
+    """Whether these are names: the target's or those known, or words, or a word and numbers that go up evenly."""
+    if target in cells or cells == list(columns or ()) or not all(map(_is_number, cells[1:])):
         return True
-    rest = [cell for cell in cells[1:] if cell not in MISSING]
+    steps = np.diff([float(cell) for cell in cells[1:] if cell not in MISSING])
+    return not _is_number(cells[0]) and len(steps) > 1 and steps[0] > 0 and bool(np.allclose(steps, steps[0]))
+
+
+def _is_number(cell: str) -> bool:
+    """Whether a cell may be a value of a series."""
     try:
-        numbers = [float(cell) for cell in rest]
+        float(cell)
     except ValueError:
-        return True
-    steps = np.diff(numbers)
-    return len(steps) > 1 and steps[0] > 0 and bool(np.allclose(steps, steps[0]))
+        return cell in MISSING
+    return True
 
 
 def _target(frame: Any, target: str | None, labelled: bool) -> str | None:

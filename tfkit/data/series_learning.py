@@ -16,14 +16,16 @@ PADDING = -1e9  # what stands after the end of a series, where lengths differ; K
 ROOM = 2**28  # features of all series: a gigabyte
 
 
-def learn_series(train: Series, target: Mapping[str, Any], *, lengths: str = "auto", scale: str = "train",
-                 reading: Mapping[str, Any] | None = None, said: Iterable[str] = ()) -> dict[str, Any]:  # fmt: skip
+def learn_series(train: Series, target: Mapping[str, Any], *, others: Iterable[Series] = (), lengths: str = "auto",
+                 scale: str = "train", reading: Mapping[str, Any] | None = None,
+                 said: Iterable[str] = ()) -> dict[str, Any]:  # fmt: skip
     """What is learnt from the training series, as plain JSON: how long they are, and how large their values are.
 
     Args:
         train: The training series.
         target: What `learn_target` found of the target.
-        lengths: "equal", "pad", or "auto": pad where training series have unequal lengths.
+        others: Those of validation and test, of which it is asked only whether they are as long.
+        lengths: "equal", "pad", or "auto": pad where lengths differ.
         scale: "train" by mean and deviation of each channel in training, "each" by those of each series, "none".
         reading: Settings of `find_series`, kept for later files.
         said: What was done before, in words, to be kept with the rest.
@@ -31,7 +33,8 @@ def learn_series(train: Series, target: Mapping[str, Any], *, lengths: str = "au
     values = train.each()
     steps = np.array([true_steps(one) for one in values])
     if lengths == "auto":
-        lengths = "equal" if len({len(one) for one in values}) == 1 and np.ptp(steps) == 0 else "pad"
+        more = [length for other in others for one in other.each() for length in (len(one), true_steps(one))]
+        lengths = "equal" if len({*map(len, values), *steps.tolist(), *more}) == 1 else "pad"
     length = max(map(len, values)) if lengths == "equal" else int(steps.max())
     kept = np.concatenate([one[:count] for one, count in zip(values, steps, strict=True)])
     mean, spread = np.nanmean(kept, axis=0, dtype="float64"), np.nanstd(kept, axis=0, dtype="float64")

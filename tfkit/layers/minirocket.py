@@ -18,7 +18,7 @@ for _number, _places in enumerate(combinations(range(TAPS), 3)):
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class MiniRocket(keras.layers.Layer):
-    """Ask a series ten thousand fixed questions: for what share of its steps is this pattern there?
+    """Ask a series ten thousand fixed questions: at what share of its steps is a pattern there.
 
     Convolutions with the 84 kernels of nine weights of which three are 2 and six are -1, spread over more and more
     steps (dilations); the features are the shares of steps at which a convolution is above a told bias (Dempster et al.

@@ -92,7 +92,8 @@ def ngram_codes(ids, sizes):
     """
     real, codes, there = ids != 0, [], []
     for size in sizes:
-        code, whole = ops.full_like(ids, size), real
+        start = (size * 0x61C88647 + 2**31) % 2**32 - 2**31  # far from any id, so that runs of other lengths differ
+        code, whole = ops.full_like(ids, start), real
         for step in range(size):
             code = ops.bitwise_xor(code, _shifted(ids, step)) * 16777619  # as in FNV-1a; overflow is welcome
             whole = ops.logical_and(whole, _shifted(real, step))
