@@ -159,6 +159,30 @@ def test_what_does_not_fit_is_refused(settings, message):
         learnt(source, **settings)
 
 
+def test_a_split_without_a_window_is_refused():
+    """The one series that is long enough to learn from ends before the test."""
+    long = table(60).melt("day", var_name="shop", value_name="sold")
+    late = table(20, "2024-04-01").iloc[:, :2].rename(columns={"a": "sold"}).assign(shop="late")
+    told, present, info = learnt(pd.concat([long, late]), series_column="shop", horizon=5, past=18)
+    with pytest.raises(UserError, match=r"Received: past=18, horizon=5, none for test"):
+        history_windows(told, present, info, "test")
+
+
+def test_plain_numbers_have_no_calendar():
+    told, present, rules = load_history(table().assign(day=range(100)), time_column="day")
+    splits = split_history(told, 5, **SHARES)
+    with pytest.raises(UserError, match=r"Plain numbers have no calendar.* Received: 'hour'"):
+        learn_history(told, present, rules, splits, horizon=5, calendar=["hour"])
+
+
+def test_a_file_without_values_or_too_short_is_refused():
+    _, _, info = learnt(table())
+    with pytest.raises(UserError, match=r"values in some rows at least\. Received: 'a', 'b', missing in every"):
+        read_history(table(20).assign(a=None, b=None), info)
+    with pytest.raises(UserError, match="at most 4, where 10 are needed"):
+        read_history(table(4), info)
+
+
 def test_constant_series_are_refused():
     with pytest.raises(UserError, match=r"must vary before it can be foretold\. Received: 'a', 'b', the same in all"):
         learnt(table().assign(a=1.0, b=0.1))

@@ -12,7 +12,7 @@ from tfkit.cli import main
 from tfkit.errors import Interrupted, UserError
 
 FAST = {"features": 168, "differences": False}
-SMALL = {"body": "convolution", "units": 4, "epochs": 2, "refit": False}
+SMALL = {"head": "trained", "epochs": 2, "refit": False}
 KINDS = ["flat", "rising", "waving"]
 
 
@@ -72,13 +72,9 @@ def test_a_run_beats_the_constant_and_is_kept_whole(run):
     assert set(run.metrics["baselines"]) == {"constant", "nearest_series", "linear_series"}
     assert run.config["head"] == "ridge"
     assert run.config["epochs"] == 1
+    assert run.config["refit"] is True  # few series: on all but those of the test
     kept = pd.read_csv(run.folder / "predictions.csv")
     assert (kept["truth"] == kept["predicted"]).mean() == pytest.approx(run.metrics["test"]["accuracy"])
-
-
-def test_few_series_are_fitted_again_on_all_but_the_test_series(table, tmp_path, capfd):
-    tfkit.train("series", table=table, out=tmp_path, **FAST)
-    assert "Fitted again on training and validation rows together, 76" in capfd.readouterr().err
 
 
 def test_the_file_takes_raw_series_with_gaps(run):
@@ -94,16 +90,17 @@ def test_the_file_takes_raw_series_with_gaps(run):
     assert (said.argmax(axis=1) == np.argmax(model({"series": between}), axis=1)).mean() > 0.9
 
 
-def test_exports_answer_as_the_model_does(run, unequal, tmp_path):
+@pytest.mark.parametrize("which", ["unequal", pytest.param("run", marks=pytest.mark.slow)])
+def test_exports_answer_as_the_model_does(which, request, tmp_path):
     import tensorflow as tf
 
-    for number, one in enumerate((run, unequal)):
-        raw = one.examples["series"]
-        said = one.answer({"series": raw})
-        loaded = tf.saved_model.load(one.export("savedmodel", tmp_path / f"saved{number}"))
-        np.testing.assert_allclose(loaded.serve({"series": tf.constant(raw)}), said, atol=1e-5)
-        copied = tfkit.load_model(one.export("keras", tmp_path / f"copy{number}.keras"))
-        np.testing.assert_allclose(copied({"series": tf.constant(raw)}), said, atol=1e-5)
+    run = request.getfixturevalue(which)
+    raw = run.examples["series"]
+    said = run.answer({"series": raw})
+    loaded = tf.saved_model.load(run.export("savedmodel", tmp_path / "saved"))
+    np.testing.assert_allclose(loaded.serve({"series": tf.constant(raw)}), said, atol=1e-5)
+    copied = tfkit.load_model(run.export("keras", tmp_path / "copy.keras"))
+    np.testing.assert_allclose(copied({"series": tf.constant(raw)}), said, atol=1e-5)
 
 
 def test_a_file_is_predicted_and_scored(run, tmp_path, capsys):
@@ -154,10 +151,8 @@ def test_a_number_is_predicted_in_its_own_units(tmp_path):
     assert 700 < run.predict(tmp_path / "some.csv")["predicted"].mean() < 1300
 
 
-SLOW = [pytest.param(body, marks=pytest.mark.slow) for body in ("inception", "lstm", "transformer")]
-
-
-@pytest.mark.parametrize("body", ["convolution", *SLOW])
+@pytest.mark.slow
+@pytest.mark.parametrize("body", ["inception", "convolution", "lstm", "transformer"])
 def test_every_body_learns_of_series_of_unequal_length(tmp_path, body):
     steps(80).to_csv(tmp_path / "steps.csv", index=False)
     run = trained(tmp_path / "steps.csv", tmp_path / "runs", id_column="id", body=body, units=8, epochs=30,
@@ -169,6 +164,7 @@ def test_every_body_learns_of_series_of_unequal_length(tmp_path, body):
     np.testing.assert_allclose(run.answer({"series": longer}), run.answer({"series": raw}), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_trained_head_learns_too(table, tmp_path):
     run = trained(table, tmp_path / "runs", head="trained", epochs=10, learning_rate=0.003, refit=False)
     assert run.metrics["test"]["accuracy"] > 0.8

@@ -36,7 +36,8 @@ class History(NamedTuple):
 
     def spans(self) -> list[slice]:
         """Where the steps of each series lie; nowhere for one that has none."""
-        ends = np.searchsorted(self.series, np.arange(len(self.names) + 1)).tolist()
+        found: np.ndarray = np.searchsorted(self.series, np.arange(len(self.names) + 1))
+        ends = [int(end) for end in found]
         return [slice(begin, end) for begin, end in zip(ends[:-1], ends[1:], strict=True)]
 
 
@@ -130,7 +131,7 @@ def trimmed(told: History, gaps: str) -> tuple[History, list[str]]:
     last[told.series[there]] = told.ticks[there]
     empty = [name for name, end in zip(told.names, last, strict=True) if end < 0]
     if len(empty) == size:
-        raise UserError(f"There must be values to learn from. Received: {listed(empty)}, missing in every row")
+        raise UserError(f"There must be values in some rows at least. Received: {listed(empty)}, missing in every row")
     kept = told.only((told.ticks >= first[told.series]) & (told.ticks <= last[told.series]))
     said = [f"series without a value left out: {listed(empty)}"] if empty else []
     holes = int(np.isnan(kept.values).sum())
