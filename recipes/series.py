@@ -5,7 +5,7 @@ Data     japanese_vowels.ts.gz: 640 recordings of two vowels; which of nine men 
          row for each step (id_column=, time_column=), or a .ts file of the UCR and UEA archives. One or many channels,
          equal or unequal lengths, gaps.
 Expect   test accuracy 0.949 on average over ten sets of the UCR archive, official splits, where the published ResNet
-         has 0.943; 12 s of processor time each (seed 0): README.md.
+         has 0.943; 15 s of processor time each (seed 0, tests/bench/series.py).
          Where series are few no epoch is chosen: the schedule is fixed, and fitted at last on all but the test series.
 Try      make train RECIPE=series
          make train RECIPE=series ARGS="table=hearts_TRAIN.tsv test_table=hearts_TEST.tsv"

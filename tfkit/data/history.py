@@ -36,7 +36,7 @@ class History(NamedTuple):
 
     def spans(self) -> list[slice]:
         """Where the steps of each series lie; nowhere for one that has none."""
-        found: np.ndarray = np.searchsorted(self.series, np.arange(len(self.names) + 1))
+        found: Any = np.searchsorted(self.series, np.arange(len(self.names) + 1))
         ends = [int(end) for end in found]
         return [slice(begin, end) for begin, end in zip(ends[:-1], ends[1:], strict=True)]
 

@@ -86,7 +86,8 @@ def _shares(ids: Any, ngrams: list[int], sizes: list[int]) -> Any:
 
     places = np.full(CODES, -1, "int32")
     places[ngrams] = np.arange(len(ngrams))
-    rows, columns = [], []
+    rows: list[np.ndarray] = []
+    columns: list[np.ndarray] = []
     for start in range(0, len(ids), ROWS_AT_ONCE):
         some = np.asarray(ids[start : start + ROWS_AT_ONCE]).astype("int32")
         codes, there = (np.asarray(part) for part in ngram_codes(some, sizes))
