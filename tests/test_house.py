@@ -43,7 +43,7 @@ MAY_IMPORT = {
     "DOOR": {"DOOR", "WORKS", "GROUND", "PARTS"},
 }
 KERAS_ALONE = {"layers", "callbacks", "schedules", "losses", "metrics"}
-READERS = {"keras", "numpy", "pandas", "pyarrow", "sklearn", "tensorflow", "PIL"}
+READERS = {"keras", "numpy", "pandas", "pyarrow", "scipy", "sklearn", "tensorflow", "PIL"}
 FREE = {"__init__", "errors"}  # everybody may import them
 
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from tests.layers.reference_conv import RANDOM, built, series, weights
-from tfkit.layers import PatchEmbedding
+from tfkit.layers import GlobalPooling, PatchEmbedding
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 
@@ -76,6 +76,17 @@ def test_the_mask_arrives_and_goes_on():
     layer = PatchEmbedding(2, 5)
     said = layer(keras.layers.Masking()(x))
     np.testing.assert_array_equal(said._keras_mask, [[True] * 3, [True, True, False]])
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_the_mask_goes_on_in_a_model_of_any_length(stride):
+    inputs = keras.Input((None, 3))
+    x = PatchEmbedding(3, 5, stride=stride)(keras.layers.Masking()(inputs))
+    model = keras.Model(inputs, GlobalPooling("mean")(x))
+    _, padded, mask = series([9, 4, 2], 3)
+    padded = np.where(mask[..., None], padded, 0)
+    for row, length in zip(padded, (9, 4, 2), strict=True):
+        np.testing.assert_allclose(model(row[None]), model(row[None, :length]), **CLOSE)
 
 
 def test_count_of_weights():

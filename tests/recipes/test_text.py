@@ -128,8 +128,9 @@ def test_class_weights_raise_the_recall_of_the_rare_class(tmp_path):
     random = np.random.default_rng(0)
     some["label"] = np.where(random.random(400) < np.where(some["label"] == "spam", 0.35, 0.05), "rare", "common")
     some.to_csv(tmp_path / "table.csv", index=False)
+    given = {"encoder": "none", "ngrams": "trained", "epochs": 4}
     plain, weighted = (
-        trained(tmp_path / "table.csv", tmp_path / "runs", encoder="none", class_weights=on, epochs=4).metrics["test"]
+        trained(tmp_path / "table.csv", tmp_path / "runs", **given, class_weights=on).metrics["test"]
         for on in (False, True)
     )
     assert weighted["recall"] > plain["recall"] + 0.3

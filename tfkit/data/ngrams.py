@@ -84,7 +84,7 @@ def _shares(ids: Any, ngrams: list[int], sizes: list[int]) -> Any:
 
     from tfkit.layers.ngrams import CODES, ngram_codes
 
-    places = np.full(CODES, -1, "int32")
+    places: np.ndarray = np.full(CODES, -1, "int32")
     places[ngrams] = np.arange(len(ngrams))
     rows: list[np.ndarray] = []
     columns: list[np.ndarray] = []

@@ -85,16 +85,14 @@ class PatchEmbedding(keras.layers.Layer):
     def compute_mask(self, inputs, previous_mask):
         if previous_mask is None:
             return None
-        mask, overlap = ops.cast(previous_mask, "bool"), self.patch_size - self.stride
-        for axis in range(1, len(mask.shape)):
+        mask, overlap, axes = ops.cast(previous_mask, "float32"), self.patch_size - self.stride, previous_mask.shape[1:]
+        for axis in range(1, len(axes) + 1):
             mask = ops.moveaxis(mask, axis, -1)
-            count = self._count(ops.shape(mask)[-1])
-            first = ops.any(mask[..., : overlap + 1], axis=-1, keepdims=True)  # to it all steps are new
+            first = ops.max(mask[..., : overlap + 1], axis=-1, keepdims=True)  # to it all steps are new
             mask = ops.concatenate([first, mask[..., overlap + 1 :]], axis=-1)
-            mask = _fill(mask, -1, count * self.stride - ops.shape(mask)[-1])
-            mask = ops.any(ops.reshape(mask, (*ops.shape(mask)[:-1], count, self.stride)), axis=-1)
-            mask = ops.moveaxis(mask, -1, axis)
-        return ops.reshape(mask, (-1, self._patches((*ops.shape(mask), None))))
+            mask = ops.moveaxis(_fill(mask, -1, self.stride - 1), -1, axis)
+        mask = ops.max_pool(mask[..., None], self.stride, self.stride)[..., 0] > 0
+        return mask if len(axes) == 1 else ops.reshape(mask, (-1, self._patches((*ops.shape(mask), None))))
 
     def compute_output_shape(self, input_shape):
         counts = [None if length is None else self._count(length) for length in input_shape[1:-1]]
