@@ -89,7 +89,8 @@ def _walk(recipe: Recipe, run: Run, config: Any, test: bool, say: Any, quiet: bo
     devices.set_up(seed=config.seed, deterministic=config.deterministic)  # again, whatever chance `data` has used
     with clock("model"), devices.precision(config.precision):
         model = recipe.model(config, data)
-    say(f"Model: {model.count_params():,} weights; {config.epochs} epochs of {len(data.train):,} rows, "
+    epochs = f"{config.epochs} epoch{'s' * (config.epochs != 1)}"
+    say(f"Model: {model.count_params():,} weights; {epochs} of {len(data.train):,} rows, "
         f"{config.batch(len(data.train)):,} a step")  # fmt: skip
     joined = join(model, data)
     with clock("fit"):
