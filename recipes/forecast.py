@@ -52,9 +52,7 @@ class Config(tfkit.Config):
     epochs: tfkit.count | Literal["auto"] = "auto"
     batch_size: tfkit.count | Literal["all", "auto"] = "auto"
     learning_rate: tfkit.positive | Literal["auto"] = "auto"
-    learning_rate_decay: Literal[
-        "none", "exponential", "step", "cosine", "linear", "one_cycle", "polynomial", "inverse_square_root", "plateau"
-    ] = "cosine"
+    learning_rate_decay: tfkit.any_decay = "cosine"
     refit: bool | Literal["auto"] = "auto"  # once more on training and validation steps; auto: where windows are few
 
     def check(self):

@@ -52,10 +52,8 @@ class Config(tfkit.Config):
     epochs: tfkit.count | Literal["auto"] = "auto"
     batch_size: tfkit.count | Literal["all", "auto"] = "auto"
     learning_rate: tfkit.positive | Literal["auto"] = "auto"
-    learning_rate_decay: Literal[
-        "none", "exponential", "step", "cosine", "linear", "one_cycle", "polynomial", "inverse_square_root", "plateau"
-    ] = "cosine"
-    optimizer: Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "nadam", "adagrad", "lion"] = "adamw"
+    learning_rate_decay: tfkit.any_decay = "cosine"
+    optimizer: tfkit.any_optimizer = "adamw"
     weight_decay: tfkit.amount = 0.01
 
     fits_sample = {"table": ("target",)}

@@ -23,6 +23,8 @@ PUBLIC = {
     "UserError": "tfkit.errors:UserError",
     "Windows": "tfkit.data.windows:Windows",
     "amount": "tfkit.config:amount",
+    "any_decay": "tfkit.config:any_decay",
+    "any_optimizer": "tfkit.config:any_optimizer",
     "baselines": "tfkit.baselines",
     "callbacks": "tfkit.callbacks",
     "copy": "tfkit.recipe:copy",

@@ -16,6 +16,10 @@ whole = Annotated[int, Field(ge=0)]
 fraction = Annotated[float, Field(ge=0, lt=1)]
 amount = Annotated[float, Field(ge=0)]
 positive = Annotated[float, Field(gt=0)]
+any_optimizer = Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "nadam", "adagrad", "lion"]
+any_decay = Literal[
+    "none", "exponential", "step", "cosine", "linear", "one_cycle", "polynomial", "inverse_square_root", "plateau"
+]
 
 # Flags say where and how much, settings say what: no setting may have the name of a flag.
 FLAGS = {"out", "resume", "anyway", "quiet", "debug", "json", "settings", "test", "recipe"}
@@ -41,13 +45,9 @@ class Config(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0  # of the splits, the order of rows, the first weights, dropout
     epochs: count | Literal["auto"] = 50  # how often the training rows are seen
     batch_size: count | Literal["all", "auto"] = 128  # rows per step; all: gradient descent proper
-    optimizer: Literal[
-        "sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "nadam", "adagrad", "lion"
-    ] = "adam"  # the rule that takes the steps
+    optimizer: any_optimizer = "adam"  # the rule that takes the steps
     learning_rate: positive | Literal["auto"] = 1e-3  # the size of a step, before any decay
-    learning_rate_decay: Literal[
-        "none", "exponential", "step", "cosine", "linear", "one_cycle", "polynomial", "inverse_square_root", "plateau"
-    ] = "none"  # how it shrinks
+    learning_rate_decay: any_decay = "none"  # how it shrinks
     weight_decay: amount = 0.0  # shrinks the weights at every step, apart from the loss
     l1: amount = 0.0  # times the sum of absolute weights, added to the loss
     l2: amount = 0.0  # times the sum of squared weights, added to the loss

@@ -86,7 +86,8 @@ def _kind(node: ast.expr) -> str:
 def _names() -> dict[str, ast.expr]:
     """The types that config.py gives a name, such as `count`."""
     lines = [line for line in _tree(CONFIG).body if isinstance(line, ast.Assign)]
-    return {ast.unparse(line.targets[0]): line.value for line in lines if "Annotated" in ast.unparse(line.value)}
+    types = ("Annotated[", "Literal[")
+    return {ast.unparse(line.targets[0]): line.value for line in lines if ast.unparse(line.value).startswith(types)}
 
 
 def _default(node: ast.expr | None) -> str:
