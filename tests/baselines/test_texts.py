@@ -28,7 +28,7 @@ def test_words_tell_classes_apart_and_a_class_without_rows_has_0():
 
 def test_chinese_is_told_apart_by_its_characters():
     train = rows([1, 0] * 20, ["这本书写得很好", "质量太差了"] * 20)
-    said = baselines.tfidf(train, rows([0, 1], ["太差", "很好"]), classes("bad", "good"))
+    said = baselines.tfidf(train, rows([0, 1], ["差", "好"]), {**classes("bad", "good"), "tokens": "characters"})
     assert said.argmax(axis=1).tolist() == [0, 1]
 
 
