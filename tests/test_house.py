@@ -20,6 +20,7 @@ FLOORS = {
     | {"data", "devices", "replicas", "loop"},
     "WORKS": {
         "engine",
+        "fitting",
         "run",
         "answers",
         "resume",

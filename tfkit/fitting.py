@@ -1,0 +1,107 @@
+"""The epochs of a run: those that validation watches, and those on all rows that follow where rows are few."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfkit.errors import NotFiniteError, UserError
+from tfkit.recipe import Data, Recipe
+from tfkit.run import Run
+
+
+def fit(recipe: Recipe, run: Run, config: Any, data: Data, model: Any, quiet: bool) -> Any:
+    """The epochs that validation watches; the best one's weights are kept."""
+    import keras
+
+    from tfkit import callbacks
+    from tfkit.metrics import direction
+
+    if recipe.mode is None and direction(recipe.monitor) is None:
+        raise UserError(f"A recipe must say where its monitor is best, mode='min' or mode='max', where tfkit does not "
+                        f"know it. Received: monitor={recipe.monitor!r}")  # fmt: skip
+    best = callbacks.EarlyStopping(recipe.monitor, mode=recipe.mode, patience=config.patience)
+    # a train_step of one's own may step other optimizers than that of `compile`, and then has no one gradient
+    own_step = type(model).train_step is not keras.Model.train_step
+    sample = None if own_step else _sample(config, data)
+    journal = callbacks.Journal(run.path("journal.jsonl"), rows=len(data.train), sample=sample)
+    watching = [best, journal]
+    if config.learning_rate_decay == "plateau":
+        patience = config.plateau_patience
+        watching.append(callbacks.LearningRateDecay(recipe.monitor, mode=recipe.mode, patience=patience))
+    show = None if quiet else recipe.monitor
+    folder, validation = run.path("checkpoints"), {"validation_data": data.val}
+    done = _epochs(folder, config, data, model, watching, config.epochs, show, **validation)
+    if data.final is not None:  # what comes next may be stopped too
+        done.save()
+    if best.best_epoch is None:
+        raise NotFiniteError(f"{recipe.monitor} was never a finite number, so no epoch's weights can be kept. "
+                             "Lower learning_rate to a tenth, or set clip_norm=1.")  # fmt: skip
+    run.note(best_epoch=best.best_epoch + 1)
+    return journal
+
+
+def refit(recipe: Recipe, run: Run, config: Any, data: Data, quiet: bool) -> Any:
+    """The model once more from its first weights, on all rows but the test's, to the end of the schedule.
+
+    No row is left to choose an epoch by: it ends with the last, or, where `patience` may stop it, with the one that
+    validation had chosen.
+    """
+    from tfkit import devices
+
+    devices.set_up(seed=config.seed, deterministic=config.deterministic)
+    with devices.precision(config.precision):
+        model = recipe.model(config, data)
+    epochs = config.epochs if config.patience is None else run.about["best_epoch"]
+    _epochs(run.path("checkpoints-refit"), config, data, model, [], epochs, None if quiet else "loss")
+    return model
+
+
+def _epochs(folder: Path, config: Any, data: Data, model: Any, watching: list[Any], epochs: int, show: str | None,
+            **validation: Any) -> Any:  # fmt: skip
+    """Compiled epochs, gone on with where a checkpoint lies; the state is saved now and then and at the end."""
+    from tfkit import callbacks, loop
+    from tfkit.progress import Progress
+    from tfkit.resume import Checkpoint, stopping
+
+    place = loop.Place()
+    guard = callbacks.StopOnNonFinite(NotFiniteError, retries=_retries(model), sample=_sample(config, data))
+    watching = [guard, *watching]
+    checkpoint = Checkpoint(folder, place, watching)
+    checkpoint.restore(model)
+    bar = [] if show is None else [Progress(epochs, show, lambda: place.done / len(data.train))]
+    try:
+        with stopping(checkpoint):
+            loop.fit(
+                model,
+                data.train,
+                batch_size=config.batch(len(data.train)),
+                epochs=epochs,
+                callbacks=[*watching, *bar, checkpoint],
+                seed=config.seed,
+                augment=data.augment,
+                initial_epoch=place.epoch,
+                place=place,
+                **validation,
+            )
+    finally:
+        for each in bar:
+            each.close()
+    return checkpoint
+
+
+def _sample(config: Any, data: Data) -> Any:
+    """A few training rows as a step sees them, to look at the model with."""
+    rows = data.train.take(np.arange(min(256, len(data.train))))
+    return data.augment(*rows, np.array([config.seed, 0])) if data.augment else rows
+
+
+def _retries(model: Any) -> int:
+    """How often to go back at a lower rate where the loss stops being finite; never where no rate can be cut."""
+    from tfkit.schedules import scale_rate
+
+    try:
+        scale_rate(model.optimizer, 1.0)
+    except ValueError:  # a schedule of the page's own
+        return 0
+    return 2
