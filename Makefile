@@ -4,6 +4,7 @@ RECIPE ?= tabular
 ARGS   ?=
 RUN    ?=
 FILE   ?=
+RUNS   ?=
 OUT    ?=
 DATA   ?= ../shared/data/tabular
 FORMAT ?= keras
@@ -14,7 +15,7 @@ TFKIT := $(BIN)/tfkit
 PIP   := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help train evaluate predict export ls show cp test test-slow bench readme lint clean
+.PHONY: help train tune evaluate predict export report compare check ls show cp test test-slow test-browser bench readme audit lint clean
 
 help:
 	@echo 'make VERB [NAME=value ...]'
@@ -25,17 +26,29 @@ help:
 train: $(BIN)/.installed ## train a recipe, say where the run lies and what it scored | make train RECIPE=tabular ARGS="epochs=5"
 	@$(TFKIT) train "$(RECIPE)" $(ARGS)
 
+tune: $(BIN)/.installed ## search the settings of a recipe | make tune RECIPE=tabular ARGS="--trials 20 --jobs 2"
+	@$(TFKIT) tune "$(RECIPE)" $(ARGS)
+
 evaluate: $(BIN)/.installed ## score a run on its test rows, or on a file | make evaluate [RUN=runs/...] [FILE=...]
 	@$(TFKIT) evaluate $(if $(RUN),"$(RUN)") $(if $(FILE),"$(FILE)") $(ARGS)
 
 predict: $(BIN)/.installed ## predict every row of a file | make predict [RUN=runs/...] FILE=... [OUT=...]
 	@$(TFKIT) predict $(if $(RUN),"$(RUN)") $(if $(FILE),"$(FILE)") $(if $(OUT),--out "$(OUT)") $(ARGS)
 
-export: $(BIN)/.installed ## write a run's model in another format | make export [RUN=runs/...] FORMAT=keras|savedmodel [OUT=...]
+export: $(BIN)/.installed ## write a run's model in another format | make export [RUN=runs/...] FORMAT=keras|savedmodel|onnx|litert [OUT=...]
 	@$(TFKIT) export $(if $(RUN),"$(RUN)") --format "$(FORMAT)" $(if $(OUT),--out "$(OUT)") $(ARGS)
 
-ls: $(BIN)/.installed ## list the recipes | make ls
-	@$(TFKIT) ls
+report: $(BIN)/.installed ## make a run's report.html again | make report [RUN=runs/...] [ARGS="--cost 5"]
+	@$(TFKIT) report $(if $(RUN),"$(RUN)") $(ARGS)
+
+compare: $(BIN)/.installed ## compare runs on one page | make compare RUNS="runs/a runs/b" [OUT=compare.html]
+	@$(TFKIT) compare $(RUNS) $(if $(OUT),--out "$(OUT)") $(ARGS)
+
+check: $(BIN)/.installed ## prove of a page what holds for tfkit's own: same bits, killed equals straight, saved equals loaded | make check RECIPE=mine.py ARGS="table=..."
+	@$(TFKIT) check "$(RECIPE)" $(ARGS)
+
+ls: $(BIN)/.installed ## list the recipes, or the runs | make ls [ARGS="runs --sort score"]
+	@$(TFKIT) ls $(ARGS)
 
 show: $(BIN)/.installed ## show what a recipe does and its settings | make show RECIPE=tabular
 	@$(TFKIT) show "$(RECIPE)"
@@ -55,6 +68,17 @@ readme: $(BIN)/.installed-dev ## write the list of parts of the README anew | ma
 
 test-slow: $(BIN)/.installed-dev ## the tests that take longer | make test-slow
 	@$(BIN)/python -m pytest -m slow -n 2 --dist loadfile $(ARGS)
+
+test-browser: $(BIN)/.installed-dev ## the reports in a real browser; installs Chromium where it may | make test-browser
+	@$(PIP) --editable '.[browser]' || echo 'Playwright could not be installed.' >&2
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+	    { [ "$$(id -u)" = 0 ] && apt-get install -qq -y --no-install-recommends chromium fonts-noto-cjk >/dev/null; } || \
+	    echo 'There is no Chromium, and none could be installed (on Debian and Ubuntu: apt install chromium): skipped.' >&2
+	@$(BIN)/python -m pytest -q tests/report/test_browser.py $(ARGS)
+
+audit: $(BIN)/.installed-dev ## look the dependencies up in the lists of known weaknesses (pip-audit; needs the network) | make audit
+	@$(PIP) pip-audit
+	@$(BIN)/pip-audit --local --skip-editable
 
 lint: $(BIN)/.installed-dev ## ruff and mypy | make lint
 	@$(BIN)/ruff check tfkit recipes tests

@@ -85,7 +85,7 @@ def data(config):
     tfkit.data.check_loss(config.loss, target)
     parts = tfkit.data.split_images(
         found, target, test=test, val_fraction=config.val_fraction, test_fraction=config.test_fraction,
-        group_column=config.group_column, seed=config.seed,
+        group_column=config.group_column, seed=config.seed_of_splits,
     )  # fmt: skip
     size = None if config.size == "auto" else config.size
     info = tfkit.data.learn_images(parts[0], target, size=size, channels=config.channels, said=said, reading=reading)

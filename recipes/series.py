@@ -79,7 +79,7 @@ def data(config):
     tfkit.data.check_loss(config.loss, target)
     parts = tfkit.data.split_series(
         found, target, test=test, val_fraction=config.val_fraction, test_fraction=config.test_fraction,
-        group_column=config.group_column, seed=config.seed,
+        group_column=config.group_column, seed=config.seed_of_splits,
     )  # fmt: skip
     info = tfkit.data.learn_series(parts[0], target, others=parts[1:], lengths=config.lengths, scale=config.scale,
                                    reading=reading, said=said)  # fmt: skip

@@ -31,6 +31,7 @@ class Config(tfkit.Config):
     category: list[str] = []  # columns that are categories
     date: list[str] = []  # columns that are dates
     leave_out: list[str] = []  # columns that are not used
+    slices: list[str] = []  # columns whose values the report always shows apart, such as sex,race
     duplicates: Literal["drop", "keep"] = "drop"  # rows that stand there twice
     delimiter: str | None = None  # of a text file; none: found
     encoding: str | None = None  # of a text file; none: found
@@ -77,11 +78,13 @@ def data(config):
     frame, test, said = tfkit.data.load_table(
         config.table, config.target, test_table=config.test_table, duplicates=config.duplicates, **reading
     )
+    tfkit.data.check_columns(frame, config.slices)
     target = tfkit.data.learn_target(frame[config.target], kind=config.kind, positive=config.positive)
     tfkit.data.check_loss(config.loss, target, quantile=config.quantile)
     parts = tfkit.data.split_table(
         frame, target, test=test, val_fraction=config.val_fraction, test_fraction=config.test_fraction,
-        time_column=config.time_column, group_column=config.group_column, leave_out=config.leave_out, seed=config.seed,
+        time_column=config.time_column, group_column=config.group_column, leave_out=config.leave_out,
+        seed=config.seed_of_splits,
     )  # fmt: skip
     kinds = {kind: getattr(config, kind) for kind in ("number", "category", "date", "leave_out")}
     if config.group_column and not any(config.group_column in names for names in kinds.values()):

@@ -76,7 +76,7 @@ def data(config):
     tfkit.data.check_loss(config.loss, target)
     parts = tfkit.data.split_texts(
         frame, text, target, test=test, val_fraction=config.val_fraction, test_fraction=config.test_fraction,
-        time_column=config.time_column, group_column=config.group_column, seed=config.seed,
+        time_column=config.time_column, group_column=config.group_column, seed=config.seed_of_splits,
     )  # fmt: skip
     info = tfkit.data.learn_texts(parts[0], text, target, kind=config.tokens, max_length=config.max_length,
                                   vocabulary=config.vocabulary, reading=reading, said=said)  # fmt: skip

@@ -50,6 +50,16 @@ def pytest_collection_finish():
     gc.freeze()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def few_reports():
+    """A report is made in a test that asks for it, not at the end of every training: the tests are many."""
+    from tfkit.engine import train
+
+    train.__kwdefaults__["report"] = False
+    yield
+    train.__kwdefaults__["report"] = True
+
+
 @pytest.fixture(autouse=True)
 def same_numbers(request):
     """A module's RANDOM begins anew for each test, as its name says, so that none depends on which ran before."""

@@ -27,9 +27,9 @@ def asked(monkeypatch):
             calls.append(("evaluate", source))
             return SCORES
 
-        def predict_file(self, file, out):
+        def predict_file(self, file, out, safe):
             print("a page may print")
-            calls.append(("predict", file, out))
+            calls.append(("predict", file, out, *(["safe"] if safe else [])))
 
         def export(self, format, out):
             calls.append(("export", format, out))
@@ -40,7 +40,7 @@ def asked(monkeypatch):
         calls.append(("train", recipe, flags))
         return SimpleNamespace(folder=Path("runs/new"))
 
-    monkeypatch.setattr(cli, "_held_back", nullcontext)
+    monkeypatch.setattr(cli, "held_back", nullcontext)
     monkeypatch.setitem(sys.modules, "keras", SimpleNamespace())
     monkeypatch.setitem(vars(tfkit), "train", train)
     monkeypatch.setitem(vars(tfkit), "Run", Run)
@@ -109,6 +109,8 @@ def test_predict_prints_where_the_answers_lie(asked, capsys, tmp_path):
     assert capsys.readouterr() == ("sales.predicted.csv.gz\n", "a page may print\n")
     assert run("predict", str(tmp_path), "sales.csv", "--out", "x.parquet") == 0
     assert asked[-1] == ("predict", "sales.csv", Path("x.parquet"))
+    assert run("predict", str(tmp_path), "sales.csv", "--safe-csv") == 0
+    assert asked[-1][-1] == "safe"
 
 
 def test_predict_needs_a_file(asked, capsys, tmp_path):
@@ -188,10 +190,10 @@ def test_a_bug_of_ours_keeps_its_traceback(asked, monkeypatch, error):
 
 
 def test_what_is_written_past_python_is_held_back_unless_it_fails(capfd):
-    with cli._held_back():
+    with cli.held_back():
         os.write(2, b"chatter")
     assert capfd.readouterr().err == ""
-    with suppress(ImportError), cli._held_back():
+    with suppress(ImportError), cli.held_back():
         os.write(2, b"what went wrong")
         raise ImportError
     assert capfd.readouterr().err == "what went wrong"

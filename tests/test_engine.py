@@ -228,7 +228,12 @@ def test_a_loss_that_is_not_finite_ends_with_3(table, tmp_path, capsys):
     }
     code = main(["train", "tabular", f"table={table}", "target=price", "--out", str(tmp_path), *words(wild)])
     assert code == 3
-    assert "Gone back 2 times" in capsys.readouterr().err.splitlines()[-1]
+    assert "Gone back 3 times" in capsys.readouterr().err.splitlines()[-1]
+    [left] = tmp_path.glob("*/not_finite.json")
+    found = json.loads(left.read_text())
+    assert found["steps"][0] >= 1
+    assert found["rows"]
+    assert set(found["furthest"]) == {"inputs/numbers", "inputs/missing", "inputs/categories", "target"}
     with pytest.raises(NotFiniteError):
         tfkit.train("tabular", table=table, target="price", out=tmp_path, quiet=True, **wild)
 

@@ -385,3 +385,10 @@ def test_going_on_in_half_precision_keeps_the_loss_scale():
     loop.fit(model, X, Y, batch_size=BATCH)
     assert len(model.optimizer.variables) == count
     assert float(model.optimizer.dynamic_scale) == 1024
+
+
+def test_many_short_epochs_do_not_let_the_steps_of_a_call_grow_without_end():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    history = loop.fit(model, np.zeros((4, 1), "float32"), np.zeros(4, "float32"), epochs=400)
+    assert len(history.epoch) == 400

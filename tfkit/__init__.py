@@ -27,6 +27,8 @@ PUBLIC = {
     "any_optimizer": "tfkit.config:any_optimizer",
     "baselines": "tfkit.baselines",
     "callbacks": "tfkit.callbacks",
+    "check": "tfkit.checks:check",
+    "compare": "tfkit.report.comparison:compare",
     "copy": "tfkit.recipe:copy",
     "count": "tfkit.config:count",
     "data": "tfkit.data",
@@ -47,10 +49,12 @@ PUBLIC = {
     "read_series": "tfkit.data.series:read_series",
     "read_table": "tfkit.data.tables:read_table",
     "read_texts": "tfkit.data.texts:read_texts",
+    "runs": "tfkit.report.listing:runs",
     "schedules": "tfkit.schedules",
     "show": "tfkit.recipe:show",
     "testing": "tfkit.testing",
     "train": "tfkit.engine:train",
+    "tune": "tfkit.tuner:tune",
     "whole": "tfkit.config:whole",
 }
 

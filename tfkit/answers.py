@@ -13,6 +13,8 @@ from tfkit.errors import UserError
 
 log = logging.getLogger("tfkit")
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "|")  # how a cell begins that a spreadsheet computes
+
 
 def answer(model: Any, raw: Any) -> np.ndarray:
     """What the model says of raw rows: probabilities `(rows, classes)`, or values `(rows,)` in the user's units."""
@@ -37,8 +39,8 @@ def predict(run: Any, source: Any) -> Any:
     return found
 
 
-def predict_file(run: Any, file: str | os.PathLike[str], out: str | os.PathLike[str]) -> Path:
-    """Predict every row of a file and write the file's own columns, then the answers."""
+def predict_file(run: Any, file: str | os.PathLike[str], out: str | os.PathLike[str], safe: bool = False) -> Path:
+    """Predict every row of a file and write the file's own columns, then the answers; see `Run.predict_file`."""
     import pandas as pd
 
     from tfkit.data.files import write_frame
@@ -50,8 +52,25 @@ def predict_file(run: Any, file: str | os.PathLike[str], out: str | os.PathLike[
     replaced = [name for name in found if name in own]
     if replaced:
         log.warning("Columns of the file that are called like the answers are replaced: %s", ", ".join(replaced))
-    write_frame(pd.concat([own.drop(columns=replaced), found], axis=1), out)
+    frame = pd.concat([own.drop(columns=replaced), found], axis=1)
+    write_frame(without_formulas(frame) if safe else frame, out)
     return Path(out)
+
+
+def without_formulas(frame: Any) -> Any:
+    """The same table, where no word or name begins as a formula of a spreadsheet does: an apostrophe is put before it.
+
+    Example:
+        >>> import pandas as pd
+        >>> without_formulas(pd.DataFrame({"=a": ["=1+1", "b", "-3 apples"], "n": [-1, 2, 3]})).values.tolist()
+        [["'=1+1", -1], ['b', 2], ["'-3 apples", 3]]
+    """
+
+    def harmless(value: Any) -> Any:
+        return f"'{value}" if isinstance(value, str) and value.lstrip().startswith(FORMULA) else value
+
+    words = frame.select_dtypes(exclude="number")
+    return frame.assign(**{name: words[name].map(harmless) for name in words}).rename(columns=harmless)
 
 
 def evaluate(run: Any, source: Any) -> dict[str, Any]:

@@ -64,6 +64,12 @@ def settings_of(words: list[str]) -> dict[str, str]:
     return settings
 
 
+def recipe_and_settings(words: list[str]) -> tuple[str | None, dict[str, str]]:
+    """`[RECIPE] [key=value ...]`; without a recipe it is the engine's: that of the run to resume, or its own."""
+    named = [word for word in words[:1] if "=" not in word or word.endswith(".py")]
+    return (named[0] if named else None), settings_of(words[len(named) :])
+
+
 def run_and_file(words: list[str]) -> tuple[Path, str | None]:
     """`[RUN] [FILE]`: of two words the first is the run; one word is the run where it is the folder of one."""
     if len(words) == 2:

@@ -22,8 +22,9 @@ any_decay = Literal[
 ]
 
 # Flags say where and how much, settings say what: no setting may have the name of a flag.
-FLAGS = {"out", "resume", "anyway", "quiet", "debug", "json", "settings", "test", "recipe"}
-FLAGS |= {"trials", "minutes", "method", "jobs", "fresh", "search"}  # of tune
+FLAGS = {"out", "device", "resume", "until", "anyway", "quiet", "debug", "json", "settings", "test", "recipe"}
+FLAGS |= {"report", "tensorboard"}
+FLAGS |= {"trials", "minutes", "method", "jobs", "fresh", "search", "objective", "finalists", "scheduler"}  # of tune
 
 
 class Config(BaseModel):
@@ -43,6 +44,7 @@ class Config(BaseModel):
     fits_sample: ClassVar[dict[str, tuple[str, ...]]] = {}
 
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0  # of the splits, the order of rows, the first weights, dropout
+    split_seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None  # of the splits alone; none: seed
     epochs: count | Literal["auto"] = 50  # how often the training rows are seen
     batch_size: count | Literal["all", "auto"] = 128  # rows per step; all: gradient descent proper
     optimizer: any_optimizer = "adam"  # the rule that takes the steps
@@ -133,6 +135,11 @@ class Config(BaseModel):
             "weight_decay": self.weight_decay,
             "clip_norm": self.clip_norm,
         }
+
+    @property
+    def seed_of_splits(self) -> int:
+        """What rows are split by: the same for every `seed`, where `split_seed` is given."""
+        return self.seed if self.split_seed is None else self.split_seed
 
     @property
     def plateau_patience(self) -> int:

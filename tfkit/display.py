@@ -1,7 +1,9 @@
 """What a person sees while a run is made and after: words on stderr, columns and scores as tables."""
 
 import logging
+import os
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -53,6 +55,24 @@ def classes_table(metrics: Mapping[str, Any]) -> Any:
 
 def _number(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.4f}" if abs(value) < 100 else f"{value:,.1f}"
+
+
+@contextmanager
+def held_back(aloud: bool = True) -> Iterator[None]:
+    """Hold back what libraries write to stderr past Python; an error lets it out where it is to be `aloud`."""
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            said.seek(0)
+            os.write(stderr, said.read() if aloud else b"")
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
 
 
 @contextmanager

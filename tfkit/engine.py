@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from tfkit import devices
 from tfkit.config import read_settings
 from tfkit.display import columns_table, voice
-from tfkit.errors import UserError, first_line
+from tfkit.errors import Paused, UserError, first_line
 from tfkit.recipe import Data, Recipe, load
 from tfkit.run import Run, versions, write_json
 
@@ -22,10 +23,14 @@ def train(
     recipe: Any = None,
     *,
     out: str | Path = "runs",
+    device: str = "auto",
     resume: str | Path | None = None,
     anyway: bool = False,
     settings: Any = None,
     test: bool = True,
+    report: bool = True,
+    tensorboard: bool = False,
+    until: int | None = None,
     quiet: bool = False,
     **words: Any,
 ) -> Run:
@@ -34,10 +39,14 @@ def train(
     Args:
         recipe: Whatever `load` takes; may be left out where `resume` names a run.
         out: The run is a new folder in this one.
+        device: What it trains on, see `tfkit.devices.choose`: auto, cpu, gpu, mirrored, mirrored:N or multiworker.
         resume: A run to go on with; recipe and settings come from it.
         anyway: Whether to resume although versions of packages differ.
         settings: A JSON file or a mapping of settings; `words` go before it.
         test: Whether the test split is scored at the end.
+        report: Whether `report.html` is made at the end.
+        tensorboard: Whether curves, settings and scores are written for TensorBoard too, into the run.
+        until: The epoch after which it pauses, saved, to be resumed; the run is then not finished.
         quiet: Whether nothing is printed.
         words: Settings of the recipe.
 
@@ -53,6 +62,9 @@ def train(
         >>> import tfkit
         >>> run = tfkit.train("tabular", epochs=5)  # doctest: +SKIP
     """
+    devices.choose(devices.of_run(device, resume, anyway))
+    out, resume = devices.folders(out, resume)
+    quiet = quiet or not devices.is_chief()
     with voice(quiet) as say:
         if resume is not None:
             loaded, run, config = _reopen(recipe, Path(resume), {**read_settings(settings), **words}, anyway)
@@ -65,17 +77,27 @@ def train(
             config = loaded.Config.of({**read_settings(settings), **words})
             run = Run.begin(out, loaded, config)
         try:
-            run.note(test=test)
-            return _walk(loaded, run, config, test, say, quiet)
+            run.note(test=test, tensorboard=tensorboard, changed=config.changed())
+            return _walk(loaded, run, config, test, say, quiet, until, report)
+        except Paused:
+            say(f"Paused after epoch {until}; go on with --resume {run.folder}")
+            return run
         except BaseException:
-            if resume is None and not run.path("journal.jsonl").exists():  # before the first step: nothing to keep
+            left = ("journal.jsonl", "not_finite.json")
+            if resume is None and not any(run.path(name).exists() for name in left):  # before the first step
                 run.remove()
             raise
 
 
-def _walk(recipe: Recipe, run: Run, config: Any, test: bool, say: Any, quiet: bool) -> Run:
+def _walk(recipe: Recipe, run: Run, config: Any, test: bool, say: Any, quiet: bool, until: int | None,
+          report: bool) -> Run:  # fmt: skip
     """From settings to a finished run."""
-    from tfkit import devices, evaluation, fitting
+    from tfkit import evaluation, fitting
+    from tfkit.checks.before import before_training
+    from tfkit.checks.drift import learn_shares
+    from tfkit.report import gather_and_report
+    from tfkit.report.evidence import Trained
+    from tfkit.report.tensorboard import write_scores
 
     clock = _Clock()
     gc.collect()  # models and rows of an earlier run in this process, which hold each other
@@ -87,14 +109,16 @@ def _walk(recipe: Recipe, run: Run, config: Any, test: bool, say: Any, quiet: bo
     say(f"Run {run.folder}")  # now that there is something to come back to
     _say_data(data, say)
     devices.set_up(seed=config.seed, deterministic=config.deterministic)  # again, whatever chance `data` has used
-    with clock("model"), devices.precision(config.precision):
+    with clock("model"), devices.precision(config.precision), devices.scope():
         model = recipe.model(config, data)
     epochs = f"{config.epochs} epoch{'s' * (config.epochs != 1)}"
     say(f"Model: {model.count_params():,} weights; {epochs} of {len(data.train):,} rows, "
-        f"{config.batch(len(data.train)):,} a step")  # fmt: skip
+        f"{config.batch(len(data.train)):,} a step{devices.said()}")  # fmt: skip
     joined = join(model, data)
+    with clock("checks"):
+        before_training(run, config, data, model)
     with clock("fit"):
-        journal = fitting.fit(recipe, run, config, data, model, quiet)
+        journal = fitting.fit(recipe, run, config, data, model, quiet, until)
     if data.calibrate is not None:
         data = replace(data, restore=data.calibrate(model, data))
         joined = join(model, data)
@@ -105,6 +129,8 @@ def _walk(recipe: Recipe, run: Run, config: Any, test: bool, say: Any, quiet: bo
         with clock("refit"):
             model = fitting.refit(recipe, run, config, data, quiet)
         joined = join(model, data)
+    write_json(run.path("drift.json"), learn_shares(data.train, data.info))
+    run.note(network=model.name)  # where exports cut the model in two
     run.keep(joined, journal.lines)
     with clock("scores"):
         if test:
@@ -112,14 +138,17 @@ def _walk(recipe: Recipe, run: Run, config: Any, test: bool, say: Any, quiet: bo
         metrics = evaluation.score(recipe, run, config, data, said, say)
     metrics["seconds"] = clock.seconds
     run.finish(metrics)
+    if run.about.get("tensorboard"):
+        write_scores(run)
+    if report:
+        with clock("report"):
+            gather_and_report(Trained(run, config, data, model, joined, said))
     say(f"Took {sum(clock.seconds.values()):.0f} s. Model, scores and predictions: {run.folder}")
     return run
 
 
 def _record(run: Run, config: Any, data: Data) -> None:
     """Settings as settled, what was learnt, and what tells this data from any other."""
-    from tfkit import devices
-
     fingerprint = _fingerprint(data)
     before = run.about.get("data")
     if before not in (None, fingerprint):
@@ -127,7 +156,8 @@ def _record(run: Run, config: Any, data: Data) -> None:
                         f"Received: other rows than those of {run.folder}")  # fmt: skip
     write_json(run.path("config.json"), config.words())
     write_json(run.path("info.json"), data.info)
-    run.note(data=fingerprint, devices=devices.describe(), rows=[len(s) for s in (data.train, data.val, data.test)])
+    run.note(data=fingerprint, device=devices.chosen(), devices=devices.describe(),
+             rows=[len(split) for split in (data.train, data.val, data.test)])  # fmt: skip
 
 
 def join(model: Any, data: Data) -> Any:

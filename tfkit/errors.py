@@ -20,6 +20,10 @@ class Interrupted(Exception):
         self.signal = signal
 
 
+class Paused(Exception):
+    """Training has come to the epoch that it was to go to, and is saved."""
+
+
 def nearest(word: str, words: Iterable[str]) -> str:
     """The end of a message about a failed look-up: `" Did you mean 'x'?"`, or nothing where no name is near.
 

@@ -1,5 +1,6 @@
 """What the kept weights are worth: truth beside answer, scored in the user's units and kept with the run."""
 
+import hashlib
 import json
 from typing import Any
 
@@ -38,6 +39,14 @@ def _truth(split: Any, info: dict[str, Any]) -> np.ndarray:
     return y if target["classes"] else y.astype("float64") * target["scale"] + target["mean"]
 
 
+def rows_digest(split: Any, info: dict[str, Any]) -> str:
+    """What tells these rows from any others, whatever was made of them: so that two runs can say they have the same."""
+    names = getattr(split, "names", getattr(split, "origins", None))
+    if names is None:
+        return hashlib.sha256(np.ascontiguousarray(_truth(split, info)).tobytes()).hexdigest()[:16]
+    return hashlib.sha256("\n".join(map(str, names)).encode()).hexdigest()[:16]
+
+
 def blocks(split: Any) -> list[np.ndarray]:
     """All rows of a split, so many at a time that those of a file fit into memory."""
     import keras
@@ -59,13 +68,16 @@ def score(recipe: Recipe, run: Run, config: Any, data: Data, said: dict[str, Any
         say(scores_table(metrics))
         return metrics
     truth, answer = said["test"]
+    run.note(test_rows=rows_digest(data.test, info))
     metrics["intervals"] = scores.intervals(truth, answer, info, seed=config.seed)
     metrics["classes"] = scores.by_class(truth, answer, info)
     answers = {b.__name__: b(data.train, data.test, info, seed=config.seed) for b in recipe.baselines}
     metrics["baselines"] = {name: scores.score(truth, one, info) for name, one in answers.items()}
     _keep_predictions(run, data, truth, answer)
     say(scores_table({**metrics, "test": {n: v for n, v in metrics["test"].items() if not n.endswith(AVERAGED)}}))
-    say(scores.verdict(truth, answer, answers, info))
+    metrics["against"] = scores.against(truth, answer, answers, info)
+    metrics["verdict"] = scores.verdict(truth, answer, answers, info, known=metrics["against"])
+    say(metrics["verdict"])
     return metrics
 
 

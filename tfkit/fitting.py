@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from tfkit.checks.suspects import last_rows
 from tfkit.errors import NotFiniteError, UserError
 from tfkit.recipe import Data, Recipe
-from tfkit.run import Run
+from tfkit.run import Run, write_json
 
 
-def fit(recipe: Recipe, run: Run, config: Any, data: Data, model: Any, quiet: bool) -> Any:
-    """The epochs that validation watches; the best one's weights are kept."""
+def fit(recipe: Recipe, run: Run, config: Any, data: Data, model: Any, quiet: bool, until: int | None = None) -> Any:
+    """The epochs that validation watches, or the first `until` of them; the best one's weights are kept."""
     import keras
 
     from tfkit import callbacks
@@ -26,12 +27,16 @@ def fit(recipe: Recipe, run: Run, config: Any, data: Data, model: Any, quiet: bo
     sample = None if own_step else _sample(config, data)
     journal = callbacks.Journal(run.path("journal.jsonl"), rows=len(data.train), sample=sample)
     watching = [best, journal]
+    if run.about.get("tensorboard"):
+        from tfkit.report.tensorboard import Board
+
+        watching.append(Board(run, journal))
     if config.learning_rate_decay == "plateau":
         patience = config.plateau_patience
         watching.append(callbacks.LearningRateDecay(recipe.monitor, mode=recipe.mode, patience=patience))
     show = None if quiet else recipe.monitor
     folder, validation = run.path("checkpoints"), {"validation_data": data.val}
-    done = _epochs(folder, config, data, model, watching, config.epochs, show, **validation)
+    done = _epochs(folder, config, data, model, watching, config.epochs, show, until, **validation)
     if data.final is not None:  # what comes next may be stopped too
         done.save()
     if best.best_epoch is None:
@@ -50,7 +55,7 @@ def refit(recipe: Recipe, run: Run, config: Any, data: Data, quiet: bool) -> Any
     from tfkit import devices
 
     devices.set_up(seed=config.seed, deterministic=config.deterministic)
-    with devices.precision(config.precision):
+    with devices.precision(config.precision), devices.scope():
         model = recipe.model(config, data)
     epochs = config.epochs if config.patience is None else run.about["best_epoch"]
     _epochs(run.path("checkpoints-refit"), config, data, model, [], epochs, None if quiet else "loss")
@@ -58,16 +63,21 @@ def refit(recipe: Recipe, run: Run, config: Any, data: Data, quiet: bool) -> Any
 
 
 def _epochs(folder: Path, config: Any, data: Data, model: Any, watching: list[Any], epochs: int, show: str | None,
-            **validation: Any) -> Any:  # fmt: skip
+            until: int | None = None, **validation: Any) -> Any:  # fmt: skip
     """Compiled epochs, gone on with where a checkpoint lies; the state is saved now and then and at the end."""
     from tfkit import callbacks, loop
     from tfkit.progress import Progress
     from tfkit.resume import Checkpoint, stopping
 
     place = loop.Place()
-    guard = callbacks.StopOnNonFinite(NotFiniteError, retries=_retries(model), sample=_sample(config, data))
+    batch = config.batch(len(data.train))
+    guard = callbacks.StopOnNonFinite(
+        NotFiniteError, retries=_retries(model), sample=_sample(config, data),
+        where=lambda: last_rows(place, data, seed=config.seed, batch=batch),
+        report=lambda found: write_json(folder.parent / "not_finite.json", found),
+    )  # fmt: skip
     watching = [guard, *watching]
-    checkpoint = Checkpoint(folder, place, watching)
+    checkpoint = Checkpoint(folder, place, watching, until)
     checkpoint.restore(model)
     bar = [] if show is None else [Progress(epochs, show, lambda: place.done / len(data.train))]
     try:
@@ -75,7 +85,7 @@ def _epochs(folder: Path, config: Any, data: Data, model: Any, watching: list[An
             loop.fit(
                 model,
                 data.train,
-                batch_size=config.batch(len(data.train)),
+                batch_size=batch,
                 epochs=epochs,
                 callbacks=[*watching, *bar, checkpoint],
                 seed=config.seed,
@@ -104,4 +114,4 @@ def _retries(model: Any) -> int:
         scale_rate(model.optimizer, 1.0)
     except ValueError:  # a schedule of the page's own
         return 0
-    return 2
+    return 3

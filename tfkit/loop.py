@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from tfkit import replicas
+
 SECONDS_A_CALL = 0.25  # so that a progress bar moves several times a second
 NUMBERS_AT_ONCE = 2**18  # of the inputs, where nothing is learnt: what a layer makes of them is many times larger
 
@@ -69,15 +71,15 @@ def fit(
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}")
     train, val = _split(x, y, sample_weight), _validation(validation_data)
-    order = _Order(model, train, batch_size, seed, augment, place or Place())
-    begin = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: order.begin(epoch))
     each, model.steps_per_execution = model.steps_per_execution, 1  # or Keras comes for fewer calls than there are
-    model.train_function = order.run
-    model.test_function = _test_function(model, val) if val is not None else None
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), replicas.spread(model) as spread:
             warnings.filterwarnings("ignore", "Your input ran out of data")  # an epoch has fewer calls than steps
             warnings.filterwarnings("ignore", "The model does not have any trainable weights")  # they may be solved
+            order = _Order(model, train, batch_size, seed, augment, place or Place(), spread)
+            begin = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: order.begin(epoch))
+            model.train_function = order.run
+            model.test_function = _test_function(model, val, spread) if val is not None else None
             order.compile()
             return model.fit(
                 _numbers(order.steps),
@@ -133,21 +135,26 @@ def _at_once(x: Any) -> int:
 
 
 class Place:
-    """Where training stands: `epoch`, and how many rows of its order are done. A plain pair, to be saved and set."""
+    """Where training stands: `epoch`, and how many rows of its order are done. A plain pair, to be saved and set.
+
+    `before` is how many were done before the last call.
+    """
 
     def __init__(self, epoch: int = 0, done: int = 0):
-        self.epoch, self.done = epoch, done
+        self.epoch, self.done, self.before = epoch, done, done
 
 
 class _Order:
     """Draws the order of every epoch and feeds it to the compiled step, as many steps a call as the clock likes."""
 
-    def __init__(self, model: Any, split: Any, batch_size: int, seed: int, augment: Any, place: Place):
+    def __init__(self, model: Any, split: Any, batch_size: int, seed: int, augment: Any, place: Place, spread: Any):
         self.seed, self.place, self.rows = seed, place, len(split)
         self.batch = min(batch_size, self.rows)
         self.steps = -(-self.rows // self.batch)
-        self.model = model
-        self.train: Any = _steps(model.train_step, model, split, self.batch, augment, seed)
+        self.model, self.spread = model, spread
+        self.steps_anew = lambda: _steps(model.train_step, model, spread, split, self.batch, augment, seed)
+        self.train: Any = None
+        self.clip: Any = None  # what the compiled step clips the gradient to
         self.a_call = 1  # steps of the next call
         self.numbers: Any = None
         self.begun = False  # whether this epoch has had a call
@@ -156,17 +163,17 @@ class _Order:
         """Compile the step before the first epoch, so that the clock sees the steps alone."""
         optimizer = self.model.optimizer
         if optimizer is not None and self.model.built and not optimizer.built:
-            optimizer.build(
-                self.model.trainable_variables
-            )  # or TensorFlow would compile twice, to make variables first
-        self.train = self.train.get_concrete_function()
+            with replicas.scope(self.spread.strategy):
+                optimizer.build(self.model.trainable_variables)  # or TensorFlow would compile twice, to make them first
+        self.clip = _clip(optimizer)
+        self.train = self.steps_anew().get_concrete_function()
 
     def begin(self, epoch: int) -> None:
         """Draw the epoch's order. Rows that were done before a resume are passed over."""
         if epoch != self.place.epoch:
             self.place.epoch, self.place.done = epoch, 0
         self.begun = False
-        self.numbers = np.random.default_rng((self.seed, epoch)).permutation(self.rows).astype("int32")
+        self.numbers = drawn(self.seed, epoch, self.rows)
 
     def run(self, iterator: Any) -> Any:
         """One call of Keras' loop: the next piece of the order, step after step."""
@@ -178,26 +185,40 @@ class _Order:
             self.begun = True
             return self.model.get_metrics_result()  # stopped between the last step and the end of its epoch
         self.begun = True
+        if _clip(self.model.optimizer) != self.clip:  # a callback has set it
+            self.compile()
         end = min(self.place.done + self.a_call * self.batch, self.rows)
+        end = self.spread.end(self.place.done, end, self.batch)
         piece = tf.constant(self.numbers[self.place.done : end])
         seen = tf.constant(self.place.epoch * self.rows + self.place.done, "int64")
         start = time.perf_counter()
         logs = self.train(piece, seen)
-        self.pace(time.perf_counter() - start)
-        self.place.done = end
+        self.pace(self.spread.agreed(time.perf_counter() - start))
+        self.place.before, self.place.done = self.place.done, end
         return logs
 
     def pace(self, seconds: float) -> None:
         """How many steps the next call has, so that it takes a told time; what is computed does not depend on it."""
-        self.a_call = max(1, min(8 * self.a_call, int(self.a_call * SECONDS_A_CALL / max(seconds, 1e-6))))
+        self.a_call = max(1, min(8 * self.a_call, self.steps, int(self.a_call * SECONDS_A_CALL / max(seconds, 1e-6))))
 
 
-def _steps(step: Any, model: Any, split: Any, batch: int, augment: Any = None, seed: int = 0) -> Any:
+def drawn(seed: int, epoch: int, rows: int) -> Any:
+    """The order of the rows of an epoch, drawn from its number alone."""
+    return np.random.default_rng((seed, epoch)).permutation(rows).astype("int32")
+
+
+def _clip(optimizer: Any) -> Any:
+    """The norm that an optimizer clips all gradients together to; read when its step is compiled."""
+    return getattr(getattr(optimizer, "inner_optimizer", optimizer), "global_clipnorm", None)
+
+
+def _steps(step: Any, model: Any, spread: Any, split: Any, batch: int, augment: Any = None, seed: int = 0) -> Any:
     """A compiled function from row numbers, and how many were seen before, to logs: one step for each `batch`."""
     import keras
     import tensorflow as tf
 
     own = type(model).train_step is not keras.Model.train_step and step == model.train_step
+    step = spread(step)
 
     def one(numbers: Any, start: Any, seen: Any) -> Any:
         data = split.take(numbers[start : tf.minimum(start + batch, tf.shape(numbers)[0])])
@@ -228,17 +249,20 @@ def _steps(step: Any, model: Any, split: Any, batch: int, augment: Any = None, s
     return run
 
 
-def _test_function(model: Any, split: Any) -> Any:
+def _test_function(model: Any, split: Any, spread: Any) -> Any:
     """What Keras' `evaluate` calls: one call scores the whole split."""
     import tensorflow as tf
 
     x, _, _ = split.take(np.arange(1))
-    run = _steps(model.test_step, model, split, _at_once(x))
-    everything = tf.range(len(split), dtype="int32")
+    batch, rows = _at_once(x), len(split)
+    run = _steps(model.test_step, model, spread, split, batch)
+    everything = tf.range(rows, dtype="int32")
+    whole = spread.end(0, rows, batch)
 
     def function(iterator: Any) -> Any:
         next(iterator)
-        return run(everything, tf.constant(0, "int64"))
+        logs = run(everything[:whole], tf.constant(0, "int64"))
+        return run(everything[whole:], tf.constant(0, "int64")) if whole < rows else logs
 
     return function
 

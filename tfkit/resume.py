@@ -17,34 +17,42 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfkit.errors import Interrupted
+from tfkit import replicas
+from tfkit.errors import Interrupted, Paused
 from tfkit.loop import Place
 
 log = logging.getLogger("tfkit")
 
 SECONDS_BETWEEN = 20.0  # the clock decides when to save, never what is computed
 KEPT = 2
+STOP = "stop"
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Save everything a training is, now and then and when it is told to stop. Must be the last of the callbacks."""
+    """Save everything a training is, now and then and when it is told to stop. Must be the last of the callbacks.
 
-    def __init__(self, folder: Path, place: Place, callbacks: Sequence[Any]):
+    It is told by a signal, by a file called `stop` in the run's folder, or beforehand: `until` such an epoch.
+    """
+
+    def __init__(self, folder: Path, place: Place, callbacks: Sequence[Any], until: int | None = None):
         super().__init__()
-        self.folder, self.place = folder, place
+        self.folder, self.place, self.until = folder, place, until
         self.callbacks = [callback for callback in callbacks if hasattr(callback, "state")]
         self.stop: int | None = None  # the signal that came
+        self.strategy: Any = None
         self._saved = time.monotonic()
         self._sums: list[Any] | None = None
 
     def restore(self, model: Any) -> bool:
         """Put the newest whole checkpoint into a built model and its callbacks. False where there is none."""
+        self.strategy = replicas.strategy_of(model)
         loaded = next(filter(None, map(_read, sorted(self.folder.glob("*.npz"), reverse=True))), None)
         if loaded is None:
             return False
         state, arrays = loaded
         if not model.optimizer.built:  # it would drop what it is given
-            model.optimizer.build(model.trainable_variables)
+            with replicas.scope(self.strategy):
+                model.optimizer.build(model.trainable_variables)
         variables = [*model.variables, *model.optimizer.variables]
         saved = [arrays[f"variable_{i}"] for i in range(len(state["variables"]))]
         here = [_kind(v.path, v.shape) for v in variables]
@@ -104,11 +112,19 @@ class Checkpoint(keras.callbacks.Callback):
         # a training that was stopped is over: there is nothing to go on with
         self.place.epoch, self.place.done = self.params["epochs"] if self.model.stop_training else epoch + 1, 0
         self._stop_if_told()
+        if self.until is not None and self.until <= self.place.epoch < self.params["epochs"]:
+            self.save()
+            raise Paused
         if time.monotonic() - self._saved > SECONDS_BETWEEN:
             self.save()
 
     def _stop_if_told(self) -> None:
-        if self.stop is not None:
+        told = self.folder.parent / STOP
+        if self.stop is None and told.exists():
+            told.unlink()
+            self.stop = signal.SIGTERM
+        if replicas.agreed(self.strategy, self.stop or 0):  # one worker told is all of them told
+            self.stop = self.stop or signal.SIGTERM
             self.save()
             raise Interrupted(f"stopped and saved; go on with --resume {self.folder.parent}", self.stop)
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from tfkit import answers
 from tfkit.errors import UserError, first_line
+from tfkit.recipe import load
 
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn")
 
@@ -148,6 +149,16 @@ class Run:
         return self._json("metrics.json")
 
     @property
+    def exports(self) -> dict[str, Any]:
+        """What was measured of each export: its largest difference from the model, size, latency."""
+        return self._json("exports.json")
+
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """What was looked at for the report when the run ended."""
+        return self._json("evidence.json")
+
+    @property
     def examples(self) -> dict[str, Any]:
         """Some raw rows of the validation split, kept to check exports with."""
         inputs = self.info["inputs"]
@@ -168,6 +179,8 @@ class Run:
     def model(self) -> Any:
         """The model: raw rows in, answers out."""
         self._json("metrics.json")  # a run that is not finished says so
+        if self._recipe is not None:
+            load(self._recipe)  # for its layers
         try:
             return load_model(self.path("model.keras"))
         except (OSError, ValueError, KeyError) as error:
@@ -180,7 +193,12 @@ class Run:
 
     def read(self, source: Any, **wanted: Any) -> Any:
         """Raw rows of a source, by the reader of the recipe, held against what was learnt."""
-        return answers.reader(self, self._recipe)(source, self.info, **wanted)
+        from tfkit.checks.drift import warn
+
+        found = answers.reader(self, self._recipe)(source, self.info, **wanted)
+        if self.path("drift.json").is_file():
+            warn(found[0] if isinstance(found, tuple) else found, self._json("drift.json"))
+        return found
 
     def predict(self, source: Any) -> Any:
         """What the model says of rows: `predicted`, and for classes `probability_CLASS`.
@@ -193,13 +211,25 @@ class Run:
         """
         return answers.predict(self, source)
 
-    def predict_file(self, file: str | os.PathLike[str], out: str | os.PathLike[str]) -> Path:
-        """Predict every row of a file and write the file's own columns, then the answers."""
-        return answers.predict_file(self, file, out)
+    def predict_file(self, file: str | os.PathLike[str], out: str | os.PathLike[str], safe: bool = False) -> Path:
+        """Predict every row of a file and write the file's own columns, then the answers.
+
+        Args:
+            file: What is read.
+            out: What is written.
+            safe: Whether words that a spreadsheet would take for a formula get an apostrophe before them.
+        """
+        return answers.predict_file(self, file, out, safe)
 
     def evaluate(self, source: Any = None) -> dict[str, Any]:
         """The scores of the test split, or of a source that holds the truth too."""
         return self.metrics if source is None else answers.evaluate(self, source)
+
+    def report(self, **options: Any) -> Path:
+        """Write `report.html` again, from this folder alone; see `tfkit.report.report`."""
+        from tfkit.report import report
+
+        return report(self, **options)
 
     def export(self, format: str = "keras", out: str | os.PathLike[str] | None = None) -> Path:
         """Write the model in another format, checked against this one; see `tfkit.export`."""
@@ -238,6 +268,12 @@ def write_json(path: Path, content: Any) -> None:
     """Write JSON whole, or not at all."""
     with _whole(path) as file:
         json.dump(content, file, indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write a text whole, or not at all."""
+    with _whole(path) as file:
+        file.write(content)
 
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:

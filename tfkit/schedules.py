@@ -255,7 +255,7 @@ class Scaled(keras.optimizers.schedules.LearningRateSchedule):
         return self.factor * _rate(self.schedule, step)
 
     def get_config(self):
-        return {"schedule": _config(self.schedule), "factor": float(self.factor)}
+        return {"schedule": _config(self.schedule), "factor": float(self.factor.numpy())}
 
     @classmethod
     def from_config(cls, config):

@@ -135,14 +135,44 @@ def by_class(truth: Any, answer: Any, info: Info) -> dict[str, dict[str, float]]
     }
 
 
-def verdict(
+def against(
     truth: Any, answer: Any, baselines: Mapping[str, Any], info: Info, *, samples: int = 1000, seed: int = 0
+) -> dict[str, Any] | None:
+    """Hold the model against the best baseline, the one with the best headline score on the same rows.
+
+    Returns:
+        `score`, its name; `baseline`; `own` and `other`, the two scores; `interval`, 95%, of own less other; `better`,
+        how many units of the score the model is better at least and at most. None where there is nothing to compare,
+        or the answers are quantiles, which no score of the middle judges.
+
+    Example:
+        >>> truth, info = np.arange(40.0), {"task": "regression"}
+        >>> found = against(truth, truth + 0.5, {"constant": np.full(40, 19.5)}, info)
+        >>> found["baseline"], found["own"], found["better"][0] > 0
+        ('constant', 0.5, True)
+    """
+    if info.get("target", {}).get("quantile") is not None:
+        return None
+    name, mode = headline(info["task"])
+    own, sign = score(truth, answer, info).get(name), 1 if mode == "max" else -1
+    others = {word: score(truth, other, info).get(name) for word, other in baselines.items()}
+    known = {word: value for word, value in others.items() if value is not None}
+    if own is None or not known:
+        return None
+    best = max(known, key=lambda word: sign * known[word])
+    span = difference(truth, answer, baselines[best], info, name, samples=samples, seed=seed)
+    better = None if span is None else sorted(sign * end for end in span)
+    return {"score": name, "baseline": best, "own": own, "other": known[best], "interval": span, "better": better}
+
+
+def verdict(
+    truth: Any, answer: Any, baselines: Mapping[str, Any], info: Info, *, known: Mapping[str, Any] | None = None
 ) -> str:
     """Say in one plain sentence whether the model beats the best baseline, cannot be told from it, or loses to it.
 
-    The best baseline is the one with the best headline score on the same rows; better and worse mean that the 95%
-    interval of the paired difference does not hold zero. Of a quantile (`info["target"]["quantile"]`) it says how many
-    values lie at or below the answers, for no score of the middle judges that.
+    Better and worse mean that the 95% interval of the paired difference does not hold zero. Of a quantile
+    (`info["target"]["quantile"]`) it says how many values lie at or below the answers, for no score of the middle
+    judges that. `known`: what `against` has found, where it was asked before.
 
     Example:
         >>> truth, info = np.arange(40.0), {"task": "regression"}
@@ -152,22 +182,19 @@ def verdict(
         'The baseline linear is better than the model'
     """
     quantile = info.get("target", {}).get("quantile")
-    if quantile is not None:  # scores of the middle do not judge it
+    if quantile is not None:
         below = float((np.asarray(truth) <= np.asarray(answer)).mean())
         meant = f"The answers are meant to be at or above {quantile:.0%} of the values"
         return f"{meant}; of the test rows it is {below:.1%}."
-    name, mode = headline(info["task"])
-    own, sign = score(truth, answer, info).get(name), 1 if mode == "max" else -1
-    others = {word: score(truth, other, info).get(name) for word, other in baselines.items()}
-    known = {word: value for word, value in others.items() if value is not None}
-    if own is None or not known:
+    known = known or against(truth, answer, baselines, info)
+    if known is None:
         return "No baseline was measured, so nothing is known of how hard the task is."
-    best = max(known, key=lambda word: sign * known[word])
-    span = difference(truth, answer, baselines[best], info, name, samples=samples, seed=seed)
-    numbers = f"{name} {_say(own)} against {_say(known[best])}" + (", less is better" if sign < 0 else "")
+    best, span = known["baseline"], known["interval"]
+    numbers = f"{known['score']} {_say(known['own'])} against {_say(known['other'])}"
+    numbers += ", less is better" if headline(info["task"])[1] == "min" else ""
     if span is not None:
         numbers += f" (95% interval of the difference: {_say(span[0])} to {_say(span[1])})"
-        least, most = sorted(sign * end for end in span)
+        least, most = known["better"]
         if least > 0:
             return f"Better than the best baseline, {best}: {numbers}."
         if most < 0:

@@ -22,20 +22,21 @@ import tfkit
 
 LINES = Path(__file__).with_name("learning_rates.jsonl")
 RATES = [10 ** (-k / 2) for k in range(10, 1, -1)]  # 1e-5 to 1e-1
+ROWS = 50_000  # that the finder sees
 SAMPLES = {"adult": {}, "diamonds": {"table": tfkit.sample("diamonds.csv.gz"), "target": "price"}}
 
 
-def table(name, body, epochs=4):
-    """Splits, the maker of a model at a learning rate, and the batch of a table's page."""
-    recipe = tfkit.load("tabular")
-    config = recipe.Config.of({**SAMPLES[name], "body": body, "epochs": epochs})
+def page(name, epochs, **settings):
+    """Splits, the maker of a model at a learning rate, the batch, the epochs and the augmentation of a page."""
+    recipe = tfkit.load(name)
+    config = recipe.Config.of({"epochs": epochs, **settings})
     data = recipe.data(config)
     config = config.settled(data.defaults)
 
     def make(rate):
         return recipe.model(config.of({**config.words(), "learning_rate": rate}), data)
 
-    return data.train, data.val, make, config.batch(len(data.train)), epochs
+    return data.train, data.val, make, config.batch(len(data.train)), epochs, data.augment
 
 
 def digits(optimizer, epochs=5):
@@ -54,26 +55,28 @@ def digits(optimizer, epochs=5):
         model.compile(falling, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
         return model
 
-    return tfkit.Rows(x[:1300], y[:1300]), tfkit.Rows(x[1300:], y[1300:]), make, 32, epochs
+    return tfkit.Rows(x[:1300], y[:1300]), tfkit.Rows(x[1300:], y[1300:]), make, 32, epochs, None
 
 
 TASKS = {
     "digits": lambda: digits("adam"),
     "digits-momentum": lambda: digits("momentum"),
-    "adult-mlp": lambda: table("adult", "mlp"),
-    "diamonds-mlp": lambda: table("diamonds", "mlp"),
-    "adult-ensemble": lambda: table("adult", "ensemble"),
-    "diamonds-ensemble": lambda: table("diamonds", "ensemble"),
+    **{f"{name}-{body}": lambda body=body, more=more: page("tabular", 4, body=body, **more)
+       for body in ("mlp", "ensemble") for name, more in SAMPLES.items()},
+    "image": lambda: page("image", 5),
+    "text": lambda: page("text", 4, encoder="lstm", ngrams="none"),
+    "series": lambda: page("series", 8, body="convolution"),
+    "forecast": lambda: page("forecast", 8, body="lstm"),
 }
 
 
 def measure(name, seeds, steps, passes):
     """Curves, and trainings at the nine rates and at the suggestion."""
-    train, val, make, batch, epochs = TASKS[name]()
+    train, val, make, batch, epochs, augment = TASKS[name]()
     for seed in range(seeds):
         keras.utils.set_random_seed(seed)
         model, finder = make(1e-3), tfkit.callbacks.LearningRateFinder(steps=steps, passes=passes)
-        x, y, weight = train.arrays
+        x, y, weight = train.take(np.arange(min(len(train), ROWS)))
         start = time.perf_counter()
         model.fit(x, y, sample_weight=weight, batch_size=batch, epochs=10_000, verbose=0, callbacks=[finder])
         losses = [[round(loss, 4) for loss in one[np.isfinite(one)].tolist()] for one in finder.losses]
@@ -83,7 +86,8 @@ def measure(name, seeds, steps, passes):
             keras.utils.clear_session()  # or the models before stay in memory
             keras.utils.set_random_seed(seed)
             model, best = make(rate), tfkit.callbacks.EarlyStopping()
-            tfkit.fit(model, train, batch_size=batch, epochs=epochs, validation_data=val, seed=seed, callbacks=[best])
+            tfkit.fit(model, train, batch_size=batch, epochs=epochs, validation_data=val, seed=seed, augment=augment,
+                      callbacks=[best])  # fmt: skip
             yield {"task": name, "seed": seed, "rate": rate, "found": rate not in RATES, "val_loss": best.best}
 
 

@@ -189,8 +189,10 @@ def test_going_back_is_said(caplog):
         epoch(callback, 1, [1.0])
         epoch(callback, 2, [float("inf")])
     assert [record.getMessage().partition("; ")[2] for record in caplog.records] == [
-        "loss became nan in epoch 1: back to where training began, at 0.3 times the learning rate (1 of 3)",
-        "loss became inf in epoch 3: back to where epoch 2 ended, at 0.3 times the learning rate (2 of 3)",
+        "loss became nan in epoch 1: back to where training began, at 0.3 times the learning rate and with clipped "
+        "gradients (1 of 3)",
+        "loss became inf in epoch 3: back to where epoch 2 ended, at 0.3 times the learning rate and with clipped "
+        "gradients (2 of 3)",
     ]
 
 
@@ -314,7 +316,7 @@ def test_without_rows_the_first_weight_is_named():
 def test_the_rows_may_be_to_blame():
     bad = np.where(np.eye(53, 4), NAN, X)
     assert blame(network(), StopOnNonFinite(sample=bad)) == "First not finite: input."
-    assert blame(network(), StopOnNonFinite(sample=(X, Y * np.inf))) == "The target of the sample is not finite."
+    assert blame(network(), StopOnNonFinite(sample=(X, Y * np.inf))) == "First not finite: the target of the sample."
 
 
 def test_the_last_good_weights_are_asked_too():
@@ -345,3 +347,62 @@ def test_the_last_good_weights_are_asked_too():
 def test_what_cannot_be_is_refused_before_training(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_gradients_are_clipped_after_going_back_but_not_where_they_are_clipped_already():
+    callback = begin(StopOnNonFinite(retries=3, factor=0.5), model := network())
+    assert model.optimizer.global_clipnorm is None
+    epoch(callback, 0, [NAN])
+    assert model.optimizer.global_clipnorm == 1.0
+    epoch(callback, 1, [NAN])
+    assert model.optimizer.global_clipnorm == 0.5
+    for own, name in (({"clipnorm": 3.0}, "clipnorm"), ({"clipvalue": 3.0}, "clipvalue")):
+        model = network(wrap=lambda adam, own=own: keras.optimizers.Adam(0.1, name="adam", **own))
+        epoch(begin(StopOnNonFinite(retries=1), model), 0, [NAN])
+        assert (getattr(model.optimizer, name), model.optimizer.global_clipnorm) == (3.0, None)
+    model = network(wrap=lambda adam: keras.optimizers.Adam(0.1, name="adam", global_clipnorm=0.1))
+    epoch(begin(StopOnNonFinite(retries=1, factor=0.5), model), 0, [NAN])
+    assert model.optimizer.global_clipnorm == 0.05
+    epoch(begin(StopOnNonFinite(retries=1, clip_norm=None), model := network()), 0, [NAN])
+    assert model.optimizer.global_clipnorm is None
+
+
+def test_the_compiled_step_clips_as_soon_as_it_is_told():
+    """Gradient descent of a rate that leaps: clipped to 1e-6, no weight moves by more than the rate times that."""
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(1.0), "mse")
+    seen = []
+
+    class Clip(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            seen.append(np.concatenate([w.ravel() for w in model.get_weights()]))
+            model.optimizer.global_clipnorm = 1e-6 if epoch == 1 else None
+
+        def on_train_end(self, logs=None):
+            self.on_epoch_begin(9)
+
+    loop.fit(model, X, Y, batch_size=53, epochs=2, callbacks=[Clip()])
+    start, middle, end = seen
+    assert np.linalg.norm(middle - start) > 0.1
+    assert np.linalg.norm(end - middle) == pytest.approx(1e-6, rel=0.2)
+
+
+def test_when_it_gives_up_it_leaves_what_can_be_known(tmp_path):
+    left = []
+    model = network()
+    callback = StopOnNonFinite(retries=1, sample=(X, Y), where=lambda: {"rows": [3, 5]}, report=left.append)
+    begin(callback, model)
+    epoch(callback, 0, [NAN])
+    with pytest.raises(ArithmeticError):
+        epoch(callback, 1, [NAN])
+    [found] = left
+    assert (found["what"], found["epoch"], found["rows"]) == ("loss became nan", 2, [3, 5])
+    assert set(found["gradient_norms"]) == {w.path for w in model.trainable_variables}
+    assert all(norm >= 0 for norm in found["gradient_norms"].values())
+    assert any("learning_rate" in change for change in found["change"])
+    json.dumps(found, allow_nan=False)
+
+
+def test_what_is_out_of_range_is_refused():
+    with pytest.raises(ValueError, match=r"`clip_norm` must be above 0, or None. Received: clip_norm=0"):
+        StopOnNonFinite(clip_norm=0)

@@ -26,6 +26,26 @@ def gradient_norm(model, sample):
         >>> tfkit.callbacks.gradient_norm(model, (np.array([[3.0, 4.0]]), np.array([[0.5]])))  # 2 * 0.5 * |(3, 4, 1)|
         5.0990195...
     """
+    squares = (np.square(keras.ops.convert_to_numpy(g), dtype="float64").sum() for g in _gradients(model, sample))
+    return math.sqrt(sum(squares))
+
+
+def gradient_norms(model, sample):
+    """The length of the gradient over each trainable weight, with the weight; else as `gradient_norm`.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_initializer="zeros")])
+        >>> model.compile("sgd", "mse")
+        >>> [norm for weight, norm in gradient_norms(model, (np.array([[3.0, 4.0]]), np.array([[0.5]])))]
+        [5.0, 1.0]
+    """
+    pairs = zip(model.trainable_variables, _gradients(model, sample, all_of_them=True), strict=True)
+    return [(weight, 0.0 if g is None else float(np.linalg.norm(keras.ops.convert_to_numpy(g)))) for weight, g in pairs]
+
+
+def _gradients(model, sample, all_of_them=False):
+    """The gradients that the model's own step would take; those of weights that have none are left out."""
     optimizer, gradients = model.optimizer, []
     instead = {
         "apply": lambda gradient, variables=None: gradients.extend(gradient),
@@ -41,5 +61,4 @@ def gradient_norm(model, sample):
             del optimizer.__dict__[name]
     for variable, value in kept:
         variable.assign(value)
-    squares = (np.square(keras.ops.convert_to_numpy(g), dtype="float64").sum() for g in gradients if g is not None)
-    return math.sqrt(sum(squares))
+    return [gradient for gradient in gradients if gradient is not None or all_of_them]

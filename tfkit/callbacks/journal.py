@@ -53,7 +53,7 @@ class Journal(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         # not float(value): a metric may be a list, such as F1 of each class
         line = {"epoch": epoch + 1, **{name: np.asarray(v, "float64").tolist() for name, v in (logs or {}).items()}}
-        line["learning_rate"] = float(self.model.optimizer.learning_rate)
+        line["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         if self.sample is not None:
             line["gradient_norm"] = gradient_norm(self.model, self.sample)
         line["seconds"] = round(time.perf_counter() - self._start, 3)

@@ -60,7 +60,7 @@ class LearningRateDecay(keras.callbacks.Callback):
             return
         self.wait += 1
         if self.wait >= self.patience:
-            rate = float(self.model.optimizer.learning_rate)
+            rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
             self.model.optimizer.learning_rate = min(rate, max(rate * self.factor, self.min_learning_rate))
             self.wait = 0
 

@@ -5,6 +5,7 @@ import math
 
 import keras
 
+from tfkit.callbacks.bundle import bundle
 from tfkit.callbacks.first_not_finite import first_not_finite, is_finite
 from tfkit.schedules import Scaled, scale_rate
 
@@ -17,7 +18,10 @@ class StopOnNonFinite(keras.callbacks.Callback):
     With `retries`, weights, statistics and the optimizer's state are put back to where the last good epoch ended (or
     training began), the learning rate is multiplied by `factor`, and training goes on with the rows that are next. The
     schedule's step goes back too; the random states do not, so that what comes is not the same again. The training loss
-    of that epoch stays what it is, not finite; its validation is of the weights that were put back and trained on. An
+    of that epoch stays what it is, not finite; its validation is of the weights that were put back and trained on. The
+    gradient is clipped from then on too, to the norm `clip_norm`, and to `factor` times that at each further retry,
+    where the optimizer clips by nothing else and the step is compiled anew, which `tfkit.fit` does. Since what explodes
+    may then stay finite, an epoch whose loss is not good counts as not finite from then on, while retries are left. An
     epoch is good when weights and optimizer are finite to the last number, and its loss at most twice that of the first
     step (what has begun to explode is no place to go back to). This costs a copy of them an epoch.
 
@@ -27,6 +31,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
 
     A loss is whatever the logs name so: `loss`, or `generator_loss` of a model with a `train_step` of its own. Stands
     before other callbacks, so that these see the weights that count. The rate is that of the optimizer of `compile`.
+    When it gives up, `report` is told all that can be known of it, to be kept.
 
     Args:
         error: Class of the error to raise, which gets the message.
@@ -34,6 +39,9 @@ class StopOnNonFinite(keras.callbacks.Callback):
         factor: What the learning rate is multiplied by each time, in `(0, 1)`.
         sample: Rows to look for the first layer with, as the model takes them: `x`, or a tuple `(x, y)` or
             `(x, y, weight)`; None to look at the weights alone.
+        clip_norm: The largest norm of all gradients together after the first retry, above 0; None never clips.
+        where: What is called for what is known of the last steps, such as the numbers of their rows: a dictionary.
+        report: What is called with a dictionary of JSON before the error (`tfkit.callbacks.bundle`).
 
     Raises:
         ArithmeticError: (or `error`) when the loss is not finite and no retry is left.
@@ -50,11 +58,15 @@ class StopOnNonFinite(keras.callbacks.Callback):
         (2, 0.0)
     """
 
-    def __init__(self, error=ArithmeticError, *, retries=0, factor=0.3, sample=None):
+    def __init__(self, error=ArithmeticError, *, retries=0, factor=0.3, sample=None, clip_norm=1.0,
+                 where=dict, report=None):  # fmt: skip
         super().__init__()
         if retries < 0 or not 0 < factor < 1:
             raise ValueError(f"`retries` must be at least 0 and `factor` in (0, 1). Received: {retries=}, {factor=}")
+        if clip_norm is not None and not clip_norm > 0:
+            raise ValueError(f"`clip_norm` must be above 0, or None. Received: {clip_norm=}")
         self.error, self.retries, self.factor, self.sample = error, retries, factor, sample
+        self.clip_norm, self.where, self.report = clip_norm, where, report
         self.epoch, self.retried = 0, 0
         self.first = None  # the loss of the first step
         self.good, self.weights = 0, None  # epochs up to the last good one, and what it left
@@ -98,6 +110,8 @@ class StopOnNonFinite(keras.callbacks.Callback):
                 self._back("a weight became nan or infinite")
             elif self.first is None or loss <= self.first + abs(self.first):
                 self._keep(values, good=epoch + 1)
+            elif 0 < self.retried < self.retries and math.isfinite(loss):  # clipped, what explodes may stay finite
+                self._back(f"loss rose from {self.first:.3g} to {loss:.3g}")
         self._spoilt = False
 
     def state(self):
@@ -108,7 +122,8 @@ class StopOnNonFinite(keras.callbacks.Callback):
             "first": self.first,
             "good": self.good,
             "spoilt": self._spoilt,
-            "factor": None if factor is None else float(factor),
+            "factor": None if factor is None else float(factor.numpy()),
+            "clip": _inner(self.model.optimizer).global_clipnorm,
             "weights": self.weights if self._moved else None,  # else they are those of the model
         }
 
@@ -124,6 +139,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
             self.weights, self._moved = state["weights"], True
         if state["factor"] is not None:
             _factor(self.model.optimizer).assign(state["factor"])
+        _inner(self.model.optimizer).global_clipnorm = state["clip"]
         self._resumed = None
 
     def _keep(self, values, good):
@@ -133,20 +149,33 @@ class StopOnNonFinite(keras.callbacks.Callback):
     def _back(self, what):
         """Put back what was kept and cut the rate; without a retry left, say what is wrong."""
         last = self.retried == self.retries or self.weights is None
-        culprit = self._culprit() if last else ""
+        first = self._culprit() if last else None
         where = f"epoch {self.good} ended" if self.good else "training began"
         if self.weights is not None:
             self._restore()
         if last:
+            if self.report is not None:
+                self.report(bundle(self.model, what=what, epoch=self.epoch + 1, first=first, sample=self.sample,
+                                   where=self.where()))  # fmt: skip
             raise self.error(
-                f"The loss must stay finite; {what} in epoch {self.epoch + 1}. {culprit}"
+                f"The loss must stay finite; {what} in epoch {self.epoch + 1}. "
+                + (f"First not finite: {first}. " if first else "")
                 + (f"Gone back {self.retried} times, at last to where {where}. " if self.retried else "")
                 + "Lower learning_rate to a tenth, or set clip_norm=1, and see whether a column holds extreme values."
             )
         scale_rate(self.model.optimizer, self.factor)
+        self._clip()
         self.retried, self._spoilt = self.retried + 1, True
-        log.warning("The loss must stay finite; %s in epoch %d: back to where %s, at %g times the learning rate "
-                    "(%d of %d)", what, self.epoch + 1, where, self.factor, self.retried, self.retries)  # fmt: skip
+        log.warning("The loss must stay finite; %s in epoch %d: back to where %s, at %g times the learning rate and "
+                    "with clipped gradients (%d of %d)", what, self.epoch + 1, where, self.factor, self.retried,
+                    self.retries)  # fmt: skip
+
+    def _clip(self):
+        """Clip from now on, unless the optimizer clips in another way already."""
+        optimizer = _inner(self.model.optimizer)
+        if self.clip_norm is not None and not optimizer.clipnorm and not optimizer.clipvalue:
+            already = optimizer.global_clipnorm or self.clip_norm / self.factor
+            optimizer.global_clipnorm = min(already * self.factor, self.clip_norm)
 
     def _restore(self):
         for variable, value in zip(self._variables(), self.weights, strict=True):
@@ -154,20 +183,20 @@ class StopOnNonFinite(keras.callbacks.Callback):
         self._moved = False
 
     def _culprit(self):
-        """Where the first number is that is none, in a sentence."""
+        """Where the first number is that is none, or None."""
         if self.model is None:
-            return ""
+            return None
         weight = next((w.path for w in self.model.weights if not is_finite(w.numpy())), None)
         found = f"the weight {weight}" if weight else None
         if self.sample is not None:
             x, y, _ = keras.utils.unpack_x_y_sample_weight(self.sample)
             if y is not None and not _all_finite(keras.tree.flatten(y)):
-                return "The target of the sample is not finite. "
+                return "the target of the sample"
             found = first_not_finite(self.model, x) or found
             if self.weights is not None:
                 self._restore()
                 found = first_not_finite(self.model, x) or found
-        return f"First not finite: {found}. " if found else ""
+        return found
 
     def _values(self):
         return [variable.numpy() for variable in self._variables()]
@@ -175,14 +204,19 @@ class StopOnNonFinite(keras.callbacks.Callback):
     def _variables(self):
         """All that training changes, but random states and the rate itself."""
         optimizer = self.model.optimizer
-        rate = getattr(optimizer, "inner_optimizer", optimizer)._learning_rate
+        rate = _inner(optimizer)._learning_rate
         variables = [v for v in self.model.variables if "seed_generator_state" not in v.path]
         return variables + [v for v in optimizer.variables if v is not rate]
 
 
+def _inner(optimizer):
+    """The optimizer that takes the step; that of half precision wraps it."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
 def _factor(optimizer):
     """The variable of a scaled schedule, which is not among those of its optimizer; None for a plain rate."""
-    rate = getattr(getattr(optimizer, "inner_optimizer", optimizer), "_learning_rate", None)
+    rate = getattr(_inner(optimizer), "_learning_rate", None)
     return rate.factor if isinstance(rate, Scaled) else None
 
 

@@ -10,6 +10,7 @@ PUBLIC = {
     "Windows": "windows",
     "augment_images": "augmentation",
     "calibrate_bands": "bands",
+    "check_columns": "tables",
     "check_loss": "targets",
     "choose_horizon": "forecasts",
     "clean": "cleaning",

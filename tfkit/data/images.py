@@ -161,6 +161,7 @@ def image_rows(parts: Iterable[Pictures], info: dict[str, Any]) -> list[Rows]:
             splits.append(Stored(pixels, np.arange(start, end), truth))
         else:
             splits.append(Rows(pixels[start:end], truth, raw={"pixels": pixels[start:end]}))
+        splits[-1].named(part.frame[part.path].astype(str).to_numpy())
         start = end
     picture |= _moments(pixels[: len(parts[0])])
     return splits

@@ -161,7 +161,8 @@ def series_rows(parts: Iterable[Series], info: Mapping[str, Any], prepare: Any) 
         truth = read_target(part.frame, info["target"])
         if info["task"] == "regression":
             truth = ((truth - info["target"]["mean"]) / info["target"]["scale"]).astype("float32")
-        splits.append(Rows({name: values[rows] for name, values in x.items()}, truth, raw={INPUT: raw[rows]}))
+        some = Rows({name: values[rows] for name, values in x.items()}, truth, raw={INPUT: raw[rows]})
+        splits.append(some.named(part.frame.index.to_numpy() + 1))
         start = rows.stop
     return splits
 

@@ -1,7 +1,7 @@
 """A split takes rows by number: `len(split)` and `split.take(numbers) -> (x, y, weight)` is all that training knows."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -29,6 +29,7 @@ class Rows:
         self.arrays = (x, y, weight)
         self._tensors: Any = None
         self.raw_arrays = raw
+        self.names: Any = None
         lengths = {len(a) for part in (x, y, weight, raw) if part is not None for a in _leaves(part)}
         if len(lengths) > 1:
             raise ValueError(f"All arrays of a split must have the same number of rows. Received: {sorted(lengths)}")
@@ -73,6 +74,11 @@ class Rows:
         """The same rows with these weights."""
         x, y, _ = self.arrays
         return Rows(x, y, weight, raw=self.raw_arrays)
+
+    def named(self, names: Any) -> Self:
+        """The same rows, each called as its owner finds it: the number of its line in the file, or a path."""
+        self.names = names
+        return self
 
     def raw(self, numbers: Any) -> dict[str, Any]:
         """The same rows as the user wrote them, for reports and for the check of exports."""

@@ -62,7 +62,7 @@ def table_rows(frame: Any, info: Mapping[str, Any], prepare: Any) -> Rows:
     truth = read_target(frame, info["target"])
     if info["task"] == "regression":
         truth = ((truth - info["target"]["mean"]) / info["target"]["scale"]).astype("float32")
-    return Rows(predict(prepare, raw), truth, raw=raw)
+    return Rows(predict(prepare, raw), truth, raw=raw).named(frame.index.to_numpy() + 1)
 
 
 def read_table(source: Any, info: Mapping[str, Any], *, target: bool = False, own: bool = False) -> Any:

@@ -148,7 +148,7 @@ def text_rows(frame: Any, info: Mapping[str, Any], prepare: Any) -> Rows:
     truth = read_target(frame, info["target"])
     if info["task"] == "regression":
         truth = ((truth - info["target"]["mean"]) / info["target"]["scale"]).astype("float32")
-    return Rows(predict(prepare, raw), truth, raw=raw)
+    return Rows(predict(prepare, raw), truth, raw=raw).named(frame.index.to_numpy() + 1)
 
 
 def learn_ngrams(train: Rows, *, most: int) -> dict[str, Any]:

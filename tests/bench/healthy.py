@@ -1,0 +1,63 @@
+"""Train twenty healthy runs and keep what judgements look at: none may speak (tests/report/test_judgements.py).
+
+    python tests/bench/healthy.py            # some ten minutes on two cores; writes tests/report/healthy.json
+    python tests/bench/healthy.py 3 7        # only the runs 3 to 6, added to those that are there
+
+Healthy is a run of a page as it is, or with a setting that a careful person would take, that no baseline beats by more
+than chance (that is no false alarm); the seeds differ.
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import tfkit
+from tfkit.report.reading import Record
+
+FILE = Path(__file__).resolve().parents[1] / "report" / "healthy.json"
+DIAMONDS = {"table": str(tfkit.sample("diamonds.csv.gz")), "target": "price"}
+RUNS = [
+    *(("tabular", {"seed": seed}) for seed in range(4)),
+    *(("tabular", {"seed": seed, "dropout": 0.2, "target": "gender"}) for seed in range(2)),
+    *(("tabular", {"seed": seed, "body": "mlp"}) for seed in range(1)),
+    *(("tabular", {"seed": seed, **DIAMONDS}) for seed in range(3)),
+    *(("tabular", {"seed": seed, **DIAMONDS, "target": "cut"}) for seed in range(2)),
+    *(("forecast", {"seed": seed}) for seed in range(2)),
+    *(("forecast", {"seed": seed, "body": "lstm"}) for seed in range(1)),
+    *(("series", {"seed": seed}) for seed in range(1)),
+    *(("image", {"seed": seed}) for seed in range(3)),
+    ("text", {"refit": False, "encoder": "none"}),
+]
+
+
+def kept(record):
+    """What judgements read of a run, and no more."""
+    target = {name: record.info["target"].get(name) for name in ("name", "classes", "positive", "counts")}
+    metrics = {name: record.metrics.get(name) for name in ("test", "baselines", "against", "classes", "verdict")}
+    about = {name: record.about.get(name) for name in ("recipe", "best_epoch", "rows")}
+    history = [{name: float(f"{value:.6g}") for name, value in line.items()} for line in record.history]
+    return {
+        "info": {"task": record.task, "target": target},
+        "config": record.config,
+        "about": about,
+        "metrics": metrics,
+        "history": history,
+        "evidence": {"learning": record.evidence.get("learning")},
+    }
+
+
+def main():
+    first, last = (int(word) for word in sys.argv[1:3]) if len(sys.argv) > 2 else (0, len(RUNS))
+    found = json.loads(FILE.read_text()) if FILE.exists() and len(sys.argv) > 2 else {}
+    for recipe, settings in RUNS[first:last]:
+        name = " ".join([recipe, *(f"{key}={value}" for key, value in settings.items() if key != "table")])
+        with tempfile.TemporaryDirectory() as out:
+            found[name] = kept(Record.of(tfkit.train(recipe, out=out, quiet=True, **settings)))
+        found = dict(sorted(found.items()))
+        FILE.write_text(json.dumps(found, indent=None, separators=(",", ":"), ensure_ascii=False) + "\n")
+        print(name, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,20 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+import tfkit
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory):
+    """A small run of a table with numbers, words, missing cells and names that exports do not take."""
+    random = np.random.default_rng(2)
+    frame = pd.DataFrame({"a/b": random.normal(size=200), "Age": random.integers(18, 90, 200)})
+    frame["age"] = random.choice(["young", "old", None], 200)
+    frame["y"] = frame["a/b"] * 2 + (frame["age"] == "old")
+    frame.loc[::9, "a/b"] = np.nan
+    frame = frame.dropna(subset="y")
+    folder = tmp_path_factory.mktemp("run")
+    frame.to_csv(folder / "t.csv", index=False)
+    fast = {"epochs": 1, "units": 8, "members": 2, "bins": 8, "batch_size": 64, "refit": False, "quiet": True}
+    return tfkit.train("tabular", table=folder / "t.csv", target="y", out=folder / "runs", test=False, **fast)

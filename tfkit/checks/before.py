@@ -1,0 +1,75 @@
+"""Before an hour of training, seconds of checks: what would spoil it, or make its scores too good, is said at once."""
+
+import logging
+import math
+import shutil
+import warnings
+from typing import Any
+
+import numpy as np
+
+from tfkit.checks.rows import warnings_of
+from tfkit.checks.memory import check_memory
+from tfkit.errors import UserError
+from tfkit.recipe import Data
+from tfkit.run import Run
+
+log = logging.getLogger("tfkit")
+
+ROWS = 8  # of the one step that is tried
+
+
+def before_training(run: Run, config: Any, data: Data, model: Any) -> None:
+    """Warn of what is strange in the data, refuse what cannot fit into memory, try one step and one checkpoint.
+
+    What is said is kept as `warnings` in about.json. Nothing that training starts from is changed.
+
+    Raises:
+        UserError: If a batch cannot fit, the first step gives no finite loss, or a checkpoint does not come back.
+    """
+    said = warnings_of(data)
+    check_memory(model, data, config.batch(len(data.train)))
+    norm = _try_step(model, data, config)
+    if norm is not None and not math.isfinite(norm):
+        said.append(f"the gradient of the first rows is {norm}: the loss will not stay finite; look at the target, and "
+                    "at inputs that are not scaled")  # fmt: skip
+    _try_checkpoint(run, model)
+    for each in said:
+        log.warning("Look: %s", each)
+    run.note(warnings=said)
+
+
+def _try_step(model: Any, data: Data, config: Any) -> float | None:
+    """The gradient's norm of one step forward and back, that is then as if it had not been."""
+    import keras
+
+    from tfkit.callbacks.gradient_norm import gradient_norm
+
+    if type(model).train_step is not keras.Model.train_step:
+        return None
+    rows = data.train.take(np.arange(min(ROWS, len(data.train))))
+    if data.augment is not None:
+        rows = data.augment(*rows, np.array([config.seed, 0]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a model that is solved has nothing to train
+        return gradient_norm(model, rows)
+
+
+def _try_checkpoint(run: Run, model: Any) -> None:
+    """Write the state of the model once, and read it."""
+    from tfkit import devices
+    from tfkit.loop import Place
+    from tfkit.resume import Checkpoint
+
+    if not model.optimizer.built:
+        with devices.scope():
+            model.optimizer.build(model.trainable_variables)
+    folder = run.path("checkpoints-trial")
+    trial = Checkpoint(folder, Place(), [])
+    trial.set_model(model)
+    try:
+        trial.save()
+        if not trial.restore(model):
+            raise UserError(f"A checkpoint must come back as it was written; look at the disk. Received: {folder}")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,82 @@
+"""The other process: `python -m tfkit.checks.child TASK` trains, dies where it is told, or loads and answers."""
+
+import json
+import os
+import signal
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+from tfkit import answers, engine, loop, resume
+from tfkit.checks.replicas import steps
+from tfkit.errors import Interrupted, NotFiniteError, UserError
+from tfkit.run import Run
+
+
+def train(*, said: str | None = None, kill: dict[str, Any] | None = None, **task: Any) -> None:
+    """Train or resume; with `said`, put down what the model in memory says; with `kill`, die on the way."""
+    models: list[Any] = []
+    keep = Run.keep
+
+    def kept(run: Run, model: Any, history: Any) -> None:
+        models.append(model)
+        keep(run, model, history)
+
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(Run, "keep", kept))
+        if kill:
+            _arm(stack, **kill)
+        run = engine.train(task.pop("recipe"), quiet=True, test=False, report=False, **task)
+    if said:
+        np.savez(said, said=answers.answer(models[-1], run.examples))
+
+
+def answer(*, run: str, recipe: str, said: str) -> None:
+    """Put down what the file says that the run has kept."""
+    opened = Run(run, recipe=recipe)
+    np.savez(said, said=opened.answer(opened.examples))
+
+
+def _arm(stack: ExitStack, *, step: int, where: str, save: int | None = None) -> None:
+    """Save after step `save`, and die of SIGKILL at step `step`: inside an epoch, or while a checkpoint is written."""
+    real = resume.Checkpoint.on_train_batch_end
+    count = 0
+
+    def on_train_batch_end(self: Any, batch: int, logs: Any = None) -> None:
+        nonlocal count
+        count += 1
+        real(self, batch, logs)
+        if count == save:
+            self.save()
+        if count == step:
+            if where == "saving":
+                stack.enter_context(patch.object(resume.os, "fsync", lambda file: _die()))
+                self.save()
+            _die()
+
+    stack.enter_context(patch.object(loop, "SECONDS_A_CALL", 0.0))  # a step a call
+    stack.enter_context(patch.object(resume.Checkpoint, "on_train_batch_end", on_train_batch_end))
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(task: dict[str, Any]) -> int:
+    """Do a task, and return the exit code."""
+    sys.path[:] = [place for place in sys.path if place not in ("", str(Path(__file__).parent))]
+    try:
+        do: Any = {"train": train, "answer": answer, "steps": steps}[task.pop("do")]
+        do(**task)
+    except (UserError, NotFiniteError, Interrupted) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(json.loads(sys.argv[1])))

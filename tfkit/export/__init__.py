@@ -1,0 +1,5 @@
+"""A run's model in another format, each checked by another process before it is published."""
+
+from tfkit.export.publishing import FORMATS, export
+
+__all__ = ["FORMATS", "export"]

@@ -1,0 +1,71 @@
+"""A run becomes one page that people look at; several runs become one page that compares them."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from tfkit.errors import first_line
+from tfkit.run import Run, write_json, write_text
+
+log = logging.getLogger("tfkit")
+
+FILE = "report.html"
+
+
+def report(run: Run, *, cost: float | None = None, more_rows: bool = False, find_rate: bool = False,
+           recipe: Any = None) -> Path:  # fmt: skip
+    """Write `report.html` of a finished run from its folder alone: no data, no page of code, no network.
+
+    Args:
+        run: The run.
+        cost: How many false alarms a missed row of the positive class is worth, above 0; 1 where it is left out.
+        more_rows: Whether to train on a quarter and on a half of the training rows first, to see whether more would
+            help; this needs page and data.
+        find_rate: Whether to look for the learning rate that suits; this too.
+        recipe: The page, where these two need it and it is not where it was.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        UserError: If the run is not finished, or the cost is not above 0.
+    """
+    from tfkit.report.page import page
+    from tfkit.report.reading import Record
+    from tfkit.report.sections import folder, sections
+
+    if cost is not None and not cost > 0:
+        from tfkit.errors import UserError
+
+        raise UserError(f"`cost` says how many false alarms a miss is worth, and must be above 0. Received: {cost}")
+    if more_rows or find_rate:
+        from tfkit.report import trials
+
+        if find_rate:
+            trials.find_rate(run, recipe)
+        if more_rows:
+            trials.more_rows(run, recipe)
+    record = Record.of(run, cost=cost)
+    found = sections(record)
+    text = page(folder.scored(record), found, tiles=folder.title_score(record),
+                verdict=record.metrics.get("verdict", ""), foot=_foot(record.about))  # fmt: skip
+    path = run.path(FILE)
+    write_text(path, text)
+    return path
+
+
+def gather_and_report(trained: Any) -> Path | None:
+    """What needs model and data is kept, and the page is written; a failure is said and costs the run nothing."""
+    from tfkit.report.evidence import gather
+
+    try:
+        write_json(trained.run.path("evidence.json"), gather(trained))
+        return report(trained.run)
+    except Exception as error:
+        log.warning("No report was made, and the run is finished all the same: %s: %s", type(error).__name__,
+                    first_line(error))  # fmt: skip
+        return None
+
+
+def _foot(about: dict[str, Any]) -> str:
+    return f"Made by tfkit {about['versions'].get('tfkit', '')} of a run begun {about['begun'][:16].replace('T', ' ')}."

@@ -1,0 +1,32 @@
+"""What the curves say: each judgement looks at a run and speaks only with the numbers that it rests on."""
+
+from collections.abc import Callable
+
+from tfkit.report.judgements import curves, scores, weights
+from tfkit.report.judgements.judgement import Judgement
+from tfkit.report.reading import Record
+
+__all__ = ["JUDGEMENTS", "Judgement", "judge"]
+
+JUDGEMENTS: tuple[Callable[[Record], Judgement | None], ...] = (
+    curves.not_finite,
+    curves.diverging,
+    scores.baseline_wins,
+    scores.under_fitting,
+    curves.over_fitting,
+    curves.stopped_too_early,
+    curves.plateau,
+    curves.rate_too_high,
+    curves.rate_too_low,
+    curves.loss_without_score,
+    scores.says_one_class,
+    scores.few_rows,
+    weights.exploding,
+    weights.vanishing,
+    weights.dead_units,
+)
+
+
+def judge(record: Record) -> list[Judgement]:
+    """What stands out in a run, what weighs most first; nothing for a healthy one."""
+    return [found for each in JUDGEMENTS if (found := each(record)) is not None]

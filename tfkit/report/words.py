@@ -1,0 +1,67 @@
+"""Numbers as people read them."""
+
+import math
+from typing import Any
+
+
+def number(value: Any) -> str:
+    """A number with four digits that count, or as it is where it counts things.
+
+    Example:
+        >>> number(0.123456), number(12345.678), number(7), number(None)
+        ('0.1235', '12,346', '7', '')
+    """
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if not math.isfinite(value):
+        return str(value)
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value + 0.0:.4g}"
+
+
+def percent(share: float) -> str:
+    """A share in percent.
+
+    Example:
+        >>> percent(0.1234), percent(0.0012), percent(1)
+        ('12.3%', '0.12%', '100%')
+    """
+    return f"{share:.0%}" if share in (0, 1) else f"{share:.2%}" if abs(share) < 0.01 else f"{share:.1%}"
+
+
+def span(ends: Any) -> str:
+    """An interval.
+
+    Example:
+        >>> span([0.1, 0.25])
+        '0.1 to 0.25'
+    """
+    return f"{number(ends[0])} to {number(ends[1])}" if ends else ""
+
+
+def size(bytes: int) -> str:
+    """A file's size.
+
+    Example:
+        >>> size(1_234_567)
+        '1.2 MB'
+    """
+    return f"{bytes / 1e6:.1f} MB" if bytes >= 1e6 else f"{bytes / 1e3:.0f} kB"
+
+
+def spoken(name: str) -> str:
+    """The name of a score or a setting as words.
+
+    Example:
+        >>> spoken("roc_auc"), spoken("root_mean_squared_error")
+        ('ROC AUC', 'root mean squared error')
+    """
+    words = {"roc": "ROC", "auc": "AUC", "f1": "F1", "r2": "R2", "mase": "MASE", "smape": "sMAPE"}
+    return " ".join(words.get(word, word) for word in name.split("_"))
