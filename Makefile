@@ -61,10 +61,12 @@ test: $(BIN)/.installed-dev ## the tests, in a few minutes | make test [ARGS="-k
 
 bench: $(BIN)/.installed-dev ## measure the recipes, and write the table of the README | make bench [DATA=...]
 	@$(BIN)/python tests/bench/tables.py $(DATA) $(ARGS)
-	@$(BIN)/python tests/bench/tables.py $(DATA) --write
+	@$(BIN)/python tests/bench/tables.py --write
 
-readme: $(BIN)/.installed-dev ## write the list of parts of the README anew | make readme
+readme: $(BIN)/.installed-dev ## write the list of parts and the results of the README anew, from what was measured | make readme
 	@$(BIN)/python tests/readme.py
+	@$(BIN)/python tests/bench/tables.py --write
+	@$(BIN)/python tests/bench/pages.py
 
 test-slow: $(BIN)/.installed-dev ## the tests that take longer | make test-slow
 	@$(BIN)/python -m pytest -m slow -n 2 --dist loadfile $(ARGS)

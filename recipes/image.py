@@ -4,8 +4,8 @@ Data     digits.zip: 1,797 digits written by hand, 8 by 8 pixels (data/digits.md
          Yours: a folder with a folder for each class, a .zip of one, or a table of paths and labels. PNG, JPEG, GIF,
          BMP, WebP, TIFF of any size, grey or colour; what is transparent lies on white.
 Expect   accuracy 0.994, 95% interval 0.986 to 1.000, of 360 digits of the sample (logistic regression on the pixels
-         0.975); 0.990 of 413 photos of ten signs of the hand, a fifth of sign_language_digits (0.768), 230 s of CPU;
-         0.987 of 1,000 digits of mnist_5k (0.895), 315 s of CPU (seed 0). Other bodies: README.md
+         0.975); 0.990 of 413 photos of ten signs of the hand, a fifth of sign_language_digits (0.768), 199 s of CPU;
+         0.988 of 1,000 digits of mnist_5k (0.895), 234 s of CPU (seed 0). Other bodies: README.md
 Try      make train RECIPE=image
          make train RECIPE=image ARGS="pictures=photos/ flip=horizontal colour=0.2"
          make train RECIPE=image ARGS="pictures=labels.csv target=species path_column=file size=96"
@@ -138,8 +138,8 @@ def defaults(rows, info, body):
         "channels": "grey" if picture["channels"] == 1 else "rgb",
         "refit": rows < 5000,
         "depth": 4 if body == "transformer" else 1,
-        "epochs": 30 if rows < 2000 else 24 if rows < 10_000 else 12,
-        "batch_size": 64,
+        "epochs": 20 if rows < 2000 else 16 if rows < 10_000 else 12,
+        "batch_size": 32 if rows < 10_000 else 64,
         "learning_rate": 1e-3 if body == "transformer" else 2e-3,
     }
 

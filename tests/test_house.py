@@ -25,6 +25,7 @@ FLOORS = {
         "answers",
         "resume",
         "display",
+        "prediction",
         "progress",
         "tuner",
         "evaluation",

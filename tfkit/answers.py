@@ -44,16 +44,26 @@ def predict_file(run: Any, file: str | os.PathLike[str], out: str | os.PathLike[
     import pandas as pd
 
     from tfkit.data.files import write_frame
+    from tfkit.prediction import predict_blocks
 
     if Path(out).resolve() == Path(file).resolve():
         raise UserError(f"The answers must go to another file than the one that is read. Received: {out}")
-    raw, own = run.read(file, own=True)
-    found = answers_frame(run.answer(raw), run.info)
-    replaced = [name for name in found if name in own]
-    if replaced:
-        log.warning("Columns of the file that are called like the answers are replaced: %s", ", ".join(replaced))
-    frame = pd.concat([own.drop(columns=replaced), found], axis=1)
-    write_frame(without_formulas(frame) if safe else frame, out)
+    said: set[str] = set()
+
+    def joined(own: Any, answer: np.ndarray) -> Any:
+        found = answers_frame(answer, run.info)
+        found.index = own.index
+        replaced = [name for name in found if name in own]
+        if replaced and not said:
+            log.warning("Columns of the file that are called like the answers are replaced: %s", ", ".join(replaced))
+            said.update(replaced)
+        frame = pd.concat([own.drop(columns=replaced), found], axis=1)
+        return without_formulas(frame) if safe else frame
+
+    blocks = run.read_blocks(file)
+    if blocks is None or not predict_blocks(run, blocks, Path(out), joined):
+        raw, own = run.read(file, own=True)
+        write_frame(joined(own, run.answer(raw)), out)
     return Path(out)
 
 

@@ -172,6 +172,7 @@ def report(arguments: list[str]) -> None:
     """make a run's report.html again; the last line says where"""
     parser = Parser(report, "[RUN] [--flags]")
     parser.flag("--cost", metavar="TIMES", type=float, help="how many false alarms a miss costs (default: 1)")
+    parser.flag("--mlflow", metavar="ADDRESS", help="log the run to this MLflow server, or to mlflow.db here: local")
     parser.flag("--more-rows", help="train on a quarter and on a half of the rows too: would more of them help?")
     parser.flag("--find-rate", help="look for the learning rate that suits")
     parser.flag("--recipe", metavar="PAGE", help="the page, where these two need it and it is not where it was")
@@ -180,6 +181,8 @@ def report(arguments: list[str]) -> None:
     trains = known.more_rows or known.find_rate
     with _keras() if trains else nullcontext(), voice():
         path = run.report(cost=known.cost, more_rows=known.more_rows, find_rate=known.find_rate, recipe=known.recipe)
+        if known.mlflow:
+            run.log_to_mlflow(known.mlflow)
     print(path)
 
 

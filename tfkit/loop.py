@@ -111,19 +111,28 @@ def predict(model: Any, x: Any, batch_size: int | None = None) -> Any:
         >>> predict(keras.layers.Rescaling(2.0), np.ones((3, 1), "float32")).ravel().tolist()
         [2.0, 2.0, 2.0]
     """
+    return predictor(model, x, batch_size)(x)
+
+
+def predictor(model: Any, like: Any, batch_size: int | None = None) -> Any:
+    """`predict` of one model, compiled once for many calls on rows `like` these."""
     import keras
     import tensorflow as tf
 
-    x = keras.tree.map_structure(tf.convert_to_tensor, x)
-    some = keras.tree.map_structure(lambda tensor: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype), x)
+    like = keras.tree.map_structure(lambda rows: tf.convert_to_tensor(rows[:1]), like)
+    some = keras.tree.map_structure(lambda tensor: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype), like)
     run = tf.function(lambda rows: model(rows, training=False), autograph=False).get_concrete_function(some)
-    rows = len(keras.tree.flatten(x)[0])
-    batch_size = batch_size or _at_once(x)
-    pieces = []
-    for start in range(0, max(rows, 1), batch_size):
-        piece = run(keras.tree.map_structure(lambda tensor: tensor[start : start + batch_size], x))  # noqa: B023
-        pieces.append(keras.tree.map_structure(np.asarray, piece))
-    return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *pieces)
+    each = batch_size or _at_once(like)
+
+    def said(x: Any) -> Any:
+        x = keras.tree.map_structure(tf.convert_to_tensor, x)
+        rows, pieces = len(keras.tree.flatten(x)[0]), []
+        for start in range(0, max(rows, 1), each):
+            piece = run(keras.tree.map_structure(lambda tensor: tensor[start : start + each], x))  # noqa: B023
+            pieces.append(keras.tree.map_structure(np.asarray, piece))
+        return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *pieces)
+
+    return said
 
 
 def _at_once(x: Any) -> int:

@@ -62,7 +62,8 @@ class Recipe:
         model: (config, data) -> a compiled `keras.Model` on prepared rows, whose answer is what `data.restore` takes:
             for tables logits `(rows, classes)`, no probabilities, or a scaled number `(rows, 1)`.
         read: (source, info) -> raw rows held against what was learnt; how `predict` and `evaluate` get theirs. With
-            `target=True` also the truth, with `own=True` also what stands beside the answers in a file, a DataFrame.
+            `target=True` also the truth, with `own=True` also what stands beside the answers in a file, a DataFrame. It
+            may have an attribute `blocks`, (file, info) -> the same of a large file block by block, or None.
         monitor: the value that decides which epoch's weights are kept.
         mode: "min" or "max": where `monitor` is best; None where tfkit knows it (`tfkit.metrics.direction`).
         baselines: what the model must beat.

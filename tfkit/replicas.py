@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tfkit.sharing import InParts, replica
-
-SPACING = 0x9E3779B1  # between the random states of replicas; odd, so that all are different
+from tfkit.sharing import InParts
 
 
 def strategy_of(model: Any) -> Any:
@@ -57,8 +55,7 @@ def spread(model: Any) -> Iterator["Spread"]:
 
     model._distribute_strategy = None
     try:
-        with _seeds_apart(model, strategy):
-            yield Spread(model, strategy)
+        yield Spread(model, strategy)
     finally:
         model._distribute_strategy = strategy
 
@@ -90,22 +87,3 @@ def agreed(strategy: Any, value: float) -> float:
     import tensorflow as tf
 
     return float(strategy.reduce("MEAN", tf.constant(value, "float64"), axis=None))
-
-
-@contextmanager
-def _seeds_apart(model: Any, strategy: Any) -> Iterator[None]:
-    """Random states that differ from replica to replica, told by the seed, and are alike again afterwards."""
-    import tensorflow as tf
-
-    states = [v._value for v in model.non_trainable_variables if "seed_generator_state" in v.path]
-
-    def move(sign: Any) -> None:
-        for state in states:
-            state.assign(state + tf.cast(tf.stack([sign * SPACING * replica(), 0]), state.dtype))
-
-    run = tf.function(lambda sign: strategy.run(move, (sign,)), autograph=False)
-    run(tf.constant(1, "int64"))
-    try:
-        yield
-    finally:
-        run(tf.constant(-1, "int64"))

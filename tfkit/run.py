@@ -193,12 +193,21 @@ class Run:
 
     def read(self, source: Any, **wanted: Any) -> Any:
         """Raw rows of a source, by the reader of the recipe, held against what was learnt."""
+        found = answers.reader(self, self._recipe)(source, self.info, **wanted)
+        self.warn_of_drift(found[0] if isinstance(found, tuple) else found)
+        return found
+
+    def read_blocks(self, file: Any) -> Any:
+        """Raw rows and own columns of a large file block by block, where the reader has `blocks`; else None."""
+        blocks = getattr(answers.reader(self, self._recipe), "blocks", None)
+        return blocks and blocks(file, self.info)
+
+    def warn_of_drift(self, raw: Any) -> None:
+        """Say which columns of raw rows have moved away from those of training."""
         from tfkit.checks.drift import warn
 
-        found = answers.reader(self, self._recipe)(source, self.info, **wanted)
         if self.path("drift.json").is_file():
-            warn(found[0] if isinstance(found, tuple) else found, self._json("drift.json"))
-        return found
+            warn(raw, self._json("drift.json"))
 
     def predict(self, source: Any) -> Any:
         """What the model says of rows: `predicted`, and for classes `probability_CLASS`.
@@ -230,6 +239,12 @@ class Run:
         from tfkit.report import report
 
         return report(self, **options)
+
+    def log_to_mlflow(self, address: str = "local", **options: Any) -> str:
+        """Log settings, curves, scores and the model to MLflow; see `tfkit.report.tracking.log_to_mlflow`."""
+        from tfkit.report.tracking import log_to_mlflow
+
+        return log_to_mlflow(self, address, **options)
 
     def export(self, format: str = "keras", out: str | os.PathLike[str] | None = None) -> Path:
         """Write the model in another format, checked against this one; see `tfkit.export`."""

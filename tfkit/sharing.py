@@ -4,6 +4,8 @@ from typing import Any, NoReturn
 
 from tfkit.errors import UserError
 
+SPACING = 0x9E3779B1  # between the random states of replicas, so that no two draw the same masks
+
 
 class InParts:
     """A step, in which each model that is called asks every replica for its part of the rows."""
@@ -17,6 +19,7 @@ class InParts:
         self.models = [layer for layer in layers if isinstance(layer, keras.Model)]
         self.norms = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
         self.optimizers = [part for part in vars(model).values() if isinstance(part, keras.optimizers.Optimizer)]
+        self.seeds = [v._value for v in model.non_trainable_variables if "seed_generator_state" in v.path]
         self.parts: Any = None  # of the model that is being asked
         self.refusal: UserError | None = None
 
@@ -86,7 +89,10 @@ class InParts:
                 given = iter(own)
                 leaves = [next(given) if tf.is_tensor(leaf) else leaf for leaf in flat]
                 inputs_here, options_here = keras.tree.pack_sequence_as((inputs, options), leaves)
-                return model(*inputs_here, **options_here)
+                self._move_seeds(SPACING * replica())
+                said = model(*inputs_here, **options_here)
+                self._move_seeds(-SPACING * replica())  # between steps they are alike, as they are saved
+                return said
 
             said = parts.ask(answer, tensors, [weight._value for weight in model.trainable_weights], self.own)
             if any(layer._losses for layer in model._flatten_layers()):
@@ -96,6 +102,13 @@ class InParts:
             return said
 
         return whole
+
+    def _move_seeds(self, by: int) -> None:
+        """Move the random states of this replica."""
+        import tensorflow as tf
+
+        for state in self.seeds if by else []:
+            state.assign(state + tf.constant([by, 0], state.dtype))
 
     def _refuse(self, message: str) -> NoReturn:
         self.refusal = UserError(message)

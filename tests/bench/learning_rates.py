@@ -4,10 +4,11 @@
     python tests/bench/learning_rates.py --read                                                             the table
 
 A task is a page's own model (or, for the digits, a small CNN) with all its defaults but few epochs; a training ends
-with its best epoch, as a page's does. `ratio` is the loss on validation of the suggestion over that of the best of the
-nine rates (by the mean over the seeds, so that luck does not choose), both as means over the seeds; below it are what
-other rules would have made of the same curves, by interpolation between the nine. Each line of `learning_rates.jsonl`,
-beside this file, is a curve or a training.
+with its best epoch, as a page's does. `score` is what the page is judged by (accuracy, root mean squared error, MASE)
+on validation, the line below it is of the loss that it monitors: of each the suggestion against the best of the nine
+rates (by the mean over the seeds, so that luck does not choose), both as means over the seeds, as a ratio above 1 where
+the suggestion is worse. Below are what other rules would have made of the same curves, by interpolation between the
+losses of the nine. Each line of `learning_rates.jsonl`, beside this file, is a curve or a training.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import keras
 import numpy as np
 
 import tfkit
+from tfkit import evaluation, scores
 
 LINES = Path(__file__).with_name("learning_rates.jsonl")
 RATES = [10 ** (-k / 2) for k in range(10, 1, -1)]  # 1e-5 to 1e-1
@@ -36,7 +38,11 @@ def page(name, epochs, **settings):
     def make(rate):
         return recipe.model(config.of({**config.words(), "learning_rate": rate}), data)
 
-    return data.train, data.val, make, config.batch(len(data.train)), epochs, data.augment
+    def score(model):
+        found = scores.score(*evaluation.said(data.val, model, data), data.info)
+        return found[scores.headline(data.info["task"])[0]]
+
+    return data.train, data.val, make, config.batch(len(data.train)), epochs, data.augment, score
 
 
 def digits(optimizer, epochs=5):
@@ -55,7 +61,10 @@ def digits(optimizer, epochs=5):
         model.compile(falling, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
         return model
 
-    return tfkit.Rows(x[:1300], y[:1300]), tfkit.Rows(x[1300:], y[1300:]), make, 32, epochs, None
+    def score(model):
+        return float(np.mean(np.argmax(model.predict(x[1300:], verbose=0), 1) == y[1300:]))
+
+    return tfkit.Rows(x[:1300], y[:1300]), tfkit.Rows(x[1300:], y[1300:]), make, 32, epochs, None, score
 
 
 TASKS = {
@@ -72,7 +81,7 @@ TASKS = {
 
 def measure(name, seeds, steps, passes):
     """Curves, and trainings at the nine rates and at the suggestion."""
-    train, val, make, batch, epochs, augment = TASKS[name]()
+    train, val, make, batch, epochs, augment, score = TASKS[name]()
     for seed in range(seeds):
         keras.utils.set_random_seed(seed)
         model, finder = make(1e-3), tfkit.callbacks.LearningRateFinder(steps=steps, passes=passes)
@@ -88,7 +97,8 @@ def measure(name, seeds, steps, passes):
             model, best = make(rate), tfkit.callbacks.EarlyStopping()
             tfkit.fit(model, train, batch_size=batch, epochs=epochs, validation_data=val, seed=seed, augment=augment,
                       callbacks=[best])  # fmt: skip
-            yield {"task": name, "seed": seed, "rate": rate, "found": rate not in RATES, "val_loss": best.best}
+            yield {"task": name, "seed": seed, "rate": rate, "found": rate not in RATES, "val_loss": best.best,
+                   "score": score(model)}  # fmt: skip
 
 
 def rules(steps, losses):
@@ -127,6 +137,8 @@ def show(lines):
         found = np.mean([line["val_loss"] for line in mine if line.get("found")])
         curves = [line for line in mine if "losses" in line]
         said = " ".join(f"{line['suggestion']:.1e}" for line in curves)
+        if all("score" in line for line in mine if "rate" in line):
+            print(f"{name:18} score {against_best(mine)}")
         print(f"{name:18} best {best:.0e} {fixed[best]:.4f}  suggestion {said}  {found:.4f}  "
               f"ratio {found / fixed[best]:.3f}  ({np.mean([c['seconds'] for c in curves]):.0f} s)")  # fmt: skip
         print("                  ", " ".join(f"{rate:.0e}:{loss / fixed[best]:.2f}" for rate, loss in fixed.items()))
@@ -135,6 +147,16 @@ def show(lines):
             tried = np.log([one[rule] for one in said])
             losses = np.interp(tried, np.log(RATES), list(fixed.values())) / fixed[best]
             print(f"    {rule:42} {np.exp(tried.mean()):.1e} x/ {np.exp(tried.std()):.1f}  ratio {losses.mean():.2f}")
+
+
+def against_best(lines):
+    """The score of the suggestion beside that of the best of the nine, in words."""
+    means = {rate: np.mean([x["score"] for x in lines if x.get("rate") == rate]) for rate in RATES}
+    up = max(means.values()) <= 1 and means[RATES[0]] < max(means.values())  # a share: more is better
+    best = (max if up else min)(means, key=means.get)
+    found = np.mean([line["score"] for line in lines if line.get("found")])
+    ratio = means[best] / found if up else found / means[best]
+    return f"{found:.4f}, best of the nine {means[best]:.4f} at {best:.0e}, ratio {ratio:.3f}"
 
 
 def main():

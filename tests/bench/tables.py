@@ -1,13 +1,12 @@
 """Score `recipes/tabular.py` on prepared tables, each training a process of its own, and write the README's table.
 
     python tests/bench/tables.py [DATA] [--seeds 3] [--sets adult,bike] [--bodies ensemble,mlp]     measure
-    python tests/bench/tables.py [DATA] --write                                                     README.md
+    python tests/bench/tables.py --write                                                            README.md
 
 DATA holds a folder a set: `train.csv.gz` to fit, `test.csv.gz` to score, and `meta.json` with name, target and task.
 Defaults only: nothing is set but the tables, the target and whether it is a class, the body and the seed. Each line of
 `tables.jsonl`, beside this file, is one training: score, and seconds and peak memory of the whole process, import
-included. What other tools scored on the same files (`../board/peers.jsonl` beside DATA, where it is there) stands
-beside it.
+included. What other tools scored on the same files (`peers.jsonl`, one fit each with their defaults) stands beside it.
 """
 
 import argparse
@@ -21,7 +20,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-LINES = HERE / "tables.jsonl"
+LINES, OTHERS = HERE / "tables.jsonl", HERE / "peers.jsonl"
 README = HERE.parents[1] / "README.md"
 BEGIN, END = "<!-- results: python tests/bench/tables.py -->\n", "<!-- end of results -->"
 PEERS = {
@@ -84,6 +83,15 @@ def table(lines, peers):
     return "\n".join(text)
 
 
+def written(text):
+    """The README with the table as it should be."""
+    peers, lines = ([json.loads(line) for line in file.read_text().splitlines()] for file in (OTHERS, LINES))
+    lines.sort(key=lambda line: (line["set"], line["body"], line["seed"]))
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    found = table(lines, {(peer["set"], peer["peer"]): peer for peer in peers})
+    return f"{before}{BEGIN}\n{found}\n\n{END}{after}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, nargs="?", default=Path("../shared/data/tabular"))
@@ -93,14 +101,7 @@ def main():
     parser.add_argument("--write", action="store_true", help="write what was measured before into README.md")
     known = parser.parse_args()
     if known.write:
-        peers_file = known.data / "../../board/peers.jsonl"
-        peers = [json.loads(line) for line in peers_file.read_text().splitlines()] if peers_file.is_file() else []
-        lines = [json.loads(line) for line in LINES.read_text().splitlines()]
-        lines.sort(key=lambda line: (line["set"], line["body"], line["seed"]))
-        text = README.read_text()
-        before, after = text.split(BEGIN)[0], text.split(END)[1]
-        found = table(lines, {(peer["set"], peer["peer"]): peer for peer in peers})
-        README.write_text(f"{before}{BEGIN}\n{found}\n\n{END}{after}")
+        README.write_text(written(README.read_text(encoding="utf-8")), encoding="utf-8")
         return
     if not known.data.is_dir():
         raise SystemExit(f"No tables to measure on: {known.data} is not there. Name the folder: tables.py DATA")

@@ -105,6 +105,7 @@ def test_what_cannot_be_proved_is_refused(tmp_path):
         tfkit.check("tabular", out="/proc/nowhere")
 
 
+@pytest.mark.slow
 def test_the_last_words_of_a_process_are_handed_on(tmp_path):
     settings = {"table": str(tmp_path / "none.csv"), "target": "y"}
     with pytest.raises(UserError, match=r"must train with these settings, to be proved. Received: .*none.csv"):

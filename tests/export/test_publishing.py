@@ -53,6 +53,7 @@ print(json.dumps(answer.numpy()[:, 0].tolist()))
     np.testing.assert_allclose(answer, own(run), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_savedmodel_needs_tensorflow_alone(run):
     path = run.export("savedmodel")
     assert path == run.folder / "savedmodel"

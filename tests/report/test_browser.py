@@ -97,6 +97,21 @@ def test_axe_core_finds_nothing_serious(browser, page, scheme):
     tab.close()
 
 
+def test_what_is_wrong_would_be_found(browser, tmp_path):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = tmp_path / "wrong.html"
+    page.write_text('<html><body><p style="color:#ccc;background:#fff">pale</p><img src="none.png">'
+                    '<div style="width:2000px">wide</div></body></html>')  # fmt: skip
+    tab, said, wanted = opened(browser, page, 768)
+    assert len(said) == 1
+    assert [url.rsplit("/", 1)[-1] for url in wanted] == ["wrong.html", "none.png"]
+    assert "wide" in tab.evaluate(TOO_WIDE)[0]
+    found = {one["id"] for one in Axe().run(tab).response["violations"]}
+    assert {"color-contrast", "image-alt", "html-has-lang"} <= found
+    tab.close()
+
+
 def test_words_in_drawings_stay_inside_of_them(browser, page):
     tab, _, _ = opened(browser, page, 1440)
     outside = tab.evaluate("""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tfkit
-from tfkit.report.comparison import compare, differences, opened
+from tfkit.report.comparison import compare, differences, named, opened
 from tfkit.scores import difference
 
 
@@ -72,3 +72,19 @@ def test_what_cannot_be_compared_is_refused(runs, tmp_path, change, message):
 def test_one_run_is_too_few(runs):
     with pytest.raises(tfkit.UserError, match=r"Name two runs or more to compare. Received: 1"):
         compare(runs[0])
+
+
+def test_a_page_needs_a_folder(runs, tmp_path):
+    with pytest.raises(
+        tfkit.UserError, match=r"The folder that the page goes to must be there. Received: .*none/x.html"
+    ):
+        compare(*runs, out=tmp_path / "none" / "x.html")
+
+
+def test_runs_of_one_name_are_told_apart(runs, tmp_path):
+    copy = tmp_path / runs[0].folder.name
+    copy.mkdir()
+    for path in runs[0].folder.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    assert named(opened([runs[0], copy])) == [str(runs[0].folder), str(copy)]
+    assert named(opened([runs[0], runs[0]])) == [copy.name, f"{copy.name} (2)"]

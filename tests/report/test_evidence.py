@@ -6,7 +6,7 @@ import pytest
 
 import tfkit
 from tfkit.report.evidence import Trained
-from tfkit.report.evidence.pictures import grad_cam, last_map, pictures, png
+from tfkit.report.evidence.pictures import grad_cam, pictures, png
 from tfkit.report.evidence.tables import importance, slices
 from tfkit.report.evidence.texts import texts
 from tfkit.report.evidence.trained import row_loss
@@ -103,10 +103,22 @@ def test_grad_cam_is_bright_where_the_channel_that_counts_is():
     model = looks_left()
     x = np.zeros((1, 8, 8, 1), "float32")
     x[0, 1, 2] = 1.0
-    heat = grad_cam(model, last_map(model), x, np.array([[0.2, 0.8]]))
+    heat = grad_cam(model, x, np.array([[0.2, 0.8]]))
     assert np.unravel_index(heat[0].argmax(), (8, 8)) == (1, 2)
     assert heat.max() == 1.0
     assert heat.sum() == 1.0
+
+
+def test_grad_cam_sees_a_map_inside_of_a_layer_and_changes_nothing():
+    inner = looks_left()
+    model = keras.Sequential([keras.Input((8, 8, 1)), inner])
+    x = np.zeros((1, 8, 8, 1), "float32")
+    x[0, 3, 3] = 1.0
+    before = np.asarray(model(x))
+    heat = grad_cam(model, x, np.array([[0.2, 0.8]]))
+    assert np.unravel_index(heat[0].argmax(), (8, 8)) == (3, 3)
+    assert np.array_equal(before, model(x))
+    assert "call" not in inner.get_layer("map").__dict__
 
 
 def test_occlusion_finds_the_quarter_that_counts_where_there_is_no_map():
@@ -116,7 +128,9 @@ def test_occlusion_finds_the_quarter_that_counts_where_there_is_no_map():
     bright = np.full((3, 8, 8, 1), 0, "uint8")
     bright[:, :4, :4] = 255
     trained = asked(joined, {"pixels": bright}, [0, 0, 1], BINARY | {"inputs": {"pixels": {}}})
-    trained.model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    split = tfkit.Rows(np.zeros((3, 5), "float32"), np.array([0, 0, 1]), raw={"pixels": bright})
+    trained.data = tfkit.Data(split, split, split, trained.info, None)
+    trained.model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(2)])
     from tfkit.report.evidence.pictures import _looked
 
     how, maps = _looked(trained, np.array([0]), bright[:1], np.array([[0.0, 1.0]]))

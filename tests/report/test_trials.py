@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 import tfkit
@@ -42,6 +44,33 @@ def test_without_a_test_nothing_can_be_said_of_more_rows(untested):
     with pytest.raises(tfkit.UserError, match="seen on the test rows, and this run left them alone"):
         trials.more_rows(untested)
     assert "the test was left alone" in untested.report().read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_a_rate_that_cannot_be_found_is_said(run, monkeypatch):
+    monkeypatch.setattr(trials, "RATE_ROWS", 1)
+    recipe = tfkit.load("tabular")
+
+    def model(config, data):
+        import keras
+
+        made = recipe.model(config, data)
+        made.compile(keras.optimizers.SGD(), lambda truth, answer: keras.ops.mean(answer) * float("nan"))
+        return made
+
+    with pytest.raises(tfkit.UserError, match="No rate was found: The loss must fall somewhere"):
+        trials.find_rate(run, recipe.replace(model=model))
+
+
+@pytest.mark.slow
+def test_other_data_is_refused(run, tmp_path):
+    for path in run.folder.iterdir():
+        if path.is_file():
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    table(600).to_csv(tmp_path / "other.csv", index=False)
+    (tmp_path / "config.json").write_text(json.dumps(run.config | {"table": str(tmp_path / "other.csv")}))
+    with pytest.raises(tfkit.UserError, match="The data must be where and what it was when the run was trained"):
+        trials.more_rows(tfkit.Run(tmp_path), quiet=True)
 
 
 def test_a_page_that_is_gone_must_be_named(run, tmp_path):

@@ -55,7 +55,7 @@ def test_the_winner_is_a_run_like_any_other_and_alone_was_tested(search):
     others = [tfkit.Run(path.parent) for path in folder.glob("*/*/about.json") if path.parent != run.folder]
     assert others
     assert not any(other.about["test"] for other in others)
-    again = tfkit.train(TINY, settings=run.path("config.json"), out=folder.parent / "again", quiet=True)
+    again = tfkit.train(TINY, settings=folder / "best.json", out=folder.parent / "again", quiet=True)
     assert again.path("journal.jsonl").exists()
     assert again.config == run.config
     assert [line["val_loss"] for line in _lines(again)] == [line["val_loss"] for line in _lines(run)]
@@ -132,10 +132,10 @@ def test_what_cannot_be_searched_is_said_before_anything_is_trained(words, messa
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path):
     (tmp_path / "precious").write_text("mine")
-    for fresh in (False, True):
+    for folder in (tmp_path, tmp_path / "precious"):
         with pytest.raises(tfkit.UserError, match="must be a new folder, or that of a search"):
-            Ledger.open(tmp_path, {}, fresh)
-    assert (tmp_path / "precious").exists()
+            tfkit.tune(TINY, out=folder, fresh=True, quiet=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["precious"]
 
 
 def test_a_damaged_ledger_is_said(tmp_path):

@@ -5,6 +5,7 @@ for the test rows as the run's own model does: probabilities `(rows, classes)` i
 `info["target"]["classes"]`, 0 for a class that train has no row of, or values `(rows,)` in the user's units.
 """
 
+import logging
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,10 +13,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+log = logging.getLogger("tfkit")
+
 Info = Mapping[str, Any]
 
 CODES = 255  # more than so many codes a column scikit-learn's boosting does not take as categories
 BLOCK = 65_536  # rows taken at once
+MOST = 30_000_000  # numbers of the training rows that a baseline is fitted on
 TREES = 10_000  # boosting grows a tree for every class in every round
 
 
@@ -62,7 +66,7 @@ def linear(train: Split, test: Split, info: Info, *, seed: int = 0) -> np.ndarra
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression, Ridge
 
-    rows, asked = _rows(train, info), _rows(test, info)
+    rows = _rows(train, info)
     if _hopeless(rows):
         return _constant(rows, len(test), info)
     model = Ridge() if rows.classes is None else LogisticRegression(max_iter=200)
@@ -70,7 +74,7 @@ def linear(train: Split, test: Split, info: Info, *, seed: int = 0) -> np.ndarra
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(design(rows), rows.target, sample_weight=rows.weight)
-    return _answer(model, design(asked), info)
+    return _answers(model, design, test, info)
 
 
 def boosted_trees(train: Split, test: Split, info: Info, *, seed: int = 0) -> np.ndarray:
@@ -90,7 +94,7 @@ def boosted_trees(train: Split, test: Split, info: Info, *, seed: int = 0) -> np
     """
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-    rows, asked = _rows(train, info), _rows(test, info)
+    rows = _rows(train, info)
     if _hopeless(rows):
         return _constant(rows, len(test), info)
     settings: dict[str, Any] = {"random_state": seed, "categorical_features": _categorical(rows)}
@@ -105,7 +109,7 @@ def boosted_trees(train: Split, test: Split, info: Info, *, seed: int = 0) -> np
         model = HistGradientBoostingClassifier(**settings, early_stopping=stops, max_iter=rounds)
     with _half_the_cores():
         model.fit(_with_gaps(rows), rows.target, sample_weight=rows.weight)
-        return _answer(model, _with_gaps(asked), info)
+        return _answers(model, _with_gaps, test, info)
 
 
 def _half_the_cores() -> Any:
@@ -135,10 +139,21 @@ class _Rows:
 
 
 def _rows(split: Split, info: Info) -> _Rows:
-    blocks = [_block(split, start) for start in range(0, len(split), BLOCK)]
+    """The rows of a split; of very many some that are drawn by chance."""
+    x, _, _ = _block(split, np.arange(1))
+    most = max(BLOCK, MOST // max(1, sum(array.shape[1] for array in x.values())))
+    numbers = np.arange(len(split))
+    if len(split) > most:
+        log.info("Baselines are fitted on %s of %s training rows, drawn by chance", f"{most:,}", f"{len(split):,}")
+        numbers = np.sort(np.random.default_rng(0).choice(len(split), most, replace=False))
+    return _of(split, numbers, info)
+
+
+def _of(split: Split, numbers: np.ndarray, info: Info) -> _Rows:
+    blocks = [_block(split, numbers[start : start + BLOCK]) for start in range(0, len(numbers), BLOCK)]
     columns, y, weight = (_joined(part) for part in zip(*blocks, strict=True))
     parts = {name: columns[name] for name in ("numbers", "missing", "categories") if name in columns}
-    empty: np.ndarray = np.zeros((len(split), 0), "float32")
+    empty: np.ndarray = np.zeros((len(numbers), 0), "float32")
     regression = info["task"] == "regression"
     target = np.asarray(y).reshape(-1).astype("float64" if regression else "int64")
     return _Rows(
@@ -153,9 +168,9 @@ def _rows(split: Split, info: Info) -> _Rows:
     )
 
 
-def _block(split: Split, start: int) -> tuple[Any, Any, Any]:
+def _block(split: Split, numbers: np.ndarray) -> tuple[Any, Any, Any]:
     """Some rows; what is no table has no columns, but a target all the same."""
-    x, y, weight = split.take(np.arange(start, min(start + BLOCK, len(split))))
+    x, y, weight = split.take(numbers)
     return (x if isinstance(x, Mapping) else {}), y, weight
 
 
@@ -176,6 +191,13 @@ def _hopeless(rows: _Rows) -> bool:
     """Nothing to learn from, or nothing to tell apart: scikit-learn refuses both."""
     one_class = rows.classes is not None and len(rows.classes) < 2
     return one_class or rows.numbers.shape[1] + rows.categories.shape[1] == 0
+
+
+def _answers(model: Any, design: Any, split: Split, info: Info) -> np.ndarray:
+    """What a fitted model says of all rows of a split, some at a time."""
+    numbers = np.arange(len(split))
+    parts = [numbers[start : start + BLOCK] for start in range(0, len(split), BLOCK)]
+    return np.concatenate([_answer(model, design(_of(split, part, info)), info) for part in parts])
 
 
 def _answer(model: Any, design: Any, info: Info) -> np.ndarray:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.checks.rows import warnings_of
 from tfkit.checks.memory import check_memory
+from tfkit.checks.rows import warnings_of
 from tfkit.errors import UserError
 from tfkit.recipe import Data
 from tfkit.run import Run
@@ -25,28 +25,30 @@ def before_training(run: Run, config: Any, data: Data, model: Any) -> None:
     What is said is kept as `warnings` in about.json. Nothing that training starts from is changed.
 
     Raises:
-        UserError: If a batch cannot fit, the first step gives no finite loss, or a checkpoint does not come back.
+        UserError: If a batch cannot fit, or a checkpoint does not come back.
     """
+    from tfkit import devices
+
     said = warnings_of(data)
-    check_memory(model, data, config.batch(len(data.train)))
-    norm = _try_step(model, data, config)
-    if norm is not None and not math.isfinite(norm):
-        said.append(f"the gradient of the first rows is {norm}: the loss will not stay finite; look at the target, and "
-                    "at inputs that are not scaled")  # fmt: skip
-    _try_checkpoint(run, model)
+    if devices.replica_count() == 1:  # several make their state in their own first step
+        check_memory(model, data, config.batch(len(data.train)))
+        norm = _try_step(model, data, config)
+        if not math.isfinite(norm):
+            said.append(f"the gradient of the first rows is {norm}: look at the target, and at inputs without a scale")
+        _try_checkpoint(run, model)
     for each in said:
         log.warning("Look: %s", each)
     run.note(warnings=said)
 
 
-def _try_step(model: Any, data: Data, config: Any) -> float | None:
-    """The gradient's norm of one step forward and back, that is then as if it had not been."""
+def _try_step(model: Any, data: Data, config: Any) -> float:
+    """The gradient's norm of one step, which is then as if it had not been; 0 of a `train_step` of one's own."""
     import keras
 
     from tfkit.callbacks.gradient_norm import gradient_norm
 
     if type(model).train_step is not keras.Model.train_step:
-        return None
+        return 0.0
     rows = data.train.take(np.arange(min(ROWS, len(data.train))))
     if data.augment is not None:
         rows = data.augment(*rows, np.array([config.seed, 0]))
@@ -57,13 +59,11 @@ def _try_step(model: Any, data: Data, config: Any) -> float | None:
 
 def _try_checkpoint(run: Run, model: Any) -> None:
     """Write the state of the model once, and read it."""
-    from tfkit import devices
     from tfkit.loop import Place
     from tfkit.resume import Checkpoint
 
     if not model.optimizer.built:
-        with devices.scope():
-            model.optimizer.build(model.trainable_variables)
+        model.optimizer.build(model.trainable_variables)
     folder = run.path("checkpoints-trial")
     trial = Checkpoint(folder, Place(), [])
     trial.set_model(model)

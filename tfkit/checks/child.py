@@ -41,15 +41,14 @@ def answer(*, run: str, recipe: str, said: str) -> None:
     np.savez(said, said=opened.answer(opened.examples))
 
 
-def _arm(stack: ExitStack, *, step: int, where: str, save: int | None = None) -> None:
-    """Save after step `save`, and die of SIGKILL at step `step`: inside an epoch, or while a checkpoint is written."""
-    real = resume.Checkpoint.on_train_batch_end
-    count = 0
+def _arm(stack: ExitStack, *, where: str, step: int = 0, save: int | None = None) -> None:
+    """Die of SIGKILL: in `reading`, at a `step` after that of `save`, while `saving` there, or `between` epochs."""
+    at_step, at_end, count = resume.Checkpoint.on_train_batch_end, resume.Checkpoint.on_epoch_end, 0
 
     def on_train_batch_end(self: Any, batch: int, logs: Any = None) -> None:
         nonlocal count
         count += 1
-        real(self, batch, logs)
+        at_step(self, batch, logs)
         if count == save:
             self.save()
         if count == step:
@@ -58,8 +57,17 @@ def _arm(stack: ExitStack, *, step: int, where: str, save: int | None = None) ->
                 self.save()
             _die()
 
+    def on_epoch_end(self: Any, epoch: int, logs: Any = None) -> None:
+        at_end(self, epoch, logs)
+        if where == "between":
+            self.save()
+            _die()
+
     stack.enter_context(patch.object(loop, "SECONDS_A_CALL", 0.0))  # a step a call
     stack.enter_context(patch.object(resume.Checkpoint, "on_train_batch_end", on_train_batch_end))
+    stack.enter_context(patch.object(resume.Checkpoint, "on_epoch_end", on_epoch_end))
+    if where == "reading":  # all is read, and nothing of it written
+        stack.enter_context(patch.object(engine, "_record", lambda *data: _die()))
 
 
 def _die() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from tfkit.checks.killed import killed_and_resumed
 from tfkit.checks.proof import Proof
 from tfkit.checks.repeated import same_seed
+from tfkit.checks.replicas import two_replicas
 from tfkit.checks.saved import saved_and_loaded
 from tfkit.config import read_settings
 from tfkit.errors import UserError
@@ -20,6 +21,7 @@ PROOFS: list[Callable[[str, dict[str, Any], Path], Proof]] = [
     same_seed,
     killed_and_resumed,
     saved_and_loaded,
+    two_replicas,
     # further ones here, a line each
 ]
 EPOCHS = 2  # where the settings name none: enough to be stopped in the midst of the last
@@ -31,7 +33,7 @@ def check(recipe: Any, *, out: str | Path | None = None, settings: Any = None,
 
     The page is trained in processes of its own, several times, so let the settings be small. Proved are: the same seed
     twice gives the same bits; killed (kill -9) and resumed it ends with the same bits as never stopped; the model that
-    is loaded says the same as the one that was saved.
+    is loaded says the same as the one that was saved; two replicas train what one device trains.
 
     Args:
         recipe: A name of `tfkit ls`, the path of a page or a dotted module.

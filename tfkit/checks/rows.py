@@ -1,5 +1,6 @@
 """What in the splits would make scores too good or learning impossible, found in a second and said in sentences."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ TOO_GOOD = 0.995  # of the rows that one column alone tells, or of the variance
 def warnings_of(data: Data) -> list[str]:
     """A sentence for each: a column that alone tells the target, rows in two splits, a class that a split lacks,
     labels that look like identifiers."""  # fmt: skip
-    target = data.info.get("target", {})
+    target = {"name": "the target", **data.info.get("target", {})}
     classes = target.get("classes")
     return [*_leaks(data, target), *_shared(data), *(_classes(data, classes, target["name"]) if classes else [])]
 
@@ -27,7 +28,7 @@ def _leaks(data: Data, target: dict[str, Any]) -> list[str]:
         return []
     numbers = np.random.default_rng(0).permutation(len(data.train))[:ROWS]
     y = np.asarray(data.train.arrays[1])
-    if y is None or y.ndim != 1 or len(numbers) < 100:
+    if y.ndim != 1 or len(numbers) < 100:
         return []
     y = y[numbers]
     told = _told_class if target.get("classes") else _told_number
@@ -36,11 +37,11 @@ def _leaks(data: Data, target: dict[str, Any]) -> list[str]:
         values = np.asarray(values)
         if values.ndim != 2 or values.shape[1] != 1 or len(raw) < 2:
             continue
-        share = told(_bins(values[numbers, 0]), y)
+        share = told(values[numbers, 0], y)
         if share >= TOO_GOOD:
-            column = data.info["inputs"].get(name, {}).get("column", name)
-            found.append(f"{column} alone tells {100 * share:.1f}% of {target['name']}: if it is known only afterwards, "
-                         f"leave it out (leave_out={column})")  # fmt: skip
+            column = data.info.get("inputs", {}).get(name, {}).get("column", name)
+            found.append(f"{column} alone tells {100 * share:.1f}% of {target['name']}; if it is known only later, "
+                         f"leave_out={column}")  # fmt: skip
     return found
 
 
@@ -54,10 +55,10 @@ def _bins(values: np.ndarray) -> np.ndarray:
     return np.where(there, np.searchsorted(edges, np.where(there, values, 0)), -1) + 1
 
 
-def _told_class(bins: np.ndarray, y: np.ndarray) -> float:
+def _told_class(values: np.ndarray, y: np.ndarray) -> float:
     """How many rows of the second half have the commonest class that their bin had in the first; 0 where guessing does
     as well."""  # fmt: skip
-    half, size = len(y) // 2, int(y.max()) + 1
+    bins, half, size = _bins(values), len(y) // 2, int(y.max()) + 1
     counts = np.zeros((bins.max() + 1, size))
     np.add.at(counts, (bins[:half], y[:half].astype(int)), 1)
     right = (counts.argmax(axis=1)[bins[half:]] == y[half:]) & (counts.sum(axis=1)[bins[half:]] > 0)
@@ -65,14 +66,21 @@ def _told_class(bins: np.ndarray, y: np.ndarray) -> float:
     return float(right.mean()) if guess < 1 - 2 * (1 - TOO_GOOD) else 0.0
 
 
-def _told_number(bins: np.ndarray, y: np.ndarray) -> float:
-    """The share of the variance of the second half that the means of the bins of the first explain."""
+def _told_number(values: np.ndarray, y: np.ndarray) -> float:
+    """The share of the variance of the second half that rows of the first with the same word, or the two nearest
+    numbers, tell."""  # fmt: skip
     half = len(y) // 2
-    counts = np.bincount(bins[:half], minlength=bins.max() + 1)
-    means = np.bincount(bins[:half], y[:half], minlength=bins.max() + 1) / np.maximum(counts, 1)
-    rest = y[half:] - np.where(counts[bins[half:]] > 0, means[bins[half:]], y[:half].mean())
+    if values.dtype.kind in "OUS":
+        bins = _bins(values)
+        counts = np.bincount(bins[:half], minlength=bins.max() + 1)
+        means = np.bincount(bins[:half], y[:half], minlength=bins.max() + 1) / np.maximum(counts, 1)
+        said = np.where(counts[bins[half:]] > 0, means[bins[half:]], y[:half].mean())
+    else:
+        order = np.argsort(np.nan_to_num(values[:half]))
+        place = np.searchsorted(np.nan_to_num(values[:half])[order], np.nan_to_num(values[half:]))
+        said = (y[order[np.maximum(place - 1, 0)]] + y[order[np.minimum(place, half - 1)]]) / 2
     spread = ((y[half:] - y[half:].mean()) ** 2).mean()
-    return float(1 - (rest**2).mean() / spread) if spread > 0 else 0.0
+    return float(1 - ((y[half:] - said) ** 2).mean() / spread) if spread > 0 else 0.0
 
 
 def _shared(data: Data) -> list[str]:
@@ -92,8 +100,10 @@ def _shared(data: Data) -> list[str]:
 
 
 def _digests(split: Any) -> list[int]:
-    """What tells rows apart."""
-    arrays = [np.asarray(values)[:SHARED] for values in split.raw_arrays.values()]
+    """What tells rows apart, their targets included: rows that are alike but for these are no copies."""
+    y = split.arrays[1]
+    targets = [] if y is None else list(y.values()) if isinstance(y, Mapping) else [y]
+    arrays = [np.asarray(values)[:SHARED] for values in (*split.raw_arrays.values(), *targets)]
     arrays = [a.astype(str) if a.dtype == object else a for a in arrays]
     flat = [np.ascontiguousarray(a.reshape(len(a), -1)) for a in arrays]
     return [hash(row) for row in zip(*([each.tobytes() for each in a] for a in flat), strict=True)]

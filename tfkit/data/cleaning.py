@@ -7,6 +7,7 @@ import numpy as np
 
 from tfkit.data import columns
 from tfkit.data.cells import spelled
+from tfkit.data.disk import DiskTable
 from tfkit.errors import UserError
 
 FEW = 8  # columns that tell most rows apart
@@ -71,7 +72,10 @@ def without(frame: Any, test: Any) -> tuple[Any, list[str]]:
         UserError: If no row is left.
     """
     shared = [name for name in frame.columns if name in test.columns]
-    twice = np.isin(row_hashes(_like(frame[shared], test)), row_hashes(_like(test[shared], frame)))
+    blocks = frame.blocks() if isinstance(frame, DiskTable) else [frame]
+    twice = np.concatenate([
+        np.isin(row_hashes(_like(block[shared], test)), row_hashes(_like(test[shared], block))) for block in blocks
+    ])  # fmt: skip
     if _too_many(twice):
         same = f"{int(twice.sum()):,} of {len(frame):,} rows stand in the test table too"
         return frame, [f"{same}: too many to be copies, so all stay"]
@@ -123,6 +127,10 @@ def copies(frame: Any) -> np.ndarray:
 
 def repeated(frame: Any) -> np.ndarray:
     """Which rows equal an earlier one. Most differ in a few columns already, so these are looked at first."""
+    import pandas as pd
+
+    if isinstance(frame, DiskTable):
+        return pd.Series(frame.hashes()).duplicated().to_numpy()
     twice = frame.iloc[:, :FEW].duplicated(keep=False).to_numpy(copy=True)
     twice[twice] = frame[twice].duplicated().to_numpy()
     return twice

@@ -7,9 +7,9 @@ import io
 import itertools
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tfkit.errors import UserError, first_line
 
@@ -36,12 +36,31 @@ def read(text: bytes, path: Path, *, kind: str, delimiter: str | None = None) ->
     return frame, None if sign == _ONE_COLUMN else sign
 
 
-def as_bytes(frame: pd.DataFrame, delimiter: str = ",") -> bytes:
-    """The rows below a line of names; a missing cell is empty."""
+def blocks(opened: Callable[[], BinaryIO], path: Path, *, kind: str, delimiter: str | None,
+           quoted: bool) -> Iterator[pd.DataFrame]:  # fmt: skip
+    """The same rows a block at a time; `opened` gives the text from its start, `quoted` says if quotes are in it."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow
+
+    head = opened().read(_BLOCK)
+    sign = _find(head, kind, path) if delimiter is None else _given(delimiter)
+    names = _sample(head, sign)[0]
+    options = _options(sign, len(names), quoted)
+    try:
+        with arrow.open_csv(pa.PythonFile(opened(), "r"), *options) as reader:
+            for batch in reader:
+                if len(batch):
+                    yield batch.to_pandas().set_axis(names, axis=1)
+    except pa.ArrowInvalid as error:
+        raise _refusal(opened(), sign, len(names), path, error) from error
+
+
+def as_bytes(frame: pd.DataFrame, delimiter: str = ",", *, header: bool = True) -> bytes:
+    """The rows, below a line of names; a missing cell is empty."""
     # Python before 3.13 quotes a lone carriage return only where lines end in one.
-    text: str = frame.to_csv(index=False, sep=delimiter, lineterminator="\n")
+    text: str = frame.to_csv(index=False, sep=delimiter, header=header, lineterminator="\n")
     if "\r" in text:
-        text = frame.to_csv(index=False, sep=delimiter, lineterminator="\r\n")
+        text = frame.to_csv(index=False, sep=delimiter, header=header, lineterminator="\r\n")
     return text.encode()
 
 
@@ -79,9 +98,9 @@ def _given(delimiter: str) -> str:
     return sign
 
 
-def _rows(text: bytes, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def _rows(text: BinaryIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """The rows as Python's own reader sees them, each with the number of the line it begins in."""
-    reader = csv.reader(io.TextIOWrapper(io.BytesIO(text), "utf-8", newline=""), delimiter=delimiter)
+    reader = csv.reader(io.TextIOWrapper(text, "utf-8", newline=""), delimiter=delimiter)
     limit, begin = csv.field_size_limit(2**31 - 1), 1  # 128 KB is not enough for a cell of text
     try:
         for row in reader:
@@ -93,14 +112,14 @@ def _rows(text: bytes, delimiter: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _sample(text: bytes, delimiter: str) -> list[list[str]]:
-    return [row for _, row in itertools.islice(_rows(text, delimiter), 51)]
+    return [row for _, row in itertools.islice(_rows(io.BytesIO(text), delimiter), 51)]
 
 
 def _refuse_open_quote(text: bytes, delimiter: str, path: Path) -> None:
     """A line is added at the end: if it does not come back as a row of its own, a quote has swallowed it."""
     end = "\x1e"
     closed = text if text.endswith((b"\n", b"\r")) else text + b"\n"
-    (line, row) = deque(_rows(closed + end.encode(), delimiter), maxlen=1).pop()
+    (line, row) = deque(_rows(io.BytesIO(closed + end.encode()), delimiter), maxlen=1).pop()
     if row != [end]:
         raise UserError(f"A quote must be closed. Received: {path}, one opened in line {line} is not")
 
@@ -109,23 +128,34 @@ def _parsed(text: bytes, delimiter: str, width: int, path: Path) -> pd.DataFrame
     import pyarrow as pa
     from pyarrow import csv as arrow
 
-    numbers = [str(number) for number in range(width)]
     try:
-        table = arrow.read_csv(
-            pa.BufferReader(text),
-            arrow.ReadOptions(column_names=numbers, skip_rows_after_names=1, block_size=_BLOCK),
-            arrow.ParseOptions(delimiter=delimiter, newlines_in_values=b'"' in text),
-            arrow.ConvertOptions(column_types=dict.fromkeys(numbers, pa.string()), check_utf8=False),
-        )
+        table = arrow.read_csv(pa.BufferReader(text), *_options(delimiter, width, b'"' in text))
     except pa.ArrowInvalid as error:
-        raise UserError(
-            f"Each line must have as many cells as the header; mend it, or quote cells that hold the delimiter "
-            f"{delimiter!r}. Received: {path}, {_ragged(text, delimiter, width) or first_line(error)}"
-        ) from error
+        raise _refusal(io.BytesIO(text), delimiter, width, path, error) from error
     return table.to_pandas()
 
 
-def _ragged(text: bytes, delimiter: str, width: int) -> str:
+def _options(delimiter: str, width: int, quoted: bool) -> tuple[Any, Any, Any]:
+    """What Arrow is told: every cell is a string, under its number."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow
+
+    numbers = [str(number) for number in range(width)]
+    return (
+        arrow.ReadOptions(column_names=numbers, skip_rows_after_names=1, block_size=_BLOCK),
+        arrow.ParseOptions(delimiter=delimiter, newlines_in_values=quoted),
+        arrow.ConvertOptions(column_types=dict.fromkeys(numbers, pa.string()), check_utf8=False),
+    )
+
+
+def _refusal(text: BinaryIO, delimiter: str, width: int, path: Path, error: Exception) -> UserError:
+    return UserError(
+        f"Each line must have as many cells as the header; mend it, or quote cells that hold the delimiter "
+        f"{delimiter!r}. Received: {path}, {_ragged(text, delimiter, width) or first_line(error)}"
+    )
+
+
+def _ragged(text: BinaryIO, delimiter: str, width: int) -> str:
     """Where the first row of another length is: read again, slowly, because something has to be said."""
     for line, row in _rows(text, delimiter):
         if len(row) != width:

@@ -13,7 +13,7 @@ def to_utf8(raw: bytes, encoding: str | None, path: Path) -> tuple[bytes, str]:
 
     The guess is UTF-8, else cp1252: Latin-1 and, at 80 to 9F, what Windows puts there.
     """
-    known = encoding or next((name for mark, name in _MARKS.items() if raw.startswith(mark)), None)
+    known = encoding or marked(raw)
     tried, line = [known] if known else ["utf-8", "cp1252"], 0
     for name in tried:
         try:
@@ -36,6 +36,11 @@ def to_utf8(raw: bytes, encoding: str | None, path: Path) -> tuple[bytes, str]:
         f"Text must be UTF-8, UTF-16 with a mark or Latin-1; else give its encoding, such as encoding=gb18030. "
         f"Received: {path}, not {' or '.join(tried)} in line {line}"
     )
+
+
+def marked(raw: bytes) -> str | None:
+    """The encoding that a byte-order mark names."""
+    return next((name for mark, name in _MARKS.items() if raw.startswith(mark)), None)
 
 
 def _converted(raw: bytes, encoding: str) -> bytes:

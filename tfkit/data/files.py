@@ -6,11 +6,11 @@ import contextlib
 import io
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfkit.data import delimited, encodings, json_lines, packing
+from tfkit.data import delimited, encodings, json_lines, packing, parquet
 from tfkit.data.frames import MISSING, flat, marked, names
 from tfkit.errors import UserError, first_line, nearest
 
@@ -49,7 +49,8 @@ def read_frame(
     becomes a column, any other index is left out.
 
     Args:
-        source: path of a file, a DataFrame (not changed), or a dictionary of columns.
+        source: path of a file, or of a folder whose files are read one below the other; a DataFrame (not changed), or a
+            dictionary of columns.
         delimiter: one ASCII character, or `"tab"`; found among `, ; tab |` when left out. For text alone.
         encoding: a name that Python knows; UTF-8, a byte-order mark, else cp1252 (Latin-1) when left out. For text.
         missing: markers of a missing value, in place of `MISSING`; an empty cell is always missing. A marker such as
@@ -57,7 +58,7 @@ def read_frame(
 
     Returns:
         A DataFrame with rows 0, 1, ... and unique names. Of a file, `frame.attrs["file"]` says what was found: `path`,
-        `kind` (csv, tsv, jsonl, parquet), `delimiter` and `encoding`.
+        `kind` (csv, tsv, jsonl, parquet, folder), `delimiter` and `encoding`.
 
     Raises:
         UserError: what is there is not a table; the message names the line where there is one.
@@ -78,7 +79,8 @@ def read_marked(
 
     found: dict[str, Any] = {}
     if isinstance(source, str | os.PathLike):
-        frame, found = _from_file(Path(source).expanduser(), delimiter, encoding)
+        path = Path(source).expanduser()
+        frame, found = (_from_folder if path.is_dir() else _from_file)(path, delimiter, encoding)
     elif isinstance(source, pd.DataFrame | Mapping):
         frame = _from_memory(source)
     else:
@@ -111,16 +113,20 @@ def write_frame(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         ...     read_frame(folder + "/ages.csv.gz")["age"].tolist()
         ['39', '50']
     """
+    with writing(path) as write:
+        write(frame)
+
+
+@contextlib.contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[Callable[[pd.DataFrame], None]]:
+    """A table written whole or not at all, as `write_frame` does, from as many frames as there are."""
     path = Path(path).expanduser()
-    kind, packed = _kind(path.name)
-    frame = frame.copy(deep=False)
-    frame.attrs = {}  # Parquet would keep them, the path of the source among them
-    frame.columns = names(frame.columns, str(path))
-    content = packing.pack(_AS_BYTES[kind](frame), packed, path.with_suffix("").name)
+    kind, suffix = kind_of(path.name)
     temporary = path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "wb") as file:
-            file.write(content)
+            with packing.packed(file, suffix, path.with_suffix("").name) as out, _WRITERS[kind](out) as write:
+                yield lambda frame: write(_named(frame, path))
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -132,6 +138,13 @@ def write_frame(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _named(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    frame = frame.copy(deep=False)
+    frame.attrs = {}  # Parquet would keep them, the path of the source among them
+    frame.columns = names(frame.columns, str(path))
+    return frame
 
 
 def _from_memory(source: pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
@@ -147,17 +160,46 @@ def _from_memory(source: pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
         ) from error
 
 
+def inside(folder: Path) -> list[Path]:
+    """The tables of a folder, and of the folders in it, by their names.
+
+    Raises:
+        UserError: If there are none.
+    """
+    found = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith((".", "_")))
+    tables = [path for path in found if any(suffix.lower() in _KINDS for suffix in path.suffixes)]
+    if not tables:
+        raise UserError(f"A folder that is read as a table must have tables in it, {' '.join(_KINDS)}. "
+                        f"Received: {folder}, {len(found)} files and no table")  # fmt: skip
+    return tables
+
+
+def differing(path: Path, first: Path) -> UserError:
+    """What is said of two files of a folder."""
+    return UserError(f"All files of a folder must have the same columns. Received: {path}, other columns than {first}")
+
+
+def _from_folder(folder: Path, delimiter: str | None, encoding: str | None) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The rows of all its files, below each other."""
+    import pandas as pd
+
+    found = inside(folder)
+    frames: list[Any] = []
+    for path in found:
+        frame = flat(_from_file(path, delimiter, encoding)[0], str(path))
+        if frames and set(frame) != set(frames[0]):
+            raise differing(path, found[0])
+        frames.append(frame)
+    together = pd.concat(frames, ignore_index=True)
+    return together, {"path": str(folder), "kind": "folder", "delimiter": delimiter, "encoding": encoding}
+
+
 def _from_file(path: Path, delimiter: str | None, encoding: str | None) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The rows, and what was found."""
     raw, name = packing.unpack(read_bytes(path), path)
-    first = raw[:512].lstrip().lower()
-    for mark, what in _NO_TABLE.items():
-        if first.startswith(mark):
-            raise UserError(f"A table must be CSV, TSV, JSON lines or Parquet. Received: {path}, {what}")
-    if raw.startswith(b"PAR1"):
-        kind = "parquet"
-    else:  # what is in a .zip may have a name that says nothing
-        kind, _ = _kind(name if Path(name).suffix.lower() in _KINDS else path.name)
+    if what := no_table(raw[:512]):
+        raise UserError(f"A table must be CSV, TSV, JSON lines or Parquet. Received: {path}, {what}")
+    kind = "parquet" if raw.startswith(b"PAR1") else unpacked_kind(name, path)
     found = {"path": str(path), "kind": kind, "delimiter": None, "encoding": None}
     if kind == "parquet":
         return _read_parquet(raw, path), found
@@ -168,6 +210,17 @@ def _from_file(path: Path, delimiter: str | None, encoding: str | None) -> tuple
         return json_lines.read(text, path), found
     frame, found["delimiter"] = delimited.read(text, path, kind=kind, delimiter=delimiter)
     return frame, found
+
+
+def no_table(first: bytes) -> str | None:
+    """What a file is that could pass for a table by its name, by its first bytes."""
+    first = first.lstrip().lower()
+    return next((what for mark, what in _NO_TABLE.items() if first.startswith(mark)), None)
+
+
+def unpacked_kind(name: str, path: Path) -> str:
+    """The kind of a text; what is in a .zip may have a name that says nothing."""
+    return kind_of(name if Path(name).suffix.lower() in _KINDS else path.name)[0]
 
 
 def read_bytes(path: Path) -> bytes:
@@ -187,7 +240,7 @@ def read_bytes(path: Path) -> bytes:
         raise UserError(f"The file must be readable. Received: {path}, {error.strerror or error}") from error
 
 
-def _kind(name: str) -> tuple[str, str]:
+def kind_of(name: str) -> tuple[str, str]:
     """The kind that the suffix names, and the suffix of its compression or `""`."""
     suffixes = [suffix.lower() for suffix in Path(name).suffixes]
     packed = suffixes.pop() if suffixes and suffixes[-1] in packing.SUFFIXES else ""
@@ -213,22 +266,25 @@ def _read_parquet(raw: bytes, path: Path) -> pd.DataFrame:
         raise UserError(f"A .parquet file must be whole and Parquet. Received: {path}, {first_line(error)}") from error
 
 
-def _as_parquet(frame: pd.DataFrame) -> bytes:
-    import pyarrow as pa
+@contextlib.contextmanager
+def _write_delimited(out: Any, delimiter: str = ",") -> Iterator[Callable[[pd.DataFrame], Any]]:
+    begun: list[bool] = []
 
-    out = io.BytesIO()
-    try:
-        frame.to_parquet(out, index=False)
-    except pa.ArrowException as error:
-        raise UserError(
-            f"A column must hold one type to be written as Parquet; write CSV instead. Received: {first_line(error)}"
-        ) from error
-    return out.getvalue()
+    def write(frame: pd.DataFrame) -> None:
+        out.write(delimited.as_bytes(frame, delimiter, header=not begun))
+        begun.append(True)
+
+    yield write
 
 
-_AS_BYTES: dict[str, Callable[[pd.DataFrame], bytes]] = {
-    "csv": delimited.as_bytes,
-    "tsv": lambda frame: delimited.as_bytes(frame, "\t"),
-    "jsonl": json_lines.as_bytes,
-    "parquet": _as_parquet,
+@contextlib.contextmanager
+def _write_json(out: Any) -> Iterator[Callable[[pd.DataFrame], Any]]:
+    yield lambda frame: out.write(json_lines.as_bytes(frame))
+
+
+_WRITERS: dict[str, Callable[[Any], Any]] = {
+    "csv": _write_delimited,
+    "tsv": lambda out: _write_delimited(out, "\t"),
+    "jsonl": _write_json,
+    "parquet": parquet.writing,
 }

@@ -2,17 +2,20 @@
 
 import keyword
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tfkit.data import columns
+from tfkit.data.disk import DiskTable
 from tfkit.data.tables import check_columns
 from tfkit.data.targets import count_classes, read_target
-from tfkit.data.treatments import learn_numbers, learn_words, thin
+from tfkit.data.treatments import counted, learn_counts, learn_numbers, learn_words, thin
 from tfkit.errors import UserError
 
+WORDS = 1_000_000  # of a column on disk that are counted at a time
 BINS = 16384  # of all columns together: a batch holds a number for each bin of each row
 
 
@@ -23,7 +26,7 @@ def learn_table(
     """Everything that is learnt from the training rows of a table, as plain JSON.
 
     Args:
-        frame: The training rows, a pandas DataFrame as `load_table` or `read_frame` gives it.
+        frame: The training rows, as `load_table`, `split_table` or `read_frame` gives them.
         target: What `learn_target` found of the column to predict.
         kinds: number, category, date, leave_out -> the columns that the user has set to be that.
         scale: robust, standard, zero_one, minus_one_one or quantile.
@@ -39,6 +42,7 @@ def learn_table(
         UserError: If a setting names no column, or one twice, or no column is left to learn from.
     """
     kind_of = _kind_of(frame, target, kinds)
+    rows, frame, said = frame, *_in_memory(frame, said)
     found: dict[str, dict[str, Any]] = {}
     inputs: dict[str, dict[str, Any]] = {}
     safe = _Names()
@@ -52,13 +56,15 @@ def learn_table(
         reasons = ", ".join(f"{name} ({rule['kind']})" for name, rule in list(found.items())[:5])
         raise UserError(f"At least one column must be left to learn from; set its kind with number=, category= or "
                         f"date=. Received: {reasons or 'no other column than the target'}")  # fmt: skip
+    if len(frame) < len(rows):
+        _count_words(rows, found, inputs)
     numbers = [rule for rule in inputs.values() if rule["dtype"] == "float32"]
     words = [rule for rule in inputs.values() if rule["dtype"] == "string"]
     _thin_all(numbers)
     return {
         "task": target["task"],
-        "target": {**target, **_learn_answers(frame, target)},
-        "cleaning": list(said),
+        "target": {**target, **_learn_answers(rows, target)},
+        "cleaning": said,
         "reading": dict(reading or {}),
         "inputs": inputs,
         "columns": found,
@@ -67,6 +73,33 @@ def learn_table(
         "missing": [place for place, rule in enumerate(numbers) if rule["missing"]],
         "sizes": [len(rule["vocabulary"]) + 2 for rule in words],
     }
+
+
+def _in_memory(rows: Any, said: Iterable[str]) -> tuple[Any, list[str]]:
+    """The training rows, or of those on disk as many as fit into memory; and what is said of that."""
+    if not isinstance(rows, DiskTable):
+        return rows, list(said)
+    some = rows.some()
+    if len(some) == len(rows):
+        return some, list(said)
+    drawn = f"what is learnt of numbers and dates is learnt of {len(some):,} training rows drawn by chance"
+    return some, [*said, drawn]
+
+
+def _count_words(rows: DiskTable, found: dict[str, dict[str, Any]], inputs: dict[str, dict[str, Any]]) -> None:
+    """The vocabularies of all rows, where some have said which columns have one."""
+    words = {name: rule for name, rule in inputs.items() if rule["dtype"] == "string"}
+    counts = {name: Counter[str]() for name in words}
+    for block in rows.blocks(list(dict.fromkeys(rule["column"] for rule in words.values()))) if words else ():
+        for name, rule in words.items():
+            values = columns.convert(block[rule["column"]], found[rule["column"]])[0][rule["part"]]
+            counts[name].update(counted(values))
+            if len(counts[name]) > WORDS:  # very many: those that were seen once so far are let go
+                counts[name] = Counter({word: count for word, count in counts[name].items() if count > 1})
+    for name, rule in words.items():
+        learnt, said = learn_counts(counts[name])
+        rule |= learnt
+        found[rule["column"]]["treatment"] = ", ".join(said)
 
 
 def _kind_of(frame: Any, target: Mapping[str, Any], kinds: Mapping[str, Sequence[str]]) -> dict[str, str]:

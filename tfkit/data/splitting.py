@@ -8,6 +8,7 @@ import numpy as np
 from tfkit.data import columns, dates, numbers
 from tfkit.data.cells import plain, spelled
 from tfkit.data.cleaning import MANY, compared, copies, repeated, row_hashes
+from tfkit.data.disk import DiskTable
 from tfkit.data.targets import listed, read_target
 from tfkit.errors import UserError, nearest
 
@@ -100,6 +101,12 @@ def _alike(frame: Any, target: str, leave_out: Iterable[str]) -> np.ndarray:
     """A number for each row, the same for rows that are equal."""
     import pandas as pd
 
+    if isinstance(frame, DiskTable):  # what only numbers the rows shows in some of them
+        few = frame.some()
+        columns = [*compared(few.drop(columns=target), leave_out).columns, target]
+        number = frame.hashes([name for name in frame.columns if name in columns])
+        twice = pd.Series(number).duplicated()
+        return pd.factorize(number)[0] if twice.any() and twice.mean() <= MANY else np.arange(len(frame))
     seen = frame[[*compared(frame.drop(columns=target), leave_out).columns, target]]
     if repeated(seen).mean() > MANY:  # what is left says too little to call rows twins
         seen = frame

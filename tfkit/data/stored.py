@@ -18,9 +18,18 @@ def room(shape: tuple[int, ...]) -> tuple[np.ndarray, bool]:
     Raises:
         UserError: If the disk has no room for the file.
     """
-    size = int(np.prod(shape))
-    if size <= SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
+    if int(np.prod(shape)) <= SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
         return np.empty(shape, "uint8"), False
+    return lying(shape, "uint8"), True
+
+
+def lying(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """An array that lies in a file, to be filled.
+
+    Raises:
+        UserError: If the disk has no room for it.
+    """
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     with tempfile.TemporaryFile() as file:
         try:
             os.posix_fallocate(file.fileno(), 0, size)
@@ -28,45 +37,55 @@ def room(shape: tuple[int, ...]) -> tuple[np.ndarray, bool]:
             raise UserError(f"What does not fit into memory needs room for a file; free some, set TMPDIR to a larger "
                             f"disk, or make the rows smaller. Received: {size / 1e9:,.1f} GB in "
                             f"{tempfile.gettempdir()}: {error.strerror}") from None  # fmt: skip
-        return np.memmap(file, "uint8", "r+", shape=shape), True
+        return np.memmap(file, dtype, "r+", shape=shape)
 
 
 class Stored(Rows):
     """Rows of an array that lies in a file, named by their places in it; taken as they are needed.
 
     Args:
-        array: What lies in the file, `(all, ...)`.
+        array: What lies in the file, `(all, ...)`; of records, `x` is a dictionary of their fields.
         places: The place of each row, `(rows,)`.
         y: Targets `(rows,)`.
         weight: Weight of each row, `(rows,)`, or None.
+        raw: From places to the same rows as the user's file has them; None for what lies there, called pixels.
     """
 
-    def __init__(self, array: np.ndarray, places: np.ndarray, y: Any, weight: Any = None):
+    def __init__(self, array: np.ndarray, places: np.ndarray, y: Any, weight: Any = None, *, raw: Any = None):
         super().__init__(None, y, weight)
-        self.array, self.places = array, places
+        self.array, self.places, self.read_raw = array, places, raw
 
     def take(self, numbers: Any) -> tuple[Any, Any, Any]:
         """The rows of these numbers as tensors, read from the file."""
         import tensorflow as tf
 
         _, y, weight = super().take(numbers)
+        names = self.array.dtype.names
+        parts = {name: self.array.dtype[name] for name in names} if names else {"": self.array.dtype}
         if not tf.is_tensor(numbers) or tf.executing_eagerly():
-            return tf.constant(self._read(np.asarray(numbers))), y, weight
-        x = tf.numpy_function(self._read, [numbers], self.array.dtype, stateful=False)
-        return tf.ensure_shape(x, (None, *self.array.shape[1:])), y, weight
+            found = [tf.constant(part) for part in self._read(np.asarray(numbers))]
+        else:
+            found = tf.numpy_function(self._read, [numbers], [part.base for part in parts.values()], stateful=False)
+            shapes = [(None, *self.array.shape[1:], *part.shape) for part in parts.values()]
+            found = [tf.ensure_shape(part, shape) for part, shape in zip(found, shapes, strict=True)]
+        return dict(zip(names, found, strict=True)) if names else found[0], y, weight
 
     def joined(self, other: Any) -> "Stored":
         """The rows of this split, then those of another of the same file."""
         both = super().joined(other)
-        return Stored(self.array, np.concatenate([self.places, other.places]), *both.arrays[1:])
+        places = np.concatenate([self.places, other.places])
+        return Stored(self.array, places, *both.arrays[1:], raw=self.read_raw)
 
     def weighted(self, weight: Any) -> "Stored":
         """The same rows with other weights."""
-        return Stored(self.array, self.places, self.arrays[1], weight)
+        return Stored(self.array, self.places, self.arrays[1], weight, raw=self.read_raw)
 
     def raw(self, numbers: Any) -> dict[str, Any]:
         """The same rows as the user's file has them."""
-        return {"pixels": self._read(np.asarray(numbers))}
+        if self.read_raw is not None:
+            return self.read_raw(self.places[np.asarray(numbers)])
+        return {"pixels": self._read(np.asarray(numbers))[0]}
 
-    def _read(self, numbers: np.ndarray) -> np.ndarray:
-        return np.asarray(self.array[self.places[numbers]])
+    def _read(self, numbers: np.ndarray) -> list[np.ndarray]:
+        rows = np.take(self.array, self.places[numbers], axis=0)
+        return [np.ascontiguousarray(rows[name]) for name in rows.dtype.names] if rows.dtype.names else [rows]

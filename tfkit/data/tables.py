@@ -1,21 +1,19 @@
 """Any rows of a table, from whatever holds them, become what the model file takes, held against what was learnt."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
-from tfkit.data import cells, columns
+from tfkit.data import cells, disk
 from tfkit.data.cleaning import clean, without
+from tfkit.data.encoding import encoded_rows
 from tfkit.data.files import read_frame, read_marked
+from tfkit.data.holding import Held, raw_rows
 from tfkit.data.splits import Rows
 from tfkit.data.targets import listed, read_target
 from tfkit.errors import UserError, nearest
 
 log = logging.getLogger("tfkit")
-
-REPORTS = 10  # columns that are reported one by one
 
 
 def load_table(table: Any, target: str, *, test_table: Any = None, duplicates: str = "drop",
@@ -23,7 +21,8 @@ def load_table(table: Any, target: str, *, test_table: Any = None, duplicates: s
     """Read and clean a table, and a test table where there is one.
 
     Args:
-        table, test_table: Paths, or anything else that `read_frame` takes.
+        table, test_table: Paths, or anything else that `read_frame` takes. A table that is too large for memory stays
+            on disk (`tfkit.data.disk`).
         target: The column to predict.
         duplicates: "drop" or "keep".
         reading: delimiter, encoding, missing of `read_frame`.
@@ -34,8 +33,11 @@ def load_table(table: Any, target: str, *, test_table: Any = None, duplicates: s
     Raises:
         UserError: If a table cannot be read, or lacks a column.
     """
-    frame, marked = read_marked(table, **reading)
-    frame = _plain(frame)
+    if disk.too_large(table):
+        frame, marked = disk.opened(table, target, **reading)
+    else:
+        frame, marked = read_marked(table, **reading)
+        frame = _plain(frame)
     check_columns(frame, [target])
     if len(frame.columns) < 2:
         raise UserError(f"The table must have a column to learn from beside the target. Received: {target!r} alone")
@@ -53,7 +55,9 @@ def table_rows(frame: Any, info: Mapping[str, Any], prepare: Any) -> Rows:
     """Rows of a table, read, prepared once and kept as a split."""
     from tfkit.loop import predict
 
-    raw, unread = _raw(frame, info)
+    if isinstance(frame, disk.DiskTable):
+        return encoded_rows(frame, info, prepare)
+    raw, unread = raw_rows(frame, info)
     for name, count in unread.items():  # fewer are said where the column is learnt
         if count == frame[name].notna().sum():
             log.warning(
@@ -88,19 +92,51 @@ def read_table(source: Any, info: Mapping[str, Any], *, target: bool = False, ow
     check_columns(frame, [*needed, *([info["target"]["name"]] if target else [])])
     if target:
         frame = _with_target(frame, info["target"]["name"])
-    known = {*info["columns"], info["target"]["name"]}
-    extra = [str(name) for name in frame.columns if name not in known]
-    reports = [f"Columns that were not there in training are not used: {listed(extra)}"] if extra else []
     truth = read_target(frame, info["target"]) if target else None
-    raw, unread = _raw(frame, info)
-    reports += [_report_unread(frame[name], info["columns"][name], count) for name, count in unread.items()]
-    reports += [report for name, rule in info["inputs"].items() for report in _report_unseen(rule, raw[name][:, 0])]
-    for report in reports[:REPORTS]:
-        log.warning("%s", report)
-    if len(reports) > REPORTS:
-        log.warning("... and %d more columns with cells that training did not have", len(reports) - REPORTS)
+    held = Held(info)
+    raw = held.raw(frame)
+    held.say()
     more = [found for wanted, found in ((target, truth), (own, cells)) if wanted]
     return (raw, *more) if more else raw
+
+
+def read_table_blocks(file: Any, info: Mapping[str, Any]) -> Any:
+    """What `read_table` gives of a large file with `own`, a block of rows at a time; None where it reads it whole.
+
+    Returns:
+        Something to iterate over, raw rows and own columns; its `done` is the share that has been read. At the end it
+        says what `read_table` says.
+    """
+    from tfkit.data.blocks import LEAST, Blocks, Whole, worth_it
+
+    path = worth_it(file, LEAST)
+    try:
+        return None if path is None else _Held(Blocks(path, **{**info["reading"], "missing": []}), info)
+    except Whole:
+        return None
+
+
+class _Held:
+    """Blocks of a file, held against what was learnt."""
+
+    def __init__(self, blocks: Any, info: Mapping[str, Any]):
+        self.blocks, self.info = blocks, info
+
+    @property
+    def done(self) -> float:
+        return self.blocks.done
+
+    def __iter__(self) -> Iterator[tuple[dict[str, Any], Any]]:
+        held = Held(self.info)
+        for own in self.blocks:
+            frame = read_frame(own, **self.info["reading"])
+            check_columns(frame, dict.fromkeys(rule["column"] for rule in self.info["inputs"].values()))
+            frame.index = own.index
+            yield held.raw(frame), own
+        held.say()
+
+
+read_table.blocks = read_table_blocks  # type: ignore[attr-defined]
 
 
 def _with_target(frame: Any, name: str) -> Any:
@@ -131,36 +167,3 @@ def _plain(frame: Any) -> Any:
     plain = pd.DataFrame({name: cells.plain(column) for name, column in frame.items()}, index=frame.index)
     plain.attrs = frame.attrs
     return plain
-
-
-def _raw(frame: Any, info: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-    """Rows as the model file takes them, and how many cells of which column do not fit its rule."""
-    arrays, unread = {}, {}
-    for name in dict.fromkeys(rule["column"] for rule in info["inputs"].values()):
-        arrays[name], count = columns.convert(frame[name], info["columns"][name])
-        if count:
-            unread[name] = count
-    return {name: arrays[rule["column"]][rule["part"]].reshape(-1, 1) for name, rule in info["inputs"].items()}, unread
-
-
-def _report_unread(column: Any, rule: dict[str, Any], unread: int) -> str:
-    """What is said of cells that do not fit the rule; where none does, the column is not what it was."""
-    values = next(iter(columns.convert(column, rule)[0].values()))
-    absent = values == "" if values.dtype == object else np.isnan(values)
-    first, present = str(column[column.notna() & absent].iloc[0]), int(column.notna().sum())
-    if unread == present and column.dtype.kind != "f":  # infinite numbers are numbers, and missing
-        raise UserError(f"The column {column.name!r} must hold what it held in training, {columns.called(rule)}. "
-                        f"Received: {unread:,} cells that are not, such as {first!r}")  # fmt: skip
-    return (f"{column.name}: {unread:,} of {present:,} cells are not {columns.called(rule)} and count as missing, "
-            f"such as {first!r}")  # fmt: skip
-
-
-def _report_unseen(rule: Mapping[str, Any], values: np.ndarray) -> list[str]:
-    """What is said of words that are not in the vocabulary; nothing of a column of numbers."""
-    import pandas as pd
-
-    unseen = sorted({*pd.unique(values)} - {*rule["vocabulary"], ""}) if rule["dtype"] == "string" else []
-    if not unseen:
-        return []
-    count = int(pd.Series(values, dtype=object).isin(unseen).sum())
-    return [f"{rule['column']}: {count:,} cells hold words that training did not, or once only: {listed(unseen)}"]

@@ -1,6 +1,6 @@
 """What is learnt of a column once its kind is known: scale and edges of its numbers, vocabulary of its words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,9 +56,19 @@ def learn_words(values: np.ndarray) -> tuple[dict[str, Any], list[str]]:
 
     Rare words are left to the code of the unseen, which so learns what a word never seen is like.
     """
+    return learn_counts(counted(values))
+
+
+def counted(values: np.ndarray) -> dict[str, int]:
+    """Word -> how often it stands there."""
     import pandas as pd
 
-    counts = pd.Series(values, dtype=object).value_counts().to_dict()
+    return pd.Series(values, dtype=object).value_counts().to_dict()
+
+
+def learn_counts(told: Mapping[str, int]) -> tuple[dict[str, Any], list[str]]:
+    """The same as `learn_words`, of how often each word stands there."""
+    counts = dict(told)
     missing = counts.pop("", 0)
     vocabulary = sorted(word for word in counts if counts[word] >= RARE)
     rare = len(counts) - len(vocabulary)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -80,6 +81,11 @@ def _last_words(text: str, code: int) -> str:
     lines = [line.strip() for line in text.splitlines()]
     starts = [i for i, line in enumerate(lines) if line.split(":")[0].endswith(("Error", "Exception", "Graph", "Fail"))]
     said = " ".join(lines[starts[-1] :]) if starts else " ".join(lines[-1:])
+    unknown = re.search(r'In Node, \("[^"]*", (\w+)', said)
+    if unknown:
+        return f"it cannot do the operation {unknown[1]} with these types"
+    if "Select TensorFlow op" in said:
+        return "a layer needs operations of TensorFlow (Flex)"
     return said[:500] or f"nothing; it ended with {code}"
 
 

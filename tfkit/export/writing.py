@@ -2,6 +2,7 @@
 
 import importlib.util
 import logging
+import re
 import shutil
 import warnings
 from collections.abc import Iterator
@@ -123,6 +124,9 @@ def _silent() -> Iterator[None]:
 
 def _said(error: Exception) -> str:
     """The line of a converter's message that says what is wrong, in one line."""
+    unknown = re.search(r'fused\["(\w+):', str(error))
+    if unknown:
+        return f"it cannot do the operation {unknown[1]} with these types"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if "error:" in line or "not supported" in line or "Flex" in line]
     return f"{type(error).__name__}: {(telling or lines or [''])[0]}"[:400]

@@ -48,12 +48,15 @@ def compare(*runs: Any, out: str | os.PathLike[str] = "compare.html") -> Path:
         Its path.
 
     Raises:
-        UserError: If there are fewer than two runs, one is not finished, or they are of other tasks or targets.
+        UserError: If there are fewer than two runs, one is not finished, or they are of other tasks or targets, or
+            there is no folder for the page.
     """
     from tfkit.report.page import page
     from tfkit.report.sections.comparison import sections
 
     records = opened(runs)
+    if not Path(out).resolve().parent.is_dir():
+        raise UserError(f"The folder that the page goes to must be there. Received: {out}")
     found = differences(records)
     names = named(records)
     text = page("Runs compared: " + ", ".join(names), sections(records, names, found), verdict=found[0].says,
@@ -83,13 +86,15 @@ def _check(records: list[Record]) -> None:
 
 
 def named(records: list[Record]) -> list[str]:
-    """The names of their folders, with as much of the path as tells them apart."""
+    """The names of their folders, or their paths where the names do not tell them apart."""
     paths = [record.run.folder.resolve() for record in records]
-    for depth in range(1, 8):
-        names = ["/".join(path.parts[-depth:]) for path in paths]
-        if len(set(names)) == len(names):
-            break
-    return names
+    names = [path.name for path in paths]
+    if len(set(names)) < len(set(paths)):
+        names = list(map(str, paths))
+    seen: list[str] = []
+    for name in names:  # the same run, named again
+        seen.append(f"{name} ({seen.count(name) + 1})" if name in seen else name)
+    return seen
 
 
 def differences(records: list[Record]) -> list[Difference]:

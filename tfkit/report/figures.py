@@ -107,10 +107,11 @@ def _style() -> Any:
     import warnings
 
     import matplotlib as mpl
+    from cycler import cycler
 
     drawn = {"axes.edgecolor": MUTED, "axes.labelcolor": INK, "text.color": INK, "xtick.color": MUTED,
              "ytick.color": MUTED, "xtick.labelcolor": INK, "ytick.labelcolor": INK, "grid.color": LINE,
-             "axes.prop_cycle": mpl.cycler(color=list(SERIES))}  # fmt: skip
+             "axes.prop_cycle": cycler(color=list(SERIES))}  # fmt: skip
     sizes = {"font.size": 9.5, "axes.titlesize": 9.5, "axes.labelsize": 9.5, "xtick.labelsize": 9,
              "ytick.labelsize": 9, "legend.fontsize": 9, "lines.linewidth": 1.6, "axes.linewidth": 0.8}  # fmt: skip
     told = {"svg.fonttype": "none", "svg.hashsalt": "tfkit", "text.parse_math": False, "axes.grid": True,

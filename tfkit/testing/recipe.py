@@ -58,7 +58,7 @@ def check_recipe(recipe: Any, settings: dict[str, Any], *, source: Any = None,
     judge, out = Judge(f"Recipe {loaded.name}", tolerance), _folder()
     _check_refusals(judge, loaded, settings, refused, out / "refused")
     with _steps() as calls:
-        straight = train(loaded, settings=settings, out=out / "straight", quiet=True)
+        straight = train(loaded, settings=settings, out=out / "straight", report=False, quiet=True)
     judge.expect(len(calls) >= 4, f"`settings` must make at least 4 steps, to be stopped between. Made: {len(calls)}.")
     resumed = _stopped_and_resumed(judge, loaded, settings, out / "stopped", after=len(calls) // 2 + 1)
     _check_same(judge, straight, resumed)
@@ -72,7 +72,7 @@ def check_recipe(recipe: Any, settings: dict[str, Any], *, source: Any = None,
 def _check_refusals(judge: Judge, recipe: Any, settings: dict[str, Any], refused: Any, out: Path) -> None:
     def make(**change: Any) -> None:
         try:
-            train(recipe, settings={**settings, **change}, out=out, quiet=True)
+            train(recipe, settings={**settings, **change}, out=out, report=False, quiet=True)
         except UserError as error:
             one_line = "\n" not in str(error)
             judge.expect(one_line, f"{change} must be refused in one line. It says: {error}")
@@ -85,10 +85,10 @@ def _check_refusals(judge: Judge, recipe: Any, settings: dict[str, Any], refused
 def _stopped_and_resumed(judge: Judge, recipe: Any, settings: dict[str, Any], out: Path, after: int) -> Run:
     """The run of a training that was told to stop after so many steps, and went on."""
     with _steps(stop_after=after), suppress(Interrupted):
-        train(recipe, settings=settings, out=out, test=False, quiet=True)
+        train(recipe, settings=settings, out=out, test=False, report=False, quiet=True)
     [folder] = out.iterdir()
     with judge.attempt("It must be possible to resume it after a stop."):
-        return train(recipe, resume=folder, quiet=True)
+        return train(recipe, resume=folder, report=False, quiet=True)
 
 
 def _check_same(judge: Judge, straight: Run, resumed: Run) -> None:

@@ -60,7 +60,7 @@ def tune(
         words: Settings that are fixed.
 
     Returns:
-        The winner, a finished `Run`. Its settings are a file that `train` takes: `settings=run.path("config.json")`.
+        The winner, a finished `Run`. Its settings are `best.json` in the folder of the search, which `train` takes.
 
     Raises:
         UserError: If something is wrong that the user can mend, or no trial has come to its end.

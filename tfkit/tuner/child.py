@@ -31,17 +31,18 @@ def main() -> None:
 
 def answer(job: dict[str, Any], recipes: dict[tuple[str, bool], Any]) -> dict[str, Any]:
     """Do a job, with all that is printed in the log of its folder."""
-    import tfkit
     from tfkit.errors import UserError
+    from tfkit.recipe import load
     from tfkit.tuner.prepared import Prepared
 
     with (Path(job["out"]) / LOG).open("a") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
+    os.chdir(job["cwd"])  # where the paths of the settings begin
     try:
         key = job["page"], job["test"]
         if key not in recipes:
-            own = tfkit.load(job["page"])
+            own = load(job["page"])
             recipes[key] = own if job["test"] else own.replace(data=Prepared(own.data), page=own.page)
         return do(job, recipes[key], quiet=False)
     except UserError as error:
@@ -70,17 +71,17 @@ def do(job: dict[str, Any], recipe: Any, quiet: bool = True) -> dict[str, Any]:
 
 def _train(job: dict[str, Any], recipe: Any, quiet: bool) -> Any:
     """The run of a job, begun, or gone on with where one was."""
-    import tfkit
+    from tfkit.engine import train
     from tfkit.errors import UserError
 
     how = {"test": job["test"], "report": job["test"], "until": job["until"], "device": job["device"],
            "quiet": quiet}  # fmt: skip
     if job["resume"]:
         try:
-            return tfkit.train(recipe, resume=job["resume"], **how)
+            return train(recipe, resume=job["resume"], **how)
         except UserError as error:  # there is nothing to go on with
             print(f"{error}\nso it begins anew", file=sys.stderr)
-    return tfkit.train(recipe, out=job["out"], settings=job["settings"], **how)
+    return train(recipe, out=job["out"], settings=job["settings"], **how)
 
 
 def _watch(parent: int) -> None:

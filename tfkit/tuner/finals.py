@@ -6,9 +6,9 @@ from statistics import mean, stdev
 from typing import Any
 
 from tfkit.errors import UserError
-from tfkit.run import Run
+from tfkit.run import Run, write_json
 from tfkit.tuner import report
-from tfkit.tuner.ledger import Trial
+from tfkit.tuner.ledger import BEST, Trial
 from tfkit.tuner.searching import SEEDS, Search
 
 LEVEL = 0.95
@@ -117,6 +117,8 @@ def crown(search: Search) -> Run:
         raise UserError(f"The winner could not be trained to its end: {trial.reason}")
     ledger.winner = {"trial": winner.number, "run": trial.run, "verdict": said}
     ledger.save()
+    run = Run(ledger.folder / trial.run)
+    write_json(ledger.folder / BEST, run.config)
     search.shown.leaderboard(ranks, said)
     search.say(f"All of it as a page: {report.write(search, ranks, said)}")
-    return Run(ledger.folder / trial.run)
+    return run

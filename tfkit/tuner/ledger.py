@@ -14,6 +14,7 @@ from tfkit.errors import UserError
 from tfkit.run import write_json
 
 FILE = "search.json"
+BEST = "best.json"
 HEAVY = ("model.keras", "examples.npz")  # of a run; what tells how it went is small
 
 
@@ -38,7 +39,7 @@ class Trial:
     @property
     def name(self) -> str:
         """How an oracle and its folder are called."""
-        return f"trial-{self.number:04d}"
+        return "winner" if self.kind == "winner" else f"trial-{self.number:04d}"
 
 
 @dataclass
@@ -58,14 +59,12 @@ class Ledger:
         """A new search, or the one that was begun in this folder.
 
         Raises:
-            UserError: If the folder holds a search for something else, or something that is no search.
+            UserError: If the folder holds a search for something else, or one that is damaged.
         """
         file = folder / FILE
         if fresh and file.exists():
             shutil.rmtree(folder)
         if not file.exists():
-            if folder.exists() and any(path.name != "lock" for path in folder.iterdir()):
-                raise UserError(f"`out` of a search must be a new folder, or that of a search. Received: {folder}")
             folder.mkdir(parents=True, exist_ok=True)
             found = cls(folder, asked)
             found.save()
@@ -120,7 +119,14 @@ class Ledger:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """While inside, no other process searches in this folder."""
+    """While inside, no other process searches in this folder.
+
+    Raises:
+        UserError: If another does, or the folder holds something that is no search.
+    """
+    if folder.is_file() or (folder.exists() and not (folder / FILE).exists()
+                            and any(path.name != "lock" for path in folder.iterdir())):  # fmt: skip
+        raise UserError(f"`out` of a search must be a new folder, or that of a search. Received: {folder}")
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as file:
         try:

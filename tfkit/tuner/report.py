@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from tfkit.pages import pages
 from tfkit.report.figures import MUTED, ONE, SERIES, TWO, Figure, Table, draw, in_powers, legend
 from tfkit.report.page import page
 from tfkit.report.section import Section
 from tfkit.report.words import number, spoken
 from tfkit.run import write_text
 from tfkit.search import Choice
-from tfkit.tuner.ledger import Trial
+from tfkit.tuner.ledger import BEST, Trial
 
 FILE = "search.html"
 FIRST = ("learning_rate", "batch_size", "optimizer")  # what people ask for before all else
@@ -87,18 +88,18 @@ def by_value(pairs: Sequence[Any], where: Choice, better: str) -> str:
 
     Example:
         >>> by_value([("adam", 0.2, None), ("lion", 0.4, None), ("adam", 0.3, None)], Choice(("adam", "lion")), "min")
-        'adam did best: its best 0.2, its median 0.25 of 2 trials; then lion: its best 0.4, its median 0.4 of 1 trial.'
+        'adam did best: its best 0.2, its median 0.25 of 2 trials; then lion: its best 0.4, its median 0.4 of 1 trial'
     """
     groups = {value: [score for own, score, _ in pairs if own == value] for value in where.values}
     tried = {value: scores for value, scores in groups.items() if scores}
     order = sorted(tried, key=lambda value: (min(tried[value]) if better == "min" else -max(tried[value])))
     if not order:
-        return "None of the values was tried to its end."
+        return "None of the values was tried to its end"
     ends = min if better == "min" else max
     said = [f"{value}{' did best' if value == order[0] else ''}: its best {number(ends(tried[value]))}, its median "
             f"{number(float(np.median(tried[value])))} of {len(tried[value])} trial{'s' * (len(tried[value]) > 1)}"
             for value in order[:3]]  # fmt: skip
-    return "; then ".join(said) + "."
+    return "; then ".join(said)
 
 
 def by_range(pairs: Sequence[Any], where: Any) -> str:
@@ -106,19 +107,19 @@ def by_range(pairs: Sequence[Any], where: Any) -> str:
 
     Example:
         >>> from tfkit.search import Range
-        >>> by_range([(x, 0, None) for x in (0.02, 0.03, 0.5, 0.9)], Range(0.0, 1.0))
-        'The best trial has 0.02; the search went from 0 to 1.'
+        >>> by_range([(x, 0, None) for x in (0.2, 0.3, 0.5, 0.9)], Range(0.0, 1.0))
+        'The best trial has 0.2; the search went from 0 to 1'
     """
     few = [value for value, _, _ in pairs[: max(1, len(pairs) // 4)]]
     span = f"the search went from {number(where.low)} to {number(where.high)}"
     if len(few) == 1:
-        said = f"The best trial has {number(few[0])}; {span}."
+        said = f"The best trial has {number(few[0])}; {span}"
     else:
         said = (f"The best {len(few)} trials lie between {number(min(few))} and {number(max(few))}, the best of all at "
-                f"{number(few[0])}; {span}.")  # fmt: skip
+                f"{number(few[0])}; {span}")  # fmt: skip
     place = _place(few[0], where)
     if place > 0.95 or place < 0.05:
-        said += f" The best lies at the {'upper' if place > 0.5 else 'lower'} end: look further, with a wider --search."
+        said += f". The best lies at the {'upper' if place > 0.5 else 'lower'} end: look further, with a wider --search"
     return said
 
 
@@ -245,10 +246,11 @@ def finals(search: Any, ranks: Sequence[dict[str, Any]]) -> Section:
 def again(search: Any) -> Section:
     """How to go on."""
     winner = search.ledger.winner
-    name = str(search.recipe.name or "RECIPE")
+    name = search.recipe.name if search.recipe.name in pages() else search.recipe.page or "RECIPE"
     run = f"{search.ledger.folder}/{winner['run']}" if winner else "RUN"
+    best = f"{search.ledger.folder}/{BEST}"
     return Section("How to go on", code=[
-        ("Train with the winner's settings", f"tfkit train {name} --settings {run}/config.json"),
+        ("Train with the winner's settings", f"tfkit train {name} --settings {best}"),
         ("Look at the winner", f"tfkit report {run}"),
         ("Try more", f"tfkit tune {name} --trials {2 * len(search.ledger.searched())} --out {search.ledger.folder}"),
     ])  # fmt: skip

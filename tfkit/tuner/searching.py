@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
@@ -148,7 +149,7 @@ class Search:
             settings["seed"] = trial.seed
         page = str(self.recipe.page) if self.recipe.page else None
         return {"page": page, "settings": settings, "out": str(folder.resolve()), "test": test, "until": trial.until,
-                "resume": str(run.resolve()) if run else None, "device": self.device}  # fmt: skip
+                "resume": str(run.resolve()) if run else None, "device": self.device, "cwd": os.getcwd()}  # fmt: skip
 
     def start(self, trial: Trial) -> None:
         """Hand a trial to whoever trains."""
@@ -177,7 +178,7 @@ class Search:
         trial.epochs = len(values)
         if trial.kind != "searched" or self.method == "hyperband" or set(self.space) & curves.IN_THE_LOSS:
             return
-        others = [self.values(other) for other in self.ledger.searched() if other.state == "done"]
+        others = [self.values(other) for other in self.ledger.searched() if other.state in ("done", "stopped")]
         epochs = trial.settings.get("epochs", (self.ledger.written or {}).get("epochs"))
         if isinstance(epochs, int) and run and curves.poor(values, others, self.mode, epochs):  # type: ignore[arg-type]
             (run / STOP).touch()

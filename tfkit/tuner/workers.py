@@ -100,10 +100,10 @@ def share_of(things: list[Any], number: int, of: int) -> list[Any]:
 
 def environment(number: int, of: int) -> dict[str, str]:
     """What a worker's process is told: its GPUs, and that this very tfkit is the one to import."""
-    import tfkit
+    from tfkit import HERE
 
     found = dict(os.environ)
-    found["PYTHONPATH"] = os.pathsep.join(filter(None, [str(tfkit.HERE.parent), found.get("PYTHONPATH"), os.getcwd()]))
+    found["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE.parent), found.get("PYTHONPATH"), os.getcwd()]))
     if of > 1 and gpus():
         found["CUDA_VISIBLE_DEVICES"] = ",".join(share_of(gpus(), number, of))
     return found

@@ -2,9 +2,10 @@
 
 import base64
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-import keras
 import numpy as np
 
 from tfkit.report.evidence.trained import Trained, beside, row_loss
@@ -42,46 +43,60 @@ def pictures(trained: Trained) -> dict[str, Any]:
 
 def _looked(trained: Trained, rows: np.ndarray, pixels: np.ndarray, answer: np.ndarray) -> tuple[str, np.ndarray]:
     """Where the model looked, `(rows, height, width)` in [0, 1], and how that was found."""
-    layer = last_map(trained.model)
-    if layer is not None:
-        return "Grad-CAM", grad_cam(trained.model, layer, trained.test.take(rows)[0], answer)
-    return "occlusion", _occlusion(trained, pixels, answer)
+    maps = grad_cam(trained.model, trained.test.take(rows)[0], answer)
+    return ("occlusion", _occlusion(trained, pixels, answer)) if maps is None else ("Grad-CAM", maps)
 
 
-def last_map(model: Any) -> Any:
-    """The last layer of a model that still gives a map of the picture, at least 4 x 4; None where none does."""
-    found = None
-    for layer in model.layers:
-        shape = getattr(getattr(layer, "output", None), "shape", ())
-        learnt = bool(layer.trainable_weights)
-        if learnt and len(shape) == 4 and min(shape[1] or SMALLEST, shape[2] or SMALLEST) >= SMALLEST:
-            found = layer
-    return found
-
-
-def grad_cam(model: Any, layer: Any, x: Any, answer: np.ndarray) -> np.ndarray:
+def grad_cam(model: Any, x: Any, answer: np.ndarray) -> np.ndarray | None:
     """The parts of a map that speak for what is answered (Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391).
 
+    The map is the last that any layer gives, those inside of layers too, that has 4 x 4 places at least.
+
     Args:
-        model: A functional Keras model of pictures.
-        layer: One of its layers that gives a map `(rows, height, width, channels)`.
+        model: A Keras model of pictures.
         x: Pictures as the model takes them.
         answer: Probabilities `(rows, classes)`; the top one's score is looked at. Or values `(rows,)`.
 
     Returns:
-        `(rows, height, width)` in [0, 1], as large as the map.
+        `(rows, height, width)` in [0, 1], as large as the map; None where no layer gives one.
     """
     import tensorflow as tf
 
-    both = keras.Model(model.input, [layer.output, model.output])
-    with tf.GradientTape() as tape:
-        maps, said = both(x, training=False)
+    with tf.GradientTape() as tape, maps_of(model) as maps:
+        said = model(x, training=False)
         score = tf.gather(said, answer.argmax(1), batch_dims=1) if answer.ndim > 1 else said[:, 0]
-    gradient = tape.gradient(score, maps)
+    gradient = tape.gradient(score, maps[-1]) if maps else None
     if gradient is None:
-        raise ValueError("the answer does not depend on the map")
+        return None
     weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)
-    return _scaled(np.asarray(tf.nn.relu(tf.reduce_sum(weights * maps, axis=-1))))
+    return _scaled(np.asarray(tf.nn.relu(tf.reduce_sum(weights * maps[-1], axis=-1))))
+
+
+@contextmanager
+def maps_of(model: Any) -> Iterator[list[Any]]:
+    """While inside, every map that a layer with weights gives is added to the list, in the order of the computation."""
+    maps: list[Any] = []
+
+    def watching(layer: Any) -> Any:
+        call = layer.call
+
+        def watched(*arguments: Any, **options: Any) -> Any:
+            output = call(*arguments, **options)
+            shape: Any = getattr(output, "shape", ())
+            if len(shape) == 4 and min(shape[1], shape[2]) >= SMALLEST:
+                maps.append(output)
+            return output
+
+        return watched
+
+    layers = [layer for layer in model._flatten_layers(include_self=False) if layer.trainable_weights]
+    try:
+        for layer in layers:
+            layer.__dict__["call"] = watching(layer)  # not setattr, by which Keras would take notice
+        yield maps
+    finally:
+        for layer in layers:
+            layer.__dict__.pop("call", None)
 
 
 def _occlusion(trained: Trained, pixels: np.ndarray, answer: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ def dead_units(model: Any, x: Any) -> list[dict[str, Any]]:
 
     Example:
         >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, "relu", kernel_initializer="ones")])
-        >>> model.layers[0].bias.assign([-9.0, 0.0, 0.0])
+        >>> _ = model.layers[0].bias.assign([-9.0, 0.0, 0.0])
         >>> [(one["units"], one["dead"]) for one in dead_units(model, np.ones((4, 2), "float32"))]
         [(3, 1)]
     """

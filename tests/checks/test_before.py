@@ -1,0 +1,60 @@
+"""What is said before a run begins to train, and what is left as it was."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tfkit
+from tfkit.checks import memory
+from tfkit.cli import main
+from tfkit.errors import UserError
+
+FAST = {"epochs": 1, "units": 8, "body": "mlp", "bins": 8, "batch_size": 32, "refit": False}
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """A number that depends on another; a column that is known only afterwards; rows that stand there twice."""
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": random.normal(size=600), "word": random.choice(["a", "=b"], 600)})
+    frame["y"] = (frame["x"] + random.normal(size=600)).round(3)
+    frame["bill"] = frame["y"] * 2
+    path = tmp_path_factory.mktemp("table") / "t.csv"
+    pd.concat([frame, frame[:300]]).to_csv(path, index=False)
+    return path
+
+
+def words(settings):
+    return [f"{name}={value}" for name, value in settings.items()]
+
+
+def test_what_is_strange_is_said_and_kept_and_rows_that_moved_too(table, tmp_path, capsys):
+    settings = {**FAST, "table": table, "target": "y", "duplicates": "keep"}
+    assert main(["train", "tabular", *words(settings), "--no-test", "--out", str(tmp_path)]) == 0
+    out, err = capsys.readouterr()
+    run = tfkit.Run(out.strip())
+    leak, *shared = run.about["warnings"]
+    assert leak.startswith("bill alone tells 99.")
+    assert leak.endswith("% of y; if it is known only later, leave_out=bill")
+    assert len(shared) == 2
+    assert "rows of the test split stand in the training rows too" in shared[1]
+    assert all(f"Look: {each}" in err for each in run.about["warnings"])
+    assert not list(run.folder.glob("checkpoints*"))
+    assert run.metrics["seconds"]["checks"] > 0
+
+    moved = pd.read_csv(table).assign(x=lambda rows: rows["x"] + 10)
+    moved.to_csv(tmp_path / "today.csv", index=False)
+    assert main(["predict", str(run.folder), str(tmp_path / "today.csv"), "--safe-csv"]) == 0
+    assert "Unlike the training rows (population stability index above 0.25): x " in capsys.readouterr().err
+    said = pd.read_csv(tmp_path / "today.predicted.csv")
+    assert set(said["word"]) == {"a", "'=b"}
+    assert said["predicted"].dtype.kind == "f"
+    assert main(["predict", str(run.folder), str(table)]) == 0
+    assert "Unlike" not in capsys.readouterr().err
+
+
+def test_a_batch_that_cannot_fit_leaves_no_run(table, tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "memory", lambda: 10**5)
+    with pytest.raises(UserError, match=r"A batch must fit into memory; (give batch_size=\d+|make the model smaller)"):
+        tfkit.train("tabular", table=table, target="y", out=tmp_path / "runs", quiet=True, **FAST | {"batch_size": 400})
+    assert not (tmp_path / "runs").exists()
