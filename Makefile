@@ -8,6 +8,7 @@ RUNS   ?=
 OUT    ?=
 DATA   ?= ../shared/data/tabular
 FORMAT ?= keras
+SPEED  ?=
 PYTHON ?= python3
 
 BIN   := .venv/bin
@@ -59,14 +60,17 @@ cp: $(BIN)/.installed ## copy a recipe's page to a file of your own | make cp RE
 test: $(BIN)/.installed-dev ## the tests, in a few minutes | make test [ARGS="-k config"]
 	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(ARGS)
 
-bench: $(BIN)/.installed-dev ## measure the recipes, and write the table of the README | make bench [DATA=...]
+bench: $(BIN)/.installed-dev ## measure the recipes and the speed, and write the tables of the README | make bench [DATA=...] [SPEED="--only mlp"]
 	@$(BIN)/python tests/bench/tables.py $(DATA) $(ARGS)
 	@$(BIN)/python tests/bench/tables.py --write
+	@$(BIN)/python tests/bench/speed.py $(SPEED)
+	@$(BIN)/python tests/bench/speed.py --write
 
 readme: $(BIN)/.installed-dev ## write the list of parts and the results of the README anew, from what was measured | make readme
 	@$(BIN)/python tests/readme.py
 	@$(BIN)/python tests/bench/tables.py --write
 	@$(BIN)/python tests/bench/pages.py
+	@$(BIN)/python tests/bench/speed.py --write
 
 test-slow: $(BIN)/.installed-dev ## the tests that take longer | make test-slow
 	@$(BIN)/python -m pytest -m slow -n 2 --dist loadfile $(ARGS)

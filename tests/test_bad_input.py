@@ -109,7 +109,7 @@ def rows(frame=None, name="rows.csv", **changes):
     ("name", "content", "message"),
     [
         ("nothing.csv", None, "The file must be there."),
-        ("folder", "mkdir", "A table is one file; give one in the folder. Received: folder, which is a folder"),
+        ("folder", "mkdir", "A table is a file, or a folder of files of .csv .txt .tsv .jsonl .ndjson .parquet"),
         ("empty.csv", b"", "this file is empty. Received: empty.csv"),
         ("header.csv", b"a,b,y\n", "A table needs rows below its header. Received: header.csv, 3 names and no rows"),
         ("image.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "image.csv"),

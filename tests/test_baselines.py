@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from tfkit import baselines
+from tfkit.baselines import tables
 
 ALL = (baselines.constant, baselines.linear, baselines.boosted_trees)
 
@@ -193,3 +194,16 @@ def test_the_same_seed_gives_the_same_trees():
     first, again, other = (baselines.boosted_trees(train, test, number(**SHAPE), seed=seed) for seed in (0, 0, 1))
     assert (first == again).all()
     assert (first != other).any()
+
+
+@pytest.mark.parametrize("baseline", [baselines.linear, baselines.boosted_trees])
+def test_of_very_many_rows_some_are_fitted_and_all_are_answered(baseline, monkeypatch, caplog):
+    monkeypatch.setattr(tables, "MOST", 1000)
+    monkeypatch.setattr(tables, "BLOCK", 100)
+    numbers = np.random.default_rng(0).normal(size=(3000, 2)).astype("float32")
+    rows = Rows((numbers[:, 0] > 0).astype("int32"), numbers=numbers)
+    with caplog.at_level("INFO"):
+        answer = baseline(rows, Rows(rows.y[:250], numbers=numbers[:250]), classes("no", "yes"))
+    assert "Baselines are fitted on 500 of 3,000 training rows, drawn by chance" in caplog.text
+    assert answer.shape == (250, 2)
+    assert (answer.argmax(1) == rows.y[:250]).mean() > 0.95

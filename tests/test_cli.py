@@ -66,7 +66,7 @@ def test_train_prints_the_folder_and_nothing_else(asked, capsys):
     assert out == "runs/new\n"
     assert err == "a page may print\n"
     flags = {"out": "x", "resume": None, "anyway": False, "settings": None, "test": True, "quiet": True}
-    flags |= {"report": True, "tensorboard": False, "device": "auto", "until": None}
+    flags |= {"report": True, "tensorboard": False, "device": "auto", "until": None, "checkpoint_minutes": None}
     assert asked == [("train", "tabular", flags | {"epochs": "5", "target": "a b"})]
 
 

@@ -34,6 +34,7 @@ def refusal(kind=Config, **settings):
 def test_defaults_are_those_of_the_house():
     assert Config().words() == {
         "seed": 0,
+        "split_seed": None,
         "epochs": 50,
         "batch_size": 128,
         "optimizer": "adam",
@@ -68,7 +69,7 @@ def test_a_config_is_frozen():
 
 def test_a_typo_gets_the_nearest_name_and_the_list():
     message = refusal(epohcs=3)
-    assert message.startswith("Unknown setting `epohcs`. Did you mean 'epochs'? Settings: seed, epochs, ")
+    assert message.startswith("Unknown setting `epohcs`. Did you mean 'epochs'? Settings: seed, split_seed, epochs, ")
 
 
 @pytest.mark.parametrize(
@@ -205,3 +206,8 @@ def test_what_was_given_is_said_on_one_line():
 def test_a_step_may_not_take_all_of_a_weight_away():
     with pytest.raises(UserError, match=r"must be below 1\. Received: weight_decay=0\.1 learning_rate=10"):
         Config.of({"weight_decay": "0.1", "learning_rate": "10"})
+
+
+def test_splits_have_a_seed_of_their_own_where_one_is_given():
+    assert Config.of({"seed": 3}).seed_of_splits == 3
+    assert Config.of({"seed": 3, "split_seed": 0}).seed_of_splits == 0

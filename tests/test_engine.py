@@ -66,7 +66,7 @@ def test_a_run_leaves_what_design_promises(run):
 
 def test_metrics_have_the_form_that_scripts_rely_on(run, priced):
     metrics = run.metrics
-    expected = ["task", "positive", "val", "test", "intervals", "classes", "baselines", "seconds"]
+    expected = ["task", "positive", "val", "test", "intervals", "classes", "baselines", "against", "verdict", "seconds"]
     assert sorted(metrics) == sorted(expected)
     assert metrics["task"] == "binary"
     counts = run.info["target"]["counts"]
@@ -215,6 +215,7 @@ def test_class_weights_raise_the_recall_of_the_rare_class(tmp_path):
     assert weighted["recall"] > plain["recall"] + 0.3
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_ends_with_3(table, tmp_path, capsys):
     wild = {
         **FAST,
@@ -385,6 +386,7 @@ def test_a_real_signal_and_then_resume(table, tmp_path, number, code):
 PAGE = tfkit.load("tabular").page.read_text()
 
 
+@pytest.mark.slow
 def test_a_page_taken_home_is_resumed_as_it_is_and_not_as_another(table, tmp_path, monkeypatch):
     page = tmp_path / "tabular.py"  # called like the one that ships, and with a setting of its own
     page.write_text(PAGE.replace("    embedding_dim:", "    own: int = 1  # nothing\n    embedding_dim:"))
@@ -411,6 +413,7 @@ def other_shape(config, data):
     return model
 
 
+@pytest.mark.slow
 def test_a_model_of_ones_own_must_fit_and_is_given_again_to_resume(table, tmp_path, monkeypatch):
     given = {"table": table, "target": "bought", "quiet": True, **FAST}
     with pytest.raises(UserError, match=r"logits \(rows, classes\).*shape \(None, 7\)"):

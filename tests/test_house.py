@@ -159,7 +159,7 @@ def test_every_public_name_is_there(name):
 @pytest.mark.parametrize("code", ["tfkit", "ls", "show", "--help", "train --help"])
 def test_reading_loads_neither_keras_nor_pandas(code, page):
     words = code.split() + ([str(page)] if code == "show" else [])
-    heavy = ["keras", "tensorflow", "pandas", "numpy", "pydantic", "rich"]
+    heavy = ["keras", "tensorflow", "pandas", "numpy", "pyarrow", "scipy", "sklearn", "matplotlib", "pydantic", "rich"]
     program = (
         "import sys, tfkit; dir(tfkit)\n"
         f"words = {words!r}\n"

@@ -125,6 +125,12 @@ def test_a_column_that_is_not_there_is_refused(run, tmp_path, small):
         run.predict_file(tmp_path / "new.csv", tmp_path / "out.csv")
 
 
+def test_a_file_without_rows_is_refused(run, tmp_path, small):
+    (tmp_path / "new.csv").write_text("amount,town,day,member,id\n")
+    with pytest.raises(UserError, match="A table needs rows below its header"):
+        run.predict_file(tmp_path / "new.csv", tmp_path / "out.csv")
+
+
 def test_objects_whose_type_shows_late_are_read_whole(run, tmp_path, small):
     from decimal import Decimal
 

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import signal
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from tfkit import callbacks, loop, resume
-from tfkit.errors import Interrupted
+from tfkit.errors import Interrupted, UserError
 from tfkit.optimizers import optimizer
 from tfkit.resume import Checkpoint, stopping
 
@@ -94,6 +95,7 @@ def two_steps_a_call(monkeypatch):
     monkeypatch.setattr(loop._Order, "begin", begin)
     monkeypatch.setattr(loop._Order, "pace", lambda self, seconds: None)
     monkeypatch.setattr(resume, "SECONDS_BETWEEN", -1.0)
+    monkeypatch.setattr(resume, "MINUTES_INSIDE", -1.0)
 
 
 @pytest.fixture(scope="module")
@@ -157,8 +159,8 @@ def small(dim=2, policy="float32"):
     return model
 
 
-def checkpoint(folder, model=None, number=0, epoch=0, done=0):
-    made = Checkpoint(folder, loop.Place(epoch, done), [State(number), keras.callbacks.History()])
+def checkpoint(folder, model=None, number=0, epoch=0, done=0, minutes=None):
+    made = Checkpoint(folder, loop.Place(epoch, done), [State(number), keras.callbacks.History()], minutes=minutes)
     made.set_params({"epochs": 100})
     if model is not None:
         made.set_model(model)
@@ -224,11 +226,12 @@ def test_a_checkpoint_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
     saved(tmp_path, 1)
 
     def fail(*arguments):
-        raise OSError("no space left")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(UserError, match=r"room for a checkpoint; free some, .*, No space left"):
         saved(tmp_path, 2)
+    assert not list(tmp_path.glob("*.part"))
     assert restored(tmp_path) == (1, 1, {1.0})
 
 
@@ -285,13 +288,13 @@ def test_the_clock_says_when_to_save(tmp_path, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(resume.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(resume, "SECONDS_BETWEEN", 20.0)
-    made, saves = checkpoint(tmp_path, small_built()), []
+    made, saves = checkpoint(tmp_path, small_built(), minutes=3), []
     made.save = lambda: saves.append(now[0])
     made.model.stop_training = False
-    for second in (0, 10, 20, 21, 200, 201):
+    for second in (0, 10, 20, 21, 180, 181):
         now[0] = float(second)
         made.on_train_batch_end(0)
-    assert saves == [201.0]
+    assert saves == [181.0]
     saves.clear()
     for second in (0, 20, 21):
         now[0] = float(second)
@@ -303,6 +306,7 @@ def test_the_clock_says_when_to_save(tmp_path, monkeypatch):
 @pytest.mark.parametrize("moment", ["on_train_batch_end", "on_epoch_end"])
 def test_a_signal_saves_and_stops_at_the_next_moment_that_can_be_saved(number, moment, tmp_path, monkeypatch):
     monkeypatch.setattr(resume, "SECONDS_BETWEEN", 1e9)
+    monkeypatch.setattr(resume, "MINUTES_INSIDE", 1e9)
     made = checkpoint(tmp_path / "run" / "checkpoints", small_built(), epoch=3, done=16)
     before = signal.getsignal(number)
     made.folder.parent.mkdir()

@@ -76,6 +76,8 @@ def train(arguments: list[str]) -> None:
     parser.flag("--tensorboard", help="write curves, settings and scores for TensorBoard into the run")
     parser.flag("--no-report", help="make no report.html at the end")
     parser.flag("--until", metavar="EPOCH", type=int, help="pause after this epoch, to be resumed")
+    parser.flag("--checkpoint-minutes", metavar="M", type=float,
+                help="save every M minutes inside a long epoch (default: 3)")  # fmt: skip
     parser.flag("--quiet", help="print nothing but where the run lies")
     parser.epilog = "RECIPE is tabular when it is left out; `tfkit show RECIPE` lists its settings."
     known = parser.read(arguments)
@@ -92,6 +94,7 @@ def train(arguments: list[str]) -> None:
             report=not known.no_report,
             tensorboard=known.tensorboard,
             until=known.until,
+            checkpoint_minutes=known.checkpoint_minutes,
             quiet=known.quiet,
             **settings,
         )

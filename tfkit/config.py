@@ -23,7 +23,7 @@ any_decay = Literal[
 
 # Flags say where and how much, settings say what: no setting may have the name of a flag.
 FLAGS = {"out", "device", "resume", "until", "anyway", "quiet", "debug", "json", "settings", "test", "recipe"}
-FLAGS |= {"report", "tensorboard"}
+FLAGS |= {"report", "tensorboard", "checkpoint_minutes"}
 FLAGS |= {"trials", "minutes", "method", "jobs", "fresh", "search", "objective", "finalists", "scheduler"}  # of tune
 
 
@@ -196,7 +196,7 @@ def read_settings(source: str | Path | Mapping[str, Any] | None) -> dict[str, An
         return dict(source or {})
     try:
         settings = json.loads(Path(source).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"Settings are read from a JSON file. {source}: {error}") from None
     if not isinstance(settings, dict):
         raise UserError(f'Settings are a JSON object, {{"epochs": 5}}. {source} holds something else.')

@@ -89,7 +89,10 @@ def of_run(device: str, resume: Any, anyway: bool) -> str:
     about = Path(resume) / "about.json" if resume is not None else None
     if about is None or not about.is_file():
         return device
-    before = json.loads(about.read_text(encoding="utf-8")).get("device", "auto")
+    try:
+        before = json.loads(about.read_text(encoding="utf-8")).get("device", "auto")
+    except (OSError, ValueError, AttributeError, RecursionError):  # said by those who open it
+        return device
     if device not in ("auto", before) and not anyway:
         raise UserError(f"A run goes on to the same result only on the device that it began on, {before}; --anyway "
                         f"goes on all the same. Received: device={device}")  # fmt: skip

@@ -2,6 +2,7 @@
 
 import gc
 import hashlib
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ def train(
     report: bool = True,
     tensorboard: bool = False,
     until: int | None = None,
+    checkpoint_minutes: float | None = None,
     quiet: bool = False,
     **words: Any,
 ) -> Run:
@@ -46,6 +48,8 @@ def train(
         test: Whether the test split is scored at the end.
         report: Whether `report.html` is made at the end.
         tensorboard: Whether curves, settings and scores are written for TensorBoard too, into the run.
+        checkpoint_minutes: How often the state is saved inside a long epoch; None for every three minutes, or for what
+            the run that is resumed has been told.
         until: The epoch after which it pauses, saved, to be resumed; the run is then not finished.
         quiet: Whether nothing is printed.
         words: Settings of the recipe.
@@ -62,6 +66,8 @@ def train(
         >>> import tfkit
         >>> run = tfkit.train("tabular", epochs=5)  # doctest: +SKIP
     """
+    if checkpoint_minutes is not None and not 0 < checkpoint_minutes < math.inf:
+        raise UserError(f"`checkpoint_minutes` must be a number above 0. Received: {checkpoint_minutes}")
     devices.choose(devices.of_run(device, resume, anyway))
     out, resume = devices.folders(out, resume)
     quiet = quiet or not devices.is_chief()
@@ -78,6 +84,8 @@ def train(
             run = Run.begin(out, loaded, config)
         try:
             run.note(test=test, tensorboard=tensorboard, changed=config.changed())
+            if checkpoint_minutes is not None:
+                run.note(checkpoint_minutes=checkpoint_minutes)
             return _walk(loaded, run, config, test, say, quiet, until, report)
         except Paused:
             say(f"Paused after epoch {until}; go on with --resume {run.folder}")

@@ -3,9 +3,19 @@
 import difflib
 from collections.abc import Iterable
 
+LONGEST = 1000  # characters of a message
+
 
 class UserError(ValueError):
-    """Something the user can mend. The message is one line: the rule, the remedy, what came."""
+    """Something the user can mend. The message is one line: the rule, the remedy, what came.
+
+    What it repeats of the user's data, such as the name of a column, can make it neither two lines nor endless, and
+    cannot speak to the terminal.
+    """
+
+    def __init__(self, message: str):
+        said = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(message))
+        super().__init__(said if len(said) <= LONGEST else f"{said[:LONGEST]}...")
 
 
 class NotFiniteError(ArithmeticError):

@@ -1,12 +1,13 @@
 """The epochs of a run: those that validation watches, and those on all rows that follow where rows are few."""
 
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from tfkit.checks.suspects import last_rows
-from tfkit.errors import NotFiniteError, UserError
+from tfkit.errors import NotFiniteError, UserError, first_line
 from tfkit.recipe import Data, Recipe
 from tfkit.run import Run, write_json
 
@@ -35,8 +36,8 @@ def fit(recipe: Recipe, run: Run, config: Any, data: Data, model: Any, quiet: bo
         patience = config.plateau_patience
         watching.append(callbacks.LearningRateDecay(recipe.monitor, mode=recipe.mode, patience=patience))
     show = None if quiet else recipe.monitor
-    folder, validation = run.path("checkpoints"), {"validation_data": data.val}
-    done = _epochs(folder, config, data, model, watching, config.epochs, show, until, **validation)
+    validation = {"validation_data": data.val}
+    done = _epochs(run, "checkpoints", config, data, model, watching, config.epochs, show, until, **validation)
     if data.final is not None:  # what comes next may be stopped too
         done.save()
     if best.best_epoch is None:
@@ -58,12 +59,12 @@ def refit(recipe: Recipe, run: Run, config: Any, data: Data, quiet: bool) -> Any
     with devices.precision(config.precision), devices.scope():
         model = recipe.model(config, data)
     epochs = config.epochs if config.patience is None else run.about["best_epoch"]
-    _epochs(run.path("checkpoints-refit"), config, data, model, [], epochs, None if quiet else "loss")
+    _epochs(run, "checkpoints-refit", config, data, model, [], epochs, None if quiet else "loss")
     return model
 
 
-def _epochs(folder: Path, config: Any, data: Data, model: Any, watching: list[Any], epochs: int, show: str | None,
-            until: int | None = None, **validation: Any) -> Any:  # fmt: skip
+def _epochs(run: Run, folder: str, config: Any, data: Data, model: Any, watching: list[Any], epochs: int,
+            show: str | None, until: int | None = None, **validation: Any) -> Any:  # fmt: skip
     """Compiled epochs, gone on with where a checkpoint lies; the state is saved now and then and at the end."""
     from tfkit import callbacks, loop
     from tfkit.progress import Progress
@@ -74,14 +75,14 @@ def _epochs(folder: Path, config: Any, data: Data, model: Any, watching: list[An
     guard = callbacks.StopOnNonFinite(
         NotFiniteError, retries=_retries(model), sample=_sample(config, data),
         where=lambda: last_rows(place, data, seed=config.seed, batch=batch),
-        report=lambda found: write_json(folder.parent / "not_finite.json", found),
+        report=lambda found: write_json(run.path("not_finite.json"), found),
     )  # fmt: skip
     watching = [guard, *watching]
-    checkpoint = Checkpoint(folder, place, watching, until)
+    checkpoint = Checkpoint(run.path(folder), place, watching, until, run.about.get("checkpoint_minutes"))
     checkpoint.restore(model)
     bar = [] if show is None else [Progress(epochs, show, lambda: place.done / len(data.train))]
     try:
-        with stopping(checkpoint):
+        with stopping(checkpoint), _holding(batch):
             loop.fit(
                 model,
                 data.train,
@@ -98,6 +99,19 @@ def _epochs(folder: Path, config: Any, data: Data, model: Any, watching: list[An
         for each in bar:
             each.close()
     return checkpoint
+
+
+@contextmanager
+def _holding(batch: int) -> Iterator[None]:
+    """Say in one line that a device has run out of memory; what was saved stays as it is."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        remedy = f"give a smaller batch_size, such as {batch // 2}" if batch > 1 else "make the model smaller"
+        raise UserError(f"A step must fit into the memory of the device; {remedy}. Received: batch_size={batch}, of "
+                        f"which it says: {first_line(error)}") from error  # fmt: skip
 
 
 def _sample(config: Any, data: Data) -> Any:

@@ -29,16 +29,18 @@ def predict_blocks(run: Any, blocks: Any, out: Path, joined: Callable[[Any, Any]
     from tfkit.data.files import kind_of, writing
     from tfkit.loop import predictor
 
-    with ahead(blocks) as rows, bar("Predicting") as moved:
-        first = next(rows)
+    with ahead((*block, blocks.done) for block in blocks) as rows, bar("Predicting") as moved:
+        first = next(rows, None)
+        if first is None:  # what is wrong with it is said by who reads it whole
+            return False
         if kind_of(out.name)[0] == "parquet" and any(_unclear(column) for _, column in first[1].items()):
             return False
         says, some = predictor(run.model, first[0]), []
         with writing(out) as write:
-            for raw, own in itertools.chain([first], rows):
+            for raw, own, done in itertools.chain([first], rows):
                 write(joined(own, one_a_row(says(raw))))
                 some.append({name: array[::EVERY] for name, array in raw.items()})
-                moved(blocks.done)
+                moved(done)
     run.warn_of_drift(_together(some))
     return True
 

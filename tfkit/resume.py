@@ -9,7 +9,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,13 @@ import keras
 import numpy as np
 
 from tfkit import replicas
-from tfkit.errors import Interrupted, Paused
+from tfkit.errors import Interrupted, Paused, UserError
 from tfkit.loop import Place
 
 log = logging.getLogger("tfkit")
 
 SECONDS_BETWEEN = 20.0  # the clock decides when to save, never what is computed
+MINUTES_INSIDE = 3.0  # between two inside an epoch
 KEPT = 2
 STOP = "stop"
 
@@ -31,12 +32,15 @@ STOP = "stop"
 class Checkpoint(keras.callbacks.Callback):
     """Save everything a training is, now and then and when it is told to stop. Must be the last of the callbacks.
 
-    It is told by a signal, by a file called `stop` in the run's folder, or beforehand: `until` such an epoch.
+    It is told by a signal, by a file called `stop` in the run's folder, or beforehand: `until` such an epoch. Inside an
+    epoch it is saved every so many `minutes`, None for MINUTES_INSIDE.
     """
 
-    def __init__(self, folder: Path, place: Place, callbacks: Sequence[Any], until: int | None = None):
+    def __init__(self, folder: Path, place: Place, callbacks: Sequence[Any], until: int | None = None,
+                 minutes: float | None = None):  # fmt: skip
         super().__init__()
         self.folder, self.place, self.until = folder, place, until
+        self.seconds_inside = 60 * (MINUTES_INSIDE if minutes is None else minutes)
         self.callbacks = [callback for callback in callbacks if hasattr(callback, "state")]
         self.stop: int | None = None  # the signal that came
         self.strategy: Any = None
@@ -69,7 +73,11 @@ class Checkpoint(keras.callbacks.Callback):
         return True
 
     def save(self) -> None:
-        """Write one file whole: a temporary name, flushed to disk, then renamed; its name ends with its checksum."""
+        """Write one file whole: a temporary name, flushed to disk, then renamed; its name ends with its checksum.
+
+        Raises:
+            UserError: If the disk has no room; the checkpoint before is as it was.
+        """
         model = self.model
         arrays: dict[str, Any] = {}
         variables = [*model.variables, *model.optimizer.variables]
@@ -85,14 +93,13 @@ class Checkpoint(keras.callbacks.Callback):
         buffer = io.BytesIO()
         np.savez(buffer, state=np.frombuffer(json.dumps(state).encode(), "uint8"), **arrays)
         content = buffer.getvalue()
-        self.folder.mkdir(exist_ok=True)
         name = f"{self.place.epoch:06d}-{self.place.done:012d}-{hashlib.sha256(content).hexdigest()[:16]}.npz"
-        temporary = self.folder / f"{name}.part"
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, self.folder / name)
+        try:
+            _write(self.folder / name, content)
+        except OSError as error:
+            raise UserError(f"The disk must have room for a checkpoint; free some, then go on with --resume RUN, or "
+                            f"begin again. Received: {len(content) / 1e6:,.1f} MB for {self.folder}, "
+                            f"{error.strerror}") from error  # fmt: skip
         for old in sorted(self.folder.glob("*.npz"))[:-KEPT]:
             old.unlink()
         self._saved = time.monotonic()
@@ -105,7 +112,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._stop_if_told()
-        if time.monotonic() - self._saved > 10 * SECONDS_BETWEEN:
+        if time.monotonic() - self._saved > self.seconds_inside:
             self.save()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -152,6 +159,22 @@ def stopping(checkpoint: Checkpoint) -> Iterator[None]:
 def _kind(path: str, shape: Any) -> str:
     """Name and shape of a variable; without the numbers in it, which count on from the models made before."""
     return f"{re.sub(r'_[0-9]+', '', path.rsplit('/', 1)[-1])} {tuple(shape)}"
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Put a file there whole, or not at all."""
+    path.parent.mkdir(exist_ok=True)
+    temporary = path.with_name(f"{path.name}.part")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Any] | None:

@@ -22,6 +22,11 @@ from tfkit import answers
 from tfkit.errors import UserError, first_line
 from tfkit.recipe import load
 
+KINDS: dict[str, dict[str, type]] = {  # of what the files of a run hold
+    "about.json": {"begun": str, "versions": dict},
+    "info.json": {"task": str, "inputs": dict, "target": dict},
+    "metrics.json": {"task": str, "val": dict},
+}
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn")
 
 
@@ -271,12 +276,27 @@ class Run:
 
     def _json(self, name: str) -> dict[str, Any]:
         try:
-            return json.loads(self.path(name).read_text(encoding="utf-8"))
+            return _Kept(self.path(name))
         except FileNotFoundError:
             raise UserError(f"The run must be finished; go on with `tfkit train --resume {self.folder}`. "
                             f"Received: {self.folder}, which has no {name}") from None  # fmt: skip
-        except ValueError:
+        except (ValueError, TypeError, RecursionError, OSError):
             raise UserError(f"The run's {name} must be JSON. Received: {self.path(name)}, which is damaged") from None
+
+
+class _Kept(dict[str, Any]):
+    """A JSON object of a run, of which somebody may have made another: what lacks is said, and what is of no use."""
+
+    def __init__(self, path: Path):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        kinds = KINDS.get(path.name, {})
+        if not isinstance(content, dict) or any(not isinstance(content.get(n, kind()), kind) for n, kind in kinds.items()):
+            raise ValueError
+        super().__init__(content)
+        self.path = path
+
+    def __missing__(self, name: str) -> Any:
+        raise UserError(f"The run's {self.path.name} must have {name!r}. Received: {self.path}, which is damaged")
 
 
 def write_json(path: Path, content: Any) -> None:

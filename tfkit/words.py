@@ -53,7 +53,7 @@ class Kind:
         if types & {"array", "object"} and word[:1] in ("[", "{"):
             try:
                 return json.loads(word)
-            except ValueError:
+            except (ValueError, RecursionError):
                 return word
         items = [item.strip() for item in word.split(",") if item.strip()]
         if "array" in types:

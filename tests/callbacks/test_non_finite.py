@@ -234,8 +234,10 @@ def two_steps_a_call(monkeypatch):
     monkeypatch.setattr(loop._Order, "begin", begin)
     monkeypatch.setattr(loop._Order, "pace", lambda self, seconds: None)
     monkeypatch.setattr(resume, "SECONDS_BETWEEN", -1.0)
+    monkeypatch.setattr(resume, "MINUTES_INSIDE", -1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("decay", "kills"), [("none", [2]), ("cosine", [1, 5])])
 def test_going_on_after_a_kill_goes_back_as_never_having_stopped(decay, kills, tmp_path, two_steps_a_call):
     def train(folder, kill=None):

@@ -1,11 +1,14 @@
 """What is said before a run begins to train, and what is left as it was."""
 
+from types import SimpleNamespace
+
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 
 import tfkit
-from tfkit.checks import memory
+from tfkit.checks import before, memory
 from tfkit.cli import main
 from tfkit.errors import UserError
 
@@ -58,3 +61,22 @@ def test_a_batch_that_cannot_fit_leaves_no_run(table, tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"A batch must fit into memory; (give batch_size=\d+|make the model smaller)"):
         tfkit.train("tabular", table=table, target="y", out=tmp_path / "runs", quiet=True, **FAST | {"batch_size": 400})
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_few_validation_rows_are_scored_and_all_is_as_it_was():
+    random = np.random.default_rng(0)
+    rows = tfkit.Rows(random.normal(size=(20, 3)).astype("float32"), np.ones(20, "float32"))
+    without = tfkit.Rows(rows.arrays[0], np.full(20, np.nan, "float32"))
+    model = keras.Sequential([keras.Input((3,)), keras.layers.BatchNormalization(), keras.layers.Dense(1)])
+    model.compile("adam", "mse", metrics=["mae"])
+    model.test_step((np.zeros((1, 3)), np.zeros(1)))  # makes the metrics
+    model.reset_metrics()
+    kept = [variable.numpy() for variable in [*model.variables, *model.metrics_variables]]
+    config = SimpleNamespace(seed=0)
+    norm, loss = before._try_step(model, SimpleNamespace(train=rows, val=rows, augment=None), config)
+    x, y, _ = rows.take(np.arange(before.ROWS))
+    assert norm > 0
+    assert loss == pytest.approx(np.mean((model(x, training=False)[:, 0] - y) ** 2), rel=1e-5)
+    assert np.isnan(before._try_step(model, SimpleNamespace(train=rows, val=without, augment=None), config)[1])
+    for variable, value in zip([*model.variables, *model.metrics_variables], kept, strict=True):
+        np.testing.assert_array_equal(variable, value)

@@ -146,6 +146,17 @@ def test_json_lines_of_whole_and_real_numbers_in_different_blocks(tmp_path):
     assert same(tmp_path / "rows.jsonl")["a"].dtype == "float64"
 
 
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path):
+    path = written(table(gaps=False), tmp_path / "rows.jsonl")
+    read = Blocks(path)
+    path.write_text('{"whole": [1]}\n')
+    with pytest.raises(UserError, match=r"must stay as it is while it is read. Received: .*rows.jsonl"):
+        list(read)
+    path.unlink()
+    with pytest.raises(UserError, match=r"The file must be readable. Received: .*rows.jsonl, No such file"):
+        list(read)
+
+
 def test_only_large_files_are_worth_it(tmp_path):
     path = written(table(), tmp_path / "rows.csv")
     assert worth_it(path, 1) == path

@@ -33,7 +33,21 @@ def test_there_is_no_such_file(file, tmp_path, refused):
 
 
 def test_a_folder(tmp_path, refused):
-    refused(tmp_path, "which is a folder", "give one")
+    refused(tmp_path, "a folder of files", ".csv .txt", "a folder without any")
+
+
+def test_the_files_of_a_folder_are_read_below_each_other(tmp_path):
+    (tmp_path / "more").mkdir()
+    (tmp_path / "b.csv").write_text("x,y\n3,c\n")
+    (tmp_path / "a.csv").write_text("x,y\n1,a\n2,b\n")
+    (tmp_path / "more" / "c.tsv").write_text("y\tx\nd\t4\n")
+    (tmp_path / "_SUCCESS").touch()
+    frame = read_frame(tmp_path)
+    assert frame.values.tolist() == [["1", "a"], ["2", "b"], ["3", "c"], ["4", "d"]]
+    assert frame.attrs["file"]["kind"] == "folder"
+    (tmp_path / "b.csv").write_text("x,z\n3,c\n")
+    with pytest.raises(UserError, match=r"All files of a folder must have the same columns. Received: .*b.csv, other"):
+        read_frame(tmp_path)
 
 
 def test_unknown_suffix(file, refused):

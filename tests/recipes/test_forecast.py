@@ -111,6 +111,7 @@ def test_a_file_with_its_truth_is_scored(run, table, capsys):
     assert part == pytest.approx(run.metrics["test"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_file_takes_raw_windows_and_exports_answer_as_it_does(run, table, tmp_path):
     import tensorflow as tf
 

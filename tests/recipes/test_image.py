@@ -70,6 +70,7 @@ def test_the_model_takes_pixels_of_any_size(run):
     np.testing.assert_allclose(np.asarray(run.model({"pixels": pixels})), small, atol=1e-5)  # nothing said of training
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["keras", "savedmodel"])
 def test_exports_answer_as_the_model_does(run, tmp_path, kind):
     assert run.export(kind, tmp_path / f"model.{'keras' if kind == 'keras' else 'folder'}").exists()
@@ -135,6 +136,7 @@ def straight(folder):
     return check_recipe("image", {**MIXED, "pictures": folder}, source=folder)
 
 
+@pytest.mark.slow
 def test_it_holds_what_every_recipe_must(straight):
     assert straight.finished
 
@@ -146,6 +148,7 @@ def assert_same(run, other):
     assert run.about["data"] == other.about["data"]
 
 
+@pytest.mark.slow
 def test_pictures_in_a_file_train_to_the_same_bits(folder, straight, tmp_path, monkeypatch):
     monkeypatch.setattr(stored, "SHARE", 0)
     assert_same(straight, tfkit.train("image", **MIXED, pictures=folder, out=tmp_path, quiet=True))

@@ -181,6 +181,7 @@ def test_class_weights_raise_the_recall_of_the_rare_class(tmp_path):
     assert weighted["recall"] > plain["recall"] + 0.2
 
 
+@pytest.mark.slow
 def test_stopped_and_resumed_is_the_same_as_never_stopped(table, tmp_path, monkeypatch):
     from tfkit.resume import Checkpoint
 

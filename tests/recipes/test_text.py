@@ -65,6 +65,7 @@ def test_the_file_takes_strings(run):
     assert run.predict(["Call now for your FREE prize!!!", "see you at home"])["predicted"].tolist() == ["spam", "ham"]
 
 
+@pytest.mark.slow
 def test_exports_answer_as_the_model_does(run, tmp_path):
     import tensorflow as tf
 
@@ -143,6 +144,7 @@ def test_few_texts_are_fitted_again_on_all_but_the_test_texts(table, tmp_path, c
     assert "Fitted again on training and validation rows together, 170" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_it_holds_what_every_recipe_must(table):
     refused = [({"encoder": "none", "ngrams": "none"}, "reads nothing"), ({"text": "body"}, "the column 'body'")]
     check_recipe("text", {**FAST, "table": table}, source=table, refused=refused)

@@ -104,6 +104,7 @@ def test_hyperband_goes_on_with_its_best():
     assert proposal.settings == seen[proposal.goes_on]
 
 
+@pytest.mark.slow
 def test_a_bayesian_search_finds_the_better_half():
     oracle = Oracle("bayesian", {"x": Range(0.0, 1.0)}, "min", seed=1)
     found = []

@@ -121,7 +121,6 @@ def test_a_changed_space_is_said_and_not_ignored(search):
         ({"method": "luck"}, "`method` must be random, bayesian, hyperband or grid. Received: method=luck"),
         ({"objective": "mood"}, "`objective` must be a score whose direction is known, such as accuracy or log_loss"),
         ({"method": "hyperband", "objective": "accuracy"}, "Hyperband compares unfinished trainings"),
-        ({"scheduler": "tcp://127.0.0.1:9"}, r"pip install 'tfkit\[cluster\]'|No Dask scheduler answers"),
     ],
 )
 def test_what_cannot_be_searched_is_said_before_anything_is_trained(words, message, tmp_path):
@@ -185,6 +184,12 @@ def test_data_that_draws_from_the_seed_itself_reads_again_for_another_seed():
 def tune(folder, *words, path=TINY, **how):
     command = [sys.executable, "-m", "tfkit", "tune", str(path), "--out", str(folder), *words]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **how)
+
+
+@pytest.mark.slow
+def test_a_cluster_that_is_not_there_is_said(tmp_path):
+    with pytest.raises(tfkit.UserError, match=r"pip install 'tfkit\[cluster\]'|No Dask scheduler answers at tcp://127"):
+        tfkit.tune(TINY, out=tmp_path / "out", scheduler="tcp://127.0.0.1:9", quiet=True)
 
 
 @pytest.mark.slow
@@ -300,6 +305,7 @@ def test_poor_trials_are_stopped_early(tmp_path):
     assert 400 / 3 <= poor[4] < 400
 
 
+@pytest.mark.slow
 def test_a_recipe_in_memory_is_tuned_here_one_at_a_time(tmp_path, capfd):
     mine = tfkit.load(TINY).replace(monitor="val_loss")
     run = tfkit.tune(mine, trials=2, finalists=0, jobs=2, out=tmp_path / "out")

@@ -32,29 +32,37 @@ def before_training(run: Run, config: Any, data: Data, model: Any) -> None:
     said = warnings_of(data)
     if devices.replica_count() == 1:  # several make their state in their own first step
         check_memory(model, data, config.batch(len(data.train)))
-        norm = _try_step(model, data, config)
+        norm, loss = _try_step(model, data, config)
         if not math.isfinite(norm):
             said.append(f"the gradient of the first rows is {norm}: look at the target, and at inputs without a scale")
+        if not math.isfinite(loss):
+            said.append(f"the loss of the first validation rows is {loss}: look at their targets, and at a test_table")
         _try_checkpoint(run, model)
     for each in said:
         log.warning("Look: %s", each)
     run.note(warnings=said)
 
 
-def _try_step(model: Any, data: Data, config: Any) -> float:
-    """The gradient's norm of one step, which is then as if it had not been; 0 of a `train_step` of one's own."""
+def _try_step(model: Any, data: Data, config: Any) -> tuple[float, float]:
+    """The gradient's norm of one step, and the loss of a few validation rows; then all is as if nothing had been.
+
+    Of a model with a `train_step` of its own both are 0.
+    """
     import keras
 
     from tfkit.callbacks.gradient_norm import gradient_norm
 
     if type(model).train_step is not keras.Model.train_step:
-        return 0.0
+        return 0.0, 0.0
     rows = data.train.take(np.arange(min(ROWS, len(data.train))))
     if data.augment is not None:
         rows = data.augment(*rows, np.array([config.seed, 0]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a model that is solved has nothing to train
-        return gradient_norm(model, rows)
+        norm = gradient_norm(model, rows)
+    found = model.test_step(data.val.take(np.arange(min(ROWS, len(data.val)))))
+    model.reset_metrics()
+    return norm, float(found.get("loss", 0.0))
 
 
 def _try_checkpoint(run: Run, model: Any) -> None:

@@ -57,7 +57,9 @@ class Blocks:
     @property
     def done(self) -> float:
         """The share of the file that has been read, in `[0, 1]`."""
-        return min(1.0, self._file.tell() / self.size) if self._file is not None and not self._file.closed else 0.0
+        if self._file is None:
+            return 0.0
+        return 1.0 if self._file.closed else min(1.0, self._file.tell() / self.size)
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         try:

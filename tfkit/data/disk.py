@@ -24,7 +24,8 @@ log = logging.getLogger("tfkit")
 
 SHARE = 1 / 16  # of the machine's memory: a table above this stays on disk, for reading one takes a few times its size
 ROWS = 1_000_000  # training rows at most from which numbers are learnt; they are drawn by chance
-CELLS = 60_000_000  # of these, and so fewer rows where there are many columns
+FEW = 1000  # words, beyond which a column that is kept is kept as it is
+CELLS = 20_000_000  # of these, and so fewer rows where there are many columns
 PACKED = 5  # times as large is a text when it is unpacked
 
 
@@ -34,7 +35,7 @@ def too_large(table: Any) -> bool:
         return False
     path = Path(table).expanduser()
     try:
-        size = sum(map(_size, files.inside(path) if path.is_dir() else [path]))
+        size = sum(map(_size, files.inside(path) if os.path.isdir(path) else [path]))
     except (OSError, UserError):  # what is wrong with it is said by those who read it
         return False
     return size > SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -90,6 +91,12 @@ class DiskTable:
         """All rows, a frame of some at a time, under their numbers."""
         return self.lying.read(self.places, columns)
 
+    def first(self, rows: int = parquet.ROWS) -> pd.DataFrame:
+        """The first rows."""
+        import pandas as pd
+
+        return pd.concat(list(self.lying.read(self.places[:rows])))
+
     def some(self, *, seed: int = 0) -> pd.DataFrame:
         """Rows that fit into memory, in their order: all, or as many as that drawn by chance."""
         import pandas as pd
@@ -134,7 +141,7 @@ class Lying:
         self.hashes: np.ndarray | None = None
         self.encoded: Any = None  # by what the rows were prepared, and the records
         path = Path(table).expanduser()
-        found = files.inside(path) if path.is_dir() else [path]
+        found = files.inside(path) if os.path.isdir(path) else [path]
         own = all(files.kind_of(one.name) == ("parquet", "") for one in found)
         self._plain = not own  # whether the cells need no more reading
         parts: list[Any] = list(found) if own else [_as_parquet(found, reading, self.marked)]
@@ -149,7 +156,8 @@ class Lying:
         """Hold a column in memory, and know which of its words were taken for missing."""
         import pandas as pd
 
-        self.kept[name] = pd.concat([block[name] for block in self.read(np.arange(self.rows), [name])])
+        cells = pd.concat([block[name] for block in self.read(np.arange(self.rows), [name])], ignore_index=True)
+        self.kept[name] = cells.astype("category") if cells.dtype == "str" and cells.nunique() < FEW else cells
 
     def read(self, places: np.ndarray, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
         """The rows of ascending numbers, a frame of some at a time; groups of rows that hold none are passed over."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tfkit.data import parquet
 from tfkit.data.disk import DiskTable, Lying
 from tfkit.data.holding import raw_rows
 from tfkit.data.stored import Stored, lying
@@ -43,7 +44,7 @@ def _encoded(source: Lying, info: Mapping[str, Any], prepare: Any) -> np.ndarray
     start = 0
     for block in source.read(np.arange(source.rows), columns):
         raw, lost = raw_rows(block, info)
-        says = says or predictor(prepare, raw)
+        says = says or predictor(prepare, raw, parquet.ROWS)  # what is prepared is as small as what it is made of
         rows = says(raw)
         if array is None:
             record = np.dtype([(name, values.dtype, values.shape[1:]) for name, values in rows.items()])

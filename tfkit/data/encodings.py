@@ -38,6 +38,15 @@ def to_utf8(raw: bytes, encoding: str | None, path: Path) -> tuple[bytes, str]:
     )
 
 
+def check_names(names: list[str], folder: Path) -> None:
+    """Refuse names of files that are no text, which Python reads from a disk all the same."""
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise UserError(f"Names of files must be text, UTF-8; rename it. Received: {name} in {folder}") from None
+
+
 def marked(raw: bytes) -> str | None:
     """The encoding that a byte-order mark names."""
     return next((name for mark, name in _MARKS.items() if raw.startswith(mark)), None)

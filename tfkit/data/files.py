@@ -80,7 +80,7 @@ def read_marked(
     found: dict[str, Any] = {}
     if isinstance(source, str | os.PathLike):
         path = Path(source).expanduser()
-        frame, found = (_from_folder if path.is_dir() else _from_file)(path, delimiter, encoding)
+        frame, found = (_from_folder if os.path.isdir(path) else _from_file)(path, delimiter, encoding)
     elif isinstance(source, pd.DataFrame | Mapping):
         frame = _from_memory(source)
     else:
@@ -169,8 +169,8 @@ def inside(folder: Path) -> list[Path]:
     found = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith((".", "_")))
     tables = [path for path in found if any(suffix.lower() in _KINDS for suffix in path.suffixes)]
     if not tables:
-        raise UserError(f"A folder that is read as a table must have tables in it, {' '.join(_KINDS)}. "
-                        f"Received: {folder}, {len(found)} files and no table")  # fmt: skip
+        raise UserError(f"A table is a file, or a folder of files of {' '.join(_KINDS)} that lie below each other. "
+                        f"Received: {folder}, a folder without any")  # fmt: skip
     return tables
 
 
@@ -226,6 +226,8 @@ def unpacked_kind(name: str, path: Path) -> str:
 def read_bytes(path: Path) -> bytes:
     if "\n" in str(path):
         raise UserError(f"A table is given by its path. Received: a text of {len(str(path)):,} characters, not a path")
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):  # it may never end
+        raise UserError(f"A table is one file. Received: {path}, which is a device or a pipe")
     try:
         return path.read_bytes()
     except IsADirectoryError as error:

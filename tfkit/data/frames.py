@@ -62,8 +62,11 @@ def marked(frame: pd.DataFrame, words: Sequence[str]) -> tuple[pd.DataFrame, dic
         elif types.is_string_dtype(column.dtype):
             column = column.str.strip()
             absent = column.isin(list(words))
+        elif numbers and not types.is_bool_dtype(column.dtype):
+            absent = column.isin(numbers)
         else:
-            absent = column.isin([] if types.is_bool_dtype(column.dtype) else numbers)
+            columns[name] = column
+            continue
         if absent.any():
             said[name] = {word: count for word, count in column[absent].value_counts().items() if word != ""}
             column = column.mask(absent).infer_objects()

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from tfkit.data import encodings
 from tfkit.data.files import read_frame
 from tfkit.data.tables import check_columns
 from tfkit.data.targets import listed
 from tfkit.errors import UserError, nearest
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".webp", ".tif", ".tiff")
+LARGEST = 500_000_000  # bytes of a picture's file: more is a trap
 SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation"}
 
 
@@ -64,7 +66,7 @@ def find_pictures(source: Any, *, target: str = "label", path_column: str = "pat
         return _of_names(names, lambda name: (path / name).read_bytes(), path, target, path_column, labelled)
     if path.suffix.lower() == ".zip" and (zipped := _zipped(path)) is not None:
         archive = zipfile.ZipFile(path)
-        return _of_names(zipped, archive.read, path, target, path_column, labelled)
+        return _of_names(zipped, lambda name: _entry(archive, name), path, target, path_column, labelled)
     if path.suffix.lower() in SUFFIXES and path.is_file():
         if labelled:
             raise UserError(f"Pictures with labels are a folder with a folder for each class, a .zip of one, or a "
@@ -96,6 +98,7 @@ def _of_names(names: list[str], read: Callable[[str], bytes], path: Path, target
     """Pictures by the names of their files, of which the folder says the class."""
     import pandas as pd
 
+    encodings.check_names(names, path)
     parts = {name: PurePosixPath(name).parts for name in names}
     seen = [name for name in names if not any(part.startswith((".", "__MACOSX")) for part in parts[name])]
     found = [name for name in seen if PurePosixPath(name).suffix.lower() in SUFFIXES]
@@ -140,4 +143,20 @@ def _of_table(frame: Any, folder: Path, path_column: str, target: str, labelled:
         raise UserError(f"Every row must name a picture in {path_column!r}. Received: {what}, with "
                         f"{int(paths.isna().sum()):,} of {len(paths):,} rows without")  # fmt: skip
     frame = frame.astype({path_column: str}).reset_index(drop=True)
-    return Pictures(frame, path_column, lambda name: (folder / Path(name).expanduser()).read_bytes()), said
+    return Pictures(frame, path_column, lambda name: _content(folder / Path(name).expanduser())), said
+
+
+def _content(path: Path) -> bytes:
+    """What a file holds that a table names, which may name anything."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OSError("a device or a pipe")
+    if path.exists() and path.stat().st_size > LARGEST:
+        raise OSError(f"more than {LARGEST // 10**6} MB")
+    return path.read_bytes()
+
+
+def _entry(archive: zipfile.ZipFile, name: str) -> bytes:
+    """What a .zip holds under a name, which may be far larger than the .zip."""
+    if archive.getinfo(name).file_size > LARGEST:
+        raise OSError(f"more than {LARGEST // 10**6} MB")
+    return archive.read(name)

@@ -128,7 +128,7 @@ _OPEN: dict[str, Callable[[BinaryIO, str], tuple[Any, str]]] = {
     "": lambda file, name: (file, name),
     ".gz": lambda file, name: (gzip.GzipFile(fileobj=file), name),
     ".bz2": lambda file, name: (bz2.BZ2File(file), name),
-    ".xz": lambda file, name: (lzma.LZMAFile(file), name),
+    ".xz": lambda file, name: (lzma.LZMAFile(file), name),  # noqa: SIM115
     ".zst": _open_zst,
     ".zip": _open_zip,
 }

@@ -71,7 +71,7 @@ def _header(text: str, path: Path) -> tuple[dict[str, list[str]], list[tuple[int
         if not line.startswith("@"):
             raise UserError(f"A .ts file must begin with lines such as @classLabel true a b, then @data. "
                             f"Received: {path}, {line[:40]!r} in line {number}")  # fmt: skip
-        key, *words = line[1:].split()
+        key, *words = line[1:].split() or [""]
         if key.lower() == "data":
             if not lines[place + 1 :]:
                 raise UserError(f"A .ts file must have series after @data. Received: {path}, with none")

@@ -101,10 +101,11 @@ def _alike(frame: Any, target: str, leave_out: Iterable[str]) -> np.ndarray:
     """A number for each row, the same for rows that are equal."""
     import pandas as pd
 
-    if isinstance(frame, DiskTable):  # what only numbers the rows shows in some of them
-        few = frame.some()
+    if isinstance(frame, DiskTable):  # what only numbers the rows shows in the first of them
+        few = frame.first()
         columns = [*compared(few.drop(columns=target), leave_out).columns, target]
         number = frame.hashes([name for name in frame.columns if name in columns])
+        frame.lying.hashes = None  # no longer needed
         twice = pd.Series(number).duplicated()
         return pd.factorize(number)[0] if twice.any() and twice.mean() <= MANY else np.arange(len(frame))
     seen = frame[[*compared(frame.drop(columns=target), leave_out).columns, target]]

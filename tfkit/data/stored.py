@@ -1,5 +1,6 @@
 """Rows that do not fit into memory lie in a file without a name, which is gone when nobody holds it any more."""
 
+import math
 import os
 import tempfile
 from typing import Any
@@ -18,7 +19,7 @@ def room(shape: tuple[int, ...]) -> tuple[np.ndarray, bool]:
     Raises:
         UserError: If the disk has no room for the file.
     """
-    if int(np.prod(shape)) <= SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
+    if math.prod(shape) <= SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
         return np.empty(shape, "uint8"), False
     return lying(shape, "uint8"), True
 
@@ -29,14 +30,14 @@ def lying(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     Raises:
         UserError: If the disk has no room for it.
     """
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    size = math.prod(shape) * np.dtype(dtype).itemsize
     with tempfile.TemporaryFile() as file:
         try:
             os.posix_fallocate(file.fileno(), 0, size)
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             raise UserError(f"What does not fit into memory needs room for a file; free some, set TMPDIR to a larger "
                             f"disk, or make the rows smaller. Received: {size / 1e9:,.1f} GB in "
-                            f"{tempfile.gettempdir()}: {error.strerror}") from None  # fmt: skip
+                            f"{tempfile.gettempdir()}: {getattr(error, 'strerror', error)}") from None  # fmt: skip
         return np.memmap(file, dtype, "r+", shape=shape)
 
 

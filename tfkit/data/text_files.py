@@ -44,6 +44,7 @@ def _from_folder(folder: Path, text: str, target: str, encoding: str | None) -> 
     if not files:
         raise UserError(f"A folder of texts must hold .txt files, for training in a folder for each class. "
                         f"Received: {folder}, with none")  # fmt: skip
+    encodings.check_names([path.relative_to(folder).as_posix() for path in files], folder)
     columns: Mapping[str, list[Any]] = {text: [], target: [], FILE: []}
     for path in files:
         parts = path.relative_to(folder).parts

@@ -7,7 +7,6 @@ import keras
 from tfkit.errors import UserError
 
 
-@keras.saving.register_keras_serializable(package="tfkit")
 class Answering(keras.Model):
     """A model as it answers and never as it trains: layers that are random in training are not, in any format.
 

@@ -36,8 +36,8 @@ def runs(folder: str | os.PathLike[str] = "runs", *, sort: str = "date") -> list
         raise UserError(f"Runs are sorted by {', '.join(COLUMNS)}.{nearest(sort, COLUMNS)} Received: sort={sort}")
     found = []
     for path in Path(folder).glob("*/about.json"):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # a damaged one is no run
-            found.append(_run(path.parent))
+        with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            found.append(_run(path.parent))  # a damaged one is no run
     found.sort(key=lambda one: one["date"], reverse=True)
     if sort == "score":
         found.sort(key=lambda one: (one["score"] is None, one["measure"], _worse(one)))

@@ -1,7 +1,6 @@
 """Everything that a report is made of, read from the folder of a run: neither its data nor its page is needed."""
 
 import csv
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,7 +40,7 @@ class Record:
         info, found = run.info, run.metrics
         truth, answer = _predictions(run.path("predictions.csv"), info) if found.get("test") else (None, None)
         evidence = run.path("evidence.json")
-        known = json.loads(evidence.read_text(encoding="utf-8")) if evidence.is_file() else {}
+        known = run.evidence if evidence.is_file() else {}
         return cls(run, info, run.config, run.about, found, _history(run.path("history.csv")), known, truth, answer,
                    options)  # fmt: skip
 

@@ -1,0 +1,59 @@
+"""What is said of the inputs that would never end, or that no name can be given to."""
+
+import json
+import os
+
+import pytest
+
+import tfkit
+from tfkit.data import stored
+from tfkit.data.files import read_frame
+from tfkit.data.image_files import find_pictures
+from tfkit.errors import LONGEST, UserError
+from tfkit.run import Run
+
+
+def test_a_message_is_one_line_whatever_it_repeats():
+    assert str(UserError("a\nb\x1b[31m\u202e\ud800 é 🦄")) == "a\\nb\\x1b[31m\\u202e\\ud800 é 🦄"
+    assert str(UserError("x" * (LONGEST + 1))) == "x" * LONGEST + "..."
+
+
+def test_what_may_never_end_is_no_table_and_no_picture(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    for path in ("/dev/zero", tmp_path / "pipe.csv"):
+        with pytest.raises(UserError, match=r"A table is one file. Received: .*, which is a device or a pipe"):
+            read_frame(path)
+    found, _ = find_pictures({"path": ["/dev/zero", str(tmp_path / "pipe.csv")]}, labelled=False)
+    for path in found.frame["path"]:
+        with pytest.raises(OSError, match="a device or a pipe"):
+            found.read(path)
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "a").mkdir()
+    with open(os.fsencode(tmp_path) + b"/a/\xff.png", "wb"):
+        pass
+    with pytest.raises(UserError, match=r"Names of files must be text, UTF-8; rename it. Received: a/\\udcff.png in"):
+        find_pictures(tmp_path)
+
+
+def test_an_array_larger_than_any_disk_is_refused():
+    with pytest.raises(UserError, match=r"make the rows smaller. Received: 3,000,000,000,000,000,000.0 GB"):
+        stored.room((10**9, 10**9, 10**9, 3))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [({}, "must have 'task'"), ({"task": []}, "must be JSON"), ([], "must be JSON")]
+)
+def test_what_a_run_lacks_is_said(tmp_path, content, message):
+    for name in ("about", "config", "info"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match=f"The run's info.json {message}"):
+        Run(tmp_path).info["task"]
+
+
+@pytest.mark.parametrize("minutes", [0, -1, float("nan"), float("inf")])
+def test_minutes_between_checkpoints_are_above_0(minutes, tmp_path):
+    with pytest.raises(UserError, match=r"`checkpoint_minutes` must be a number above 0. Received: "):
+        tfkit.train("tabular", checkpoint_minutes=minutes, out=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
