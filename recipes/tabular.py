@@ -1,7 +1,8 @@
 """Predict a column of a table from the others: a class or a number.
 
 Data     adult.csv.gz: 32,561 people of the 1994 census; does one earn more than 50,000 dollars? (data/adult.md)
-         Yours: any CSV, TSV, Parquet or JSON-lines file. Cells may be missing, numbers may be written 1,234.5.
+         Yours: any CSV, TSV, Parquet or JSON-lines file, or a folder of them, of any size. Cells may be
+         missing, numbers may be written 1,234.5.
 Expect   test accuracy 0.865, 95% interval 0.855 to 0.875, boosted trees 0.863; 23 s from start to end (two cores, seed
          0). Eight other tables: README.md.
 Try      make train RECIPE=tabular

@@ -264,7 +264,7 @@ def train_and_stop(monkeypatch, after, **settings):
 @pytest.mark.parametrize(("refit", "after"), [
     pytest.param(False, 17, marks=pytest.mark.slow, id="fit"),
     pytest.param(True, 17, marks=pytest.mark.slow, id="before"),
-    pytest.param(True, 39, id="refit"),
+    pytest.param(True, 39, marks=pytest.mark.slow, id="refit"),
 ])  # fmt: skip
 def test_stopped_and_resumed_is_the_same_as_never_stopped(table, tmp_path, monkeypatch, refit, after):
     settings = {

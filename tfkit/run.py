@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -169,8 +170,8 @@ class Run:
         inputs = self.info["inputs"]
         try:
             with np.load(self.path("examples.npz"), allow_pickle=False) as kept:
-                arrays = dict(kept)
-        except (OSError, ValueError) as error:
+                arrays = {name: kept[name] for name in inputs}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise UserError(f"The run's examples.npz must be whole. Received: {first_line(error)}") from None
         words = {name for name, rule in inputs.items() if rule["dtype"] == "string"}
         return {n: np.array(json.loads(a.tobytes()), object) if n in words else a for n, a in arrays.items()}
@@ -188,7 +189,7 @@ class Run:
             load(self._recipe)  # for its layers
         try:
             return load_model(self.path("model.keras"))
-        except (OSError, ValueError, KeyError) as error:
+        except Exception as error:  # of what is no model Keras says whatever comes up
             raise UserError(f"The run's model.keras must be whole, and its layers known: name a page with layers of "
                             f"its own with --recipe. Received: {first_line(error)}") from error  # fmt: skip
 
@@ -289,8 +290,8 @@ class _Kept(dict[str, Any]):
 
     def __init__(self, path: Path):
         content = json.loads(path.read_text(encoding="utf-8"))
-        kinds = KINDS.get(path.name, {})
-        if not isinstance(content, dict) or any(not isinstance(content.get(n, kind()), kind) for n, kind in kinds.items()):
+        kinds = KINDS.get(path.name, {}).items()
+        if not isinstance(content, dict) or not all(isinstance(content.get(key, kind()), kind) for key, kind in kinds):
             raise ValueError
         super().__init__(content)
         self.path = path

@@ -90,7 +90,8 @@ def test_the_file_takes_raw_series_with_gaps(run):
     assert (said.argmax(axis=1) == np.argmax(model({"series": between}), axis=1)).mean() > 0.9
 
 
-@pytest.mark.parametrize("which", ["unequal", pytest.param("run", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("which", ["unequal", "run"])
 def test_exports_answer_as_the_model_does(which, request, tmp_path):
     import tensorflow as tf
 

@@ -88,6 +88,7 @@ def test_a_file_is_predicted_and_scored(run, tmp_path, capsys):
     assert json.loads(said[said.index("{") :])["test"]["accuracy"] == pytest.approx(accuracy)
 
 
+@pytest.mark.slow
 def test_a_folder_for_each_class(tmp_path):
     for number, (label, text) in enumerate(messages(60).to_numpy()):
         (tmp_path / "mail" / label).mkdir(parents=True, exist_ok=True)
