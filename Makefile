@@ -16,7 +16,7 @@ TFKIT := $(BIN)/tfkit
 PIP   := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help train tune evaluate predict export report compare check ls show cp test test-slow test-browser bench readme audit lint clean
+.PHONY: help train tune evaluate predict export report compare check ls show cp test test-slow test-long test-browser bench readme audit lint clean
 
 help:
 	@echo 'make VERB [NAME=value ...]'
@@ -58,7 +58,7 @@ cp: $(BIN)/.installed ## copy a recipe's page to a file of your own | make cp RE
 	@$(TFKIT) cp "$(RECIPE)" $(if $(OUT),"$(OUT)")
 
 test: $(BIN)/.installed-dev ## the tests, in a few minutes | make test [ARGS="-k config"]
-	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -m "not slow and not long" -n 2 --dist loadfile $(ARGS)
 
 bench: $(BIN)/.installed-dev ## measure the recipes and the speed, and write the tables of the README | make bench [DATA=...] [SPEED="--only mlp"]
 	@$(BIN)/python tests/bench/tables.py $(DATA) $(ARGS)
@@ -85,6 +85,9 @@ test-browser: $(BIN)/.installed-dev ## the reports in a real browser; installs C
 audit: $(BIN)/.installed-dev ## look the dependencies up in the lists of known weaknesses (pip-audit; needs the network) | make audit
 	@$(PIP) pip-audit
 	@$(BIN)/pip-audit --local --skip-editable
+
+test-long: $(BIN)/.installed-dev ## kills, replicas, searches, hostile input by the hundred: about an hour | make test-long
+	@$(BIN)/python -m pytest -m long -n 2 --dist loadfile $(ARGS)
 
 lint: $(BIN)/.installed-dev ## ruff and mypy | make lint
 	@$(BIN)/ruff check tfkit recipes tests

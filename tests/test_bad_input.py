@@ -379,6 +379,7 @@ def test_numbers_may_have_thousands_separators(trained):
     assert same[0] == same[1]
 
 
+@pytest.mark.slow
 def test_a_table_may_be_smaller_than_a_batch(trained):
     run, said = trained(table(12, y=["u", "v"] * 6), "batch_size=512")
     assert "8 rows, 8 a step" in said

@@ -105,6 +105,7 @@ def test_the_file_says_of_raw_rows_what_was_measured(table, tmp_path, target):
     assert run.evaluate(tmp_path / "test.csv")["test"] == pytest.approx(run.metrics["test"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_test_rows_can_be_left_alone(table, tmp_path):
     run = tfkit.train("tabular", table=table, target="bought", out=tmp_path, test=False, quiet=True, **FAST)
     assert run.metrics["test"] == {}
@@ -334,6 +335,7 @@ def test_a_plateau_needs_validation_rows(table, tmp_path):
     assert run.config["refit"] is False
 
 
+@pytest.mark.slow
 def test_resume_refuses_what_would_not_be_the_same_run(table, tmp_path, monkeypatch, run, capsys):
     settings = {"recipe": "tabular", "table": table, "target": "bought", "quiet": True, **FAST}
     train_and_stop(monkeypatch, 1, **settings, out=tmp_path, test=False)

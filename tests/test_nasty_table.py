@@ -116,6 +116,7 @@ def test_the_file_of_the_model_answers_raw_rows(run):
     np.testing.assert_array_equal(answer, run.predict(frame)[["probability_u", "probability_v"]])
 
 
+@pytest.mark.slow
 def test_the_savedmodel_answers_the_same(run):
     tf = pytest.importorskip("tensorflow")
     frame = nasty()

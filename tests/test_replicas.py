@@ -326,7 +326,7 @@ def one(tmp_path_factory):
     return run("cpu", tmp_path_factory.mktemp("one") / "of", CASES)[0]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("replicas", [2, 3])
 def test_replicas_train_what_one_device_trains(replicas, one, tmp_path):
     [several] = run(f"mirrored:{replicas}", tmp_path / "of", CASES)
@@ -334,14 +334,14 @@ def test_replicas_train_what_one_device_trains(replicas, one, tmp_path):
         assert_same(several[name], one[name])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_workers_train_what_one_device_trains(one, tmp_path):
     for several in run("multiworker", tmp_path / "of", CASES, workers=2):
         for name in CASES:
             assert_same(several[name], one[name])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_where_one_replica_overflows_no_weight_moves_and_the_loss_is_scaled_less(tmp_path):
     kernel, bias, scale = run("mirrored:2", tmp_path / "of", ["overflow"])[0]["overflow"]
     assert (kernel == 1).all()
@@ -349,7 +349,7 @@ def test_where_one_replica_overflows_no_weight_moves_and_the_loss_is_scaled_less
     assert scale == 512
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("device", "workers"), [("mirrored:2", 1), ("multiworker", 2)])
 def test_every_page_has_the_weights_of_one_device_after_twenty_steps(device, workers, tmp_path, pages):
     from tfkit.checks.replicas import differences

@@ -104,6 +104,7 @@ def test_the_steps_go_up_in_equal_ratios_and_the_losses_are_those_of_single_batc
     np.testing.assert_allclose(finder.losses[0], expected * 5, rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rate", "wrap"), [("cosine", lambda o: o), (0.05, keras.optimizers.LossScaleOptimizer)],
                          ids=["schedule", "float16"])  # fmt: skip
 def test_all_is_as_before_and_training_goes_on_as_if_nothing_had_been(rate, wrap):

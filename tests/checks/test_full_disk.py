@@ -82,6 +82,7 @@ def test_a_disk_that_is_full_from_the_start_leaves_no_run(disk, words, capsys):
     assert not (disk / "runs").exists()
 
 
+@pytest.mark.slow
 def test_a_device_without_memory_ends_with_a_smaller_batch_and_keeps_what_was_saved(words, tmp_path, capsys):
     page = tmp_path / "mine.py"
     page.write_text(tfkit.load("tabular").page.read_text(encoding="utf-8") + OWN, encoding="utf-8")

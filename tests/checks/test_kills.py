@@ -48,7 +48,7 @@ def few(page, folder):
     return {"table": str(path), **named}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("page", sorted(PAGES))
 def test_killed_in_four_places_a_run_ends_with_the_same_bits(page, tmp_path):
     recipe = shutil.copy(tfkit.load(page).page, tmp_path)  # which nobody changes meanwhile

@@ -48,7 +48,7 @@ def table(tmp_path_factory):
     return path
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_page_that_ships_keeps_every_promise(table, tmp_path, capsys):
     words = [f"{name}={value}" for name, value in {**FAST, "table": table, "target": "y"}.items()]
     assert main(["check", "tabular", *words, "--out", str(tmp_path / "proofs")]) == 0
@@ -59,7 +59,7 @@ def test_a_page_that_ships_keeps_every_promise(table, tmp_path, capsys):
     assert not checkpoints  # it went on to its end
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_layer_with_chance_of_its_own_breaks_every_promise(table, tmp_path, capsys):
     page = tmp_path / "mine.py"
     page.write_text(PAGE + UNSEEDED, encoding="utf-8")
@@ -105,7 +105,7 @@ def test_what_cannot_be_proved_is_refused(tmp_path):
         tfkit.check("tabular", out="/proc/nowhere")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_last_words_of_a_process_are_handed_on(tmp_path):
     settings = {"table": str(tmp_path / "none.csv"), "target": "y"}
     with pytest.raises(UserError, match=r"must train with these settings, to be proved. Received: .*none.csv"):

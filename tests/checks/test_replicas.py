@@ -56,7 +56,7 @@ def test_what_draws_random_numbers_cannot_be_seen(tmp_path):
     assert replicas.differences(one, two)[0].startswith("not to be seen: noise/seed draws random numbers in training")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("more", "where"), [("", ""), (BATCH_MEAN, " after 4 steps, by ")], ids=["same", "differs"])
 def test_a_page_whose_rows_depend_on_their_batch_is_seen(more, where, tmp_path):
     random = np.random.default_rng(0)

@@ -14,7 +14,7 @@ SMALL = {
 WHOLE = {"series", "forecast"}  # numbers from the raw row to the answer, and no operation that a runtime has not
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("page", sorted(SMALL))
 def test_every_page_leaves_a_model_for_other_runtimes(page, tmp_path):
     settings = {"epochs": 1, "refit": False, **SMALL[page]}

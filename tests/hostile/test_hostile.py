@@ -8,7 +8,7 @@ from tests.hostile.judge import answer
 
 def sampled(names, every):
     """All names; those that are not every so many are slow."""
-    return [name if not i % every else pytest.param(name, marks=pytest.mark.slow) for i, name in enumerate(names)]
+    return [name if not i % every else pytest.param(name, marks=pytest.mark.long) for i, name in enumerate(names)]
 
 
 @pytest.fixture

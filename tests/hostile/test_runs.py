@@ -130,7 +130,7 @@ DAMAGES = [(name, text) for name in JSONS for text in TEXTS]
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [each if each == ("info", "list") else pytest.param(*each, marks=pytest.mark.slow) for each in DAMAGES],
+    [each if each == ("info", "list") else pytest.param(*each, marks=pytest.mark.long) for each in DAMAGES],
 )
 def test_damaged_json(name, text, run, tmp_path):
     (run / f"{name}.json").write_text(TEXTS[text], encoding="latin-1")
@@ -146,7 +146,7 @@ def test_a_model_that_is_none_or_would_do_harm(name, run, tmp_path):
     assert not list(tmp_path.rglob("pwned"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_links_and_folders_in_place_of_files(run, tmp_path):
     for name in ("info.json", "model.keras", "metrics.json", "about.json", "config.json"):
         (run / name).unlink()
@@ -157,7 +157,7 @@ def test_links_and_folders_in_place_of_files(run, tmp_path):
         assert everything(run, rows(tmp_path))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_names_from_a_run_reach_no_path_and_no_page(run, tmp_path):
     about = json.loads((run / "about.json").read_text())
     about |= {"recipe": "../../<script>alert(1)</script>", "command": ["<img src=x onerror=alert(1)>"]}

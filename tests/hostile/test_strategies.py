@@ -102,7 +102,7 @@ def test_bytes_are_no_checkpoint(tmp_path, content):
     assert resume._read(path) is None
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @settings(EASY, max_examples=2000)
 @given(table=rows, delimiter=some.sampled_from(",;|\t"))
 def test_many_more_tables(tmp_path, table, delimiter):

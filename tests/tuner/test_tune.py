@@ -186,13 +186,13 @@ def tune(folder, *words, path=TINY, **how):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **how)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_cluster_that_is_not_there_is_said(tmp_path):
     with pytest.raises(tfkit.UserError, match=r"pip install 'tfkit\[cluster\]'|No Dask scheduler answers at tcp://127"):
         tfkit.tune(TINY, out=tmp_path / "out", scheduler="tcp://127.0.0.1:9", quiet=True)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_search_that_is_killed_goes_on_to_the_same_trials(tmp_path):
     words = ["--trials", "5", "--finalists", "1", "epochs=40"]
     assert tune(tmp_path / "straight", *words).wait() == 0
@@ -217,7 +217,7 @@ def test_a_search_that_is_killed_goes_on_to_the_same_trials(tmp_path):
     assert (Path(out.strip()) / "metrics.json").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ctrl_c_says_how_to_go_on_and_leaves_no_process_behind(tmp_path):
     process = tune(tmp_path / "out", "--trials", "3", "fault=60")
     deadline = time.monotonic() + 60
@@ -230,7 +230,7 @@ def test_ctrl_c_says_how_to_go_on_and_leaves_no_process_behind(tmp_path):
     assert not subprocess.run(["pgrep", "-f", f"tfkit.tuner.child.*{tmp_path}"], capture_output=True).stdout
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_trial_that_fails_is_shown_with_its_reason_and_never_wins(tmp_path):
     where = {"fault": ["raise", "kill", "nan"]}
     run = tfkit.tune(TINY, trials=4, finalists=0, method="grid", out=tmp_path / "out", search=where, quiet=True,
@@ -243,7 +243,7 @@ def test_a_trial_that_fails_is_shown_with_its_reason_and_never_wins(tmp_path):
     assert run.config["fault"] == "none"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_search_in_which_nothing_trains_says_why(tmp_path):
     process = tune(tmp_path / "out", "--trials", "2", "fault=raise")
     _, err = process.communicate()
@@ -251,7 +251,7 @@ def test_a_search_in_which_nothing_trains_says_why(tmp_path):
     assert err.splitlines()[-1].startswith("tfkit: No trial has come to its end: RuntimeError: no such luck")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["bayesian", "hyperband", "grid"])
 def test_every_method_comes_to_a_winner(method, tmp_path):
     trials = 13 if method == "hyperband" else 6
@@ -274,7 +274,7 @@ def test_every_method_comes_to_a_winner(method, tmp_path):
             assert values == [line["val_loss"] for line in _lines(alone)][: len(values)]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", [name for name, _ in tfkit.ls()])
 def test_every_page_can_be_tuned(name, tmp_path):
     process = tune(tmp_path / "out", "--trials", "3", "--finalists", "0", "epochs=1", path=name)
@@ -285,7 +285,7 @@ def test_every_page_can_be_tuned(name, tmp_path):
     assert tfkit.Run(out.strip()).finished
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_jobs_try_what_one_does(tmp_path):
     for jobs in (1, 2):
         tfkit.tune(TINY, trials=6, jobs=jobs, finalists=0, out=tmp_path / str(jobs), quiet=True)
@@ -293,7 +293,7 @@ def test_two_jobs_try_what_one_does(tmp_path):
     assert [settings for _, settings, *_ in one[:6]] == [settings for _, settings, *_ in two[:6]]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_poor_trials_are_stopped_early(tmp_path):
     where = {"learning_rate": [0.03, 0.031, 0.032, 0.033, 0.034, 1e-6], "units": [8], "batch_size": [8],
              "optimizer": ["adam"]}  # fmt: skip
@@ -305,7 +305,7 @@ def test_poor_trials_are_stopped_early(tmp_path):
     assert 400 / 3 <= poor[4] < 400
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_recipe_in_memory_is_tuned_here_one_at_a_time(tmp_path, capfd):
     mine = tfkit.load(TINY).replace(monitor="val_loss")
     run = tfkit.tune(mine, trials=2, finalists=0, jobs=2, out=tmp_path / "out")
@@ -321,7 +321,7 @@ def test_fresh_begins_anew(tmp_path):
     shutil.rmtree(tmp_path / "out")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["random", "bayesian"])
 def test_trials_train_over_a_mirrored_strategy(method, tmp_path):
     run = tfkit.tune(TINY, trials=3, method=method, finalists=0, device="mirrored:2", out=tmp_path / "two", quiet=True)

@@ -20,7 +20,7 @@ def test_several_workers_share_out_the_gpus_that_there_are(monkeypatch):
     assert workers.environment(0, 1)["CUDA_VISIBLE_DEVICES"] == "0,2,3"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_dask_cluster_trains_by_its_address(tmp_path):
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
