@@ -21,7 +21,6 @@ import numpy as np
 
 from tfkit import answers
 from tfkit.errors import UserError, first_line
-from tfkit.recipe import load
 
 KINDS: dict[str, dict[str, type]] = {  # of what the files of a run hold
     "about.json": {"begun": str, "versions": dict},
@@ -186,6 +185,8 @@ class Run:
         """The model: raw rows in, answers out."""
         self._json("metrics.json")  # a run that is not finished says so
         if self._recipe is not None:
+            from tfkit.recipe import load
+
             load(self._recipe)  # for its layers
         try:
             return load_model(self.path("model.keras"))
