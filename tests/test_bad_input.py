@@ -449,8 +449,9 @@ def test_a_category_with_a_hundred_thousand_values():
     pd.DataFrame({"city": [f"city {c}" for c in code], "x": rng.normal(size=300_000).round(3), "y": code % 2}).to_csv(
         "big.csv", index=False
     )
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # of the largest process so far
     run = alone("train", "tabular", "table=big.csv", "target=y", "epochs=1")
     info = json.loads((Path(run) / "info.json").read_text())
     assert info["columns"]["city"]["kind"] == "category"
     assert 70_000 < len(info["inputs"]["city"]["vocabulary"]) < 100_000
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 4e6
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss <= max(4e6, before)
