@@ -22,6 +22,7 @@ FLOORS = {
         "engine",
         "fitting",
         "run",
+        "keeping",
         "answers",
         "resume",
         "display",

@@ -16,8 +16,9 @@ from tfkit import devices
 from tfkit.config import read_settings
 from tfkit.display import columns_table, voice
 from tfkit.errors import Paused, UserError, first_line
+from tfkit.keeping import write_json
 from tfkit.recipe import Data, Recipe, load
-from tfkit.run import Run, versions, write_json
+from tfkit.run import Run, versions
 
 
 def train(

@@ -9,8 +9,9 @@ import numpy as np
 from tfkit import scores
 from tfkit.answers import answers_frame, one_a_row
 from tfkit.display import scores_table
+from tfkit.keeping import write_arrays
 from tfkit.recipe import Data, Recipe
-from tfkit.run import Run, write_arrays
+from tfkit.run import Run
 
 AVERAGED = ("_macro", "_weighted")  # scores that stand in metrics.json and are not printed
 BLOCK = 65_536  # rows

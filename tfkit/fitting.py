@@ -8,8 +8,9 @@ import numpy as np
 
 from tfkit.checks.suspects import last_rows
 from tfkit.errors import NotFiniteError, UserError, first_line
+from tfkit.keeping import write_json
 from tfkit.recipe import Data, Recipe
-from tfkit.run import Run, write_json
+from tfkit.run import Run
 
 
 def fit(recipe: Recipe, run: Run, config: Any, data: Data, model: Any, quiet: bool, until: int | None = None) -> Any:

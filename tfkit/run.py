@@ -4,7 +4,6 @@ import contextlib
 import csv
 import datetime
 import importlib
-import io
 import itertools
 import json
 import os
@@ -21,12 +20,8 @@ import numpy as np
 
 from tfkit import answers
 from tfkit.errors import UserError, first_line
+from tfkit.keeping import Kept, Whole, write_json
 
-KINDS: dict[str, dict[str, type]] = {  # of what the files of a run hold
-    "about.json": {"begun": str, "versions": dict},
-    "info.json": {"task": str, "inputs": dict, "target": dict},
-    "metrics.json": {"task": str, "val": dict},
-}
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn")
 
 
@@ -265,7 +260,7 @@ class Run:
         model.save(partial)
         os.replace(partial, self.path("model.keras"))
         names = list(dict.fromkeys(name for line in history for name in line))
-        with _whole(self.path("history.csv")) as file:
+        with Whole(self.path("history.csv")) as file:
             table = csv.DictWriter(file, names)
             table.writeheader()
             table.writerows(history)
@@ -278,66 +273,12 @@ class Run:
 
     def _json(self, name: str) -> dict[str, Any]:
         try:
-            return _Kept(self.path(name))
+            return Kept(self.path(name))
         except FileNotFoundError:
             raise UserError(f"The run must be finished; go on with `tfkit train --resume {self.folder}`. "
                             f"Received: {self.folder}, which has no {name}") from None  # fmt: skip
         except (ValueError, TypeError, RecursionError, OSError):
             raise UserError(f"The run's {name} must be JSON. Received: {self.path(name)}, which is damaged") from None
-
-
-class _Kept(dict[str, Any]):
-    """A JSON object of a run, of which somebody may have made another: what lacks is said, and what is of no use."""
-
-    def __init__(self, path: Path):
-        content = json.loads(path.read_text(encoding="utf-8"))
-        kinds = KINDS.get(path.name, {}).items()
-        if not isinstance(content, dict) or not all(isinstance(content.get(key, kind()), kind) for key, kind in kinds):
-            raise ValueError
-        super().__init__(content)
-        self.path = path
-
-    def __missing__(self, name: str) -> Any:
-        raise UserError(f"The run's {self.path.name} must have {name!r}. Received: {self.path}, which is damaged")
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON whole, or not at all."""
-    with _whole(path) as file:
-        json.dump(content, file, indent=1, ensure_ascii=False, allow_nan=False)
-
-
-def write_text(path: Path, content: str) -> None:
-    """Write a text whole, or not at all."""
-    with _whole(path) as file:
-        file.write(content)
-
-
-def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write arrays whole, or not at all."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    with _whole(path, "wb") as file:
-        file.write(buffer.getvalue())
-
-
-class _whole:
-    """A file that appears under its name only when all of it is there."""
-
-    def __init__(self, path: Path, mode: str = "w"):
-        self.path, self.part, self.mode = path, path.with_name(path.name + ".part"), mode
-
-    def __enter__(self) -> Any:
-        text: dict[str, Any] = {} if "b" in self.mode else {"encoding": "utf-8", "newline": ""}
-        self.file: Any = self.part.open(self.mode, **text)
-        return self.file
-
-    def __exit__(self, kind: Any, *error: Any) -> None:
-        self.file.close()
-        if kind is None:
-            os.replace(self.part, self.path)
-        else:
-            self.part.unlink(missing_ok=True)
 
 
 def _new_folder(out: Path, name: str) -> Path:

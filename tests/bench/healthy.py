@@ -37,9 +37,10 @@ def kept(record):
     metrics = {name: record.metrics.get(name) for name in ("test", "baselines", "against", "classes", "verdict")}
     about = {name: record.about.get(name) for name in ("recipe", "best_epoch", "rows")}
     history = [{name: float(f"{value:.6g}") for name, value in line.items()} for line in record.history]
+    config = {name: Path(value).name if "/" in str(value) else value for name, value in record.config.items()}
     return {
         "info": {"task": record.task, "target": target},
-        "config": record.config,
+        "config": config,
         "about": about,
         "metrics": metrics,
         "history": history,

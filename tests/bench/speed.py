@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import sys
+import tempfile
 from datetime import date
 from pathlib import Path
 
@@ -93,7 +94,8 @@ def main():
     parser.add_argument("--large-rows", type=int, default=20_000_000)
     parser.add_argument("--memory-rows", type=int, default=2_000_000, help="of the same table in memory")
     parser.add_argument("--curve-rows", type=int, default=10_000_000)
-    parser.add_argument("--folder", type=Path, default=Path("/tmp/tfkit-speed"), help="where tables are made and kept")
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "tfkit-speed",
+                        help="where tables are made and kept")  # fmt: skip
     parser.add_argument("--torch-python", default=sys.executable, help="a Python that has PyTorch, where this has not")
     parser.add_argument("--write", action="store_true")
     asked = parser.parse_args()

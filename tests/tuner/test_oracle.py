@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from tfkit.errors import UserError
 from tfkit.search import Choice, Range
 from tfkit.tuner.oracle import METHODS, Oracle
 
@@ -42,6 +43,13 @@ def test_an_oracle_that_is_told_its_events_again_goes_on_as_the_old_one(method):
     second.tell(names[10], loss(pending.settings))
     if method != "bayesian":  # whose Gaussian process draws its starting points from a generator that is not kept
         assert second.propose(names[11]) == straight[11]
+
+
+def test_events_of_another_space_are_refused():
+    first = made("random")
+    walk(first, ["one"])
+    with pytest.raises(UserError, match="goes on only with the Keras Tuner and the space that it began with"):
+        Oracle("random", {"units": Choice((7, 8))}, "min").replay(first.events)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -244,6 +244,26 @@ def test_a_trial_that_fails_is_shown_with_its_reason_and_never_wins(tmp_path):
 
 
 @pytest.mark.long
+def test_a_grid_begins_where_the_recipe_as_written_is_so_that_must_train(tmp_path):
+    for method in ("grid", "hyperband"):
+        with pytest.raises(tfkit.UserError, match=f"must train, to be tuned by {method}. Received: RuntimeError"):
+            tfkit.tune(TINY, trials=2, method=method, fault="raise", out=tmp_path / method, quiet=True)
+
+
+@pytest.mark.long
+def test_more_trials_of_a_finished_search_may_have_another_winner(tmp_path):
+    where = {"learning_rate": [1e-5, 0.1], "units": [8], "batch_size": [8], "optimizer": ["adam"]}
+    for trials in (2, 3):
+        run = tfkit.tune(TINY, trials=trials, method="grid", finalists=0, out=tmp_path / "out", search=where,
+                         quiet=True)  # fmt: skip
+        kept = json.loads((tmp_path / "out" / "search.json").read_text())["trials"]
+        done = [trial for trial in kept if trial["kind"] != "winner" and trial["state"] == "done"]
+        best = min(done, key=lambda trial: trial["score"])
+        assert run.config["learning_rate"] == best["settings"].get("learning_rate", 1e-3)
+    assert run.config["learning_rate"] == 0.1
+
+
+@pytest.mark.long
 def test_a_search_in_which_nothing_trains_says_why(tmp_path):
     process = tune(tmp_path / "out", "--trials", "2", "fault=raise")
     _, err = process.communicate()

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tfkit.errors import UserError
-from tfkit.run import write_arrays
+from tfkit.keeping import write_arrays
 
 ASKING = Path(__file__).with_name("asking.py")
 SECONDS = 300  # for loading, asking and timing

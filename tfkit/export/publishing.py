@@ -13,7 +13,7 @@ import numpy as np
 from tfkit.errors import UserError, first_line
 from tfkit.export import writing
 from tfkit.export.checking import check
-from tfkit.run import write_json
+from tfkit.keeping import write_json
 
 log = logging.getLogger("tfkit")
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from tfkit.errors import first_line
-from tfkit.run import Run, write_json, write_text
+from tfkit.keeping import write_json, write_text
+from tfkit.run import Run
 
 log = logging.getLogger("tfkit")
 

@@ -11,9 +11,10 @@ import numpy as np
 
 from tfkit import scores
 from tfkit.errors import UserError
+from tfkit.keeping import write_text
 from tfkit.report.reading import Record
 from tfkit.report.words import number, span, spoken
-from tfkit.run import Run, write_text
+from tfkit.run import Run
 
 PAIRS = 15  # of runs that are held against each other
 POINTS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")  # scores that are said in points of a hundred

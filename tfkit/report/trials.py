@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from tfkit.errors import UserError
+from tfkit.keeping import write_json
 from tfkit.report.reading import Record
-from tfkit.run import Run, write_json
+from tfkit.run import Run
 
 SHARES = (0.25, 0.5)
 LEAST = 20  # rows of the smallest share

@@ -71,15 +71,10 @@ def tune(
     """
     from tfkit.tuner.finals import crown, repeat
     from tfkit.tuner.ledger import Ledger, digest, locked
-    from tfkit.tuner.oracle import METHODS
     from tfkit.tuner.searching import Search
     from tfkit.tuner.space import space
 
-    if trials < 1 or jobs < 1 or finalists < 0 or (minutes is not None and not minutes > 0):
-        raise UserError("`trials` and `jobs` must be at least 1, `minutes` above 0 and `finalists` at least 0. "
-                        f"Received: {trials=}, {jobs=}, {minutes=}, {finalists=}")  # fmt: skip
-    if method not in METHODS:
-        raise UserError(f"`method` must be {', '.join(METHODS[:-1])} or {METHODS[-1]}. Received: method={method}")
+    _check(trials, minutes, method, jobs, finalists)
     begun = time.monotonic()
     loaded: Recipe = load(recipe if recipe is not None else "tabular")
     given = {**read_settings(settings), **words}
@@ -110,3 +105,14 @@ def tune(
                 return crown(state)
         except KeyboardInterrupt:
             raise Interrupted(f"stopped; the same command goes on with {folder}", signal.SIGINT) from None
+
+
+def _check(trials: int, minutes: float | None, method: str, jobs: int, finalists: int) -> None:
+    """Refuse what no search can be made with."""
+    from tfkit.tuner.oracle import METHODS
+
+    if trials < 1 or jobs < 1 or finalists < 0 or (minutes is not None and not minutes > 0):
+        raise UserError("`trials` and `jobs` must be at least 1, `minutes` above 0 and `finalists` at least 0. "
+                        f"Received: {trials=}, {jobs=}, {minutes=}, {finalists=}")  # fmt: skip
+    if method not in METHODS:
+        raise UserError(f"`method` must be {', '.join(METHODS[:-1])} or {METHODS[-1]}. Received: method={method}")

@@ -6,7 +6,8 @@ from statistics import mean, stdev
 from typing import Any
 
 from tfkit.errors import UserError
-from tfkit.run import Run, write_json
+from tfkit.keeping import write_json
+from tfkit.run import Run
 from tfkit.tuner import report
 from tfkit.tuner.ledger import BEST, Trial
 from tfkit.tuner.searching import SEEDS, Search

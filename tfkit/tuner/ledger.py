@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tfkit.errors import UserError
-from tfkit.run import write_json
+from tfkit.keeping import write_json
 
 FILE = "search.json"
 BEST = "best.json"
@@ -39,7 +39,7 @@ class Trial:
     @property
     def name(self) -> str:
         """How an oracle and its folder are called."""
-        return "winner" if self.kind == "winner" else f"trial-{self.number:04d}"
+        return f"{'winner' if self.kind == 'winner' else 'trial'}-{self.number:04d}"
 
 
 @dataclass

@@ -116,16 +116,13 @@ def _made(method: str, space: Any, mode: str, seed: int, epochs: int | None) -> 
 
     alike = {"objective": keras_tuner.Objective("score", mode), "hyperparameters": space, "seed": seed + 1,
              "max_consecutive_failed_trials": NEVER}  # fmt: skip
-    match method:
-        case "random":
-            return oracles.RandomSearchOracle(max_trials=NEVER, **alike)
-        case "bayesian":
-            return oracles.BayesianOptimizationOracle(max_trials=NEVER, num_initial_points=RANDOM_FIRST, **alike)
-        case "hyperband":
-            return oracles.HyperbandOracle(max_epochs=epochs, hyperband_iterations=NEVER, **alike)
-        case "grid":
-            return oracles.GridSearchOracle(**alike)
-    raise UserError(f"`method` must be {', '.join(METHODS[:-1])} or {METHODS[-1]}. Received: method={method}")
+    if method == "bayesian":
+        return oracles.BayesianOptimizationOracle(max_trials=NEVER, num_initial_points=RANDOM_FIRST, **alike)
+    if method == "hyperband":
+        return oracles.HyperbandOracle(max_epochs=epochs, hyperband_iterations=NEVER, **alike)
+    if method == "grid":
+        return oracles.GridSearchOracle(**alike)
+    return oracles.RandomSearchOracle(max_trials=NEVER, **alike)
 
 
 class _quiet(warnings.catch_warnings):

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from tfkit.keeping import write_text
 from tfkit.pages import pages
 from tfkit.report.figures import MUTED, ONE, SERIES, TWO, Figure, Table, draw, in_powers, legend
 from tfkit.report.page import page
 from tfkit.report.section import Section
 from tfkit.report.words import number, spoken
-from tfkit.run import write_text
 from tfkit.search import Choice
 from tfkit.tuner.ledger import BEST, Trial
 

@@ -230,9 +230,9 @@ class Search:
         if trial.state == "stopped" and self.ledger.objective != self.monitor:
             loss = self._worst()  # its score is of another kind; it was worse than half of them
         if trial.kind == "written":
-            if self.oracle is None:
-                self._make_oracle()
             if trial.state == "done" and self.ledger.written:
+                if self.oracle is None:
+                    self._make_oracle()
                 self.oracle.learn(trial.name, self.ledger.written, loss)  # type: ignore[union-attr]
         elif self.oracle is not None:
             self.oracle.tell(trial.name, loss if trial.state != "failed" else None)

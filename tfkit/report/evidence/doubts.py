@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tfkit.keeping import write_text
 from tfkit.report.evidence.trained import Trained, row_loss
-from tfkit.run import write_text
 
 MOST = 200  # rows of the file
 SHOWN = 10  # of the report
