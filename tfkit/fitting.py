@@ -18,12 +18,9 @@ def fit(recipe: Recipe, run: Run, config: Any, data: Data, model: Any, quiet: bo
     import keras
 
     from tfkit import callbacks
-    from tfkit.metrics import direction
 
-    if recipe.mode is None and direction(recipe.monitor) is None:
-        raise UserError(f"A recipe must say where its monitor is best, mode='min' or mode='max', where tfkit does not "
-                        f"know it. Received: monitor={recipe.monitor!r}")  # fmt: skip
-    best = callbacks.EarlyStopping(recipe.monitor, mode=recipe.mode, patience=config.patience)
+    mode = mode_of(recipe)
+    best = callbacks.EarlyStopping(recipe.monitor, mode=mode, patience=config.patience)
     # a train_step of one's own may step other optimizers than that of `compile`, and then has no one gradient
     own_step = type(model).train_step is not keras.Model.train_step
     sample = None if own_step else _sample(config, data)
@@ -35,7 +32,7 @@ def fit(recipe: Recipe, run: Run, config: Any, data: Data, model: Any, quiet: bo
         watching.append(Board(run, journal))
     if config.learning_rate_decay == "plateau":
         patience = config.plateau_patience
-        watching.append(callbacks.LearningRateDecay(recipe.monitor, mode=recipe.mode, patience=patience))
+        watching.append(callbacks.LearningRateDecay(recipe.monitor, mode=mode, patience=patience))
     show = None if quiet else recipe.monitor
     validation = {"validation_data": data.val}
     done = _epochs(run, "checkpoints", config, data, model, watching, config.epochs, show, until, **validation)
@@ -46,6 +43,17 @@ def fit(recipe: Recipe, run: Run, config: Any, data: Data, model: Any, quiet: bo
                              "Lower learning_rate to a tenth, or set clip_norm=1.")  # fmt: skip
     run.note(best_epoch=best.best_epoch + 1)
     return journal
+
+
+def mode_of(recipe: Recipe) -> str:
+    """Where the monitor of a recipe is best, "min" or "max": as it says, or as the name is known."""
+    from tfkit.metrics import direction
+
+    mode = recipe.mode or direction(recipe.monitor)
+    if mode is None:
+        raise UserError(f"A recipe must say where its monitor is best, mode='min' or mode='max', where tfkit does not "
+                        f"know it. Received: monitor={recipe.monitor!r}")  # fmt: skip
+    return mode
 
 
 def refit(recipe: Recipe, run: Run, config: Any, data: Data, quiet: bool) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tfkit.errors import UserError
-from tfkit.metrics import direction
+from tfkit.fitting import mode_of
 from tfkit.resume import STOP
 from tfkit.run import Run
 from tfkit.tuner import curves, workers
@@ -32,10 +32,7 @@ class Search:
         self.recipe, self.config, self.fixed, self.space, self.ledger = recipe, config, fixed, space, ledger
         self.method, self.device, self.scheduler, self.say = method, device, scheduler, say
         self.jobs = jobs
-        self.monitor, self.mode = recipe.monitor, recipe.mode or direction(recipe.monitor)
-        if self.mode is None:
-            raise UserError(f"A recipe must say where its monitor is best, mode='min' or mode='max', where tfkit does "
-                            f"not know it. Received: monitor={recipe.monitor!r}")  # fmt: skip
+        self.monitor, self.mode = recipe.monitor, mode_of(recipe)
         wanted = ledger.asked["objective"]
         if wanted is not None and curves.mode_of(wanted, self.monitor, recipe.mode) is None:
             raise UserError("`objective` must be a score whose direction is known, such as accuracy or log_loss. "
@@ -180,7 +177,7 @@ class Search:
             return
         others = [self.values(other) for other in self.ledger.searched() if other.state in ("done", "stopped")]
         epochs = trial.settings.get("epochs", (self.ledger.written or {}).get("epochs"))
-        if isinstance(epochs, int) and run and curves.poor(values, others, self.mode, epochs):  # type: ignore[arg-type]
+        if isinstance(epochs, int) and run and curves.poor(values, others, self.mode, epochs):
             (run / STOP).touch()
 
     def values(self, trial: Trial) -> list[float]:
@@ -205,7 +202,7 @@ class Search:
     def _score(self, trial: Trial, run: Path) -> None:
         """Its objective, or, where it has not come to its end, the best that it monitored."""
         if trial.state in ("stopped", "paused"):
-            trial.score = curves.best(self.values(trial), self.mode)  # type: ignore[arg-type]
+            trial.score = curves.best(self.values(trial), self.mode)
             return
         if trial.state != "done":
             return
@@ -214,7 +211,7 @@ class Search:
             asked = self.ledger.asked["objective"]
             by_monitor = self.monitor if self.method == "hyperband" else None
             self.ledger.objective = asked or by_monitor or curves.default_objective(opened.metrics, self.monitor)
-        trial.score = curves.score(run, self.ledger.objective, self.monitor, self.mode)  # type: ignore[arg-type]
+        trial.score = curves.score(run, self.ledger.objective, self.monitor, self.mode)
         if trial.score is None:
             there = ", ".join(opened.metrics.get("val", {}))
             trial.state, trial.reason = "failed", f"it has no {self.ledger.objective}; there are {there}"
