@@ -40,11 +40,17 @@ def table(tmp_path_factory):
     return written(frame, tmp_path_factory.mktemp("table") / "sales.csv")
 
 
+LONGER = {"epochs": 8, "val_fraction": 0.25}
+
+
 @pytest.fixture(scope="module")
-def run(table):
-    """Held to the contract: resumed to the same bits, exported, predicted and scored."""
-    settings = {**FAST, "table": table, "epochs": 8, "val_fraction": 0.25}
-    return tfkit.testing.check_recipe("forecast", settings, source=table)
+def run(table, tmp_path_factory):
+    return trained(table, tmp_path_factory.mktemp("runs"), **LONGER)
+
+
+@pytest.mark.slow
+def test_it_holds_what_every_recipe_must(table):
+    tfkit.testing.check_recipe("forecast", {**FAST, **LONGER, "table": table}, source=table)
 
 
 def test_a_run_beats_the_baselines_and_is_kept_whole(run):

@@ -22,6 +22,7 @@ def untested(tmp_path):
                        **SMALL | {"epochs": 1})  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_quarter_and_a_half_are_scored_on_the_same_test_rows(run):
     told = trials.more_rows(run, quiet=True)
     assert [one["rows"] for one in told] == [210, 420, 840]
