@@ -16,7 +16,7 @@ TFKIT := $(BIN)/tfkit
 PIP   := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help train tune evaluate predict export report compare check ls show cp test test-slow test-long test-browser bench readme audit lint clean
+.PHONY: help train tune evaluate predict export report compare check ls show cp test test-slow test-long test-browser bench readme audit fuzz lint clean
 
 help:
 	@echo 'make VERB [NAME=value ...]'
@@ -84,7 +84,11 @@ test-browser: $(BIN)/.installed-dev ## the reports in a real browser; installs C
 
 audit: $(BIN)/.installed-dev ## look the dependencies up in the lists of known weaknesses (pip-audit; needs the network) | make audit
 	@$(PIP) pip-audit
-	@$(BIN)/pip-audit --local --skip-editable
+	@$(BIN)/pip-audit --strict --local --skip-editable
+
+fuzz: $(BIN)/.installed-dev ## bytes by chance into the table reader, guided by what they reach (atheris); ten minutes | make fuzz
+	@$(PIP) atheris
+	@$(BIN)/python tests/hostile/fuzz.py -max_total_time=600 $(ARGS)
 
 test-long: $(BIN)/.installed-dev ## kills, replicas, searches, hostile input by the hundred: about an hour | make test-long
 	@$(BIN)/python -m pytest -m long -n 2 --dist loadfile $(ARGS)

@@ -155,11 +155,11 @@ recipe = tfkit.Recipe(
     monitor="val_loss",
     baselines=[tfkit.baselines.constant, tfkit.baselines.linear, tfkit.baselines.boosted_trees],
     search={
-        "learning_rate": tfkit.log(1e-3, 2e-2),
-        "batch_size": [32, 64, 128, 256, 512],
-        "optimizer": ["adam", "adamw", "rmsprop", "nadam", "lion"],
-        "units": [64, 128, 256],
-        "depth": (1, 4),
-        "dropout": (0.0, 0.5),
+        "learning_rate": tfkit.log(2e-3, 2e-2),
+        "batch_size": [64, 128, 256, 512],
+        "optimizer": ["adamw", "adam", "nadam", "rmsprop"],
+        "units": [128, 192, 256],
+        "depth": (2, 4),
+        "dropout": [0.0, 0.1, 0.2, 0.3],
     },
 )

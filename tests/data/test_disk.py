@@ -203,6 +203,15 @@ def test_a_page_trains_on_a_table_that_stays_on_disk(tmp_path, tiny):
     assert run.metrics["baselines"]["boosted_trees"]["roc_auc"] > 0.8
 
 
+def test_what_was_read_is_let_go(tmp_path, tiny):
+    import pyarrow as pa
+
+    lying = disk.opened(in_folder(tmp_path / "t", table(9 * ROWS), ".parquet"), "bought")[0]
+    before = pa.total_allocated_bytes()
+    assert sum(len(block) for block in lying.blocks()) == len(lying)
+    assert pa.total_allocated_bytes() - before < 20_000  # all of it is 300,000
+
+
 def test_nothing_is_left_of_the_files_that_it_made(tmp_path, tiny, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path / "cache"))
     (tmp_path / "cache").mkdir()

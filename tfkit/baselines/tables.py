@@ -19,7 +19,7 @@ Info = Mapping[str, Any]
 
 CODES = 255  # more than so many codes a column scikit-learn's boosting does not take as categories
 BLOCK = 65_536  # rows taken at once
-MOST = 30_000_000  # numbers of the training rows that a baseline is fitted on
+MOST = 10_000_000  # numbers of the training rows that a baseline is fitted on
 TREES = 10_000  # boosting grows a tree for every class in every round
 
 

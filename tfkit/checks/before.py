@@ -10,6 +10,7 @@ import numpy as np
 
 from tfkit.checks.memory import check_memory
 from tfkit.checks.rows import warnings_of
+from tfkit.checks.targets import check_targets
 from tfkit.errors import UserError
 from tfkit.recipe import Data
 from tfkit.run import Run
@@ -25,10 +26,11 @@ def before_training(run: Run, config: Any, data: Data, model: Any) -> None:
     What is said is kept as `warnings` in about.json. Nothing that training starts from is changed.
 
     Raises:
-        UserError: If a batch cannot fit, or a checkpoint does not come back.
+        UserError: If a batch cannot fit, a target is none that the loss takes, or a checkpoint does not come back.
     """
     from tfkit import devices
 
+    check_targets(model, data)
     said = warnings_of(data)
     if devices.replica_count() == 1:  # several make their state in their own first step
         check_memory(model, data, config.batch(len(data.train)))

@@ -114,7 +114,11 @@ class DiskTable:
         whole = columns is None or list(columns) == self.columns
         if whole and self.lying.hashes is not None:
             return self.lying.hashes[self.places]
-        found = np.concatenate([row_hashes(block) for block in self.blocks(None if whole else columns)])
+        found: np.ndarray = np.empty(len(self), "uint64")
+        start = 0
+        for block in self.blocks(None if whole else columns):
+            found[start : start + len(block)] = row_hashes(block)
+            start += len(block)
         if whole and len(self) == self.lying.rows:
             self.lying.hashes = found
         return found
@@ -145,7 +149,8 @@ class Lying:
         own = all(files.kind_of(one.name) == ("parquet", "") for one in found)
         self._plain = not own  # whether the cells need no more reading
         parts: list[Any] = list(found) if own else [_as_parquet(found, reading, self.marked)]
-        self._files = [arrow.ParquetFile(part) for part in parts]
+        # `pre_buffer` would hold on to all that was ever read
+        self._files = [arrow.ParquetFile(part, pre_buffer=False) for part in parts]
         self._called = [_named_columns(file, str(one)) for file, one in zip(self._files, found, strict=False)]
         self.columns = _agreed(self._files, self._called, found)
         self._long = {name for name in self.columns if self._is_long(name)}

@@ -20,7 +20,7 @@ def blocks(file: Any, columns: list[str] | None = None) -> Iterator[pd.DataFrame
     from pyarrow import parquet
 
     with file:
-        found = parquet.ParquetFile(file)
+        found = parquet.ParquetFile(file, pre_buffer=False)  # or it holds on to all that was read
         gaps = with_gaps(found, columns)
         for batch in found.iter_batches(ROWS, columns=columns):
             table = pa.Table.from_batches([batch])

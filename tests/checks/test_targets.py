@@ -1,0 +1,54 @@
+"""Targets that a loss cannot take are a sentence before the first step, not a compiled error or a NaN after it."""
+
+import keras
+import numpy as np
+import pytest
+
+import tfkit
+from tfkit.checks.targets import check_targets
+from tfkit.errors import UserError
+
+
+def model_of(loss, width):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(width)])
+    model.compile("sgd", loss)
+    return model
+
+
+def data_of(y, test=None):
+    def split(targets):
+        return tfkit.Rows(np.zeros((len(targets), 2), "float32"), np.asarray(targets))
+
+    return tfkit.Data(split(y), split(y), split(y if test is None else test), {}, lambda rows: rows)
+
+
+SPARSE = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+@pytest.mark.parametrize(
+    ("loss", "width", "y", "test", "said"),
+    [
+        ("sparse_categorical_crossentropy", 3, [1, 2, 3], None, "from 0 to 2.*Received: 1 to 3 in the train split"),
+        (SPARSE, 3, [0, 1, 2], [0, 5], "Received: 0 to 5 in the test split"),
+        (tfkit.losses.PerMember(SPARSE), 3, [-1, 0, 1], None, "sparsecategoricalcrossentropy takes class numbers"),
+        (tfkit.losses.SparseFocal(), 2, [0, 2], None, "from 0 to 1"),
+        ("binary_crossentropy", 1, [1.0, 2.0], None, "takes targets from 0 to 1; look at the target, or"),
+        ("poisson", 1, [-3.0, 2.0], None, "takes targets of at least 0;.*Received: -3 to 2"),
+    ],
+)  # fmt: skip
+def test_what_a_loss_cannot_take_is_refused(loss, width, y, test, said):
+    with pytest.raises(UserError, match=said):
+        check_targets(model_of(loss, width), data_of(y, test))
+
+
+@pytest.mark.parametrize(
+    ("loss", "width", "y"),
+    [
+        (SPARSE, 3, [0, 1, 2]),
+        ("mse", 1, [-1e9, 1e9]),
+        ("binary_crossentropy", 1, [0.0, 0.25, 1.0]),
+        (lambda y_true, y_pred: y_pred[:, 0], 1, [-5.0, 5.0]),
+    ],
+)
+def test_what_it_can_take_passes(loss, width, y):
+    check_targets(model_of(loss, width), data_of(y))
