@@ -1,8 +1,11 @@
 import gc
+import os
 import zlib
 
 import numpy as np
 import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # chatter of TensorFlow's is no line of ours
 
 PAGE = '''"""Say yes to everything.
 

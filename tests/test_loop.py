@@ -392,3 +392,27 @@ def test_many_short_epochs_do_not_let_the_steps_of_a_call_grow_without_end():
     model.compile("sgd", "mse")
     history = loop.fit(model, np.zeros((4, 1), "float32"), np.zeros(4, "float32"), epochs=400)
     assert len(history.epoch) == 400
+
+
+def test_xla_compiles_the_steps_where_the_model_was_compiled_so():
+    """Keras chooses so on a GPU; the last batch is a shape of its own."""
+
+    def fitted(**compiled):
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, "tanh"), keras.layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(0.05), "mse", **compiled)
+        history = loop.fit(model, X, Y, batch_size=BATCH, epochs=2, validation_data=(X, Y)).history
+        return [*history["loss"], *history["val_loss"]]
+
+    np.testing.assert_allclose(fitted(jit_compile=True), fitted(jit_compile=False), rtol=1e-5)
+
+
+def test_what_xla_cannot_compile_is_refused_as_by_keras():
+    class Distinct(keras.layers.Layer):
+        def call(self, x):
+            return x * tf.cast(tf.size(tf.strings.as_string(x)), "float32")
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1), Distinct()])
+    model.compile("sgd", "mse", jit_compile=True)
+    with pytest.raises((tf.errors.InvalidArgumentError, tf.errors.UnimplementedError), match="AsString"):
+        loop.fit(model, X, Y, batch_size=BATCH)

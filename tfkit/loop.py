@@ -228,6 +228,8 @@ def _steps(step: Any, model: Any, spread: Any, split: Any, batch: int, augment: 
 
     own = type(model).train_step is not keras.Model.train_step and step == model.train_step
     step = spread(step)
+    if model.jit_compile and spread.strategy is None:  # asked for, or Keras' own choice on a GPU
+        step = tf.function(step, jit_compile=True, reduce_retracing=True, autograph=False)
 
     def one(numbers: Any, start: Any, seen: Any) -> Any:
         data = split.take(numbers[start : tf.minimum(start + batch, tf.shape(numbers)[0])])

@@ -8,6 +8,7 @@ import pytest
 
 import tfkit
 from tfkit.cli import main
+from tfkit.data import stored
 from tfkit.errors import UserError
 from tfkit.testing import check_recipe
 
@@ -194,3 +195,26 @@ def test_a_document_of_ten_megabytes_is_learnt_from_and_answered(tmp_path):
     run = trained(tmp_path / "table.parquet", tmp_path / "runs", encoder="none", max_length=50)
     assert run.info["length"] <= 50
     assert len(run.predict(tmp_path / "table.parquet")) == 100
+
+
+def test_where_the_ids_fill_the_memory_they_lie_on_disk_and_no_bit_changes(table, tmp_path, monkeypatch, caplog):
+    """Fitted once more on training and validation rows, which lie in two files."""
+    settings = {**FAST, "table": table, "refit": True, "ngrams": "both", "class_weights": True}
+    caplog.set_level("INFO", "tfkit")
+    said = []
+    for share in (1, 0):
+        monkeypatch.setattr(stored, "SHARE", share)
+        run = tfkit.train("text", out=tmp_path, quiet=True, **settings)
+        said.append(pd.read_csv(run.folder / "predictions.csv"))
+        assert ("the ids of the texts lie on disk" in caplog.text) == (share == 0)
+    pd.testing.assert_frame_equal(*said)
+
+
+def test_rows_of_two_files_are_joined_in_one():
+    one, two = (stored.lying((3,), [("a", "int16", (2,))]) for _ in range(2))
+    one["a"], two["a"] = np.arange(6).reshape(3, 2), np.arange(6, 12).reshape(3, 2)
+    parts = [stored.Stored(array, np.array(places), np.zeros(len(places)), raw=lambda rows, n=name: {"t": n + rows})
+             for array, places, name in ((one, [2, 0], 10), (two, [1], 20))]  # fmt: skip
+    both = parts[0].joined(parts[1])
+    assert np.asarray(both.take(np.array([2, 0]))[0]["a"]).tolist() == [[8, 9], [4, 5]]
+    assert both.raw(np.array([2, 0, 1]))["t"].tolist() == [21, 12, 10]

@@ -1,5 +1,6 @@
 """What a network that reads must beat: TF-IDF of words and characters with a linear model, which is hard to beat."""
 
+import logging
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +9,10 @@ import numpy as np
 
 from tfkit.baselines.tables import Split, constant
 
+log = logging.getLogger("tfkit")
+
+BLOCK = 65_536  # rows taken at once
+TEXTS = 100_000  # training texts that it is fitted on, at most
 STRENGTH = 10.0  # C of the logistic regression: TF-IDF is small, so less shrinking than usual is best
 MOST = 100_000  # n-grams of each kind
 
@@ -30,7 +35,7 @@ def tfidf(train: Split, test: Split, info: Mapping[str, Any], *, seed: int = 0) 
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression, Ridge
 
-    (texts, y, weight), (asked, _, _) = _rows(train, info), _rows(test, info)
+    (texts, y, weight), (asked, _, _) = _rows(train, info, most=TEXTS), _rows(test, info)
     numbers, target = info["task"] == "regression", info["target"]
     if not numbers and len(np.unique(y)) < 2:
         return constant(train, test, info, seed=seed)
@@ -60,9 +65,13 @@ def _design(tokens: str | None) -> Any:
     )
 
 
-def _rows(split: Split, info: Mapping[str, Any]) -> tuple[list[str], np.ndarray, Any]:
-    """Texts as far as the network reads them, targets and weights."""
+def _rows(split: Split, info: Mapping[str, Any], most: int | None = None) -> tuple[list[str], Any, Any]:
+    """Texts as far as the network reads them, targets, weights; of more than `most` some that are drawn by chance."""
     numbers = np.arange(len(split))
-    _, y, weight = split.take(numbers)
+    if most is not None and len(split) > most:
+        log.info("Baselines are fitted on %s of %s training rows, drawn by chance", f"{most:,}", f"{len(split):,}")
+        numbers = np.sort(np.random.default_rng(0).choice(len(split), most, replace=False))
+    blocks = [split.take(numbers[start : start + BLOCK])[1:] for start in range(0, len(numbers), BLOCK)]
+    y, weight = (None if part[0] is None else np.concatenate(part) for part in zip(*blocks, strict=True))
     [texts] = split.raw(numbers).values()  # type: ignore[attr-defined]
-    return [" ".join(text.split())[: info["length"]] for text in texts[:, 0]], np.asarray(y), weight
+    return [" ".join(text.split())[: info["length"]] for text in texts[:, 0]], y, weight

@@ -9,7 +9,7 @@ import numpy as np
 from tfkit.data import parquet
 from tfkit.data.disk import DiskTable, Lying
 from tfkit.data.holding import raw_rows
-from tfkit.data.stored import Stored, lying
+from tfkit.data.stored import Stored, lying, record_of
 from tfkit.data.targets import read_target
 
 log = logging.getLogger("tfkit")
@@ -47,8 +47,7 @@ def _encoded(source: Lying, info: Mapping[str, Any], prepare: Any) -> np.ndarray
         says = says or predictor(prepare, raw, parquet.ROWS)  # what is prepared is as small as what it is made of
         rows = says(raw)
         if array is None:
-            record = np.dtype([(name, values.dtype, values.shape[1:]) for name, values in rows.items()])
-            array = lying((source.rows,), record)
+            array = lying((source.rows,), record_of(rows))
             log.info("Rows are encoded to %.1f GB on disk", array.nbytes / 1e9)
         for name, values in rows.items():
             array[name][start : start + len(block)] = values

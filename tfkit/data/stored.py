@@ -3,6 +3,7 @@
 import math
 import os
 import tempfile
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from tfkit.data.splits import Rows
 from tfkit.errors import UserError
 
+BLOCK = 4096  # rows that are copied at a time
 SHARE = 1 / 8  # of the machine's memory: an array above this is kept in a file
 
 
@@ -19,9 +21,19 @@ def room(shape: tuple[int, ...]) -> tuple[np.ndarray, bool]:
     Raises:
         UserError: If the disk has no room for the file.
     """
-    if math.prod(shape) <= SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
+    if fits(math.prod(shape)):
         return np.empty(shape, "uint8"), False
     return lying(shape, "uint8"), True
+
+
+def fits(size: int) -> bool:
+    """Whether an array of so many bytes is kept in memory."""
+    return size <= SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def record_of(rows: Mapping[str, np.ndarray]) -> np.dtype:
+    """One record for each row, of a field for each array."""
+    return np.dtype([(name, values.dtype, values.shape[1:]) for name, values in rows.items()])
 
 
 def lying(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
@@ -72,10 +84,25 @@ class Stored(Rows):
         return dict(zip(names, found, strict=True)) if names else found[0], y, weight
 
     def joined(self, other: Any) -> "Stored":
-        """The rows of this split, then those of another of the same file."""
-        both = super().joined(other)
-        places = np.concatenate([self.places, other.places])
-        return Stored(self.array, places, *both.arrays[1:], raw=self.read_raw)
+        """The rows of this split, then those of another; where they lie in two files, in a new one."""
+        targets = super().joined(other).arrays[1:]
+        if other.array is self.array:
+            return Stored(self.array, np.concatenate([self.places, other.places]), *targets, raw=self.read_raw)
+        array = lying((len(self) + len(other), *self.array.shape[1:]), self.array.dtype)
+        start = 0
+        for part in (self, other):
+            for first in range(0, len(part), BLOCK):
+                places = part.places[first : first + BLOCK]
+                array[start : start + len(places)] = part.array[places]
+                start += len(places)
+
+        def raw(places: np.ndarray) -> dict[str, np.ndarray]:
+            ours = places < len(self)
+            found = self.raw(places[ours]), other.raw(places[~ours] - len(self))
+            order = np.argsort(np.concatenate([np.flatnonzero(ours), np.flatnonzero(~ours)]))
+            return {name: np.concatenate([one[name] for one in found])[order] for name in found[0]}
+
+        return Stored(array, np.arange(len(array)), *targets, raw=None if self.read_raw is None else raw)
 
     def weighted(self, weight: Any) -> "Stored":
         """The same rows with other weights."""

@@ -11,6 +11,7 @@ from tfkit.data.cleaning import clean
 from tfkit.data.ngrams import frequent_ngrams
 from tfkit.data.splits import Rows
 from tfkit.data.splitting import split_table
+from tfkit.data.stored import Stored, fits, lying, record_of
 from tfkit.data.tables import check_columns
 from tfkit.data.targets import count_classes, listed, read_target
 from tfkit.data.text_files import read_text_frame
@@ -141,14 +142,25 @@ def prepare_texts(info: Mapping[str, Any]) -> Any:
 
 
 def text_rows(frame: Any, info: Mapping[str, Any], prepare: Any) -> Rows:
-    """Rows of texts, prepared once and kept as a split."""
-    from tfkit.loop import predict
+    """Rows of texts, prepared once and kept as a split; where its ids would fill the memory they lie on disk."""
+    from tfkit.loop import predictor
 
     raw = {INPUT: raw_texts(frame[info["inputs"][INPUT]["column"]]).reshape(-1, 1)}
+    says = predictor(prepare, raw)
     truth = read_target(frame, info["target"])
     if info["task"] == "regression":
         truth = ((truth - info["target"]["mean"]) / info["target"]["scale"]).astype("float32")
-    return Rows(predict(prepare, raw), truth, raw=raw).named(frame.index.to_numpy() + 1)
+    record = record_of(says({INPUT: raw[INPUT][:1]}))
+    if fits(record.itemsize * len(frame)):
+        return Rows(says(raw), truth, raw=raw).named(frame.index.to_numpy() + 1)
+    array = lying((len(frame),), record)
+    log.info("Too large for memory, so the ids of the texts lie on disk: %.1f GB", array.nbytes / 1e9)
+    for start in range(0, len(frame), LOOKED_AT):
+        for name, ids in says({INPUT: raw[INPUT][start : start + LOOKED_AT]}).items():
+            array[name][start : start + len(ids)] = ids
+    return Stored(array, np.arange(len(frame)), truth, raw=lambda places: {INPUT: raw[INPUT][places]}).named(
+        frame.index.to_numpy() + 1
+    )
 
 
 def learn_ngrams(train: Rows, *, most: int) -> dict[str, Any]:
@@ -164,6 +176,8 @@ def learn_ngrams(train: Rows, *, most: int) -> dict[str, Any]:
         For each kind of tokens its `sizes` and `ngrams`.
     """
     ids = train.arrays[0]
+    if isinstance(train, Stored):
+        ids = {name: train.array[name] for name in train.array.dtype.fields or ()}
     sizes = {"words": [1, 2], "characters": [2, 3, 4, 5] if "words" in ids else [1, 2, 3, 4]}
     return {
         name: {"sizes": sizes[name], "ngrams": frequent_ngrams(some, sizes=sizes[name], most=most)}

@@ -52,7 +52,8 @@ def tune(
             dictionary of lists, tuples and `tfkit.log`.
         objective: The score of the validation rows that trials are compared by; by default the log loss of classes,
             and what a task is judged by of others. Hyperband goes by what the recipe monitors.
-        finalists: How many of the best are trained again, with three other seeds each; 0: the best trial wins.
+        finalists: How many at most of those that did better than the recipe as written are trained again, with three
+            other seeds each; the best is in any case. 0: the best trial wins.
         scheduler: The address of a Dask cluster whose workers train, and see the same files (extra `cluster`).
         fresh: Whether a search that lies in `out` is thrown away first.
         settings: A JSON file or a mapping of settings that are fixed; `words` go before it.

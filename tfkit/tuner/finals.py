@@ -20,8 +20,8 @@ def repeat(search: Search, finalists: int, deadline: float | None) -> None:
     if not finalists:
         return
     ledger = search.ledger
-    search.shown.stage(f"The best {finalists} again, with {SEEDS} other seeds each, beside the recipe as written")
-    chosen = {trial.number: trial for trial in [*entrants(search, finalists)]}
+    search.shown.stage(f"The best again, with {SEEDS} other seeds each, beside the recipe as written")
+    chosen = {trial.number: trial for trial in entrants(search, finalists)}
     done = {(trial.again, trial.seed) for trial in ledger.trials if trial.kind == "final"}
     left = [trial for trial in ledger.trials if trial.kind == "final" and trial.state == "running"]
     for seed in range(search.config.seed + 1, search.config.seed + 1 + SEEDS):  # whole rounds, should time run out
@@ -42,14 +42,14 @@ def repeat(search: Search, finalists: int, deadline: float | None) -> None:
 
 
 def entrants(search: Search, finalists: int) -> list[Trial]:
-    """The best few, and the recipe as written."""
+    """The best few of those ahead of the recipe as written, or the best alone where none is; and the recipe itself."""
     best = search.ledger.best(search.better)
-    unlike: list[Trial] = []
-    for trial in best:
-        if trial.kind != "written" and not trial.reason:  # that of a repetition says of which
-            unlike.append(trial)
-    written = [trial for trial in best if trial.kind == "written"]
-    return [*unlike[:finalists], *written]
+    place = next((i for i, trial in enumerate(best) if trial.kind == "written"), len(best))
+    ahead, behind = (
+        [trial for trial in part if not trial.reason]  # that of a repetition says of which
+        for part in (best[:place], best[place + 1 :])
+    )
+    return [*(ahead[:finalists] or behind[:1]), *best[place : place + 1]]
 
 
 def standings(search: Search) -> list[dict[str, Any]]:
