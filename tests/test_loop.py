@@ -416,3 +416,45 @@ def test_what_xla_cannot_compile_is_refused_as_by_keras():
     model.compile("sgd", "mse", jit_compile=True)
     with pytest.raises((tf.errors.InvalidArgumentError, tf.errors.UnimplementedError), match="AsString"):
         loop.fit(model, X, Y, batch_size=BATCH)
+
+
+def test_a_second_fit_of_the_model_traces_nothing_again():
+    """Nor does one on other arrays of the kind; after `compile` all is traced anew."""
+    traced = []
+
+    class Counted(keras.layers.Layer):
+        def call(self, x):
+            traced.append(None)
+            return x
+
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((4,)), Counted(), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=["mae"])
+    loop.fit(model, X, Y, batch_size=BATCH, validation_data=(X, Y))
+    first = len(traced)
+    loop.fit(model, X[:20], Y[:20] + 1, batch_size=BATCH, validation_data=(X[:9], Y[:9]))
+    assert len(traced) == first
+    before = float(model.evaluate(X, Y + 1, verbose=0)[0])
+    traced.clear()
+    loop.fit(model, X, Y + 1, batch_size=BATCH, epochs=3)  # other rows are trained on, not those of the first
+    assert not traced
+    assert float(model.evaluate(X, Y + 1, verbose=0)[0]) < before
+    traced.clear()
+    model.compile("adam", "mae")
+    loop.fit(model, X, Y, batch_size=BATCH)
+    assert traced
+
+
+def test_what_is_kept_of_a_fit_is_not_saved_and_does_not_outlive_the_model(tmp_path):
+    import gc
+    import weakref
+
+    model = line()
+    loop.fit(model, X, Y, batch_size=BATCH)
+    model.save(tmp_path / "m.keras")
+    again = keras.saving.load_model(tmp_path / "m.keras")
+    assert "_tfkit_steps" not in again.__dict__
+    gone = weakref.ref(model)
+    del model
+    gc.collect()
+    assert gone() is None

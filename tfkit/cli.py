@@ -112,7 +112,7 @@ def tune(arguments: list[str]) -> None:
                 help="key=low..high or key=one,two; once for each setting")  # fmt: skip
     parser.flag("--objective", metavar="SCORE", help="the validation score that trials are compared by")
     parser.flag("--finalists", metavar="N", type=int, default=3,
-                help="how many ahead of the recipe as written are trained again with other seeds (default: 3)")  # fmt: skip
+                help="how many ahead of the recipe as written are trained again (default: 3)")  # fmt: skip
     parser.flag("--jobs", metavar="J", type=int, default=1, help="trials at a time (default: 1)")
     parser.flag("--device", metavar="DEVICE", default="auto", help="what each trial trains on, as in train")
     parser.flag("--scheduler", metavar="ADDRESS", help="a Dask cluster that trains")

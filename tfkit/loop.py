@@ -5,6 +5,7 @@ call gathers and trains on many. Rows are named by number; the order of an epoch
 that it can be drawn again after a kill (and because a seeded `fit` of Keras repeats one order in every epoch).
 """
 
+import functools
 import time
 import warnings
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tfkit import replicas
+from tfkit.data.splits import Rows, gathered
 
 SECONDS_A_CALL = 0.25  # so that a progress bar moves several times a second
 NUMBERS_AT_ONCE = 2**18  # of the inputs, where nothing is learnt: what a layer makes of them is many times larger
@@ -161,7 +163,7 @@ class _Order:
         self.batch = min(batch_size, self.rows)
         self.steps = -(-self.rows // self.batch)
         self.model, self.spread = model, spread
-        self.steps_anew = lambda: _steps(model.train_step, model, spread, split, self.batch, augment, seed)
+        self.compiled = lambda: _compiled(model, "train_step", spread, split, self.batch, augment, seed)
         self.train: Any = None
         self.clip: Any = None  # what the compiled step clips the gradient to
         self.a_call = 1  # steps of the next call
@@ -175,7 +177,7 @@ class _Order:
             with replicas.scope(self.spread.strategy):
                 optimizer.build(self.model.trainable_variables)  # or TensorFlow would compile twice, to make them first
         self.clip = _clip(optimizer)
-        self.train = self.steps_anew().get_concrete_function()
+        self.train = self.compiled()
 
     def begin(self, epoch: int) -> None:
         """Draw the epoch's order. Rows that were done before a resume are passed over."""
@@ -221,8 +223,52 @@ def _clip(optimizer: Any) -> Any:
     return getattr(getattr(optimizer, "inner_optimizer", optimizer), "global_clipnorm", None)
 
 
-def _steps(step: Any, model: Any, spread: Any, split: Any, batch: int, augment: Any = None, seed: int = 0) -> Any:
-    """A compiled function from row numbers, and how many were seen before, to logs: one step for each `batch`."""
+def _compiled(model: Any, step: str, spread: Any, split: Any, batch: int, augment: Any = None, seed: int = 0) -> Any:
+    """A compiled function from row numbers, and how many were seen before, to logs: one step for each `batch`.
+
+    Of arrays in memory it is kept with the model, for the next `fit` on such arrays.
+    """
+    import keras
+    import tensorflow as tf
+
+    rows = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int64)
+    if type(split) is not Rows or spread.strategy is not None:
+        anew = _steps(getattr(model, step), model, spread, split.take, batch, augment, seed)
+        return functools.partial(anew.get_concrete_function({}, *rows), {})
+    tensors = split.tensors()
+    specs = keras.tree.map_structure(lambda tensor: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype), tensors)
+    like = [specs, batch, model.jit_compile, _clip(model.optimizer), seed if augment is not None else 0]
+    kept = model.__dict__.setdefault("_tfkit_steps", _Kept())
+    run = kept.get(step, like, _of(model, augment))
+    if run is None:
+        anew = _steps(getattr(model, step), model, spread, None, batch, augment, seed)
+        run = anew.get_concrete_function(specs, *rows)
+        kept.put(step, like, _of(model, augment), run)  # its metrics may have been made only now
+    return functools.partial(run, tensors)
+
+
+def _of(model: Any, augment: Any) -> list[Any]:
+    """What another of asks for another function; `compile` makes new metrics."""
+    return [model.optimizer, augment, getattr(model, "_loss_tracker", None), *model.metrics]
+
+
+class _Kept:
+    """The newest compiled function of each kind, and what it was compiled for. No list: Keras would save it."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Any, list[Any], Any]] = {}
+
+    def get(self, step: str, like: Any, of: list[Any]) -> Any:
+        known, made, run = self._known.get(step, (None, [], None))
+        same = known == like and len(made) == len(of) and all(a is b for a, b in zip(made, of, strict=True))
+        return run if same else None
+
+    def put(self, step: str, like: Any, of: list[Any], run: Any) -> None:
+        self._known[step] = (like, of, run)
+
+
+def _steps(step: Any, model: Any, spread: Any, take: Any, batch: int, augment: Any, seed: int) -> Any:
+    """The function to be compiled; it takes rows from the tensors that it is given, where `take` is None."""
     import keras
     import tensorflow as tf
 
@@ -231,33 +277,33 @@ def _steps(step: Any, model: Any, spread: Any, split: Any, batch: int, augment: 
     if model.jit_compile and spread.strategy is None:  # asked for, or Keras' own choice on a GPU
         step = tf.function(step, jit_compile=True, reduce_retracing=True, autograph=False)
 
-    def one(numbers: Any, start: Any, seen: Any) -> Any:
-        data = split.take(numbers[start : tf.minimum(start + batch, tf.shape(numbers)[0])])
+    def one(tensors: Any, numbers: Any, start: Any, seen: Any) -> Any:
+        some = numbers[start : tf.minimum(start + batch, tf.shape(numbers)[0])]
+        data = gathered(tensors, some) if take is None else take(some)
         if augment is not None:
             data = augment(*data, tf.stack([tf.constant(seed, "int64"), seen + tf.cast(start, "int64")]))
         return step(data)
 
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int64)], autograph=False)
-    def run(numbers: Any, seen: Any) -> Any:
+    def run(tensors: Any, numbers: Any, seen: Any) -> Any:
         rows = tf.shape(numbers)[0]
         if own:  # its logs may be no metrics of the model: those of the last step are handed on
             inner = tf.function(one, autograph=False)  # traced once, called in two places
             _, logs = tf.while_loop(
                 lambda start, logs: start < rows,
-                lambda start, logs: (start + batch, inner(numbers, start, seen)),
-                (batch, inner(numbers, 0, seen)),
+                lambda start, logs: (start + batch, inner(tensors, numbers, start, seen)),
+                (batch, inner(tensors, numbers, 0, seen)),
                 parallel_iterations=1,
             )
             return logs
 
         def body(start: Any) -> Any:
-            one(numbers, start, seen)
+            one(tensors, numbers, start, seen)
             return (start + batch,)
 
         tf.while_loop(lambda start: start < rows, body, (0,), parallel_iterations=1)
         return model.get_metrics_result()
 
-    return run
+    return tf.function(run, autograph=False)
 
 
 def _test_function(model: Any, split: Any, spread: Any) -> Any:
@@ -266,12 +312,13 @@ def _test_function(model: Any, split: Any, spread: Any) -> Any:
 
     x, _, _ = split.take(np.arange(1))
     batch, rows = _at_once(x), len(split)
-    run = _steps(model.test_step, model, spread, split, batch)
+    compiled = functools.cache(lambda: _compiled(model, "test_step", spread, split, batch))
     everything = tf.range(rows, dtype="int32")
     whole = spread.end(0, rows, batch)
 
     def function(iterator: Any) -> Any:
         next(iterator)
+        run = compiled()
         logs = run(everything[:whole], tf.constant(0, "int64"))
         return run(everything[whole:], tf.constant(0, "int64")) if whole < rows else logs
 
@@ -285,8 +332,6 @@ def _numbers(count: int) -> Any:
 
 
 def _split(x: Any, y: Any = None, weight: Any = None) -> Any:
-    from tfkit.data.splits import Rows
-
     return x if hasattr(x, "take") and hasattr(x, "raw") else Rows(x, y, weight)
 
 

@@ -57,9 +57,11 @@ def cost(known):
 
 
 def _trained(folder, trial):
-    """Seconds of a trial's epochs."""
-    lines = (folder / trial["run"] / "journal.jsonl").read_text().splitlines()
-    return sum(json.loads(line)["seconds"] for line in lines)
+    """Seconds of a trial's `fit`; of one that was stopped, of its epochs."""
+    run = folder / trial["run"]
+    if (run / "metrics.json").exists():
+        return json.loads((run / "metrics.json").read_text())["seconds"]["fit"]
+    return sum(json.loads(line)["seconds"] for line in (run / "journal.jsonl").read_text().splitlines())
 
 
 def memory(known):

@@ -1,5 +1,6 @@
 """A search from the outside: its folder, its winner, its failures; and that it goes on where it was killed."""
 
+import functools
 import json
 import os
 import shutil
@@ -183,7 +184,8 @@ def test_data_that_draws_from_the_seed_itself_reads_again_for_another_seed():
 
 def tune(folder, *words, path=TINY, **how):
     command = [sys.executable, "-m", "tfkit", "tune", str(path), "--out", str(folder), *words]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **how)
+    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs are deaf to it
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard, **how)
 
 
 @pytest.mark.long

@@ -5,6 +5,8 @@ from typing import Any, Self
 
 import numpy as np
 
+PARTS = ("x", "y", "weight")
+
 
 class Rows:
     """Rows in memory: arrays, or dictionaries of arrays, of one length.
@@ -42,13 +44,17 @@ class Rows:
 
     def take(self, numbers: Any) -> tuple[Any, Any, Any]:
         """The rows of these numbers as tensors; works inside a compiled function, with a tensor of numbers, too."""
+        return gathered(self.tensors(), numbers)
+
+    def tensors(self) -> dict[str, Any]:
+        """What there is of `x`, `y` and `weight`, on the device."""
         import tensorflow as tf
 
         if self._tensors is None:
+            parts = zip(PARTS, self.arrays, strict=True)
             with tf.init_scope():  # once, outside of any function being compiled
-                self._tensors = [_each(tf.convert_to_tensor, part) for part in self.arrays]
-        x, y, weight = (_each(lambda tensor: tf.gather(tensor, numbers), part) for part in self._tensors)
-        return x, y, weight
+                self._tensors = {name: _each(tf.convert_to_tensor, part) for name, part in parts if part is not None}
+        return self._tensors
 
     def joined(self, other: "Rows") -> "Rows":
         """The rows of this split, then those of another; where one has weights, the other's are 1.
@@ -85,6 +91,14 @@ class Rows:
         if self.raw_arrays is None:
             raise ValueError("These rows were made without `raw`, so they cannot be shown as they were written.")
         return {name: np.asarray(values)[numbers] for name, values in self.raw_arrays.items()}
+
+
+def gathered(tensors: Mapping[str, Any], numbers: Any) -> tuple[Any, Any, Any]:
+    """Rows of what `Rows.tensors` gave: x, y and weight, None for what is not there."""
+    import tensorflow as tf
+
+    x, y, weight = (_each(lambda tensor: tf.gather(tensor, numbers), tensors.get(name)) for name in PARTS)
+    return x, y, weight
 
 
 def inputs(split: Any) -> Any:
