@@ -156,7 +156,7 @@ recipe = tfkit.Recipe(
     baselines=[tfkit.baselines.constant, tfkit.baselines.linear, tfkit.baselines.boosted_trees],
     search={
         "learning_rate": tfkit.log(2e-3, 2e-2),
-        "batch_size": [64, 128, 256, 512],
+        "batch_size": [32, 64, 128, 256, 512],
         "optimizer": ["adamw", "adam", "nadam", "rmsprop"],
         "units": [128, 192, 256],
         "depth": (2, 4),

@@ -5,9 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import tfkit
 from tfkit.search import Choice, Range
 from tfkit.tuner.ledger import Trial
-from tfkit.tuner.report import FILE, by_range, importances, mattered, write
+from tfkit.tuner.report import FILE, by_range, command, importances, mattered, write
+from tfkit.tuner.space import space
 
 SPACE = {"learning_rate": Range(1e-4, 1e-1, log=True), "units": Choice((1, 2, 4)), "body": Choice(("a", "<script>"))}
 
@@ -22,9 +24,10 @@ def search(tmp_path, count, loss):
         trials.append(Trial(i + 1, settings, state="done", score=float(loss(settings, random)), epochs=3, seconds=1.0))
     trials.sort(key=lambda trial: trial.score)
     ledger = SimpleNamespace(trials=trials, best=lambda mode: trials, searched=lambda: trials, objective="log_loss",
-                             folder=tmp_path, written={}, winner=None)  # fmt: skip
-    recipe = SimpleNamespace(name="<b>mine", page=None)
-    return SimpleNamespace(ledger=ledger, space=SPACE, better="min", recipe=recipe, monitor="val_loss",
+                             folder=tmp_path, written={}, winner=None,
+                             asked={"settings": {}, "method": "random", "objective": None})  # fmt: skip
+    recipe = SimpleNamespace(name="<b>mine", page=None, search={}, Config=tfkit.Config)
+    return SimpleNamespace(ledger=ledger, space=SPACE, better="min", recipe=recipe, monitor="val_loss", fixed={},
                            values=lambda trial: [1.0, 0.5, trial.score])  # fmt: skip
 
 
@@ -59,3 +62,20 @@ def test_nothing_from_the_settings_gets_into_the_page_unescaped(tmp_path):
     assert "<b>mine" not in text
     assert "&lt;script&gt;" in text
     assert text.count("<svg") >= 4
+
+
+def test_the_command_that_goes_on_looks_where_this_search_has_looked(tmp_path):
+    """What is said is read again by what reads a command."""
+    recipe = tfkit.load("tabular")
+    given = {"table": tmp_path / "my table.csv", "target": "a b", "refit": True, "number": ["x", "y"], "encoding": None}
+    fixed = {name: recipe.Config.of(given).words()[name] for name in given}
+    where = space(recipe, ["units=64,128", "learning_rate=0.001..0.5", "dropout=0.1..0.4"], fixed)
+    ledger = SimpleNamespace(asked={"settings": fixed, "method": "bayesian", "objective": "accuracy"})
+    words = command(SimpleNamespace(ledger=ledger, recipe=recipe, fixed=fixed, space=where))
+    settings = dict(word.split("=", 1) for word in words if "=" in word and word.split("=")[0] in given)
+    assert {name: recipe.Config.of(settings).words()[name] for name in given} == fixed
+    searched = [word for before, word in zip(words, words[1:], strict=False) if before == "--search"]
+    assert len(searched) == 3
+    assert space(recipe, searched, fixed) == where
+    assert [word for word in words if word.startswith("--") or word in ("bayesian", "accuracy")][:4] == [
+        "--method", "bayesian", "--objective", "accuracy"]  # fmt: skip

@@ -86,9 +86,12 @@ def legend(axes: Any, **where: Any) -> None:
 
 def in_powers(axis: Any) -> None:
     """An axis in powers of ten, with its numbers written out: the page has no mathematics."""
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axis._set_axes_scale("log")
+    low, high = axis.get_view_interval()
+    if high < 100 * low:  # or hardly a power lies on it
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:,.10g}" if value < 1e6 else f"{value:.0e}"))
     axis.set_minor_formatter(NullFormatter())
 

@@ -1,5 +1,6 @@
 """What a search has found, as a page: which learning rate, which batch size, which optimizer, and what mattered."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tfkit.report.section import Section
 from tfkit.report.words import number, spoken
 from tfkit.search import Choice
 from tfkit.tuner.ledger import BEST, Trial
+from tfkit.tuner.space import space
 
 FILE = "search.html"
 FIRST = ("learning_rate", "batch_size", "optimizer")  # what people ask for before all else
@@ -58,22 +60,26 @@ def _answer(search: Any, done: list[Trial], name: str) -> Figure:
     where, objective = search.space[name], spoken(search.ledger.objective)
     pairs = [(settled(search, trial)[name], trial.score, trial) for trial in done]
     choice = isinstance(where, Choice)
-    values = [str(value) for value in where.values] if choice else []
+    values = [str(value) for value in dict.fromkeys([*where.values, *(own for own, *_ in pairs)])] if choice else []
 
     def paint(axes: Any) -> None:
         for mine, colour, label in ((False, ONE, "searched"), (True, TWO, "as written")):
             these = [(value, score) for value, score, trial in pairs if (trial.kind == "written") is mine]
             if these:
-                x = [values.index(str(v)) if str(v) in values else len(values) for v, _ in these] if choice else [
-                    v for v, _ in these
-                ]
+                x = [values.index(str(value)) if choice else value for value, _ in these]
                 axes.plot(x, [score for _, score in these], "s" if mine else "o", color=colour, label=label, ms=5,
                           ls="none", alpha=0.85)  # fmt: skip
         if choice:
             axes.set_xticks(range(len(values)), values, rotation=20 if max(map(len, values)) > 5 else 0)
             axes.set_xlim(-0.5, len(values) - 0.5)
-        elif where.log:
+            legend(axes)
+            return
+        room = (where.high / where.low) ** 0.05 if where.log else 0.05 * (where.high - where.low)
+        axes.set_xlim(*((where.low / room, where.high * room) if where.log else (where.low - room, where.high + room)))
+        if where.log:
             in_powers(axes.xaxis)
+        elif where.integer:
+            axes.xaxis.get_major_locator().set_params(integer=True)
         legend(axes)
 
     says = by_value(pairs, where, search.better) if choice else by_range(pairs, where)
@@ -207,6 +213,7 @@ def curves(search: Any, done: list[Trial]) -> Section:
         low, high = finite.min(), np.quantile(finite, 0.95)
         if high > low:
             axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+        axes.xaxis.get_major_locator().set_params(integer=True)
         legend(axes, ncols=3)
 
     says = f"{spoken(search.monitor)} of {len(named)} trials, the best of which are in colour"
@@ -245,12 +252,31 @@ def finals(search: Any, ranks: Sequence[dict[str, Any]]) -> Section:
 
 def again(search: Any) -> Section:
     """How to go on."""
-    winner = search.ledger.winner
-    name = search.recipe.name if search.recipe.name in pages() else search.recipe.page or "RECIPE"
-    run = f"{search.ledger.folder}/{winner['run']}" if winner else "RUN"
-    best = f"{search.ledger.folder}/{BEST}"
+    winner, folder = search.ledger.winner, search.ledger.folder
+    name = str(search.recipe.name if search.recipe.name in pages() else search.recipe.page or "RECIPE")
+    more = [name, *command(search), "--trials", str(2 * len(search.ledger.searched())), "--out", str(folder)]
     return Section("How to go on", code=[
-        ("Train with the winner's settings", f"tfkit train {name} --settings {best}"),
-        ("Look at the winner", f"tfkit report {run}"),
-        ("Try more", f"tfkit tune {name} --trials {2 * len(search.ledger.searched())} --out {search.ledger.folder}"),
+        ("Train with the winner's settings", shlex.join(["tfkit", "train", name, "--settings", f"{folder}/{BEST}"])),
+        ("Look at the winner", shlex.join(["tfkit", "report", f"{folder}/{winner['run']}" if winner else "RUN"])),
+        ("Try more", shlex.join(["tfkit", "tune", *more])),
     ])  # fmt: skip
+
+
+def command(search: Any) -> list[str]:
+    """What makes a command look where this search has looked: fixed settings, method, objective, other domains."""
+    asked, usual = search.ledger.asked, space(search.recipe, (), search.fixed)
+    words = [f"{key}={_word(value)}" for key, value in asked["settings"].items()]
+    words += ["--method", asked["method"]] if asked["method"] != "random" else []
+    words += ["--objective", asked["objective"]] if asked["objective"] else []
+    for key, where in search.space.items():
+        if usual.get(key) != where:
+            ends = where.values if isinstance(where, Choice) else (where.low, where.high)
+            words += ["--search", f"{key}={(',' if isinstance(where, Choice) else '..').join(map(_word, ends))}"]
+    return words
+
+
+def _word(value: Any) -> str:
+    """A setting as it is typed."""
+    if isinstance(value, list | tuple):
+        return ",".join(map(_word, value))
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -38,7 +38,7 @@ def space(recipe: Any, asked: Mapping[str, str] | Sequence[str] = (), fixed: Map
         >>> for name, where in found.items():
         ...     print(name, where.words())
         learning_rate 0.002 to 0.02 in powers
-        batch_size 64, 128, 256 or 512
+        batch_size 32, 64, 128, 256 or 512
         units 32 or 64
     """
     found = ALWAYS | {name: domain(value) for name, value in recipe.search.items()}
