@@ -50,9 +50,12 @@ class Whole:
 
     def __exit__(self, kind: Any, *error: Any) -> None:
         self.file.close()
-        if kind is None:
-            os.replace(self.part, self.path)
-        else:
+        try:
+            if kind is None:
+                os.replace(self.part, self.path)
+        except IsADirectoryError:
+            raise UserError(f"A file must be written where a folder is; take it away. Received: {self.path}") from None
+        finally:
             self.part.unlink(missing_ok=True)
 
 

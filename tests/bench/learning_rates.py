@@ -73,7 +73,8 @@ TASKS = {
     **{f"{name}-{body}": lambda body=body, more=more: page("tabular", 4, body=body, **more)
        for body in ("mlp", "ensemble") for name, more in SAMPLES.items()},
     "image": lambda: page("image", 5),
-    "text": lambda: page("text", 4, ngrams="none"),
+    "text": lambda: page("text", 4),
+    "text-network": lambda: page("text", 4, ngrams="none"),
     "series": lambda: page("series", 8, body="convolution"),
     "forecast": lambda: page("forecast", 30),
     "forecast-lstm": lambda: page("forecast", 30, body="lstm"),

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 MODES = ("1", "L", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I", "F", "LA", "I;16")
-TIFFS = ("CMYK", "YCbCr", "F")  # which PNG has not
+TIFFS = ("CMYK", "YCbCr", "F", "I")  # which PNG has not, or not in every Pillow
 
 
 def encoded(mode="RGB", size=(8, 8), kind="PNG", seed=0):
