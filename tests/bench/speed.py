@@ -62,7 +62,7 @@ def table():
             line = newest[pair]
             less = unit == "s"
             more = "".join(f"; {words}" for words in line.get("said", []))
-            sides = [f"{line[side]:,.0f} {unit}" for side in ("tfkit", "other")]
+            sides = [f"{line[side]:,.{int(less)}f} {unit}" for side in ("tfkit", "other")]
             ratio, limit = f"{line['tfkit'] / line['other']:.2f}", f"{'at most' if less else 'at least'} {wanted}"
             rows.append([what + more, *sides, ratio, limit])
     text = "\n".join("| " + " | ".join(cells) + " |" for cells in rows)
