@@ -1,3 +1,5 @@
+"""What all tests share: pages and tables to begin with, and randomness that begins anew for each."""
+
 import gc
 import os
 import zlib

@@ -473,32 +473,3 @@ def test_half_precision_is_of_the_model_alone(table, tmp_path, precision):
         "string",
     }
     assert np.isfinite(run.metrics["val"]["root_mean_squared_error"])
-
-
-@pytest.mark.slow
-def test_a_device_that_runs_out_of_memory_is_a_line_and_leaves_a_whole_checkpoint(table, tmp_path):
-    """In the second epoch a step asks for more than there is: TensorFlow's own error, no mock."""
-    import tensorflow as tf
-
-    recipe, greedy = tfkit.load("tabular"), [True]
-
-    def data(config):
-        found = recipe.data(config)
-
-        def augment(x, y, weight, random):
-            if greedy:
-                seen = tf.cast(random[1], "int32")
-                size = [seen * 10_000, seen * 10_000]  # some 70 TB
-                more = tf.cond(seen < len(found.train), lambda: 1.0, lambda: tf.reduce_max(tf.fill(size, 1.0)))
-                x = {**x, "numbers": x["numbers"] * more}
-            return x, y, weight
-
-        return dataclasses.replace(found, augment=augment)
-
-    mine = recipe.replace(data=data)
-    with pytest.raises(UserError, match=r"memory of the device; give a smaller batch_size, such as 32. Received"):
-        tfkit.train(mine, out=tmp_path, quiet=True, report=False, table=table, target="bought", **FAST)
-    [folder] = tmp_path.iterdir()
-    greedy.clear()
-    run = tfkit.train(mine, resume=folder, quiet=True, report=False)
-    assert list(pd.read_csv(run.folder / "history.csv")["epoch"]) == [1, 2]

@@ -54,3 +54,12 @@ def test_weights_count():
 def test_of_one_class_there_is_nothing_to_tell():
     said = baselines.tfidf(rows([1, 1], WORDS), rows([0], ["bad"]), classes("a", "b"))
     assert said.tolist() == [[0, 1]]
+
+
+def test_of_very_many_texts_some_are_fitted_on_and_all_are_answered(monkeypatch, caplog):
+    monkeypatch.setattr(baselines.texts, "TEXTS", 30)
+    monkeypatch.setattr(baselines.texts, "BLOCK", 7)
+    caplog.set_level("INFO", "tfkit")
+    train = rows([1, 0] * 20, ["good", "bad"] * 20)
+    assert baselines.tfidf(train, train, classes("no", "yes")).argmax(axis=1).tolist() == [1, 0] * 20
+    assert caplog.messages == ["Baselines are fitted on 30 of 40 training rows, drawn by chance"]

@@ -80,3 +80,16 @@ def test_a_few_validation_rows_are_scored_and_all_is_as_it_was():
     assert np.isnan(before._try_step(model, SimpleNamespace(train=rows, val=without, augment=None), config)[1])
     for variable, value in zip([*model.variables, *model.metrics_variables], kept, strict=True):
         np.testing.assert_array_equal(variable, value)
+
+
+def test_targets_that_the_loss_cannot_take_leave_no_run(table, tmp_path):
+    recipe = tfkit.load("tabular")
+
+    def model(config, data):
+        found = recipe.model(config, data)
+        found.compile("sgd", "poisson")  # of a standardised number, half of whose values are below 0
+        return found
+
+    with pytest.raises(UserError, match="The loss poisson takes targets of at least 0"):
+        tfkit.train(recipe.replace(model=model), table=table, target="y", out=tmp_path / "runs", quiet=True, **FAST)
+    assert not list(tmp_path.glob("runs/*"))

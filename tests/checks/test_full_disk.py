@@ -1,5 +1,6 @@
 """A disk that is really full, and a device that really has no memory left: one line, and a whole last checkpoint."""
 
+import dataclasses
 import os
 import subprocess
 
@@ -83,7 +84,7 @@ def test_a_disk_that_is_full_from_the_start_leaves_no_run(disk, words, capsys):
 
 
 @pytest.mark.slow
-def test_a_device_without_memory_ends_with_a_smaller_batch_and_keeps_what_was_saved(words, tmp_path, capsys):
+def test_a_device_without_memory_ends_with_a_line_that_names_a_smaller_batch(words, tmp_path, capsys):
     page = tmp_path / "mine.py"
     page.write_text(tfkit.load("tabular").page.read_text(encoding="utf-8") + OWN, encoding="utf-8")
     assert main(["train", str(page), *words, "--out", str(tmp_path / "runs"), "--quiet"]) == 2
@@ -93,3 +94,32 @@ def test_a_device_without_memory_ends_with_a_smaller_batch_and_keeps_what_was_sa
     )
     assert "Received: batch_size=64, of which it says: " in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_what_was_saved_before_the_memory_ran_out_goes_on(words, tmp_path):
+    """In the second epoch a step asks for some 70 TB."""
+    import tensorflow as tf
+
+    recipe, greedy = tfkit.load("tabular"), [True]
+
+    def data(config):
+        found = recipe.data(config)
+
+        def augment(x, y, weight, random):
+            if greedy:
+                seen = tf.cast(random[1], "int32")
+                size = [seen * 20_000, seen * 20_000]
+                more = tf.cond(seen < len(found.train), lambda: 1.0, lambda: tf.reduce_max(tf.fill(size, 1.0)))
+                x = {**x, "numbers": x["numbers"] * more}
+            return x, y, weight
+
+        return dataclasses.replace(found, augment=augment)
+
+    mine, settings = recipe.replace(data=data), dict(word.split("=", 1) for word in words)
+    with pytest.raises(tfkit.UserError, match="memory of the device; give a smaller batch_size, such as 32"):
+        tfkit.train(mine, out=tmp_path / "runs", quiet=True, report=False, **settings)
+    greedy.clear()
+    [folder] = (tmp_path / "runs").iterdir()
+    run = tfkit.train(mine, resume=folder, quiet=True, report=False)
+    assert len(run.path("history.csv").read_text().splitlines()) == 1 + SMALL["epochs"]

@@ -18,10 +18,10 @@ class LearningRateFinder(keras.callbacks.Callback):
     higher than the one before, from `low` to `high` in equal ratios; the loss is smoothed over a third of a decade. The
     suggestion is a fifth of the rate where it is smallest, as the geometric mean of some passes, each from the first
     weights on other batches. That rule was chosen by trying, against the best of nine fixed rates: on the samples of
-    this project it ended 0.5% ahead (series) to 2.7% behind (forecast) by the score of the page. A third is better for
-    the digits and worse for a table, the tenth of fastai a little low, its valley and the steepest slope mostly far too
-    low. Where the first loss is far above that of guessing it suggests too much: 12% behind with a network for texts
-    whose first loss was 3.5 (`tests/bench/learning_rates.py`).
+    this project it ended 0.5% ahead (series) to 2.7% behind (forecast; 3.9% with its LSTM) by the score of the page.
+    A third is better for the digits and worse for a table, the tenth of fastai a little low, its valley and the
+    steepest slope mostly far too low. Where the first loss is far above that of guessing it suggests too much: 12%
+    behind with a network for texts whose first loss was 3.5 (`tests/bench/learning_rates.py`).
 
     Give it to Keras' own `fit`, one step a call, with epochs enough: it stops by itself. Afterwards weights, optimizer
     and random states are as before, and the optimizer has the rate or the schedule that it had.
