@@ -17,7 +17,7 @@ PAGES = sorted((ROOT / "recipes").glob("*.py"))
 FLOORS = {
     "GROUND": {"config", "words", "search", "manual", "parts", "pages", "recipe", "recipes"},
     "PARTS": {"layers", "callbacks", "optimizers", "schedules", "losses", "metrics"}
-    | {"data", "devices", "replicas", "sharing", "loop", "steps"},
+    | {"data", "devices", "replicas", "sharing", "loop", "steps", "fused", "philox"},
     "WORKS": {
         "engine",
         "fitting",

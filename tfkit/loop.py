@@ -14,7 +14,7 @@ import numpy as np
 
 from tfkit import replicas
 from tfkit.data.splits import Rows
-from tfkit.steps import clip, compiled
+from tfkit.steps import clip, compiled, training
 
 SECONDS_A_CALL = 0.25  # so that a progress bar moves several times a second
 NUMBERS_AT_ONCE = 2**18  # of the inputs, where nothing is learnt: what a layer makes of them is many times larger
@@ -79,7 +79,7 @@ def fit(
         with warnings.catch_warnings(), replicas.spread(model) as spread:
             warnings.filterwarnings("ignore", "Your input ran out of data")  # an epoch has fewer calls than steps
             warnings.filterwarnings("ignore", "The model does not have any trainable weights")  # they may be solved
-            order = _Order(model, train, batch_size, seed, augment, place or Place(), spread)
+            order = _Order(model, train, batch_size, seed, augment, place or Place(), spread, epochs)
             begin = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: order.begin(epoch))
             model.train_function = order.run
             model.test_function = _test_function(model, val, spread) if val is not None else None
@@ -159,12 +159,15 @@ class Place:
 class _Order:
     """Draws the order of every epoch and feeds it to the compiled step, as many steps a call as the clock likes."""
 
-    def __init__(self, model: Any, split: Any, batch_size: int, seed: int, augment: Any, place: Place, spread: Any):
+    def __init__(self, model: Any, split: Any, batch_size: int, seed: int, augment: Any, place: Place, spread: Any,
+                 epochs: int):  # fmt: skip
         self.seed, self.place, self.rows = seed, place, len(split)
         self.batch = min(batch_size, self.rows)
         self.steps = -(-self.rows // self.batch)
         self.model, self.spread = model, spread
-        self.compiled = lambda: compiled(model, "train_step", spread, split, self.batch, augment, seed)
+        self.compiled = functools.partial(
+            training, model, spread, split, self.batch, augment, seed, len(split) * epochs
+        )
         self.train: Any = None
         self.clip: Any = None  # what the compiled step clips the gradient to
         self.a_call = 1  # steps of the next call

@@ -3,12 +3,30 @@
 import functools
 from typing import Any
 
+from tfkit import fused, philox
 from tfkit.data.splits import Rows, gathered
+
+NOT_FUSED = object()
 
 
 def clip(optimizer: Any) -> Any:
     """The norm that an optimizer clips all gradients together to; read when its step is compiled."""
     return getattr(getattr(optimizer, "inner_optimizer", optimizer), "global_clipnorm", None)
+
+
+def training(model: Any, spread: Any, split: Any, batch: int, augment: Any, seed: int, passing: int) -> Any:
+    """What trains a model on rows of these numbers, of which so many pass through it in all; see `compiled`."""
+    plain = functools.partial(compiled, model, "train_step", spread, split, batch, augment, seed)
+    if not fused.may(model, spread, augment, passing):
+        return plain()
+    row = fused.like(split)
+    like = [row, model.jit_compile, clip(model.optimizer)]
+    kept = model.__dict__.setdefault("_tfkit_steps", _Kept())
+    run = kept.get("fused", like, _of(model, "train_step", None))
+    if run is None:
+        run = fused.traced(model, row) or NOT_FUSED
+        kept.put("fused", like, _of(model, "train_step", None), run)
+    return plain() if run is NOT_FUSED else fused.Fused(run, split, batch, plain)
 
 
 def compiled(model: Any, step: str, spread: Any, split: Any, batch: int, augment: Any = None, seed: int = 0) -> Any:
@@ -65,7 +83,7 @@ def _steps(step: Any, model: Any, spread: Any, take: Any, batch: int, augment: A
     own = type(model).train_step is not keras.Model.train_step and step == model.train_step
     step = spread(step)
     if model.jit_compile and spread.strategy is None:  # asked for, or Keras' own choice on a GPU
-        step = tf.function(step, jit_compile=True, reduce_retracing=True, autograph=False)
+        step = tf.function(philox.drawn()(step), jit_compile=True, reduce_retracing=True, autograph=False)
 
     def one(tensors: Any, numbers: Any, start: Any, seen: Any) -> Any:
         some = numbers[start : tf.minimum(start + batch, tf.shape(numbers)[0])]

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 ROWS, COLUMNS = 50_000, 20
+LONG = 12  # epochs of 50,000 rows: of trainings so long tfkit has the steps fused
 RANDOM = np.random.default_rng(0)
 
 
@@ -30,8 +31,15 @@ def mlp(asked):
 
     for batch in (32, 256):
         with torch_epoch(asked.torch_python, batch) as torch:
-            others = {"keras": keras_epoch(build, x, y, batch), "torch": torch}
-            yield from pairs(f"mlp, batch {batch}", tfkit_epoch(build, x, y, batch), others, len(x), asked.repeats)
+            sides = {"long": tfkit_epoch(build, x, y, batch, LONG), "short": tfkit_epoch(build, x, y, batch),
+                     "keras": keras_epoch(build, x, y, batch), "torch": torch}  # fmt: skip
+            name = f"mlp, batch {batch}"
+            compared = {
+                name: ("long", "keras"),
+                f"{name}, torch": ("long", "torch"),
+                f"{name}, short": ("short", "keras"),
+            }
+            yield from pairs(compared, sides, len(x), asked.repeats)
 
 
 def cnn(asked):
@@ -46,7 +54,7 @@ def cnn(asked):
         return keras.Sequential([keras.Input((32, 32, 3)), *convolutions, layers.GlobalAveragePooling2D(),
                                  layers.Dense(1, activation="sigmoid")])  # fmt: skip
 
-    yield from pairs("cnn", tfkit_epoch(build, x, y, 64), {"keras": keras_epoch(build, x, y, 64)}, 4000, asked.repeats)
+    yield from beside_keras("cnn", build, x, y, 64, asked.repeats)
 
 
 def transformer(asked):
@@ -66,8 +74,7 @@ def transformer(asked):
         outputs = layers.Dense(1, activation="sigmoid")(layers.GlobalAveragePooling1D()(z))
         return keras.Model(inputs, outputs)
 
-    others = {"keras": keras_epoch(build, x, y, 32)}
-    yield from pairs("transformer", tfkit_epoch(build, x, y, 32), others, len(x), asked.repeats)
+    yield from beside_keras("transformer", build, x, y, 32, asked.repeats)
 
 
 def lstm(asked):
@@ -80,12 +87,11 @@ def lstm(asked):
         return keras.Sequential([keras.Input(x.shape[1:]), keras.layers.LSTM(64),
                                  keras.layers.Dense(1, activation="sigmoid")])  # fmt: skip
 
-    others = {"keras": keras_epoch(build, x, y, 32)}
-    yield from pairs("lstm", tfkit_epoch(build, x, y, 32), others, len(x), asked.repeats)
+    yield from beside_keras("lstm", build, x, y, 32, asked.repeats)
 
 
 def curve(asked):
-    """Time of a row of an epoch, from 10,000 rows on, at batch 256; and its plot."""
+    """Time of a row of an epoch, from 10,000 rows on, at batch 256, in trainings of one length; and its plot."""
     import keras
 
     def build():
@@ -94,7 +100,7 @@ def curve(asked):
 
     rows, told = 10_000, {"pair": "curve", "rows": [], "nanoseconds": []}
     while rows <= asked.curve_rows:
-        epoch = tfkit_epoch(build, *table(rows), 256)
+        epoch = tfkit_epoch(build, *table(rows), 256, max(2, LONG * ROWS // rows))
         epoch()
         seconds = statistics.median(epoch() for _ in range(asked.repeats if rows <= 10**6 else 1))
         told["rows"].append(rows)
@@ -115,9 +121,9 @@ def _plot(told):
     figure.savefig(Path(__file__).with_name("speed.svg"))
 
 
-def pairs(name, own, others, rows, repeats):
-    """Each in turn, so many times after one to warm up; a line for each other."""
-    epochs = {"tfkit": own, **{other: epoch for other, epoch in others.items() if epoch is not None}}
+def pairs(compared, sides, rows, repeats):
+    """Each side in turn, so many times after one to warm up; a line for each pair of which there are both."""
+    epochs = {side: epoch for side, epoch in sides.items() if epoch is not None}
     for epoch in epochs.values():
         epoch()
     seconds = {side: [] for side in epochs}
@@ -125,35 +131,39 @@ def pairs(name, own, others, rows, repeats):
         for side, epoch in epochs.items():
             seconds[side].append(epoch())
     rates = {side: round(rows / statistics.median(taken)) for side, taken in seconds.items()}
-    for other in epochs:
-        if other != "tfkit":
-            pair = name + (f", {other}" if other != "keras" else "")
-            yield {"pair": pair, "tfkit": rates["tfkit"], "other": rates[other], "repeats": repeats}
+    for pair, (own, other) in compared.items():
+        if other in rates:
+            yield {"pair": pair, "tfkit": rates[own], "other": rates[other], "repeats": repeats}
 
 
-def tfkit_epoch(build, x, y, batch):
+def beside_keras(name, build, x, y, batch, repeats):
+    """The pair of a model that is trained by both."""
+    sides = {"tfkit": tfkit_epoch(build, x, y, batch), "keras": keras_epoch(build, x, y, batch)}
+    yield from pairs({name: ("tfkit", "keras")}, sides, len(x), repeats)
+
+
+def tfkit_epoch(build, x, y, batch, epochs=2):
     import tfkit
 
     model, rows = compiled(build), tfkit.Rows(x, y)
-    return lambda: second(lambda mark: tfkit.fit(model, rows, batch_size=batch, epochs=2, callbacks=[mark]))
+    return lambda: later(lambda mark: tfkit.fit(model, rows, batch_size=batch, epochs=epochs, callbacks=[mark]))
 
 
 def keras_epoch(build, x, y, batch):
     model = compiled(build)
-    return lambda: second(lambda mark: model.fit(x, y, batch_size=batch, epochs=2, verbose=0, callbacks=[mark]))
+    return lambda: later(lambda mark: model.fit(x, y, batch_size=batch, epochs=2, verbose=0, callbacks=[mark]))
 
 
-def second(fit):
-    """Seconds of the second epoch of a `fit`: what is timed is an epoch, and no compilation."""
+def later(fit):
+    """Seconds of an epoch of a `fit`, the median of all but the first: no compilation is timed."""
     import keras
 
-    times = []
-
-    def tick(epoch, logs):
-        times.append(time.perf_counter())
-
-    fit(keras.callbacks.LambdaCallback(on_epoch_begin=tick, on_epoch_end=tick))
-    return times[-1] - times[-2]
+    begun, taken = [], []
+    fit(keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: begun.append(time.perf_counter()),
+        on_epoch_end=lambda epoch, logs: taken.append(time.perf_counter() - begun[-1]),
+    ))  # fmt: skip
+    return statistics.median(taken[1:])
 
 
 @contextmanager
