@@ -207,3 +207,26 @@ def test_a_reader_that_leaves_is_no_error():
     done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
     os.close(write)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize(("ends", "code", "said"), [("return 3", 3, ""), ("1 / 0", 1, "ZeroDivisionError")])
+def test_the_command_leaves_at_once_but_nothing_undone(tmp_path, ends, code, said):
+    """Threads end, what was registered for the end is done and all that was printed arrives."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import atexit, threading, time\n"
+        "from tfkit import cli\n"
+        "def work():\n"
+        "    time.sleep(0.3)\n"
+        "    print('thread')\n"
+        "def main():\n"
+        "    atexit.register(print, 'registered')\n"
+        "    threading.Thread(target=work).start()\n"
+        f"    {ends}\n"
+        "cli.main = main\n"
+        "cli.command()\n"
+    )
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True)
+    assert done.returncode == code
+    assert done.stdout.split() == ["thread", "registered"]
+    assert said in done.stderr

@@ -365,6 +365,24 @@ def test_a_model_that_is_not_compiled_is_refused():
         loop.fit(keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]), X, Y)
 
 
+def test_predict_traces_a_model_once_for_each_kind_of_rows():
+    traced = []
+
+    class Counted(keras.layers.Layer):
+        def call(self, x):
+            traced.append(None)
+            return x
+
+    model = keras.Sequential([keras.Input((4,)), Counted(), keras.layers.Dense(1)])
+    traced.clear()
+    first = loop.predict(model, X)
+    model.layers[-1].bias.assign([1.0])
+    np.testing.assert_allclose(loop.predict(model, X[:5]), first[:5] + 1, rtol=1e-5)
+    assert len(traced) == 1
+    loop.predict(model, X.astype("float64"))
+    assert len(traced) == 2
+
+
 def test_predict_says_nothing_of_no_rows():
     assert loop.predict(line(), X[:0]).shape == (0, 1)
 

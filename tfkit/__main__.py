@@ -1,7 +1,5 @@
 """`python -m tfkit` is the command `tfkit`."""
 
-import sys
+from tfkit.cli import command
 
-from tfkit.cli import main
-
-sys.exit(main())
+command()

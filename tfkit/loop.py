@@ -38,6 +38,9 @@ def fit(
 ) -> Any:
     """Keras' `fit`, several times faster on small models: same callbacks, history and result.
 
+    On a CPU the steps of dense networks are fused by XLA where 300,000 rows or more pass in the training, or where the
+    model was compiled with `jit_compile=True`; the random masks are those of Keras all the same.
+
     Args:
         model: A compiled Keras model, with Keras' `train_step` or its own.
         x: Inputs `(rows, ...)`, a dictionary of them, or a split such as `tfkit.Rows`.
@@ -118,13 +121,17 @@ def predict(model: Any, x: Any, batch_size: int | None = None) -> Any:
 
 
 def predictor(model: Any, like: Any, batch_size: int | None = None) -> Any:
-    """`predict` of one model, compiled once for many calls on rows `like` these."""
+    """`predict` of one model, for many calls on rows `like` these; it is compiled once and kept with the model."""
     import keras
     import tensorflow as tf
 
     like = keras.tree.map_structure(lambda rows: tf.convert_to_tensor(rows[:1]), like)
     some = keras.tree.map_structure(lambda tensor: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype), like)
-    run = tf.function(lambda rows: model(rows, training=False), autograph=False).get_concrete_function(some)
+    kept = model.__dict__.setdefault("_tfkit_answers", {}) if isinstance(model, keras.Model) else {}
+    run = kept.get(repr(some))
+    if run is None:
+        answer = tf.function(lambda rows: model(rows, training=False), autograph=False)
+        run = kept[repr(some)] = answer.get_concrete_function(some)
     each = batch_size or _at_once(like)
 
     def said(x: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Random numbers that XLA draws as TensorFlow does elsewhere on a CPU, the same bits, and in a fifth of the time.
+"""Random numbers that XLA draws as TensorFlow does elsewhere on a CPU, the same bits, in less than half the time.
 
 What XLA itself makes of TensorFlow's random operations are other numbers, for which it takes up to a hundred times as
 long (15 ms for 65,536). Philox (Salmon et al. 2011, https://doi.org/10.1145/2063384.2063405) turns a counter and a key

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import tfkit
-from tfkit.checks import before, memory
+from tfkit.checks import before, memory, rows
 from tfkit.cli import main
 from tfkit.errors import UserError
 
@@ -29,6 +29,17 @@ def table(tmp_path_factory):
 
 def words(settings):
     return [f"{name}={value}" for name, value in settings.items()]
+
+
+def test_rows_in_two_splits_are_found_however_long_the_words_of_each_are():
+    def split(*cells):
+        lengths = np.array([len(cell) for cell in cells], "float32")
+        raw = {"word": np.array(cells, object)[:, None], "n": lengths[:, None]}
+        return tfkit.Rows(raw["n"], np.zeros(len(cells)), raw=raw)
+
+    data = SimpleNamespace(train=split("x", "yy", "a long word"), val=split("yy", "q"), test=split("z", "y"))
+    (said,) = rows._shared(data)
+    assert said.startswith("1 of 2 rows of the validation split")
 
 
 def test_what_is_strange_is_said_and_kept_and_rows_that_moved_too(table, tmp_path, capsys):
