@@ -231,7 +231,7 @@ VERBS: dict[str, Callable[[list[str]], None]] = {
 
 def command() -> NoReturn:
     """`main` as a process of its own, without what Python does for longer lives: nearly 2 s of a run."""
-    gc.set_threshold(100_000)  # what TensorFlow brings with it stays: there is nothing to collect
+    gc.set_threshold(100_000)  # while TensorFlow loads there is nothing to collect
     ended = [1]
 
     def leave() -> None:
@@ -276,6 +276,7 @@ def _keras() -> Iterator[None]:
     """Keras at work: what TensorFlow says while it loads is held back, what is printed meanwhile goes to stderr."""
     with held_back():
         import keras  # noqa: F401
+    gc.freeze()  # what came with it stays, and no collection has to look at it
     with redirect_stdout(sys.stderr):
         yield
 

@@ -20,7 +20,7 @@ def page(asked):
     import tfkit
 
     sample = str(tfkit.sample("adult.csv.gz"))
-    sides = {"page": [], "page, same loss": ["body=mlp", "epochs=3"]}
+    sides = {"page": [], "page, same loss": ["body=mlp", "depth=2", "epochs=3"]}
     seconds, losses = ({side: [] for side in (*sides, "script")} for _ in range(2))
     for turn in range(asked.repeats):
         for side, words in sides.items():
