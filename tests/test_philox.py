@@ -46,6 +46,12 @@ def test_dropout_masks_are_those_of_the_kernel():
     np.testing.assert_array_equal(by_xla(drop), drop())
 
 
+def test_without_it_xla_draws_others():
+    """The day this fails, `philox.py` has nothing left to do but to be fast."""
+    drawn = tf.function(lambda: tf.random.stateless_uniform((8,), (4, 2)), jit_compile=True, autograph=False)()
+    assert not np.array_equal(drawn, tf.random.stateless_uniform((8,), (4, 2)))
+
+
 def test_other_kinds_are_left_to_xla():
     """They draw another sequence there; what matters is that they are of their kind."""
     normal = by_xla(lambda: tf.random.stateless_normal((4000,), (1, 2)))

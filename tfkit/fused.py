@@ -40,7 +40,8 @@ def may(model: Any, spread: Any, augment: Any, passing: int) -> bool:
     import keras
     import tensorflow as tf
 
-    plain = type(model).train_step is keras.Model.train_step and augment is None and model.built
+    own = getattr(model.train_step, "__func__", None) is not keras.Model.train_step
+    plain = not own and augment is None and model.built
     return (plain and spread.strategy is None and (model.jit_compile or passing >= TRAINING)
             and not tf.config.list_logical_devices("GPU"))  # fmt: skip
 

@@ -1,12 +1,11 @@
 """Many steps of a model in one compiled function, which is kept for the next `fit` of the model."""
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 from tfkit import fused, philox
 from tfkit.data.splits import Rows, gathered
-
-NOT_FUSED = object()
 
 
 def clip(optimizer: Any) -> Any:
@@ -21,12 +20,8 @@ def training(model: Any, spread: Any, split: Any, batch: int, augment: Any, seed
         return plain()
     row = fused.like(split)
     like = [row, model.jit_compile, clip(model.optimizer)]
-    kept = model.__dict__.setdefault("_tfkit_steps", _Kept())
-    run = kept.get("fused", like, _of(model, "train_step", None))
-    if run is None:
-        run = fused.traced(model, row) or NOT_FUSED
-        kept.put("fused", like, _of(model, "train_step", None), run)
-    return plain() if run is NOT_FUSED else fused.Fused(run, split, batch, plain)
+    run = _kept(model, "fused", like, lambda: _of(model, "train_step", None), lambda: fused.traced(model, row))
+    return plain() if run is None else fused.Fused(run, split, batch, plain)
 
 
 def compiled(model: Any, step: str, spread: Any, split: Any, batch: int, augment: Any = None, seed: int = 0) -> Any:
@@ -44,13 +39,12 @@ def compiled(model: Any, step: str, spread: Any, split: Any, batch: int, augment
     tensors = split.tensors()
     specs = keras.tree.map_structure(lambda tensor: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype), tensors)
     like = [specs, batch, model.jit_compile, clip(model.optimizer), seed if augment is not None else 0]
-    kept = model.__dict__.setdefault("_tfkit_steps", _Kept())
-    run = kept.get(step, like, _of(model, step, augment))
-    if run is None:
+
+    def traced() -> Any:
         anew = _steps(getattr(model, step), model, spread, None, batch, augment, seed)
-        run = anew.get_concrete_function(specs, *rows)
-        kept.put(step, like, _of(model, step, augment), run)  # its metrics may have been made only now
-    return functools.partial(run, tensors)
+        return anew.get_concrete_function(specs, *rows)
+
+    return functools.partial(_kept(model, step, like, lambda: _of(model, step, augment), traced), tensors)
 
 
 def _of(model: Any, step: str, augment: Any) -> list[Any]:
@@ -60,19 +54,15 @@ def _of(model: Any, step: str, augment: Any) -> list[Any]:
     return [getattr(bound, "__func__", bound), model.optimizer, augment, tracker, *model.metrics]
 
 
-class _Kept:
-    """The newest compiled function of each kind, and what it was compiled for. No list: Keras would save it."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, tuple[Any, list[Any], Any]] = {}
-
-    def get(self, step: str, like: Any, of: list[Any]) -> Any:
-        known, made, run = self._known.get(step, (None, [], None))
-        same = known == like and len(made) == len(of) and all(a is b for a, b in zip(made, of, strict=True))
-        return run if same else None
-
-    def put(self, step: str, like: Any, of: list[Any], run: Any) -> None:
-        self._known[step] = (like, of, run)
+def _kept(model: Any, name: str, like: Any, of: Callable[[], list[Any]], make: Callable[[], Any]) -> Any:
+    """What was made last under a name, if that was for the same; else made anew and kept with the model."""
+    every = model.__dict__.setdefault("_tfkit_steps", {})  # past Keras, which would track it and save it
+    known, then, run = every.get(name, (None, [], None))
+    now = of()
+    if known != like or len(then) != len(now) or any(one is not other for one, other in zip(then, now, strict=True)):
+        run = make()
+        every[name] = like, of(), run  # its metrics may have been made only now
+    return run
 
 
 def _steps(step: Any, model: Any, spread: Any, take: Any, batch: int, augment: Any, seed: int) -> Any:
