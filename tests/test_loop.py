@@ -176,13 +176,30 @@ def test_another_seed_gives_other_bits(whole):
     assert max(np.abs(a - b).max() for a, b in zip(state(model), whole, strict=True)) > 1e-3
 
 
+def test_batch_callbacks_are_told_the_first_and_the_last_step_of_a_call(monkeypatch):
+    at_once(monkeypatch, 3)
+    told = []
+    note = keras.callbacks.LambdaCallback(
+        on_train_batch_begin=lambda batch, logs: told.append(batch),
+        on_train_batch_end=lambda batch, logs: told.append((batch, note.params["steps"])),
+    )
+    loop.fit(line(), X, Y, batch_size=BATCH, epochs=2, callbacks=[note])
+    assert told == 2 * [0, (2, STEPS), 3, (5, STEPS), 6, (6, STEPS)]
+
+
+def test_the_progress_bar_of_keras_comes_to_its_end(monkeypatch, capsys):
+    at_once(monkeypatch, 3)
+    loop.fit(line(), X, Y, batch_size=BATCH, verbose=1)
+    assert "7/7" in capsys.readouterr().out
+
+
 def test_the_clock_decides_how_many_steps_a_call_has(monkeypatch):
     counted = []
     for seconds in (0, 1e9):
         monkeypatch.setattr(loop, "SECONDS_A_CALL", seconds)
         count = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: counted.append(batch))
         loop.fit(line(), X, Y, batch_size=BATCH, callbacks=[count])
-    assert counted == [0, 1, 2, 3, 4, 5, 6, 0, 1]  # the first call is one step, whatever the clock says
+    assert counted == [0, 1, 2, 3, 4, 5, 6, 0, 6]  # the first call is one step, whatever the clock says
 
 
 def test_the_seed_draws_another_order_for_every_epoch():
@@ -221,11 +238,13 @@ def test_more_rows_a_step_than_there_are_are_all_rows():
     assert int(model.optimizer.iterations) == 3
 
 
-@pytest.mark.parametrize("moment", ["on_epoch_end", "on_train_batch_end"])
-def test_a_callback_can_stop(moment, monkeypatch):
+@pytest.mark.parametrize(("moment", "last"), [("on_epoch_end", 1), ("on_train_batch_end", 3)])
+def test_a_callback_can_stop(moment, last, monkeypatch):
     at_once(monkeypatch, 2)
     model = line()
-    stop = keras.callbacks.LambdaCallback(**{moment: lambda number, logs: setattr(model, "stop_training", number == 1)})
+    stop = keras.callbacks.LambdaCallback(
+        **{moment: lambda number, logs: setattr(model, "stop_training", number == last)}
+    )
     history = loop.fit(model, X, Y, batch_size=BATCH, epochs=5, callbacks=[stop])
     assert len(history.history["loss"]) == (2 if moment == "on_epoch_end" else 1)
     assert int(model.optimizer.iterations) == (2 * STEPS if moment == "on_epoch_end" else 4)

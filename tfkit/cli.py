@@ -230,14 +230,13 @@ VERBS: dict[str, Callable[[list[str]], None]] = {
 
 
 def command() -> NoReturn:
-    """`main` as a process of its own, without what Python does for longer lives: nearly 2 s of a run."""
-    gc.set_threshold(100_000)  # while TensorFlow loads there is nothing to collect
+    """`main` as a process of its own, which leaves without freeing every object of TensorFlow: that takes a second."""
     ended = [1]
 
     def leave() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(ended[0])  # to free all objects of TensorFlow one by one takes a second
+        os._exit(ended[0])
 
     atexit.register(leave)  # first, so that it comes last
     ended[0] = main()
@@ -274,9 +273,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @contextmanager
 def _keras() -> Iterator[None]:
     """Keras at work: what TensorFlow says while it loads is held back, what is printed meanwhile goes to stderr."""
-    with held_back():
-        import keras  # noqa: F401
-    gc.freeze()  # what came with it stays, and no collection has to look at it
+    if "keras" not in sys.modules:
+        usual = gc.get_threshold()
+        gc.set_threshold(100_000)  # while TensorFlow loads there is nothing to collect
+        with held_back():
+            import keras  # noqa: F401
+        gc.freeze()  # and what came with it stays: no collection has to look at it
+        gc.set_threshold(*usual)
     with redirect_stdout(sys.stderr):
         yield
 

@@ -49,7 +49,8 @@ def fit(
         epochs: Passes over the rows.
         validation_data: A split, or `(x, y)` or `(x, y, sample_weight)`.
         sample_weight: Weight of each row, where `x` is no split.
-        callbacks: Callbacks of Keras. Batch callbacks come once a call, not once a step.
+        callbacks: Callbacks of Keras. Batch callbacks come once a call of many steps, and are told, as with Keras'
+            `steps_per_execution`, the number of its first step when it begins and of its last when it ends.
         seed: What the order of the rows is drawn from.
         augment: `(x, y, weight, random) -> (x, y, weight)`, run on each training batch inside the compiled step. Let
             it draw from `random`, a seed of two numbers for TensorFlow's stateless functions that is another at each
@@ -84,6 +85,7 @@ def fit(
             warnings.filterwarnings("ignore", "The model does not have any trainable weights")  # they may be solved
             order = _Order(model, train, batch_size, seed, augment, place or Place(), spread, epochs)
             begin = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: order.begin(epoch))
+            told = {"verbose": verbose, "epochs": epochs, "steps": order.steps, "model": model}
             model.train_function = order.run
             model.test_function = _test_function(model, val, spread) if val is not None else None
             order.compile()
@@ -91,7 +93,7 @@ def fit(
                 _numbers(order.steps),
                 epochs=epochs,
                 validation_data=_numbers(1) if val is not None else None,
-                callbacks=[begin, *callbacks],
+                callbacks=_counted(order, [begin, *callbacks], add_progbar=verbose != 0, **told),
                 initial_epoch=initial_epoch,
                 shuffle=False,
                 verbose=verbose,
@@ -222,6 +224,21 @@ class _Order:
     def pace(self, seconds: float) -> None:
         """How many steps the next call has, so that it takes a told time; what is computed does not depend on it."""
         self.a_call = max(1, min(8 * self.a_call, self.steps, int(self.a_call * SECONDS_A_CALL / max(seconds, 1e-6))))
+
+
+def _counted(order: _Order, callbacks: list[Any], **told: Any) -> Any:
+    """Keras' list of callbacks, which counts calls; here it counts steps."""
+    import keras
+
+    class Counted(keras.callbacks.CallbackList):
+        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+            if order.place.done < order.rows:  # Keras asks once more at the end of an epoch
+                super().on_train_batch_begin(order.place.done // order.batch, logs)
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            super().on_train_batch_end(-(-order.place.done // order.batch) - 1, logs)
+
+    return Counted(callbacks, add_history=True, **told)
 
 
 def drawn(seed: int, epoch: int, rows: int) -> Any:
