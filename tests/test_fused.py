@@ -35,7 +35,7 @@ def normalised():
     """All that has a state of its own: batch statistics, and the masks of every kind of dropout."""
     return keras.Sequential([
         keras.layers.Dense(8, "relu"), keras.layers.BatchNormalization(), keras.layers.Dropout(0.3),
-        tfkit.layers.MLP([8], dropout=0.2), tfkit.layers.Dropout(0.25),
+        tfkit.layers.Dropout(0.25),
     ])  # fmt: skip
 
 
@@ -64,7 +64,9 @@ BITS = {"rtol": 0, "atol": 0}
 NEARLY = {"rtol": 2e-4, "atol": 2e-5}
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd", "adamw", "rmsprop"])
+@pytest.mark.parametrize(
+    "optimizer", ["adam", *(pytest.param(name, marks=pytest.mark.slow) for name in ("sgd", "adamw", "rmsprop"))]
+)
 def test_the_training_is_the_same_random_masks_and_all(counted, monkeypatch, optimizer):
     plain = fitted(dense(optimizer=optimizer), sample_weight=WEIGHT, validation_data=(X, Y))
     assert not counted
@@ -75,6 +77,7 @@ def test_the_training_is_the_same_random_masks_and_all(counted, monkeypatch, opt
     assert plain[0]["loss"][2] != plain[0]["loss"][0]
 
 
+@pytest.mark.slow
 def test_the_schedule_and_the_clipping_are_the_same(counted, monkeypatch):
     def optimizer():
         return tfkit.optimizer("adamw", learning_rate=0.01, decay="cosine", steps=30, clip_norm=0.1)
@@ -186,6 +189,7 @@ def test_a_step_of_ones_own_augmentation_and_a_short_training_are_left_as_they_w
     assert counted
 
 
+@pytest.mark.slow
 def test_compile_may_ask_for_it(counted):
     """Keras' own way to ask for XLA, with which its dropout would take a hundred times as long and draw other masks."""
     plain = fitted(dense())
@@ -195,6 +199,7 @@ def test_compile_may_ask_for_it(counted):
     assert counted
 
 
+@pytest.mark.slow
 def test_fewer_rows_than_a_batch_are_one_batch(always):
     history, _ = fitted(dense(), X[:5], Y[:5], batch_size=32)
     assert np.isfinite(history["loss"]).all()
