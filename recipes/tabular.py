@@ -3,7 +3,7 @@
 Data     adult.csv.gz: 32,561 people of the 1994 census; does one earn more than 50,000 dollars? (data/adult.md)
          Yours: any CSV, TSV, Parquet or JSON-lines file, or a folder of them, of any size. Cells may be
          missing, numbers may be written 1,234.5.
-Expect   test accuracy 0.865, 95% interval 0.855 to 0.875, boosted trees 0.863; 20 s from start to end (two cores, seed
+Expect   test accuracy 0.865, 95% interval 0.855 to 0.875, boosted trees 0.863; 24 s from start to end (two cores, seed
          0). Eight other tables: README.md.
 Try      make train RECIPE=tabular
          make train RECIPE=tabular ARGS="table=data/diamonds.csv.gz target=price"

@@ -85,15 +85,17 @@ class Fused:
     """A call from row numbers to logs: whole batches by a traced function, what is left as without it."""
 
     def __init__(self, function: Any, split: Any, batch: int, rest: Any):
+        import tensorflow as tf
+
         self.function, self.split, self.batch, self.rest = function, split, batch, functools.cache(rest)
         self.size = _steps(like(split), batch) * batch
-        self(np.zeros(0, "int32"), 0)  # XLA compiles at the first call, which does nothing
+        function(self._block(np.zeros(0, "int32")), tf.constant(0))  # XLA compiles at the first call: of no steps
 
     def __call__(self, numbers: Any, seen: Any) -> Any:
         numbers = np.asarray(numbers)
         whole = len(numbers) // self.batch * self.batch
         logs = {}
-        if whole or not len(numbers):
+        if whole:
             for rows, steps in self._blocks(numbers[:whole]):
                 logs = self.function(rows, steps)
         return self.rest()(numbers[whole:], seen + whole) if whole < len(numbers) else logs
@@ -102,7 +104,7 @@ class Fused:
         """Blocks of one size, each made while the one before is computed, and how many steps of it count."""
         import tensorflow as tf
 
-        blocks = [numbers[start : start + self.size] for start in range(0, max(len(numbers), 1), self.size)]
+        blocks = [numbers[start : start + self.size] for start in range(0, len(numbers), self.size)]
         with ThreadPoolExecutor(1) as ahead:
             made = ahead.submit(self._block, blocks[0])
             for block, following in zip(blocks, [*blocks[1:], None], strict=True):
