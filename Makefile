@@ -94,6 +94,7 @@ test-long: $(BIN)/.installed-dev ## kills, replicas, searches, hostile input by 
 	@$(BIN)/python -m pytest -m long -n 2 --dist loadfile $(ARGS)
 
 lint: $(BIN)/.installed-dev ## ruff and mypy | make lint
+	@$(BIN)/ruff format --check tfkit recipes tests
 	@$(BIN)/ruff check tfkit recipes tests
 	@$(BIN)/mypy
 

@@ -58,11 +58,13 @@ class Config(tfkit.Config):
     def check(self):
         told = self.quantiles
         if told != sorted({*told}) or any(abs(a + b - 1) > 1e-9 for a, b in zip(told, told[::-1], strict=True)):
-            raise tfkit.UserError("`quantiles` must be the median and pairs around it, such as 0.1,0.5,0.9, in order. "
-                                  f"Received: {told}")  # fmt: skip
+            raise tfkit.UserError(
+                f"`quantiles` must be the median and pairs around it, such as 0.1,0.5,0.9, in order. Received: {told}"
+            )
         if not told or len(told) % 2 == 0 or told[0] <= 0:
-            raise tfkit.UserError("`quantiles` must lie between 0 and 1, with the median, 0.5, in the middle. "
-                                  f"Received: {told}")  # fmt: skip
+            raise tfkit.UserError(
+                f"`quantiles` must lie between 0 and 1, with the median, 0.5, in the middle. Received: {told}"
+            )
         if self.refit is True and self.learning_rate_decay == "plateau":
             raise tfkit.UserError("learning_rate_decay=plateau needs validation rows, and refit=true leaves none.")
 
@@ -70,17 +72,29 @@ class Config(tfkit.Config):
 def data(config):
     quantiles = config.quantiles if config.loss == "quantile" else [0.5]
     told, present, rules = tfkit.data.load_history(
-        config.table, target=config.target, time_column=config.time_column, series_column=config.series_column,
-        known=config.known, leave_out=config.leave_out, gaps=config.gaps, season=config.season,
+        config.table,
+        target=config.target,
+        time_column=config.time_column,
+        series_column=config.series_column,
+        known=config.known,
+        leave_out=config.leave_out,
+        gaps=config.gaps,
+        season=config.season,
         reading={"delimiter": config.delimiter, "encoding": config.encoding, "missing": config.missing},
-    )  # fmt: skip
+    )
     horizon = tfkit.data.choose_horizon(told, rules) if config.horizon == "auto" else config.horizon
     splits = tfkit.data.split_history(
-        told, horizon, val_fraction=config.val_fraction, test_fraction=config.test_fraction,
-        train_steps=config.train_steps, val_steps=config.val_steps, test_steps=config.test_steps,
-    )  # fmt: skip
-    info = tfkit.data.learn_history(told, present, rules, splits, horizon=horizon, past=config.past,
-                                    calendar=config.calendar, quantiles=quantiles)  # fmt: skip
+        told,
+        horizon,
+        val_fraction=config.val_fraction,
+        test_fraction=config.test_fraction,
+        train_steps=config.train_steps,
+        val_steps=config.val_steps,
+        test_steps=config.test_steps,
+    )
+    info = tfkit.data.learn_history(
+        told, present, rules, splits, horizon=horizon, past=config.past, calendar=config.calendar, quantiles=quantiles
+    )
     prepare = tfkit.data.prepare_windows(info)
     power = 2 if config.loss == "squared" else 1
     train, val, test, both = (
@@ -89,8 +103,17 @@ def data(config):
     )
     auto = defaults(len(train), info, config.body)
     final = both if (auto["refit"] if config.refit == "auto" else config.refit) else None
-    return tfkit.Data(train, val, test, info, prepare, tfkit.data.restore_windows(info), defaults=auto, final=final,
-                      calibrate=tfkit.data.calibrate_bands)  # fmt: skip
+    return tfkit.Data(
+        train,
+        val,
+        test,
+        info,
+        prepare,
+        tfkit.data.restore_windows(info),
+        defaults=auto,
+        final=final,
+        calibrate=tfkit.data.calibrate_bands,
+    )
 
 
 def model(config, data):

@@ -18,6 +18,8 @@ import keras
 
 import tfkit
 
+Loss = Literal["auto", "cross_entropy", "label_smoothing", "focal", "squared", "absolute", "huber"]
+
 
 class Config(tfkit.Config):
     pictures: Path = tfkit.sample("digits.zip")  # a folder for each class, a .zip of that, or a table of paths
@@ -48,9 +50,7 @@ class Config(tfkit.Config):
     patch_size: tfkit.count = 4  # pixels of a transformer's patch along each side
     dropout: tfkit.fraction = 0.1  # share of units dropped in training
     refit: bool | Literal["auto"] = "auto"  # once more on training and validation pictures; auto: where they are few
-    loss: Literal[
-        "auto", "cross_entropy", "label_smoothing", "focal", "squared", "absolute", "huber"
-    ] = "auto"  # what training makes small; auto: smoothed cross-entropy of a class, squared error of a number
+    loss: Loss = "auto"  # what training makes small; auto: smoothed cross-entropy of a class, squared error of a number
     epochs: tfkit.count | Literal["auto"] = "auto"
     batch_size: tfkit.count | Literal["all", "auto"] = "auto"
     learning_rate: tfkit.positive | Literal["auto"] = "auto"
@@ -60,18 +60,24 @@ class Config(tfkit.Config):
 
     def check(self):
         if self.body == "transformer" and self.filters != [16, 32, 64, 128]:
-            raise tfkit.UserError("`filters=` is of convolutions; the width of body=transformer is units=. "
-                                  f"Received: filters={self.filters}")  # fmt: skip
+            raise tfkit.UserError(
+                "`filters=` is of convolutions; the width of body=transformer is units=. "
+                f"Received: filters={self.filters}"
+            )
         if self.body != "transformer" and (self.units, self.patch_size) != (128, 4):
-            raise tfkit.UserError("`units=` and `patch_size=` are of body=transformer; the width of convolutions is "
-                                  f"filters=. Received: units={self.units} patch_size={self.patch_size}")  # fmt: skip
+            raise tfkit.UserError(
+                "`units=` and `patch_size=` are of body=transformer; the width of convolutions is "
+                f"filters=. Received: units={self.units} patch_size={self.patch_size}"
+            )
         if self.units % 4:
             raise tfkit.UserError(f"`units` must be a multiple of 4, the number of heads. Received: {self.units}")
         if self.target == self.path_column:
             raise tfkit.UserError(f"`target` and `path_column` must be two columns. Received: {self.target} for both")
         if self.loss == "focal" and (self.mixup or self.cutmix):
-            raise tfkit.UserError("loss=focal takes no mixed classes: leave out mixup= and cutmix=, or the loss. "
-                                  f"Received: mixup={self.mixup} cutmix={self.cutmix}")  # fmt: skip
+            raise tfkit.UserError(
+                "loss=focal takes no mixed classes: leave out mixup= and cutmix=, or the loss. "
+                f"Received: mixup={self.mixup} cutmix={self.cutmix}"
+            )
         if self.refit is True and self.learning_rate_decay == "plateau":
             raise tfkit.UserError("learning_rate_decay=plateau needs validation rows, and refit=true leaves none.")
 
@@ -84,9 +90,14 @@ def data(config):
     target = tfkit.data.learn_label(found, config.target, kind=config.kind, positive=config.positive)
     tfkit.data.check_loss(config.loss, target)
     parts = tfkit.data.split_images(
-        found, target, test=test, val_fraction=config.val_fraction, test_fraction=config.test_fraction,
-        group_column=config.group_column, seed=config.seed_of_splits,
-    )  # fmt: skip
+        found,
+        target,
+        test=test,
+        val_fraction=config.val_fraction,
+        test_fraction=config.test_fraction,
+        group_column=config.group_column,
+        seed=config.seed_of_splits,
+    )
     size = None if config.size == "auto" else config.size
     info = tfkit.data.learn_images(parts[0], target, size=size, channels=config.channels, said=said, reading=reading)
     train, val, test = tfkit.data.image_rows(parts, info)
@@ -95,8 +106,7 @@ def data(config):
     final = train.joined(val) if (auto["refit"] if config.refit == "auto" else config.refit) else None
     if config.class_weights:
         train, final = (rows and tfkit.data.with_class_weights(rows, info) for rows in (train, final))
-    moves = {name: getattr(config, name) for name in
-             ("shift", "rotation", "zoom", "flip", "colour", "mixup", "cutmix")}  # fmt: skip
+    moves = {name: getattr(config, name) for name in ("shift", "rotation", "zoom", "flip", "colour", "mixup", "cutmix")}
     augment = tfkit.data.augment_images(info, **moves)
     prepare, restore = tfkit.data.prepare_images(info), tfkit.data.restore_table(info)
     return tfkit.Data(train, val, test, info, prepare, restore, augment=augment, defaults=auto, final=final)

@@ -59,11 +59,15 @@ class Config(tfkit.Config):
         if self.time_column and not self.id_column:
             raise tfkit.UserError("`time_column=` is of a table with a row for each step: give id_column= too.")
         if self.body == "minirocket" and (self.depth not in ("auto", 1) or self.units not in ("auto", 64)):
-            raise tfkit.UserError("`depth=` and `units=` are of the other bodies; body=minirocket has features=. "
-                                  f"Received: depth={self.depth} units={self.units}")  # fmt: skip
+            raise tfkit.UserError(
+                "`depth=` and `units=` are of the other bodies; body=minirocket has features=. "
+                f"Received: depth={self.depth} units={self.units}"
+            )
         if self.head == "ridge" and (self.body != "minirocket" or self.epochs not in ("auto", 1)):
-            raise tfkit.UserError("head=ridge is of body=minirocket, and solved at once: leave out body= and epochs=. "
-                                  f"Received: body={self.body} epochs={self.epochs}")  # fmt: skip
+            raise tfkit.UserError(
+                "head=ridge is of body=minirocket, and solved at once: leave out body= and epochs=. "
+                f"Received: body={self.body} epochs={self.epochs}"
+            )
         if self.refit is True and self.learning_rate_decay == "plateau":
             raise tfkit.UserError("learning_rate_decay=plateau needs validation rows, and refit=true leaves none.")
 
@@ -78,14 +82,21 @@ def data(config):
     target = tfkit.data.learn_series_label(found, kind=config.kind, positive=config.positive)
     tfkit.data.check_loss(config.loss, target)
     parts = tfkit.data.split_series(
-        found, target, test=test, val_fraction=config.val_fraction, test_fraction=config.test_fraction,
-        group_column=config.group_column, seed=config.seed_of_splits,
-    )  # fmt: skip
-    info = tfkit.data.learn_series(parts[0], target, others=parts[1:], lengths=config.lengths, scale=config.scale,
-                                   reading=reading, said=said)  # fmt: skip
+        found,
+        target,
+        test=test,
+        val_fraction=config.val_fraction,
+        test_fraction=config.test_fraction,
+        group_column=config.group_column,
+        seed=config.seed_of_splits,
+    )
+    info = tfkit.data.learn_series(
+        parts[0], target, others=parts[1:], lengths=config.lengths, scale=config.scale, reading=reading, said=said
+    )
     if config.body == "minirocket":
-        info = tfkit.data.with_kernels(parts[0], info, features=config.features,
-                                         differences=config.differences, seed=config.seed)  # fmt: skip
+        info = tfkit.data.with_kernels(
+            parts[0], info, features=config.features, differences=config.differences, seed=config.seed
+        )
     prepare = tfkit.data.prepare_series(info)
     train, val, test = tfkit.data.series_rows(parts, info, prepare)
     auto = defaults(len(train), info, config)
@@ -106,8 +117,13 @@ def model(config, data):
             x = keras.layers.Masking(tfkit.data.PADDING)(x)
         x = read(config, info["series"]["length"])(x)
     shrink = keras.regularizers.L1L2(config.l1, config.l2) if config.body == "minirocket" else None
-    head = keras.layers.Dense(len(info["target"]["classes"] or [None]), kernel_regularizer=shrink, dtype="float32",
-                              trainable=not solved, name="head")  # fmt: skip
+    head = keras.layers.Dense(
+        len(info["target"]["classes"] or [None]),
+        kernel_regularizer=shrink,
+        dtype="float32",
+        trainable=not solved,
+        name="head",
+    )
     outputs = head(keras.layers.Dropout(0.0 if solved else config.dropout)(x))
     if solved:
         head.set_weights(tfkit.data.ridge_head(data.train, info))

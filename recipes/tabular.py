@@ -17,6 +17,8 @@ import keras
 
 import tfkit
 
+Loss = Literal["auto", "cross_entropy", "label_smoothing", "focal", "squared", "absolute", "huber", "quantile"]
+
 
 class Config(tfkit.Config):
     table: Path = tfkit.sample("adult.csv.gz")  # the rows
@@ -47,9 +49,7 @@ class Config(tfkit.Config):
     embedding_dim: tfkit.whole = 8  # length of a number's or a category's vector; 0: numbers as they are
     bins: tfkit.count = 128  # of a number's embedding, at most
     refit: bool | Literal["auto"] = "auto"  # once more on training and validation rows; auto: where rows are few
-    loss: Literal[
-        "auto", "cross_entropy", "label_smoothing", "focal", "squared", "absolute", "huber", "quantile"
-    ] = "auto"  # what training makes small; auto: cross-entropy of a class, squared error of a number
+    loss: Loss = "auto"  # what training makes small; auto: cross-entropy of a class, squared error of a number
     quantile: tfkit.fraction = 0.5  # what loss=quantile predicts
     epochs: tfkit.count | Literal["auto"] = "auto"
     batch_size: tfkit.count | Literal["all", "auto"] = "auto"
@@ -64,8 +64,10 @@ class Config(tfkit.Config):
         if self.loss == "quantile" and not 0 < self.quantile < 1:
             raise tfkit.UserError(f"`quantile` must be above 0 and below 1. Received: quantile={self.quantile}")
         if self.loss != "quantile" and self.quantile != 0.5:
-            raise tfkit.UserError("`quantile=` needs loss=quantile, which predicts that quantile. "
-                                  f"Received: quantile={self.quantile} loss={self.loss}")  # fmt: skip
+            raise tfkit.UserError(
+                "`quantile=` needs loss=quantile, which predicts that quantile. "
+                f"Received: quantile={self.quantile} loss={self.loss}"
+            )
         if self.refit is True and self.learning_rate_decay == "plateau":
             raise tfkit.UserError("learning_rate_decay=plateau needs validation rows, and refit=true leaves none.")
         if self.body == "mlp" and self.members != 8:
@@ -83,15 +85,22 @@ def data(config):
     target = tfkit.data.learn_target(frame[config.target], kind=config.kind, positive=config.positive)
     tfkit.data.check_loss(config.loss, target, quantile=config.quantile)
     parts = tfkit.data.split_table(
-        frame, target, test=test, val_fraction=config.val_fraction, test_fraction=config.test_fraction,
-        time_column=config.time_column, group_column=config.group_column, leave_out=config.leave_out,
+        frame,
+        target,
+        test=test,
+        val_fraction=config.val_fraction,
+        test_fraction=config.test_fraction,
+        time_column=config.time_column,
+        group_column=config.group_column,
+        leave_out=config.leave_out,
         seed=config.seed_of_splits,
-    )  # fmt: skip
+    )
     kinds = {kind: getattr(config, kind) for kind in ("number", "category", "date", "leave_out")}
     if config.group_column and not any(config.group_column in names for names in kinds.values()):
         kinds["leave_out"] = [*kinds["leave_out"], config.group_column]
-    info = tfkit.data.learn_table(parts[0], target, kinds=kinds, scale=config.scale, bins=config.bins,
-                                  reading=reading, said=said)  # fmt: skip
+    info = tfkit.data.learn_table(
+        parts[0], target, kinds=kinds, scale=config.scale, bins=config.bins, reading=reading, said=said
+    )
     if config.loss == "quantile":
         info["target"]["quantile"] = config.quantile
     prepare = tfkit.data.prepare_table(info)

@@ -69,17 +69,36 @@ class Config(tfkit.Config):
 def data(config):
     reading = {"delimiter": config.delimiter, "encoding": config.encoding, "missing": config.missing}
     frame, test, text, said = tfkit.data.load_texts(
-        config.table, config.text, config.target, test_table=config.test_table,
-        keep=[config.time_column, config.group_column], **reading,
-    )  # fmt: skip
+        config.table,
+        config.text,
+        config.target,
+        test_table=config.test_table,
+        keep=[config.time_column, config.group_column],
+        **reading,
+    )
     target = tfkit.data.learn_target(frame[config.target], kind=config.kind, positive=config.positive)
     tfkit.data.check_loss(config.loss, target)
     parts = tfkit.data.split_texts(
-        frame, text, target, test=test, val_fraction=config.val_fraction, test_fraction=config.test_fraction,
-        time_column=config.time_column, group_column=config.group_column, seed=config.seed_of_splits,
-    )  # fmt: skip
-    info = tfkit.data.learn_texts(parts[0], text, target, kind=config.tokens, max_length=config.max_length,
-                                  vocabulary=config.vocabulary, reading=reading, said=said)  # fmt: skip
+        frame,
+        text,
+        target,
+        test=test,
+        val_fraction=config.val_fraction,
+        test_fraction=config.test_fraction,
+        time_column=config.time_column,
+        group_column=config.group_column,
+        seed=config.seed_of_splits,
+    )
+    info = tfkit.data.learn_texts(
+        parts[0],
+        text,
+        target,
+        kind=config.tokens,
+        max_length=config.max_length,
+        vocabulary=config.vocabulary,
+        reading=reading,
+        said=said,
+    )
     prepare = tfkit.data.prepare_texts(info)
     train, val, test = (tfkit.data.text_rows(part, info, prepare) for part in parts)
     if config.ngrams != "none":

@@ -119,7 +119,7 @@ def rows(frame=None, name="rows.csv", **changes):
         ("nested.jsonl", b'{"a": [1], "y": "u"}\n', "take nested values apart first. Received: nested.jsonl"),
         ("table.xyz", b"a,y\n1,u\n", "The suffix says what kind of table a file is"),
     ],
-)  # fmt: skip
+)
 def test_a_file_that_is_no_table_is_refused(refused, name, content, message):
     if content == "mkdir":
         Path(name).mkdir()

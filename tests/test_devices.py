@@ -31,16 +31,19 @@ def two_gpus(monkeypatch):
     monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda devices: SimpleNamespace(devices=devices))
 
 
-@pytest.mark.parametrize(("word", "words"), [
-    ("mirored", "must be one of auto, cpu, .* Did you mean 'mirrored'.* Received: device=mirored"),
-    ("gpu:1", "must be one of .* Received: device=gpu:1"),
-    ("mirrored:1", "a whole number N above 1. Received: device=mirrored:1"),
-    ("mirrored:two", "a whole number N above 1"),
-    ("gpu", "needs a GPU that TensorFlow sees"),
-    ("mirrored", "needs more than one GPU; mirrored:2 tries it with two parts of the CPU. Received: 0 GPUs"),
-    ("multiworker", "needs the environment variable TF_CONFIG.* Received: 0 workers"),
-    ("mirrored:2", "A process chooses its devices once.* Received: device=mirrored:2 after auto"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("word", "words"),
+    [
+        ("mirored", "must be one of auto, cpu, .* Did you mean 'mirrored'.* Received: device=mirored"),
+        ("gpu:1", "must be one of .* Received: device=gpu:1"),
+        ("mirrored:1", "a whole number N above 1. Received: device=mirrored:1"),
+        ("mirrored:two", "a whole number N above 1"),
+        ("gpu", "needs a GPU that TensorFlow sees"),
+        ("mirrored", "needs more than one GPU; mirrored:2 tries it with two parts of the CPU. Received: 0 GPUs"),
+        ("multiworker", "needs the environment variable TF_CONFIG.* Received: 0 workers"),
+        ("mirrored:2", "A process chooses its devices once.* Received: device=mirrored:2 after auto"),
+    ],
+)
 def test_what_cannot_be_chosen_is_refused(word, words):
     with pytest.raises(UserError, match=words):
         devices.choose(word)
@@ -91,9 +94,14 @@ def test_a_worker_that_is_not_the_chief_writes_elsewhere(monkeypatch, tmp_path):
         devices.folders("runs", tmp_path / "elsewhere")
 
 
-@pytest.mark.parametrize(("task", "chief"), [
-    (("worker", 0), True), (("worker", 1), False), (("chief", 0), True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("task", "chief"),
+    [
+        (("worker", 0), True),
+        (("worker", 1), False),
+        (("chief", 0), True),
+    ],
+)
 def test_the_first_worker_is_the_chief(task, chief, monkeypatch):
     config = {"cluster": CLUSTER["cluster"], "task": {"type": task[0], "index": task[1]}}
     monkeypatch.setenv("TF_CONFIG", json.dumps(config))
@@ -116,8 +124,13 @@ def test_a_run_goes_on_with_the_device_that_it_began_on(tmp_path):
 
 def tfkit(*words):
     """The command, as a user types it."""
-    done = subprocess.run([sys.executable, "-m", "tfkit", *words], capture_output=True, text=True, check=False,
-                          env={**os.environ, "PYTHONPATH": os.getcwd()})  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "tfkit", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     return Path(done.stdout.splitlines()[-1])
 

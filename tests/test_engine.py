@@ -77,8 +77,11 @@ def test_metrics_have_the_form_that_scripts_rely_on(run, priced):
     assert low <= metrics["test"]["accuracy"] <= high
     assert priced.metrics["task"] == "regression"
     assert set(priced.metrics["test"]) == {
-        "root_mean_squared_error", "mean_absolute_error", "r2", "median_absolute_error",
-    }  # fmt: skip
+        "root_mean_squared_error",
+        "mean_absolute_error",
+        "r2",
+        "median_absolute_error",
+    }
 
 
 def test_the_kept_predictions_give_the_scores(run, priced):
@@ -262,11 +265,14 @@ def train_and_stop(monkeypatch, after, **settings):
     return stopped.value
 
 
-@pytest.mark.parametrize(("refit", "after"), [
-    pytest.param(False, 17, marks=pytest.mark.slow, id="fit"),
-    pytest.param(True, 17, marks=pytest.mark.slow, id="before"),
-    pytest.param(True, 39, marks=pytest.mark.slow, id="refit"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("refit", "after"),
+    [
+        pytest.param(False, 17, marks=pytest.mark.slow, id="fit"),
+        pytest.param(True, 17, marks=pytest.mark.slow, id="before"),
+        pytest.param(True, 39, marks=pytest.mark.slow, id="refit"),
+    ],
+)
 def test_stopped_and_resumed_is_the_same_as_never_stopped(table, tmp_path, monkeypatch, refit, after):
     settings = {
         "recipe": "tabular",

@@ -33,10 +33,14 @@ def counted(monkeypatch):
 
 def normalised():
     """All that has a state of its own: batch statistics, and the masks of every kind of dropout."""
-    return keras.Sequential([
-        keras.layers.Dense(8, "relu"), keras.layers.BatchNormalization(), keras.layers.Dropout(0.3),
-        tfkit.layers.Dropout(0.25),
-    ])  # fmt: skip
+    return keras.Sequential(
+        [
+            keras.layers.Dense(8, "relu"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.3),
+            tfkit.layers.Dropout(0.25),
+        ]
+    )
 
 
 def dense(body=normalised, optimizer="adam"):

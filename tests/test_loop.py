@@ -119,8 +119,10 @@ class Seen:
 )
 def test_the_learning_curve_is_that_of_keras_fed_with_the_same_order(make, x, weight):
     whole = (x, Y) if weight is None else (x, Y, weight)
-    epochs = [tf.data.Dataset.from_tensor_slices(keras.tree.map_structure(lambda a, e=e: a[order(5, e)], whole))
-              for e in range(3)]  # fmt: skip
+    epochs = [
+        tf.data.Dataset.from_tensor_slices(keras.tree.map_structure(lambda a, e=e: a[order(5, e)], whole))
+        for e in range(3)
+    ]
     batches = epochs[0].batch(BATCH).concatenate(epochs[1].batch(BATCH)).concatenate(epochs[2].batch(BATCH))
     theirs, ours = make(), make()
     expected = theirs.fit(batches, epochs=3, steps_per_epoch=STEPS, shuffle=False, verbose=0).history
@@ -252,9 +254,7 @@ def test_a_callback_can_stop(moment, last, monkeypatch):
 
 def test_augmentation_is_for_training_alone():
     model, seen = line(), Seen()
-    loop.fit(
-        model, X[:30], Y[:30], augment=seen, callbacks=[seen.callback], epochs=2, validation_data=(X[30:], Y[30:])
-    )
+    loop.fit(model, X[:30], Y[:30], augment=seen, callbacks=[seen.callback], epochs=2, validation_data=(X[30:], Y[30:]))
     assert sorted(chain(*seen.steps)) == sorted(X[:30, 0].tolist() * 2)
 
 

@@ -39,21 +39,30 @@ PAIRS = {
     "pinball": (Pinball(0.9), VALUES, ANSWERS, np.where(VALUES > ANSWERS, 0.9, -0.1)[:, 0] * (VALUES - ANSWERS)[:, 0]),
     "pinball of several": (Pinball(QUANTILES.tolist()), VALUES[:, 0], BANDS[:, 0], bands(VALUES[:, 0], BANDS[:, 0])),
     "gaussian": (
-        GaussianNLL(), VALUES, NORMAL, -np.log(density(VALUES[:, 0], NORMAL[:, 0], np.exp(NORMAL[:, 1]) + 1e-6)),
+        GaussianNLL(),
+        VALUES,
+        NORMAL,
+        -np.log(density(VALUES[:, 0], NORMAL[:, 0], np.exp(NORMAL[:, 1]) + 1e-6)),
     ),
     "gaussian with a floor": (
-        GaussianNLL(floor=0.3), VALUES, NORMAL,
+        GaussianNLL(floor=0.3),
+        VALUES,
+        NORMAL,
         -np.log(density(VALUES[:, 0], NORMAL[:, 0], np.exp(NORMAL[:, 1]) + 0.3)),
     ),
     "gaussian of a softplus": (
-        GaussianNLL("softplus", floor=0.01), VALUES, NORMAL,
+        GaussianNLL("softplus", floor=0.01),
+        VALUES,
+        NORMAL,
         -np.log(density(VALUES[:, 0], NORMAL[:, 0], np.log1p(np.exp(NORMAL[:, 1])) ** 2 + 0.01)),
     ),
     "gaussian with a weight": (
-        GaussianNLL(beta=0.5), VALUES, NORMAL,
+        GaussianNLL(beta=0.5),
+        VALUES,
+        NORMAL,
         -np.log(density(VALUES[:, 0], NORMAL[:, 0], np.exp(NORMAL[:, 1]) + 1e-6)) * np.exp(NORMAL[:, 1] / 2),
     ),
-}  # fmt: skip
+}
 EACH = pytest.mark.parametrize(("loss", "y", "answer", "expected"), PAIRS.values(), ids=PAIRS)
 
 
@@ -72,8 +81,11 @@ def test_rows_are_averaged_with_their_weights(loss, y, answer, expected):
 @pytest.mark.parametrize("reduction", ["sum", "none", "mean_with_sample_weight"])
 def test_rows_are_reduced_as_told(loss, y, answer, expected, reduction):
     loss = type(loss).from_config({**loss.get_config(), "reduction": reduction})
-    reduced = {"sum": (expected * WEIGHT).sum(), "none": expected * WEIGHT,
-               "mean_with_sample_weight": (expected * WEIGHT).sum() / WEIGHT.sum()}  # fmt: skip
+    reduced = {
+        "sum": (expected * WEIGHT).sum(),
+        "none": expected * WEIGHT,
+        "mean_with_sample_weight": (expected * WEIGHT).sum() / WEIGHT.sum(),
+    }
     np.testing.assert_allclose(loss(y, answer, sample_weight=WEIGHT), reduced[reduction], rtol=1e-5, atol=1e-6)
 
 
@@ -211,21 +223,30 @@ def test_per_member_gives_each_member_a_gradient_of_its_own():
     np.testing.assert_allclose(tape.gradient(value, answers), expected, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize(("make", "message"), [
-    (lambda: SmoothedCrossentropy(1.0), r"`label_smoothing` must be in \[0, 1\). Received: 1.0"),
-    (lambda: SmoothedCrossentropy(-0.1), r"`label_smoothing` must be in \[0, 1\). Received: -0.1"),
-    (lambda: SparseFocal(-1.0), "`gamma` must be at least 0. Received: -1.0"),
-    (lambda: SparseFocal(float("nan")), "`gamma` must be at least 0. Received: nan"),
-    (lambda: Pinball(0.0), r"`quantile` must be in \(0, 1\), or a list of such. Received: 0.0"),
-    (lambda: Pinball(1), r"`quantile` must be in \(0, 1\), .* Received: 1"),
-    (lambda: Pinball([]), r"`quantile` must be in \(0, 1\), .* Received: \[\]"),
-    (lambda: Pinball([0.1, 1.5]), r"`quantile` must be in \(0, 1\), .* Received: \[0.1, 1.5\]"),
-    (lambda: Pinball([0.1, 0.9])(VALUES, BANDS), r"one for each quantile. Received: .*=\[0.1, 0.9\], .* \(9, 5, 3\)"),
-    (lambda: GaussianNLL("variance"), "`scale` must be 'log_variance' or 'softplus'. Received: 'variance'"),
-    (lambda: GaussianNLL(floor=0.0), r"`floor` must be above 0 and `beta` in \[0, 1\]. Received: floor=0.0, beta=0.0"),
-    (lambda: GaussianNLL(beta=1.5), r"`beta` in \[0, 1\]. Received: floor=1e-06, beta=1.5"),
-    (lambda: GaussianNLL()(VALUES, BANDS), r"last axis of the answers must be 2, .* shape \(9, 5, 3\)"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: SmoothedCrossentropy(1.0), r"`label_smoothing` must be in \[0, 1\). Received: 1.0"),
+        (lambda: SmoothedCrossentropy(-0.1), r"`label_smoothing` must be in \[0, 1\). Received: -0.1"),
+        (lambda: SparseFocal(-1.0), "`gamma` must be at least 0. Received: -1.0"),
+        (lambda: SparseFocal(float("nan")), "`gamma` must be at least 0. Received: nan"),
+        (lambda: Pinball(0.0), r"`quantile` must be in \(0, 1\), or a list of such. Received: 0.0"),
+        (lambda: Pinball(1), r"`quantile` must be in \(0, 1\), .* Received: 1"),
+        (lambda: Pinball([]), r"`quantile` must be in \(0, 1\), .* Received: \[\]"),
+        (lambda: Pinball([0.1, 1.5]), r"`quantile` must be in \(0, 1\), .* Received: \[0.1, 1.5\]"),
+        (
+            lambda: Pinball([0.1, 0.9])(VALUES, BANDS),
+            r"one for each quantile. Received: .*=\[0.1, 0.9\], .* \(9, 5, 3\)",
+        ),
+        (lambda: GaussianNLL("variance"), "`scale` must be 'log_variance' or 'softplus'. Received: 'variance'"),
+        (
+            lambda: GaussianNLL(floor=0.0),
+            r"`floor` must be above 0 and `beta` in \[0, 1\]. Received: floor=0.0, beta=0.0",
+        ),
+        (lambda: GaussianNLL(beta=1.5), r"`beta` in \[0, 1\]. Received: floor=1e-06, beta=1.5"),
+        (lambda: GaussianNLL()(VALUES, BANDS), r"last axis of the answers must be 2, .* shape \(9, 5, 3\)"),
+    ],
+)
 def test_what_cannot_be_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()

@@ -11,10 +11,25 @@ RANDOM = np.random.default_rng(0)
 CODES = RANDOM.integers(0, 3, 60)
 ONE_HOT = np.eye(3)[CODES].astype("float32")
 WRONG = np.roll(ONE_HOT, 1, axis=1)
-ARGUMENTS = {"num_classes": 3, "target_class_ids": [0, 1], "precision": 0.5, "recall": 0.5, "sensitivity": 0.5,
-             "specificity": 0.5, "normalizer": np.ones((60, 3))}  # fmt: skip
-COUNTS = {"Metric", "MeanMetricWrapper", "Mean", "Sum", "TruePositives", "TrueNegatives", "FalsePositives",
-          "FalseNegatives"}  # fmt: skip
+ARGUMENTS = {
+    "num_classes": 3,
+    "target_class_ids": [0, 1],
+    "precision": 0.5,
+    "recall": 0.5,
+    "sensitivity": 0.5,
+    "specificity": 0.5,
+    "normalizer": np.ones((60, 3)),
+}
+COUNTS = {
+    "Metric",
+    "MeanMetricWrapper",
+    "Mean",
+    "Sum",
+    "TruePositives",
+    "TrueNegatives",
+    "FalsePositives",
+    "FalseNegatives",
+}
 
 
 def keras_metrics():
@@ -68,12 +83,28 @@ def test_no_name_leads_both_ways():
     assert len(DIRECTIONS) == len(UP) + len(DOWN)
 
 
-@pytest.mark.parametrize(("name", "expected"), [
-    ("loss", "min"), ("val_loss", "min"), ("val_roc_auc", "max"), ("f1_macro", "max"), ("val_f1_weighted", "max"),
-    ("precision_micro", "max"), ("val_root_mean_squared_error", "min"), ("mood", None), ("val_", None), ("", None),
-    ("evaluation_loss", None), ("macro", None), ("val_auc_1", "max"), ("loss_12", "min"), ("f1_", None),
-    ("coverage", None), ("val_coverage", None),  # too much is as wrong as too little
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("loss", "min"),
+        ("val_loss", "min"),
+        ("val_roc_auc", "max"),
+        ("f1_macro", "max"),
+        ("val_f1_weighted", "max"),
+        ("precision_micro", "max"),
+        ("val_root_mean_squared_error", "min"),
+        ("mood", None),
+        ("val_", None),
+        ("", None),
+        ("evaluation_loss", None),
+        ("macro", None),
+        ("val_auc_1", "max"),
+        ("loss_12", "min"),
+        ("f1_", None),
+        ("coverage", None),
+        ("val_coverage", None),  # too much is as wrong as too little
+    ],
+)
 def test_what_does_not_count_of_a_name(name, expected):
     assert direction(name) == expected
 
@@ -143,4 +174,7 @@ def test_our_metrics_come_back_from_the_file_of_their_model(tmp_path):
     assert set(said) == {"loss", "mine", "coverage"}
     found = [metric.get_config() for metric in back._compile_metrics.metrics]
     assert {name: (found[0] | found[1]).get(name) for name in ("quantile", "lower", "upper")} == {
-        "quantile": [0.1, 0.4, 0.8], "lower": 1, "upper": 2}  # fmt: skip
+        "quantile": [0.1, 0.4, 0.8],
+        "lower": 1,
+        "upper": 2,
+    }

@@ -83,15 +83,32 @@ def run(tmp_path_factory):
 def test_every_column_of_a_nasty_table_is_what_it_seems(run):
     kinds = {name: rule["kind"] for name, rule in run.info["columns"].items()}
     for kind, names in {
-        "number": ["a/b", "年龄", "Age", "age", "self", "predicted", "class", "hours per week", "money", "euro",
-                   "dollars", "percent", "decimal", "clock", "infinite", "huge", "tiny"],
+        "number": [
+            "a/b",
+            "年龄",
+            "Age",
+            "age",
+            "self",
+            "predicted",
+            "class",
+            "hours per week",
+            "money",
+            "euro",
+            "dollars",
+            "percent",
+            "decimal",
+            "clock",
+            "infinite",
+            "huge",
+            "tiny",
+        ],
         "category": ["words", "rare", "post", "numbers as names", "code"],
         "yes/no": ["flag", "yes", "bit"],
         "date": ["day first", "zoned", "date"],
         "empty": ["empty"],
         "constant": ["constant"],
         "identifier": ["number"],
-    }.items():  # fmt: skip
+    }.items():
         assert {name: kinds[name] for name in names} == dict.fromkeys(names, kind)
 
 
@@ -121,6 +138,8 @@ def test_the_savedmodel_answers_the_same(run):
     tf = pytest.importorskip("tensorflow")
     frame = nasty()
     loaded = tf.saved_model.load(run.export("savedmodel"))
-    rows = {name: tf.constant(values.tolist(), "string" if values.dtype == object else "float32")
-            for name, values in run.read(frame).items()}  # fmt: skip
+    rows = {
+        name: tf.constant(values.tolist(), "string" if values.dtype == object else "float32")
+        for name, values in run.read(frame).items()
+    }
     np.testing.assert_allclose(loaded.serve(rows), run.predict(frame)[["probability_u", "probability_v"]], rtol=1e-5)

@@ -169,20 +169,23 @@ def test_an_optimizer_comes_back_from_its_config(decay):
         assert simulate(back._learning_rate, 41).tolist() == rates(decay, 40).tolist()
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"name": "sgdd"}, "`name` must be one of sgd, momentum, .*, lion. Received: 'sgdd'"),
-    ({"learning_rate": 0}, "must be above 0, .* Received: learning_rate=0, clip_norm=None, weight_decay=0.0"),
-    ({"learning_rate": float("nan")}, "Received: learning_rate=nan"),
-    ({"clip_norm": 0.0}, "Received: learning_rate=0.001, clip_norm=0.0"),
-    ({"weight_decay": -0.1}, "`weight_decay` at least 0. Received: .*weight_decay=-0.1"),
-    ({"weight_decay": float("nan")}, "`weight_decay` at least 0. Received: .*weight_decay=nan"),
-    ({"weight_decay": 2.0, "learning_rate": 0.5}, "must be below 1. Received: weight_decay=2.0, learning_rate=0.5"),
-    ({"decay": "square"}, "`decay` must be one of none, exponential, .*, plateau. Received: 'square'"),
-    ({"decay": "plateau", "learning_rate": OneCycle(0.5, 9)}, "with decay='none'. .* learning_rate=OneCycle"),
-    ({"decay": "cosine"}, "`steps`, .* must be given, and at least 1, for decay='cosine'. Received: None"),
-    ({"decay": "exponential", "steps": 0}, "for decay='exponential'. Received: 0"),
-    ({"decay": "step", "steps": -5}, "for decay='step'. Received: -5"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "sgdd"}, "`name` must be one of sgd, momentum, .*, lion. Received: 'sgdd'"),
+        ({"learning_rate": 0}, "must be above 0, .* Received: learning_rate=0, clip_norm=None, weight_decay=0.0"),
+        ({"learning_rate": float("nan")}, "Received: learning_rate=nan"),
+        ({"clip_norm": 0.0}, "Received: learning_rate=0.001, clip_norm=0.0"),
+        ({"weight_decay": -0.1}, "`weight_decay` at least 0. Received: .*weight_decay=-0.1"),
+        ({"weight_decay": float("nan")}, "`weight_decay` at least 0. Received: .*weight_decay=nan"),
+        ({"weight_decay": 2.0, "learning_rate": 0.5}, "must be below 1. Received: weight_decay=2.0, learning_rate=0.5"),
+        ({"decay": "square"}, "`decay` must be one of none, exponential, .*, plateau. Received: 'square'"),
+        ({"decay": "plateau", "learning_rate": OneCycle(0.5, 9)}, "with decay='none'. .* learning_rate=OneCycle"),
+        ({"decay": "cosine"}, "`steps`, .* must be given, and at least 1, for decay='cosine'. Received: None"),
+        ({"decay": "exponential", "steps": 0}, "for decay='exponential'. Received: 0"),
+        ({"decay": "step", "steps": -5}, "for decay='step'. Received: -5"),
+    ],
+)
 def test_what_cannot_be_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         optimizer(**arguments)

@@ -30,7 +30,7 @@ def test_a_part_is_found_by_any_of_its_names():
         part = find_part(word)
         assert part.name == "layers.MLP"
         assert part.call.startswith("MLP(units, *, activation='relu', ")
-        assert part.words == tfkit.layers.MLP.__doc__.split("\n")[0] + part.words[part.words.index("\n"):]
+        assert part.words == tfkit.layers.MLP.__doc__.split("\n")[0] + part.words[part.words.index("\n") :]
     assert find_part("optimizer").call.startswith("optimizer(name='adam', *, learning_rate=0.001")
     for word in ("losses.MLP", "layers.", "nothing", "_codes"):
         assert find_part(word) is None

@@ -70,8 +70,11 @@ def test_afterwards_tensorflow_draws_as_before():
     from tensorflow.python.ops import gen_stateless_random_ops_v2 as ops
     from tensorflow.python.ops import random_ops_util as seeds
 
-    names = [(seeds, "get_key_counter_alg"), (ops, "stateless_random_uniform_v2"),
-             (ops, "stateless_random_uniform_int_v2")]  # fmt: skip
+    names = [
+        (seeds, "get_key_counter_alg"),
+        (ops, "stateless_random_uniform_v2"),
+        (ops, "stateless_random_uniform_int_v2"),
+    ]
     before = [getattr(module, name) for module, name in names]
 
     def fail():

@@ -19,19 +19,35 @@ RANDOM = np.random.default_rng(0)
 def table(rows, seed=0):
     random = np.random.default_rng(seed)
     amount = random.normal(size=rows).round(2)
-    return pd.DataFrame({
-        "amount": amount, "town": random.choice(["Oslo", "Rome", "Lima"], rows), "day": random.choice(
-            ["2024-01-31", "2025-02-01"], rows), "member": random.random(rows) < 0.5, "id": np.arange(rows),
-        "bought": np.where(amount > 0, "yes", "no"),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "amount": amount,
+            "town": random.choice(["Oslo", "Rome", "Lima"], rows),
+            "day": random.choice(["2024-01-31", "2025-02-01"], rows),
+            "member": random.random(rows) < 0.5,
+            "id": np.arange(rows),
+            "bought": np.where(amount > 0, "yes", "no"),
+        }
+    )
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("prediction")
     table(ROWS).to_csv(folder / "table.csv", index=False)
-    return tfkit.train("tabular", table=folder / "table.csv", target="bought", epochs=1, refit=False, body="mlp",
-                       units=8, batch_size=64, out=folder / "runs", quiet=True, report=False)  # fmt: skip
+    return tfkit.train(
+        "tabular",
+        table=folder / "table.csv",
+        target="bought",
+        epochs=1,
+        refit=False,
+        body="mlp",
+        units=8,
+        batch_size=64,
+        out=folder / "runs",
+        quiet=True,
+        report=False,
+    )
 
 
 @pytest.fixture

@@ -31,7 +31,13 @@ def test_it_shows_the_metric_it_is_told(capsys):
 def test_a_resumed_training_says_where_it_is(capsys):
     drive(Progress(100), 100, first=57)
     assert [line.split("/")[0] for line in capsys.readouterr().err.splitlines()] == [
-        "epoch 58", "epoch 60", "epoch 70", "epoch 80", "epoch 90", "epoch 100"]  # fmt: skip
+        "epoch 58",
+        "epoch 60",
+        "epoch 70",
+        "epoch 80",
+        "epoch 90",
+        "epoch 100",
+    ]
 
 
 def test_at_a_terminal_there_is_a_bar_that_goes_away(capsys, monkeypatch):

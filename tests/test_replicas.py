@@ -101,8 +101,9 @@ def gan():
             super().__init__()
             layers = keras.layers
             self.generator = keras.Sequential([keras.Input((3,)), layers.Dense(8, "relu"), layers.Dense(6)])
-            self.judge = keras.Sequential([keras.Input((6,)), layers.Dense(8, "relu"), layers.BatchNormalization(),
-                                           layers.Dense(1)])  # fmt: skip
+            self.judge = keras.Sequential(
+                [keras.Input((6,)), layers.Dense(8, "relu"), layers.BatchNormalization(), layers.Dense(1)]
+            )
             self.first, self.second = keras.optimizers.Adam(0.01), keras.optimizers.AdamW(0.01)
             self.tracker = keras.metrics.Mean(name="generator_loss")
 
@@ -208,8 +209,13 @@ def refusals():
         return keras.Sequential([keras.Input((6,)), keras.layers.Dense(1), layer])
 
     strategy, said = devices._chosen["strategy"], []
-    for make, scope in ((Alone, devices.scope), (lambda: small(Adding()), devices.scope), (One, devices.scope),
-                        (Penalty, devices.scope), (lambda: small(keras.layers.ReLU()), strategy.scope)):  # fmt: skip
+    for make, scope in (
+        (Alone, devices.scope),
+        (lambda: small(Adding()), devices.scope),
+        (One, devices.scope),
+        (Penalty, devices.scope),
+        (lambda: small(keras.layers.ReLU()), strategy.scope),
+    ):
         with scope():
             model = make()
             model.compile("sgd", "mse")
@@ -254,10 +260,16 @@ def process(*words, workers=1):
     running = []
     for index in range(workers):
         told = {"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})}
-        running.append(subprocess.Popen(
-            [sys.executable, "-m", *[word.format(index=index) for word in words]], cwd=ROOT, text=True,
-            env=environment | (told if workers > 1 else {}), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        ))  # fmt: skip
+        running.append(
+            subprocess.Popen(
+                [sys.executable, "-m", *[word.format(index=index) for word in words]],
+                cwd=ROOT,
+                text=True,
+                env=environment | (told if workers > 1 else {}),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        )
     said = [each.communicate(timeout=600) for each in running]
     assert [each.returncode for each in running] == [0] * workers, [words[1][-2000:] for words in said]
     return [words[0] for words in said]
@@ -304,13 +316,17 @@ def test_masks_differ_between_replicas_and_repeat_with_the_seed(two):
     np.testing.assert_array_equal(*seeds)  # afterwards they are alike again
 
 
-@pytest.mark.parametrize(("place", "words"), [
-    (0, "a `train_step` must call a keras.Model with rows"),
-    (1, "a layer must add no loss of what it sees"),
-    (2, "a model must answer row by row"),
-    (3, "must take no slope of a slope"),
-    (4, "must be made and compiled inside `tfkit.replicas.scope"),
-], ids=["no model", "add_loss", "one number", "penalty", "plain scope"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        (0, "a `train_step` must call a keras.Model with rows"),
+        (1, "a layer must add no loss of what it sees"),
+        (2, "a model must answer row by row"),
+        (3, "must take no slope of a slope"),
+        (4, "must be made and compiled inside `tfkit.replicas.scope"),
+    ],
+    ids=["no model", "add_loss", "one number", "penalty", "plain scope"],
+)
 def test_what_replicas_cannot_share_is_refused(two, place, words):
     said = str(two["refusals"][0][place])
     assert words in said

@@ -55,10 +55,17 @@ class Training:
         if begun is not None:
             begun.append((self.place.epoch, self.place.done))
         loop.fit(
-            self.model, X, Y, batch_size=BATCH, epochs=EPOCHS, seed=2, validation_data=(X[:20], Y[:20]),
-            callbacks=[*watching, *([Kill(kill)] if kill else []), self.checkpoint], place=self.place,
+            self.model,
+            X,
+            Y,
+            batch_size=BATCH,
+            epochs=EPOCHS,
+            seed=2,
+            validation_data=(X[:20], Y[:20]),
+            callbacks=[*watching, *([Kill(kill)] if kill else []), self.checkpoint],
+            place=self.place,
             initial_epoch=self.place.epoch,
-        )  # fmt: skip
+        )
 
     @staticmethod
     def network():
@@ -104,10 +111,14 @@ def whole(tmp_path_factory):
     return Training(tmp_path_factory.mktemp("whole") / "run")
 
 
-@pytest.mark.parametrize(("kills", "only_epochs", "expected"), [
-    ([3, 2, 7], False, [(0, 0), (0, 32), (0, 48), (1, 53)]),
-    ([7], True, [(0, 0), (1, 0)]),
-], ids=["saved at every call", "saved at every epoch"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kills", "only_epochs", "expected"),
+    [
+        ([3, 2, 7], False, [(0, 0), (0, 32), (0, 48), (1, 53)]),
+        ([7], True, [(0, 0), (1, 0)]),
+    ],
+    ids=["saved at every call", "saved at every epoch"],
+)
 def test_a_training_that_is_killed_again_and_again_ends_as_one_that_is_not(
     kills, only_epochs, expected, whole, tmp_path
 ):

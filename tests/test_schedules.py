@@ -59,13 +59,17 @@ def test_a_schedule_is_its_closed_form(schedule, expected):
     np.testing.assert_allclose(simulate(schedule, 60), expected, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize(("schedule", "peak", "closed_form"), [
-    (Warmup(0.5, 8, start=0.25), 8, lambda k: 0.5 * (0.25 + 0.75 * min(k / 8, 1))),
-    (OneCycle(0.5, 50, warmup=0.5), 25, lambda k: float(one_cycle(k, 0.5, 50, 0.5))),
-    (InverseSquareRoot(0.5, 7), 7, lambda k: 0.5 * min(k / 7, (7 / max(k, 1)) ** 0.5)),
-    (WarmupStableDecay(0.5, 50, warmup=0.1, decay=0.4), 30, lambda k: float(stable(k, 50, 0.1, 0.4))),
-    (Scaled(InverseSquareRoot(0.5, 7), 0.25), 7, lambda k: 0.125 * min(k / 7, (7 / max(k, 1)) ** 0.5)),
-], ids=lambda value: type(value).__name__ if hasattr(value, "get_config") else "")  # fmt: skip
+@pytest.mark.parametrize(
+    ("schedule", "peak", "closed_form"),
+    [
+        (Warmup(0.5, 8, start=0.25), 8, lambda k: 0.5 * (0.25 + 0.75 * min(k / 8, 1))),
+        (OneCycle(0.5, 50, warmup=0.5), 25, lambda k: float(one_cycle(k, 0.5, 50, 0.5))),
+        (InverseSquareRoot(0.5, 7), 7, lambda k: 0.5 * min(k / 7, (7 / max(k, 1)) ** 0.5)),
+        (WarmupStableDecay(0.5, 50, warmup=0.1, decay=0.4), 30, lambda k: float(stable(k, 50, 0.1, 0.4))),
+        (Scaled(InverseSquareRoot(0.5, 7), 0.25), 7, lambda k: 0.125 * min(k / 7, (7 / max(k, 1)) ** 0.5)),
+    ],
+    ids=lambda value: type(value).__name__ if hasattr(value, "get_config") else "",
+)
 def test_contract(schedule, peak, closed_form):
     check_schedule(schedule, 50, peak=peak, closed_form=closed_form)
 
@@ -91,14 +95,18 @@ def test_a_schedule_comes_back_from_the_file_of_its_model(schedule, expected, tm
     np.testing.assert_array_equal(simulate(back, 60), simulate(schedule, 60))
 
 
-@pytest.mark.parametrize("schedule", [
-    theirs.ExponentialDecay(0.5, 10, 0.1, staircase=True),
-    theirs.PiecewiseConstantDecay([10, 20], [0.5, 0.05, 0.005]),
-    theirs.PolynomialDecay(0.5, 10, power=2.0, cycle=True),
-    theirs.InverseTimeDecay(0.5, 10, 0.1),
-    theirs.CosineDecay(0.0, 20, warmup_target=0.5, warmup_steps=10),
-    theirs.CosineDecayRestarts(0.5, 10, m_mul=0.5),
-], ids=lambda schedule: type(schedule).__name__)  # fmt: skip
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        theirs.ExponentialDecay(0.5, 10, 0.1, staircase=True),
+        theirs.PiecewiseConstantDecay([10, 20], [0.5, 0.05, 0.005]),
+        theirs.PolynomialDecay(0.5, 10, power=2.0, cycle=True),
+        theirs.InverseTimeDecay(0.5, 10, 0.1),
+        theirs.CosineDecay(0.0, 20, warmup_target=0.5, warmup_steps=10),
+        theirs.CosineDecayRestarts(0.5, 10, m_mul=0.5),
+    ],
+    ids=lambda schedule: type(schedule).__name__,
+)
 def test_schedules_of_keras_are_drawn_too(schedule):
     expected = [float(schedule(k)) for k in range(35)]
     np.testing.assert_allclose(simulate(schedule, 35), expected, rtol=1e-5, atol=1e-7)
@@ -154,23 +162,30 @@ def test_a_rate_that_cannot_be_cut_is_refused(rate):
         scale_rate(keras.optimizers.SGD(rate), 0.5)
 
 
-@pytest.mark.parametrize(("kind", "arguments", "message"), [
-    (Warmup, {"schedule": 0.1, "steps": 0}, r"`steps` must be at least 1 and `start` in .* steps=0, start=0.0"),
-    (Warmup, {"schedule": 0.1, "steps": 5, "start": 1.0}, r"`start` in \[0, 1\). Received: steps=5, start=1.0"),
-    (OneCycle, {"learning_rate": 0.0, "steps": 5}, "`learning_rate` must be above 0, .* learning_rate=0.0, steps=5"),
-    (OneCycle, {"learning_rate": 0.1, "steps": 0}, "`steps` at least 1 .* learning_rate=0.1, steps=0"),
-    (OneCycle, {"learning_rate": 0.1, "steps": 5, "warmup": 0.0}, r"`warmup` in \(0, 1\). .* warmup=0.0"),
-    (OneCycle, {"learning_rate": 0.1, "steps": 5, "warmup": 1.0}, "steps=5, warmup=1.0"),
-    (InverseSquareRoot, {"learning_rate": -1.0, "warmup_steps": 5}, "must be above 0 .* learning_rate=-1.0"),
-    (InverseSquareRoot, {"learning_rate": 0.1, "warmup_steps": 0}, "`warmup_steps` at least 1. .* warmup_steps=0"),
-    (WarmupStableDecay, {"learning_rate": float("nan"), "steps": 5}, "must be above 0, .* learning_rate=nan"),
-    (WarmupStableDecay, {"learning_rate": 0.1, "steps": 0}, "`steps` at least 1"),
-    (WarmupStableDecay, {"learning_rate": 0.1, "steps": 5, "warmup": 0.0}, "above 0 and together .* warmup=0.0"),
-    (WarmupStableDecay, {"learning_rate": 0.1, "steps": 5, "decay": 0.0}, "decay=0.0"),
-    (WarmupStableDecay, {"learning_rate": 0.1, "steps": 5, "warmup": 0.7, "decay": 0.4}, "together at most 1"),
-    (Scaled, {"schedule": 0.1, "factor": 0.0}, "`factor` must be above 0. Received: 0.0"),
-    (simulate, {"schedule": 0.1, "steps": 0}, "`steps` must be at least 1. Received: 0"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "arguments", "message"),
+    [
+        (Warmup, {"schedule": 0.1, "steps": 0}, r"`steps` must be at least 1 and `start` in .* steps=0, start=0.0"),
+        (Warmup, {"schedule": 0.1, "steps": 5, "start": 1.0}, r"`start` in \[0, 1\). Received: steps=5, start=1.0"),
+        (
+            OneCycle,
+            {"learning_rate": 0.0, "steps": 5},
+            "`learning_rate` must be above 0, .* learning_rate=0.0, steps=5",
+        ),
+        (OneCycle, {"learning_rate": 0.1, "steps": 0}, "`steps` at least 1 .* learning_rate=0.1, steps=0"),
+        (OneCycle, {"learning_rate": 0.1, "steps": 5, "warmup": 0.0}, r"`warmup` in \(0, 1\). .* warmup=0.0"),
+        (OneCycle, {"learning_rate": 0.1, "steps": 5, "warmup": 1.0}, "steps=5, warmup=1.0"),
+        (InverseSquareRoot, {"learning_rate": -1.0, "warmup_steps": 5}, "must be above 0 .* learning_rate=-1.0"),
+        (InverseSquareRoot, {"learning_rate": 0.1, "warmup_steps": 0}, "`warmup_steps` at least 1. .* warmup_steps=0"),
+        (WarmupStableDecay, {"learning_rate": float("nan"), "steps": 5}, "must be above 0, .* learning_rate=nan"),
+        (WarmupStableDecay, {"learning_rate": 0.1, "steps": 0}, "`steps` at least 1"),
+        (WarmupStableDecay, {"learning_rate": 0.1, "steps": 5, "warmup": 0.0}, "above 0 and together .* warmup=0.0"),
+        (WarmupStableDecay, {"learning_rate": 0.1, "steps": 5, "decay": 0.0}, "decay=0.0"),
+        (WarmupStableDecay, {"learning_rate": 0.1, "steps": 5, "warmup": 0.7, "decay": 0.4}, "together at most 1"),
+        (Scaled, {"schedule": 0.1, "factor": 0.0}, "`factor` must be above 0. Received: 0.0"),
+        (simulate, {"schedule": 0.1, "steps": 0}, "`steps` must be at least 1. Received: 0"),
+    ],
+)
 def test_what_cannot_be_is_refused(kind, arguments, message):
     with pytest.raises(ValueError, match=message):
         kind(**arguments)

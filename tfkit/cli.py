@@ -43,8 +43,9 @@ def _ls_runs(words: list[str], sort: str) -> None:
     from tfkit.report.listing import lines
 
     if words[0] != "runs":
-        raise UserError(f"What is listed is the recipes (tfkit ls) or the runs (tfkit ls runs [DIR]). "
-                        f"Received: {words[0]!r}")  # fmt: skip
+        raise UserError(
+            f"What is listed is the recipes (tfkit ls) or the runs (tfkit ls runs [DIR]). Received: {words[0]!r}"
+        )
     folder = words[1] if len(words) > 1 else "runs"
     found = tfkit.runs(folder, sort=sort)
     print("\n".join(lines(found)) if found else f"No run lies under {folder}. Train one: tfkit train RECIPE")
@@ -69,8 +70,12 @@ def train(arguments: list[str]) -> None:
     """train a recipe; the last line says where the run lies"""
     parser = Parser(train, "[RECIPE] [key=value ...] [--flags]")
     parser.flag("--out", metavar="DIR", default="runs", help="the run is a new folder in DIR (default: runs)")
-    parser.flag("--device", metavar="DEVICE", default="auto",
-                help="auto, cpu, gpu, mirrored, mirrored:N or multiworker (default: auto)")  # fmt: skip
+    parser.flag(
+        "--device",
+        metavar="DEVICE",
+        default="auto",
+        help="auto, cpu, gpu, mirrored, mirrored:N or multiworker (default: auto)",
+    )
     parser.flag("--resume", metavar="RUN", help="go on with this run")
     parser.flag("--anyway", help="resume although versions differ")
     parser.flag("--settings", metavar="FILE", help="a JSON file of settings; key=value goes before it")
@@ -78,8 +83,9 @@ def train(arguments: list[str]) -> None:
     parser.flag("--tensorboard", help="write curves, settings and scores for TensorBoard into the run")
     parser.flag("--no-report", help="make no report.html at the end")
     parser.flag("--until", metavar="EPOCH", type=int, help="pause after this epoch, to be resumed")
-    parser.flag("--checkpoint-minutes", metavar="M", type=float,
-                help="save every M minutes inside a long epoch (default: 3)")  # fmt: skip
+    parser.flag(
+        "--checkpoint-minutes", metavar="M", type=float, help="save every M minutes inside a long epoch (default: 3)"
+    )
     parser.flag("--quiet", help="print nothing but where the run lies")
     parser.epilog = "RECIPE is tabular when it is left out; `tfkit show RECIPE` lists its settings."
     known = parser.read(arguments)
@@ -110,11 +116,21 @@ def tune(arguments: list[str]) -> None:
     parser.flag("--trials", metavar="N", type=int, default=20, help="how many settings are tried (default: 20)")
     parser.flag("--minutes", metavar="M", type=float, help="begin no trial that would make it longer")
     parser.flag("--method", metavar="HOW", default="random", help="random, bayesian, hyperband or grid")
-    parser.flag("--search", metavar="DOMAIN", action="append", default=[],
-                help="key=low..high or key=one,two; once for each setting")  # fmt: skip
+    parser.flag(
+        "--search",
+        metavar="DOMAIN",
+        action="append",
+        default=[],
+        help="key=low..high or key=one,two; once for each setting",
+    )
     parser.flag("--objective", metavar="SCORE", help="the validation score that trials are compared by")
-    parser.flag("--finalists", metavar="N", type=int, default=3,
-                help="how many ahead of the recipe as written are trained again (default: 3)")  # fmt: skip
+    parser.flag(
+        "--finalists",
+        metavar="N",
+        type=int,
+        default=3,
+        help="how many ahead of the recipe as written are trained again (default: 3)",
+    )
     parser.flag("--jobs", metavar="J", type=int, default=1, help="trials at a time (default: 1)")
     parser.flag("--device", metavar="DEVICE", default="auto", help="what each trial trains on, as in train")
     parser.flag("--scheduler", metavar="ADDRESS", help="a Dask cluster that trains")
@@ -125,8 +141,21 @@ def tune(arguments: list[str]) -> None:
     parser.epilog = "A key=value is fixed. The same command goes on with a search that was interrupted."
     known = parser.read(arguments)
     recipe, settings = recipe_and_settings(known.words)
-    flags = ("trials", "minutes", "method", "search", "objective", "finalists", "jobs", "device", "scheduler", "out",
-             "fresh", "settings", "quiet")  # fmt: skip
+    flags = (
+        "trials",
+        "minutes",
+        "method",
+        "search",
+        "objective",
+        "finalists",
+        "jobs",
+        "device",
+        "scheduler",
+        "out",
+        "fresh",
+        "settings",
+        "quiet",
+    )
     with _keras():
         run = tfkit.tune(recipe, **{name: getattr(known, name) for name in flags}, **settings)
     print(run.folder)
@@ -217,8 +246,13 @@ def check(arguments: list[str]) -> None:
     recipe = recipe_of([recipe] if recipe else [])
     out = sys.stdout
     with _keras():
-        told = tfkit.check(recipe, out=known.out, settings=known.settings,
-                           told=lambda proof: print(proof, file=out, flush=True), **settings)  # fmt: skip
+        told = tfkit.check(
+            recipe,
+            out=known.out,
+            settings=known.settings,
+            told=lambda proof: print(proof, file=out, flush=True),
+            **settings,
+        )
     broken = sum(not proof.holds for proof in told)
     if broken:
         raise UserError(f"{broken} of {len(told)} proofs failed")

@@ -31,8 +31,10 @@ def choose(device: str = "auto") -> None:
     kind, count = _word(device)
     workers = _workers()
     if kind == "multiworker" and len(workers) < 2:
-        raise UserError("device=multiworker needs the environment variable TF_CONFIG, which names the workers and "
-                        f"which of them this is. Received: {len(workers)} workers")  # fmt: skip
+        raise UserError(
+            "device=multiworker needs the environment variable TF_CONFIG, which names the workers and "
+            f"which of them this is. Received: {len(workers)} workers"
+        )
     if kind == "auto" and len(workers) > 1:
         kind = "multiworker"
     import tensorflow as tf
@@ -43,8 +45,10 @@ def choose(device: str = "auto") -> None:
     if kind == "gpu" and not gpus:
         raise UserError("device=gpu needs a GPU that TensorFlow sees; train with device=cpu. Received: no GPU")
     if kind == "mirrored" and (count or len(gpus)) < 2:
-        raise UserError("device=mirrored needs more than one GPU; mirrored:2 tries it with two parts of the CPU. "
-                        f"Received: {len(gpus)} GPUs")  # fmt: skip
+        raise UserError(
+            "device=mirrored needs more than one GPU; mirrored:2 tries it with two parts of the CPU. "
+            f"Received: {len(gpus)} GPUs"
+        )
     if kind == "mirrored" and gpus and (count or 0) > len(gpus):
         raise UserError(f"device=mirrored:{count} needs {count} GPUs. Received: {len(gpus)}")
     word = f"mirrored:{count or len(gpus)}" if kind == "mirrored" else kind
@@ -53,8 +57,10 @@ def choose(device: str = "auto") -> None:
     try:
         strategy = {"mirrored": _mirrored, "multiworker": _multiworker}.get(kind, _one)(kind, gpus, count or len(gpus))
     except RuntimeError as error:
-        raise UserError("A process chooses its devices once, before anything is computed: train in a new process. "
-                        f"Received: device={word} after {_chosen['word']}") from error  # fmt: skip
+        raise UserError(
+            "A process chooses its devices once, before anything is computed: train in a new process. "
+            f"Received: device={word} after {_chosen['word']}"
+        ) from error
     _chosen.update(word=word, strategy=strategy)
 
 
@@ -94,8 +100,10 @@ def of_run(device: str, resume: Any, anyway: bool) -> str:
     except (OSError, ValueError, AttributeError, RecursionError):  # said by those who open it
         return device
     if device not in ("auto", before) and not anyway:
-        raise UserError(f"A run goes on to the same result only on the device that it began on, {before}; --anyway "
-                        f"goes on all the same. Received: device={device}")  # fmt: skip
+        raise UserError(
+            f"A run goes on to the same result only on the device that it began on, {before}; --anyway "
+            f"goes on all the same. Received: device={device}"
+        )
     return before if device == "auto" else device
 
 
@@ -164,8 +172,10 @@ def _word(device: str) -> tuple[str, int | None]:
     """`mirrored:2` -> mirrored, 2."""
     kind, colon, count = str(device).partition(":")
     if kind not in WORDS or (colon and kind != "mirrored"):
-        raise UserError(f"`device` must be one of {', '.join(WORDS)}, or mirrored:N.{nearest(kind, WORDS)} "
-                        f"Received: device={device}")  # fmt: skip
+        raise UserError(
+            f"`device` must be one of {', '.join(WORDS)}, or mirrored:N.{nearest(kind, WORDS)} "
+            f"Received: device={device}"
+        )
     if colon and not (count.isascii() and count.isdigit() and int(count) > 1):
         raise UserError(f"mirrored:N needs a whole number N above 1. Received: device={device}")
     return kind, int(count) if colon else None
@@ -192,8 +202,10 @@ def _tf_config() -> dict[str, Any]:
     except ValueError:
         config = None
     if not isinstance(config, dict):
-        raise UserError('TF_CONFIG must be JSON such as {"cluster": {"worker": ["one:2222", "two:2222"]}, "task": '
-                        f'{{"type": "worker", "index": 0}}}}. Received: {words[:80]}')  # fmt: skip
+        raise UserError(
+            'TF_CONFIG must be JSON such as {"cluster": {"worker": ["one:2222", "two:2222"]}, "task": '
+            f'{{"type": "worker", "index": 0}}}}. Received: {words[:80]}'
+        )
     return config
 
 

@@ -98,8 +98,9 @@ def train(
             raise
 
 
-def _walk(recipe: Recipe, run: Run, config: Any, test: bool, say: Any, quiet: bool, until: int | None,
-          report: bool) -> Run:  # fmt: skip
+def _walk(
+    recipe: Recipe, run: Run, config: Any, test: bool, say: Any, quiet: bool, until: int | None, report: bool
+) -> Run:
     """From settings to a finished run."""
     from tfkit import evaluation, fitting
     from tfkit.checks.before import before_training
@@ -121,8 +122,10 @@ def _walk(recipe: Recipe, run: Run, config: Any, test: bool, say: Any, quiet: bo
     with clock("model"), devices.precision(config.precision), devices.scope():
         model = recipe.model(config, data)
     epochs = f"{config.epochs} epoch{'s' * (config.epochs != 1)}"
-    say(f"Model: {model.count_params():,} weights; {epochs} of {len(data.train):,} rows, "
-        f"{config.batch(len(data.train)):,} a step{devices.said()}")  # fmt: skip
+    say(
+        f"Model: {model.count_params():,} weights; {epochs} of {len(data.train):,} rows, "
+        f"{config.batch(len(data.train)):,} a step{devices.said()}"
+    )
     joined = join(model, data)
     with clock("checks"):
         before_training(run, config, data, model)
@@ -161,12 +164,18 @@ def _record(run: Run, config: Any, data: Data) -> None:
     fingerprint = _fingerprint(data)
     before = run.about.get("data")
     if before not in (None, fingerprint):
-        raise UserError("A run can only go on with the data that it began with; begin a new one for other data. "
-                        f"Received: other rows than those of {run.folder}")  # fmt: skip
+        raise UserError(
+            "A run can only go on with the data that it began with; begin a new one for other data. "
+            f"Received: other rows than those of {run.folder}"
+        )
     write_json(run.path("config.json"), config.words())
     write_json(run.path("info.json"), data.info)
-    run.note(data=fingerprint, device=devices.chosen(), devices=devices.describe(),
-             rows=[len(split) for split in (data.train, data.val, data.test)])  # fmt: skip
+    run.note(
+        data=fingerprint,
+        device=devices.chosen(),
+        devices=devices.describe(),
+        rows=[len(split) for split in (data.train, data.val, data.test)],
+    )
 
 
 def join(model: Any, data: Data) -> Any:
@@ -177,9 +186,11 @@ def join(model: Any, data: Data) -> Any:
     try:
         return keras.Model(data.prepare.input, data.restore(answer) if data.restore is not None else answer)
     except ValueError as error:
-        raise UserError("The model must answer what the page's `restore` takes: for tables logits (rows, classes), or "
-                        f"one number a row. Received: an answer of shape {tuple(answer.shape)}, of which Keras says: "
-                        f"{first_line(error)}") from error  # fmt: skip
+        raise UserError(
+            "The model must answer what the page's `restore` takes: for tables logits (rows, classes), or "
+            f"one number a row. Received: an answer of shape {tuple(answer.shape)}, of which Keras says: "
+            f"{first_line(error)}"
+        ) from error
 
 
 def _reopen(recipe: Any, folder: Path, words: dict[str, Any], anyway: bool) -> tuple[Recipe, Run, Any]:
@@ -191,21 +202,27 @@ def _reopen(recipe: Any, folder: Path, words: dict[str, Any], anyway: bool) -> t
         raise UserError(f"This run's recipe was made in memory; give it again: {again}")
     loaded = load(recipe if recipe is not None else about["page"])
     if loaded.page and run.path("page.py").exists() and loaded.page.read_bytes() != run.path("page.py").read_bytes():
-        raise UserError(f"A run goes on with the page that it began with, which is page.py in the run; begin a new one "
-                        f"for another. Received: {loaded.page}, which differs")  # fmt: skip
+        raise UserError(
+            f"A run goes on with the page that it began with, which is page.py in the run; begin a new one "
+            f"for another. Received: {loaded.page}, which differs"
+        )
     config = loaded.Config.of(run.config)
     asked = loaded.Config.of({**run.config, **words})
     if asked != config:
         differ = [
             f"{name}={asked.words()[name]}" for name in asked.words() if asked.words()[name] != config.words()[name]
         ]
-        raise UserError("A run goes on with the settings that it began with; begin a new one for others. "
-                        f"Received: {', '.join(differ)}")  # fmt: skip
+        raise UserError(
+            "A run goes on with the settings that it began with; begin a new one for others. "
+            f"Received: {', '.join(differ)}"
+        )
     now, then = versions(), about["versions"]
     other = [f"{name} {now[name]} (was {then.get(name)})" for name in now if now[name] != then.get(name)]
     if other and not anyway:
-        raise UserError(f"A run goes on to the same result only with the same versions; --anyway goes on all the same. "
-                        f"Received: {', '.join(other)}")  # fmt: skip
+        raise UserError(
+            f"A run goes on to the same result only with the same versions; --anyway goes on all the same. "
+            f"Received: {', '.join(other)}"
+        )
     return loaded, run, config
 
 

@@ -100,7 +100,10 @@ def _keep_examples(run: Run, data: Data) -> None:
     """A few raw rows of validation, to check exports with; words as JSON, so that no file of ours needs pickle."""
     raw = data.val.raw(np.arange(min(EXAMPLES, len(data.val))))
     words = {name: np.asarray(values) for name, values in raw.items()}
-    write_arrays(run.path("examples.npz"), {
-        name: np.frombuffer(json.dumps(values.tolist()).encode(), "uint8") if values.dtype.kind in "OUS" else values
-        for name, values in words.items()
-    })  # fmt: skip
+    write_arrays(
+        run.path("examples.npz"),
+        {
+            name: np.frombuffer(json.dumps(values.tolist()).encode(), "uint8") if values.dtype.kind in "OUS" else values
+            for name, values in words.items()
+        },
+    )

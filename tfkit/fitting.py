@@ -39,8 +39,10 @@ def fit(recipe: Recipe, run: Run, config: Any, data: Data, model: Any, quiet: bo
     if data.final is not None:  # what comes next may be stopped too
         done.save()
     if best.best_epoch is None:
-        raise NotFiniteError(f"{recipe.monitor} was never a finite number, so no epoch's weights can be kept. "
-                             "Lower learning_rate to a tenth, or set clip_norm=1.")  # fmt: skip
+        raise NotFiniteError(
+            f"{recipe.monitor} was never a finite number, so no epoch's weights can be kept. "
+            "Lower learning_rate to a tenth, or set clip_norm=1."
+        )
     run.note(best_epoch=best.best_epoch + 1)
     return journal
 
@@ -51,8 +53,10 @@ def mode_of(recipe: Recipe) -> str:
 
     mode = recipe.mode or direction(recipe.monitor)
     if mode is None:
-        raise UserError(f"A recipe must say where its monitor is best, mode='min' or mode='max', where tfkit does not "
-                        f"know it. Received: monitor={recipe.monitor!r}")  # fmt: skip
+        raise UserError(
+            f"A recipe must say where its monitor is best, mode='min' or mode='max', where tfkit does not "
+            f"know it. Received: monitor={recipe.monitor!r}"
+        )
     return mode
 
 
@@ -72,8 +76,18 @@ def refit(recipe: Recipe, run: Run, config: Any, data: Data, quiet: bool) -> Any
     return model
 
 
-def _epochs(run: Run, folder: str, config: Any, data: Data, model: Any, watching: list[Any], epochs: int,
-            show: str | None, until: int | None = None, **validation: Any) -> Any:  # fmt: skip
+def _epochs(
+    run: Run,
+    folder: str,
+    config: Any,
+    data: Data,
+    model: Any,
+    watching: list[Any],
+    epochs: int,
+    show: str | None,
+    until: int | None = None,
+    **validation: Any,
+) -> Any:
     """Compiled epochs, gone on with where a checkpoint lies; the state is saved now and then and at the end."""
     from tfkit import callbacks, loop
     from tfkit.progress import Progress
@@ -82,10 +96,12 @@ def _epochs(run: Run, folder: str, config: Any, data: Data, model: Any, watching
     place = loop.Place()
     batch = config.batch(len(data.train))
     guard = callbacks.StopOnNonFinite(
-        NotFiniteError, retries=_retries(model), sample=_sample(config, data),
+        NotFiniteError,
+        retries=_retries(model),
+        sample=_sample(config, data),
         where=lambda: last_rows(place, data, seed=config.seed, batch=batch),
         report=lambda found: write_json(run.path("not_finite.json"), found),
-    )  # fmt: skip
+    )
     watching = [guard, *watching]
     checkpoint = Checkpoint(run.path(folder), place, watching, until, run.about.get("checkpoint_minutes"))
     checkpoint.restore(model)
@@ -119,8 +135,10 @@ def _holding(batch: int) -> Iterator[None]:
         yield
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         remedy = f"give a smaller batch_size, such as {batch // 2}" if batch > 1 else "make the model smaller"
-        raise UserError(f"A step must fit into the memory of the device; {remedy}. Received: batch_size={batch}, of "
-                        f"which it says: {first_line(error)}") from error  # fmt: skip
+        raise UserError(
+            f"A step must fit into the memory of the device; {remedy}. Received: batch_size={batch}, of "
+            f"which it says: {first_line(error)}"
+        ) from error
 
 
 def _sample(config: Any, data: Data) -> Any:

@@ -42,8 +42,12 @@ def may(model: Any, spread: Any, augment: Any, passing: int) -> bool:
 
     own = getattr(model.train_step, "__func__", None) is not keras.Model.train_step
     plain = not own and augment is None and model.built
-    return (plain and spread.strategy is None and (model.jit_compile or passing >= TRAINING)
-            and not tf.config.list_logical_devices("GPU"))  # fmt: skip
+    return (
+        plain
+        and spread.strategy is None
+        and (model.jit_compile or passing >= TRAINING)
+        and not tf.config.list_logical_devices("GPU")
+    )
 
 
 def like(split: Any) -> dict[str, Any]:

@@ -73,8 +73,10 @@ def fit(
     import keras
 
     if not model.compiled:
-        raise ValueError("`model` must be compiled first: model.compile(optimizer, loss). A model that was loaded by "
-                         "tfkit.load_model is not; it answers.")  # fmt: skip
+        raise ValueError(
+            "`model` must be compiled first: model.compile(optimizer, loss). A model that was loaded by "
+            "tfkit.load_model is not; it answers."
+        )
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}")
     train, val = _split(x, y, sample_weight), _validation(validation_data)
@@ -168,8 +170,9 @@ class Place:
 class _Order:
     """Draws the order of every epoch and feeds it to the compiled step, as many steps a call as the clock likes."""
 
-    def __init__(self, model: Any, split: Any, batch_size: int, seed: int, augment: Any, place: Place, spread: Any,
-                 epochs: int):  # fmt: skip
+    def __init__(
+        self, model: Any, split: Any, batch_size: int, seed: int, augment: Any, place: Place, spread: Any, epochs: int
+    ):
         self.seed, self.place, self.rows = seed, place, len(split)
         self.batch = min(batch_size, self.rows)
         self.steps = -(-self.rows // self.batch)

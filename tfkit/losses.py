@@ -119,8 +119,10 @@ class Pinball(keras.losses.Loss):
         shape = ops.shape(y_pred)
         if isinstance(self.quantile, list):
             if y_pred.shape[-1] != len(self.quantile):
-                raise ValueError("The last axis of the answers must hold one for each quantile. Received: "
-                                 f"quantile={self.quantile}, answers of shape {tuple(y_pred.shape)}")  # fmt: skip
+                raise ValueError(
+                    "The last axis of the answers must hold one for each quantile. Received: "
+                    f"quantile={self.quantile}, answers of shape {tuple(y_pred.shape)}"
+                )
             shape = (*shape[:-1], 1)
         q, error = ops.cast(self.quantile, y_pred.dtype), ops.reshape(y_true, shape) - y_pred
         return ops.mean(ops.maximum(q * error, (q - 1.0) * error), axis=-1)
@@ -169,8 +171,10 @@ class GaussianNLL(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         if y_pred.shape[-1] != 2:
-            raise ValueError("The last axis of the answers must be 2, the mean and what says the variance. Received: "
-                             f"answers of shape {tuple(y_pred.shape)}")  # fmt: skip
+            raise ValueError(
+                "The last axis of the answers must be 2, the mean and what says the variance. Received: "
+                f"answers of shape {tuple(y_pred.shape)}"
+            )
         mean, s = y_pred[..., 0], y_pred[..., 1]
         if self.scale == "log_variance":
             log_variance = ops.logaddexp(s, ops.full_like(s, math.log(self.floor)))

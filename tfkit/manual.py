@@ -27,13 +27,14 @@ def manual(page: Path) -> str:
 
 def settings(page: Path) -> dict[str, Setting]:
     """The settings in the class `Config` of a page, by name."""
-    comments, found = _comments(page), {}
+    comments, aliases, found = _comments(page), _aliases(CONFIG) | _aliases(page), {}
     for node in _tree(page).body:
         if isinstance(node, ast.ClassDef) and node.name == "Config":
             for line in node.body:
                 if isinstance(line, ast.AnnAssign) and "ClassVar" not in ast.unparse(line.annotation):
                     meaning = comments.get(line.end_lineno or line.lineno, "")
-                    found[ast.unparse(line.target)] = Setting(_kind(line.annotation), _default(line.value), meaning)
+                    kind = _kind(line.annotation, aliases)
+                    found[ast.unparse(line.target)] = Setting(kind, _default(line.value), meaning)
     return found
 
 
@@ -66,26 +67,26 @@ def _comments(page: Path) -> dict[int, str]:
         return {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
 
 
-def _kind(node: ast.expr) -> str:
+def _kind(node: ast.expr, aliases: dict[str, ast.expr]) -> str:
     """A type in words: `int >= 1 | auto`."""
     match node:
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            return f"{_kind(left)} | {_kind(right)}"
+            return f"{_kind(left, aliases)} | {_kind(right, aliases)}"
         case ast.Subscript(value=value, slice=inside) if ast.unparse(value).endswith("Literal"):
             return " | ".join(map(_default, inside.elts if isinstance(inside, ast.Tuple) else [inside]))
         case ast.Subscript(value=value, slice=ast.Tuple(elts=[kind, ast.Call(keywords=bounds)])):
             words = [f"{BOUNDS[bound.arg]} {ast.unparse(bound.value)}" for bound in bounds if bound.arg in BOUNDS]
-            return " ".join([_kind(kind), ", ".join(words)]).strip()
-        case ast.Name(id=name) | ast.Attribute(attr=name) if name in (known := _names()):
-            return _kind(known[name])
+            return " ".join([_kind(kind, aliases), ", ".join(words)]).strip()
+        case ast.Name(id=name) | ast.Attribute(attr=name) if name in aliases:
+            return _kind(aliases[name], aliases)
         case ast.Constant(value=None):
             return "none"
     return ast.unparse(node)
 
 
-def _names() -> dict[str, ast.expr]:
-    """The types that config.py gives a name, such as `count`."""
-    lines = [line for line in _tree(CONFIG).body if isinstance(line, ast.Assign)]
+def _aliases(file: Path) -> dict[str, ast.expr]:
+    """The types that a file gives a name, such as `count` in config.py."""
+    lines = [line for line in _tree(file).body if isinstance(line, ast.Assign)]
     types = ("Annotated[", "Literal[")
     return {ast.unparse(line.targets[0]): line.value for line in lines if ast.unparse(line.value).startswith(types)}
 

@@ -171,9 +171,7 @@ def _foretold(truth: np.ndarray, answer: np.ndarray, info: Info) -> Measure:
         "mase": _scaled(error.sum(1), there.sum(1), scales["naive_error"]),
     }
     if len(info["series"]["names"]) > 1:
-        parts["standardised_mean_squared_error"] = _scaled(
-            np.square(error).sum(1), there.sum(1), scales["scale"] ** 2
-        )
+        parts["standardised_mean_squared_error"] = _scaled(np.square(error).sum(1), there.sum(1), scales["scale"] ** 2)
         parts["standardised_mean_absolute_error"] = _scaled(error.sum(1), there.sum(1), scales["scale"])
     for i in range(len(quantiles) // 2):
         inside = there & (answer[..., i] <= values) & (values <= answer[..., -1 - i])

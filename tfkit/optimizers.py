@@ -72,14 +72,20 @@ def optimizer(name="adam", *, learning_rate=1e-3, decay="none", weight_decay=0.0
         raise ValueError(f"`name` must be one of {', '.join(OPTIMIZERS)}. Received: {name!r}")
     own = isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule)
     if (not own and not learning_rate > 0) or not weight_decay >= 0 or (clip_norm is not None and not clip_norm > 0):
-        raise ValueError("`learning_rate` and `clip_norm` must be above 0, `weight_decay` at least 0. Received: "
-                         f"{learning_rate=}, {clip_norm=}, {weight_decay=}")  # fmt: skip
+        raise ValueError(
+            "`learning_rate` and `clip_norm` must be above 0, `weight_decay` at least 0. Received: "
+            f"{learning_rate=}, {clip_norm=}, {weight_decay=}"
+        )
     if own and decay != "none":
-        raise ValueError("A schedule of your own is the whole decay: give it with decay='none'. Received: "
-                         f"{decay=}, learning_rate={type(learning_rate).__name__}")  # fmt: skip
+        raise ValueError(
+            "A schedule of your own is the whole decay: give it with decay='none'. Received: "
+            f"{decay=}, learning_rate={type(learning_rate).__name__}"
+        )
     if not own and weight_decay * learning_rate >= 1:
-        raise ValueError("`weight_decay` times `learning_rate` is the share of each weight that a step takes away, and "
-                         f"must be below 1. Received: {weight_decay=}, {learning_rate=}")  # fmt: skip
+        raise ValueError(
+            "`weight_decay` times `learning_rate` is the share of each weight that a step takes away, and "
+            f"must be below 1. Received: {weight_decay=}, {learning_rate=}"
+        )
     kind, options = OPTIMIZERS[name]
     # None is no decay at all; Keras' AdamW refuses it and wants 0
     weights = {"weight_decay": weight_decay or (0.0 if name == "adamw" else None)}
@@ -94,8 +100,10 @@ def _schedule(decay, rate, steps):
     if decay in ("none", "plateau"):
         return rate
     if not steps or steps < 1:
-        raise ValueError("`steps`, the steps of the whole training, must be given, and at least 1, for "
-                         f"decay={decay!r}. Received: {steps!r}")  # fmt: skip
+        raise ValueError(
+            "`steps`, the steps of the whole training, must be given, and at least 1, for "
+            f"decay={decay!r}. Received: {steps!r}"
+        )
     return Scaled(_falling(decay, rate, steps, warmup=int(WARMUP * steps)))
 
 

@@ -50,8 +50,10 @@ def spread(model: Any) -> Iterator["Spread"]:
         yield Spread(model, None)
         return
     if any(variable._value.aggregation == tf.VariableAggregation.SUM for variable in model.metrics_variables):
-        raise ValueError("The model must be made and compiled inside `tfkit.replicas.scope(strategy)`, in which its "
-                         "metrics count whole batches. Received: one made inside `strategy.scope()`")  # fmt: skip
+        raise ValueError(
+            "The model must be made and compiled inside `tfkit.replicas.scope(strategy)`, in which its "
+            "metrics count whole batches. Received: one made inside `strategy.scope()`"
+        )
 
     model._distribute_strategy = None
     try:

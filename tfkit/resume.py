@@ -36,8 +36,14 @@ class Checkpoint(keras.callbacks.Callback):
     epoch it is saved every so many `minutes`, None for MINUTES_INSIDE.
     """
 
-    def __init__(self, folder: Path, place: Place, callbacks: Sequence[Any], until: int | None = None,
-                 minutes: float | None = None):  # fmt: skip
+    def __init__(
+        self,
+        folder: Path,
+        place: Place,
+        callbacks: Sequence[Any],
+        until: int | None = None,
+        minutes: float | None = None,
+    ):
         super().__init__()
         self.folder, self.place, self.until = folder, place, until
         self.seconds_inside = 60 * (MINUTES_INSIDE if minutes is None else minutes)
@@ -97,9 +103,11 @@ class Checkpoint(keras.callbacks.Callback):
         try:
             _write(self.folder / name, content)
         except OSError as error:
-            raise UserError(f"The disk must have room for a checkpoint; free some, then go on with --resume RUN, or "
-                            f"begin again. Received: {len(content) / 1e6:,.1f} MB for {self.folder}, "
-                            f"{error.strerror}") from error  # fmt: skip
+            raise UserError(
+                f"The disk must have room for a checkpoint; free some, then go on with --resume RUN, or "
+                f"begin again. Received: {len(content) / 1e6:,.1f} MB for {self.folder}, "
+                f"{error.strerror}"
+            ) from error
         for old in sorted(self.folder.glob("*.npz"))[:-KEPT]:
             old.unlink()
         self._saved = time.monotonic()

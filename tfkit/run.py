@@ -186,8 +186,10 @@ class Run:
         try:
             return load_model(self.path("model.keras"))
         except Exception as error:  # of what is no model Keras says whatever comes up
-            raise UserError(f"The run's model.keras must be whole, and its layers known: name a page with layers of "
-                            f"its own with --recipe. Received: {first_line(error)}") from error  # fmt: skip
+            raise UserError(
+                f"The run's model.keras must be whole, and its layers known: name a page with layers of "
+                f"its own with --recipe. Received: {first_line(error)}"
+            ) from error
 
     def answer(self, raw: Any) -> np.ndarray:
         """The model's answer to raw rows: probabilities `(rows, classes)`, or values `(rows,)` in the user's units."""
@@ -275,8 +277,10 @@ class Run:
         try:
             return Kept(self.path(name))
         except FileNotFoundError:
-            raise UserError(f"The run must be finished; go on with `tfkit train --resume {self.folder}`. "
-                            f"Received: {self.folder}, which has no {name}") from None  # fmt: skip
+            raise UserError(
+                f"The run must be finished; go on with `tfkit train --resume {self.folder}`. "
+                f"Received: {self.folder}, which has no {name}"
+            ) from None
         except (ValueError, TypeError, RecursionError, OSError):
             raise UserError(f"The run's {name} must be JSON. Received: {self.path(name)}, which is damaged") from None
 

@@ -63,8 +63,10 @@ def scale_rate(optimizer, factor):
     elif isinstance(rate, keras.Variable):
         rate.assign(rate * factor)
     else:
-        raise ValueError("The rate of a schedule can be cut in the midst of training where it is wrapped: "
-                         f"tfkit.schedules.Scaled(schedule). Received: {type(rate).__name__}")  # fmt: skip
+        raise ValueError(
+            "The rate of a schedule can be cut in the midst of training where it is wrapped: "
+            f"tfkit.schedules.Scaled(schedule). Received: {type(rate).__name__}"
+        )
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
@@ -133,8 +135,10 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(self, learning_rate, steps, warmup=0.3):
         if not learning_rate > 0 or steps < 1 or not 0 < warmup < 1:
-            raise ValueError("`learning_rate` must be above 0, `steps` at least 1 and `warmup` in (0, 1). Received: "
-                             f"{learning_rate=}, {steps=}, {warmup=}")  # fmt: skip
+            raise ValueError(
+                "`learning_rate` must be above 0, `steps` at least 1 and `warmup` in (0, 1). Received: "
+                f"{learning_rate=}, {steps=}, {warmup=}"
+            )
         self.learning_rate, self.steps, self.warmup = learning_rate, steps, warmup
 
     def __call__(self, step):
@@ -170,8 +174,10 @@ class InverseSquareRoot(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(self, learning_rate, warmup_steps):
         if not learning_rate > 0 or warmup_steps < 1:
-            raise ValueError("`learning_rate` must be above 0 and `warmup_steps` at least 1. Received: "
-                             f"{learning_rate=}, {warmup_steps=}")  # fmt: skip
+            raise ValueError(
+                "`learning_rate` must be above 0 and `warmup_steps` at least 1. Received: "
+                f"{learning_rate=}, {warmup_steps=}"
+            )
         self.learning_rate, self.warmup_steps = learning_rate, warmup_steps
 
     def __call__(self, step):
@@ -209,9 +215,11 @@ class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(self, learning_rate, steps, warmup=0.05, decay=0.2):
         if not learning_rate > 0 or steps < 1 or not warmup > 0 or not decay > 0 or warmup + decay > 1:
-            raise ValueError("`learning_rate` must be above 0, `steps` at least 1, `warmup` and `decay` above 0 and "
-                             f"together at most 1. Received: {learning_rate=}, {steps=}, {warmup=}, "
-                             f"{decay=}")  # fmt: skip
+            raise ValueError(
+                "`learning_rate` must be above 0, `steps` at least 1, `warmup` and `decay` above 0 and "
+                f"together at most 1. Received: {learning_rate=}, {steps=}, {warmup=}, "
+                f"{decay=}"
+            )
         self.learning_rate, self.steps, self.warmup, self.decay = learning_rate, steps, warmup, decay
 
     def __call__(self, step):

@@ -40,9 +40,11 @@ class InParts:
             for part, name, _ in changed:
                 object.__delattr__(part, name)
         if self.parts is None:
-            raise UserError("Over replicas a `train_step` must call a keras.Model with rows, which is what they share. "
-                            f"Received: {type(self.models[0]).__name__}.train_step, which calls none: train it with "
-                            "--device cpu or gpu")  # fmt: skip
+            raise UserError(
+                "Over replicas a `train_step` must call a keras.Model with rows, which is what they share. "
+                f"Received: {type(self.models[0]).__name__}.train_step, which calls none: train it with "
+                "--device cpu or gpu"
+            )
         return logs
 
     def _together(self, norm: Any, own: Any) -> Any:
@@ -96,9 +98,11 @@ class InParts:
 
             said = parts.ask(answer, tensors, [weight._value for weight in model.trainable_weights], self.own)
             if any(layer._losses for layer in model._flatten_layers()):
-                self._refuse("Over replicas a layer must add no loss of what it sees (`add_loss`, "
-                             "`activity_regularizer`): none of them sees all rows. Train with --device cpu or gpu. "
-                             f"Received: {model.name}")  # fmt: skip
+                self._refuse(
+                    "Over replicas a layer must add no loss of what it sees (`add_loss`, "
+                    "`activity_regularizer`): none of them sees all rows. Train with --device cpu or gpu. "
+                    f"Received: {model.name}"
+                )
             return said
 
         return whole
@@ -206,8 +210,10 @@ class _Parts:
         import tensorflow as tf
 
         if not part.shape.rank:
-            self.refuse("Over replicas a model must answer row by row: the first axis of what it says is that of its "
-                        "rows. Train with --device cpu or gpu. Received: a single number")  # fmt: skip
+            self.refuse(
+                "Over replicas a model must answer row by row: the first axis of what it says is that of its "
+                "rows. Train with --device cpu or gpu. Received: a single number"
+            )
         part = tf.cast(part, "int32") if part.dtype == tf.bool else part
         begin, end = self.bounds[replica()], self.bounds[replica() + 1]
         return tf.pad(part[: end - begin], [[begin, self.rows - end]] + [[0, 0]] * (part.shape.rank - 1))
@@ -218,8 +224,10 @@ def _no_slope(compute: Any, *given: Any) -> Any:
     import tensorflow as tf
 
     def refuse(*slopes: Any) -> Any:
-        raise UserError("Over replicas a `train_step` must take no slope of a slope, such as a gradient penalty: train "
-                        "it with --device cpu or gpu")  # fmt: skip
+        raise UserError(
+            "Over replicas a `train_step` must take no slope of a slope, such as a gradient penalty: train "
+            "it with --device cpu or gpu"
+        )
 
     @tf.custom_gradient
     def computed(*given: Any) -> Any:

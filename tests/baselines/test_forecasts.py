@@ -11,8 +11,9 @@ VALUES = np.arange(30.0)
 def test_the_value_of_the_last_season_and_where_there_is_none_the_last(season):
     """Two series, of 20 and of 10 steps; a season may be longer than the past that the network sees."""
     origins, horizon = [6, 12, 25], 7
-    test = Windows(VALUES, [o for o in origins if o + horizon <= 30], past=4, horizon=horizon,
-                   series=np.repeat([0, 1], [20, 10]))  # fmt: skip
+    test = Windows(
+        VALUES, [o for o in origins if o + horizon <= 30], past=4, horizon=horizon, series=np.repeat([0, 1], [20, 10])
+    )
     origins = test.origins.tolist()
     begins = [0 if origin < 20 else 20 for origin in origins]
     expected = np.empty((len(origins), horizon))

@@ -48,11 +48,19 @@ def measure(name, body, seed, data):
         metrics = json.loads((Path(run) / "metrics.json").read_text())
     test, others = metrics["test"], metrics["baselines"]
     score = "standardised_mean_squared_error" if "standardised_mean_squared_error" in test else "mase"
-    return {"set": name, "body": body, "seed": seed, "metric": score, "score": round(test[score], 4),
-            **{rival: round(scores[score], 4) for rival, scores in others.items()},
-            **{one: round(test[one], 4) for one in KEPT},
-            "seconds": round(seconds), "processor_seconds": round(used.ru_utime + used.ru_stime),
-            "parts": metrics["seconds"], "peak_mb": used.ru_maxrss // 1024}  # fmt: skip
+    return {
+        "set": name,
+        "body": body,
+        "seed": seed,
+        "metric": score,
+        "score": round(test[score], 4),
+        **{rival: round(scores[score], 4) for rival, scores in others.items()},
+        **{one: round(test[one], 4) for one in KEPT},
+        "seconds": round(seconds),
+        "processor_seconds": round(used.ru_utime + used.ru_stime),
+        "parts": metrics["seconds"],
+        "peak_mb": used.ru_maxrss // 1024,
+    }
 
 
 def main():

@@ -24,8 +24,20 @@ LINES = Path(__file__).with_suffix(".jsonl")
 def measure(name, pictures, seed, body):
     """Train on one set in a new process and say what came of it."""
     with tempfile.TemporaryDirectory() as out:
-        command = [sys.executable, "-m", "tfkit", "train", "image", f"pictures={pictures}", "test_fraction=0.2",
-                   f"seed={seed}", f"body={body}", "--out", out, "--quiet"]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "tfkit",
+            "train",
+            "image",
+            f"pictures={pictures}",
+            "test_fraction=0.2",
+            f"seed={seed}",
+            f"body={body}",
+            "--out",
+            out,
+            "--quiet",
+        ]
         start = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         run = process.stdout.read().strip()
@@ -35,12 +47,20 @@ def measure(name, pictures, seed, body):
             raise SystemExit(f"{' '.join(command)} ended with {status}")
         metrics = json.loads((Path(run) / "metrics.json").read_text())
         epochs = json.loads((Path(run) / "config.json").read_text())["epochs"]
-    return {"set": name, "body": body, "seed": seed, "metric": "accuracy",
-            "score": round(metrics["test"]["accuracy"], 5), "interval": metrics["intervals"]["accuracy"],
-            "log_loss": round(metrics["test"]["log_loss"], 5),
-            "linear_pixels": round(metrics["baselines"]["linear_pixels"]["accuracy"], 5), "epochs": epochs,
-            "seconds": round(seconds, 1), "cpu": round(used.ru_utime + used.ru_stime, 1),
-            "peak_mb": used.ru_maxrss // 1024}  # fmt: skip
+    return {
+        "set": name,
+        "body": body,
+        "seed": seed,
+        "metric": "accuracy",
+        "score": round(metrics["test"]["accuracy"], 5),
+        "interval": metrics["intervals"]["accuracy"],
+        "log_loss": round(metrics["test"]["log_loss"], 5),
+        "linear_pixels": round(metrics["baselines"]["linear_pixels"]["accuracy"], 5),
+        "epochs": epochs,
+        "seconds": round(seconds, 1),
+        "cpu": round(used.ru_utime + used.ru_stime, 1),
+        "peak_mb": used.ru_maxrss // 1024,
+    }
 
 
 def drawn(table, folder):

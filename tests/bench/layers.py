@@ -171,58 +171,113 @@ PAIRS = {
     "MLP": (lambda x: layers.MLP([256] * 3, dropout=0.1)(x), mlp, (256, 64)),
     "ConvBlock pictures": (lambda x: layers.ConvBlock(32)(x), lambda x: conv(x, 32), (64, 28, 28, 32)),
     "ConvBlock strides": (
-        lambda x: layers.ConvBlock(64, strides=2)(x), lambda x: conv(x, 64, strides=2), (64, 28, 28, 32)),
+        lambda x: layers.ConvBlock(64, strides=2)(x),
+        lambda x: conv(x, 64, strides=2),
+        (64, 28, 28, 32),
+    ),
     "ConvBlock dropout": (
-        lambda x: layers.ConvBlock(32, dropout=0.2)(x), lambda x: conv(x, 32, dropout=0.2), (64, 28, 28, 32)),
+        lambda x: layers.ConvBlock(32, dropout=0.2)(x),
+        lambda x: conv(x, 32, dropout=0.2),
+        (64, 28, 28, 32),
+    ),
     "ConvBlock series": (lambda x: layers.ConvBlock(64, 8, rank=1)(x), lambda x: conv(x, 64, 8), (64, 150, 64)),
     "ConvBlock masked": (masked_layers, masked_conv, padded(64, 150, 8)),
     "ResidualBlock": (lambda x: layers.ResidualBlock(64)(x), lambda x: residual(x, 64), (64, 14, 14, 64)),
     "ResidualBlock strides": (
-        lambda x: layers.ResidualBlock(64, strides=2)(x), lambda x: residual(x, 64, strides=2), (64, 28, 28, 32)),
+        lambda x: layers.ResidualBlock(64, strides=2)(x),
+        lambda x: residual(x, 64, strides=2),
+        (64, 28, 28, 32),
+    ),
     "ResidualBlock excitation": (
         lambda x: layers.ResidualBlock(64, 8, rank=1, squeeze_excitation=8)(x),
-        lambda x: residual(x, 64, 8, excitation=8), (64, 150, 64)),
+        lambda x: residual(x, 64, 8, excitation=8),
+        (64, 150, 64),
+    ),
     "ConvStack": (lambda x: layers.ConvStack()(x), conv_stack, (64, 28, 28, 1)),
     "InceptionBlock": (lambda x: layers.InceptionBlock()(x), inception, (32, 150, 128)),
     "InceptionStack": (lambda x: layers.InceptionStack()(x), inception_stack, (32, 150, 1)),
-    **{f"TransformerEncoder {' '.join(map(str, shape))}": (
-        lambda x, n=num_heads: layers.TransformerEncoder(n)(x), lambda x, n=num_heads: transformer(x, n), shape)
-        for shape, num_heads in (((32, 64, 64), 4), ((32, 128, 128), 8), ((256, 32, 64), 4))},
+    **{
+        f"TransformerEncoder {' '.join(map(str, shape))}": (
+            lambda x, n=num_heads: layers.TransformerEncoder(n)(x),
+            lambda x, n=num_heads: transformer(x, n),
+            shape,
+        )
+        for shape, num_heads in (((32, 64, 64), 4), ((32, 128, 128), 8), ((256, 32, 64), 4))
+    },
     "TransformerEncoder dropout": (
-        lambda x: layers.TransformerEncoder(4, dropout=0.1)(x), lambda x: transformer(x, 4, dropout=0.1), (32, 64, 64)),
+        lambda x: layers.TransformerEncoder(4, dropout=0.1)(x),
+        lambda x: transformer(x, 4, dropout=0.1),
+        (32, 64, 64),
+    ),
     "TransformerEncoder looks": (
         lambda x: layers.TransformerEncoder(4, attention_dropout=0.1)(x),
-        lambda x: transformer(x, 4, attention_dropout=0.1), (32, 64, 64)),
+        lambda x: transformer(x, 4, attention_dropout=0.1),
+        (32, 64, 64),
+    ),
     "TransformerEncoder causal": (
-        lambda x: layers.TransformerEncoder(4, causal=True)(x), lambda x: transformer(x, 4, causal=True), (32, 64, 64)),
+        lambda x: layers.TransformerEncoder(4, causal=True)(x),
+        lambda x: transformer(x, 4, causal=True),
+        (32, 64, 64),
+    ),
     "TransformerEncoder masked": (
-        pooled(lambda x: layers.TransformerEncoder(4)(x)), pooled(lambda x: transformer(x, 4)), padded(32, 64, 64)),
+        pooled(lambda x: layers.TransformerEncoder(4)(x)),
+        pooled(lambda x: transformer(x, 4)),
+        padded(32, 64, 64),
+    ),
     "TransformerDecoder": (
-        lambda x: layers.TransformerDecoder(4)(x, x), lambda x: transformer(x, 4, x, causal=True), (32, 64, 64)),
-    "AttentionPooling": (
-        lambda x: layers.AttentionPooling(4)(x), lambda x: attention_pooling(x, 4), (32, 128, 128)),
+        lambda x: layers.TransformerDecoder(4)(x, x),
+        lambda x: transformer(x, 4, x, causal=True),
+        (32, 64, 64),
+    ),
+    "AttentionPooling": (lambda x: layers.AttentionPooling(4)(x), lambda x: attention_pooling(x, 4), (32, 128, 128)),
     "PatchEmbedding series": (
-        lambda x: layers.PatchEmbedding(16, 128)(x), lambda x: Conv1D(128, 16, 16)(x), (64, 512, 1)),
+        lambda x: layers.PatchEmbedding(16, 128)(x),
+        lambda x: Conv1D(128, 16, 16)(x),
+        (64, 512, 1),
+    ),
     "PatchEmbedding overlap": (
-        lambda x: layers.PatchEmbedding(16, 128, stride=8)(x), lambda x: Conv1D(128, 16, 8)(x), (64, 512, 1)),
+        lambda x: layers.PatchEmbedding(16, 128, stride=8)(x),
+        lambda x: Conv1D(128, 16, 8)(x),
+        (64, 512, 1),
+    ),
     "PatchEmbedding pictures": (
-        lambda x: layers.PatchEmbedding(4, 64)(x), lambda x: Reshape((-1, 64))(Conv2D(64, 4, 4)(x)), (128, 28, 28, 1)),
-    **{f"LSTMStack {' '.join(map(str, (*shape, units)))}": (
-        lambda x, u=units: layers.LSTMStack([u])(x), lambda x, u=units: recurrent(x, LSTM, u), shape)
-        for shape, units in (((32, 64, 1), 64), ((32, 64, 16), 128), ((256, 64, 1), 64), ((256, 64, 16), 128))},
+        lambda x: layers.PatchEmbedding(4, 64)(x),
+        lambda x: Reshape((-1, 64))(Conv2D(64, 4, 4)(x)),
+        (128, 28, 28, 1),
+    ),
+    **{
+        f"LSTMStack {' '.join(map(str, (*shape, units)))}": (
+            lambda x, u=units: layers.LSTMStack([u])(x),
+            lambda x, u=units: recurrent(x, LSTM, u),
+            shape,
+        )
+        for shape, units in (((32, 64, 1), 64), ((32, 64, 16), 128), ((256, 64, 1), 64), ((256, 64, 16), 128))
+    },
     "LSTMStack loop": (
-        lambda x: layers.LSTMStack([64], implementation="loop")(x), lambda x: recurrent(x, LSTM, 64), (32, 64, 4)),
+        lambda x: layers.LSTMStack([64], implementation="loop")(x),
+        lambda x: recurrent(x, LSTM, 64),
+        (32, 64, 4),
+    ),
     "LSTMStack both ways": (
         lambda x: layers.LSTMStack([64, 64], bidirectional=True)(x),
-        lambda x: recurrent(x, LSTM, 64, 64, bidirectional=True), (32, 64, 4)),
+        lambda x: recurrent(x, LSTM, 64, 64, bidirectional=True),
+        (32, 64, 4),
+    ),
     "LSTMStack masked": (
-        lambda x: layers.LSTMStack([64])(Masking()(x)), lambda x: recurrent(Masking()(x), LSTM, 64), padded(32, 64, 4)),
-    **{f"LSTMStack gru {' '.join(map(str, shape))}": (
-        lambda x: layers.LSTMStack([64], cell="gru")(x), lambda x: recurrent(x, GRU, 64), shape)
-        for shape in ((32, 64, 4), (256, 64, 4))},
-    "Dropout": (
-        lambda x: layers.Dropout(0.1)(Dense(128)(x)), lambda x: Dropout(0.1)(Dense(128)(x)), (4096, 8)),
-}  # fmt: skip
+        lambda x: layers.LSTMStack([64])(Masking()(x)),
+        lambda x: recurrent(Masking()(x), LSTM, 64),
+        padded(32, 64, 4),
+    ),
+    **{
+        f"LSTMStack gru {' '.join(map(str, shape))}": (
+            lambda x: layers.LSTMStack([64], cell="gru")(x),
+            lambda x: recurrent(x, GRU, 64),
+            shape,
+        )
+        for shape in ((32, 64, 4), (256, 64, 4))
+    },
+    "Dropout": (lambda x: layers.Dropout(0.1)(Dense(128)(x)), lambda x: Dropout(0.1)(Dense(128)(x)), (4096, 8)),
+}
 
 
 class Timed:

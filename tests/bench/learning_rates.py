@@ -70,8 +70,11 @@ def digits(optimizer, epochs=5):
 TASKS = {
     "digits": lambda: digits("adam"),
     "digits-momentum": lambda: digits("momentum"),
-    **{f"{name}-{body}": lambda body=body, more=more: page("tabular", 4, body=body, **more)
-       for body in ("mlp", "ensemble") for name, more in SAMPLES.items()},
+    **{
+        f"{name}-{body}": lambda body=body, more=more: page("tabular", 4, body=body, **more)
+        for body in ("mlp", "ensemble")
+        for name, more in SAMPLES.items()
+    },
     "image": lambda: page("image", 5),
     "text": lambda: page("text", 4),
     "text-network": lambda: page("text", 4, ngrams="none"),
@@ -91,16 +94,36 @@ def measure(name, seeds, steps, passes):
         start = time.perf_counter()
         model.fit(x, y, sample_weight=weight, batch_size=batch, epochs=10_000, verbose=0, callbacks=[finder])
         losses = [[round(loss, 4) for loss in one[np.isfinite(one)].tolist()] for one in finder.losses]
-        yield {"task": name, "seed": seed, "suggestion": finder.suggestion, "steps": steps, "losses": losses,
-               "seconds": round(time.perf_counter() - start, 1)}  # fmt: skip
+        yield {
+            "task": name,
+            "seed": seed,
+            "suggestion": finder.suggestion,
+            "steps": steps,
+            "losses": losses,
+            "seconds": round(time.perf_counter() - start, 1),
+        }
         for rate in [finder.suggestion, *RATES]:
             keras.utils.clear_session()  # or the models before stay in memory
             keras.utils.set_random_seed(seed)
             model, best = make(rate), tfkit.callbacks.EarlyStopping()
-            tfkit.fit(model, train, batch_size=batch, epochs=epochs, validation_data=val, seed=seed, augment=augment,
-                      callbacks=[best])  # fmt: skip
-            yield {"task": name, "seed": seed, "rate": rate, "found": rate not in RATES, "val_loss": best.best,
-                   "score": score(model)}  # fmt: skip
+            tfkit.fit(
+                model,
+                train,
+                batch_size=batch,
+                epochs=epochs,
+                validation_data=val,
+                seed=seed,
+                augment=augment,
+                callbacks=[best],
+            )
+            yield {
+                "task": name,
+                "seed": seed,
+                "rate": rate,
+                "found": rate not in RATES,
+                "val_loss": best.best,
+                "score": score(model),
+            }
 
 
 def rules(steps, losses):
@@ -141,8 +164,10 @@ def show(lines):
         said = " ".join(f"{line['suggestion']:.1e}" for line in curves)
         if all("score" in line for line in mine if "rate" in line):
             print(f"{name:18} score {against_best(mine)}")
-        print(f"{name:18} best {best:.0e} {fixed[best]:.4f}  suggestion {said}  {found:.4f}  "
-              f"ratio {found / fixed[best]:.3f}  ({np.mean([c['seconds'] for c in curves]):.0f} s)")  # fmt: skip
+        print(
+            f"{name:18} best {best:.0e} {fixed[best]:.4f}  suggestion {said}  {found:.4f}  "
+            f"ratio {found / fixed[best]:.3f}  ({np.mean([c['seconds'] for c in curves]):.0f} s)"
+        )
         print("                  ", " ".join(f"{rate:.0e}:{loss / fixed[best]:.2f}" for rate, loss in fixed.items()))
         said = [rules(curve["steps"], losses) for curve in curves for losses in curve["losses"]]
         for rule in said[0]:

@@ -18,10 +18,14 @@ NAMES = {"standardised_mean_squared_error": "MSE, standardised", "mase": "MASE",
 PAGES = {
     "image": ("images.jsonl", "body", "residual", {"linear_pixels": "linear on pixels"}),
     "text": ("text.jsonl", "model", "convolution and n-grams", {"tfidf": "TF-IDF, linear"}),
-    "series": ("series.jsonl", "model", "minirocket",
-               {"nearest_series": "nearest series", "linear_series": "linear", "resnet": "ResNet, published"}),
+    "series": (
+        "series.jsonl",
+        "model",
+        "minirocket",
+        {"nearest_series": "nearest series", "linear_series": "linear", "resnet": "ResNet, published"},
+    ),
     "forecast": ("forecast.jsonl", "body", "linear", {"naive": "naive", "seasonal_naive": "seasonal naive"}),
-}  # fmt: skip
+}
 
 
 def table(page):

@@ -22,8 +22,18 @@ def score(frame, meta, seed, refit, folder):
     """One training on three quarters of the rows, its score on the last."""
     kind = "class" if meta["task"] == "classification" else "number"
     frame.to_csv(folder / "table.csv", index=False)
-    run = tfkit.train("tabular", table=folder / "table.csv", target=meta["target"], kind=kind, test_fraction=0.25,
-                      val_fraction=0.1125, seed=seed, refit=refit, out=folder, quiet=True)  # fmt: skip
+    run = tfkit.train(
+        "tabular",
+        table=folder / "table.csv",
+        target=meta["target"],
+        kind=kind,
+        test_fraction=0.25,
+        val_fraction=0.1125,
+        seed=seed,
+        refit=refit,
+        out=folder,
+        quiet=True,
+    )
     return run.metrics["test"]["accuracy" if kind == "class" else "root_mean_squared_error"]
 
 

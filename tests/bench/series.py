@@ -19,8 +19,18 @@ import time
 from pathlib import Path
 
 LINES = Path(__file__).with_name("series.jsonl")
-RESNET = {"GunPoint": 0.991, "ItalyPowerDemand": 0.962, "ArrowHead": 0.838, "ECG200": 0.874, "CBF": 0.996,
-          "SyntheticControl": 0.997, "SwedishLeaf": 0.958, "OSULeaf": 0.980, "Coffee": 1.0, "Adiac": 0.833}  # fmt: skip
+RESNET = {
+    "GunPoint": 0.991,
+    "ItalyPowerDemand": 0.962,
+    "ArrowHead": 0.838,
+    "ECG200": 0.874,
+    "CBF": 0.996,
+    "SyntheticControl": 0.997,
+    "SwedishLeaf": 0.958,
+    "OSULeaf": 0.980,
+    "Coffee": 1.0,
+    "Adiac": 0.833,
+}
 MODELS = {
     "minirocket": [],
     "minirocket, no differences": ["differences=false"],
@@ -51,9 +61,14 @@ def measure(name, model, seed, data):
     found = {"set": name, "model": model, "seed": seed, "metric": "accuracy"}
     found["score"] = round(metrics["test"]["accuracy"], 4)
     found |= {one: round(metrics["baselines"][one]["accuracy"], 4) for one in ("nearest_series", "linear_series")}
-    return found | {"resnet": RESNET.get(name), "log_loss": round(metrics["test"]["log_loss"], 4),
-                    "seconds": round(seconds), "processor_seconds": round(used.ru_utime + used.ru_stime),
-                    "parts": metrics["seconds"], "peak_mb": used.ru_maxrss // 1024}  # fmt: skip
+    return found | {
+        "resnet": RESNET.get(name),
+        "log_loss": round(metrics["test"]["log_loss"], 4),
+        "seconds": round(seconds),
+        "processor_seconds": round(used.ru_utime + used.ru_stime),
+        "parts": metrics["seconds"],
+        "peak_mb": used.ru_maxrss // 1024,
+    }
 
 
 def main():

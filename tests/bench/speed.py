@@ -30,8 +30,12 @@ PAIRS = {
     "cnn": ("CNN on pictures against Keras' `fit`", "rows/s", 1.0),
     "transformer": ("Transformer on series against Keras' `fit`", "rows/s", 1.0),
     "lstm": ("LSTM on series, batch 32, against Keras' `fit`", "rows/s", 1.3),
-    "page, same loss": ("`tfkit train tabular body=mlp depth=2 epochs=3`, start to end, against a hand-written Keras "
-                        "script, to the script's validation loss", "s", 0.5),
+    "page, same loss": (
+        "`tfkit train tabular body=mlp depth=2 epochs=3`, start to end, against a hand-written Keras "
+        "script, to the script's validation loss",
+        "s",
+        0.5,
+    ),
     "page": ("`tfkit train tabular` as it is, to a loss that the script does not reach", "s", None),
     "predict": ("a million rows from Parquet to Parquet against `model.predict` on arrays, batch 4096", "rows/s", 0.7),
     "predict, batch 32": ("the same against `model.predict` as it is, batch 32", "rows/s", 0.7),
@@ -72,8 +76,11 @@ def table():
     text = "\n".join("| " + " | ".join(cells) + " |" for cells in rows)
     if "curve" in newest:
         line = newest["curve"]
-        points = [["rows", *(f"{rows:,}" for rows in line["rows"])], ["---", *["---:"] * len(line["rows"])],
-                  ["a row of an epoch", *(f"{nanoseconds:,} ns" for nanoseconds in line["nanoseconds"])]]  # fmt: skip
+        points = [
+            ["rows", *(f"{rows:,}" for rows in line["rows"])],
+            ["---", *["---:"] * len(line["rows"])],
+            ["a row of an epoch", *(f"{nanoseconds:,} ns" for nanoseconds in line["nanoseconds"])],
+        ]
         text += "\n\n" + "\n".join("| " + " | ".join(cells) + " |" for cells in points)
         text += "\n\n![time per row against rows](tests/bench/speed.svg)"
     return text
@@ -99,8 +106,12 @@ def main():
     parser.add_argument("--large-rows", type=int, default=20_000_000)
     parser.add_argument("--memory-rows", type=int, default=2_000_000, help="of the same table in memory")
     parser.add_argument("--curve-rows", type=int, default=10_000_000)
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "tfkit-speed",
-                        help="where tables are made and kept")  # fmt: skip
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=Path(tempfile.gettempdir()) / "tfkit-speed",
+        help="where tables are made and kept",
+    )
     parser.add_argument("--torch-python", default=sys.executable, help="a Python that has PyTorch, where this has not")
     parser.add_argument("--write", action="store_true")
     asked = parser.parse_args()
@@ -112,8 +123,11 @@ def main():
     found = works()
     for name in asked.only.split(",") if asked.only else found:
         for line in found[name](asked):
-            line |= {"cores": len(os.sched_getaffinity(0)), "load": round(os.getloadavg()[0], 1),
-                     "date": date.today().isoformat()}  # fmt: skip
+            line |= {
+                "cores": len(os.sched_getaffinity(0)),
+                "load": round(os.getloadavg()[0], 1),
+                "date": date.today().isoformat(),
+            }
             print(json.dumps(line), flush=True)
             with LINES.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")

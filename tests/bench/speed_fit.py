@@ -22,17 +22,27 @@ def mlp(asked):
 
     def build():
         layers = keras.layers
-        return keras.Sequential([
-            keras.Input((COLUMNS,)),
-            layers.Dense(256, activation="relu"), layers.BatchNormalization(), layers.Dropout(0.1),
-            layers.Dense(128, activation="relu"), layers.BatchNormalization(), layers.Dropout(0.1),
-            layers.Dense(1, activation="sigmoid"),
-        ])  # fmt: skip
+        return keras.Sequential(
+            [
+                keras.Input((COLUMNS,)),
+                layers.Dense(256, activation="relu"),
+                layers.BatchNormalization(),
+                layers.Dropout(0.1),
+                layers.Dense(128, activation="relu"),
+                layers.BatchNormalization(),
+                layers.Dropout(0.1),
+                layers.Dense(1, activation="sigmoid"),
+            ]
+        )
 
     for batch in (32, 256):
         with torch_epoch(asked.torch_python, batch) as torch:
-            sides = {"long": tfkit_epoch(build, x, y, batch, LONG), "short": tfkit_epoch(build, x, y, batch),
-                     "keras": keras_epoch(build, x, y, batch), "torch": torch}  # fmt: skip
+            sides = {
+                "long": tfkit_epoch(build, x, y, batch, LONG),
+                "short": tfkit_epoch(build, x, y, batch),
+                "keras": keras_epoch(build, x, y, batch),
+                "torch": torch,
+            }
             name = f"mlp, batch {batch}"
             compared = {
                 name: ("long", "keras"),
@@ -51,8 +61,14 @@ def cnn(asked):
     def build():
         layers = keras.layers
         convolutions = [layers.Conv2D(width, 3, strides=2, activation="relu") for width in (32, 64, 128)]
-        return keras.Sequential([keras.Input((32, 32, 3)), *convolutions, layers.GlobalAveragePooling2D(),
-                                 layers.Dense(1, activation="sigmoid")])  # fmt: skip
+        return keras.Sequential(
+            [
+                keras.Input((32, 32, 3)),
+                *convolutions,
+                layers.GlobalAveragePooling2D(),
+                layers.Dense(1, activation="sigmoid"),
+            ]
+        )
 
     yield from beside_keras("cnn", build, x, y, 64, asked.repeats)
 
@@ -84,8 +100,9 @@ def lstm(asked):
     x, y = series(6000)
 
     def build():
-        return keras.Sequential([keras.Input(x.shape[1:]), keras.layers.LSTM(64),
-                                 keras.layers.Dense(1, activation="sigmoid")])  # fmt: skip
+        return keras.Sequential(
+            [keras.Input(x.shape[1:]), keras.layers.LSTM(64), keras.layers.Dense(1, activation="sigmoid")]
+        )
 
     yield from beside_keras("lstm", build, x, y, 32, asked.repeats)
 
@@ -159,10 +176,12 @@ def later(fit):
     import keras
 
     begun, taken = [], []
-    fit(keras.callbacks.LambdaCallback(
-        on_epoch_begin=lambda epoch, logs: begun.append(time.perf_counter()),
-        on_epoch_end=lambda epoch, logs: taken.append(time.perf_counter() - begun[-1]),
-    ))  # fmt: skip
+    fit(
+        keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: begun.append(time.perf_counter()),
+            on_epoch_end=lambda epoch, logs: taken.append(time.perf_counter() - begun[-1]),
+        )
+    )
     return statistics.median(taken[1:])
 
 

@@ -16,7 +16,7 @@ LARGE_COLUMNS, LARGE_FILES = 30, 40
 
 def page(asked):
     """The page on the census sample beside `hand_written.py`, each a process of its own: as it is, and its smaller body
-    for as many epochs as reach the script's validation loss."""  # fmt: skip
+    for as many epochs as reach the script's validation loss."""
     import tfkit
 
     sample = str(tfkit.sample("adult.csv.gz"))
@@ -36,8 +36,13 @@ def page(asked):
     took, loss = ({side: statistics.median(found) for side, found in each.items()} for each in (seconds, losses))
     for side in sides:
         said = [f"validation loss {loss[side]:.4f} against {loss['script']:.4f}"]
-        yield {"pair": side, "tfkit": round(took[side], 1), "other": round(took["script"], 1), "said": said,
-               "repeats": asked.repeats}  # fmt: skip
+        yield {
+            "pair": side,
+            "tfkit": round(took[side], 1),
+            "other": round(took["script"], 1),
+            "said": said,
+            "repeats": asked.repeats,
+        }
 
 
 def predict(asked):
@@ -100,8 +105,11 @@ def _trained(asked, rows, share):
     metrics, about = (json.loads((run / name).read_text()) for name in ("metrics.json", "about.json"))
     history = (run / "history.csv").read_text().splitlines()
     epoch = float(dict(zip(history[0].split(","), history[1].split(","), strict=True))["seconds"])
-    return about["rows"][0] / epoch, {"gigabytes": round(gigabytes, 2), "seconds": round(seconds),
-                                      "data": metrics["seconds"]["data"]}  # fmt: skip
+    return about["rows"][0] / epoch, {
+        "gigabytes": round(gigabytes, 2),
+        "seconds": round(seconds),
+        "data": metrics["seconds"]["data"],
+    }
 
 
 def _made(folder, rows):

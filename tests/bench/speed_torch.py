@@ -1,6 +1,6 @@
 """The MLP of `speed.py` in PyTorch, a process of its own: for every line it is sent it prints the seconds of an epoch.
 
-    python tests/bench/speed_torch.py ROWS COLUMNS BATCH
+python tests/bench/speed_torch.py ROWS COLUMNS BATCH
 """
 
 import sys
@@ -12,9 +12,16 @@ rows, columns, batch = map(int, sys.argv[1:])
 torch.manual_seed(0)
 nn = torch.nn
 model = nn.Sequential(
-    nn.Linear(columns, 256), nn.ReLU(), nn.BatchNorm1d(256), nn.Dropout(0.1),
-    nn.Linear(256, 128), nn.ReLU(), nn.BatchNorm1d(128), nn.Dropout(0.1), nn.Linear(128, 1),
-)  # fmt: skip
+    nn.Linear(columns, 256),
+    nn.ReLU(),
+    nn.BatchNorm1d(256),
+    nn.Dropout(0.1),
+    nn.Linear(256, 128),
+    nn.ReLU(),
+    nn.BatchNorm1d(128),
+    nn.Dropout(0.1),
+    nn.Linear(128, 1),
+)
 optimizer, loss = torch.optim.Adam(model.parameters()), nn.BCEWithLogitsLoss()
 x = torch.randn(rows, columns)
 y = (x[:, :1] + x[:, 1:2] * x[:, 2:3] > 0).float()

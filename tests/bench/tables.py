@@ -37,9 +37,22 @@ def measure(folder, seed, body):
     meta = json.loads((folder / "meta.json").read_text())
     with tempfile.TemporaryDirectory() as out:
         kind = "class" if meta["task"] == "classification" else "number"
-        command = [sys.executable, "-m", "tfkit", "train", "tabular", f"table={folder / 'train.csv.gz'}",
-                   f"test_table={folder / 'test.csv.gz'}", f"target={meta['target']}", f"seed={seed}", f"body={body}",
-                   f"kind={kind}", "--out", out, "--quiet"]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "tfkit",
+            "train",
+            "tabular",
+            f"table={folder / 'train.csv.gz'}",
+            f"test_table={folder / 'test.csv.gz'}",
+            f"target={meta['target']}",
+            f"seed={seed}",
+            f"body={body}",
+            f"kind={kind}",
+            "--out",
+            out,
+            "--quiet",
+        ]
         start = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         run = process.stdout.read().strip()
@@ -50,9 +63,18 @@ def measure(folder, seed, body):
         metrics = json.loads((Path(run) / "metrics.json").read_text())
     test = metrics["test"]
     name = "accuracy" if "accuracy" in test else "root_mean_squared_error"
-    return {"set": meta["name"], "body": body, "seed": seed, "metric": name, "score": round(test[name], 5),
-            "log_loss": test.get("log_loss"), "roc_auc": test.get("roc_auc"), "seconds": round(seconds, 1),
-            "fit": metrics["seconds"]["fit"], "peak_mb": used.ru_maxrss // 1024}  # fmt: skip
+    return {
+        "set": meta["name"],
+        "body": body,
+        "seed": seed,
+        "metric": name,
+        "score": round(test[name], 5),
+        "log_loss": test.get("log_loss"),
+        "roc_auc": test.get("roc_auc"),
+        "seconds": round(seconds, 1),
+        "fit": metrics["seconds"]["fit"],
+        "peak_mb": used.ru_maxrss // 1024,
+    }
 
 
 def table(lines, peers):

@@ -61,10 +61,19 @@ def measure(name, model, seed, data):
             raise SystemExit(f"{' '.join(command)} ended with {status}")
         metrics = json.loads((Path(run) / "metrics.json").read_text())
     score = SCORES[name]
-    return {"set": name, "model": model, "seed": seed, "metric": score, "score": round(metrics["test"][score], 4),
-            "tfidf": round(metrics["baselines"]["tfidf"][score], 4), "log_loss": round(metrics["test"]["log_loss"], 4),
-            "seconds": round(seconds), "processor_seconds": round(used.ru_utime + used.ru_stime),
-            "parts": metrics["seconds"], "peak_mb": used.ru_maxrss // 1024}  # fmt: skip
+    return {
+        "set": name,
+        "model": model,
+        "seed": seed,
+        "metric": score,
+        "score": round(metrics["test"][score], 4),
+        "tfidf": round(metrics["baselines"]["tfidf"][score], 4),
+        "log_loss": round(metrics["test"]["log_loss"], 4),
+        "seconds": round(seconds),
+        "processor_seconds": round(used.ru_utime + used.ru_stime),
+        "parts": metrics["seconds"],
+        "peak_mb": used.ru_maxrss // 1024,
+    }
 
 
 def main():

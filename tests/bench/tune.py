@@ -65,8 +65,20 @@ def _trained(folder, trial):
 def memory(known):
     """The parent's memory while a search goes on, in MB."""
     with tempfile.TemporaryDirectory() as out:
-        command = [sys.executable, "-m", "tfkit", "tune", str(TINY), "--finalists", "0", "--trials", str(known.trials),
-                   "--out", f"{out}/t", "--quiet"]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "tfkit",
+            "tune",
+            str(TINY),
+            "--finalists",
+            "0",
+            "--trials",
+            str(known.trials),
+            "--out",
+            f"{out}/t",
+            "--quiet",
+        ]
         process, seen = subprocess.Popen(command, stdout=subprocess.DEVNULL), {}
         while process.poll() is None:
             time.sleep(0.2)
@@ -88,19 +100,29 @@ def winners(known):
             print(f"{folder} is not there: nothing is measured on {name}")
             continue
         meta = json.loads((folder / "meta.json").read_text())
-        words = ["tabular", f"table={folder / 'train.csv.gz'}", f"test_table={folder / 'test.csv.gz'}",
-                 f"target={meta['target']}"]  # fmt: skip
+        words = [
+            "tabular",
+            f"table={folder / 'train.csv.gz'}",
+            f"test_table={folder / 'test.csv.gz'}",
+            f"target={meta['target']}",
+        ]
         with tempfile.TemporaryDirectory() as out:
             seconds, ledger, winner = tune(f"{out}/t", *words, "--trials", "20")
             command = [sys.executable, "-m", "tfkit", "train", *words, "--out", f"{out}/w", "--quiet"]
             written = Path(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip())
-            scores = {who: json.loads((run / "metrics.json").read_text())
-                      for who, run in (("winner", winner), ("written", written))}  # fmt: skip
+            scores = {
+                who: json.loads((run / "metrics.json").read_text())
+                for who, run in (("winner", winner), ("written", written))
+            }
         objective = ledger["objective"]
-        yield {"what": "winners", "set": name, "seconds": seconds, "objective": objective,
-               "verdict": ledger["winner"]["verdict"],
-               **{f"{who}_{split}": found[split][objective] for who, found in scores.items()
-                  for split in ("val", "test")}}  # fmt: skip
+        yield {
+            "what": "winners",
+            "set": name,
+            "seconds": seconds,
+            "objective": objective,
+            "verdict": ledger["winner"]["verdict"],
+            **{f"{who}_{split}": found[split][objective] for who, found in scores.items() for split in ("val", "test")},
+        }
 
 
 def main():

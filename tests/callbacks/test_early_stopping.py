@@ -27,24 +27,27 @@ def drive(callback, values, *, model=None, first=0):
     return epoch
 
 
-@pytest.mark.parametrize(("values", "options", "best", "end"), [
-    ([3, 2, 2.5, 1, 1.5, 1.2, 1.1], {"patience": 2}, 3, 5),
-    ([3, 2, 2.5, 1, 1.5, 1.2, 1.1], {"patience": 1}, 1, 2),
-    ([3, 2, 2.5, 1, 1.5, 1.2, 1.1], {"patience": 4}, 3, 6),
-    ([3, 2, 2.5, 1, 1.5, 1.2, 1.1], {}, 3, 6),
-    ([3, 2, 2.5, 1, 1.5, 1.2, 1.1], {"patience": 3, "mode": "max"}, 0, 3),
-    ([1, 1, 1, 1], {"patience": 2}, 0, 2),  # as good is not better
-    ([1.0, 0.95, 0.89, 0.85, 0.7], {"patience": 2, "min_delta": 0.1}, 4, 4),
-    ([1.0, 0.95, 0.91, 0.89, 0.7], {"patience": 2, "min_delta": 0.1}, 0, 2),
-    ([1.0, 1.05, 1.11, 1.2], {"min_delta": 0.1, "mode": "max"}, 2, 3),
-    ([-1, -3, -2], {}, 1, 2),
-    ([NAN, 3, 2, NAN, 1], {"patience": 2}, 4, 4),  # NaN first
-    ([3, NAN, INF, 2, 1], {"patience": 2}, 0, 2),  # NaN later counts as no better
-    ([3, NAN, INF, 2, 1], {"patience": 3}, 4, 4),
-    ([3, -INF, 4], {}, 0, 2),  # a loss of minus infinity is no success
-    ([3, INF, 4], {"mode": "max"}, 2, 2),
-    ([NAN, NAN, NAN], {"patience": 2}, None, 1),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("values", "options", "best", "end"),
+    [
+        ([3, 2, 2.5, 1, 1.5, 1.2, 1.1], {"patience": 2}, 3, 5),
+        ([3, 2, 2.5, 1, 1.5, 1.2, 1.1], {"patience": 1}, 1, 2),
+        ([3, 2, 2.5, 1, 1.5, 1.2, 1.1], {"patience": 4}, 3, 6),
+        ([3, 2, 2.5, 1, 1.5, 1.2, 1.1], {}, 3, 6),
+        ([3, 2, 2.5, 1, 1.5, 1.2, 1.1], {"patience": 3, "mode": "max"}, 0, 3),
+        ([1, 1, 1, 1], {"patience": 2}, 0, 2),  # as good is not better
+        ([1.0, 0.95, 0.89, 0.85, 0.7], {"patience": 2, "min_delta": 0.1}, 4, 4),
+        ([1.0, 0.95, 0.91, 0.89, 0.7], {"patience": 2, "min_delta": 0.1}, 0, 2),
+        ([1.0, 1.05, 1.11, 1.2], {"min_delta": 0.1, "mode": "max"}, 2, 3),
+        ([-1, -3, -2], {}, 1, 2),
+        ([NAN, 3, 2, NAN, 1], {"patience": 2}, 4, 4),  # NaN first
+        ([3, NAN, INF, 2, 1], {"patience": 2}, 0, 2),  # NaN later counts as no better
+        ([3, NAN, INF, 2, 1], {"patience": 3}, 4, 4),
+        ([3, -INF, 4], {}, 0, 2),  # a loss of minus infinity is no success
+        ([3, INF, 4], {"mode": "max"}, 2, 2),
+        ([NAN, NAN, NAN], {"patience": 2}, None, 1),
+    ],
+)
 def test_the_best_epoch_wins_and_patience_ends(values, options, best, end):
     callback = EarlyStopping("val_loss", **options)
     assert drive(callback, values) == end
@@ -120,13 +123,16 @@ def test_a_metric_that_is_not_there_is_said_at_once(logs):
         callback.on_epoch_end(0, logs)
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"monitor": "mood"}, "`mode` must be 'min' or 'max' .* Received: mode=None, monitor='mood'"),
-    ({"mode": "up"}, "`mode` must be 'min' or 'max' .* Received: mode='up', monitor='val_loss'"),
-    ({"patience": 0}, "`patience` must be at least 1, or None, .* Received: patience=0, min_delta=0.0"),
-    ({"min_delta": -0.1}, "`min_delta` at least 0. Received: patience=None, min_delta=-0.1"),
-    ({"keep": "first"}, "`keep` must be 'best', 'last' or 'averaged'. Received: 'first'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"monitor": "mood"}, "`mode` must be 'min' or 'max' .* Received: mode=None, monitor='mood'"),
+        ({"mode": "up"}, "`mode` must be 'min' or 'max' .* Received: mode='up', monitor='val_loss'"),
+        ({"patience": 0}, "`patience` must be at least 1, or None, .* Received: patience=0, min_delta=0.0"),
+        ({"min_delta": -0.1}, "`min_delta` at least 0. Received: patience=None, min_delta=-0.1"),
+        ({"keep": "first"}, "`keep` must be 'best', 'last' or 'averaged'. Received: 'first'"),
+    ],
+)
 def test_what_cannot_be_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         EarlyStopping(**arguments)
@@ -135,13 +141,20 @@ def test_what_cannot_be_is_refused(arguments, message):
 # which weights are kept
 
 
-@pytest.mark.parametrize(("values", "options", "said"), [
-    ([3, 2, 1, 4], {}, "val_loss was best in epoch 3 of 4, 1; its weights are kept"),
-    ([3, 2, 4], {"keep": "last"}, "val_loss was best in epoch 2 of 3, 2; the weights of the last epoch, 3, are kept"),
-    ([3, 2, 1, 4], {"keep": "averaged"}, "val_loss was best in epoch 3 of 4, 1; the average by then is kept"),
-    ([0.123456789, 1, 1], {"patience": 1}, "val_loss was best in epoch 1 of 2, 0.123457; its weights are kept"),
-    ([NAN, NAN], {}, "val_loss was never finite; the weights of the last epoch, 2, are kept"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("values", "options", "said"),
+    [
+        ([3, 2, 1, 4], {}, "val_loss was best in epoch 3 of 4, 1; its weights are kept"),
+        (
+            [3, 2, 4],
+            {"keep": "last"},
+            "val_loss was best in epoch 2 of 3, 2; the weights of the last epoch, 3, are kept",
+        ),
+        ([3, 2, 1, 4], {"keep": "averaged"}, "val_loss was best in epoch 3 of 4, 1; the average by then is kept"),
+        ([0.123456789, 1, 1], {"patience": 1}, "val_loss was best in epoch 1 of 2, 0.123457; its weights are kept"),
+        ([NAN, NAN], {}, "val_loss was never finite; the weights of the last epoch, 2, are kept"),
+    ],
+)
 def test_it_says_which_epoch_won(values, options, said, caplog):
     callback = EarlyStopping(**options)
     drive(callback, values)
@@ -225,8 +238,15 @@ Y = X.sum(1, keepdims=True)
 @pytest.mark.parametrize("fit", ["Keras' own", "compiled epochs"])
 def test_what_is_kept_scores_what_validation_said(fit):
     keras.utils.set_random_seed(1)
-    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), keras.layers.BatchNormalization(),
-                              keras.layers.Dropout(0.5), keras.layers.Dense(1)])  # fmt: skip
+    model = keras.Sequential(
+        [
+            keras.Input((3,)),
+            keras.layers.Dense(4),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.5),
+            keras.layers.Dense(1),
+        ]
+    )
     model.compile(keras.optimizers.Adam(0.1), "mse")
     callback = EarlyStopping(keep="averaged", patience=4)
     run = model.fit if fit == "Keras' own" else lambda *data, **options: loop.fit(model, *data, **options)

@@ -89,8 +89,12 @@ def test_rows_a_second_are_those_of_training_alone(monkeypatch):
     monkeypatch.setattr(room.time, "perf_counter", lambda: now[0])
 
     def epoch(journal, number):
-        for event, seconds in ((journal.on_epoch_begin, 0), (journal.on_train_batch_end, 2),
-                               (journal.on_train_batch_end, 3), (journal.on_epoch_end, 5)):  # fmt: skip
+        for event, seconds in (
+            (journal.on_epoch_begin, 0),
+            (journal.on_train_batch_end, 2),
+            (journal.on_train_batch_end, 3),
+            (journal.on_epoch_end, 5),
+        ):
             now[0] += seconds
             event(number)
 

@@ -25,16 +25,19 @@ def drive(callback, values, model=None):
     return rates
 
 
-@pytest.mark.parametrize(("values", "options", "expected"), [
-    ([5, 4, 4, 4, 4, 4], {"patience": 2}, [1, 1, 1, 0.5, 0.5, 0.25]),
-    ([5, 4, 4, 3, 3, 3], {"patience": 2}, [1, 1, 1, 1, 1, 0.5]),
-    ([1, 1, 1, 1], {"patience": 1}, [1, 0.5, 0.25, 0.125]),
-    ([1, 2, 2, 3], {"patience": 1, "mode": "max"}, [1, 1, 0.5, 0.5]),
-    ([NAN, 3, 2, 1], {"patience": 2}, [1, 1, 1, 1]),
-    ([3, NAN, NAN, 2], {"patience": 2}, [1, 1, 0.5, 0.5]),
-    ([1, 1, 1, 1, 1], {"patience": 1, "min_learning_rate": 0.2}, [1, 0.5, 0.25, 0.2, 0.2]),
-    ([1, 1, 1], {"patience": 1, "min_learning_rate": 3.0}, [1, 1, 1]),  # never up
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("values", "options", "expected"),
+    [
+        ([5, 4, 4, 4, 4, 4], {"patience": 2}, [1, 1, 1, 0.5, 0.5, 0.25]),
+        ([5, 4, 4, 3, 3, 3], {"patience": 2}, [1, 1, 1, 1, 1, 0.5]),
+        ([1, 1, 1, 1], {"patience": 1}, [1, 0.5, 0.25, 0.125]),
+        ([1, 2, 2, 3], {"patience": 1, "mode": "max"}, [1, 1, 0.5, 0.5]),
+        ([NAN, 3, 2, 1], {"patience": 2}, [1, 1, 1, 1]),
+        ([3, NAN, NAN, 2], {"patience": 2}, [1, 1, 0.5, 0.5]),
+        ([1, 1, 1, 1, 1], {"patience": 1, "min_learning_rate": 0.2}, [1, 0.5, 0.25, 0.2, 0.2]),
+        ([1, 1, 1], {"patience": 1, "min_learning_rate": 3.0}, [1, 1, 1]),  # never up
+    ],
+)
 def test_the_rate_is_cut_on_a_plateau(values, options, expected):
     assert drive(LearningRateDecay(factor=0.5, **options), values) == pytest.approx(expected)
 
@@ -71,14 +74,17 @@ def test_a_metric_that_is_not_there_is_said_at_once():
         callback.on_epoch_end(0, {"loss": np.float32(1.0)})
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"monitor": "mood"}, "`mode` must be 'min' or 'max' .* Received: mode=None, monitor='mood'"),
-    ({"mode": "up"}, "Received: mode='up', monitor='val_loss'"),
-    ({"factor": 1.0}, r"`factor` must be in \(0, 1\), .* Received: factor=1.0, patience=5, min_learning_rate=0.0"),
-    ({"factor": 0.0}, r"`factor` must be in \(0, 1\)"),
-    ({"patience": 0}, "Received: factor=0.3, patience=0"),
-    ({"min_learning_rate": -1}, "Received: factor=0.3, patience=5, min_learning_rate=-1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"monitor": "mood"}, "`mode` must be 'min' or 'max' .* Received: mode=None, monitor='mood'"),
+        ({"mode": "up"}, "Received: mode='up', monitor='val_loss'"),
+        ({"factor": 1.0}, r"`factor` must be in \(0, 1\), .* Received: factor=1.0, patience=5, min_learning_rate=0.0"),
+        ({"factor": 0.0}, r"`factor` must be in \(0, 1\)"),
+        ({"patience": 0}, "Received: factor=0.3, patience=0"),
+        ({"min_learning_rate": -1}, "Received: factor=0.3, patience=5, min_learning_rate=-1"),
+    ],
+)
 def test_what_cannot_be_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         LearningRateDecay(**arguments)

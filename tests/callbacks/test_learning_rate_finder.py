@@ -105,8 +105,11 @@ def test_the_steps_go_up_in_equal_ratios_and_the_losses_are_those_of_single_batc
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("rate", "wrap"), [("cosine", lambda o: o), (0.05, keras.optimizers.LossScaleOptimizer)],
-                         ids=["schedule", "float16"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("rate", "wrap"),
+    [("cosine", lambda o: o), (0.05, keras.optimizers.LossScaleOptimizer)],
+    ids=["schedule", "float16"],
+)
 def test_all_is_as_before_and_training_goes_on_as_if_nothing_had_been(rate, wrap):
     def schedule():
         return optimizer("adam", decay=rate, steps=40)._learning_rate if rate == "cosine" else rate
@@ -121,8 +124,9 @@ def test_all_is_as_before_and_training_goes_on_as_if_nothing_had_been(rate, wrap
     assert getattr(model.optimizer, "inner_optimizer", model.optimizer)._learning_rate is own
     for one in (model, other):
         one.fit(X, Y, batch_size=32, epochs=1, shuffle=False, verbose=0)
-    for one, another in zip([*model.variables, *model.optimizer.variables],
-                            [*other.variables, *other.optimizer.variables], strict=True):  # fmt: skip
+    for one, another in zip(
+        [*model.variables, *model.optimizer.variables], [*other.variables, *other.optimizer.variables], strict=True
+    ):
         np.testing.assert_array_equal(one.numpy(), another.numpy())
 
 
@@ -157,12 +161,15 @@ def test_the_suggestion_trains():
     assert left[1.0] < 0.3 * min(left[0.01], left[100.0])
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"low": 0.0}, "`low` must be above 0 and below `high`, .* Received: low=0.0, high=10.0, steps=200, passes=3"),
-    ({"low": 1.0, "high": 0.1}, "low=1.0, high=0.1"),
-    ({"steps": 49}, "`steps` at least 50 .* steps=49"),
-    ({"passes": 0}, "`passes` at least 1. .* passes=0"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"low": 0.0}, "`low` must be above 0 and below `high`, .* Received: low=0.0, high=10.0, steps=200, passes=3"),
+        ({"low": 1.0, "high": 0.1}, "low=1.0, high=0.1"),
+        ({"steps": 49}, "`steps` at least 50 .* steps=49"),
+        ({"passes": 0}, "`passes` at least 1. .* passes=0"),
+    ],
+)
 def test_what_cannot_be_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         LearningRateFinder(**arguments)

@@ -120,16 +120,19 @@ def test_all_goes_back_to_where_the_last_good_epoch_ended_and_the_rate_is_cut(wr
     np.testing.assert_array_equal(model.layers[0].kernel, good["net/hidden/kernel"])
 
 
-@pytest.mark.parametrize(("epochs", "good"), [
-    ([[1.0, 0.9], [0.8, 0.7]], 2),
-    ([[1.0, 0.9], [5.0, 2.1]], 1),  # has begun to explode
-    ([[1.0, 0.9], [5.0, 1.9]], 2),
-    ([[1.0, 50.0]], 0),
-    ([[-1.0, -3.0], [-1.0, 0.1]], 1),  # of a loss that may be negative
-    ([[NAN, NAN], [9.0, 8.0]], 2),  # the first step is the first that is finite
-    ([[1.0, NAN]], 0),  # its loss is not known
-    ([[1.0, 0.9], [0.9, NAN], [0.8, 0.7]], 3),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("epochs", "good"),
+    [
+        ([[1.0, 0.9], [0.8, 0.7]], 2),
+        ([[1.0, 0.9], [5.0, 2.1]], 1),  # has begun to explode
+        ([[1.0, 0.9], [5.0, 1.9]], 2),
+        ([[1.0, 50.0]], 0),
+        ([[-1.0, -3.0], [-1.0, 0.1]], 1),  # of a loss that may be negative
+        ([[NAN, NAN], [9.0, 8.0]], 2),  # the first step is the first that is finite
+        ([[1.0, NAN]], 0),  # its loss is not known
+        ([[1.0, 0.9], [0.9, NAN], [0.8, 0.7]], 3),
+    ],
+)
 def test_what_a_good_epoch_is(epochs, good):
     callback = begin(StopOnNonFinite(retries=9), model := network())
     left = [values(model)]
@@ -168,8 +171,11 @@ def test_an_epoch_that_went_back_is_watched_by_its_weights():
     callback.on_train_batch_end(2, {"loss": NAN})
     assert callback.retried == 2
     move(model, NAN)
-    with pytest.raises(ArithmeticError, match=r"a weight became nan or infinite in epoch 1\. First not finite: the "
-                                              r"weight net/hidden/kernel\. Gone back 2 times"):  # fmt: skip
+    with pytest.raises(
+        ArithmeticError,
+        match=r"a weight became nan or infinite in epoch 1\. First not finite: the "
+        r"weight net/hidden/kernel\. Gone back 2 times",
+    ):
         callback.on_epoch_end(0, {"loss": NAN})
 
 
@@ -254,8 +260,9 @@ def test_going_on_after_a_kill_goes_back_as_never_having_stopped(decay, kills, t
         checkpoint.restore(model)
         callbacks = [keras.callbacks.LambdaCallback(on_train_batch_end=poison), callback]
         callbacks += [checkpoint, *([Kill(kill)] if kill else [])]
-        history = loop.fit(model, X, Y, batch_size=8, epochs=4, callbacks=callbacks, place=place, seed=2,
-                           initial_epoch=place.epoch)  # fmt: skip
+        history = loop.fit(
+            model, X, Y, batch_size=8, epochs=4, callbacks=callbacks, place=place, seed=2, initial_epoch=place.epoch
+        )
         return callback, values(model), float(model.optimizer.learning_rate), history.history["loss"][-1]
 
     whole, expected, *rest = train(tmp_path / "whole")
@@ -335,17 +342,26 @@ def test_the_last_good_weights_are_asked_too():
         callback.on_train_batch_end(1, {"loss": NAN})
 
 
-@pytest.mark.parametrize(("make", "message"), [
-    (lambda: StopOnNonFinite(retries=-1), r"`retries` must be at least 0 and `factor` in \(0, 1\). .* retries=-1"),
-    (lambda: StopOnNonFinite(factor=1.0), r"`factor` in \(0, 1\). Received: retries=0, factor=1.0"),
-    (lambda: StopOnNonFinite(factor=0.0), "factor=0.0"),
-    (lambda: begin(StopOnNonFinite(retries=1), network(keras.optimizers.schedules.CosineDecay(0.1, 9))),
-     r"Scaled\(schedule\). Received: CosineDecay"),
-    (lambda: begin(StopOnNonFinite(retries=1), keras.Sequential([keras.layers.Dense(1)], name="unbuilt")),
-     "`retries` needs a model that is built and compiled .* Received: unbuilt"),
-    (lambda: begin(StopOnNonFinite(retries=1), keras.Sequential([keras.Input((1,))], name="bare")),
-     "`retries` needs a model that is built and compiled .* Received: bare"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: StopOnNonFinite(retries=-1), r"`retries` must be at least 0 and `factor` in \(0, 1\). .* retries=-1"),
+        (lambda: StopOnNonFinite(factor=1.0), r"`factor` in \(0, 1\). Received: retries=0, factor=1.0"),
+        (lambda: StopOnNonFinite(factor=0.0), "factor=0.0"),
+        (
+            lambda: begin(StopOnNonFinite(retries=1), network(keras.optimizers.schedules.CosineDecay(0.1, 9))),
+            r"Scaled\(schedule\). Received: CosineDecay",
+        ),
+        (
+            lambda: begin(StopOnNonFinite(retries=1), keras.Sequential([keras.layers.Dense(1)], name="unbuilt")),
+            "`retries` needs a model that is built and compiled .* Received: unbuilt",
+        ),
+        (
+            lambda: begin(StopOnNonFinite(retries=1), keras.Sequential([keras.Input((1,))], name="bare")),
+            "`retries` needs a model that is built and compiled .* Received: bare",
+        ),
+    ],
+)
 def test_what_cannot_be_is_refused_before_training(make, message):
     with pytest.raises(ValueError, match=message):
         make()

@@ -38,14 +38,17 @@ def put_down(path, *, weight=1.0, loss=0.5, drawn="", refused=""):
     return path
 
 
-@pytest.mark.parametrize(("other", "says"), [
-    ({}, ""),
-    ({"weight": 1.00005}, ""),
-    ({"weight": 1.01}, "dense/kernel after 8 steps, by 0.01"),
-    ({"weight": np.nan}, "dense/kernel after 8 steps, by nan"),
-    ({"loss": 0.6}, "loss: 0.5 on one device, 0.6 on several"),
-    ({"refused": "not this one"}, "refused: not this one"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [
+        ({}, ""),
+        ({"weight": 1.00005}, ""),
+        ({"weight": 1.01}, "dense/kernel after 8 steps, by 0.01"),
+        ({"weight": np.nan}, "dense/kernel after 8 steps, by nan"),
+        ({"loss": 0.6}, "loss: 0.5 on one device, 0.6 on several"),
+        ({"refused": "not this one"}, "refused: not this one"),
+    ],
+)
 def test_it_says_where_two_sides_differ_first(other, says, tmp_path):
     one, two = put_down(tmp_path / "one.npz"), put_down(tmp_path / "two.npz", **other)
     assert replicas.differences(one, two) == [says]

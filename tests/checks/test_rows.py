@@ -31,8 +31,9 @@ def test_a_column_that_alone_tells_the_class_is_named(columns):
     columns["after"] = np.where(y == 1, RANDOM.normal(50, 1, 1000), np.nan)
     columns["code"] = np.array(["N", "Y"], object)[y]
     said = warnings_of(data(columns, y, ["no", "yes"]))
-    assert said == [f"{name} alone tells 100.0% of y; if it is known only later, leave_out={name}"
-                    for name in ("after", "code")]  # fmt: skip
+    assert said == [
+        f"{name} alone tells 100.0% of y; if it is known only later, leave_out={name}" for name in ("after", "code")
+    ]
 
 
 def test_a_column_that_alone_tells_the_number_is_named(columns):

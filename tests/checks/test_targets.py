@@ -35,7 +35,7 @@ SPARSE = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         ("binary_crossentropy", 1, [1.0, 2.0], None, "takes targets from 0 to 1; look at the target, or"),
         ("poisson", 1, [-3.0, 2.0], None, "takes targets of at least 0;.*Received: -3 to 2"),
     ],
-)  # fmt: skip
+)
 def test_what_a_loss_cannot_take_is_refused(loss, width, y, test, said):
     with pytest.raises(UserError, match=said):
         check_targets(model_of(loss, width), data_of(y, test))

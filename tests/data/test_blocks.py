@@ -29,10 +29,15 @@ def table(*, gaps=True):
     if gaps:
         numbers[ROWS - 3] = pd.NA
     words = pd.Series(RANDOM.choice([" a ", "bé", 'c "d"', "e,\nf", "?", ""], ROWS))
-    return pd.DataFrame({
-        "whole": numbers, "real": RANDOM.normal(size=ROWS).round(3), "words": words,
-        "yes": RANDOM.random(ROWS) < 0.5, "full": np.arange(ROWS),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "whole": numbers,
+            "real": RANDOM.normal(size=ROWS).round(3),
+            "words": words,
+            "yes": RANDOM.random(ROWS) < 0.5,
+            "full": np.arange(ROWS),
+        }
+    )
 
 
 def written(frame, path):
@@ -74,8 +79,9 @@ def test_markers_of_missing_cells_are_counted(tmp_path):
     path = written(table(), tmp_path / "rows.csv")
     read = Blocks(path, missing=["?"])
     frames = list(read)
-    assert read.marked["words"]["?"] == sum(frame["words"].isna().sum() for frame in frames) - \
-        (read_frame(path, missing=[])["words"].isna().sum())
+    assert read.marked["words"]["?"] == sum(frame["words"].isna().sum() for frame in frames) - (
+        read_frame(path, missing=[])["words"].isna().sum()
+    )
 
 
 def test_some_columns_of_a_file(tmp_path):

@@ -61,8 +61,15 @@ def test_equal_rows_have_equal_row_hashes():
 
 
 def test_rows_are_compared_by_what_they_say_and_not_by_their_number():
-    frame = pd.DataFrame({"id": [f"A-{n:04}" for n in range(60)], "row": range(60), "a": [1.5, 2.5, 3.5] * 20,
-                          "height": np.random.default_rng(0).normal(size=60), "note": "x"})  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "id": [f"A-{n:04}" for n in range(60)],
+            "row": range(60),
+            "a": [1.5, 2.5, 3.5] * 20,
+            "height": np.random.default_rng(0).normal(size=60),
+            "note": "x",
+        }
+    )
     assert list(compared(frame, ["note"])) == ["a", "height"]
     assert list(compared(frame[["id"]])) == ["id"]  # something must be compared
 

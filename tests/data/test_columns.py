@@ -99,7 +99,7 @@ def test_a_kind_that_does_not_fit_is_refused(kind, cells, message):
         ({"kind": "category"}, ["3.0", "3", "a b", None], ["3", "3", "a b", ""], 0),
         ({"kind": "category"}, [3.0, 4.5, None], ["3", "4.5", ""], 0),
     ],
-)  # fmt: skip
+)
 def test_cells_are_read_by_the_rule(rule, cells, values, unread):
     arrays, found = convert(pd.Series(cells), rule)
     assert arrays[""].dtype == ("float32" if isinstance(values[0], float | int) else object)

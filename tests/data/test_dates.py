@@ -29,7 +29,7 @@ def since_1970(*moments):
         (["2024-01-31", "31.01.2024", "1/31/2024"], ["ISO8601", "%m/%d/%Y", "%d.%m.%Y"], ["2024-01-31"] * 3),
         (["0001-01-01", "9999-12-31"], ["ISO8601"], ["0001-01-01", "9999-12-31"]),
     ],
-)  # fmt: skip
+)
 def test_the_form_of_dates_is_found_and_read(words, forms, moments):
     rule = find(pd.Series(words))
     assert rule == {"kind": "date", "forms": forms}
@@ -41,10 +41,19 @@ def test_the_form_of_dates_is_found_and_read(words, forms, moments):
 
 @pytest.mark.parametrize(
     "words",
-    [["w1", "w2"], ["2024", "2025"], ["20240131", "20240201"], ["1.2.3.4", "1.2.3.5"], ["12-34", "56-78"],
-     ["1:30", "2:30"], ["2024-02-30", "2024-02-31"], ["31/12/2024", "12/31/2024"], ["555-1234", "555-4321"],
-     ["5 kg 2 g", "6 kg 1 g"]],
-)  # fmt: skip
+    [
+        ["w1", "w2"],
+        ["2024", "2025"],
+        ["20240131", "20240201"],
+        ["1.2.3.4", "1.2.3.5"],
+        ["12-34", "56-78"],
+        ["1:30", "2:30"],
+        ["2024-02-30", "2024-02-31"],
+        ["31/12/2024", "12/31/2024"],
+        ["555-1234", "555-4321"],
+        ["5 kg 2 g", "6 kg 1 g"],
+    ],
+)
 def test_what_is_no_date_is_none(words):
     assert find(pd.Series(words)) is None
 

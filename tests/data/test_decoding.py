@@ -106,8 +106,10 @@ def test_of_an_animation_the_first_frame_counts():
     assert (seen(content, 1) == 10).all()
 
 
-@pytest.mark.parametrize(("orientation", "turn"), [(1, lambda a: a), (3, lambda a: a[::-1, ::-1]),
-                                                   (6, lambda a: np.rot90(a, -1)), (8, np.rot90)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("orientation", "turn"),
+    [(1, lambda a: a), (3, lambda a: a[::-1, ::-1]), (6, lambda a: np.rot90(a, -1)), (8, np.rot90)],
+)
 def test_a_picture_stands_as_its_camera_says(orientation, turn):
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -141,8 +143,12 @@ def test_equal_pixels_have_one_digest_whatever_the_file():
     assert glance(written(GREY.reshape(5, 6)))["digest"] != found[0]["digest"], "the same bytes in another shape"
     assert not glance(written(COLOUR))["grey"]
     assert glance(written(COLOUR)) == {
-        "height": 6, "width": 5, "grey": False, "deepest": 0.0, "digest": glance(written(COLOUR, "BMP"))["digest"],
-    }  # fmt: skip
+        "height": 6,
+        "width": 5,
+        "grey": False,
+        "deepest": 0.0,
+        "digest": glance(written(COLOUR, "BMP"))["digest"],
+    }
 
 
 @pytest.mark.parametrize("read", [glance, seen])
@@ -168,7 +174,9 @@ def test_a_bomb_is_not_unpacked(read, side):
     where = small.index(b"IHDR") + 4
     header = side.to_bytes(4, "big") * 2 + small[where + 8 : where + 13]
     bomb = small[:where] + header + zlib.crc32(b"IHDR" + header).to_bytes(4, "big") + small[where + 17 :]
-    with pytest.warns(Image.DecompressionBombWarning) if side == 10_000 else pytest.MonkeyPatch.context(), \
-            pytest.raises(Unreadable, match=r"(100 million pixels, )?more than 50 million"):  # fmt: skip
+    with (
+        pytest.warns(Image.DecompressionBombWarning) if side == 10_000 else pytest.MonkeyPatch.context(),
+        pytest.raises(Unreadable, match=r"(100 million pixels, )?more than 50 million"),
+    ):
         read(bomb)
     assert decoding.LARGEST == 50_000_000

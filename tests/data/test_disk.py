@@ -23,12 +23,18 @@ def table(rows=ROWS, seed=0):
     """Every kind of column, some cells missing, some rows twice and some without a target."""
     random = np.random.default_rng(seed)
     amount = random.normal(size=rows).round(3)
-    frame = pd.DataFrame({
-        "row": np.arange(rows), "amount": amount, "count": pd.Series(random.integers(0, 9, rows), dtype="Int64"),
-        "town": random.choice(["Oslo", "Rome ", "Lima", "?"], rows), "code": random.choice(["1,200", "15,000"], rows),
-        "day": pd.to_datetime("2024-01-01") + pd.to_timedelta(random.integers(0, 400, rows), unit="D"),
-        "member": random.random(rows) < 0.5, "bought": np.where(amount + random.normal(size=rows) / 2 > 0, "yes", "no"),
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "row": np.arange(rows),
+            "amount": amount,
+            "count": pd.Series(random.integers(0, 9, rows), dtype="Int64"),
+            "town": random.choice(["Oslo", "Rome ", "Lima", "?"], rows),
+            "code": random.choice(["1,200", "15,000"], rows),
+            "day": pd.to_datetime("2024-01-01") + pd.to_timedelta(random.integers(0, 400, rows), unit="D"),
+            "member": random.random(rows) < 0.5,
+            "bought": np.where(amount + random.normal(size=rows) / 2 > 0, "yes", "no"),
+        }
+    )
     frame.loc[5, "count"] = pd.NA
     frame.loc[[3, rows - 2], "amount"] = np.nan
     frame.loc[rows // 2, "bought"] = "?"
@@ -142,8 +148,9 @@ def test_of_many_rows_some_are_learnt_from_and_all_words_are_known(tmp_path, tin
     assert info["cleaning"][-1] == drawn
     assert info["target"] == told["target"]
     assert info["sizes"] == told["sizes"]
-    assert [rule.get("vocabulary") for rule in info["inputs"].values()] == \
-        [rule.get("vocabulary") for rule in told["inputs"].values()]
+    assert [rule.get("vocabulary") for rule in info["inputs"].values()] == [
+        rule.get("vocabulary") for rule in told["inputs"].values()
+    ]
     # Dvoretzky, Kiefer and Wolfowitz: of n rows no share is off by more than sqrt(ln(2 / p) / 2 n), but with chance p
     bound = np.sqrt(np.log(2 / 1e-9) / (2 * 4000))
     amounts = np.sort(frame["amount"].dropna())
@@ -197,8 +204,20 @@ def test_a_file_sorted_by_its_label_trains_to_the_score_of_the_shuffled_one(tmp_
 @pytest.mark.slow
 def test_a_page_trains_on_a_table_that_stays_on_disk(tmp_path, tiny):
     path = in_folder(tmp_path / "rows", table(1500, seed=1), ".csv")
-    run = tfkit.train("tabular", table=path, target="bought", epochs=4, body="mlp", units=16, batch_size=32,
-                      learning_rate=0.01, refit=True, class_weights=True, out=tmp_path, quiet=True)  # fmt: skip
+    run = tfkit.train(
+        "tabular",
+        table=path,
+        target="bought",
+        epochs=4,
+        body="mlp",
+        units=16,
+        batch_size=32,
+        learning_rate=0.01,
+        refit=True,
+        class_weights=True,
+        out=tmp_path,
+        quiet=True,
+    )
     assert run.metrics["test"]["roc_auc"] > 0.85
     assert run.metrics["baselines"]["boosted_trees"]["roc_auc"] > 0.8
 

@@ -146,12 +146,15 @@ def test_a_file_with_its_truth_gives_every_window():
     np.testing.assert_array_equal(truth["series"], [0, 1] * 6)
 
 
-@pytest.mark.parametrize(("settings", "message"), [
-    ({"horizon": 60}, "each have steps enough for the horizon.* horizon=60, and of 100 steps 0 to train"),
-    ({"past": 57}, "one window at least, past and horizon.* past=57, horizon=5, and 60 steps"),
-    ({"shares": {**SHARES, "train_steps": 90}}, "90 to train, 20 to validate, 20 to test"),
-    ({"gaps": "refuse"}, "With gaps=refuse no value may be missing. Received: 1 of 200 steps"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"horizon": 60}, "each have steps enough for the horizon.* horizon=60, and of 100 steps 0 to train"),
+        ({"past": 57}, "one window at least, past and horizon.* past=57, horizon=5, and 60 steps"),
+        ({"shares": {**SHARES, "train_steps": 90}}, "90 to train, 20 to validate, 20 to test"),
+        ({"gaps": "refuse"}, "With gaps=refuse no value may be missing. Received: 1 of 200 steps"),
+    ],
+)
 def test_what_does_not_fit_is_refused(settings, message):
     source = table()
     source.loc[3, "a"] = None

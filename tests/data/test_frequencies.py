@@ -76,11 +76,21 @@ def test_times_between_the_steps_are_refused_and_the_first_is_named():
         frequencies.ticks(np.array(["2024-01-06"], "datetime64[us]"), found(week))
 
 
-@pytest.mark.parametrize(("freq", "steps", "names"), [
-    ("h", 24 * 8, ["hour"]), ("h", 24 * 14, ["hour", "weekday"]), ("h", 24 * 730, ["hour", "weekday", "yearday"]),
-    ("D", 13, []), ("D", 14, ["weekday"]), ("W", 105, ["yearday"]), ("MS", 24, []), ("MS", 25, ["yearday"]),
-    ("YE", 50, []), ("B", 20, ["weekday"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("freq", "steps", "names"),
+    [
+        ("h", 24 * 8, ["hour"]),
+        ("h", 24 * 14, ["hour", "weekday"]),
+        ("h", 24 * 730, ["hour", "weekday", "yearday"]),
+        ("D", 13, []),
+        ("D", 14, ["weekday"]),
+        ("W", 105, ["yearday"]),
+        ("MS", 24, []),
+        ("MS", 25, ["yearday"]),
+        ("YE", 50, []),
+        ("B", 20, ["weekday"]),
+    ],
+)
 def test_the_calendar_is_told_where_its_cycle_is_there_twice(freq, steps, names):
     assert frequencies.calendar(found(times("2020-01-01", freq, 30)), steps) == names
 
@@ -91,9 +101,14 @@ def test_parts_of_the_calendar():
     np.testing.assert_allclose(frequencies.parts(moments, ["hour", "weekday", "yearday"]), expected)
 
 
-@pytest.mark.parametrize(("moment", "words"), [
-    (np.datetime64("2024-01-31T00:00:00", "us"), "2024-01-31"), (np.datetime64("2024-01-31T07:30", "us"),
-     "2024-01-31 07:30:00"), (17.0, "17"), (0.5, "0.5"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("moment", "words"),
+    [
+        (np.datetime64("2024-01-31T00:00:00", "us"), "2024-01-31"),
+        (np.datetime64("2024-01-31T07:30", "us"), "2024-01-31 07:30:00"),
+        (17.0, "17"),
+        (0.5, "0.5"),
+    ],
+)
 def test_a_time_is_written_as_short_as_it_can_be(moment, words):
     assert frequencies.written(moment) == words

@@ -58,9 +58,13 @@ def test_a_later_table_lies_on_the_grid_that_was_learnt():
     assert history(later.iloc[:1], {**rules, "frequency": rule})[0].ticks.tolist() == [-2, -2]
 
 
-@pytest.mark.parametrize(("how", "expected"), [
-    ("last", [1, 2, 2, 2, 1234.5]), ("linear", [1, 2, 2 + 1232.5 / 3, 2 + 2 * 1232.5 / 3, 1234.5]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        ("last", [1, 2, 2, 2, 1234.5]),
+        ("linear", [1, 2, 2 + 1232.5 / 3, 2 + 2 * 1232.5 / 3, 1234.5]),
+    ],
+)
 def test_holes_are_filled_as_told(how, expected):
     full, present = filled(told(WIDE)[0], how)
     np.testing.assert_allclose(full.values[:5], expected)
@@ -102,25 +106,32 @@ def test_numbers_are_times_where_it_is_said_and_years_where_their_name_says_so()
     assert (rule["unit"], rule["step"], rule["start"][:10]) == ("month", 12, "1700-01-01")
 
 
-@pytest.mark.parametrize(("table", "settings", "message"), [
-    (WIDE, {"target": ["c"]}, "The table must have the column 'c'"),
-    (WIDE, {"target": ["a"], "known": ["a"]}, "A column is one thing.* Received: 'a', named more than once"),
-    (WIDE, {"time_column": "shop"}, "The table must have the column 'shop'"),
-    (WIDE.drop(columns="day"), {}, "must have a column of times; name it with time_column=.* 'a', 'b', none of which"),
-    (WIDE.assign(c="word"), {}, "leave it out with leave_out=.* Received: 'c', which holds 'word'"),
-    (WIDE.assign(c=None), {}, "Received: 'c', which is empty"),
-    (WIDE.assign(c="x"), {"known": ["c"]}, "A column known ahead must hold numbers.* 'c', which holds 'x'"),
-    (WIDE[["day"]], {}, "must have a column of numbers to forecast beside the time. Received: 'day'"),
-    (WIDE.assign(shop="x"), {"series_column": "shop"}, "one column to forecast; name it with target=.* 'a', 'b'"),
-    (LONG.assign(shop=["x", "x", None, "x", "y", "y"]), {"series_column": "shop"}, "missing in 1 of 6 rows"),
-    (WIDE.assign(day="soon"), {"time_column": "day"}, "or numbers. Received: 'day', which holds 'soon'"),
-    (WIDE.assign(day=[*DAYS[:3], None]), {}, "Received in 'day': no time in row 4 \\(line 5"),
-    (WIDE.assign(day=[*DAYS[:3], DAYS[0]]), {}, "with series_column=.* 1 time more than once, the first"),
-    (LONG.assign(when=DAYS[0]), {"series_column": "shop"}, "2 times more than once, the first 2024-01-01 of 'x'"),
-    (WIDE.assign(b=[1, 2, 3, np.inf]), {}, "Received in 'b': 'inf' in row 4"),
-    (WIDE.assign(day=["2024-01-01", "2024-01-02", "2024-01-03", "2024-03-31"]), {}, "87 of 91 steps without a row"),
-    (WIDE.iloc[:1], {}, "two rows at least in a series, to see how far apart they are. Received: 2 rows"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("table", "settings", "message"),
+    [
+        (WIDE, {"target": ["c"]}, "The table must have the column 'c'"),
+        (WIDE, {"target": ["a"], "known": ["a"]}, "A column is one thing.* Received: 'a', named more than once"),
+        (WIDE, {"time_column": "shop"}, "The table must have the column 'shop'"),
+        (
+            WIDE.drop(columns="day"),
+            {},
+            "must have a column of times; name it with time_column=.* 'a', 'b', none of which",
+        ),
+        (WIDE.assign(c="word"), {}, "leave it out with leave_out=.* Received: 'c', which holds 'word'"),
+        (WIDE.assign(c=None), {}, "Received: 'c', which is empty"),
+        (WIDE.assign(c="x"), {"known": ["c"]}, "A column known ahead must hold numbers.* 'c', which holds 'x'"),
+        (WIDE[["day"]], {}, "must have a column of numbers to forecast beside the time. Received: 'day'"),
+        (WIDE.assign(shop="x"), {"series_column": "shop"}, "one column to forecast; name it with target=.* 'a', 'b'"),
+        (LONG.assign(shop=["x", "x", None, "x", "y", "y"]), {"series_column": "shop"}, "missing in 1 of 6 rows"),
+        (WIDE.assign(day="soon"), {"time_column": "day"}, "or numbers. Received: 'day', which holds 'soon'"),
+        (WIDE.assign(day=[*DAYS[:3], None]), {}, "Received in 'day': no time in row 4 \\(line 5"),
+        (WIDE.assign(day=[*DAYS[:3], DAYS[0]]), {}, "with series_column=.* 1 time more than once, the first"),
+        (LONG.assign(when=DAYS[0]), {"series_column": "shop"}, "2 times more than once, the first 2024-01-01 of 'x'"),
+        (WIDE.assign(b=[1, 2, 3, np.inf]), {}, "Received in 'b': 'inf' in row 4"),
+        (WIDE.assign(day=["2024-01-01", "2024-01-02", "2024-01-03", "2024-03-31"]), {}, "87 of 91 steps without a row"),
+        (WIDE.iloc[:1], {}, "two rows at least in a series, to see how far apart they are. Received: 2 rows"),
+    ],
+)
 def test_what_cannot_be_read_is_refused(table, settings, message):
     with pytest.raises(UserError, match=message) as caught:
         told(table, **settings)

@@ -35,9 +35,15 @@ def test_what_is_learnt_of_each_column():
     info = learnt(table(), said=["done"], reading={"missing": ["?"]})
     assert info["task"] == "binary"
     assert {name: rule["kind"] for name, rule in info["columns"].items()} == {
-        "n": "number", "hole": "number", "money": "number", "c": "category", "flag": "yes/no", "d": "date",
-        "id": "identifier", "empty": "empty",
-    }  # fmt: skip
+        "n": "number",
+        "hole": "number",
+        "money": "number",
+        "c": "category",
+        "flag": "yes/no",
+        "d": "date",
+        "id": "identifier",
+        "empty": "empty",
+    }
     assert info["columns"]["id"]["treatment"] == "left out: tells rows apart and nothing else"
     assert info["columns"]["d"]["treatment"] == "read as %d/%m/%Y, month, day, weekday, days", "the year never changes"
     assert list(info["inputs"]) == ["n", "hole", "money", "c", "flag", "d_month", "d_day", "d_weekday", "d_days"]
@@ -116,10 +122,12 @@ def test_the_user_sets_kinds():
         ({"number": ["nn"]}, r"must have the column 'nn'. Did you mean 'n'\? Received: 'n', 'hole'"),
         ({"category": ["y"]}, "The target's kind is set with kind=class or kind=number. Received: category=y"),
         ({"number": ["n"], "leave_out": ["n"]}, "A column can have one kind. Received: number=n and leave_out=n"),
-        ({"leave_out": ["n", "hole", "money", "c", "flag", "d"]},
-         r"At least one column must be left to learn from.*Received: n \(left out\), hole \(left out\)"),
+        (
+            {"leave_out": ["n", "hole", "money", "c", "flag", "d"]},
+            r"At least one column must be left to learn from.*Received: n \(left out\), hole \(left out\)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_kinds_that_cannot_be_are_refused(kinds, message):
     with pytest.raises(UserError, match=message):
         learnt(table(), kinds=kinds)
@@ -148,12 +156,14 @@ def test_very_many_columns_have_fewer_bins():
         (["年龄", "%", " "], ["column", "column_2", "column_3"]),
         (["größe", "1st", "_x_"], ["gr_e", "column_1st", "x"]),
         (["self", "class", "None", "inputs"], ["column_self", "column_class", "column_None", "column_inputs"]),
-        (["prepare", "tabular", "Scale", "words_0", "concatenate_1"],
-         ["column_prepare", "column_tabular", "column_Scale", "column_words_0", "column_concatenate_1"]),
+        (
+            ["prepare", "tabular", "Scale", "words_0", "concatenate_1"],
+            ["column_prepare", "column_tabular", "column_Scale", "column_words_0", "column_concatenate_1"],
+        ),
         (["x" * 500, "x" * 501], ["x" * 60, "x" * 60 + "_2"]),
         (["predicted", "probability_u", "Y"], ["predicted", "probability_u", "Y"]),
     ],
-)  # fmt: skip
+)
 def test_inputs_have_names_that_every_export_takes(columns, inputs):
     frame = pd.DataFrame(np.random.default_rng(0).normal(size=(20, len(columns))), columns=columns)
     info = learnt(frame.assign(y=["u", "v"] * 10))

@@ -36,10 +36,12 @@ def test_classes_are_judged_by_what_is_said_of_rows_left_out():
     goal = 2.0 * np.eye(3)[CLASSES] - 1
     errors, answers = [], []
     for alpha in STRENGTHS:
-        out = np.array([
-            Ridge(alpha).fit(np.delete(X, row, 0), np.delete(goal, row, 0)).predict(X[row : row + 1])[0]
-            for row in range(len(X))
-        ])  # fmt: skip
+        out = np.array(
+            [
+                Ridge(alpha).fit(np.delete(X, row, 0), np.delete(goal, row, 0)).predict(X[row : row + 1])[0]
+                for row in range(len(X))
+            ]
+        )
         errors.append(((goal - out) ** 2).sum())
         answers.append(out)
     best = int(np.argmin(errors))

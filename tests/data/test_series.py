@@ -30,8 +30,15 @@ def learnt(frame, **settings):
     """What is learnt of a whole frame, and its series."""
     found, _, said = load_series(frame, lengths=settings.get("lengths", "auto"))
     target = learn_target(found.frame["label"])
-    reading = {"id_column": None, "time_column": None, "value_columns": [], "leave_out": [], "delimiter": None,
-               "encoding": None, "missing": None}  # fmt: skip
+    reading = {
+        "id_column": None,
+        "time_column": None,
+        "value_columns": [],
+        "leave_out": [],
+        "delimiter": None,
+        "encoding": None,
+        "missing": None,
+    }
     return learn_series(found, target, said=said, reading=reading, **settings), found
 
 
@@ -125,8 +132,10 @@ def test_missing_and_constant_series_are_counted():
     frame.iloc[0, 3:6] = NAN
     frame.iloc[1, 1:] = 5.0
     said = learnt(frame)[0]["cleaning"]
-    assert said == ["3 of 800 training values are missing; they are filled along a straight line between their "
-                    "neighbours", "1 of 40 training series are constant"]  # fmt: skip
+    assert said == [
+        "3 of 800 training values are missing; they are filled along a straight line between their neighbours",
+        "1 of 40 training series are constant",
+    ]
 
 
 @pytest.mark.parametrize(

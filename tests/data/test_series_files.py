@@ -90,10 +90,15 @@ def test_infinite_values_are_missing():
 
 # a row for each step
 
-STEPS = pd.DataFrame({
-    "who": ["b", "b", "a", "b", "a"], "day": ["2024-01-01", "2024-01-03", "2024-01-01", "2024-01-02", "2024-01-02"],
-    "x": [1.0, 3.0, 10.0, 2.0, NAN], "y": [0.1, 0.3, 1.0, 0.2, 2.0], "sick": ["no", "no", "yes", "no", "yes"],
-})  # fmt: skip
+STEPS = pd.DataFrame(
+    {
+        "who": ["b", "b", "a", "b", "a"],
+        "day": ["2024-01-01", "2024-01-03", "2024-01-01", "2024-01-02", "2024-01-02"],
+        "x": [1.0, 3.0, 10.0, 2.0, NAN],
+        "y": [0.1, 0.3, 1.0, 0.2, 2.0],
+        "sick": ["no", "no", "yes", "no", "yes"],
+    }
+)
 LONG = {"id_column": "who", "time_column": "day", "target": "sick"}
 
 

@@ -60,9 +60,9 @@ def test_raw_rows_that_were_not_given_are_not_made_up():
         Rows(X).raw([0])
 
 
-@pytest.mark.parametrize("arguments", [
-    (X, np.ones(5)), (X, None, np.ones(7)), ({"a": X, "b": X[:3]},), (X, {"a": X, "b": X[:3]})
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments", [(X, np.ones(5)), (X, None, np.ones(7)), ({"a": X, "b": X[:3]},), (X, {"a": X, "b": X[:3]})]
+)
 def test_lengths_that_differ_are_refused(arguments):
     with pytest.raises(ValueError, match=r"same number of rows. Received: \[\d, \d\]"):
         Rows(*arguments)

@@ -199,7 +199,7 @@ def test_a_test_table_is_the_test():
         ({"test_fraction": 0.0}, "Received: val_fraction=0.15, test_fraction=0.0"),
         ({"test_fraction": 0.85}, "Received: val_fraction=0.15, test_fraction=0.85"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_split_by_is_refused(options, message):
     frame = table(t=np.arange(200.0), g=["a", "b"] * 100, hole=[*np.arange(199.0), None])
     with pytest.raises(UserError, match=message):

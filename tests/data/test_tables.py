@@ -50,8 +50,9 @@ def test_words_of_the_target_that_count_as_missing_are_said():
     frame["y"] = ["None", "u", "v", "w"] * 25
     found, _, said = load_table(frame, "y")
     assert len(found) == 75
-    assert said == ["25 of 100 rows left out: no y; 25 say 'None': were that a class, name what means missing with "
-                    "missing="]  # fmt: skip
+    assert said == [
+        "25 of 100 rows left out: no y; 25 say 'None': were that a class, name what means missing with missing="
+    ]
     assert len(load_table(frame, "y", missing=[])[0]) == 100
 
 
@@ -84,7 +85,7 @@ def test_a_test_table_is_read_in_the_columns_of_the_table():
         ({"table": {"n;y": ["1;u"]}}, "'y'. If it has more than one column, give delimiter=. Received: 'n;y'"),
         ({"table": {"n": [[1], [2]], "y": ["u", "v"]}}, "Received: several values in a cell of 'n'"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_loaded_is_refused(options, message):
     with pytest.raises(UserError, match=message):
         load_table(**{"table": table(), "target": "y"} | options)
@@ -138,14 +139,17 @@ def test_many_columns_are_not_reported_one_by_one(caplog):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"n": "abc"}, "The column 'n' must hold what it held in training, finite numbers. "
-                       "Received: 100 cells that are not, such as 'abc'"),
+        (
+            {"n": "abc"},
+            "The column 'n' must hold what it held in training, finite numbers. "
+            "Received: 100 cells that are not, such as 'abc'",
+        ),
         ({"d": "2024-13-13"}, "The column 'd' must hold what it held in training, dates.*such as '2024-13-13'"),
         ({"flag": "maybe"}, "The column 'flag' must hold what it held in training, yes or no.*such as 'maybe'"),
         ({"y": "w"}, "Every class must be one of those that were learnt, 'u', 'v'. Received in 'y': 'w'"),
         ({"y": None}, "There must be rows with a target to score. Received: 'y', missing in all 100"),
     ],
-)  # fmt: skip
+)
 def test_a_column_that_is_not_what_it_was_is_refused(info, changes, message):
     with pytest.raises(UserError, match=message):
         read_table(table().assign(**changes), info, target=True)

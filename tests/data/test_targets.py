@@ -174,7 +174,7 @@ def test_the_loss_fits_the_target():
         ("focal", NUMBER, 0.5, "'y' is a number, so it can be squared, absolute, huber, quantile. Received"),
         ("quantile", NUMBER, 0.0, "above 0 and below 1. Received: quantile=0.0"),
     ],
-)  # fmt: skip
+)
 def test_a_loss_that_does_not_fit_is_refused(name, info, quantile, message):
     with pytest.raises(UserError, match=message):
         table_loss(name, info, quantile=quantile)

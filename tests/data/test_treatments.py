@@ -33,10 +33,18 @@ def test_half_of_equal_values_leave_the_robust_scale_half_the_range():
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize(
     "values",
-    [[5.0], [5.0, NAN], [NAN, NAN], [1e37, -1e37], [1e-40, 2e-40], [1.0, 1.0 + 1e-7], list(range(1000)),
-     [0.0] * 500 + [1, 2]],
+    [
+        [5.0],
+        [5.0, NAN],
+        [NAN, NAN],
+        [1e37, -1e37],
+        [1e-40, 2e-40],
+        [1.0, 1.0 + 1e-7],
+        list(range(1000)),
+        [0.0] * 500 + [1, 2],
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_whatever_is_learnt_is_finite_and_ascends(scale, values):
     learnt, _ = learn_numbers(np.array(values, "float32"), scale=scale, bins=16)
     json.dumps(learnt, allow_nan=False)

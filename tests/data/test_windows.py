@@ -13,8 +13,17 @@ HOURS = np.stack([np.arange(20.0) % 5, np.arange(20.0) / 8], 1)
 def windows(**told):
     """Two series, of 12 and 8 steps, the second with a value that was not there."""
     present = np.arange(20) != 17
-    return Windows(VALUES, [4, 5, 8, 16], past=3, horizon=2, covariates={"calendar": HOURS}, present=present,
-                   series=np.repeat([0, 1], [12, 8]), weight=[0.5, 2.0], **told)  # fmt: skip
+    return Windows(
+        VALUES,
+        [4, 5, 8, 16],
+        past=3,
+        horizon=2,
+        covariates={"calendar": HOURS},
+        present=present,
+        series=np.repeat([0, 1], [12, 8]),
+        weight=[0.5, 2.0],
+        **told,
+    )
 
 
 @pytest.mark.parametrize("kind", [list, np.array, tf.constant])
@@ -32,7 +41,7 @@ def test_they_are_cut_inside_a_compiled_function_too():
     for numbers in ([2, 1], [0], []):
         x, y, _ = compiled(tf.constant(numbers, tf.int32))
         assert x["calendar"].shape == (len(numbers), 5, 2)
-        np.testing.assert_array_equal(y[..., 0], [VALUES[split.origins[n]:][:2] for n in numbers] or np.zeros((0, 2)))
+        np.testing.assert_array_equal(y[..., 0], [VALUES[split.origins[n] :][:2] for n in numbers] or np.zeros((0, 2)))
     np.testing.assert_array_equal(split.take([0])[1][0, :, 0], [4, 5])
 
 
@@ -68,10 +77,14 @@ def test_stamps_are_of_every_target():
     assert split.stamps([0, 3])["step"].tolist() == [4, 5, 16, 17]
 
 
-@pytest.mark.parametrize(("origins", "message"), [
-    ([], "at least one window. Received: none"), ([2], "must lie within the values. Received: past=3, horizon=2"),
-    ([3, 19], "20 values, origins from 3 to 19"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("origins", "message"),
+    [
+        ([], "at least one window. Received: none"),
+        ([2], "must lie within the values. Received: past=3, horizon=2"),
+        ([3, 19], "20 values, origins from 3 to 19"),
+    ],
+)
 def test_windows_that_are_not_there_are_refused(origins, message):
     with pytest.raises(ValueError, match=message):
         Windows(VALUES, origins, past=3, horizon=2)

@@ -114,8 +114,10 @@ def residual_block(rows, w, *, strides=1, training=False, **options):
 
 def inception_block(rows, w, *, training=False):
     read = [convolve(r, w["narrow/kernel"]) for r in rows] if "narrow/kernel" in w else rows
-    branches = [[convolve(r, w[f"conv_{i}/kernel"]) + w.get(f"conv_{i}/bias", 0.0) for r in read]
-                for i in range(sum(path.endswith("kernel") for path in w if path.startswith("conv_")) - 1)]  # fmt: skip
+    branches = [
+        [convolve(r, w[f"conv_{i}/kernel"]) + w.get(f"conv_{i}/bias", 0.0) for r in read]
+        for i in range(sum(path.endswith("kernel") for path in w if path.startswith("conv_")) - 1)
+    ]
     padded = [np.pad(r, ((1, 1), (0, 0)), constant_values=-np.inf) for r in rows]
     highest = [np.maximum(np.maximum(p[:-2], p[1:-1]), p[2:]) for p in padded]
     branches.append([convolve(h, w["conv_highest/kernel"]) + w.get("conv_highest/bias", 0.0) for h in highest])

@@ -39,8 +39,9 @@ def test_it_is_the_attention_of_keras(masked, causal):
     _, x, mask = series([7, 3, 1], 12, hidden=0.0)
     theirs.build(x.shape, x.shape)
     kernel, bias, *last = layer.get_weights()
-    cut = [(k.reshape(12, 4, 3), b.reshape(4, 3))
-           for k, b in zip(np.split(kernel, 3, 1), np.split(bias, 3), strict=True)]  # fmt: skip
+    cut = [
+        (k.reshape(12, 4, 3), b.reshape(4, 3)) for k, b in zip(np.split(kernel, 3, 1), np.split(bias, 3), strict=True)
+    ]
     theirs.set_weights([*sum(cut, ()), last[0].reshape(4, 3, 12), last[1]])
     mask = mask if masked else np.ones_like(mask)
     expected = theirs(x, x, key_mask=mask, use_causal_mask=causal)
@@ -87,8 +88,9 @@ def test_half_precision_hides_as_well_as_float32():
     assert said.dtype == "float16"
     assert np.isfinite(said).all()
     for i, row in enumerate(parts):
-        np.testing.assert_allclose(said[i, : len(row)], self_attention(row, weights(layer), 2, causal=True),
-                                   rtol=2e-2, atol=2e-2)  # fmt: skip
+        np.testing.assert_allclose(
+            said[i, : len(row)], self_attention(row, weights(layer), 2, causal=True), rtol=2e-2, atol=2e-2
+        )
 
 
 def test_the_mask_of_an_embedding_arrives():
@@ -146,9 +148,18 @@ def test_cross_attention_is_that_of_numpy_and_of_keras(masked, num_heads):
     theirs.build(x.shape, memory.shape)
     query, bias, both, biases, last, shift = layer.get_weights()
     cut = (num_heads, 12 // num_heads)
-    theirs.set_weights([query.reshape(12, *cut), bias.reshape(cut), both[:, :12].reshape(5, *cut),
-                        biases[:12].reshape(cut), both[:, 12:].reshape(5, *cut), biases[12:].reshape(cut),
-                        last.reshape(*cut, 12), shift])  # fmt: skip
+    theirs.set_weights(
+        [
+            query.reshape(12, *cut),
+            bias.reshape(cut),
+            both[:, :12].reshape(5, *cut),
+            biases[:12].reshape(cut),
+            both[:, 12:].reshape(5, *cut),
+            biases[12:].reshape(cut),
+            last.reshape(*cut, 12),
+            shift,
+        ]
+    )
     np.testing.assert_allclose(said, theirs(x, memory, key_mask=mask), **CLOSE)
 
 
@@ -200,13 +211,16 @@ def test_penalties_are_of_the_kernels_alone(kind):
 
 
 @pytest.mark.parametrize("kind", [SelfAttention, CrossAttention])
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"num_heads": 0}, "`num_heads` must be at least 1. Received: 0"),
-    ({"dropout": 1.0}, r"`dropout` must be in \[0, 1\). Received: 1.0"),
-    ({"dropout": -0.1}, r"`dropout` must be in \[0, 1\). Received: -0.1"),
-    ({"l1": -1}, "`l1` and `l2` must be at least 0. Received: l1=-1, l2=0.0"),
-    ({"l2": -1}, "`l1` and `l2` must be at least 0. Received: l1=0.0, l2=-1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_heads": 0}, "`num_heads` must be at least 1. Received: 0"),
+        ({"dropout": 1.0}, r"`dropout` must be in \[0, 1\). Received: 1.0"),
+        ({"dropout": -0.1}, r"`dropout` must be in \[0, 1\). Received: -0.1"),
+        ({"l1": -1}, "`l1` and `l2` must be at least 0. Received: l1=-1, l2=0.0"),
+        ({"l2": -1}, "`l1` and `l2` must be at least 0. Received: l1=0.0, l2=-1"),
+    ],
+)
 def test_what_cannot_be_is_refused(kind, arguments, message):
     with pytest.raises(ValueError, match=message):
         kind(**arguments)
@@ -218,8 +232,10 @@ def test_other_positions_are_refused():
 
 
 def test_heads_are_of_equal_size():
-    message = (r"`num_heads` must divide the last axis of the input, so that heads are of equal size. "
-               r"Received: num_heads=3, input_shape=\(2, 5, 4\)")  # fmt: skip
+    message = (
+        r"`num_heads` must divide the last axis of the input, so that heads are of equal size. "
+        r"Received: num_heads=3, input_shape=\(2, 5, 4\)"
+    )
     with pytest.raises(ValueError, match=message):
         SelfAttention(3).build((2, 5, 4))
     with pytest.raises(ValueError, match=message):

@@ -10,24 +10,31 @@ GROUPS = {"batch": None, "layer": None, "group": 2, None: None}
 
 
 @pytest.mark.parametrize("normalization", GROUPS)
-@pytest.mark.parametrize(("rank", "kernel_size", "options"), [
-    (1, 4, {}),
-    (1, 3, {"strides": 2}),
-    (1, 4, {"strides": 3, "padding": "causal"}),
-    (1, 3, {"dilation_rate": 2, "padding": "causal"}),
-    (1, 3, {"dilation_rate": 2, "padding": "valid"}),
-    (2, 3, {}),
-    (2, 2, {"strides": 2}),
-    (2, 1, {"strides": 2}),
-    (2, 3, {"strides": 2, "padding": "valid"}),
-    (2, 2, {"dilation_rate": 3}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("rank", "kernel_size", "options"),
+    [
+        (1, 4, {}),
+        (1, 3, {"strides": 2}),
+        (1, 4, {"strides": 3, "padding": "causal"}),
+        (1, 3, {"dilation_rate": 2, "padding": "causal"}),
+        (1, 3, {"dilation_rate": 2, "padding": "valid"}),
+        (2, 3, {}),
+        (2, 2, {"strides": 2}),
+        (2, 1, {"strides": 2}),
+        (2, 3, {"strides": 2, "padding": "valid"}),
+        (2, 2, {"dilation_rate": 3}),
+    ],
+)
 def test_output_is_that_of_numpy(normalization, rank, kernel_size, options):
     x = RANDOM.normal(size=(3, *(9, 8)[:rank], 2)).astype("float32")
     layer = ConvBlock(
         32 if normalization == "group" else 4,  # two groups of 16
-        kernel_size, rank=rank, normalization=normalization, activation="tanh", **options,
-    )  # fmt: skip
+        kernel_size,
+        rank=rank,
+        normalization=normalization,
+        activation="tanh",
+        **options,
+    )
     w = weights(built(layer, x.shape))
     options = {"dilation" if name == "dilation_rate" else name: value for name, value in options.items()}
     for training in (False, True):
@@ -38,15 +45,18 @@ def test_output_is_that_of_numpy(normalization, rank, kernel_size, options):
 
 
 @pytest.mark.parametrize("normalization", GROUPS)
-@pytest.mark.parametrize(("options", "lengths"), [
-    ({}, [7, 3, 8]),
-    ({"strides": 2}, [4, 2, 4]),
-    ({"strides": 3}, [3, 1, 3]),
-    ({"padding": "causal", "strides": 2}, [4, 2, 4]),
-    ({"padding": "valid"}, [5, 1, 6]),
-    ({"padding": "valid", "strides": 2}, [3, 1, 3]),
-    ({"dilation_rate": 3}, [7, 3, 8]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "lengths"),
+    [
+        ({}, [7, 3, 8]),
+        ({"strides": 2}, [4, 2, 4]),
+        ({"strides": 3}, [3, 1, 3]),
+        ({"padding": "causal", "strides": 2}, [4, 2, 4]),
+        ({"padding": "valid"}, [5, 1, 6]),
+        ({"padding": "valid", "strides": 2}, [3, 1, 3]),
+        ({"dilation_rate": 3}, [7, 3, 8]),
+    ],
+)
 def test_padding_changes_nothing_and_the_mask_goes_on(normalization, options, lengths):
     rows, x, mask = series([7, 3, 8], 2)
     layer = ConvBlock(32, rank=1, normalization=normalization, activation="tanh", **options)
@@ -108,8 +118,10 @@ def test_gradients_do_not_see_what_is_hidden():
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(("normalization", "learnt", "all_"), [
-    ("batch", 2 * 6, 4 * 6), ("layer", 2 * 6, 2 * 6), ("group", 2 * 6, 2 * 6), (None, 6, 6)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("normalization", "learnt", "all_"),
+    [("batch", 2 * 6, 4 * 6), ("layer", 2 * 6, 2 * 6), ("group", 2 * 6, 2 * 6), (None, 6, 6)],
+)
 @pytest.mark.parametrize("rank", [1, 2])
 def test_count_of_weights(normalization, learnt, all_, rank):
     layer = ConvBlock(6, 5, rank=rank, normalization=normalization)
@@ -152,23 +164,30 @@ def test_kernels_begin_as_he_said():
 RANGES = "`filters`, `kernel_size`, `strides` and `dilation_rate` must be at least 1. Received: "
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"rank": 3}, r"`rank` must be 1 \(series\) or 2 \(pictures\). Received: 3"),
-    ({"filters": 0}, RANGES + "filters=0, kernel_size=3, strides=1, dilation_rate=1"),
-    ({"kernel_size": 0}, RANGES + "filters=4, kernel_size=0, strides=1, dilation_rate=1"),
-    ({"strides": 0}, RANGES + "filters=4, kernel_size=3, strides=0, dilation_rate=1"),
-    ({"dilation_rate": 0}, RANGES + "filters=4, kernel_size=3, strides=1, dilation_rate=0"),
-    ({"strides": 2, "dilation_rate": 3},
-     "Only one of `strides` and `dilation_rate` may be above 1. Received: strides=2, dilation_rate=3"),
-    ({"padding": "full"},
-     "`padding` must be 'same', 'valid' or, for rank 1, 'causal'. Received: padding='full', rank=2"),
-    ({"padding": "causal"}, "`padding` must .* Received: padding='causal', rank=2"),
-    ({"normalization": "none"}, "`normalization` must be 'batch', 'layer', 'group' or None. Received: 'none'"),
-    ({"dropout": 1.0}, r"`dropout` must be in \[0, 1\). Received: 1.0"),
-    ({"dropout": -0.1}, r"`dropout` must be in \[0, 1\). Received: -0.1"),
-    ({"l1": -1}, "`l1` and `l2` must be at least 0. Received: l1=-1, l2=0.0"),
-    ({"l2": -1}, "`l1` and `l2` must be at least 0. Received: l1=0.0, l2=-1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"rank": 3}, r"`rank` must be 1 \(series\) or 2 \(pictures\). Received: 3"),
+        ({"filters": 0}, RANGES + "filters=0, kernel_size=3, strides=1, dilation_rate=1"),
+        ({"kernel_size": 0}, RANGES + "filters=4, kernel_size=0, strides=1, dilation_rate=1"),
+        ({"strides": 0}, RANGES + "filters=4, kernel_size=3, strides=0, dilation_rate=1"),
+        ({"dilation_rate": 0}, RANGES + "filters=4, kernel_size=3, strides=1, dilation_rate=0"),
+        (
+            {"strides": 2, "dilation_rate": 3},
+            "Only one of `strides` and `dilation_rate` may be above 1. Received: strides=2, dilation_rate=3",
+        ),
+        (
+            {"padding": "full"},
+            "`padding` must be 'same', 'valid' or, for rank 1, 'causal'. Received: padding='full', rank=2",
+        ),
+        ({"padding": "causal"}, "`padding` must .* Received: padding='causal', rank=2"),
+        ({"normalization": "none"}, "`normalization` must be 'batch', 'layer', 'group' or None. Received: 'none'"),
+        ({"dropout": 1.0}, r"`dropout` must be in \[0, 1\). Received: 1.0"),
+        ({"dropout": -0.1}, r"`dropout` must be in \[0, 1\). Received: -0.1"),
+        ({"l1": -1}, "`l1` and `l2` must be at least 0. Received: l1=-1, l2=0.0"),
+        ({"l2": -1}, "`l1` and `l2` must be at least 0. Received: l1=0.0, l2=-1"),
+    ],
+)
 def test_what_cannot_be_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         ConvBlock(**{"filters": 4, **arguments})

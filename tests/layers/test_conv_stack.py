@@ -24,18 +24,26 @@ def stack(rows, layer, *, depth, strides, block, training, **options):
     rows = conv_block(rows, part(w, "stem"), training=training, strides=options.pop("stem_strides", 1), **options)
     for stage in range(2):
         for place in range(depth):
-            rows = block(rows, part(w, f"stage_{stage}_{place}"), training=training,
-                         strides=strides if stage == 1 and place == 0 else 1, **options)  # fmt: skip
+            rows = block(
+                rows,
+                part(w, f"stage_{stage}_{place}"),
+                training=training,
+                strides=strides if stage == 1 and place == 0 else 1,
+                **options,
+            )
     return rows
 
 
 @pytest.mark.parametrize("block", ["residual", "conv"])
-@pytest.mark.parametrize(("rank", "options"), [
-    (2, {"depth": 1, "strides": 2}),
-    (1, {"depth": 2, "strides": 3}),
-    (1, {"depth": 1, "strides": 1, "padding": "causal"}),
-    (2, {"depth": 2, "strides": 2, "stem_strides": 2}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("rank", "options"),
+    [
+        (2, {"depth": 1, "strides": 2}),
+        (1, {"depth": 2, "strides": 3}),
+        (1, {"depth": 1, "strides": 1, "padding": "causal"}),
+        (2, {"depth": 2, "strides": 2, "stem_strides": 2}),
+    ],
+)
 def test_output_is_that_of_numpy(rank, block, options):
     x = RANDOM.normal(size=(3, *(7, 6)[:rank], 2)).astype("float32")
     reference = {"residual": residual_block, "conv": conv_block}[block]
@@ -74,16 +82,30 @@ def test_count_of_weights_is_that_of_its_blocks():
         layer.build((None, 8, 8, dim))
         return layer.count_params()
 
-    blocks = [(ConvBlock(3), 1), (ResidualBlock(3), 3), (ResidualBlock(3), 3), (ResidualBlock(4), 3),
-              (ResidualBlock(4), 4)]  # fmt: skip
+    blocks = [
+        (ConvBlock(3), 1),
+        (ResidualBlock(3), 3),
+        (ResidualBlock(3), 3),
+        (ResidualBlock(4), 3),
+        (ResidualBlock(4), 4),
+    ]
     assert count(ConvStack([3, 4], depth=2), 1) == sum(count(block, dim) for block, dim in blocks)
     blocks = [(ConvBlock(3), 1), (ConvBlock(3), 3), (ConvBlock(4), 3)]
     assert count(ConvStack([3, 4], block="conv"), 1) == sum(count(block, dim) for block, dim in blocks)
 
 
 def test_each_block_gets_what_the_stack_was_told():
-    layer = ConvStack([3, 4], 5, rank=1, depth=2, normalization="layer", activation="silu", dropout=0.2,
-                      squeeze_excitation=3, stochastic_depth=0.3)  # fmt: skip
+    layer = ConvStack(
+        [3, 4],
+        5,
+        rank=1,
+        depth=2,
+        normalization="layer",
+        activation="silu",
+        dropout=0.2,
+        squeeze_excitation=3,
+        stochastic_depth=0.3,
+    )
     stem, *blocks = layer.blocks
     for conv in (stem, *(block.first for block in blocks), *(block.second for block in blocks)):
         assert conv.conv.kernel_size == (5,)
@@ -105,17 +127,23 @@ def test_penalties_are_of_all_kernels(block):
     assert float(sum(layer.losses)) == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"filters": []}, r"`filters` must name the channels of at least one stage. Received: \[\]"),
-    ({"block": "inception"}, "`block` must be 'residual' or 'conv'. Received: 'inception'"),
-    ({"depth": 0}, "`depth` must be at least 1. Received: 0"),
-    ({"block": "conv", "squeeze_excitation": 4}, "`squeeze_excitation` and `stochastic_depth` need block='residual'. "
-     "Received: squeeze_excitation=4, stochastic_depth=0.0"),
-    ({"block": "conv", "stochastic_depth": 0.1}, "`squeeze_excitation` and .* stochastic_depth=0.1"),
-    ({"padding": "valid"}, "`padding` must be 'same' or 'causal'. Received: 'valid'"),
-    ({"pooling": "sum"}, "`pooling` must be 'mean', 'max' or None. Received: 'sum'"),
-    ({"filters": [4, 0]}, "`filters`, .* must be at least 1. Received: filters=0"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"filters": []}, r"`filters` must name the channels of at least one stage. Received: \[\]"),
+        ({"block": "inception"}, "`block` must be 'residual' or 'conv'. Received: 'inception'"),
+        ({"depth": 0}, "`depth` must be at least 1. Received: 0"),
+        (
+            {"block": "conv", "squeeze_excitation": 4},
+            "`squeeze_excitation` and `stochastic_depth` need block='residual'. "
+            "Received: squeeze_excitation=4, stochastic_depth=0.0",
+        ),
+        ({"block": "conv", "stochastic_depth": 0.1}, "`squeeze_excitation` and .* stochastic_depth=0.1"),
+        ({"padding": "valid"}, "`padding` must be 'same' or 'causal'. Received: 'valid'"),
+        ({"pooling": "sum"}, "`pooling` must be 'mean', 'max' or None. Received: 'sum'"),
+        ({"filters": [4, 0]}, "`filters`, .* must be at least 1. Received: filters=0"),
+    ],
+)
 def test_what_cannot_be_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         ConvStack(**arguments)

@@ -91,12 +91,15 @@ def test_penalties_are_of_the_kernel_alone():
     assert float(sum(layer.losses)) == pytest.approx(0.01 * np.abs(kernel).sum() + 0.1 * (kernel**2).sum(), rel=1e-5)
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"units": 0}, "`units` and `members` must be at least 1. Received: units=0, members=8"),
-    ({"units": 4, "members": 0}, "`units` and `members` must be at least 1. Received: units=4, members=0"),
-    ({"units": 4, "l1": -1}, "`l1` and `l2` must be at least 0. Received: l1=-1, l2=0.0"),
-    ({"units": 4, "l2": -1}, "`l1` and `l2` must be at least 0. Received: l1=0.0, l2=-1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"units": 0}, "`units` and `members` must be at least 1. Received: units=0, members=8"),
+        ({"units": 4, "members": 0}, "`units` and `members` must be at least 1. Received: units=4, members=0"),
+        ({"units": 4, "l1": -1}, "`l1` and `l2` must be at least 0. Received: l1=-1, l2=0.0"),
+        ({"units": 4, "l2": -1}, "`l1` and `l2` must be at least 0. Received: l1=0.0, l2=-1"),
+    ],
+)
 def test_dense_refuses_what_cannot_be(arguments, message):
     with pytest.raises(ValueError, match=message):
         EnsembleDense(**arguments)
@@ -161,13 +164,16 @@ def test_count_of_weights_is_little_more_than_that_of_one():
     assert layer.count_params() == 5 * 7 + 3 * (5 + 7 + 7) + 7 * 4 + 3 * (7 + 4 + 4)
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"units": []}, r"`units` must name the width of at least one layer, each at least 1. Received: \[\]"),
-    ({"units": [4, 0]}, r"`units` must .* Received: \[4, 0\]"),
-    ({"units": [4], "dropout": 1.0}, r"`dropout` must be in \[0, 1\). Received: 1.0"),
-    ({"units": [4], "members": 0}, "`members` must be at least 1. Received: .*members=0"),
-    ({"units": [4], "l2": -1}, "`l1` and `l2` must be at least 0. Received: l1=0.0, l2=-1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"units": []}, r"`units` must name the width of at least one layer, each at least 1. Received: \[\]"),
+        ({"units": [4, 0]}, r"`units` must .* Received: \[4, 0\]"),
+        ({"units": [4], "dropout": 1.0}, r"`dropout` must be in \[0, 1\). Received: 1.0"),
+        ({"units": [4], "members": 0}, "`members` must be at least 1. Received: .*members=0"),
+        ({"units": [4], "l2": -1}, "`l1` and `l2` must be at least 0. Received: l1=0.0, l2=-1"),
+    ],
+)
 def test_mlp_refuses_what_cannot_be(arguments, message):
     with pytest.raises(ValueError, match=message):
         EnsembleMLP(**arguments)

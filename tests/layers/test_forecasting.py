@@ -66,16 +66,20 @@ def test_bands_are_ordered_and_their_ends_moved_from_the_median():
     np.testing.assert_array_equal(QuantileBands([])(x[..., :1]), x[..., :1])
 
 
-@pytest.mark.parametrize(("make", "message"), [
-    (lambda: WindowStatistics("first"), "`level` must be 'last' or 'mean'. Received: 'first'"),
-    (lambda: WindowScaling()(SERIES, SERIES), "must hold level and spread of each row.* shape \\(4, 10\\)"),
-    (lambda: MovingAverage(0), "`kernel_size` must be at least 1. Received: 0"),
-    (lambda: SeasonalNaive(0, 3), "must be at least 1. Received: season=0, horizon=3"),
-    (lambda: CyclicEncoding([]), "at least one period"), (lambda: CyclicEncoding([0.0]), "each above 0"),
-    (lambda: CyclicEncoding([24.0])(SERIES), "one number for each period. Received: periods=\\[24.0\\]"),
-    (lambda: QuantileBands([-1.0]), "`factors` must be at least 0. Received: \\[-1.0\\]"),
-    (lambda: QuantileBands([1.0])(SERIES), "two ends for each band. Received: factors=\\[1.0\\]"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: WindowStatistics("first"), "`level` must be 'last' or 'mean'. Received: 'first'"),
+        (lambda: WindowScaling()(SERIES, SERIES), "must hold level and spread of each row.* shape \\(4, 10\\)"),
+        (lambda: MovingAverage(0), "`kernel_size` must be at least 1. Received: 0"),
+        (lambda: SeasonalNaive(0, 3), "must be at least 1. Received: season=0, horizon=3"),
+        (lambda: CyclicEncoding([]), "at least one period"),
+        (lambda: CyclicEncoding([0.0]), "each above 0"),
+        (lambda: CyclicEncoding([24.0])(SERIES), "one number for each period. Received: periods=\\[24.0\\]"),
+        (lambda: QuantileBands([-1.0]), "`factors` must be at least 0. Received: \\[-1.0\\]"),
+        (lambda: QuantileBands([1.0])(SERIES), "two ends for each band. Received: factors=\\[1.0\\]"),
+    ],
+)
 def test_what_does_not_fit_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()

@@ -125,19 +125,25 @@ def test_penalties_are_of_all_kernels():
 RANGES = "`filters` and each of `kernel_sizes` must be at least 1, `bottleneck` at least 0. Received: "
 
 
-@pytest.mark.parametrize(("kind", "arguments", "message"), [
-    (InceptionBlock, {"filters": 0}, RANGES + r"filters=0, kernel_sizes=\(10, 20, 40\), bottleneck=32"),
-    (InceptionBlock, {"kernel_sizes": []}, RANGES + r"filters=32, kernel_sizes=\[\], bottleneck=32"),
-    (InceptionBlock, {"kernel_sizes": [3, 0]}, RANGES + r"filters=32, kernel_sizes=\[3, 0\], bottleneck=32"),
-    (InceptionBlock, {"bottleneck": -1}, RANGES + r"filters=32, kernel_sizes=\(10, 20, 40\), bottleneck=-1"),
-    (InceptionBlock, {"normalization": "none"}, "`normalization` must be .* Received: 'none'"),
-    (InceptionBlock, {"dropout": 1.0}, r"`dropout` must be in \[0, 1\). Received: 1.0"),
-    (InceptionBlock, {"l2": -1}, "`l1` and `l2` must be at least 0. Received: l1=0.0, l2=-1"),
-    (InceptionStack, {"depth": 0}, "`depth` must be at least 1 and `shortcut_every` at least 0. "
-     "Received: depth=0, shortcut_every=3"),
-    (InceptionStack, {"shortcut_every": -1}, "`depth` must be .* Received: depth=6, shortcut_every=-1"),
-    (InceptionStack, {"pooling": "sum"}, "`pooling` must be 'mean', 'max' or None. Received: 'sum'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "arguments", "message"),
+    [
+        (InceptionBlock, {"filters": 0}, RANGES + r"filters=0, kernel_sizes=\(10, 20, 40\), bottleneck=32"),
+        (InceptionBlock, {"kernel_sizes": []}, RANGES + r"filters=32, kernel_sizes=\[\], bottleneck=32"),
+        (InceptionBlock, {"kernel_sizes": [3, 0]}, RANGES + r"filters=32, kernel_sizes=\[3, 0\], bottleneck=32"),
+        (InceptionBlock, {"bottleneck": -1}, RANGES + r"filters=32, kernel_sizes=\(10, 20, 40\), bottleneck=-1"),
+        (InceptionBlock, {"normalization": "none"}, "`normalization` must be .* Received: 'none'"),
+        (InceptionBlock, {"dropout": 1.0}, r"`dropout` must be in \[0, 1\). Received: 1.0"),
+        (InceptionBlock, {"l2": -1}, "`l1` and `l2` must be at least 0. Received: l1=0.0, l2=-1"),
+        (
+            InceptionStack,
+            {"depth": 0},
+            "`depth` must be at least 1 and `shortcut_every` at least 0. Received: depth=0, shortcut_every=3",
+        ),
+        (InceptionStack, {"shortcut_every": -1}, "`depth` must be .* Received: depth=6, shortcut_every=-1"),
+        (InceptionStack, {"pooling": "sum"}, "`pooling` must be 'mean', 'max' or None. Received: 'sum'"),
+    ],
+)
 def test_what_cannot_be_is_refused(kind, arguments, message):
     with pytest.raises(ValueError, match=message):
         kind(**arguments)

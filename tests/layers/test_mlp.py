@@ -84,11 +84,14 @@ def test_padding_changes_nothing_and_the_mask_goes_on(residual, training):
     np.testing.assert_array_equal(said._keras_mask, [[True] * 4 + [False] * 2] * 3)
 
 
-@pytest.mark.parametrize(("normalization", "learnt", "all_"), [
-    ("batch", 5 * 8 + 8 * 3 + 2 * 11, 5 * 8 + 8 * 3 + 4 * 11),
-    ("layer", 5 * 8 + 8 * 3 + 2 * 11, 5 * 8 + 8 * 3 + 2 * 11),
-    (None, 5 * 8 + 8 * 3 + 11, 5 * 8 + 8 * 3 + 11),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("normalization", "learnt", "all_"),
+    [
+        ("batch", 5 * 8 + 8 * 3 + 2 * 11, 5 * 8 + 8 * 3 + 4 * 11),
+        ("layer", 5 * 8 + 8 * 3 + 2 * 11, 5 * 8 + 8 * 3 + 2 * 11),
+        (None, 5 * 8 + 8 * 3 + 11, 5 * 8 + 8 * 3 + 11),
+    ],
+)
 def test_count_of_weights(normalization, learnt, all_):
     layer = MLP([8, 3], normalization=normalization)
     layer.build((None, 5))
@@ -121,15 +124,21 @@ def test_kernels_begin_as_he_said():
     assert weights(layer)["dense_0/kernel"].std() == pytest.approx((2 / 200) ** 0.5, rel=0.02)
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"units": []}, r"`units` must name the width of at least one layer, each at least 1. Received: \[\]"),
-    ({"units": [4, 0]}, r"`units` must .* Received: \[4, 0\]"),
-    ({"units": [4], "normalization": "group"}, "`normalization` must be 'batch', 'layer' or None. Received: 'group'"),
-    ({"units": [4], "dropout": 1.0}, r"`dropout` must be in \[0, 1\). Received: 1.0"),
-    ({"units": [4], "dropout": -0.1}, r"`dropout` must be in \[0, 1\). Received: -0.1"),
-    ({"units": [4], "l1": -1}, "`l1` and `l2` must be at least 0. Received: l1=-1, l2=0.0"),
-    ({"units": [4], "l2": -1}, "`l1` and `l2` must be at least 0. Received: l1=0.0, l2=-1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"units": []}, r"`units` must name the width of at least one layer, each at least 1. Received: \[\]"),
+        ({"units": [4, 0]}, r"`units` must .* Received: \[4, 0\]"),
+        (
+            {"units": [4], "normalization": "group"},
+            "`normalization` must be 'batch', 'layer' or None. Received: 'group'",
+        ),
+        ({"units": [4], "dropout": 1.0}, r"`dropout` must be in \[0, 1\). Received: 1.0"),
+        ({"units": [4], "dropout": -0.1}, r"`dropout` must be in \[0, 1\). Received: -0.1"),
+        ({"units": [4], "l1": -1}, "`l1` and `l2` must be at least 0. Received: l1=-1, l2=0.0"),
+        ({"units": [4], "l2": -1}, "`l1` and `l2` must be at least 0. Received: l1=0.0, l2=-1"),
+    ],
+)
 def test_what_cannot_be_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         MLP(**arguments)

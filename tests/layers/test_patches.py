@@ -103,14 +103,17 @@ def test_penalties_are_of_the_kernel_alone():
     assert float(sum(layer.losses)) == pytest.approx(0.01 * np.abs(kernel).sum() + 0.1 * (kernel**2).sum(), rel=1e-5)
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"patch_size": 0, "dim": 4}, "`patch_size` and `dim` must be at least 1. Received: patch_size=0, dim=4"),
-    ({"patch_size": 4, "dim": 0}, "`patch_size` and `dim` must be at least 1. Received: patch_size=4, dim=0"),
-    ({"patch_size": 4, "dim": 4, "stride": 5}, r"`stride` must be in \[1, patch_size\].* stride=5, patch_size=4"),
-    ({"patch_size": 4, "dim": 4, "stride": 0}, r"`stride` must be in \[1, patch_size\].* stride=0, patch_size=4"),
-    ({"patch_size": 4, "dim": 4, "l1": -1}, "`l1` and `l2` must be at least 0. Received: l1=-1, l2=0.0"),
-    ({"patch_size": 4, "dim": 4, "l2": -1}, "`l1` and `l2` must be at least 0. Received: l1=0.0, l2=-1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"patch_size": 0, "dim": 4}, "`patch_size` and `dim` must be at least 1. Received: patch_size=0, dim=4"),
+        ({"patch_size": 4, "dim": 0}, "`patch_size` and `dim` must be at least 1. Received: patch_size=4, dim=0"),
+        ({"patch_size": 4, "dim": 4, "stride": 5}, r"`stride` must be in \[1, patch_size\].* stride=5, patch_size=4"),
+        ({"patch_size": 4, "dim": 4, "stride": 0}, r"`stride` must be in \[1, patch_size\].* stride=0, patch_size=4"),
+        ({"patch_size": 4, "dim": 4, "l1": -1}, "`l1` and `l2` must be at least 0. Received: l1=-1, l2=0.0"),
+        ({"patch_size": 4, "dim": 4, "l2": -1}, "`l1` and `l2` must be at least 0. Received: l1=0.0, l2=-1"),
+    ],
+)
 def test_what_cannot_be_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         PatchEmbedding(**arguments)

@@ -86,10 +86,13 @@ def test_rotary_products_know_distances_and_nothing_else():
     np.testing.assert_allclose(np.linalg.norm(queries, axis=1), np.linalg.norm(query), rtol=1e-5)
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"kind": "rotary"}, "`kind` must be 'learnt' or 'sinusoidal'. Received: 'rotary'"),
-    ({"max_length": 0}, "`max_length` must be at least 1, or None. Received: 0"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"kind": "rotary"}, "`kind` must be 'learnt' or 'sinusoidal'. Received: 'rotary'"),
+        ({"max_length": 0}, "`max_length` must be at least 1, or None. Received: 0"),
+    ],
+)
 def test_what_cannot_be_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         PositionalEmbedding(**arguments)

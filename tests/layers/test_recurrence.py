@@ -35,9 +35,16 @@ def quotient(function, values, direction):
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-@pytest.mark.parametrize(("return_sequences", "time", "recurrent_dropout"), [
-    (False, 5, 0.0), (False, 16, 0.5), (True, 16, 0.0), (True, 19, 0.5), (False, 19, 0.0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("return_sequences", "time", "recurrent_dropout"),
+    [
+        (False, 5, 0.0),
+        (False, 16, 0.5),
+        (True, 16, 0.0),
+        (True, 19, 0.5),
+        (False, 19, 0.0),
+    ],
+)
 def test_gradient_by_hand_is_the_difference_quotient(cell, return_sequences, time, recurrent_dropout):
     x = RANDOM.normal(size=(4, time, 2))
     layer = layer_of(cell, return_sequences, recurrent_dropout=recurrent_dropout)
@@ -83,9 +90,13 @@ def test_training_learns_what_keras_learns_step_for_step():
     losses = {}
     for implementation in ("loop", "keras"):
         keras.utils.set_random_seed(1)
-        model = keras.Sequential([
-            keras.Input((None, 2)), LSTMStack([8], implementation=implementation), keras.layers.Dense(1),
-        ])  # fmt: skip
+        model = keras.Sequential(
+            [
+                keras.Input((None, 2)),
+                LSTMStack([8], implementation=implementation),
+                keras.layers.Dense(1),
+            ]
+        )
         model.compile(keras.optimizers.Adam(0.01), "mse")
         losses[implementation] = model.fit(x, y, batch_size=24, epochs=5, shuffle=False, verbose=0).history["loss"]
     np.testing.assert_allclose(losses["loop"], losses["keras"], rtol=1e-4)

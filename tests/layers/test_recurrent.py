@@ -164,12 +164,15 @@ def test_dropout_of_the_recurrence_is_one_mask_for_all_steps(cell):
     np.testing.assert_allclose(layer(x), reference(layer, x, None), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize(("cell", "bidirectional", "count"), [
-    ("lstm", False, 4 * 8 * (3 + 8 + 1) + 4 * 5 * (8 + 5 + 1)),
-    ("lstm", True, 2 * (4 * 8 * (3 + 8 + 1) + 4 * 5 * (16 + 5 + 1))),
-    ("gru", False, 3 * 8 * (3 + 8 + 2) + 3 * 5 * (8 + 5 + 2)),
-    ("gru", True, 2 * (3 * 8 * (3 + 8 + 2) + 3 * 5 * (16 + 5 + 2))),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("cell", "bidirectional", "count"),
+    [
+        ("lstm", False, 4 * 8 * (3 + 8 + 1) + 4 * 5 * (8 + 5 + 1)),
+        ("lstm", True, 2 * (4 * 8 * (3 + 8 + 1) + 4 * 5 * (16 + 5 + 1))),
+        ("gru", False, 3 * 8 * (3 + 8 + 2) + 3 * 5 * (8 + 5 + 2)),
+        ("gru", True, 2 * (3 * 8 * (3 + 8 + 2) + 3 * 5 * (16 + 5 + 2))),
+    ],
+)
 def test_count_of_weights(cell, bidirectional, count):
     layer = LSTMStack([8, 5], cell=cell, bidirectional=bidirectional)
     layer.build((None, None, 3))
@@ -184,24 +187,37 @@ def test_weights_begin_as_told():
         np.testing.assert_array_equal(bias, np.repeat([0.0, 1.0, 0.0, 0.0], 6))
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"units": []}, r"`units` must name the width of at least one layer, each at least 1. Received: \[\]"),
-    ({"units": [4, 0]}, r"`units` must .* Received: \[4, 0\]"),
-    ({"units": [4], "cell": "rnn"}, "`cell` must be 'lstm' or 'gru'. Received: 'rnn'"),
-    ({"units": [4], "dropout": 1.0}, r"`dropout` must be in \[0, 1\). Received: 1.0"),
-    ({"units": [4], "recurrent_dropout": -0.1}, r"`recurrent_dropout` must be in \[0, 1\). Received: -0.1"),
-    ({"units": [4], "implementation": "gpu"}, "`implementation` must be 'auto', 'loop' or 'keras'. Received: 'gpu'"),
-    ({"units": [4], "recurrent_dropout": 0.2, "implementation": "keras"},
-     "`recurrent_dropout` must be 0 with implementation='keras'.* Received: recurrent_dropout=0.2"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"units": []}, r"`units` must name the width of at least one layer, each at least 1. Received: \[\]"),
+        ({"units": [4, 0]}, r"`units` must .* Received: \[4, 0\]"),
+        ({"units": [4], "cell": "rnn"}, "`cell` must be 'lstm' or 'gru'. Received: 'rnn'"),
+        ({"units": [4], "dropout": 1.0}, r"`dropout` must be in \[0, 1\). Received: 1.0"),
+        ({"units": [4], "recurrent_dropout": -0.1}, r"`recurrent_dropout` must be in \[0, 1\). Received: -0.1"),
+        (
+            {"units": [4], "implementation": "gpu"},
+            "`implementation` must be 'auto', 'loop' or 'keras'. Received: 'gpu'",
+        ),
+        (
+            {"units": [4], "recurrent_dropout": 0.2, "implementation": "keras"},
+            "`recurrent_dropout` must be 0 with implementation='keras'.* Received: recurrent_dropout=0.2",
+        ),
+    ],
+)
 def test_what_cannot_be_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         LSTMStack(**arguments)
 
 
-@pytest.mark.parametrize(("cell", "implementation"), [
-    ("lstm", "auto"), pytest.param("lstm", "loop", marks=pytest.mark.slow), ("gru", "loop"),
-])
+@pytest.mark.parametrize(
+    ("cell", "implementation"),
+    [
+        ("lstm", "auto"),
+        pytest.param("lstm", "loop", marks=pytest.mark.slow),
+        ("gru", "loop"),
+    ],
+)
 def test_a_saved_model_says_the_same_of_any_batch_and_length(cell, implementation, tmp_path):
     tf = pytest.importorskip("tensorflow")
     inputs = keras.Input((None, 3))

@@ -5,14 +5,17 @@ import pytest
 from tests.layers.reference_conv import RANDOM, assert_rows, built, excite, residual_block, series, weights
 from tfkit.layers import ConvBlock, ResidualBlock, SqueezeExcitation
 
-SHAPES = pytest.mark.parametrize(("dim", "options"), [
-    (4, {}),
-    (3, {}),
-    (4, {"strides": 2}),
-    (3, {"strides": 2, "squeeze_excitation": 2}),
-    (4, {"squeeze_excitation": 3}),
-    (4, {"dilation_rate": 2}),
-])  # fmt: skip
+SHAPES = pytest.mark.parametrize(
+    ("dim", "options"),
+    [
+        (4, {}),
+        (3, {}),
+        (4, {"strides": 2}),
+        (3, {"strides": 2, "squeeze_excitation": 2}),
+        (4, {"squeeze_excitation": 3}),
+        (4, {"dilation_rate": 2}),
+    ],
+)
 
 
 def of_numpy(options):
@@ -104,15 +107,25 @@ def test_excitation_is_that_of_numpy(ratio):
     np.testing.assert_allclose(layer(picture), excite(picture.astype("float64"), weights(layer)), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize(("kind", "arguments", "message"), [
-    (SqueezeExcitation, {"ratio": 0}, "`ratio` must be at least 1. Received: 0"),
-    (ResidualBlock, {"padding": "valid"},
-     "`padding` must keep every step, so that a sum is possible: 'same' or 'causal'. Received: 'valid'"),
-    (ResidualBlock, {"squeeze_excitation": -1}, "`squeeze_excitation` must be 0, or at least 1. Received: -1"),
-    (ResidualBlock, {"stochastic_depth": 1.0}, r"`stochastic_depth` must be in \[0, 1\). Received: 1.0"),
-    (ResidualBlock, {"stochastic_depth": -0.1}, r"`stochastic_depth` must be in \[0, 1\). Received: -0.1"),
-    (ResidualBlock, {"strides": 2, "dilation_rate": 2}, "Only one of `strides` and `dilation_rate` may be above 1."),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "arguments", "message"),
+    [
+        (SqueezeExcitation, {"ratio": 0}, "`ratio` must be at least 1. Received: 0"),
+        (
+            ResidualBlock,
+            {"padding": "valid"},
+            "`padding` must keep every step, so that a sum is possible: 'same' or 'causal'. Received: 'valid'",
+        ),
+        (ResidualBlock, {"squeeze_excitation": -1}, "`squeeze_excitation` must be 0, or at least 1. Received: -1"),
+        (ResidualBlock, {"stochastic_depth": 1.0}, r"`stochastic_depth` must be in \[0, 1\). Received: 1.0"),
+        (ResidualBlock, {"stochastic_depth": -0.1}, r"`stochastic_depth` must be in \[0, 1\). Received: -0.1"),
+        (
+            ResidualBlock,
+            {"strides": 2, "dilation_rate": 2},
+            "Only one of `strides` and `dilation_rate` may be above 1.",
+        ),
+    ],
+)
 def test_what_cannot_be_is_refused(kind, arguments, message):
     with pytest.raises(ValueError, match=message):
         kind(**({"filters": 4} if kind is ResidualBlock else {}), **arguments)

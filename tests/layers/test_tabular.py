@@ -69,11 +69,14 @@ def test_quantile_scale_is_that_of_scikit_learn():
     np.testing.assert_allclose(ours(x), 2 * theirs.transform(x) - 1, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize(("quantiles", "shares", "lengths"), [
-    ([[1.0]], [[0.0]], r"\[1.0\] and \[0.0\]"),
-    ([[0.0, 1.0]], [[0.0, 0.5, 1.0]], r"\[0.0, 1.0\] and \[0.0, 0.5, 1.0\]"),
-    ([[0.0, 1.0]], [[0.0, 1.0]] * 2, "None and"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("quantiles", "shares", "lengths"),
+    [
+        ([[1.0]], [[0.0]], r"\[1.0\] and \[0.0\]"),
+        ([[0.0, 1.0]], [[0.0, 0.5, 1.0]], r"\[0.0, 1.0\] and \[0.0, 0.5, 1.0\]"),
+        ([[0.0, 1.0]], [[0.0, 1.0]] * 2, "None and"),
+    ],
+)
 def test_quantile_scale_refuses_lists_that_do_not_match(quantiles, shares, lengths):
     with pytest.raises(ValueError, match=f"ascending values, with as many `shares`. Received: {lengths}"):
         QuantileScale(quantiles, shares)
@@ -156,12 +159,18 @@ def test_number_embedding_stays_finite_in_half_precision(edges):
     assert np.isfinite(layer(np.array([[0.0], [0.5], [1e5]], "float32"))).all()
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"edges": [[0.0, 1.0]], "dim": 0}, "`dim` must be at least 1. Received: 0"),
-    ({"edges": [[0.0, 1.0], [0.0]]}, r"Each list of `edges` must be at least two ascending values. Received: \[0.0\]"),
-    ({"edges": [[0.0, 1.0, 1.0]]}, r"two ascending values. Received: \[0.0, 1.0, 1.0\]"),
-    ({"edges": [[1.0, 0.0]]}, r"two ascending values. Received: \[1.0, 0.0\]"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"edges": [[0.0, 1.0]], "dim": 0}, "`dim` must be at least 1. Received: 0"),
+        (
+            {"edges": [[0.0, 1.0], [0.0]]},
+            r"Each list of `edges` must be at least two ascending values. Received: \[0.0\]",
+        ),
+        ({"edges": [[0.0, 1.0, 1.0]]}, r"two ascending values. Received: \[0.0, 1.0, 1.0\]"),
+        ({"edges": [[1.0, 0.0]]}, r"two ascending values. Received: \[1.0, 0.0\]"),
+    ],
+)
 def test_number_embedding_refuses_what_cannot_be(arguments, message):
     with pytest.raises(ValueError, match=message):
         NumberEmbedding(**arguments)
@@ -196,9 +205,7 @@ def test_width_and_count_of_weights_of_a_category_embedding(one_hot, width, weig
     assert layer.count_params() == weights
 
 
-@pytest.mark.parametrize(
-    "dtype", ["uint8", "int8", "int16", "int64"]
-)
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int64"])
 @pytest.mark.parametrize("one_hot", [300, 0])
 def test_category_embedding_takes_codes_of_any_integer_type(dtype, one_hot):
     layer = CategoryEmbedding([100, 100, 100], dim=2, one_hot=one_hot)
@@ -206,9 +213,9 @@ def test_category_embedding_takes_codes_of_any_integer_type(dtype, one_hot):
     np.testing.assert_array_equal(layer(codes.astype(dtype)), layer(codes.astype("int32")))
 
 
-@pytest.mark.parametrize("arguments", [
-    {"sizes": []}, {"sizes": [3, 0]}, {"sizes": [3], "dim": 0}, {"sizes": [3], "one_hot": -1}
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments", [{"sizes": []}, {"sizes": [3, 0]}, {"sizes": [3], "dim": 0}, {"sizes": [3], "one_hot": -1}]
+)
 def test_category_embedding_refuses_what_cannot_be(arguments):
     given = {"sizes": None, "dim": 8, "one_hot": 64, **arguments}
     message = f"Received: sizes={given['sizes']}, dim={given['dim']}, one_hot={given['one_hot']}"

@@ -15,9 +15,15 @@ def rows(*shape):
     return RANDOM.normal(size=shape).astype("float32")
 
 
-@pytest.mark.parametrize(("causal", "positions", "normalization"), [
-    (False, None, "layer"), (True, "rotary", "layer"), (True, None, "rms"), (False, "rotary", "rms"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("causal", "positions", "normalization"),
+    [
+        (False, None, "layer"),
+        (True, "rotary", "layer"),
+        (True, None, "rms"),
+        (False, "rotary", "rms"),
+    ],
+)
 def test_encoder_is_that_of_numpy_whatever_the_padding_holds(causal, positions, normalization):
     layer = TransformerEncoder(3, causal=causal, positions=positions, normalization=normalization, **STACK)
     layer = built(layer, (None, None, 12))
@@ -58,10 +64,14 @@ def test_decoder_without_a_memory_is_a_causal_encoder():
     np.testing.assert_array_equal(decoder(x, mask=mask), encoder(x, mask=mask))
 
 
-@pytest.mark.parametrize(("kind", "arguments"), [
-    (TransformerEncoder, {"causal": True}), (TransformerEncoder, {"causal": True, "positions": "rotary"}),
-    (TransformerDecoder, {}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [
+        (TransformerEncoder, {"causal": True}),
+        (TransformerEncoder, {"causal": True, "positions": "rotary"}),
+        (TransformerDecoder, {}),
+    ],
+)
 def test_a_causal_step_knows_nothing_of_the_future(kind, arguments):
     layer, x, other = kind(2, depth=2, **arguments), rows(2, 8, 4), rows(2, 8, 4)
     other[:, :5] = x[:, :5]
@@ -200,18 +210,21 @@ def test_what_is_exported_says_the_same(tmp_path):
 
 
 @pytest.mark.parametrize("kind", [TransformerEncoder, TransformerDecoder])
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"num_heads": 0}, "`num_heads` must be at least 1. Received: 0"),
-    ({"depth": 0}, "`depth` must be at least 1, and `units` too, or None. Received: depth=0, units=None"),
-    ({"units": 0}, "`depth` must be at least 1, and `units` too, or None. Received: depth=1, units=0"),
-    ({"normalization": "batch"}, "`normalization` must be 'layer' or 'rms'. Received: 'batch'"),
-    ({"positions": "learnt"}, "`positions` must be 'rotary' or None. Received: 'learnt'"),
-    ({"dropout": 1.0}, r"`dropout` must be in \[0, 1\). Received: 1.0"),
-    ({"attention_dropout": 1.0}, r"must be in \[0, 1\). Received: attention_dropout=1.0, stochastic_depth=0.0"),
-    ({"stochastic_depth": -0.1}, r"must be in \[0, 1\). Received: attention_dropout=0.0, stochastic_depth=-0.1"),
-    ({"l1": -1}, "`l1` and `l2` must be at least 0. Received: l1=-1, l2=0.0"),
-    ({"l2": -1}, "`l1` and `l2` must be at least 0. Received: l1=0.0, l2=-1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_heads": 0}, "`num_heads` must be at least 1. Received: 0"),
+        ({"depth": 0}, "`depth` must be at least 1, and `units` too, or None. Received: depth=0, units=None"),
+        ({"units": 0}, "`depth` must be at least 1, and `units` too, or None. Received: depth=1, units=0"),
+        ({"normalization": "batch"}, "`normalization` must be 'layer' or 'rms'. Received: 'batch'"),
+        ({"positions": "learnt"}, "`positions` must be 'rotary' or None. Received: 'learnt'"),
+        ({"dropout": 1.0}, r"`dropout` must be in \[0, 1\). Received: 1.0"),
+        ({"attention_dropout": 1.0}, r"must be in \[0, 1\). Received: attention_dropout=1.0, stochastic_depth=0.0"),
+        ({"stochastic_depth": -0.1}, r"must be in \[0, 1\). Received: attention_dropout=0.0, stochastic_depth=-0.1"),
+        ({"l1": -1}, "`l1` and `l2` must be at least 0. Received: l1=-1, l2=0.0"),
+        ({"l2": -1}, "`l1` and `l2` must be at least 0. Received: l1=0.0, l2=-1"),
+    ],
+)
 def test_what_cannot_be_is_refused(kind, arguments, message):
     with pytest.raises(ValueError, match=message):
         kind(**arguments)
@@ -219,7 +232,9 @@ def test_what_cannot_be_is_refused(kind, arguments, message):
 
 @pytest.mark.parametrize("kind", [TransformerEncoder, TransformerDecoder])
 def test_heads_are_of_equal_size(kind):
-    message = (r"`num_heads` must divide the last axis of the input, so that heads are of equal size. "
-               r"Received: num_heads=3, input_shape=\(2, 5, 4\)")  # fmt: skip
+    message = (
+        r"`num_heads` must divide the last axis of the input, so that heads are of equal size. "
+        r"Received: num_heads=3, input_shape=\(2, 5, 4\)"
+    )
     with pytest.raises(ValueError, match=message):
         kind(3)(rows(2, 5, 4))

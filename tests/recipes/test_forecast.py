@@ -10,8 +10,15 @@ import tfkit
 from tfkit.cli import main
 from tfkit.errors import UserError
 
-FAST = {"epochs": 2, "calendar": ["weekday"], "units": 8, "patch": 7, "batch_size": 64, "learning_rate": 0.01,
-        "refit": False}  # fmt: skip
+FAST = {
+    "epochs": 2,
+    "calendar": ["weekday"],
+    "units": 8,
+    "patch": 7,
+    "batch_size": 64,
+    "learning_rate": 0.01,
+    "refit": False,
+}
 DAYS = 300
 
 
@@ -251,12 +258,15 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path, capfd, frame, message):
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.parametrize(("frame", "message"), [
-    (sales(10), "as many rows as the past that the model sees. Received: at most 10, where 21 are needed"),
-    (sales()[["day"]], "The table must have the column"),
-    (spoilt(sales=(7, "many")), "must hold finite numbers or nothing"),
-    (sales().iloc[::7], "Rows must come in even steps, of 1 day here"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (sales(10), "as many rows as the past that the model sees. Received: at most 10, where 21 are needed"),
+        (sales()[["day"]], "The table must have the column"),
+        (spoilt(sales=(7, "many")), "must hold finite numbers or nothing"),
+        (sales().iloc[::7], "Rows must come in even steps, of 1 day here"),
+    ],
+)
 def test_a_file_that_does_not_fit_is_refused(run, frame, message):
     frame = frame.rename(columns={"sales": "small"})
     with pytest.raises(UserError, match=message):

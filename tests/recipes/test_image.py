@@ -100,8 +100,17 @@ def test_a_number_is_learnt_from_a_table_of_paths(folder, tmp_path):
     paths = sorted(folder.glob("*/*.png"))
     bright = [float(np.asarray(Image.open(path)).mean()) for path in paths]
     pd.DataFrame({"file": paths, "brightness": bright}).to_csv(tmp_path / "bright.csv", index=False)
-    run = tfkit.train("image", pictures=tmp_path / "bright.csv", path_column="file", target="brightness", mixup=0.2,
-                      colour=0, out=tmp_path, quiet=True, **FAST)  # fmt: skip
+    run = tfkit.train(
+        "image",
+        pictures=tmp_path / "bright.csv",
+        path_column="file",
+        target="brightness",
+        mixup=0.2,
+        colour=0,
+        out=tmp_path,
+        quiet=True,
+        **FAST,
+    )
     assert run.metrics["task"] == "regression"
     assert set(run.predict(tmp_path / "bright.csv")) == {"predicted"}
 

@@ -156,8 +156,17 @@ def test_a_number_is_predicted_in_its_own_units(tmp_path):
 @pytest.mark.parametrize("body", ["inception", "convolution", "lstm", "transformer"])
 def test_every_body_learns_of_series_of_unequal_length(tmp_path, body):
     steps(80).to_csv(tmp_path / "steps.csv", index=False)
-    run = trained(tmp_path / "steps.csv", tmp_path / "runs", id_column="id", body=body, units=8, epochs=30,
-                  learning_rate=0.005, leave_out=["time"], refit=False)  # fmt: skip
+    run = trained(
+        tmp_path / "steps.csv",
+        tmp_path / "runs",
+        id_column="id",
+        body=body,
+        units=8,
+        epochs=30,
+        learning_rate=0.005,
+        leave_out=["time"],
+        refit=False,
+    )
     assert run.config["lengths"] == "pad"
     assert run.metrics["test"]["accuracy"] > run.metrics["baselines"]["constant"]["accuracy"] + 0.2
     raw = run.examples["series"]

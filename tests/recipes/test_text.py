@@ -105,8 +105,14 @@ def test_a_folder_for_each_class(tmp_path):
 @pytest.mark.parametrize("encoder", ["transformer", "lstm", "convolution", "none"])
 def test_every_encoder_learns_chinese(tmp_path, encoder):
     messages(120, HAO, HUAI).to_csv(tmp_path / "table.csv", index=False)
-    run = trained(tmp_path / "table.csv", tmp_path / "runs", encoder=encoder, epochs=12, learning_rate=0.01,
-                  ngrams="trained" if encoder == "none" else "none")  # fmt: skip
+    run = trained(
+        tmp_path / "table.csv",
+        tmp_path / "runs",
+        encoder=encoder,
+        epochs=12,
+        learning_rate=0.01,
+        ngrams="trained" if encoder == "none" else "none",
+    )
     assert run.config["tokens"] == "characters"
     assert run.metrics["test"]["accuracy"] > run.metrics["baselines"]["constant"]["accuracy"] + 0.2
 

@@ -101,8 +101,10 @@ def test_what_is_wrong_would_be_found(browser, tmp_path):
     from axe_playwright_python.sync_playwright import Axe
 
     page = tmp_path / "wrong.html"
-    page.write_text('<html><body><p style="color:#ccc;background:#fff">pale</p><img src="none.png">'
-                    '<div style="width:2000px">wide</div></body></html>')  # fmt: skip
+    page.write_text(
+        '<html><body><p style="color:#ccc;background:#fff">pale</p><img src="none.png">'
+        '<div style="width:2000px">wide</div></body></html>'
+    )
     tab, said, wanted = opened(browser, page, 768)
     assert len(said) == 1
     assert [url.rsplit("/", 1)[-1] for url in wanted] == ["wrong.html", "none.png"]

@@ -57,10 +57,12 @@ OTHER = {"name": "other", "classes": ["a", "b"], "positive": "a"}
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"task": "multiclass"}, "must have one task. Received: binary, multiclass"),
-     ({"target": OTHER}, "must have one target. Received: label, other"),
-     ({"target": {"name": "label", "classes": ["a", "b", "c"], "positive": "a"}}, "tell the same classes apart")],
-)  # fmt: skip
+    [
+        ({"task": "multiclass"}, "must have one task. Received: binary, multiclass"),
+        ({"target": OTHER}, "must have one target. Received: label, other"),
+        ({"target": {"name": "label", "classes": ["a", "b", "c"], "positive": "a"}}, "tell the same classes apart"),
+    ],
+)
 def test_what_cannot_be_compared_is_refused(runs, tmp_path, change, message):
     for path in runs[0].folder.glob("*.json"):
         (tmp_path / path.name).write_bytes(path.read_bytes())

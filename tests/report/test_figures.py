@@ -22,8 +22,11 @@ def test_a_drawing_is_a_part_of_the_page_in_its_colours():
 
 
 def test_what_is_written_stays_as_it_is():
-    words = ["".join(text.itertext()) for text in tree.fromstring(draw("a", "b", line, x="0.123456").svg).iter()
-             if text.tag.endswith("}text")]  # fmt: skip
+    words = [
+        "".join(text.itertext())
+        for text in tree.fromstring(draw("a", "b", line, x="0.123456").svg).iter()
+        if text.tag.endswith("}text")
+    ]
     assert "0.123456" in words
     assert "$x_1$ <b>" in words
 

@@ -9,8 +9,17 @@ from tfkit.report.judgements import JUDGEMENTS, curves, judge, scores, weights
 from tfkit.report.reading import Record
 
 HEALTHY = json.loads((Path(__file__).parent / "healthy.json").read_text(encoding="utf-8"))
-CONFIG = {"learning_rate": 0.01, "learning_rate_decay": "none", "epochs": 20, "dropout": 0.1, "depth": 3,
-          "optimizer": "adam", "weight_decay": 0.0, "class_weights": False, "units": 64}  # fmt: skip
+CONFIG = {
+    "learning_rate": 0.01,
+    "learning_rate_decay": "none",
+    "epochs": 20,
+    "dropout": 0.1,
+    "depth": 3,
+    "optimizer": "adam",
+    "weight_decay": 0.0,
+    "class_weights": False,
+    "units": 64,
+}
 BINARY = {"task": "binary", "target": {"name": "y", "classes": ["no", "yes"], "positive": "yes"}}
 
 
@@ -84,28 +93,72 @@ CASES = {  # judgement -> what must raise it, and what is near and must not
         {"loss": np.r_[1.0, 0.8, 8.0, 0.7], "val": np.r_[1.0, 0.8, 0.8, 0.7]},
     ),
     scores.baseline_wins: (
-        {"metrics": {"against": {"score": "accuracy", "baseline": "linear", "own": 0.8, "other": 0.85,
-                                 "interval": [-0.08, -0.02], "better": [-0.08, -0.02]}}},
-        {"metrics": {"against": {"score": "accuracy", "baseline": "linear", "own": 0.8, "other": 0.85,
-                                 "interval": [-0.11, 0.001], "better": [-0.11, 0.001]}}},
+        {
+            "metrics": {
+                "against": {
+                    "score": "accuracy",
+                    "baseline": "linear",
+                    "own": 0.8,
+                    "other": 0.85,
+                    "interval": [-0.08, -0.02],
+                    "better": [-0.08, -0.02],
+                }
+            }
+        },
+        {
+            "metrics": {
+                "against": {
+                    "score": "accuracy",
+                    "baseline": "linear",
+                    "own": 0.8,
+                    "other": 0.85,
+                    "interval": [-0.11, 0.001],
+                    "better": [-0.11, 0.001],
+                }
+            }
+        },
     ),
     scores.under_fitting: (
-        {"loss": falling(0.69, 0.62, 9), "val": falling(0.69, 0.62, 9), "metrics": {
-            "test": {"log_loss": 0.62}, "baselines": {"constant": {"log_loss": 0.69}, "linear": {"log_loss": 0.3}}}},
-        {"loss": falling(0.69, 0.45, 9), "val": falling(0.69, 0.45, 9), "metrics": {
-            "test": {"log_loss": 0.45}, "baselines": {"constant": {"log_loss": 0.69}, "linear": {"log_loss": 0.3}}}},
+        {
+            "loss": falling(0.69, 0.62, 9),
+            "val": falling(0.69, 0.62, 9),
+            "metrics": {
+                "test": {"log_loss": 0.62},
+                "baselines": {"constant": {"log_loss": 0.69}, "linear": {"log_loss": 0.3}},
+            },
+        },
+        {
+            "loss": falling(0.69, 0.45, 9),
+            "val": falling(0.69, 0.45, 9),
+            "metrics": {
+                "test": {"log_loss": 0.45},
+                "baselines": {"constant": {"log_loss": 0.69}, "linear": {"log_loss": 0.3}},
+            },
+        },
     ),
     scores.says_one_class: (
-        {"metrics": {"test": {"log_loss": 0.2, "accuracy": 0.95, "recall": 0.0},
-                     "baselines": {"constant": {"log_loss": 0.3, "accuracy": 0.95}}}},
-        {"metrics": {"test": {"log_loss": 0.2, "accuracy": 0.96, "recall": 0.3},
-                     "baselines": {"constant": {"log_loss": 0.3, "accuracy": 0.95}}}},
+        {
+            "metrics": {
+                "test": {"log_loss": 0.2, "accuracy": 0.95, "recall": 0.0},
+                "baselines": {"constant": {"log_loss": 0.3, "accuracy": 0.95}},
+            }
+        },
+        {
+            "metrics": {
+                "test": {"log_loss": 0.2, "accuracy": 0.96, "recall": 0.3},
+                "baselines": {"constant": {"log_loss": 0.3, "accuracy": 0.95}},
+            }
+        },
     ),
     scores.few_rows: (
-        {"metrics": {"classes": {"no": {"recall": 0.9}, "yes": {"recall": 0.2}}},
-         "info": BINARY | {"target": BINARY["target"] | {"counts": {"no": 900, "yes": 12}}}},
-        {"metrics": {"classes": {"no": {"recall": 0.9}, "yes": {"recall": 0.8}}},
-         "info": BINARY | {"target": BINARY["target"] | {"counts": {"no": 900, "yes": 12}}}},
+        {
+            "metrics": {"classes": {"no": {"recall": 0.9}, "yes": {"recall": 0.2}}},
+            "info": BINARY | {"target": BINARY["target"] | {"counts": {"no": 900, "yes": 12}}},
+        },
+        {
+            "metrics": {"classes": {"no": {"recall": 0.9}, "yes": {"recall": 0.8}}},
+            "info": BINARY | {"target": BINARY["target"] | {"counts": {"no": 900, "yes": 12}}},
+        },
     ),
     weights.exploding: (
         {"gradient_norm": [1.0, 1.2, 0.9, 1.1, 80.0, 1.0], "evidence": {"learning": SHARP}},
@@ -116,7 +169,7 @@ CASES = {  # judgement -> what must raise it, and what is near and must not
         {"val": GOOD, "evidence": {"learning": {"dead": [{"layer": "dense", "units": 64, "dead": 50}]}}},
         {"val": GOOD, "evidence": {"learning": {"dead": [{"layer": "dense", "units": 64, "dead": 20}]}}},
     ),
-}  # fmt: skip
+}
 
 
 def test_every_judgement_has_a_case():
@@ -144,8 +197,9 @@ def test_it_is_silent_where_nothing_is_known(judgement, run):
 @pytest.mark.parametrize("name", HEALTHY)
 def test_none_speaks_of_a_healthy_run(name, run):
     told = HEALTHY[name]
-    found = judge(Record(run, told["info"], told["config"], told["about"], told["metrics"], told["history"],
-                         told["evidence"]))  # fmt: skip
+    found = judge(
+        Record(run, told["info"], told["config"], told["about"], told["metrics"], told["history"], told["evidence"])
+    )
     assert [one.what for one in found] == []
 
 

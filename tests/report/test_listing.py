@@ -30,7 +30,7 @@ def folder(tmp_path):
 
 @pytest.mark.parametrize(
     ("sort", "order"), [("date", "acbde"), ("score", "baedc"), ("run", "abcde"), ("rows", "acdeb")]
-)  # fmt: skip
+)
 def test_runs_are_sorted(folder, sort, order):
     assert "".join(one["run"].name for one in tfkit.runs(folder, sort=sort)) == order
 

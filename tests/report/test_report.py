@@ -28,10 +28,21 @@ def test_it_is_one_small_file_that_loads_nothing(page, runs):
 
 def test_it_answers_how_good_where_it_fails_what_happened_and_how_to_do_it_again(page):
     titles = re.findall(r"<h2[^>]*>(.*?)</h2>", page)
-    assert titles == ["How good", "What the curves say", "Where it fails", "What its probabilities are worth",
-                      "From which probability on to say yes", "Which columns matter", "For whom it is worse",
-                      "Labels to look at", "What happened in training", "Data", "Model", "Settings",
-                      "How to do it again"]  # fmt: skip
+    assert titles == [
+        "How good",
+        "What the curves say",
+        "Where it fails",
+        "What its probabilities are worth",
+        "From which probability on to say yes",
+        "Which columns matter",
+        "For whom it is worse",
+        "Labels to look at",
+        "What happened in training",
+        "Data",
+        "Model",
+        "Settings",
+        "How to do it again",
+    ]
 
 
 def test_names_from_data_are_written_as_they_are_and_never_run(page):
@@ -92,8 +103,10 @@ def test_doubted_rows_are_named_as_in_the_file_and_wrong(runs):
 
 def test_it_is_made_again_from_the_folder_alone_without_keras(runs):
     before = runs[0].path("report.html").read_bytes()
-    code = ("import sys; from tfkit.cli import main; code = main(['report', sys.argv[1]]); "
-            "print(code, [name for name in ('keras', 'tensorflow') if name in sys.modules])")  # fmt: skip
+    code = (
+        "import sys; from tfkit.cli import main; code = main(['report', sys.argv[1]]); "
+        "print(code, [name for name in ('keras', 'tensorflow') if name in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code, runs[0].folder], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "0 []"
     assert runs[0].path("report.html").read_bytes() == before
@@ -137,8 +150,15 @@ def test_what_cannot_be_looked_at_is_named_and_costs_nothing_else(tmp_path, monk
     table(200).to_csv(tmp_path / "t.csv", index=False)
     looks = gathering._looks()
     monkeypatch.setattr(gathering, "_looks", lambda: looks | {"columns": (failing, ())})
-    run = tfkit.train("tabular", table=tmp_path / "t.csv", target="label", out=tmp_path, report=True, quiet=True,
-                      **SMALL | {"epochs": 1})  # fmt: skip
+    run = tfkit.train(
+        "tabular",
+        table=tmp_path / "t.csv",
+        target="label",
+        out=tmp_path,
+        report=True,
+        quiet=True,
+        **SMALL | {"epochs": 1},
+    )
     assert run.finished
     assert "columns" not in run.evidence
     assert "For whom it is worse" in run.path("report.html").read_text(encoding="utf-8")
@@ -146,8 +166,15 @@ def test_what_cannot_be_looked_at_is_named_and_costs_nothing_else(tmp_path, monk
         encoding="utf-8"
     )
     monkeypatch.setattr("tfkit.report.evidence.gather", failing)
-    again = tfkit.train("tabular", table=tmp_path / "t.csv", target="label", out=tmp_path, report=True, quiet=True,
-                        **SMALL | {"epochs": 1})  # fmt: skip
+    again = tfkit.train(
+        "tabular",
+        table=tmp_path / "t.csv",
+        target="label",
+        out=tmp_path,
+        report=True,
+        quiet=True,
+        **SMALL | {"epochs": 1},
+    )
     assert again.finished
     assert not again.path("report.html").exists()
     assert "No report was made, and the run is finished all the same: ValueError: no luck" in caplog.text
@@ -158,9 +185,11 @@ SAMPLES = {
     "text": ({"epochs": 1, "encoder": "none", "refit": False}, ["Texts it is most wrong about"]),
     "series": ({"epochs": 2}, ["Series it is most wrong about"]),
     "forecast": ({"epochs": 2}, ["The last windows", "How far ahead it can be trusted"]),
-    "tabular": ({"epochs": 1, "body": "mlp", "table": str(tfkit.sample("diamonds.csv.gz")), "target": "price"},
-                ["Predicted against true", "Error by decile", "Which columns matter"]),
-}  # fmt: skip
+    "tabular": (
+        {"epochs": 1, "body": "mlp", "table": str(tfkit.sample("diamonds.csv.gz")), "target": "price"},
+        ["Predicted against true", "Error by decile", "Which columns matter"],
+    ),
+}
 
 
 @pytest.mark.slow

@@ -11,15 +11,29 @@ from tfkit.report import trials
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trials")
     table().to_csv(folder / "t.csv", index=False)
-    return tfkit.train("tabular", table=folder / "t.csv", target="label", out=folder, tensorboard=True, quiet=True,
-                       **SMALL | {"epochs": 1})  # fmt: skip
+    return tfkit.train(
+        "tabular",
+        table=folder / "t.csv",
+        target="label",
+        out=folder,
+        tensorboard=True,
+        quiet=True,
+        **SMALL | {"epochs": 1},
+    )
 
 
 @pytest.fixture
 def untested(tmp_path):
     table(200).to_csv(tmp_path / "t.csv", index=False)
-    return tfkit.train("tabular", table=tmp_path / "t.csv", target="label", out=tmp_path, test=False, quiet=True,
-                       **SMALL | {"epochs": 1})  # fmt: skip
+    return tfkit.train(
+        "tabular",
+        table=tmp_path / "t.csv",
+        target="label",
+        out=tmp_path,
+        test=False,
+        quiet=True,
+        **SMALL | {"epochs": 1},
+    )
 
 
 @pytest.mark.slow

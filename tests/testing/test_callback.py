@@ -147,32 +147,41 @@ def test_a_metric_that_should_rise_passes():
     check_callback(lambda: Stop(sign=-1), logs, monitor="val_loss", mode="max")
 
 
-@pytest.mark.parametrize(("make", "message"), [
-    (Shares, "^Shares: A second one, made alike, decides otherwise. Keep in `self` what it learns"),
-    (Locks, "It must be possible to copy it before it is used. Open files and take locks in `on_train_begin`"),
-    (CopiesWrongly, "A deep copy decides otherwise than what it was made from"),
-    (ForgetsToWait, "Broken off after epoch 5 and taken up with `set_state`, it decides otherwise than straight"),
-    (BeginsAnew, "Broken off after epoch . and taken up with `set_state`, it decides otherwise than straight"),
-    (KeepsASet, "`state` holds a set. Return plain values, lists, dictionaries and NumPy arrays"),
-    (KeepsNumbersAsNames, "`state` has names that are no strings"),
-    (HandsOutItsList, "What `state` returned changes as training goes on. Return copies"),
-    (IgnoresWhatIsNotThere, "Where the logs have no `val_loss`, `on_epoch_end` must raise a ValueError with this name"),
-    (lambda: Stop(sign=-1), "It stops or cuts the rate although `val_loss` gets better each epoch"),
-    (CutsAtOnce, "It stops or cuts the rate although `val_loss` gets better each epoch"),
-    (TrustsNaN, "After one nan in `val_loss` it stops or cuts the rate although the metric gets better"),
-    (TrustsNaNForever, "After one nan in `val_loss` it does not keep the best weights: the last"),
-    (CutsAfterNaN, "After one nan in `val_loss` it stops or cuts the rate"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (Shares, "^Shares: A second one, made alike, decides otherwise. Keep in `self` what it learns"),
+        (Locks, "It must be possible to copy it before it is used. Open files and take locks in `on_train_begin`"),
+        (CopiesWrongly, "A deep copy decides otherwise than what it was made from"),
+        (ForgetsToWait, "Broken off after epoch 5 and taken up with `set_state`, it decides otherwise than straight"),
+        (BeginsAnew, "Broken off after epoch . and taken up with `set_state`, it decides otherwise than straight"),
+        (KeepsASet, "`state` holds a set. Return plain values, lists, dictionaries and NumPy arrays"),
+        (KeepsNumbersAsNames, "`state` has names that are no strings"),
+        (HandsOutItsList, "What `state` returned changes as training goes on. Return copies"),
+        (
+            IgnoresWhatIsNotThere,
+            "Where the logs have no `val_loss`, `on_epoch_end` must raise a ValueError with this name",
+        ),
+        (lambda: Stop(sign=-1), "It stops or cuts the rate although `val_loss` gets better each epoch"),
+        (CutsAtOnce, "It stops or cuts the rate although `val_loss` gets better each epoch"),
+        (TrustsNaN, "After one nan in `val_loss` it stops or cuts the rate although the metric gets better"),
+        (TrustsNaNForever, "After one nan in `val_loss` it does not keep the best weights: the last"),
+        (CutsAfterNaN, "After one nan in `val_loss` it stops or cuts the rate"),
+    ],
+)
 def test_what_is_wrong_is_said(make, message):
     Shares.seen.clear()
     with pytest.raises(AssertionError, match=message):
         check_callback(make, LOGS, monitor="val_loss")
 
 
-@pytest.mark.parametrize(("kind", "options"), [
-    (keras.callbacks.EarlyStopping, {"patience": 2}),
-    (keras.callbacks.ReduceLROnPlateau, {"patience": 2, "factor": 0.5}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (keras.callbacks.EarlyStopping, {"patience": 2}),
+        (keras.callbacks.ReduceLROnPlateau, {"patience": 2, "factor": 0.5}),
+    ],
+)
 def test_the_callbacks_of_keras_do_not_notice_a_metric_that_is_not_there(kind, options):
     with pytest.raises(AssertionError, match="Where the logs have no `val_loss`"):
         check_callback(lambda: kind("val_loss", **options), LOGS, monitor="val_loss")

@@ -20,10 +20,13 @@ def ask(question):
     return fresh.start().ask({"folder": "", "module": "keras", "file": None, "calls": [], **question})
 
 
-@pytest.mark.parametrize(("name", "file", "message"), [
-    ("no_such_module", None, "ModuleNotFoundError: no_such_module has no file that a fresh process could read"),
-    ("breaks", "breaks.py", "ZeroDivisionError"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "file", "message"),
+    [
+        ("no_such_module", None, "ModuleNotFoundError: no_such_module has no file that a fresh process could read"),
+        ("breaks", "breaks.py", "ZeroDivisionError"),
+    ],
+)
 def test_what_went_wrong_is_told_and_it_goes_on(name, file, message, tmp_path):
     (tmp_path / "breaks.py").write_text("1 / 0")
     before = fresh.start().process.pid

@@ -92,25 +92,38 @@ def check(kind, inputs=ROWS, **options):
     check_layer(kind, arguments, inputs, **options)
 
 
-@pytest.mark.parametrize(("kind", "inputs", "options"), [
-    (Sound, ROWS, {}),
-    (Sound, STEPS, TIME),
-    (Sound, STEPS, {**TIME, "refused": [({"units": 0}, r"`units` must be at least 1\. Received: 0")]}),
-    (Mean, STEPS, TIME),
-    (Twin, [ROWS, ROWS + 1], {"dynamic_axes": [(0,), (0,)]}),
-    (Meeting, {"x": STEPS, "context": STEPS[:, :4]}, {"arguments": {"scale": 2.0}, **TIME}),
-    (Meeting, {"x": STEPS, "context": STEPS[:, :4]}, {"arguments": {"scale": 2.0}, "padded_axis": {"context": 1},
-                                                      "dynamic_axes": {"x": (0,), "context": (0, 1)}}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "inputs", "options"),
+    [
+        (Sound, ROWS, {}),
+        (Sound, STEPS, TIME),
+        (Sound, STEPS, {**TIME, "refused": [({"units": 0}, r"`units` must be at least 1\. Received: 0")]}),
+        (Mean, STEPS, TIME),
+        (Twin, [ROWS, ROWS + 1], {"dynamic_axes": [(0,), (0,)]}),
+        (Meeting, {"x": STEPS, "context": STEPS[:, :4]}, {"arguments": {"scale": 2.0}, **TIME}),
+        (
+            Meeting,
+            {"x": STEPS, "context": STEPS[:, :4]},
+            {
+                "arguments": {"scale": 2.0},
+                "padded_axis": {"context": 1},
+                "dynamic_axes": {"x": (0,), "context": (0, 1)},
+            },
+        ),
+    ],
+)
 def test_what_is_right_passes(kind, inputs, options):
     check(kind, inputs, **options)
 
 
-@pytest.mark.parametrize(("kind", "arguments", "options"), [
-    (keras.layers.Dense, {"units": 4}, {}),
-    (keras.layers.BatchNormalization, {}, TIME),
-    (keras.layers.LSTM, {"units": 4, "return_sequences": True, "dropout": 0.5}, {**TIME, "empty_batch": False}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "arguments", "options"),
+    [
+        (keras.layers.Dense, {"units": 4}, {}),
+        (keras.layers.BatchNormalization, {}, TIME),
+        (keras.layers.LSTM, {"units": 4, "return_sequences": True, "dropout": 0.5}, {**TIME, "empty_batch": False}),
+    ],
+)
 def test_layers_of_keras_pass(kind, arguments, options):
     check_layer(kind, arguments, STEPS, at_default=defaults_of(kind), **options)
 
@@ -138,11 +151,18 @@ class RefusesWithKeyError(Sound):
         super().__init__(units, dropout, **kwargs)
 
 
-@pytest.mark.parametrize(("kind", "refused", "message"), [
-    (Sound, ({"units": 5}, "anything"), r"{'units': 5} is accepted\. Refuse it in the constructor"),
-    (Sound, ({"units": 0}, "at least 2"), "must be refused with a message that matches 'at least 2'. It says: `units`"),
-    (RefusesWithKeyError, ({"dropout": 2}, "dropout"), "must raise ValueError or TypeError. It raised KeyError"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "refused", "message"),
+    [
+        (Sound, ({"units": 5}, "anything"), r"{'units': 5} is accepted\. Refuse it in the constructor"),
+        (
+            Sound,
+            ({"units": 0}, "at least 2"),
+            "must be refused with a message that matches 'at least 2'. It says: `units`",
+        ),
+        (RefusesWithKeyError, ({"dropout": 2}, "dropout"), "must raise ValueError or TypeError. It raised KeyError"),
+    ],
+)
 def test_what_should_be_refused_must_be(kind, refused, message):
     with pytest.raises(AssertionError, match=message):
         check(kind, refused=[refused])
@@ -184,13 +204,16 @@ class BeginsTheSame(Sound):
         self.kernel = self.add_weight(shape=(input_shape[-1], self.units), initializer=start, name="kernel")
 
 
-@pytest.mark.parametrize(("kind", "message"), [
-    (DropsAlways, "It is random outside training. Take `training=False` in `call` and pass it on"),
-    (DropsNever, "It has `dropout`, yet says the same at each call in training. Pass `training` on"),
-    (DropsTheSame, "It has `dropout`, yet says the same at each call in training"),
-    (HasItsOwnRandom, "The same seed gives other answers. Draw with keras.random and a SeedGenerator"),
-    (BeginsTheSame, "The weights begin the same whatever the seed. Do not give initializers a seed"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (DropsAlways, "It is random outside training. Take `training=False` in `call` and pass it on"),
+        (DropsNever, "It has `dropout`, yet says the same at each call in training. Pass `training` on"),
+        (DropsTheSame, "It has `dropout`, yet says the same at each call in training"),
+        (HasItsOwnRandom, "The same seed gives other answers. Draw with keras.random and a SeedGenerator"),
+        (BeginsTheSame, "The weights begin the same whatever the seed. Do not give initializers a seed"),
+    ],
+)
 def test_randomness(kind, message):
     with pytest.raises(AssertionError, match=message):
         check(kind)
@@ -244,14 +267,22 @@ class BuildsInCall(Sound):
         return self.drop(self.dense(x), training=training)
 
 
-@pytest.mark.parametrize(("kind", "inputs", "options", "message"), [
-    (TellsAnotherShape, ROWS, {}, r"`compute_output_shape` says \(None, 5\), the answer to 6 rows has .* \(6, 4\)"),
-    (TellsTheBatch, ROWS, {}, r"`compute_output_shape` says \(6, 4\), the answer to one row has the shape \(1, 4\)"),
-    (KnowsTheBatch, ROWS, {}, "It must take one row. Get sizes from keras.ops.shape"),
-    (KnowsTheLength, STEPS, TIME, "It must take shorter axes. Get sizes from keras.ops.shape"),
-    (FailsWithoutRows, STEPS, TIME, "Called on symbolic inputs, it must tell the shape of its answer. It raised"),
-    (BuildsInCall, ROWS, {}, "`build` makes 0 of its 2 weights, the others are made in `call`"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "inputs", "options", "message"),
+    [
+        (TellsAnotherShape, ROWS, {}, r"`compute_output_shape` says \(None, 5\), the answer to 6 rows has .* \(6, 4\)"),
+        (
+            TellsTheBatch,
+            ROWS,
+            {},
+            r"`compute_output_shape` says \(6, 4\), the answer to one row has the shape \(1, 4\)",
+        ),
+        (KnowsTheBatch, ROWS, {}, "It must take one row. Get sizes from keras.ops.shape"),
+        (KnowsTheLength, STEPS, TIME, "It must take shorter axes. Get sizes from keras.ops.shape"),
+        (FailsWithoutRows, STEPS, TIME, "Called on symbolic inputs, it must tell the shape of its answer. It raised"),
+        (BuildsInCall, ROWS, {}, "`build` makes 0 of its 2 weights, the others are made in `call`"),
+    ],
+)
 def test_shapes(kind, inputs, options, message):
     with pytest.raises(AssertionError, match=message):
         check(kind, inputs, **options)
@@ -276,10 +307,13 @@ class CountsInPython(Sound):
         return super().call(x + self.calls, training=training) if training else super().call(x)
 
 
-@pytest.mark.parametrize(("kind", "message"), [
-    (LooksAtValues, "It must run compiled on 6 rows, with training=False. Use keras.ops in place of NumPy"),
-    (CountsInPython, "Compiled, it says something else of 6 rows than eagerly, with training=True"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (LooksAtValues, "It must run compiled on 6 rows, with training=False. Use keras.ops in place of NumPy"),
+        (CountsInPython, "Compiled, it says something else of 6 rows than eagerly, with training=True"),
+    ],
+)
 def test_compiled(kind, message):
     with pytest.raises(AssertionError, match=message):
         check(kind)
@@ -339,15 +373,18 @@ class DependsOnTheProcess(Sound):
         return super().call(x * SCALE, training=training)
 
 
-@pytest.mark.parametrize(("kind", "message"), [
-    (Forgets, "`get_config` forgets `dropout`. Add it, or leave `get_config` out"),
-    (SaysOtherwise, "`get_config` says 0.25 for `dropout`, which was 0.5. Return what the constructor was given"),
-    (KeepsAnObject, "`get_config` must return what the constructor takes, .* It raised"),
-    (TakesNoConfig, "`from_config` must take what `get_config` returns. It raised"),
-    (MakesAnother, "Made from its configuration it has another: .*0.1.*, not .*0.5"),
-    (HidesWeights, "A model of it says something else when it was loaded. Store every argument"),
-    (DependsOnTheProcess, "A model of it says something else in a fresh process"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (Forgets, "`get_config` forgets `dropout`. Add it, or leave `get_config` out"),
+        (SaysOtherwise, "`get_config` says 0.25 for `dropout`, which was 0.5. Return what the constructor was given"),
+        (KeepsAnObject, "`get_config` must return what the constructor takes, .* It raised"),
+        (TakesNoConfig, "`from_config` must take what `get_config` returns. It raised"),
+        (MakesAnother, "Made from its configuration it has another: .*0.1.*, not .*0.5"),
+        (HidesWeights, "A model of it says something else when it was loaded. Store every argument"),
+        (DependsOnTheProcess, "A model of it says something else in a fresh process"),
+    ],
+)
 def test_saving(kind, message, monkeypatch):
     monkeypatch.setitem(globals(), "SCALE", 2.0)
     with pytest.raises(AssertionError, match=message):
@@ -359,8 +396,11 @@ class NotRegistered(Sound):
 
 
 def test_a_class_that_a_fresh_process_cannot_find():
-    with pytest.raises(AssertionError, match=r"(?s)A fresh process that has imported .*test_layer cannot load what was "
-                                             r"saved\. Decorate the class .* It says: .*NotRegistered"):  # fmt: skip
+    with pytest.raises(
+        AssertionError,
+        match=r"(?s)A fresh process that has imported .*test_layer cannot load what was "
+        r"saved\. Decorate the class .* It says: .*NotRegistered",
+    ):
         check(NotRegistered)
 
 
@@ -425,13 +465,16 @@ class FailsInHalf(Sound):
             raise TypeError("no such kernel")
 
 
-@pytest.mark.parametrize(("kind", "message"), [
-    (HasHalfWeights, "`.*kernel` is float16 with dtype='mixed_float16'. Leave `dtype` out of `add_weight`"),
-    (AnswersInFloat32, "Symbolically the answer to input with dtype='mixed_float16' is float16, but it is float32"),
-    (Overflows, "With dtype='mixed_float16' the answer is not finite. Compute what is large or small in float32"),
-    (Rounds, "With dtype='mixed_float16' it says something else than in float32. .* They differ by"),
-    (FailsInHalf, "It must run with dtype='mixed_float16'. .* It raised TypeError: no such kernel"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (HasHalfWeights, "`.*kernel` is float16 with dtype='mixed_float16'. Leave `dtype` out of `add_weight`"),
+        (AnswersInFloat32, "Symbolically the answer to input with dtype='mixed_float16' is float16, but it is float32"),
+        (Overflows, "With dtype='mixed_float16' the answer is not finite. Compute what is large or small in float32"),
+        (Rounds, "With dtype='mixed_float16' it says something else than in float32. .* They differ by"),
+        (FailsInHalf, "It must run with dtype='mixed_float16'. .* It raised TypeError: no such kernel"),
+    ],
+)
 def test_half_precision(kind, message):
     with pytest.raises(AssertionError, match=message):
         check(kind, tolerance=1e-4)
@@ -497,15 +540,18 @@ class DividesByNothing(Mean):
         return Sound.call(self, mean, training=training)
 
 
-@pytest.mark.parametrize(("kind", "message"), [
-    (DropsTheMask, "It keeps the padded axis but not the mask, so the next layer takes padding for data"),
-    (TurnsTheMask, "The mask that goes on is not the one that came. Return it from `compute_mask`"),
-    (AveragesAll, "What stands in padded steps changes the answer at the others, with training=False"),
-    (LearnsFromPadding, "What stands in padded steps changes the answer at the others, with training=True"),
-    (CountsPaddingInStatistics, "What stands in padded steps changes the statistics that are kept in training"),
-    (CountsPadding, "A sequence with padding is not answered as the same sequence without"),
-    (DividesByNothing, "A row that is all padding gives an answer or a gradient that is not finite"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (DropsTheMask, "It keeps the padded axis but not the mask, so the next layer takes padding for data"),
+        (TurnsTheMask, "The mask that goes on is not the one that came. Return it from `compute_mask`"),
+        (AveragesAll, "What stands in padded steps changes the answer at the others, with training=False"),
+        (LearnsFromPadding, "What stands in padded steps changes the answer at the others, with training=True"),
+        (CountsPaddingInStatistics, "What stands in padded steps changes the statistics that are kept in training"),
+        (CountsPadding, "A sequence with padding is not answered as the same sequence without"),
+        (DividesByNothing, "A row that is all padding gives an answer or a gradient that is not finite"),
+    ],
+)
 @pytest.mark.filterwarnings("ignore:.*mask.*")
 def test_masks(kind, message):
     with pytest.raises(AssertionError, match=message):

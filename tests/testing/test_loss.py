@@ -106,19 +106,22 @@ def test_a_loss_of_keras_that_forgets_its_argument_does_not():
         check_loss(keras.losses.Huber, {"delta": 0.5}, TARGET, ANSWERS)
 
 
-@pytest.mark.parametrize(("kind", "options", "message"), [
-    (Power, {"arguments": {}}, r"^Power: `power` is at its default \(2\)\. Give another value"),
-    (Power, {"refused": [({"power": 3}, "")]}, "{'power': 3} is accepted"),
-    (Forgets, {}, "`get_config` forgets `power`"),
-    (LosesItsName, {}, "`get_config` says 'power' for `name`, which was 'another'"),
-    (MakesAnother, {}, "Made from its configuration it says something else"),
-    (TakesTheMeanItself, {}, r"`call` must return one number a row, .* It returns the shape \(\)"),
-    (ForgetsWeights, {}, "Weights of rows do not count as they should"),
-    (LooksAtValues, {}, "It must run compiled. Use keras.ops in place of NumPy"),
-    (CountsInPython, {}, "Weights of rows do not count as they should|Compiled, it says something else"),
-    (HasNoSlopeAtZero, {}, "The gradient of the answers is not finite. Look for a logarithm"),
-    (ExplodesFarOff, {}, "The gradient of a hundred times the answers is not finite"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        (Power, {"arguments": {}}, r"^Power: `power` is at its default \(2\)\. Give another value"),
+        (Power, {"refused": [({"power": 3}, "")]}, "{'power': 3} is accepted"),
+        (Forgets, {}, "`get_config` forgets `power`"),
+        (LosesItsName, {}, "`get_config` says 'power' for `name`, which was 'another'"),
+        (MakesAnother, {}, "Made from its configuration it says something else"),
+        (TakesTheMeanItself, {}, r"`call` must return one number a row, .* It returns the shape \(\)"),
+        (ForgetsWeights, {}, "Weights of rows do not count as they should"),
+        (LooksAtValues, {}, "It must run compiled. Use keras.ops in place of NumPy"),
+        (CountsInPython, {}, "Weights of rows do not count as they should|Compiled, it says something else"),
+        (HasNoSlopeAtZero, {}, "The gradient of the answers is not finite. Look for a logarithm"),
+        (ExplodesFarOff, {}, "The gradient of a hundred times the answers is not finite"),
+    ],
+)
 def test_what_is_wrong_is_said(kind, options, message):
     with pytest.raises(AssertionError, match=message):
         check_loss(kind, **{"arguments": {"power": 3}, "y_true": TARGET, "y_pred": ANSWERS, **options})

@@ -21,10 +21,13 @@ def table(tmp_path):
     return tmp_path / "table.csv"
 
 
-@pytest.mark.parametrize(("change", "pattern", "message"), [
-    ({"epochs": 3}, "", r"{'epochs': 3} is accepted. Refuse it"),
-    ({"target": "z"}, "no such words", r"with a message that matches 'no such words'. It says: .*'z'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "pattern", "message"),
+    [
+        ({"epochs": 3}, "", r"{'epochs': 3} is accepted. Refuse it"),
+        ({"target": "z"}, "no such words", r"with a message that matches 'no such words'. It says: .*'z'"),
+    ],
+)
 def test_what_is_not_refused_as_told_is_named(table, change, pattern, message):
     with pytest.raises(AssertionError, match=message):
         check_recipe("tabular", {**FAST, "table": table, "epochs": 1}, refused=[(change, pattern)])
@@ -43,10 +46,19 @@ def test_chance_that_is_not_drawn_from_what_is_saved_is_seen(table):
         import tensorflow as tf
 
         data = tabular.data(config)
-        return dataclasses.replace(data, augment=lambda x, y, weight, random: (
-            {name: value + tf.reshape(tf.numpy_function(lambda: np.float32(chance.normal()), [], "float32"), [])
-             if value.dtype == tf.float32 else value for name, value in x.items()}, y, weight
-        ))  # fmt: skip
+        return dataclasses.replace(
+            data,
+            augment=lambda x, y, weight, random: (
+                {
+                    name: value + tf.reshape(tf.numpy_function(lambda: np.float32(chance.normal()), [], "float32"), [])
+                    if value.dtype == tf.float32
+                    else value
+                    for name, value in x.items()
+                },
+                y,
+                weight,
+            ),
+        )
 
     with pytest.raises(AssertionError, match="Recipe tabular: Stopped and resumed it has another `loss` than never"):
         check_recipe(tabular.replace(data=noisy), {**FAST, "table": table})
@@ -65,8 +77,10 @@ def test_a_layer_that_looks_at_other_rows_is_seen(table):
         inputs = tfkit.inputs(data.train)
         x = keras.layers.Concatenate()([keras.ops.cast(one, "float32") for one in inputs.values()] * 2)
         model = keras.Model(inputs, keras.layers.Dense(2)(MinusMean()(x)))
-        model.compile(tfkit.optimizer(**config.optimization, steps=data.steps(config)),
-                      keras.losses.SparseCategoricalCrossentropy(from_logits=True))  # fmt: skip
+        model.compile(
+            tfkit.optimizer(**config.optimization, steps=data.steps(config)),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        )
         return model
 
     with pytest.raises(AssertionError, match="must say of a row alone what it says of it among others"):

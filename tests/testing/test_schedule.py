@@ -93,21 +93,27 @@ def test_what_is_right_passes():
     check_schedule(keras.optimizers.schedules.PolynomialDecay(0.1, 20, 0.01, power=2.0, cycle=True), 20)
 
 
-@pytest.mark.parametrize(("schedule", "options", "message"), [
-    (Fall(0.1), {}, r"^Fall: `steps` is at its default \(10\)\. Give another value"),
-    (WithoutConfig(0.1, 20), {}, "`get_config` must return what the constructor takes: Keras does not write it"),
-    (Forgets(0.1, 20), {}, "`get_config` forgets `steps`"),
-    (ForgetsWhatItNeeds(0.1, 20), {}, "`from_config` must take what `get_config` returns. It raised TypeError"),
-    (SaysOtherwise(0.1, 20), {}, "Made from its configuration it has other rates"),
-    (GoesBelowZero(0.1, 20), {}, "The rate of step 21 is -0.0.*It must be finite and at least 0"),
-    (IsInfinite(0.1, 20), {}, "The rate of step 0 is inf"),
-    (WantsNumbers(0.1, 20), {}, "It must take a step that is a tensor, compiled. Begin with keras.ops.cast"),
-    (CountsWhole(0.1, 20), {}, r"Of step 0 it says 0\.05.* where that is a float tensor, and 0\.1"),
-    (Fall(0.1, 20), {"peak": 5}, "The rate falls towards step 1, before its peak at 5"),
-    (Fall(0.1, 20), {"closed_form": lambda step: 0.1}, "The rate of step .* is 0, by the closed form it is 0.1"),
-    (keras.optimizers.schedules.PolynomialDecay(0.1, 20, 0.01, power=2.0, cycle=True), {"peak": 0},
-     "The rate rises towards step 21, after its peak at 0"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("schedule", "options", "message"),
+    [
+        (Fall(0.1), {}, r"^Fall: `steps` is at its default \(10\)\. Give another value"),
+        (WithoutConfig(0.1, 20), {}, "`get_config` must return what the constructor takes: Keras does not write it"),
+        (Forgets(0.1, 20), {}, "`get_config` forgets `steps`"),
+        (ForgetsWhatItNeeds(0.1, 20), {}, "`from_config` must take what `get_config` returns. It raised TypeError"),
+        (SaysOtherwise(0.1, 20), {}, "Made from its configuration it has other rates"),
+        (GoesBelowZero(0.1, 20), {}, "The rate of step 21 is -0.0.*It must be finite and at least 0"),
+        (IsInfinite(0.1, 20), {}, "The rate of step 0 is inf"),
+        (WantsNumbers(0.1, 20), {}, "It must take a step that is a tensor, compiled. Begin with keras.ops.cast"),
+        (CountsWhole(0.1, 20), {}, r"Of step 0 it says 0\.05.* where that is a float tensor, and 0\.1"),
+        (Fall(0.1, 20), {"peak": 5}, "The rate falls towards step 1, before its peak at 5"),
+        (Fall(0.1, 20), {"closed_form": lambda step: 0.1}, "The rate of step .* is 0, by the closed form it is 0.1"),
+        (
+            keras.optimizers.schedules.PolynomialDecay(0.1, 20, 0.01, power=2.0, cycle=True),
+            {"peak": 0},
+            "The rate rises towards step 21, after its peak at 0",
+        ),
+    ],
+)
 def test_what_is_wrong_is_said(schedule, options, message):
     with pytest.raises(AssertionError, match=message):
         check_schedule(schedule, 20, **options)

@@ -56,9 +56,17 @@ def test_what_trials_are_compared_by():
 
 @pytest.mark.parametrize(
     ("objective", "mode"),
-    [("val_f1_score", "max"), ("val_r2_score", "max"), ("val_cosine_similarity", "max"), ("val_mean_io_u", "max"),
-     ("val_PrecisionAtRecall", "max"), ("val_auc_1", "max"), ("val_fbeta_score", "max"), ("log_loss", "min")],
-)  # fmt: skip
+    [
+        ("val_f1_score", "max"),
+        ("val_r2_score", "max"),
+        ("val_cosine_similarity", "max"),
+        ("val_mean_io_u", "max"),
+        ("val_PrecisionAtRecall", "max"),
+        ("val_auc_1", "max"),
+        ("val_fbeta_score", "max"),
+        ("log_loss", "min"),
+    ],
+)
 def test_directions_that_keras_tuner_infers_wrongly(objective, mode):
     assert mode_of(objective, "val_loss", None) == mode
 

@@ -19,16 +19,33 @@ def search(tmp_path, count, loss):
     random = np.random.default_rng(0)
     trials = []
     for i in range(count):
-        settings = {"learning_rate": float(10 ** random.uniform(-4, -1)), "units": int(random.choice([1, 2, 4])),
-                    "body": str(random.choice(["a", "<script>"]))}  # fmt: skip
+        settings = {
+            "learning_rate": float(10 ** random.uniform(-4, -1)),
+            "units": int(random.choice([1, 2, 4])),
+            "body": str(random.choice(["a", "<script>"])),
+        }
         trials.append(Trial(i + 1, settings, state="done", score=float(loss(settings, random)), epochs=3, seconds=1.0))
     trials.sort(key=lambda trial: trial.score)
-    ledger = SimpleNamespace(trials=trials, best=lambda mode: trials, searched=lambda: trials, objective="log_loss",
-                             folder=tmp_path, written={}, winner=None,
-                             asked={"settings": {}, "method": "random", "objective": None})  # fmt: skip
+    ledger = SimpleNamespace(
+        trials=trials,
+        best=lambda mode: trials,
+        searched=lambda: trials,
+        objective="log_loss",
+        folder=tmp_path,
+        written={},
+        winner=None,
+        asked={"settings": {}, "method": "random", "objective": None},
+    )
     recipe = SimpleNamespace(name="<b>mine", page=None, search={}, Config=tfkit.Config)
-    return SimpleNamespace(ledger=ledger, space=SPACE, better="min", recipe=recipe, monitor="val_loss", fixed={},
-                           values=lambda trial: [1.0, 0.5, trial.score])  # fmt: skip
+    return SimpleNamespace(
+        ledger=ledger,
+        space=SPACE,
+        better="min",
+        recipe=recipe,
+        monitor="val_loss",
+        fixed={},
+        values=lambda trial: [1.0, 0.5, trial.score],
+    )
 
 
 def test_what_decides_the_score_is_what_mattered(tmp_path):
@@ -78,4 +95,8 @@ def test_the_command_that_goes_on_looks_where_this_search_has_looked(tmp_path):
     assert len(searched) == 3
     assert space(recipe, searched, fixed) == where
     assert [word for word in words if word.startswith("--") or word in ("bayesian", "accuracy")][:4] == [
-        "--method", "bayesian", "--objective", "accuracy"]  # fmt: skip
+        "--method",
+        "bayesian",
+        "--objective",
+        "accuracy",
+    ]

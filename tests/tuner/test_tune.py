@@ -235,8 +235,19 @@ def test_ctrl_c_says_how_to_go_on_and_leaves_no_process_behind(tmp_path):
 @pytest.mark.long
 def test_a_trial_that_fails_is_shown_with_its_reason_and_never_wins(tmp_path):
     where = {"fault": ["raise", "kill", "nan"]}
-    run = tfkit.tune(TINY, trials=4, finalists=0, method="grid", out=tmp_path / "out", search=where, quiet=True,
-                     learning_rate=0.01, batch_size=8, optimizer="adam", units=4)  # fmt: skip
+    run = tfkit.tune(
+        TINY,
+        trials=4,
+        finalists=0,
+        method="grid",
+        out=tmp_path / "out",
+        search=where,
+        quiet=True,
+        learning_rate=0.01,
+        batch_size=8,
+        optimizer="adam",
+        units=4,
+    )
     kept = json.loads((tmp_path / "out" / "search.json").read_text())["trials"]
     reasons = {trial["settings"].get("fault"): trial["reason"] for trial in kept if trial["state"] == "failed"}
     assert "RuntimeError: no such luck" in reasons["raise"]
@@ -256,8 +267,9 @@ def test_a_grid_begins_where_the_recipe_as_written_is_so_that_must_train(tmp_pat
 def test_more_trials_of_a_finished_search_may_have_another_winner(tmp_path):
     where = {"learning_rate": [1e-5, 0.1], "units": [8], "batch_size": [8], "optimizer": ["adam"]}
     for trials in (2, 3):
-        run = tfkit.tune(TINY, trials=trials, method="grid", finalists=0, out=tmp_path / "out", search=where,
-                         quiet=True)  # fmt: skip
+        run = tfkit.tune(
+            TINY, trials=trials, method="grid", finalists=0, out=tmp_path / "out", search=where, quiet=True
+        )
         kept = json.loads((tmp_path / "out" / "search.json").read_text())["trials"]
         done = [trial for trial in kept if trial["kind"] != "winner" and trial["state"] == "done"]
         best = min(done, key=lambda trial: trial["score"])
@@ -279,8 +291,9 @@ def test_every_method_comes_to_a_winner(method, tmp_path):
     trials = 13 if method == "hyperband" else 6
     rates = [0.01, 0.03, 0.1] if method == "grid" else tfkit.log(0.01, 0.1)
     where = {"units": [2, 8], "learning_rate": rates, "batch_size": [8], "optimizer": ["adam"]}
-    run = tfkit.tune(TINY, trials=trials, method=method, finalists=0, out=tmp_path / "out", search=where, epochs=9,
-                     quiet=True)  # fmt: skip
+    run = tfkit.tune(
+        TINY, trials=trials, method=method, finalists=0, out=tmp_path / "out", search=where, epochs=9, quiet=True
+    )
     kept = json.loads((tmp_path / "out" / "search.json").read_text())["trials"]
     scores = [t["score"] for t in kept if t["state"] == "done" and t["kind"] != "winner"]
     assert min(_lines(run), key=lambda line: line["val_loss"])["val_loss"] == min(scores)
@@ -317,8 +330,12 @@ def test_two_jobs_try_what_one_does(tmp_path):
 
 @pytest.mark.long
 def test_poor_trials_are_stopped_early(tmp_path):
-    where = {"learning_rate": [0.03, 0.031, 0.032, 0.033, 0.034, 1e-6], "units": [8], "batch_size": [8],
-             "optimizer": ["adam"]}  # fmt: skip
+    where = {
+        "learning_rate": [0.03, 0.031, 0.032, 0.033, 0.034, 1e-6],
+        "units": [8],
+        "batch_size": [8],
+        "optimizer": ["adam"],
+    }
     tfkit.tune(TINY, trials=7, finalists=0, method="grid", out=tmp_path / "out", search=where, epochs=400, quiet=True)
     *good, poor = searched(tmp_path / "out")[:7]
     assert {state for _, _, state, _, _ in good} <= {"done", "stopped"}

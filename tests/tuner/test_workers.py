@@ -24,8 +24,9 @@ def test_several_workers_share_out_the_gpus_that_there_are(monkeypatch):
 def test_a_dask_cluster_trains_by_its_address(tmp_path):
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
-        run = tfkit.tune(TINY, trials=4, jobs=2, finalists=0, out=tmp_path / "out", quiet=True,
-                         scheduler=cluster.scheduler_address)  # fmt: skip
+        run = tfkit.tune(
+            TINY, trials=4, jobs=2, finalists=0, out=tmp_path / "out", quiet=True, scheduler=cluster.scheduler_address
+        )
     tfkit.tune(TINY, trials=4, finalists=0, out=tmp_path / "here", quiet=True)
     assert searched(tmp_path / "out") == searched(tmp_path / "here")
     assert json.loads((run.folder / "metrics.json").read_text())["task"] == "own"

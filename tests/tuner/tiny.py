@@ -26,8 +26,11 @@ def data(config):
     y = (x.sum(1, keepdims=True) * 2).astype("float32")
     parts = [tfkit.Rows({"x": x[i : i + 30]}, y[i : i + 30], raw={"x": x[i : i + 30]}) for i in (0, 30, 60)]
     inputs = {"x": keras.Input((2,), name="x")}
-    info = {"task": "own", "inputs": {"x": {"dtype": "float32"}},
-            "target": {"classes": None, "positive": None, "scale": 1.0, "mean": 0.0}}  # fmt: skip
+    info = {
+        "task": "own",
+        "inputs": {"x": {"dtype": "float32"}},
+        "target": {"classes": None, "positive": None, "scale": 1.0, "mean": 0.0},
+    }
     return tfkit.Data(*parts, info, keras.Model(inputs, inputs))
 
 

@@ -52,11 +52,14 @@ class EarlyStopping(keras.callbacks.Callback):
         super().__init__()
         mode = mode or direction(monitor)
         if mode not in ("min", "max"):
-            raise ValueError("`mode` must be 'min' or 'max' for a metric that is not known. "
-                             f"Received: {mode=}, {monitor=}")  # fmt: skip
+            raise ValueError(
+                f"`mode` must be 'min' or 'max' for a metric that is not known. Received: {mode=}, {monitor=}"
+            )
         if (patience is not None and patience < 1) or min_delta < 0:
-            raise ValueError(f"`patience` must be at least 1, or None, and `min_delta` at least 0. "
-                             f"Received: {patience=}, {min_delta=}")  # fmt: skip
+            raise ValueError(
+                f"`patience` must be at least 1, or None, and `min_delta` at least 0. "
+                f"Received: {patience=}, {min_delta=}"
+            )
         if keep not in ("best", "last", "averaged"):
             raise ValueError(f"`keep` must be 'best', 'last' or 'averaged'. Received: {keep!r}")
         self.monitor, self.mode, self.patience, self.min_delta, self.keep = monitor, mode, patience, min_delta, keep
@@ -73,9 +76,11 @@ class EarlyStopping(keras.callbacks.Callback):
         self._resumed = False
         optimizer = getattr(self.model, "optimizer", None)
         if self.keep != "last" and getattr(getattr(optimizer, "inner_optimizer", optimizer), "use_ema", False):
-            raise ValueError("An optimizer with use_ema=True ends with its own average of the weights, which the kept "
-                             "ones would overwrite: give keep='last', or keep='averaged' without use_ema. "
-                             f"Received: keep={self.keep!r}")  # fmt: skip
+            raise ValueError(
+                "An optimizer with use_ema=True ends with its own average of the weights, which the kept "
+                "ones would overwrite: give keep='last', or keep='averaged' without use_ema. "
+                f"Received: keep={self.keep!r}"
+            )
 
     def on_epoch_begin(self, epoch, logs=None):
         self._in_epoch = True
@@ -92,8 +97,10 @@ class EarlyStopping(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if self.monitor not in (logs or {}):
-            raise ValueError("`monitor` must be one of the metrics of this model. "
-                             f"Received: {self.monitor!r}; there are {', '.join(logs or {})}")  # fmt: skip
+            raise ValueError(
+                "`monitor` must be one of the metrics of this model. "
+                f"Received: {self.monitor!r}; there are {', '.join(logs or {})}"
+            )
         if self.keep == "averaged" and self._aside is None:  # an epoch without validation
             self._take_in(self._values())
         self._in_epoch, self._aside, self.epochs = False, None, epoch + 1

@@ -31,11 +31,14 @@ class LearningRateDecay(keras.callbacks.Callback):
         super().__init__()
         mode = mode or direction(monitor)
         if mode not in ("min", "max"):
-            raise ValueError("`mode` must be 'min' or 'max' for a metric that is not known. "
-                             f"Received: {mode=}, {monitor=}")  # fmt: skip
+            raise ValueError(
+                f"`mode` must be 'min' or 'max' for a metric that is not known. Received: {mode=}, {monitor=}"
+            )
         if not 0 < factor < 1 or patience < 1 or min_learning_rate < 0:
-            raise ValueError("`factor` must be in (0, 1), `patience` at least 1, `min_learning_rate` at least 0. "
-                             f"Received: {factor=}, {patience=}, {min_learning_rate=}")  # fmt: skip
+            raise ValueError(
+                "`factor` must be in (0, 1), `patience` at least 1, `min_learning_rate` at least 0. "
+                f"Received: {factor=}, {patience=}, {min_learning_rate=}"
+            )
         self.monitor, self.mode, self.factor, self.patience = monitor, mode, factor, patience
         self.min_learning_rate, self.best, self.wait, self._resumed = min_learning_rate, None, 0, False
 
@@ -46,13 +49,17 @@ class LearningRateDecay(keras.callbacks.Callback):
         optimizer = self.model.optimizer
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # that of half precision wraps another
         if isinstance(optimizer._learning_rate, keras.optimizers.schedules.LearningRateSchedule):
-            raise ValueError("Decay on a plateau needs an optimizer with a fixed learning rate, because a schedule "
-                             f"would overrule it. Received: {type(optimizer._learning_rate).__name__}")  # fmt: skip
+            raise ValueError(
+                "Decay on a plateau needs an optimizer with a fixed learning rate, because a schedule "
+                f"would overrule it. Received: {type(optimizer._learning_rate).__name__}"
+            )
 
     def on_epoch_end(self, epoch, logs=None):
         if self.monitor not in (logs or {}):
-            raise ValueError("`monitor` must be one of the metrics of this model. "
-                             f"Received: {self.monitor!r}; there are {', '.join(logs or {})}")  # fmt: skip
+            raise ValueError(
+                "`monitor` must be one of the metrics of this model. "
+                f"Received: {self.monitor!r}; there are {', '.join(logs or {})}"
+            )
         value = float(logs[self.monitor])
         loss = value if self.mode == "min" else -value
         if math.isfinite(loss) and (self.best is None or loss < self.best):

@@ -51,8 +51,10 @@ class LearningRateFinder(keras.callbacks.Callback):
     def __init__(self, low=1e-6, high=10.0, *, steps=200, passes=3):
         super().__init__()
         if not 0 < low < high or steps < 50 or passes < 1:
-            raise ValueError("`low` must be above 0 and below `high`, `steps` at least 50 and `passes` at least 1. "
-                             f"Received: {low=}, {high=}, {steps=}, {passes=}")  # fmt: skip
+            raise ValueError(
+                "`low` must be above 0 and below `high`, `steps` at least 50 and `passes` at least 1. "
+                f"Received: {low=}, {high=}, {steps=}, {passes=}"
+            )
         self.low, self.high, self.steps, self.passes = low, high, steps, passes
         self.rates = low * (high / low) ** (np.arange(steps) / (steps - 1))
         self.losses, self.suggestion = np.full((passes, steps), np.nan), None
@@ -61,8 +63,10 @@ class LearningRateFinder(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         batches = (self.params.get("steps") or math.inf) * self.params.get("epochs", 1)
         if batches < self.steps * self.passes:
-            raise ValueError("`fit` must have as many batches as the finder has steps in all: give it more epochs. "
-                             f"Received: {batches} batches, {self.passes} passes of {self.steps} steps")  # fmt: skip
+            raise ValueError(
+                "`fit` must have as many batches as the finder has steps in all: give it more epochs. "
+                f"Received: {batches} batches, {self.passes} passes of {self.steps} steps"
+            )
         model, optimizer = self.model, self.model.optimizer
         if not optimizer.built:
             optimizer.build(model.trainable_variables)
@@ -84,8 +88,10 @@ class LearningRateFinder(keras.callbacks.Callback):
         taken = int(self._inner.iterations) - self._before
         if taken > 1:
             self._restore()
-            raise ValueError("A call of `fit` must be one step: use Keras' own `fit` with steps_per_execution=1. "
-                             f"Received: {taken} steps")  # fmt: skip
+            raise ValueError(
+                "A call of `fit` must be one step: use Keras' own `fit` with steps_per_execution=1. "
+                f"Received: {taken} steps"
+            )
         self.losses[self._pass, self._step] = logs["loss"]
         self._step += 1
         if self._step == self.steps or self._exploded():
@@ -97,9 +103,11 @@ class LearningRateFinder(keras.callbacks.Callback):
         self._restore()
         lowest = [self._lowest(losses) for losses in self.losses]
         if None in lowest:
-            raise ValueError("The loss must fall somewhere between `low` and `high`: give other rates or more steps, "
-                             f"or see whether the model can learn. Received: low={self.low}, high={self.high}, a loss "
-                             f"of {self.losses[0, 0]:.4g} at first")  # fmt: skip
+            raise ValueError(
+                "The loss must fall somewhere between `low` and `high`: give other rates or more steps, "
+                f"or see whether the model can learn. Received: low={self.low}, high={self.high}, a loss "
+                f"of {self.losses[0, 0]:.4g} at first"
+            )
         self.suggestion = float(np.exp(np.mean(np.log(self.rates[lowest]))) / BELOW)
 
     def smoothed(self, losses):

@@ -58,8 +58,9 @@ class StopOnNonFinite(keras.callbacks.Callback):
         (2, 0.0)
     """
 
-    def __init__(self, error=ArithmeticError, *, retries=0, factor=0.3, sample=None, clip_norm=1.0,
-                 where=dict, report=None):  # fmt: skip
+    def __init__(
+        self, error=ArithmeticError, *, retries=0, factor=0.3, sample=None, clip_norm=1.0, where=dict, report=None
+    ):
         super().__init__()
         if retries < 0 or not 0 < factor < 1:
             raise ValueError(f"`retries` must be at least 0 and `factor` in (0, 1). Received: {retries=}, {factor=}")
@@ -80,8 +81,10 @@ class StopOnNonFinite(keras.callbacks.Callback):
             return
         optimizer = getattr(self.model, "optimizer", None)
         if not self.model.built or optimizer is None:
-            raise ValueError("`retries` needs a model that is built and compiled with an optimizer: begin it with a "
-                             f"keras.Input, or call it once. Received: {self.model.name}")  # fmt: skip
+            raise ValueError(
+                "`retries` needs a model that is built and compiled with an optimizer: begin it with a "
+                f"keras.Input, or call it once. Received: {self.model.name}"
+            )
         if not optimizer.built:
             optimizer.build(self.model.trainable_variables)
         scale_rate(optimizer, 1.0)  # says now what could not be cut later
@@ -155,8 +158,11 @@ class StopOnNonFinite(keras.callbacks.Callback):
             self._restore()
         if last:
             if self.report is not None:
-                self.report(bundle(self.model, what=what, epoch=self.epoch + 1, first=first, sample=self.sample,
-                                   where=self.where()))  # fmt: skip
+                self.report(
+                    bundle(
+                        self.model, what=what, epoch=self.epoch + 1, first=first, sample=self.sample, where=self.where()
+                    )
+                )
             raise self.error(
                 f"The loss must stay finite; {what} in epoch {self.epoch + 1}. "
                 + (f"First not finite: {first}. " if first else "")
@@ -166,9 +172,16 @@ class StopOnNonFinite(keras.callbacks.Callback):
         scale_rate(self.model.optimizer, self.factor)
         self._clip()
         self.retried, self._spoilt = self.retried + 1, True
-        log.warning("The loss must stay finite; %s in epoch %d: back to where %s, at %g times the learning rate and "
-                    "with clipped gradients (%d of %d)", what, self.epoch + 1, where, self.factor, self.retried,
-                    self.retries)  # fmt: skip
+        log.warning(
+            "The loss must stay finite; %s in epoch %d: back to where %s, at %g times the learning rate and "
+            "with clipped gradients (%d of %d)",
+            what,
+            self.epoch + 1,
+            where,
+            self.factor,
+            self.retried,
+            self.retries,
+        )
 
     def _clip(self):
         """Clip from now on, unless the optimizer clips in another way already."""

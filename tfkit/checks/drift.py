@@ -85,8 +85,13 @@ def warn(raw: Mapping[str, Any], learnt: Mapping[str, Any]) -> None:
     if moved:
         named = ", ".join(f"{name} {moved[name]:.2f}" for name in sorted(moved, key=lambda name: -moved[name])[:10])
         more = f" and {len(moved) - 10} more" if len(moved) > 10 else ""
-        log.warning("Unlike the training rows (population stability index above %g): %s%s. Answers may be worse than "
-                    "the scores say", BOUND, named, more)  # fmt: skip
+        log.warning(
+            "Unlike the training rows (population stability index above %g): %s%s. Answers may be worse than "
+            "the scores say",
+            BOUND,
+            named,
+            more,
+        )
 
 
 def _one_a_row(array: np.ndarray) -> np.ndarray:

@@ -10,8 +10,10 @@ from tfkit.checks.processes import process, run_in, straight
 from tfkit.checks.proof import Proof
 
 SAYS = "killed and resumed equals straight, bit for bit"
-HINT = ("; draw chance from `random` of `augment` or a keras.random.SeedGenerator of a layer, and keep in weights what "
-        "must outlive a step")  # fmt: skip
+HINT = (
+    "; draw chance from `random` of `augment` or a keras.random.SeedGenerator of a layer, and keep in weights what "
+    "must outlive a step"
+)
 
 
 def killed_and_resumed(recipe: str, settings: dict[str, Any], folder: Path) -> Proof:
@@ -19,8 +21,11 @@ def killed_and_resumed(recipe: str, settings: dict[str, Any], folder: Path) -> P
     first, out = straight(recipe, settings, folder), folder / "killed"
     epochs, steps = shape(first)
     if steps < 4 or epochs < 2:
-        return Proof(SAYS, f"{epochs} epochs of {steps} steps are too few to be stopped in; give epochs=2 or more, and "
-                           "a batch_size that makes four steps or more")  # fmt: skip
+        return Proof(
+            SAYS,
+            f"{epochs} epochs of {steps} steps are too few to be stopped in; give epochs=2 or more, and "
+            "a batch_size that makes four steps or more",
+        )
     middle = (epochs - 1) * steps + steps // 2  # of the last epoch; two steps after what was saved
     inside = {"step": middle, "save": middle - 2, "where": "step"}
     if process(do="train", recipe=recipe, settings=settings, out=str(out), kill=inside) == 0:

@@ -50,8 +50,10 @@ def check_memory(model: Any, data: Data, batch: int, room: int | None = None) ->
         return
     fits = (room - weights) // max(row, 1)
     remedy = f"give batch_size={2 ** (int(fits).bit_length() - 1)}" if fits >= 1 else "make the model smaller"
-    raise UserError(f"A batch must fit into memory; {remedy}. Received: batch_size={batch}, which needs at least "
-                    f"{(weights + row * batch) / 1e9:,.1f} GB where {room / 1e9:,.1f} GB are free")  # fmt: skip
+    raise UserError(
+        f"A batch must fit into memory; {remedy}. Received: batch_size={batch}, which needs at least "
+        f"{(weights + row * batch) / 1e9:,.1f} GB where {room / 1e9:,.1f} GB are free"
+    )
 
 
 def row_bytes(model: Any, data: Data) -> int:

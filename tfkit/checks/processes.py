@@ -22,8 +22,15 @@ def process(**task: Any) -> int:
     path = os.pathsep.join([str(HERE), os.getcwd(), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
     command = [sys.executable, "-m", "tfkit.checks.child", json.dumps(task)]
-    done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          errors="replace", check=False)  # fmt: skip
+    done = subprocess.run(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
     if done.returncode not in (0, -signal.SIGKILL):
         words = [line for line in done.stderr.splitlines() if line.strip()] or [f"it ended with {done.returncode}"]
         raise UserError(f"A page must train with these settings, to be proved. Received: {words[-1].strip()}")

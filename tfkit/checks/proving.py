@@ -27,8 +27,14 @@ PROOFS: list[Callable[[str, dict[str, Any], Path], Proof]] = [
 EPOCHS = 2  # where the settings name none: enough to be stopped in the midst of the last
 
 
-def check(recipe: Any, *, out: str | Path | None = None, settings: Any = None,
-          told: Callable[[Proof], None] = lambda proof: None, **words: Any) -> list[Proof]:  # fmt: skip
+def check(
+    recipe: Any,
+    *,
+    out: str | Path | None = None,
+    settings: Any = None,
+    told: Callable[[Proof], None] = lambda proof: None,
+    **words: Any,
+) -> list[Proof]:
     """Prove of a page that what holds for the pages that ship with tfkit holds for it too.
 
     The page is trained in processes of its own, several times, so let the settings be small. Proved are: the same seed
@@ -50,8 +56,9 @@ def check(recipe: Any, *, out: str | Path | None = None, settings: Any = None,
     """
     loaded = load(recipe)
     if loaded.page is None:
-        raise UserError("A proof needs a page that other processes can read: give its path. Received: a recipe made in "
-                        "memory")  # fmt: skip
+        raise UserError(
+            "A proof needs a page that other processes can read: give its path. Received: a recipe made in memory"
+        )
     chosen = {"epochs": EPOCHS, **read_settings(settings), **words}
     config = loaded.Config.of(chosen)  # what is wrong with the settings is said before a process begins
     written = {name: value for name, value in config.words().items() if name in chosen}

@@ -33,8 +33,10 @@ def differences(one: Path, other: Path, tolerance: float = TOLERANCE) -> list[st
 def _difference(case: str, first: Any, second: Any, tolerance: float) -> str:
     told, twin = (json.loads(bytes(file[case]).decode()) for file in (first, second))
     if told["drawn"]:
-        return (f"not to be seen: {told['drawn']} draws random numbers in training, which on replicas are others; give "
-                "the settings that switch it off")  # fmt: skip
+        return (
+            f"not to be seen: {told['drawn']} draws random numbers in training, which on replicas are others; give "
+            "the settings that switch it off"
+        )
     if twin["refused"]:
         return f"refused: {twin['refused']}"
     for epoch in range(EPOCHS + 1):
@@ -91,8 +93,16 @@ def _trained(recipe: str, settings: dict[str, Any]) -> tuple[dict[str, Any], dic
     after = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: keep(epoch + 1))
     train, val = _First(data.train, 3 * batch + 1), _First(data.val, 50)
     try:
-        history = loop.fit(model, train, batch_size=batch, epochs=EPOCHS, validation_data=val, callbacks=[after],
-                           seed=config.seed, augment=data.augment)  # fmt: skip
+        history = loop.fit(
+            model,
+            train,
+            batch_size=batch,
+            epochs=EPOCHS,
+            validation_data=val,
+            callbacks=[after],
+            seed=config.seed,
+            augment=data.augment,
+        )
         told["history"] = {name: [float(value) for value in values] for name, values in history.history.items()}
     except UserError as error:
         told["refused"] = str(error)

@@ -15,7 +15,7 @@ TOO_GOOD = 0.995  # of the rows that one column alone tells, or of the variance
 
 def warnings_of(data: Data) -> list[str]:
     """A sentence for each: a column that alone tells the target, rows in two splits, a class that a split lacks,
-    labels that look like identifiers."""  # fmt: skip
+    labels that look like identifiers."""
     target = {"name": "the target", **data.info.get("target", {})}
     classes = target.get("classes")
     return [*_leaks(data, target), *_shared(data), *(_classes(data, classes, target["name"]) if classes else [])]
@@ -40,8 +40,10 @@ def _leaks(data: Data, target: dict[str, Any]) -> list[str]:
         share = told(values[numbers, 0], y)
         if share >= TOO_GOOD:
             column = data.info.get("inputs", {}).get(name, {}).get("column", name)
-            found.append(f"{column} alone tells {100 * share:.1f}% of {target['name']}; if it is known only later, "
-                         f"leave_out={column}")  # fmt: skip
+            found.append(
+                f"{column} alone tells {100 * share:.1f}% of {target['name']}; if it is known only later, "
+                f"leave_out={column}"
+            )
     return found
 
 
@@ -57,7 +59,7 @@ def _bins(values: np.ndarray) -> np.ndarray:
 
 def _told_class(values: np.ndarray, y: np.ndarray) -> float:
     """How many rows of the second half have the commonest class that their bin had in the first; 0 where guessing does
-    as well."""  # fmt: skip
+    as well."""
     bins, half, size = _bins(values), len(y) // 2, int(y.max()) + 1
     counts = np.zeros((bins.max() + 1, size))
     np.add.at(counts, (bins[:half], y[:half].astype(int)), 1)
@@ -68,7 +70,7 @@ def _told_class(values: np.ndarray, y: np.ndarray) -> float:
 
 def _told_number(values: np.ndarray, y: np.ndarray) -> float:
     """The share of the variance of the second half that rows of the first with the same word, or the two nearest
-    numbers, tell."""  # fmt: skip
+    numbers, tell."""
     half = len(y) // 2
     if values.dtype.kind in "OUS":
         bins = _bins(values)
@@ -94,8 +96,10 @@ def _shared(data: Data) -> list[str]:
         digests = _digests(split)
         shared = sum(digest in seen for digest in digests)
         if shared:
-            found.append(f"{shared:,} of {len(digests):,} rows of the {name} split stand in the training rows too, "
-                         "so their scores are too good")  # fmt: skip
+            found.append(
+                f"{shared:,} of {len(digests):,} rows of the {name} split stand in the training rows too, "
+                "so their scores are too good"
+            )
     return found
 
 
@@ -134,8 +138,10 @@ def _classes(data: Data, classes: list[str], name: str) -> list[str]:
             found.append(f"the {word} split has no row of {', '.join(lacking[:5])}{more}")
     once = float((counts["train"] <= 1).mean())
     if len(classes) > 20 and once > 0.5:
-        found.append(f"{100 * once:.0f}% of the {len(classes):,} classes of {name} stand once or never in the training "
-                     "rows: they look like identifiers, not like classes")  # fmt: skip
+        found.append(
+            f"{100 * once:.0f}% of the {len(classes):,} classes of {name} stand once or never in the training "
+            "rows: they look like identifiers, not like classes"
+        )
     return found
 
 

@@ -41,8 +41,10 @@ def check_targets(model: Any, data: Data) -> None:
         if y is None or not y.size or (np.nanmin(y) >= least and np.nanmax(y) <= most):
             continue
         allowed = f"from {least:g} to {most:g}" if np.isfinite(most) else f"of at least {least:g}"
-        raise UserError(f"The loss {name} takes {what} {allowed}; look at the target, or choose another loss. "
-                        f"Received: {np.nanmin(y):g} to {np.nanmax(y):g} in the {split} split")  # fmt: skip
+        raise UserError(
+            f"The loss {name} takes {what} {allowed}; look at the target, or choose another loss. "
+            f"Received: {np.nanmin(y):g} to {np.nanmax(y):g} in the {split} split"
+        )
 
 
 def _name(loss: Any) -> str:

@@ -10,9 +10,16 @@ GREY = (0.299, 0.587, 0.114)  # how bright red, green and blue are to the eye (I
 
 
 def augment_images(
-    info: Mapping[str, Any], *, shift: float = 0.0, rotation: float = 0.0, zoom: float = 0.0, flip: str = "none",
-    colour: float = 0.0, mixup: float = 0.0, cutmix: float = 0.0,
-) -> Callable[..., Any] | None:  # fmt: skip
+    info: Mapping[str, Any],
+    *,
+    shift: float = 0.0,
+    rotation: float = 0.0,
+    zoom: float = 0.0,
+    flip: str = "none",
+    colour: float = 0.0,
+    mixup: float = 0.0,
+    cutmix: float = 0.0,
+) -> Callable[..., Any] | None:
     """What is done to each batch of training pictures; None where that is nothing.
 
     All moves of a picture are one affine map, read by linear interpolation; what comes from outside is the nearest
@@ -74,9 +81,13 @@ def _moved(x: Any, chance: Any, shift: float, rotation: float, zoom: float, flip
     to_y = middle_y - c * middle_x - d * middle_y + down * shift * height
     nothing = tf.zeros_like(one)
     return tf.raw_ops.ImageProjectiveTransformV3(
-        images=x, transforms=tf.stack([a, b, to_x, c, d, to_y, nothing, nothing], axis=1), output_shape=(height, width),
-        fill_value=0.0, interpolation="BILINEAR", fill_mode="NEAREST",
-    )  # fmt: skip
+        images=x,
+        transforms=tf.stack([a, b, to_x, c, d, to_y, nothing, nothing], axis=1),
+        output_shape=(height, width),
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="NEAREST",
+    )
 
 
 def _recoloured(x: Any, chance: Any, colour: float) -> Any:

@@ -37,8 +37,9 @@ def calibrate_bands(model: Any, data: Any) -> Any:
     return restore_windows(data.info, factors if stretches >= ENOUGH else [max(1.0, factor) for factor in factors])
 
 
-def conformal_factors(values: np.ndarray, answer: np.ndarray, quantiles: Sequence[float], *,
-                      independent: int | None = None) -> list[float]:  # fmt: skip
+def conformal_factors(
+    values: np.ndarray, answer: np.ndarray, quantiles: Sequence[float], *, independent: int | None = None
+) -> list[float]:
     """What to multiply each band's distances from the median by, so that it holds its share of these values.
 
     Conformalised quantile regression (Romano et al. 2019, https://arxiv.org/abs/1905.03222): of each value how many

@@ -39,8 +39,15 @@ class Blocks:
         Whole: If it must be read whole.
     """
 
-    def __init__(self, path: Path, *, delimiter: str | None = None, encoding: str | None = None,
-                 missing: Sequence[str] | None = None, columns: list[str] | None = None):  # fmt: skip
+    def __init__(
+        self,
+        path: Path,
+        *,
+        delimiter: str | None = None,
+        encoding: str | None = None,
+        missing: Sequence[str] | None = None,
+        columns: list[str] | None = None,
+    ):
         self.path, self.delimiter, self.encoding, self.columns = path, delimiter, encoding, columns
         self.words = MISSING if missing is None else ["", *([missing] if isinstance(missing, str) else missing)]
         self.marked: dict[str, dict[str, int]] = {}  # column -> word taken for missing -> how often
@@ -86,9 +93,7 @@ class Blocks:
             return parquet.blocks(self._file, self.columns)
         if self.kind == "jsonl":
             return json_lines.blocks(self._open, self._lines, self.path)
-        return delimited.blocks(
-            self._open, self.path, kind=self.kind, delimiter=self.delimiter, quoted=self._quoted
-        )
+        return delimited.blocks(self._open, self.path, kind=self.kind, delimiter=self.delimiter, quoted=self._quoted)
 
     def _looked_at(self) -> tuple[str, bool]:
         """The kind of file, and whether there are quotes in it. A text is read once, and its encoding found."""

@@ -100,8 +100,10 @@ def _from_objects(cells: Any) -> Any:
         return pd.to_timedelta(cells).dt.total_seconds()
     for value in cells if found == "mixed" else ():
         if isinstance(value, list | tuple | dict | set | np.ndarray):
-            raise UserError(f"A cell must be a number, a word, a date or nothing; take nested values apart first. "
-                            f"Received: several values in a cell of {cells.name!r}")  # fmt: skip
+            raise UserError(
+                f"A cell must be a number, a word, a date or nothing; take nested values apart first. "
+                f"Received: several values in a cell of {cells.name!r}"
+            )
     return cells.map(_word, na_action="ignore").astype("str")
 
 

@@ -15,8 +15,9 @@ MANY = 0.25  # share of equal rows beyond which they are no copies: the table ha
 ENOUGH = 100  # rows, below which that share says nothing
 
 
-def clean(frame: Any, target: str, *, duplicates: str = "drop", what: str = "",
-          marked: Mapping[str, int] | None = None) -> tuple[Any, list[str]]:  # fmt: skip
+def clean(
+    frame: Any, target: str, *, duplicates: str = "drop", what: str = "", marked: Mapping[str, int] | None = None
+) -> tuple[Any, list[str]]:
     """Take out rows without a target and, unless told to keep them, rows that stand there twice.
 
     Copies would stand in training and test at once, and the score would be a lie. What counts as one: see `copies`.
@@ -73,9 +74,9 @@ def without(frame: Any, test: Any) -> tuple[Any, list[str]]:
     """
     shared = [name for name in frame.columns if name in test.columns]
     blocks = frame.blocks() if isinstance(frame, DiskTable) else [frame]
-    twice = np.concatenate([
-        np.isin(row_hashes(_like(block[shared], test)), row_hashes(_like(test[shared], block))) for block in blocks
-    ])  # fmt: skip
+    twice = np.concatenate(
+        [np.isin(row_hashes(_like(block[shared], test)), row_hashes(_like(test[shared], block))) for block in blocks]
+    )
     if _too_many(twice):
         same = f"{int(twice.sum()):,} of {len(frame):,} rows stand in the test table too"
         return frame, [f"{same}: too many to be copies, so all stay"]

@@ -13,14 +13,40 @@ PARTS = ("year", "month", "day", "weekday", "hour", "days")
 FEW = 500  # distinct cells that a form is chosen by
 
 _ISO = "ISO8601"
-_DAYS = ("%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y",
-         "%B %d, %Y", "%b %d %Y", "%B %d %Y", "%d-%b-%Y", "%d-%b-%y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%Y.%m.%d",
-         "%a %b %d %Y", "%a, %d %b %Y")  # fmt: skip
+_DAYS = (
+    "%Y/%m/%d",
+    "%m/%d/%Y",
+    "%d/%m/%Y",
+    "%d.%m.%Y",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%d %b %Y",
+    "%d %B %Y",
+    "%b %d, %Y",
+    "%B %d, %Y",
+    "%b %d %Y",
+    "%B %d %Y",
+    "%d-%b-%Y",
+    "%d-%b-%y",
+    "%m/%d/%y",
+    "%d/%m/%y",
+    "%d.%m.%y",
+    "%Y.%m.%d",
+    "%a %b %d %Y",
+    "%a, %d %b %Y",
+)
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", " %I:%M%p")
 _BARE = ("%Y%m%d", "%Y", "seconds", "milliseconds")  # as likely a number: read so only where the user says date
 
-_LOOKS = {"%Y": r"\d{4}", "%y": r"\d\d", "%m": r"\d\d?", "%d": r"\d\d?",
-          "%b": "[A-Za-z]{3}", "%B": "[A-Za-z]{3,9}", "%a": "[A-Za-z]{3}"}  # fmt: skip
+_LOOKS = {
+    "%Y": r"\d{4}",
+    "%y": r"\d\d",
+    "%m": r"\d\d?",
+    "%d": r"\d\d?",
+    "%b": "[A-Za-z]{3}",
+    "%B": "[A-Za-z]{3,9}",
+    "%a": "[A-Za-z]{3}",
+}
 _SHAPES = {day: re.sub("%[a-zA-Z]", lambda sign: _LOOKS[sign[0]], day.replace(".", r"\.")) for day in _DAYS}
 _SHAPES[_ISO] = r"\d{4}-\d\d?(-\d\d?)?"
 _SPANS = {"seconds": (1e8, 1e10, 1), "milliseconds": (1e11, 1e13, 1000)}  # since 1970: the years 1973 to 2286

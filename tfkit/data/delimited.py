@@ -37,8 +37,9 @@ def read(text: bytes, path: Path, *, kind: str, delimiter: str | None = None) ->
     return frame, None if sign == _ONE_COLUMN else sign
 
 
-def blocks(opened: Callable[[], BinaryIO], path: Path, *, kind: str, delimiter: str | None,
-           quoted: bool) -> Iterator[pd.DataFrame]:  # fmt: skip
+def blocks(
+    opened: Callable[[], BinaryIO], path: Path, *, kind: str, delimiter: str | None, quoted: bool
+) -> Iterator[pd.DataFrame]:
     """The same rows a block at a time; `opened` gives the text from its start, `quoted` says if quotes are in it."""
     import pyarrow as pa
     from pyarrow import csv as arrow

@@ -221,8 +221,9 @@ def opened(table: Any, target: str, **reading: Any) -> tuple[DiskTable, dict[str
     lying = Lying(table, reading)
     if target in lying.columns:  # what lacks it is refused by those who come next
         lying.keep(target)
-    log.info("Too large for memory, so the table stays on disk: %s rows of %d columns", f"{lying.rows:,}",
-             len(lying.columns))  # fmt: skip
+    log.info(
+        "Too large for memory, so the table stays on disk: %s rows of %d columns", f"{lying.rows:,}", len(lying.columns)
+    )
     return DiskTable(lying), lying.marked
 
 
@@ -240,8 +241,10 @@ def _as_parquet(found: list[Path], reading: Mapping[str, Any], said: dict[str, d
                 blocks = Blocks(path, **reading)
             except Whole:  # it says what is wrong, or is one of the few that cannot be read in blocks
                 files.read_frame(path, **reading)
-                raise UserError(f"A table that is too large for memory must be Parquet, CSV or JSON lines of one type "
-                                f"a column. Received: {path}") from None  # fmt: skip
+                raise UserError(
+                    f"A table that is too large for memory must be Parquet, CSV or JSON lines of one type "
+                    f"a column. Received: {path}"
+                ) from None
             for block in blocks:
                 columns = columns or list(block.columns)
                 if sorted(columns) != sorted(block.columns):
@@ -270,11 +273,15 @@ def _agreed(found: list[Any], called: list[dict[str, str]], paths: list[Path]) -
         if set(names_) != set(first):
             raise files.differing(path, paths[0])
         for name, own in names_.items():
-            one, other = (_kind(schema.field(column).type) for schema, column in
-                          ((file.schema_arrow, own), (found[0].schema_arrow, first[name])))  # fmt: skip
+            one, other = (
+                _kind(schema.field(column).type)
+                for schema, column in ((file.schema_arrow, own), (found[0].schema_arrow, first[name]))
+            )
             if one != other:
-                raise UserError(f"The files of a folder must hold the same in each column. Received: {name!r}, {other} "
-                                f"in {paths[0]} and {one} in {path}")  # fmt: skip
+                raise UserError(
+                    f"The files of a folder must hold the same in each column. Received: {name!r}, {other} "
+                    f"in {paths[0]} and {one} in {path}"
+                )
     return list(first)
 
 

@@ -57,8 +57,9 @@ def _encoded(source: Lying, info: Mapping[str, Any], prepare: Any) -> np.ndarray
             present[name] += int(block[name].notna().sum())
     for name in columns:
         if unread[name] and unread[name] == present[name]:
-            log.warning("%s: none of the %d cells is what the training cells are; all count as missing", name,
-                        unread[name])  # fmt: skip
+            log.warning(
+                "%s: none of the %d cells is what the training cells are; all count as missing", name, unread[name]
+            )
     return array
 
 

@@ -169,8 +169,10 @@ def inside(folder: Path) -> list[Path]:
     found = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith((".", "_")))
     tables = [path for path in found if any(suffix.lower() in _KINDS for suffix in path.suffixes)]
     if not tables:
-        raise UserError(f"A table is a file, or a folder of files of {' '.join(_KINDS)} that lie below each other. "
-                        f"Received: {folder}, a folder without any")  # fmt: skip
+        raise UserError(
+            f"A table is a file, or a folder of files of {' '.join(_KINDS)} that lie below each other. "
+            f"Received: {folder}, a folder without any"
+        )
     return tables
 
 

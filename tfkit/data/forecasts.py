@@ -16,8 +16,9 @@ MOST = 100_000  # windows that are validated or tested
 LONGEST = {"horizon": 168, "past": 1024}  # that are chosen where none is told
 
 
-def load_history(table: Any, *, gaps: str = "last", season: int | str = "auto",
-                 **rules: Any) -> tuple[History, np.ndarray, dict[str, Any]]:
+def load_history(
+    table: Any, *, gaps: str = "last", season: int | str = "auto", **rules: Any
+) -> tuple[History, np.ndarray, dict[str, Any]]:
     """Read a table and lay its series on a grid without holes.
 
     Args:
@@ -48,9 +49,16 @@ def choose_horizon(told: History, rules: Mapping[str, Any]) -> int:
     return max(1, min(rules["season"] if rules["season"] > 1 else 10, steps // 10, LONGEST["horizon"]))
 
 
-def split_history(told: History, horizon: int, *, val_fraction: float, test_fraction: float,
-                  train_steps: int | None = None, val_steps: int | None = None,
-                  test_steps: int | None = None) -> dict[str, list[int]]:  # fmt: skip
+def split_history(
+    told: History,
+    horizon: int,
+    *,
+    val_fraction: float,
+    test_fraction: float,
+    train_steps: int | None = None,
+    val_steps: int | None = None,
+    test_steps: int | None = None,
+) -> dict[str, list[int]]:
     """Where in time each split begins and ends: a window is of the split in which its targets lie.
 
     Args:
@@ -72,16 +80,26 @@ def split_history(told: History, horizon: int, *, val_fraction: float, test_frac
     val = val_steps or max(horizon, round(val_fraction * steps))
     train = train_steps or steps - val - test
     if min(val, test) < horizon or train < horizon + 1 or train + val + test > steps:
-        raise UserError(f"Training, validation and test must each have steps enough for the horizon; give a shorter "
-                        f"horizon=, or more rows. Received: horizon={horizon}, and of {steps:,} steps "
-                        f"{max(train, 0):,} to train, {val:,} to validate, {test:,} to test")  # fmt: skip
+        raise UserError(
+            f"Training, validation and test must each have steps enough for the horizon; give a shorter "
+            f"horizon=, or more rows. Received: horizon={horizon}, and of {steps:,} steps "
+            f"{max(train, 0):,} to train, {val:,} to validate, {test:,} to test"
+        )
     ends = np.cumsum([low, train, val, test]).tolist()
     return {name: ends[i : i + 2] for i, name in enumerate(("train", "val", "test"))}
 
 
-def learn_history(told: History, present: np.ndarray, rules: Mapping[str, Any], splits: Mapping[str, Sequence[int]], *,
-                  horizon: int, past: int | str = "auto", calendar: Sequence[str] | str = "auto",
-                  quantiles: Sequence[float] = (0.5,)) -> dict[str, Any]:  # fmt: skip
+def learn_history(
+    told: History,
+    present: np.ndarray,
+    rules: Mapping[str, Any],
+    splits: Mapping[str, Sequence[int]],
+    *,
+    horizon: int,
+    past: int | str = "auto",
+    calendar: Sequence[str] | str = "auto",
+    quantiles: Sequence[float] = (0.5,),
+) -> dict[str, Any]:
     """Everything that is learnt of the series before the end of the training steps, as plain JSON.
 
     Args:
@@ -113,10 +131,14 @@ def learn_history(told: History, present: np.ndarray, rules: Mapping[str, Any], 
             constant.append(name)
     if len(short) + len(constant) == len(told.names):
         if constant:
-            raise UserError(f"A series must vary before it can be foretold. Received: {listed(constant)}, the same in "
-                            "all training rows")  # fmt: skip
-        raise UserError(f"The training steps must hold one window at least, past and horizon; give a shorter past= or "
-                        f"horizon=. Received: {past=}, {horizon=}, and {end - begin:,} steps")  # fmt: skip
+            raise UserError(
+                f"A series must vary before it can be foretold. Received: {listed(constant)}, the same in "
+                "all training rows"
+            )
+        raise UserError(
+            f"The training steps must hold one window at least, past and horizon; give a shorter past= or "
+            f"horizon=. Received: {past=}, {horizon=}, and {end - begin:,} steps"
+        )
     for some, why in ((short, "too short for one window in training"), (constant, "constant in training")):
         if some:
             said.append(f"{len(some):,} of {len(told.names):,} series are not learnt from: {why}: {listed(some)}")
@@ -165,8 +187,9 @@ def prepare_windows(info: Mapping[str, Any]) -> Any:
     return keras.Model(inputs, x, name="prepare")
 
 
-def history_windows(told: History, present: np.ndarray, info: Mapping[str, Any], split: str, prepare: Any = None, *,
-                    power: int = 1) -> Windows:  # fmt: skip
+def history_windows(
+    told: History, present: np.ndarray, info: Mapping[str, Any], split: str, prepare: Any = None, *, power: int = 1
+) -> Windows:
     """The windows of a split, in the order of time; of "train+val" both together.
 
     Validation and test have 100,000 windows at most: of more, every second, third, ... time begins some.
@@ -193,16 +216,27 @@ def history_windows(told: History, present: np.ndarray, info: Mapping[str, Any],
     seen = np.concatenate([[0], np.cumsum(present)])
     origins = origins[seen[origins + horizon] > seen[origins]]
     if not len(origins):
-        raise UserError(f"Every split must hold one window at least, its past before it; give a shorter past= or "
-                        f"horizon=. Received: {past=}, {horizon=}, none for {split}")  # fmt: skip
+        raise UserError(
+            f"Every split must hold one window at least, its past before it; give a shorter past= or "
+            f"horizon=. Received: {past=}, {horizon=}, none for {split}"
+        )
     if split in ("val", "test"):
         origins = origins[(told.ticks[origins] - begin) % -(-len(origins) // MOST) == 0]
     origins = origins[np.lexsort((told.series[origins], told.ticks[origins]))]
     scale = np.array(info["series"]["scale"])
     weight = 1 / np.where(scale > 0, scale, 1) ** power
-    return Windows(told.values, origins, past=past, horizon=horizon, covariates=_covariates(told, info),
-                   prepare=prepare, present=present, series=told.series, weight=weight,
-                   stamp=lambda steps: stamps(told.names, told.series[steps], told.ticks[steps], info))  # fmt: skip
+    return Windows(
+        told.values,
+        origins,
+        past=past,
+        horizon=horizon,
+        covariates=_covariates(told, info),
+        prepare=prepare,
+        present=present,
+        series=told.series,
+        weight=weight,
+        stamp=lambda steps: stamps(told.names, told.series[steps], told.ticks[steps], info),
+    )
 
 
 def stamps(names: Sequence[str], codes: np.ndarray, ticks: np.ndarray, info: Mapping[str, Any]) -> Any:
@@ -259,8 +293,9 @@ def _calendar(told: Sequence[str] | str, frequency: Mapping[str, Any], steps: in
         return [name for name in frequencies.calendar(frequency, steps) if name not in shown]
     wrong = [name for name in told if name not in frequencies.CYCLES]
     if wrong:
-        raise UserError(f"`calendar` must name some of {', '.join(frequencies.CYCLES)}, or be auto. "
-                        f"Received: {listed(wrong)}")  # fmt: skip
+        raise UserError(
+            f"`calendar` must name some of {', '.join(frequencies.CYCLES)}, or be auto. Received: {listed(wrong)}"
+        )
     if told and frequency["unit"] == "number":
         raise UserError(f"Plain numbers have no calendar: give dates, or leave calendar= out. Received: {listed(told)}")
     return [name for name in frequencies.CYCLES if name in told]

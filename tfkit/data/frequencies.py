@@ -32,8 +32,10 @@ def find(times: np.ndarray, series: np.ndarray) -> dict[str, Any]:
     """
     apart = (times[1:] - times[:-1])[series[1:] == series[:-1]]
     if not len(apart):
-        raise UserError("There must be two rows at least in a series, to see how far apart they are. "
-                        f"Received: {len(times):,} rows, one of each series")  # fmt: skip
+        raise UserError(
+            "There must be two rows at least in a series, to see how far apart they are. "
+            f"Received: {len(times):,} rows, one of each series"
+        )
     if times.dtype.kind != "M":
         return {"unit": "number", "step": float(_usual(apart)), "start": float(times.min())}
     start = str(times.min())
@@ -73,9 +75,11 @@ def ticks(times: np.ndarray, rule: Mapping[str, Any]) -> np.ndarray:
         off = np.abs(found - np.round(found)) > 1e-3
     if off.any():
         first = times[off][0]
-        raise UserError(f"Times must be evenly spaced; bring the table to one frequency first. Received: steps of "
-                        f"{spoken(rule)}, and {int(off.sum()):,} of {len(times):,} times between them, the first "
-                        f"{written(first)}")  # fmt: skip
+        raise UserError(
+            f"Times must be evenly spaced; bring the table to one frequency first. Received: steps of "
+            f"{spoken(rule)}, and {int(off.sum()):,} of {len(times):,} times between them, the first "
+            f"{written(first)}"
+        )
     return np.round(found).astype("int64")
 
 
@@ -135,8 +139,11 @@ def calendar(rule: Mapping[str, Any], steps: int) -> list[str]:
 def parts(times: np.ndarray, names: list[str]) -> np.ndarray:
     """Numbers of the calendar, `(times, names)` float32: hour from 0, weekday from 0 (Monday), yearday from 0."""
     day: Any = times.astype("datetime64[D]")
-    found = {"weekday": lambda: _weekday(times), "hour": lambda: (times - day).astype("int64") / 3.6e9,
-             "yearday": lambda: (day - day.astype("datetime64[Y]")).astype("int64")}  # fmt: skip
+    found = {
+        "weekday": lambda: _weekday(times),
+        "hour": lambda: (times - day).astype("int64") / 3.6e9,
+        "yearday": lambda: (day - day.astype("datetime64[Y]")).astype("int64"),
+    }
     return np.stack([found[name]() for name in names], axis=1).astype("float32")
 
 
@@ -149,8 +156,14 @@ def spoken(rule: Mapping[str, Any]) -> str:
     """
     unit, step = rule["unit"], rule["step"]
     if unit == "second":
-        unit, size = next(((name, size) for name, size in (("week", 7 * DAY), ("day", DAY), ("hour", 3600),
-                           ("minute", 60)) if step % size == 0), ("second", 1))  # fmt: skip
+        unit, size = next(
+            (
+                (name, size)
+                for name, size in (("week", 7 * DAY), ("day", DAY), ("hour", 3600), ("minute", 60))
+                if step % size == 0
+            ),
+            ("second", 1),
+        )
         step = step / size
     if unit == "number":
         return f"{step:g}"

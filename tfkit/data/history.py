@@ -41,9 +41,16 @@ class History(NamedTuple):
         return [slice(begin, end) for begin, end in zip(ends[:-1], ends[1:], strict=True)]
 
 
-def learn_rules(table: Any, *, target: Sequence[str] = (), time_column: str | None = None,
-                series_column: str | None = None, known: Sequence[str] = (), leave_out: Iterable[str] = (),
-                reading: Mapping[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:  # fmt: skip
+def learn_rules(
+    table: Any,
+    *,
+    target: Sequence[str] = (),
+    time_column: str | None = None,
+    series_column: str | None = None,
+    known: Sequence[str] = (),
+    leave_out: Iterable[str] = (),
+    reading: Mapping[str, Any] | None = None,
+) -> tuple[Any, dict[str, Any]]:
     """Read a table and say which column is what, and how it is read.
 
     Args:
@@ -66,18 +73,22 @@ def learn_rules(table: Any, *, target: Sequence[str] = (), time_column: str | No
     check_columns(frame, named)
     twice = [name for name in dict.fromkeys(named) if named.count(name) > 1]
     if twice:
-        raise UserError("A column is one thing: the time, the series, a target, known ahead, or left out. "
-                        f"Received: {listed(twice)}, named more than once")  # fmt: skip
+        raise UserError(
+            "A column is one thing: the time, the series, a target, known ahead, or left out. "
+            f"Received: {listed(twice)}, named more than once"
+        )
     frame = frame.assign(**{name: plain(column) for name, column in frame.items()})
     time = _learn_time(frame, time_column, [name for name in frame if name not in named])
     rest = [name for name in frame if name not in {*named, time["column"]}]
     values = {name: _value_rule(frame[name]) for name in (target or rest)}
     if not values:
-        raise UserError(f"The table must have a column of numbers to forecast beside the time. "
-                        f"Received: {listed(frame)}")  # fmt: skip
+        raise UserError(
+            f"The table must have a column of numbers to forecast beside the time. Received: {listed(frame)}"
+        )
     if series_column and len(values) > 1:
-        raise UserError(f"A table with series_column= has one column to forecast; name it with target=. "
-                        f"Received: {listed(values)}")  # fmt: skip
+        raise UserError(
+            f"A table with series_column= has one column to forecast; name it with target=. Received: {listed(values)}"
+        )
     ahead = {name: _value_rule(frame[name], "known ahead") for name in known}
     return frame, {"time": time, "series_column": series_column, "target": values, "known": ahead}
 
@@ -102,8 +113,10 @@ def history(frame: Any, rules: Mapping[str, Any]) -> tuple[History, dict[str, An
     if column:
         words = spelled(frame[column])
         if (words == "").any():
-            raise UserError(f"Every row must say which series it is of. Received: {column!r}, missing in "
-                            f"{int((words == '').sum()):,} of {len(words):,} rows")  # fmt: skip
+            raise UserError(
+                f"Every row must say which series it is of. Received: {column!r}, missing in "
+                f"{int((words == '').sum()):,} of {len(words):,} rows"
+            )
         names, codes = np.unique(words.astype(str), return_inverse=True)
         values = _numbers(frame[targets[0]], rules["target"][targets[0]])
     else:
@@ -136,8 +149,9 @@ def trimmed(told: History, gaps: str) -> tuple[History, list[str]]:
     said = [f"series without a value left out: {listed(empty)}"] if empty else []
     holes = int(np.isnan(kept.values).sum())
     if holes and gaps == "refuse":
-        raise UserError(f"With gaps=refuse no value may be missing. Received: {holes:,} of {len(kept.values):,} steps "
-                        "without one")  # fmt: skip
+        raise UserError(
+            f"With gaps=refuse no value may be missing. Received: {holes:,} of {len(kept.values):,} steps without one"
+        )
     if holes:
         how = {"last": "filled with the last value before", "linear": "filled along a line to the next"}[gaps]
         said.append(f"{holes:,} of {len(kept.values):,} values are missing: {how}, and never a target")
@@ -161,12 +175,19 @@ def filled(told: History, how: str) -> tuple[History, np.ndarray]:
             there = np.flatnonzero(present[here])
             if len(there):
                 values[here] = np.interp(np.arange(here.stop - here.start), there, told.values[here][there])
-    known = np.stack([_forward(_forward(column, told.series)[::-1], told.series[::-1])[::-1]
-                      for column in told.known.T], axis=1) if told.known.size else told.known  # fmt: skip
+    known = (
+        np.stack(
+            [_forward(_forward(column, told.series)[::-1], told.series[::-1])[::-1] for column in told.known.T], axis=1
+        )
+        if told.known.size
+        else told.known
+    )
     lacking = told.series[np.isnan(known).any(axis=1)]
     if len(lacking):
-        raise UserError(f"What is known ahead must be told in some rows of every series at least. Received: none for "
-                        f"{told.names[lacking[0]]!r}")  # fmt: skip
+        raise UserError(
+            f"What is known ahead must be told in some rows of every series at least. Received: none for "
+            f"{told.names[lacking[0]]!r}"
+        )
     return told._replace(values=values, known=known), present
 
 
@@ -186,14 +207,18 @@ def _learn_time(frame: Any, name: str | None, free: Sequence[str]) -> dict[str, 
             rule = dates.find(frame[column].dropna(), asked=column in likely)
             if rule:
                 return {"column": column, **rule}
-        raise UserError("The table must have a column of times; name it with time_column=, in which plain numbers "
-                        f"count steps. Received: {listed(frame)}, none of which holds dates")  # fmt: skip
+        raise UserError(
+            "The table must have a column of times; name it with time_column=, in which plain numbers "
+            f"count steps. Received: {listed(frame)}, none of which holds dates"
+        )
     cells = frame[name].dropna()
     rule = dates.find(cells, asked=True) or _number(cells)
     if not rule:
         some = listed(cells.astype(str).unique()[:3])
-        raise UserError(f"The column of times must hold dates in a form that is known, such as 2024-01-31 12:00, or "
-                        f"numbers. Received: {name!r}, which holds {some or 'nothing'}")  # fmt: skip
+        raise UserError(
+            f"The column of times must hold dates in a form that is known, such as 2024-01-31 12:00, or "
+            f"numbers. Received: {name!r}, which holds {some or 'nothing'}"
+        )
     return {"column": name, **rule}
 
 
@@ -208,17 +233,20 @@ def _value_rule(cells: Any, what: str = "to forecast") -> dict[str, Any]:
     """How the numbers of a column are written."""
     present = cells.dropna()
     if not len(present):
-        raise UserError(f"A column {what} must hold numbers; leave it out with leave_out=. "
-                        f"Received: {cells.name!r}, which is empty")  # fmt: skip
+        raise UserError(
+            f"A column {what} must hold numbers; leave it out with leave_out=. Received: {cells.name!r}, which is empty"
+        )
     if what == "known ahead" and (rule := columns.infer(cells))["kind"] == "yes/no":
         return rule
     found = _number(present)
     if found is None:
         read = numbers.read(present, numbers.rule_of())
         first = present[np.isnan(read)].iloc[0]
-        raise UserError(f"A column {what} must hold numbers; mend its cells, leave it out with leave_out=, or say with "
-                        f"series_column= that it tells series apart. Received: {cells.name!r}, which holds "
-                        f"{str(first)!r}")  # fmt: skip
+        raise UserError(
+            f"A column {what} must hold numbers; mend its cells, leave it out with leave_out=, or say with "
+            f"series_column= that it tells series apart. Received: {cells.name!r}, which holds "
+            f"{str(first)!r}"
+        )
     _numbers(cells, found)
     return found
 
@@ -234,9 +262,11 @@ def _numbers(cells: Any, rule: Mapping[str, Any]) -> np.ndarray:
         bad = np.flatnonzero(~(np.abs(values) <= columns.LARGEST) & cells.notna().to_numpy())
     if len(bad):
         row = int(cells.index[bad[0]]) + 1
-        raise UserError(f"A column of numbers must hold finite numbers or nothing; mend or empty the others. "
-                        f"Received in {cells.name!r}: {str(cells.iloc[bad[0]])!r} in row {row:,} (line {row + 1:,} of "
-                        f"a CSV file), the first of {len(bad):,}")  # fmt: skip
+        raise UserError(
+            f"A column of numbers must hold finite numbers or nothing; mend or empty the others. "
+            f"Received in {cells.name!r}: {str(cells.iloc[bad[0]])!r} in row {row:,} (line {row + 1:,} of "
+            f"a CSV file), the first of {len(bad):,}"
+        )
     return values
 
 
@@ -249,9 +279,11 @@ def _times(frame: Any, rule: Mapping[str, Any]) -> np.ndarray:
     if len(bad):
         row = int(cells.index[bad[0]]) + 1
         what = "no time" if cells.isna().iloc[bad[0]] else repr(str(cells.iloc[bad[0]]))
-        raise UserError(f"Every row must have a time that can be read; mend or remove the others. Received in "
-                        f"{rule['column']!r}: {what} in row {row:,} (line {row + 1:,} of a CSV file), the first of "
-                        f"{len(bad):,}")  # fmt: skip
+        raise UserError(
+            f"Every row must have a time that can be read; mend or remove the others. Received in "
+            f"{rule['column']!r}: {what} in row {row:,} (line {row + 1:,} of a CSV file), the first of "
+            f"{len(bad):,}"
+        )
     return times
 
 
@@ -262,12 +294,15 @@ def _refuse_twice(times: np.ndarray, codes: np.ndarray, names: np.ndarray, rules
         of = f" of {str(names[codes[twice[0]]])!r}" if rules["series_column"] else ""
         remedy = "" if rules["series_column"] else ", or name the column that tells series apart with series_column="
         count = len(np.unique(np.stack([times[twice].astype("int64"), codes[twice] * bool(of)]), axis=1)[0])
-        raise UserError(f"A series must have one row a time; leave one of two out{remedy}. Received: {count:,} "
-                        f"time{'' if count == 1 else 's'} more than once, the first {first}{of}")  # fmt: skip
+        raise UserError(
+            f"A series must have one row a time; leave one of two out{remedy}. Received: {count:,} "
+            f"time{'' if count == 1 else 's'} more than once, the first {first}{of}"
+        )
 
 
-def _on_grid(names: list[str], codes: np.ndarray, ticks: np.ndarray, values: np.ndarray,
-             ahead: np.ndarray) -> tuple[History, np.ndarray]:  # fmt: skip
+def _on_grid(
+    names: list[str], codes: np.ndarray, ticks: np.ndarray, values: np.ndarray, ahead: np.ndarray
+) -> tuple[History, np.ndarray]:
     """Every step from each series' first row to its last, NaN where there is no row; and which these are."""
     each = np.arange(len(names))
     first, last = np.searchsorted(codes, each), np.searchsorted(codes, each, side="right") - 1
@@ -289,7 +324,9 @@ def _gaps(told: History, holes: np.ndarray, rule: Mapping[str, Any], wide: bool)
     first = frequencies.written(frequencies.moments(told.ticks[missing[:1]], rule)[0])
     of = "" if wide else f" of {told.names[told.series[missing[0]]]!r}"
     if len(missing) > SPARSE * len(holes):
-        raise UserError(f"Rows must come in even steps, of {frequencies.spoken(rule)} here, and most must be there. "
-                        f"Received: {len(missing):,} of {len(holes):,} steps without a row, the first {first}{of}")
+        raise UserError(
+            f"Rows must come in even steps, of {frequencies.spoken(rule)} here, and most must be there. "
+            f"Received: {len(missing):,} of {len(holes):,} steps without a row, the first {first}{of}"
+        )
     gaps = f"{int(begins.sum()):,} gap{'' if begins.sum() == 1 else 's'}"
     return f"{len(missing):,} of {len(holes):,} steps have no row, in {gaps}, the first at {first}{of}"

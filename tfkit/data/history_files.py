@@ -90,13 +90,17 @@ def _last_windows(told: History, whole: History, info: Mapping[str, Any]) -> tup
             ahead = whole.known[span][(whole.ticks[span] >= end) & (whole.ticks[span] < end + horizon)]
             if len(ahead) < horizon or np.isnan(ahead).any():
                 there = int((~np.isnan(ahead).any(1)).sum())
-                raise UserError(f"What is known ahead must be told for every step of the horizon, in rows without a "
-                                f"value below the last. Received: {listed(info['rules']['known'])} for {there} of "
-                                f"{horizon} steps of {name!r}")  # fmt: skip
+                raise UserError(
+                    f"What is known ahead must be told for every step of the horizon, in rows without a "
+                    f"value below the last. Received: {listed(info['rules']['known'])} for {there} of "
+                    f"{horizon} steps of {name!r}"
+                )
             known.append(np.concatenate([told.known[here][-past:], ahead]))
     if not values:
-        raise UserError(f"A series must have as many rows as the past that the model sees. Received: at most "
-                        f"{int(np.bincount(told.series).max()):,}, where {past:,} are needed")  # fmt: skip
+        raise UserError(
+            f"A series must have as many rows as the past that the model sees. Received: at most "
+            f"{int(np.bincount(told.series).max()):,}, where {past:,} are needed"
+        )
     if short:
         log.warning("%d series are left out: shorter than the past of %d steps: %s", len(short), past, listed(short))
     raw = {"values": np.array(values, "float32")}

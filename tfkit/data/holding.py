@@ -63,8 +63,10 @@ class Held:
         for name, words in self.unseen.items():
             if words:
                 column = self.info["inputs"][name]["column"]
-                reports.append(f"{column}: {self.counts[name]:,} cells hold words that training did not, or once only: "
-                               f"{listed(sorted(words))}")  # fmt: skip
+                reports.append(
+                    f"{column}: {self.counts[name]:,} cells hold words that training did not, or once only: "
+                    f"{listed(sorted(words))}"
+                )
         for report in reports[:REPORTS]:
             log.warning("%s", report)
         if len(reports) > REPORTS:
@@ -99,10 +101,14 @@ class _Cells:
     def report(self, name: str, rule: dict[str, Any]) -> str:
         """What is said of them; where none fits, the column is not what it was."""
         if self.unread == self.present and not self.numbers:  # infinite numbers are numbers, and missing
-            raise UserError(f"The column {name!r} must hold what it held in training, {columns.called(rule)}. "
-                            f"Received: {self.unread:,} cells that are not, such as {self.first!r}")  # fmt: skip
-        return (f"{name}: {self.unread:,} of {self.present:,} cells are not {columns.called(rule)} and count as "
-                f"missing, such as {self.first!r}")  # fmt: skip
+            raise UserError(
+                f"The column {name!r} must hold what it held in training, {columns.called(rule)}. "
+                f"Received: {self.unread:,} cells that are not, such as {self.first!r}"
+            )
+        return (
+            f"{name}: {self.unread:,} of {self.present:,} cells are not {columns.called(rule)} and count as "
+            f"missing, such as {self.first!r}"
+        )
 
 
 def _is_word(rule: Mapping[str, Any]) -> bool:

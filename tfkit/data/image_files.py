@@ -35,8 +35,14 @@ class Pictures:
         return Pictures(frame, self.path, self.read, self.folders)
 
 
-def find_pictures(source: Any, *, target: str = "label", path_column: str = "path",
-                  labelled: bool = True, delimiter: str | None = None) -> tuple[Pictures, list[str]]:  # fmt: skip
+def find_pictures(
+    source: Any,
+    *,
+    target: str = "label",
+    path_column: str = "path",
+    labelled: bool = True,
+    delimiter: str | None = None,
+) -> tuple[Pictures, list[str]]:
     """The pictures of a source, and what was passed over, in words.
 
     Args:
@@ -55,11 +61,19 @@ def find_pictures(source: Any, *, target: str = "label", path_column: str = "pat
     if isinstance(source, pd.DataFrame | Mapping):
         return _of_table(read_frame(source), Path(), path_column, target, labelled, "the table")
     if isinstance(source, list | tuple):
-        return _of_table(pd.DataFrame({path_column: [os.fspath(one) for one in source]}), Path(), path_column, target,
-                         labelled, "the list")  # fmt: skip
+        return _of_table(
+            pd.DataFrame({path_column: [os.fspath(one) for one in source]}),
+            Path(),
+            path_column,
+            target,
+            labelled,
+            "the list",
+        )
     if not isinstance(source, str | os.PathLike):
-        raise UserError(f"Pictures are given by the path of a folder, a .zip or a table, or as an array or a list of "
-                        f"paths. Received: {type(source).__name__}")  # fmt: skip
+        raise UserError(
+            f"Pictures are given by the path of a folder, a .zip or a table, or as an array or a list of "
+            f"paths. Received: {type(source).__name__}"
+        )
     path = Path(source).expanduser()
     if path.is_dir():
         names = sorted(p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file())
@@ -69,13 +83,16 @@ def find_pictures(source: Any, *, target: str = "label", path_column: str = "pat
         return _of_names(zipped, lambda name: _entry(archive, name), path, target, path_column, labelled)
     if path.suffix.lower() in SUFFIXES and path.is_file():
         if labelled:
-            raise UserError(f"Pictures with labels are a folder with a folder for each class, a .zip of one, or a "
-                            f"table of paths and labels. Received: {path}, one picture")  # fmt: skip
+            raise UserError(
+                f"Pictures with labels are a folder with a folder for each class, a .zip of one, or a "
+                f"table of paths and labels. Received: {path}, one picture"
+            )
         return _of_names([path.name], lambda name: path.read_bytes(), path, target, path_column, labelled)
     if not path.exists():
         beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise UserError(f"The pictures must be there.{nearest(path.name, beside)} Received: {path}, no such file or "
-                        "folder")  # fmt: skip
+        raise UserError(
+            f"The pictures must be there.{nearest(path.name, beside)} Received: {path}, no such file or folder"
+        )
     return _of_table(read_frame(path, delimiter=delimiter), path.parent, path_column, target, labelled, str(path))
 
 
@@ -93,8 +110,9 @@ def _zipped(path: Path) -> list[str] | None:
     return None if table else names
 
 
-def _of_names(names: list[str], read: Callable[[str], bytes], path: Path, target: str, path_column: str,
-              labelled: bool) -> tuple[Pictures, list[str]]:  # fmt: skip
+def _of_names(
+    names: list[str], read: Callable[[str], bytes], path: Path, target: str, path_column: str, labelled: bool
+) -> tuple[Pictures, list[str]]:
     """Pictures by the names of their files, of which the folder says the class."""
     import pandas as pd
 
@@ -121,18 +139,23 @@ def _check_folders(inside: list[tuple[str, ...]], path: Path) -> None:
     """Refuse pictures without a class, and folders that are no classes."""
     lost = [each[0] for each in inside if len(each) < 2]
     if lost:
-        raise UserError(f"Every picture must lie in the folder of its class, or in a row of a table. Received: {path}, "
-                        f"with {len(lost):,} of {len(inside):,} beside the folders, such as {lost[0]}")  # fmt: skip
+        raise UserError(
+            f"Every picture must lie in the folder of its class, or in a row of a table. Received: {path}, "
+            f"with {len(lost):,} of {len(inside):,} beside the folders, such as {lost[0]}"
+        )
     folders = {each[0] for each in inside}
     if {folder.lower() for folder in folders} <= SPLITS and len(folders) > 1:
         train = next((folder for folder in folders if folder.lower().startswith("train")), min(folders))
         test = next((folder for folder in folders if folder.lower().startswith("test")), max(folders))
-        raise UserError(f"Folders must be classes; give those of the splits one by one: pictures={path / train} "
-                        f"test_pictures={path / test}. Received: {path} with {listed(sorted(folders))}")  # fmt: skip
+        raise UserError(
+            f"Folders must be classes; give those of the splits one by one: pictures={path / train} "
+            f"test_pictures={path / test}. Received: {path} with {listed(sorted(folders))}"
+        )
 
 
-def _of_table(frame: Any, folder: Path, path_column: str, target: str, labelled: bool,
-              what: str) -> tuple[Pictures, list[str]]:  # fmt: skip
+def _of_table(
+    frame: Any, folder: Path, path_column: str, target: str, labelled: bool, what: str
+) -> tuple[Pictures, list[str]]:
     """Pictures by the rows of a table, whose paths are as seen from where it lies."""
     check_columns(frame, [path_column, *([target] if labelled else [])])
     paths, said = frame[path_column], []
@@ -140,8 +163,10 @@ def _of_table(frame: Any, folder: Path, path_column: str, target: str, labelled:
         said.append(f"{lost:,} of {len(frame):,} rows left out: no {target}")
         frame = frame[frame[target].notna()]
     if frame.empty or paths.isna().any():
-        raise UserError(f"Every row must name a picture in {path_column!r}. Received: {what}, with "
-                        f"{int(paths.isna().sum()):,} of {len(paths):,} rows without")  # fmt: skip
+        raise UserError(
+            f"Every row must name a picture in {path_column!r}. Received: {what}, with "
+            f"{int(paths.isna().sum()):,} of {len(paths):,} rows without"
+        )
     frame = frame.astype({path_column: str}).reset_index(drop=True)
     return Pictures(frame, path_column, lambda name: _content(folder / Path(name).expanduser())), said
 

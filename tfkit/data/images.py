@@ -19,8 +19,15 @@ log = logging.getLogger("tfkit")
 LONGEST = 64  # pixels of a picture's longer side, unless more are asked for
 
 
-def load_images(source: Any, target: str = "label", *, test: Any = None, path_column: str = "path",
-                delimiter: str | None = None, duplicates: str = "drop") -> tuple[Any, Any, list[str]]:  # fmt: skip
+def load_images(
+    source: Any,
+    target: str = "label",
+    *,
+    test: Any = None,
+    path_column: str = "path",
+    delimiter: str | None = None,
+    duplicates: str = "drop",
+) -> tuple[Any, Any, list[str]]:
     """Find pictures and their labels, look at each once, and leave out what is broken or there twice.
 
     Args:
@@ -63,8 +70,9 @@ def load_images(source: Any, target: str = "label", *, test: Any = None, path_co
     return found, own, said
 
 
-def split_images(found: Pictures, target: Mapping[str, Any], *, test: Pictures | None = None,
-                 **how: Any) -> tuple[Pictures, Pictures, Pictures]:  # fmt: skip
+def split_images(
+    found: Pictures, target: Mapping[str, Any], *, test: Pictures | None = None, **how: Any
+) -> tuple[Pictures, Pictures, Pictures]:
     """Training, validation and test pictures, stratified by class or by group; equal ones stay together.
 
     Args:
@@ -81,8 +89,15 @@ def split_images(found: Pictures, target: Mapping[str, Any], *, test: Pictures |
     return found.having(train), found.having(val), (found if test is None else test).having(own)
 
 
-def learn_images(train: Pictures, target: Mapping[str, Any], *, size: int | None = None, channels: str = "auto",
-                 said: Iterable[str] = (), reading: Mapping[str, Any] | None = None) -> dict[str, Any]:  # fmt: skip
+def learn_images(
+    train: Pictures,
+    target: Mapping[str, Any],
+    *,
+    size: int | None = None,
+    channels: str = "auto",
+    said: Iterable[str] = (),
+    reading: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """What is learnt from the training pictures, as plain JSON: the size of all, grey or colour, what white is.
 
     The size is the middle one of the heights and of the widths, made smaller where the longer side has more than `size`
@@ -216,8 +231,10 @@ def _of_pixels(pixels: np.ndarray, info: Mapping[str, Any], more: bool) -> dict[
     channels = info["picture"]["channels"]
     pixels = pixels[..., None] if pixels.ndim == 3 else pixels
     if more or pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[-1] != channels or not len(pixels):
-        raise UserError(f"Pixels must be uint8 (rows, height, width, {channels}), and have neither labels nor names. "
-                        f"Received: {pixels.dtype} {pixels.shape}")  # fmt: skip
+        raise UserError(
+            f"Pixels must be uint8 (rows, height, width, {channels}), and have neither labels nor names. "
+            f"Received: {pixels.dtype} {pixels.shape}"
+        )
     return {"pixels": predict(prepare_images(info), {"pixels": pixels})}
 
 

@@ -62,8 +62,12 @@ def blocks(opened: Callable[[], BinaryIO], types: pa.Schema, path: Path) -> Iter
         table = _read_table(text)
         if table is None:  # the file has changed
             raise UserError(f"A file must stay as it is while it is read. Received: {path}")
-        columns = [table[field.name].cast(field.type, safe=False) if field.name in table.column_names
-                   else pa.nulls(len(table), field.type) for field in types]  # fmt: skip
+        columns = [
+            table[field.name].cast(field.type, safe=False)
+            if field.name in table.column_names
+            else pa.nulls(len(table), field.type)
+            for field in types
+        ]
         yield pa.table(columns, schema=types).to_pandas()
 
 

@@ -20,9 +20,15 @@ BINS = 16384  # of all columns together: a batch holds a number for each bin of 
 
 
 def learn_table(
-    frame: Any, target: Mapping[str, Any], *, kinds: Mapping[str, Sequence[str]], scale: str = "robust",
-    bins: int = 128, reading: Mapping[str, Any] | None = None, said: Iterable[str] = (),
-) -> dict[str, Any]:  # fmt: skip
+    frame: Any,
+    target: Mapping[str, Any],
+    *,
+    kinds: Mapping[str, Sequence[str]],
+    scale: str = "robust",
+    bins: int = 128,
+    reading: Mapping[str, Any] | None = None,
+    said: Iterable[str] = (),
+) -> dict[str, Any]:
     """Everything that is learnt from the training rows of a table, as plain JSON.
 
     Args:
@@ -54,8 +60,10 @@ def learn_table(
             }
     if not inputs:
         reasons = ", ".join(f"{name} ({rule['kind']})" for name, rule in list(found.items())[:5])
-        raise UserError(f"At least one column must be left to learn from; set its kind with number=, category= or "
-                        f"date=. Received: {reasons or 'no other column than the target'}")  # fmt: skip
+        raise UserError(
+            f"At least one column must be left to learn from; set its kind with number=, category= or "
+            f"date=. Received: {reasons or 'no other column than the target'}"
+        )
     if len(frame) < len(rows):
         _count_words(rows, found, inputs)
     numbers = [rule for rule in inputs.values() if rule["dtype"] == "float32"]

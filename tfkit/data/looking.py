@@ -67,6 +67,8 @@ def left_out(broken: Mapping[str, str], total: int) -> list[str]:
     named = ", ".join(f"{path} ({why})" for path, why in list(broken.items())[:5])
     more = f" and {len(broken) - 5:,} more" if len(broken) > 5 else ""
     if len(broken) > BROKEN * total:
-        raise UserError(f"At most 1% of the pictures may be unreadable; mend or remove them. Received: {len(broken):,} "
-                        f"of {total:,}: {named}{more}")  # fmt: skip
+        raise UserError(
+            f"At most 1% of the pictures may be unreadable; mend or remove them. Received: {len(broken):,} "
+            f"of {total:,}: {named}{more}"
+        )
     return [f"{len(broken):,} of {total:,} left out, unreadable: {named}{more}"]

@@ -35,13 +35,18 @@ def with_gaps(found: Any, columns: list[str] | None = None) -> set[str]:
     """The columns of whole numbers in which cells are missing, by what the file says of itself or else by reading."""
     import pyarrow as pa
 
-    whole = [field.name for field in found.schema_arrow
-             if pa.types.is_integer(field.type) and (columns is None or field.name in columns)]  # fmt: skip
+    whole = [
+        field.name
+        for field in found.schema_arrow
+        if pa.types.is_integer(field.type) and (columns is None or field.name in columns)
+    ]
     places = {found.metadata.schema.column(i).path: i for i in range(found.metadata.num_columns)}
     gaps = set()
     for name in whole:
-        told = [found.metadata.row_group(group).column(places[name]).statistics
-                for group in range(found.metadata.num_row_groups)]  # fmt: skip
+        told = [
+            found.metadata.row_group(group).column(places[name]).statistics
+            for group in range(found.metadata.num_row_groups)
+        ]
         if all(one is not None and one.has_null_count for one in told):
             there = any(one.null_count for one in told)
         else:

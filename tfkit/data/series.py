@@ -16,8 +16,9 @@ from tfkit.errors import UserError
 log = logging.getLogger("tfkit")
 
 
-def load_series(table: Any, target: str | None = None, *, test_table: Any = None, lengths: str = "auto",
-                **reading: Any) -> tuple[Series, Series | None, list[str]]:  # fmt: skip
+def load_series(
+    table: Any, target: str | None = None, *, test_table: Any = None, lengths: str = "auto", **reading: Any
+) -> tuple[Series, Series | None, list[str]]:
     """Read series with what is to be predicted of them, and those of a test table where there is one.
 
     Args:
@@ -37,21 +38,26 @@ def load_series(table: Any, target: str | None = None, *, test_table: Any = None
         raise UserError(f"Series to learn from must have a target. Received: {table}, without labels")
     found, said = _cleaned(found)
     if max(len(one) for one in found.each()) < 2:
-        raise UserError("A series must have two steps or more; cells that are no course in time are learnt with "
-                        "`tfkit train tabular`. Received: series of one step")  # fmt: skip
+        raise UserError(
+            "A series must have two steps or more; cells that are no course in time are learnt with "
+            "`tfkit train tabular`. Received: series of one step"
+        )
     _check_lengths(found, lengths)
     if test_table is None:
         return found, None, said
     test = find_series(test_table, target=found.target, **reading)
     if test.target is None or len(test.channels) != len(found.channels):
-        raise UserError(f"The test table must have a target, and as many channels as the table, {len(found.channels)}. "
-                        f"Received: {len(test.channels)}{'' if test.target else ', and no target'}")  # fmt: skip
+        raise UserError(
+            f"The test table must have a target, and as many channels as the table, {len(found.channels)}. "
+            f"Received: {len(test.channels)}{'' if test.target else ', and no target'}"
+        )
     test, more = _cleaned(test, " of the test table")
     _check_lengths(test, lengths)
     shared = np.isin(_digests(found), _digests(test))
     if shared.all():
-        raise UserError(f"The table must have series that are not in the test table. Received: {len(found):,}, all in "
-                        "both")  # fmt: skip
+        raise UserError(
+            f"The table must have series that are not in the test table. Received: {len(found):,}, all in both"
+        )
     if shared.any():
         more.append(f"{int(shared.sum()):,} of {len(found):,} series left out: they stand in the test table too")
         found = found.having(found.frame[~shared])
@@ -85,8 +91,9 @@ def _counted(cells: Any) -> bool:
     return bool(first) and len(values) <= len(cells) / 2 and bool((np.diff(values) == 1).all())
 
 
-def split_series(found: Series, target: Mapping[str, Any], *, test: Series | None = None,
-                 **how: Any) -> tuple[Series, Series, Series]:  # fmt: skip
+def split_series(
+    found: Series, target: Mapping[str, Any], *, test: Series | None = None, **how: Any
+) -> tuple[Series, Series, Series]:
     """Training, validation and test series, stratified by class or by group; equal ones stay together.
 
     Args:
@@ -126,15 +133,18 @@ def read_series(source: Any, info: Mapping[str, Any], *, target: bool = False, o
     if exact and found.columns and set(found.columns) & set(told["columns"] or ()):
         _check_steps(found.columns, told["columns"])
     if len(found.channels) != len(told["channels"]):
-        raise UserError(f"Series must have the channels that they had in training, {len(told['channels'])}. "
-                        f"Received: {len(found.channels)}")  # fmt: skip
+        raise UserError(
+            f"Series must have the channels that they had in training, {len(told['channels'])}. "
+            f"Received: {len(found.channels)}"
+        )
     if target:
         if found.target is None:
             check_columns(found.frame, [name])
         there = found.frame[name].notna()
         if not there.any():
-            raise UserError(f"There must be series with a target to score. Received: {name!r}, missing in all "
-                            f"{len(found):,}")  # fmt: skip
+            raise UserError(
+                f"There must be series with a target to score. Received: {name!r}, missing in all {len(found):,}"
+            )
         if not there.all():
             log.warning("%s of %s series left out: no %s", f"{(~there).sum():,}", f"{len(found):,}", name)
         found = found.having(found.frame[there])
@@ -153,8 +163,9 @@ def _cleaned(found: Series, of: str = "") -> tuple[Series, list[str]]:
     rows, said = len(found), list(found.said)
     absent = found.frame[found.target].isna().to_numpy()
     if absent.all():
-        raise UserError(f"The target must be there in some series at least. Received: {found.target!r}, missing in all "
-                        f"{rows:,}")  # fmt: skip
+        raise UserError(
+            f"The target must be there in some series at least. Received: {found.target!r}, missing in all {rows:,}"
+        )
     empty = np.array([not np.isfinite(one).any() for one in found.each()])
     if empty.all():
         raise UserError(f"Series must have values. Received: {rows:,} series{of}, all empty")
@@ -167,16 +178,20 @@ def _cleaned(found: Series, of: str = "") -> tuple[Series, list[str]]:
 def _check_lengths(found: Series, lengths: str) -> None:
     each = sorted({len(one) for one in found.each()})
     if lengths == "equal" and len(each) > 1:
-        raise UserError(f"With lengths=equal all series must have as many steps; lengths=pad takes any. Received: "
-                        f"{each[0]:,} to {each[-1]:,} steps")  # fmt: skip
+        raise UserError(
+            f"With lengths=equal all series must have as many steps; lengths=pad takes any. Received: "
+            f"{each[0]:,} to {each[-1]:,} steps"
+        )
 
 
 def _check_steps(there: list[str], columns: list[str]) -> None:
     """Refuse a table that lacks a step."""
     lacking = [name for name in columns if name not in there]
     if lacking:
-        raise UserError(f"The table must have all steps that series had in training. Received: {len(there):,} of "
-                        f"{len(columns):,} columns, without {listed(lacking)}")  # fmt: skip
+        raise UserError(
+            f"The table must have all steps that series had in training. Received: {len(there):,} of "
+            f"{len(columns):,} columns, without {listed(lacking)}"
+        )
 
 
 def _digests(found: Series) -> np.ndarray:
@@ -192,8 +207,12 @@ def _report(values: list[np.ndarray], told: Mapping[str, Any]) -> None:
     if told["lengths"] == "pad":
         long = sum(true_steps(one) > told["length"] for one in values)
         if long:
-            log.warning("%s of %s series are longer than any in training; they are cut to %s steps", f"{long:,}",
-                        f"{len(values):,}", f"{told['length']:,}")  # fmt: skip
+            log.warning(
+                "%s of %s series are longer than any in training; they are cut to %s steps",
+                f"{long:,}",
+                f"{len(values):,}",
+                f"{told['length']:,}",
+            )
 
 
 def _own(found: Series) -> Any:

@@ -47,11 +47,22 @@ class Series:
         return [self.values[number] for number in self.frame.index]
 
 
-def find_series(source: Any, *, target: str | None = None, id_column: str | None = None, time_column: str | None = None,
-                value_columns: Sequence[str] = (), keep: Sequence[str] = (), leave_out: Sequence[str] = (),
-                labelled: bool = True, columns: Sequence[str] | None = None, exact: bool = False,
-                delimiter: str | None = None, encoding: str | None = None,
-                missing: Sequence[str] | None = None) -> Series:  # fmt: skip
+def find_series(
+    source: Any,
+    *,
+    target: str | None = None,
+    id_column: str | None = None,
+    time_column: str | None = None,
+    value_columns: Sequence[str] = (),
+    keep: Sequence[str] = (),
+    leave_out: Sequence[str] = (),
+    labelled: bool = True,
+    columns: Sequence[str] | None = None,
+    exact: bool = False,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    missing: Sequence[str] | None = None,
+) -> Series:
     """The series of a source, in the order in which they stand there.
 
     Args:
@@ -92,8 +103,10 @@ def find_series(source: Any, *, target: str | None = None, id_column: str | None
         return Series(about, values, name if name in known else None, channels, said=said)
     steps = _steps([column for column in frame.columns if column not in known], columns if exact else None)
     if not steps:
-        raise UserError(f"A table with a row for each series must have columns of numbers beside the target. "
-                        f"Received: {listed(frame.columns)}")  # fmt: skip
+        raise UserError(
+            f"A table with a row for each series must have columns of numbers beside the target. "
+            f"Received: {listed(frame.columns)}"
+        )
     values = np.stack([numeric(frame[column]) for column in steps], axis=1)
     return Series(frame[known], values[..., None], name if name in known else None, ["value"], [*map(str, steps)])
 
@@ -115,9 +128,11 @@ def _of_arrays(source: Any) -> Series:
     except (TypeError, ValueError):
         values = []
     if not values or any(one.ndim != 2 or one.shape[1] != values[0].shape[1] for one in values):
-        raise UserError("Series in memory must be an array (rows, steps) or (rows, steps, channels), or a list of "
-                        "arrays (steps,) or (steps, channels) of numbers. "
-                        f"Received: {type(source).__name__}")  # fmt: skip
+        raise UserError(
+            "Series in memory must be an array (rows, steps) or (rows, steps, channels), or a list of "
+            "arrays (steps,) or (steps, channels) of numbers. "
+            f"Received: {type(source).__name__}"
+        )
     frame = pd.DataFrame({"series": range(1, len(values) + 1)})
     return Series(frame, values, None, named(values[0].shape[1]))
 
@@ -127,8 +142,14 @@ def named(count: int) -> list[str]:
     return ["value"] if count == 1 else [f"channel_{number + 1}" for number in range(count)]
 
 
-def _of_file(path: Path, target: str | None, columns: Sequence[str] | None, delimiter: str | None,
-             encoding: str | None, missing: Sequence[str] | None) -> tuple[Any, Series | None]:  # fmt: skip
+def _of_file(
+    path: Path,
+    target: str | None,
+    columns: Sequence[str] | None,
+    delimiter: str | None,
+    encoding: str | None,
+    missing: Sequence[str] | None,
+) -> tuple[Any, Series | None]:
     """The table of a file, or the series of a .ts file."""
     raw, name = packing.unpack(read_bytes(path), path)
     if raw.startswith(b"PAR1") or Path(name).suffix.lower() in (".jsonl", ".ndjson"):
@@ -181,6 +202,8 @@ def _target(frame: Any, target: str | None, labelled: bool) -> str | None:
         return target
     found = next((name for name in TARGETS if name in frame.columns), None)
     if found is None and labelled:
-        raise UserError(f"Name the column to predict with target=, where none is called {', '.join(TARGETS)}. "
-                        f"Received: {listed(frame.columns)}")  # fmt: skip
+        raise UserError(
+            f"Name the column to predict with target=, where none is called {', '.join(TARGETS)}. "
+            f"Received: {listed(frame.columns)}"
+        )
     return found

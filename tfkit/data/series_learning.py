@@ -16,9 +16,16 @@ PADDING = -1e9  # what stands after the end of a series, where lengths differ; K
 ROOM = 2**28  # features of all series: a gigabyte
 
 
-def learn_series(train: Series, target: Mapping[str, Any], *, others: Iterable[Series] = (), lengths: str = "auto",
-                 scale: str = "train", reading: Mapping[str, Any] | None = None,
-                 said: Iterable[str] = ()) -> dict[str, Any]:  # fmt: skip
+def learn_series(
+    train: Series,
+    target: Mapping[str, Any],
+    *,
+    others: Iterable[Series] = (),
+    lengths: str = "auto",
+    scale: str = "train",
+    reading: Mapping[str, Any] | None = None,
+    said: Iterable[str] = (),
+) -> dict[str, Any]:
     """What is learnt from the training series, as plain JSON: how long they are, and how large their values are.
 
     Args:
@@ -119,8 +126,9 @@ def _scaled(x: Any, real: Any, told: Mapping[str, Any]) -> Any:
     return x
 
 
-def with_kernels(train: Series, info: dict[str, Any], *, features: int, differences: bool = True,
-                 seed: int = 0) -> dict[str, Any]:  # fmt: skip
+def with_kernels(
+    train: Series, info: dict[str, Any], *, features: int, differences: bool = True, seed: int = 0
+) -> dict[str, Any]:
     """The same info, and what `tfkit.layers.MiniRocket` is told of the training series, with the scale of its features.
 
     Args:
@@ -177,9 +185,11 @@ def raw_series(values: list[np.ndarray], info: Mapping[str, Any], longest: int =
     if told["lengths"] == "equal":
         other = [number for number, one in enumerate(values) if len(one) != told["length"]]
         if other:
-            raise UserError(f"Every series must have {told['length']:,} steps, as all had in training; train with "
-                            f"lengths=pad to take any. Received: {len(values[other[0]]):,} steps in series "
-                            f"{other[0] + 1:,}, the first of {len(other):,}")  # fmt: skip
+            raise UserError(
+                f"Every series must have {told['length']:,} steps, as all had in training; train with "
+                f"lengths=pad to take any. Received: {len(values[other[0]]):,} steps in series "
+                f"{other[0] + 1:,}, the first of {len(other):,}"
+            )
         return np.stack(values)
     longest = max(longest, max(map(len, values)))
     padded: np.ndarray = np.full((len(values), longest, len(told["channels"])), np.nan, "float32")
@@ -198,19 +208,27 @@ def _told(values: list[np.ndarray], steps: np.ndarray, lengths: str) -> list[str
     """What is said of the training series."""
     kept = [one if lengths == "equal" else one[:count] for one, count in zip(values, steps, strict=True)]
     cells, holes = sum(one.size for one in kept), sum(int(np.isnan(one).sum()) for one in kept)
-    highs, lows = (np.stack([end(one, axis=0, initial=start) for one in kept])
-                   for end, start in ((np.nanmax, -np.inf), (np.nanmin, np.inf)))  # fmt: skip
+    highs, lows = (
+        np.stack([end(one, axis=0, initial=start) for one in kept])
+        for end, start in ((np.nanmax, -np.inf), (np.nanmin, np.inf))
+    )
     still = (highs <= lows).all(axis=1)
     if still.all():
-        raise UserError(f"Series must change in the course of time; numbers that do not are learnt with `tfkit train "
-                        f"tabular`. Received: {len(values):,} training series, all constant")  # fmt: skip
+        raise UserError(
+            f"Series must change in the course of time; numbers that do not are learnt with `tfkit train "
+            f"tabular`. Received: {len(values):,} training series, all constant"
+        )
     said = []
     if lengths == "pad":
-        said.append(f"training series have {int(steps.min()):,} to {int(steps.max()):,} steps; shorter ones are padded "
-                    "and masked, longer ones cut")  # fmt: skip
+        said.append(
+            f"training series have {int(steps.min()):,} to {int(steps.max()):,} steps; shorter ones are padded "
+            "and masked, longer ones cut"
+        )
     if holes:
-        said.append(f"{holes:,} of {cells:,} training values are missing; they are filled along a straight line "
-                    "between their neighbours")  # fmt: skip
+        said.append(
+            f"{holes:,} of {cells:,} training values are missing; they are filled along a straight line "
+            "between their neighbours"
+        )
     if still.any():
         said.append(f"{int(still.sum()):,} of {len(values):,} training series are constant")
     return said

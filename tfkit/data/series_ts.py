@@ -37,8 +37,10 @@ def read(text: str, path: Path, target: str) -> tuple[Any, list[np.ndarray], str
     kinds = {"classlabel": "class", "targetlabel": "number"}
     labelled = next((kind for key, kind in kinds.items() if _says(header, key)), None)
     if _says(header, "timestamps"):
-        raise UserError(f"A .ts file must be without time stamps (@timeStamps false); a table with a row for each step "
-                        f"may have them, with id_column= and time_column=. Received: {path}")  # fmt: skip
+        raise UserError(
+            f"A .ts file must be without time stamps (@timeStamps false); a table with a row for each step "
+            f"may have them, with id_column= and time_column=. Received: {path}"
+        )
     labels, values, dims = [], [], None
     for number, line in lines:
         parts = line.split(":")
@@ -46,13 +48,17 @@ def read(text: str, path: Path, target: str) -> tuple[Any, list[np.ndarray], str
             labels.append(parts.pop().strip())
         dims = dims or len(parts)
         if len(parts) != dims or not dims:
-            raise UserError(f"Every series of a .ts file must have the same channels{' and a label' * bool(labelled)}. "
-                            f"Received: {path}, {len(parts)} in line {number}, {dims} before")  # fmt: skip
+            raise UserError(
+                f"Every series of a .ts file must have the same channels{' and a label' * bool(labelled)}. "
+                f"Received: {path}, {len(parts)} in line {number}, {dims} before"
+            )
         values.append(_series(parts, path, number))
     told = header.get("dimensions") or (["1"] if _says(header, "univariate") else None)
     if told and told[0] != str(dims):
-        raise UserError(f"The header of a .ts file must say how many channels there are. Received: {path}, @dimensions "
-                        f"{told[0]} and series of {dims}")  # fmt: skip
+        raise UserError(
+            f"The header of a .ts file must say how many channels there are. Received: {path}, @dimensions "
+            f"{told[0]} and series of {dims}"
+        )
     frame = pd.DataFrame({target: labels} if labelled else {"series": range(1, len(values) + 1)})
     return frame, values, labelled
 
@@ -69,8 +75,10 @@ def _header(text: str, path: Path) -> tuple[dict[str, list[str]], list[tuple[int
     lines = [(number, line) for number, line in lines if line and not line.startswith(("#", "%"))]
     for place, (number, line) in enumerate(lines):
         if not line.startswith("@"):
-            raise UserError(f"A .ts file must begin with lines such as @classLabel true a b, then @data. "
-                            f"Received: {path}, {line[:40]!r} in line {number}")  # fmt: skip
+            raise UserError(
+                f"A .ts file must begin with lines such as @classLabel true a b, then @data. "
+                f"Received: {path}, {line[:40]!r} in line {number}"
+            )
         key, *words = line[1:].split() or [""]
         if key.lower() == "data":
             if not lines[place + 1 :]:
@@ -86,8 +94,9 @@ def _series(parts: list[str], path: Path, number: int) -> np.ndarray:
         rows = [[np.nan if word.strip() in ("?", "") else float(word) for word in part.split(",")] for part in parts]
     except ValueError as error:
         word = str(error).rpartition(":")[2].strip()
-        raise UserError(f"Values of a .ts file must be numbers, or ? where missing. Received: {path}, {word[:40]} in "
-                        f"line {number}") from error  # fmt: skip
+        raise UserError(
+            f"Values of a .ts file must be numbers, or ? where missing. Received: {path}, {word[:40]} in line {number}"
+        ) from error
     values = np.full((max(map(len, rows)), len(rows)), np.nan)
     for channel, row in enumerate(rows):
         values[: len(row), channel] = row

@@ -19,9 +19,11 @@ def numeric(column: Any) -> np.ndarray:
     found = (pd.to_numeric(column, errors="coerce") if number else column.map(lambda cell: np.nan)).astype("float64")
     wrong = column.notna() & found.isna()
     if wrong.any():
-        raise UserError(f"Values of a series must be numbers, such as 1.5; leave other columns out with leave_out=. "
-                        f"Received: {str(column[wrong].iloc[0])[:60]!r} in {column.name!r}, row "
-                        f"{int(np.flatnonzero(wrong)[0]) + 1:,}")  # fmt: skip
+        raise UserError(
+            f"Values of a series must be numbers, such as 1.5; leave other columns out with leave_out=. "
+            f"Received: {str(column[wrong].iloc[0])[:60]!r} in {column.name!r}, row "
+            f"{int(np.flatnonzero(wrong)[0]) + 1:,}"
+        )
     return finite(found.to_numpy())
 
 

@@ -51,14 +51,26 @@ def split_rows(
     for name, share, numbers_ in zip(("training", "validation", "test"), (1, val, test), splits, strict=True):
         if share and not len(numbers_):
             of = "" if units is None else f" of {len(sizes):,} {'times' if times is not None else 'groups'}"
-            raise UserError(f"There must be rows for training, validation and test; add rows, or change the shares. "
-                            f"Received: {rows:,} different rows{of}, of which none is left for {name}")  # fmt: skip
+            raise UserError(
+                f"There must be rows for training, validation and test; add rows, or change the shares. "
+                f"Received: {rows:,} different rows{of}, of which none is left for {name}"
+            )
     return splits[0], splits[1], splits[2]
 
 
-def split_table(frame: Any, target: dict[str, Any], *, test: Any, val_fraction: float, test_fraction: float, seed: int,
-                time_column: str | None = None, group_column: str | None = None,
-                leave_out: Iterable[str] = (), alike: Any = None) -> tuple[Any, Any, Any]:  # fmt: skip
+def split_table(
+    frame: Any,
+    target: dict[str, Any],
+    *,
+    test: Any,
+    val_fraction: float,
+    test_fraction: float,
+    seed: int,
+    time_column: str | None = None,
+    group_column: str | None = None,
+    leave_out: Iterable[str] = (),
+    alike: Any = None,
+) -> tuple[Any, Any, Any]:
     """Training, validation and test rows of a table: stratified by class, in order of time, or by group.
 
     Rows that are equal in every column but identifiers and those left out stay together.
@@ -81,8 +93,10 @@ def split_table(frame: Any, target: dict[str, Any], *, test: Any, val_fraction: 
     _check(frame, target, time_column, group_column)
     shares = {"val": val_fraction, "test": 0.0 if test is not None else test_fraction}
     if not all(shares[name] for name in shares if name == "val" or test is None) or sum(shares.values()) >= 1:
-        raise UserError(f"`val_fraction` and `test_fraction` must be above 0, and below 1 together; --no-test leaves "
-                        f"the test rows alone. Received: {val_fraction=}, {test_fraction=}")  # fmt: skip
+        raise UserError(
+            f"`val_fraction` and `test_fraction` must be above 0, and below 1 together; --no-test leaves "
+            f"the test rows alone. Received: {val_fraction=}, {test_fraction=}"
+        )
     number = _alike(frame, target["name"], {*leave_out} - {time_column, group_column}) if alike is None else alike
     distinct = frame[~pd.Series(number).duplicated().to_numpy()]  # the row of each number, copies are left out
     units: dict[str, Any] = {}
@@ -123,8 +137,10 @@ def _check(frame: Any, target: dict[str, Any], time_column: str | None, group_co
     for setting, name in (("time_column", time_column), ("group_column", group_column)):
         if name and name not in frame.columns:
             there = [str(column) for column in frame.columns]
-            raise UserError(f"The table must have the column to split by.{nearest(name, there)} "
-                            f"Received: {setting}={name}; there are {listed(there)}")  # fmt: skip
+            raise UserError(
+                f"The table must have the column to split by.{nearest(name, there)} "
+                f"Received: {setting}={name}; there are {listed(there)}"
+            )
         if name and name == target["name"]:
             raise UserError(
                 f"Rows cannot be split by what is to be predicted. Received: {setting}={name}, which is the target"
@@ -144,8 +160,10 @@ def read_times(cells: Any) -> np.ndarray:
             f"`time_column` must hold dates or numbers in every row. Received: {cells.name!r}, a {rule['kind']}"
         )
     if not np.isfinite(values).all():
-        raise UserError(f"`time_column` must hold dates or numbers in every row. Received: {cells.name!r}, missing or "
-                        f"something else in {int((~np.isfinite(values)).sum()):,} rows")  # fmt: skip
+        raise UserError(
+            f"`time_column` must hold dates or numbers in every row. Received: {cells.name!r}, missing or "
+            f"something else in {int((~np.isfinite(values)).sum()):,} rows"
+        )
     return values
 
 

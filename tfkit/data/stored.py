@@ -47,9 +47,11 @@ def lying(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         try:
             os.posix_fallocate(file.fileno(), 0, size)
         except (OSError, OverflowError) as error:
-            raise UserError(f"What does not fit into memory needs room for a file; free some, set TMPDIR to a larger "
-                            f"disk, or make the rows smaller. Received: {size / 1e9:,.1f} GB in "
-                            f"{tempfile.gettempdir()}: {getattr(error, 'strerror', error)}") from None  # fmt: skip
+            raise UserError(
+                f"What does not fit into memory needs room for a file; free some, set TMPDIR to a larger "
+                f"disk, or make the rows smaller. Received: {size / 1e9:,.1f} GB in "
+                f"{tempfile.gettempdir()}: {getattr(error, 'strerror', error)}"
+            ) from None
         return np.memmap(file, dtype, "r+", shape=shape)
 
 

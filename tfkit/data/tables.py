@@ -16,8 +16,9 @@ from tfkit.errors import UserError, nearest
 log = logging.getLogger("tfkit")
 
 
-def load_table(table: Any, target: str, *, test_table: Any = None, duplicates: str = "drop",
-               **reading: Any) -> tuple[Any, Any, list[str]]:  # fmt: skip
+def load_table(
+    table: Any, target: str, *, test_table: Any = None, duplicates: str = "drop", **reading: Any
+) -> tuple[Any, Any, list[str]]:
     """Read and clean a table, and a test table where there is one.
 
     Args:

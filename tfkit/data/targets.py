@@ -28,8 +28,10 @@ def learn_target(cells: Any, *, kind: str = "auto", positive: str | None = None)
     cells = plain(cells)
     rule = columns.infer(cells, "category" if kind == "class" else None)
     if rule["kind"] == "date":
-        raise UserError(f"The target must be a class or a number; make a number of it first, such as days, or set "
-                        f"kind=class. Received: {cells.name!r}, which holds dates")  # fmt: skip
+        raise UserError(
+            f"The target must be a class or a number; make a number of it first, such as days, or set "
+            f"kind=class. Received: {cells.name!r}, which holds dates"
+        )
     if kind == "number" or (kind == "auto" and _is_number(cells, rule)):
         if positive is not None:
             raise UserError(f"`positive` is for a target of two classes. Received: {cells.name!r}, which is a number")
@@ -45,16 +47,20 @@ def read_target(frame: Any, target: Mapping[str, Any]) -> np.ndarray:
     """
     cells = plain(frame[target["name"]])
     if cells.isna().any():
-        raise UserError(f"Every row must have a target. Received: {int(cells.isna().sum()):,} of {len(cells):,} rows "
-                        f"without {target['name']!r}")  # fmt: skip
+        raise UserError(
+            f"Every row must have a target. Received: {int(cells.isna().sum()):,} of {len(cells):,} rows "
+            f"without {target['name']!r}"
+        )
     if target["task"] == "regression":
         values = numbers.read(cells, target)
         _refuse_others(cells, values)
         return values
     codes = by_distinct(cells, lambda words: _codes(words, target["classes"]), -1)
     if (codes < 0).any():
-        raise UserError(f"Every class must be one of those that were learnt, {listed(target['classes'])}. "
-                        f"Received in {target['name']!r}: {listed(np.unique(spelled(cells[codes < 0])))}")  # fmt: skip
+        raise UserError(
+            f"Every class must be one of those that were learnt, {listed(target['classes'])}. "
+            f"Received in {target['name']!r}: {listed(np.unique(spelled(cells[codes < 0])))}"
+        )
     return codes
 
 
@@ -95,9 +101,11 @@ def _refuse_others(cells: Any, values: np.ndarray) -> None:
         bad = np.flatnonzero(~(np.abs(values) <= columns.LARGEST))
     if len(bad):
         row = int(cells.index[bad[0]]) + 1
-        raise UserError(f"A target that is a number must be a finite number in every row; mend or remove the others, "
-                        f"or set kind=class. Received in {cells.name!r}: {str(cells.iloc[bad[0]])!r} in row {row:,} "
-                        f"(line {row + 1:,} of a CSV file), the first of {len(bad):,}")  # fmt: skip
+        raise UserError(
+            f"A target that is a number must be a finite number in every row; mend or remove the others, "
+            f"or set kind=class. Received in {cells.name!r}: {str(cells.iloc[bad[0]])!r} in row {row:,} "
+            f"(line {row + 1:,} of a CSV file), the first of {len(bad):,}"
+        )
 
 
 def _learn_classes(cells: Any, positive: str | None) -> dict[str, Any]:
@@ -109,13 +117,17 @@ def _learn_classes(cells: Any, positive: str | None) -> dict[str, Any]:
             f"The target must have at least two classes. Received: {name!r}, {next(iter(counts))!r} in every row"
         )
     if len(counts) > max(0.5 * len(cells), 10):
-        raise UserError(f"The target's classes must repeat, to be learnt; a number is predicted with kind=number. "
-                        f"Received: {name!r} with {len(counts):,} classes in {len(cells):,} rows, such as "
-                        f"{listed(list(counts)[:3])}")  # fmt: skip
+        raise UserError(
+            f"The target's classes must repeat, to be learnt; a number is predicted with kind=number. "
+            f"Received: {name!r} with {len(counts):,} classes in {len(cells):,} rows, such as "
+            f"{listed(list(counts)[:3])}"
+        )
     classes = sorted(counts, key=_natural)
     if positive is not None and positive not in classes:
-        raise UserError(f"`positive` must be one of the target's classes.{nearest(positive, classes)} "
-                        f"Received: {positive!r}; there are {listed(classes)}")  # fmt: skip
+        raise UserError(
+            f"`positive` must be one of the target's classes.{nearest(positive, classes)} "
+            f"Received: {positive!r}; there are {listed(classes)}"
+        )
     if positive is not None and len(classes) > 2:
         raise UserError(f"`positive` is for a target of two classes. Received: {name!r}, which has {len(classes)}")
     if len(classes) == 2 and positive is None:
@@ -169,8 +181,10 @@ def check_loss(name: str, target: Mapping[str, Any], *, quantile: float = 0.5) -
     name = fits[0] if name == "auto" else name
     if name not in fits:
         what = "has classes" if target["classes"] else "is a number"
-        raise UserError(f"`loss` must fit the target: {target['name']!r} {what}, so it can be {', '.join(fits)}. "
-                        f"Received: loss={name}")  # fmt: skip
+        raise UserError(
+            f"`loss` must fit the target: {target['name']!r} {what}, so it can be {', '.join(fits)}. "
+            f"Received: loss={name}"
+        )
     if name == "quantile" and not 0 < quantile < 1:
         raise UserError(f"`quantile` must be above 0 and below 1. Received: quantile={quantile}")
     return name

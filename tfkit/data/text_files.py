@@ -42,8 +42,10 @@ def _from_folder(folder: Path, text: str, target: str, encoding: str | None) -> 
 
     files = sorted(path for path in folder.rglob("*.txt") if path.is_file() and not _hidden(path.relative_to(folder)))
     if not files:
-        raise UserError(f"A folder of texts must hold .txt files, for training in a folder for each class. "
-                        f"Received: {folder}, with none")  # fmt: skip
+        raise UserError(
+            f"A folder of texts must hold .txt files, for training in a folder for each class. "
+            f"Received: {folder}, with none"
+        )
     encodings.check_names([path.relative_to(folder).as_posix() for path in files], folder)
     columns: Mapping[str, list[Any]] = {text: [], target: [], FILE: []}
     for path in files:

@@ -25,8 +25,9 @@ UNSPACED = 0.3  # share of letters of scripts without spaces, above which charac
 LOOKED_AT = 4096  # texts that are enough to judge all by
 
 
-def load_texts(table: Any, text: str | None, target: str, *, test_table: Any = None, keep: Any = (),
-               **reading: Any) -> tuple[Any, Any, str, list[str]]:  # fmt: skip
+def load_texts(
+    table: Any, text: str | None, target: str, *, test_table: Any = None, keep: Any = (), **reading: Any
+) -> tuple[Any, Any, str, list[str]]:
     """Read texts with what is to be predicted of them, and a test table where there is one.
 
     Args:
@@ -56,8 +57,9 @@ def load_texts(table: Any, text: str | None, target: str, *, test_table: Any = N
     test, more = _cleaned(test[[name, target]], name, target, marked, "test table")
     shared = keys(frame[name]).isin(keys(test[name])).to_numpy()
     if shared.all():
-        raise UserError(f"The table must have texts that are not in the test table. "
-                        f"Received: {len(frame):,} rows, all in both")  # fmt: skip
+        raise UserError(
+            f"The table must have texts that are not in the test table. Received: {len(frame):,} rows, all in both"
+        )
     if shared.any():
         more.append(f"{int(shared.sum()):,} of {len(frame):,} rows left out: their text stands in the test table too")
     return frame[~shared], test, name, said + more
@@ -79,9 +81,17 @@ def keys(texts: Any) -> Any:
     return texts.str.lower().str.split().str.join(" ")
 
 
-def learn_texts(frame: Any, text: str, target: Mapping[str, Any], *, kind: str = "auto", max_length: int = 2000,
-                vocabulary: int = 20_000, reading: Mapping[str, Any] | None = None,
-                said: Any = ()) -> dict[str, Any]:  # fmt: skip
+def learn_texts(
+    frame: Any,
+    text: str,
+    target: Mapping[str, Any],
+    *,
+    kind: str = "auto",
+    max_length: int = 2000,
+    vocabulary: int = 20_000,
+    reading: Mapping[str, Any] | None = None,
+    said: Any = (),
+) -> dict[str, Any]:
     """Everything that is learnt from the training rows, as plain JSON.
 
     Args:
@@ -102,8 +112,11 @@ def learn_texts(frame: Any, text: str, target: Mapping[str, Any], *, kind: str =
     length = max(1, min(max_length, int(np.quantile(lengths, COVERED, method="higher"))))
     texts = _in_pieces(texts, length)
     kind = _kind(texts) if kind == "auto" else kind
-    said = [*said, f"texts are read to their character {length:,}; {int((lengths > length).sum()):,} of {len(texts):,} "
-                   f"training texts are longer, and are cut"]  # fmt: skip
+    said = [
+        *said,
+        f"texts are read to their character {length:,}; {int((lengths > length).sum()):,} of {len(texts):,} "
+        f"training texts are longer, and are cut",
+    ]
     streams = {}
     for stream in ("words", "characters") if kind == "words" else ("characters",):
         known, counts = tokens.vocabulary(texts, stream, most=vocabulary)
@@ -260,8 +273,10 @@ def _refuse_numbers(column: Any) -> None:
     rule = columns.infer(column.head(LOOKED_AT))
     if "written" in rule or rule["kind"] in ("date", "empty"):
         what = "nothing" if rule["kind"] == "empty" else "dates" if rule["kind"] == "date" else "numbers"
-        raise UserError(f"The column of texts must hold texts; name it with text=, or learn from other columns with "
-                        f"`tfkit train tabular`. Received: {column.name!r}, which holds {what}")  # fmt: skip
+        raise UserError(
+            f"The column of texts must hold texts; name it with text=, or learn from other columns with "
+            f"`tfkit train tabular`. Received: {column.name!r}, which holds {what}"
+        )
 
 
 def _in_pieces(texts: np.ndarray, length: int) -> np.ndarray:

@@ -37,9 +37,20 @@ class Windows:
         ([[2.0, 3.0, 4.0]], [[[5.0], [6.0]]])
     """
 
-    def __init__(self, values: Any, origins: Any, *, past: int, horizon: int,
-                 covariates: Mapping[str, Any] | None = None, prepare: Any = None, present: Any = None,
-                 series: Any = None, weight: Any = None, stamp: Any = None):  # fmt: skip
+    def __init__(
+        self,
+        values: Any,
+        origins: Any,
+        *,
+        past: int,
+        horizon: int,
+        covariates: Mapping[str, Any] | None = None,
+        prepare: Any = None,
+        present: Any = None,
+        series: Any = None,
+        weight: Any = None,
+        stamp: Any = None,
+    ):
         self.values = np.asarray(values, "float32")
         self.origins = np.asarray(origins, "int32")
         self.past, self.horizon, self.prepare = past, horizon, prepare
@@ -47,9 +58,11 @@ class Windows:
         if not len(self.origins):
             raise ValueError("A split must have at least one window. Received: none")
         if self.origins.min() < past or self.origins.max() + horizon > steps:
-            raise ValueError(f"Past and horizon of every window must lie within the values. Received: past={past}, "
-                             f"horizon={horizon}, {steps} values, origins from {self.origins.min()} to "
-                             f"{self.origins.max()}")  # fmt: skip
+            raise ValueError(
+                f"Past and horizon of every window must lie within the values. Received: past={past}, "
+                f"horizon={horizon}, {steps} values, origins from {self.origins.min()} to "
+                f"{self.origins.max()}"
+            )
         self.covariates = {name: np.asarray(array, "float32") for name, array in (covariates or {}).items()}
         self.present = np.ones(steps, bool) if present is None else np.asarray(present, bool)
         self.series = np.zeros(steps, "int32") if series is None else np.asarray(series, "int32")

@@ -51,14 +51,23 @@ def check(format: str, path: Path, rows: Mapping[str, Any], expected: np.ndarray
         )
     relative, absolute = CLOSE.get(precision, CLOSE_IN_HALF)
     if first.size != expected.size:
-        raise UserError(f"An export must answer as the model does. Received: {path.name}, which answers {first.shape}, "
-                        f"the model {expected.shape}")  # fmt: skip
+        raise UserError(
+            f"An export must answer as the model does. Received: {path.name}, which answers {first.shape}, "
+            f"the model {expected.shape}"
+        )
     first = first.reshape(expected.shape)
     if not np.allclose(first, expected, rtol=relative, atol=absolute, equal_nan=True):
-        raise UserError(f"An export must answer as the model does. Received: {path.name}, which differs by "
-                        f"{_furthest(first, expected):.3g}")  # fmt: skip
-    return {"rows": len(expected), "largest_difference": _furthest(first, expected), "deterministic": True,
-            "bytes": _bytes(path), **measured}  # fmt: skip
+        raise UserError(
+            f"An export must answer as the model does. Received: {path.name}, which differs by "
+            f"{_furthest(first, expected):.3g}"
+        )
+    return {
+        "rows": len(expected),
+        "largest_difference": _furthest(first, expected),
+        "deterministic": True,
+        "bytes": _bytes(path),
+        **measured,
+    }
 
 
 def _ask(format: str, path: Path, folder: Path) -> None:
@@ -67,13 +76,24 @@ def _ask(format: str, path: Path, folder: Path) -> None:
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
     environment["PYTHONPATH"] = str(ASKING.parents[2]) if format == "keras" else ""
     try:
-        done = subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, errors="replace", timeout=SECONDS, check=False)  # fmt: skip
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=SECONDS,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         raise UserError(f"An export must answer in time. Received: {path.name}, which took over {SECONDS} s") from None
     if done.returncode:
-        raise UserError(f"An export must be loaded and answer where the page's code is not. Received: {path.name}, of "
-                        f"which {format}'s own runtime says: {_last_words(done.stderr, done.returncode)}")  # fmt: skip
+        raise UserError(
+            f"An export must be loaded and answer where the page's code is not. Received: {path.name}, of "
+            f"which {format}'s own runtime says: {_last_words(done.stderr, done.returncode)}"
+        )
 
 
 def _last_words(text: str, code: int) -> str:

@@ -37,12 +37,15 @@ def halves(model: Any, network: str | None) -> tuple[Any, Any]:
     """
     found = [layer for layer in model.layers if layer.name == network]
     if not found:
-        raise UserError("The model must hold the page's own as one layer, to be cut before it; train it again, or "
-                        f"export it to keras or savedmodel. Received: no layer {network!r}")  # fmt: skip
+        raise UserError(
+            "The model must hold the page's own as one layer, to be cut before it; train it again, or "
+            f"export it to keras or savedmodel. Received: no layer {network!r}"
+        )
     tensors = found[0]._inbound_nodes[0].arguments.args[0]  # of a model `input` is its own, not what it is given
     named = tensors if isinstance(tensors, dict) else _named(tensors)
-    inputs = {name: keras.Input(tensor.shape[1:], dtype=_plain(tensor.dtype), name=name)
-              for name, tensor in named.items()}  # fmt: skip
+    inputs = {
+        name: keras.Input(tensor.shape[1:], dtype=_plain(tensor.dtype), name=name) for name, tensor in named.items()
+    }
     tail = keras.Model(list(named.values()), model.output)
     return keras.Model(model.input, named), keras.Model(inputs, tail(list(inputs.values())))
 

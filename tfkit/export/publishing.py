@@ -79,8 +79,9 @@ def _place(run: Any, format: str, out: str | os.PathLike[str] | None) -> Path:
     if place.suffix != default.suffix and default.suffix:
         raise UserError(f"A file in this format must end with {default.suffix}. Received: {place}")
     if format in NUMBERS_ALONE and place != default and place.with_name("inputs.json").exists():
-        raise UserError("`out` must be in a folder without an inputs.json, which may be written beside it. "
-                        f"Received: {place}")  # fmt: skip
+        raise UserError(
+            f"`out` must be in a folder without an inputs.json, which may be written beside it. Received: {place}"
+        )
     return place
 
 
@@ -118,8 +119,10 @@ def _first_that_answers(run: Any, format: str, path: Path) -> dict[str, Any]:
                 raise
             reasons.append(first_line(error).rpartition(" says: ")[2].replace(path.name, "it")[:200])
             path.unlink(missing_ok=True)
-    raise UserError(f"This model cannot be exported to {format}; --format savedmodel holds all that TensorFlow "
-                    f"computes. {reasons[-1]}")  # fmt: skip
+    raise UserError(
+        f"This model cannot be exported to {format}; --format savedmodel holds all that TensorFlow "
+        f"computes. {reasons[-1]}"
+    )
 
 
 def _written(run: Any, format: str, attempt: Attempt, path: Path, raw: Any) -> tuple[Any, Any]:
@@ -151,14 +154,24 @@ def _record(run: Any, format: str, out: Path, found: dict[str, Any]) -> None:
     path = str(out.relative_to(run.folder)) if out.is_relative_to(run.folder) else str(out.resolve())
     write_json(file, {**(run.exports if file.exists() else {}), format: {"path": path, **told}})
     if found["holds"] == TRAINED:
-        log.warning("%s holds the trained part alone (%s); %s beside it says how its tensors are made from a raw row",
-                    out.name, found["why"][-1], out.with_name("inputs.json").name)  # fmt: skip
+        log.warning(
+            "%s holds the trained part alone (%s); %s beside it says how its tensors are made from a raw row",
+            out.name,
+            found["why"][-1],
+            out.with_name("inputs.json").name,
+        )
     if found["one_row"]:
         log.warning("%s takes one row at a time: a layer in it needs that in LiteRT", out.name)
     one, many = found["milliseconds"].values()
-    log.info("Checked in another process: %d rows answered twice, alike, and as the model answers to %.2g; %s; "
-             "%.3g ms for 1 row, %.3g ms for 256", found["rows"], found["largest_difference"], _size(found["bytes"]),
-             one, many)  # fmt: skip
+    log.info(
+        "Checked in another process: %d rows answered twice, alike, and as the model answers to %.2g; %s; "
+        "%.3g ms for 1 row, %.3g ms for 256",
+        found["rows"],
+        found["largest_difference"],
+        _size(found["bytes"]),
+        one,
+        many,
+    )
 
 
 def _size(count: int) -> str:

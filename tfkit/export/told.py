@@ -12,8 +12,9 @@ EXAMPLES = 3  # rows that are shown raw and prepared, to hold an implementation 
 PLUMBING = {"name", "trainable", "build_config"}  # what matters to Keras alone
 
 
-def describe(prepare: Any, info: Mapping[str, Any], raw: Mapping[str, Any],
-             tensors: Mapping[str, Any]) -> dict[str, Any]:  # fmt: skip
+def describe(
+    prepare: Any, info: Mapping[str, Any], raw: Mapping[str, Any], tensors: Mapping[str, Any]
+) -> dict[str, Any]:
     """What a program that has no Keras must do before it asks the trained part.
 
     Args:
@@ -31,22 +32,29 @@ def describe(prepare: Any, info: Mapping[str, Any], raw: Mapping[str, Any],
     raw_names = {tensor.name for tensor in prepare.inputs}
     return {
         "about": "The trained part takes the tensors below. A raw row holds a number (NaN where missing) or a string "
-                 "('' where missing) for each column of `raw`; the steps, in order, make the tensors of it; `examples` "
-                 "shows rows before and after.",
-        "raw": {name: {key: rule[key] for key in ("column", "dtype", "shape", "part") if key in rule}
-                for name, rule in info["inputs"].items()},
-        "tensors": {name: {"dtype": str(array.dtype), "shape": [None, *array.shape[1:]], "step": makers[name]}
-                    for name, array in tensors.items()},
+        "('' where missing) for each column of `raw`; the steps, in order, make the tensors of it; `examples` "
+        "shows rows before and after.",
+        "raw": {
+            name: {key: rule[key] for key in ("column", "dtype", "shape", "part") if key in rule}
+            for name, rule in info["inputs"].items()
+        },
+        "tensors": {
+            name: {"dtype": str(array.dtype), "shape": [None, *array.shape[1:]], "step": makers[name]}
+            for name, array in tensors.items()
+        },
         "steps": [step for step in steps if step["name"] not in raw_names],
         "answers": {"task": info["task"], "classes": info.get("target", {}).get("classes")},
         "examples": [{"raw": _row(raw, i), "tensors": _row(tensors, i)} for i in range(min(EXAMPLES, _rows(tensors)))],
-    }  # fmt: skip
+    }
 
 
 def _step(layer: Mapping[str, Any]) -> dict[str, Any]:
     """A layer of a functional model as Keras writes it, without what matters to Keras alone."""
-    told = {key: _plain(value) for key, value in (layer.get("config") or {}).items()
-            if key not in PLUMBING and not (key == "dtype" and isinstance(value, Mapping))}  # fmt: skip
+    told = {
+        key: _plain(value)
+        for key, value in (layer.get("config") or {}).items()
+        if key not in PLUMBING and not (key == "dtype" and isinstance(value, Mapping))
+    }
     nodes = layer.get("inbound_nodes", [])
     [given] = [_plain([*node["args"], *(node["kwargs"] or {}).values()]) for node in nodes] or [[]]
     step = {
@@ -71,8 +79,11 @@ def _sentence(layer: Mapping[str, Any]) -> str:
 
     name = layer["class_name"]
     operation = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
-    found = (keras.saving.get_registered_object(layer.get("registered_name")) or getattr(keras.layers, name, None)
-             or getattr(keras.ops, operation, None))  # fmt: skip
+    found = (
+        keras.saving.get_registered_object(layer.get("registered_name"))
+        or getattr(keras.layers, name, None)
+        or getattr(keras.ops, operation, None)
+    )
     return (inspect.getdoc(found) or "").split("\n")[0] if found else ""
 
 

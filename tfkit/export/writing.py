@@ -27,8 +27,10 @@ def check_installed(format: str) -> None:
     """
     lacking = [name for name in NEEDS.get(format, ()) if importlib.util.find_spec(name) is None]
     if lacking:
-        raise UserError(f"`format={format}` needs packages that are not installed: pip install 'tfkit[{format}]'. "
-                        f"Received: no {', '.join(lacking)}")  # fmt: skip
+        raise UserError(
+            f"`format={format}` needs packages that are not installed: pip install 'tfkit[{format}]'. "
+            f"Received: no {', '.join(lacking)}"
+        )
 
 
 def copy(source: Path, path: Path) -> None:
@@ -55,8 +57,11 @@ def write(format: str, model: Any, path: Path, *, one_row: bool = False) -> None
     answering = Answering(model)
     rows = 1 if one_row else None
     specs = {t.name: tf.TensorSpec((rows, *t.shape[1:]), t.dtype, name=t.name) for t in model.inputs}
-    how: Any = {"savedmodel": {"format": "tf_saved_model"}, "onnx": {"format": "onnx", "opset_version": OPSET},
-           "litert": {"format": "litert"}}[format]  # fmt: skip
+    how: Any = {
+        "savedmodel": {"format": "tf_saved_model"},
+        "onnx": {"format": "onnx", "opset_version": OPSET},
+        "litert": {"format": "litert"},
+    }[format]
     try:
         with _silent(), MENDED.get(format, nullcontext)():
             answering(model.input)  # or it is not built
@@ -64,8 +69,10 @@ def write(format: str, model: Any, path: Path, *, one_row: bool = False) -> None
     except OSError:
         raise
     except Exception as error:  # whatever a converter does not know
-        raise UserError(f"A model can only be exported to {format} where every layer can be. Received: {path.name}, of "
-                        f"which the converter says: {_said(error)}") from error  # fmt: skip
+        raise UserError(
+            f"A model can only be exported to {format} where every layer can be. Received: {path.name}, of "
+            f"which the converter says: {_said(error)}"
+        ) from error
 
 
 @contextmanager

@@ -55,8 +55,10 @@ class SelfAttention(keras.layers.Layer):
     def build(self, input_shape):
         size = head_size(self.num_heads, input_shape)
         if self.positions and size % 2:
-            raise ValueError("Rotary positions turn pairs of numbers, so heads must be of even size. "
-                             f"Received: num_heads={self.num_heads}, input_shape={tuple(input_shape)}")  # fmt: skip
+            raise ValueError(
+                "Rotary positions turn pairs of numbers, so heads must be of even size. "
+                f"Received: num_heads={self.num_heads}, input_shape={tuple(input_shape)}"
+            )
         dim = input_shape[-1]
         same = {"l1": self.l1, "l2": self.l2, "dtype": self.dtype_policy}
         self.project = dense(3 * dim, name="query_key_value", **same)
@@ -199,8 +201,10 @@ def dense(units, *, l1=0.0, l2=0.0, **kwargs):
 def head_size(num_heads, input_shape):
     """The width of one head."""
     if input_shape[-1] % num_heads:
-        raise ValueError("`num_heads` must divide the last axis of the input, so that heads are of equal size. "
-                         f"Received: num_heads={num_heads}, input_shape={tuple(input_shape)}")  # fmt: skip
+        raise ValueError(
+            "`num_heads` must divide the last axis of the input, so that heads are of equal size. "
+            f"Received: num_heads={num_heads}, input_shape={tuple(input_shape)}"
+        )
     return input_shape[-1] // num_heads
 
 

@@ -55,20 +55,38 @@ class ConvBlock(keras.layers.Layer):
         (8, 14, 14, 16)
     """
 
-    def __init__(self, filters, kernel_size=3, *, rank=2, strides=1, dilation_rate=1, padding="same",
-                 normalization="batch", activation="relu", dropout=0.0, l1=0.0, l2=0.0, **kwargs):  # fmt: skip
+    def __init__(
+        self,
+        filters,
+        kernel_size=3,
+        *,
+        rank=2,
+        strides=1,
+        dilation_rate=1,
+        padding="same",
+        normalization="batch",
+        activation="relu",
+        dropout=0.0,
+        l1=0.0,
+        l2=0.0,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         if rank not in (1, 2):
             raise ValueError(f"`rank` must be 1 (series) or 2 (pictures). Received: {rank!r}")
         if min(filters, kernel_size, strides, dilation_rate) < 1:
-            raise ValueError("`filters`, `kernel_size`, `strides` and `dilation_rate` must be at least 1. "
-                             f"Received: {filters=}, {kernel_size=}, {strides=}, {dilation_rate=}")  # fmt: skip
+            raise ValueError(
+                "`filters`, `kernel_size`, `strides` and `dilation_rate` must be at least 1. "
+                f"Received: {filters=}, {kernel_size=}, {strides=}, {dilation_rate=}"
+            )
         if strides > 1 and dilation_rate > 1:
-            raise ValueError("Only one of `strides` and `dilation_rate` may be above 1. "
-                             f"Received: {strides=}, {dilation_rate=}")  # fmt: skip
+            raise ValueError(
+                f"Only one of `strides` and `dilation_rate` may be above 1. Received: {strides=}, {dilation_rate=}"
+            )
         if padding not in ("same", "valid", "causal") or (padding == "causal" and rank == 2):
-            raise ValueError("`padding` must be 'same', 'valid' or, for rank 1, 'causal'. "
-                             f"Received: {padding=}, {rank=}")  # fmt: skip
+            raise ValueError(
+                f"`padding` must be 'same', 'valid' or, for rank 1, 'causal'. Received: {padding=}, {rank=}"
+            )
         check(normalization, dropout, l1, l2)
         self.filters, self.rank, self.strides, self.supports_masking = filters, rank, strides, True
         same, span = {"dtype": self.dtype_policy}, (kernel_size - 1) * dilation_rate

@@ -53,9 +53,27 @@ class ConvStack(keras.layers.Layer):
         (2, 128)
     """
 
-    def __init__(self, filters=(32, 64, 128), kernel_size=3, *, rank=2, block="residual", depth=1, strides=2,
-                 stem_strides=1, padding="same", normalization="batch", activation="relu", dropout=0.0,
-                 squeeze_excitation=0, stochastic_depth=0.0, pooling="mean", l1=0.0, l2=0.0, **kwargs):  # fmt: skip
+    def __init__(
+        self,
+        filters=(32, 64, 128),
+        kernel_size=3,
+        *,
+        rank=2,
+        block="residual",
+        depth=1,
+        strides=2,
+        stem_strides=1,
+        padding="same",
+        normalization="batch",
+        activation="relu",
+        dropout=0.0,
+        squeeze_excitation=0,
+        stochastic_depth=0.0,
+        pooling="mean",
+        l1=0.0,
+        l2=0.0,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         if not filters:
             raise ValueError(f"`filters` must name the channels of at least one stage. Received: {filters!r}")
@@ -64,15 +82,26 @@ class ConvStack(keras.layers.Layer):
         if depth < 1:
             raise ValueError(f"`depth` must be at least 1. Received: {depth!r}")
         if block == "conv" and (squeeze_excitation or stochastic_depth):
-            raise ValueError("`squeeze_excitation` and `stochastic_depth` need block='residual'. "
-                             f"Received: {squeeze_excitation=}, {stochastic_depth=}")  # fmt: skip
+            raise ValueError(
+                "`squeeze_excitation` and `stochastic_depth` need block='residual'. "
+                f"Received: {squeeze_excitation=}, {stochastic_depth=}"
+            )
         if padding == "valid":
             raise ValueError(f"`padding` must be 'same' or 'causal'. Received: {padding!r}")
         if pooling not in ("mean", "max", None):
             raise ValueError(f"`pooling` must be 'mean', 'max' or None. Received: {pooling!r}")
         self.supports_masking, same = True, {"dtype": self.dtype_policy}
-        alike = {"kernel_size": kernel_size, "rank": rank, "padding": padding, "normalization": normalization,
-                 "activation": activation, "dropout": dropout, "l1": l1, "l2": l2, **same}  # fmt: skip
+        alike = {
+            "kernel_size": kernel_size,
+            "rank": rank,
+            "padding": padding,
+            "normalization": normalization,
+            "activation": activation,
+            "dropout": dropout,
+            "l1": l1,
+            "l2": l2,
+            **same,
+        }
         self.blocks = [ConvBlock(filters[0], strides=stem_strides, name="stem", **{**alike, "dropout": 0.0})]
         last = max(1, len(filters) * depth - 1)
         for number in range(len(filters) * depth):

@@ -52,8 +52,10 @@ class EnsembleDense(keras.layers.Layer):
 
     def build(self, input_shape):
         if len(input_shape) not in (2, 3) or (len(input_shape) == 3 and input_shape[1] != self.members):
-            raise ValueError("The input must have two axes, or three of which the second is `members`. "
-                             f"Received: members={self.members}, input_shape={tuple(input_shape)}")  # fmt: skip
+            raise ValueError(
+                "The input must have two axes, or three of which the second is `members`. "
+                f"Received: members={self.members}, input_shape={tuple(input_shape)}"
+            )
         dim, own = input_shape[-1], () if self.shared else (self.members,)
 
         def small():  # one for each weight: a seeded initializer gives the same values again

@@ -86,8 +86,10 @@ class WindowScaling(keras.layers.Layer):
 
     def build(self, x_shape, statistics_shape):
         if statistics_shape[-1] != 2:
-            raise ValueError("`statistics` must hold level and spread of each row, as WindowStatistics gives them. "
-                             f"Received: statistics of shape {tuple(statistics_shape)}")  # fmt: skip
+            raise ValueError(
+                "`statistics` must hold level and spread of each row, as WindowStatistics gives them. "
+                f"Received: statistics of shape {tuple(statistics_shape)}"
+            )
 
     def call(self, x, statistics):
         shape = (-1, *[1] * (len(x.shape) - 1))
@@ -133,8 +135,10 @@ class MovingAverage(keras.layers.Layer):
 
     def call(self, x):
         before = (self.kernel_size - 1) // 2
-        first, last = (ops.repeat(end, count, axis=1) for end, count in
-                       ((x[:, :1], before), (x[:, -1:], self.kernel_size - 1 - before)))  # fmt: skip
+        first, last = (
+            ops.repeat(end, count, axis=1)
+            for end, count in ((x[:, :1], before), (x[:, -1:], self.kernel_size - 1 - before))
+        )
         wide = ops.concatenate([first, x, last], axis=1)
         return ops.average_pool(wide[..., None], self.kernel_size, 1, "valid", "channels_last")[..., 0]
 
@@ -211,8 +215,10 @@ class CyclicEncoding(keras.layers.Layer):
 
     def build(self, input_shape):
         if input_shape[-1] != len(self.periods):
-            raise ValueError("The last axis of the input must hold one number for each period. Received: "
-                             f"periods={self.periods}, input_shape={tuple(input_shape)}")  # fmt: skip
+            raise ValueError(
+                "The last axis of the input must hold one number for each period. Received: "
+                f"periods={self.periods}, input_shape={tuple(input_shape)}"
+            )
 
     def call(self, x):
         turn = ops.cast(x, "float32") * ops.cast([2 * math.pi / period for period in self.periods], "float32")
@@ -256,8 +262,10 @@ class QuantileBands(keras.layers.Layer):
 
     def build(self, input_shape):
         if input_shape[-1] != 2 * len(self.factors) + 1:
-            raise ValueError("The last axis of the input must hold the median and two ends for each band. Received: "
-                             f"factors={self.factors}, input_shape={tuple(input_shape)}")  # fmt: skip
+            raise ValueError(
+                "The last axis of the input must hold the median and two ends for each band. Received: "
+                f"factors={self.factors}, input_shape={tuple(input_shape)}"
+            )
 
     def call(self, x):
         x, bands = ops.sort(x, axis=-1), len(self.factors)

@@ -46,12 +46,25 @@ class InceptionBlock(keras.layers.Layer):
         (2, 150, 128)
     """
 
-    def __init__(self, filters=32, kernel_sizes=(10, 20, 40), *, bottleneck=32, normalization="batch",
-                 activation="relu", dropout=0.0, l1=0.0, l2=0.0, **kwargs):  # fmt: skip
+    def __init__(
+        self,
+        filters=32,
+        kernel_sizes=(10, 20, 40),
+        *,
+        bottleneck=32,
+        normalization="batch",
+        activation="relu",
+        dropout=0.0,
+        l1=0.0,
+        l2=0.0,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         if not kernel_sizes or min(filters, *kernel_sizes) < 1 or bottleneck < 0:
-            raise ValueError("`filters` and each of `kernel_sizes` must be at least 1, `bottleneck` at least 0. "
-                             f"Received: {filters=}, {kernel_sizes=}, {bottleneck=}")  # fmt: skip
+            raise ValueError(
+                "`filters` and each of `kernel_sizes` must be at least 1, `bottleneck` at least 0. "
+                f"Received: {filters=}, {kernel_sizes=}, {bottleneck=}"
+            )
         check(normalization, dropout, l1, l2)
         self.width, self.supports_masking = filters * (len(kernel_sizes) + 1), True
         same = {"dtype": self.dtype_policy}
@@ -137,13 +150,27 @@ class InceptionStack(keras.layers.Layer):
         (2, 32)
     """
 
-    def __init__(self, filters=32, kernel_sizes=(10, 20, 40), *, depth=6, shortcut_every=3, bottleneck=32,
-                 normalization="batch", activation="relu", dropout=0.0, pooling="mean", l1=0.0, l2=0.0,
-                 **kwargs):  # fmt: skip
+    def __init__(
+        self,
+        filters=32,
+        kernel_sizes=(10, 20, 40),
+        *,
+        depth=6,
+        shortcut_every=3,
+        bottleneck=32,
+        normalization="batch",
+        activation="relu",
+        dropout=0.0,
+        pooling="mean",
+        l1=0.0,
+        l2=0.0,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         if depth < 1 or shortcut_every < 0:
-            raise ValueError("`depth` must be at least 1 and `shortcut_every` at least 0. "
-                             f"Received: {depth=}, {shortcut_every=}")  # fmt: skip
+            raise ValueError(
+                f"`depth` must be at least 1 and `shortcut_every` at least 0. Received: {depth=}, {shortcut_every=}"
+            )
         if pooling not in ("mean", "max", None):
             raise ValueError(f"`pooling` must be 'mean', 'max' or None. Received: {pooling!r}")
         self.shortcut_every, self.supports_masking = shortcut_every, True

@@ -54,24 +54,30 @@ class MiniRocket(keras.layers.Layer):
         super().__init__(**kwargs)
         self.biases = [np.asarray(rows, "float32") for rows in biases]
         if not len(dilations) or min(dilations) < 1 or len(dilations) != len(biases):
-            raise ValueError("`dilations` must be at least one number, each at least 1, and `biases` rows for each. "
-                             f"Received: {dilations=}, and biases of {len(biases)}")  # fmt: skip
+            raise ValueError(
+                "`dilations` must be at least one number, each at least 1, and `biases` rows for each. "
+                f"Received: {dilations=}, and biases of {len(biases)}"
+            )
         if any(rows.ndim != 2 or rows.shape[1] != len(KERNELS) for rows in self.biases):
             shapes = [rows.shape for rows in self.biases]
             raise ValueError(f"Each of `biases` must be rows of 84 numbers. Received: arrays of {shapes}")
         if channels is not None and [len(told) for told in channels] != [len(KERNELS)] * len(dilations):
-            raise ValueError("`channels` must name for each dilation those of each of the 84 kernels. Received: "
-                             f"{[len(told) for told in channels]} for {len(dilations)} dilations")  # fmt: skip
+            raise ValueError(
+                "`channels` must name for each dilation those of each of the 84 kernels. Received: "
+                f"{[len(told) for told in channels]} for {len(dilations)} dilations"
+            )
         self.dilations, self.channels, self.supports_masking = list(dilations), channels, True
         self.autocast = False  # whether a value is above another is no matter for half precision
 
     def build(self, input_shape):
         dim = input_shape[-1]
         if self.channels is None and dim != 1:
-            raise ValueError("`channels` must be told where a series has more than one. "
-                             f"Received: input_shape={tuple(input_shape)}")  # fmt: skip
-        self.kernels = [weights(dim, None if self.channels is None else told)
-                        for told in self.channels or self.dilations]  # fmt: skip
+            raise ValueError(
+                f"`channels` must be told where a series has more than one. Received: input_shape={tuple(input_shape)}"
+            )
+        self.kernels = [
+            weights(dim, None if self.channels is None else told) for told in self.channels or self.dilations
+        ]
 
     def call(self, x, mask=None):
         x = hide(ops.cast(x, "float32"), mask)

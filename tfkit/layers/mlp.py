@@ -40,8 +40,9 @@ class MLP(keras.layers.Layer):
         (8, 32)
     """
 
-    def __init__(self, units, *, activation="relu", normalization="batch", dropout=0.0, l1=0.0, l2=0.0,
-                 residual=False, **kwargs):  # fmt: skip
+    def __init__(
+        self, units, *, activation="relu", normalization="batch", dropout=0.0, l1=0.0, l2=0.0, residual=False, **kwargs
+    ):
         super().__init__(**kwargs)
         if not units or any(u < 1 for u in units):
             raise ValueError(f"`units` must name the width of at least one layer, each at least 1. Received: {units!r}")

@@ -49,14 +49,18 @@ class NgramEmbedding(keras.layers.Layer):
     def __init__(self, ngrams, dim=64, *, sizes=(1, 2), dropout=0.0, initializer="zeros", **kwargs):
         super().__init__(**kwargs)
         if dim < 1 or not sizes or min(sizes) < 1:
-            raise ValueError("`dim` must be at least 1, and `sizes` name one length or more, each at least 1. "
-                             f"Received: {dim=}, {sizes=}")  # fmt: skip
+            raise ValueError(
+                "`dim` must be at least 1, and `sizes` name one length or more, each at least 1. "
+                f"Received: {dim=}, {sizes=}"
+            )
         if not 0 <= dropout < 1:
             raise ValueError(f"`dropout` must be in [0, 1). Received: {dropout!r}")
         told = np.asarray(ngrams, "int64")
         if not len(told) or len(np.unique(told)) < len(told) or told.min() < 0 or told.max() >= CODES:
-            raise ValueError(f"`ngrams` must be distinct codes in [0, {CODES}), at least one. Received: "
-                             f"{len(told)} codes, {len(np.unique(told))} of them distinct")  # fmt: skip
+            raise ValueError(
+                f"`ngrams` must be distinct codes in [0, {CODES}), at least one. Received: "
+                f"{len(told)} codes, {len(np.unique(told))} of them distinct"
+            )
         self.ngrams, self.dim, self.sizes, self.initializer = told.tolist(), dim, list(sizes), initializer
         self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=self.dtype_policy)
         places = np.full(CODES, -1, "int32")  # of each code, where in the table its vector is

@@ -52,8 +52,10 @@ class PatchEmbedding(keras.layers.Layer):
         if patch_size < 1 or dim < 1:
             raise ValueError(f"`patch_size` and `dim` must be at least 1. Received: {patch_size=}, {dim=}")
         if stride is not None and not 1 <= stride <= patch_size:
-            raise ValueError("`stride` must be in [1, patch_size], so that no step is left out, or None. "
-                             f"Received: {stride=}, {patch_size=}")  # fmt: skip
+            raise ValueError(
+                "`stride` must be in [1, patch_size], so that no step is left out, or None. "
+                f"Received: {stride=}, {patch_size=}"
+            )
         if l1 < 0 or l2 < 0:
             raise ValueError(f"`l1` and `l2` must be at least 0. Received: {l1=}, {l2=}")
         self.patch_size, self.dim, self.stride, self.supports_masking = patch_size, dim, stride or patch_size, True
@@ -61,8 +63,10 @@ class PatchEmbedding(keras.layers.Layer):
 
     def build(self, input_shape):
         if len(input_shape) not in (3, 4):
-            raise ValueError("The input must have three axes (series) or four (pictures). "
-                             f"Received: input_shape={tuple(input_shape)}")  # fmt: skip
+            raise ValueError(
+                "The input must have three axes (series) or four (pictures). "
+                f"Received: input_shape={tuple(input_shape)}"
+            )
         rank = len(input_shape) - 2
         self.project.build((None, self.patch_size**rank * input_shape[-1]))
 

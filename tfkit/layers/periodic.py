@@ -40,15 +40,18 @@ class PeriodicEmbedding(keras.layers.Layer):
     def __init__(self, dim=8, num_frequencies=16, scale=0.1, **kwargs):
         super().__init__(autocast=False, **kwargs)
         if dim < 1 or num_frequencies < 1 or not scale > 0:
-            raise ValueError("`dim` and `num_frequencies` must be at least 1 and `scale` above 0. Received: "
-                             f"{dim=}, {num_frequencies=}, {scale=}")  # fmt: skip
+            raise ValueError(
+                "`dim` and `num_frequencies` must be at least 1 and `scale` above 0. Received: "
+                f"{dim=}, {num_frequencies=}, {scale=}"
+            )
         self.dim, self.num_frequencies, self.scale = dim, num_frequencies, scale
 
     def build(self, input_shape):
         columns, waves = input_shape[-1], 2 * self.num_frequencies
         spread = keras.initializers.RandomNormal(stddev=self.scale)
-        self.frequencies = self.add_weight(shape=(columns, 1, self.num_frequencies), initializer=spread,
-                                           name="frequencies")  # fmt: skip
+        self.frequencies = self.add_weight(
+            shape=(columns, 1, self.num_frequencies), initializer=spread, name="frequencies"
+        )
         # a sine's square and its cosine's sum to 1, and relu halves the rest: an embedding of unit size
         start = keras.initializers.RandomNormal(stddev=(2.0 / self.num_frequencies) ** 0.5)
         self.kernel = self.add_weight(shape=(columns, waves, self.dim), initializer=start, name="kernel")

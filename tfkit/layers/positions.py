@@ -52,13 +52,17 @@ class PositionalEmbedding(keras.layers.Layer):
         self.limit = self.max_length
         if self.kind == "sinusoidal":
             if dim % 2:
-                raise ValueError("The last axis of the input must be even, half sines and half cosines. "
-                                 f"Received: input_shape={tuple(input_shape)}")  # fmt: skip
+                raise ValueError(
+                    "The last axis of the input must be even, half sines and half cosines. "
+                    f"Received: input_shape={tuple(input_shape)}"
+                )
             return
         self.limit = self.max_length or time
         if self.limit is None:
-            raise ValueError("`max_length` must be given for learnt positions, where the input's length is not fixed. "
-                             f"Received: input_shape={tuple(input_shape)}")  # fmt: skip
+            raise ValueError(
+                "`max_length` must be given for learnt positions, where the input's length is not fixed. "
+                f"Received: input_shape={tuple(input_shape)}"
+            )
         start = keras.initializers.RandomNormal(stddev=0.02)
         self.table = self.add_weight(shape=(self.limit, dim), initializer=start, name="table")
 
@@ -77,8 +81,10 @@ class PositionalEmbedding(keras.layers.Layer):
 
     def _check(self, shape):
         if self.built and self.limit is not None and shape[1] is not None and shape[1] > self.limit:
-            raise ValueError("The input must have at most `max_length` steps: cut it, or build with a larger one. "
-                             f"Received: max_length={self.limit}, input_shape={tuple(shape)}")  # fmt: skip
+            raise ValueError(
+                "The input must have at most `max_length` steps: cut it, or build with a larger one. "
+                f"Received: max_length={self.limit}, input_shape={tuple(shape)}"
+            )
 
 
 def rotate(x):

@@ -57,8 +57,18 @@ class LSTMStack(keras.layers.Layer):
         (8, 64)
     """
 
-    def __init__(self, units, *, cell="lstm", bidirectional=False, dropout=0.0, recurrent_dropout=0.0,
-                 return_sequences=False, implementation="auto", **kwargs):  # fmt: skip
+    def __init__(
+        self,
+        units,
+        *,
+        cell="lstm",
+        bidirectional=False,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        return_sequences=False,
+        implementation="auto",
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         if not units or any(u < 1 for u in units):
             raise ValueError(f"`units` must name the width of at least one layer, each at least 1. Received: {units!r}")
@@ -70,8 +80,10 @@ class LSTMStack(keras.layers.Layer):
         if implementation not in ("auto", "loop", "keras"):
             raise ValueError(f"`implementation` must be 'auto', 'loop' or 'keras'. Received: {implementation!r}")
         if implementation == "keras" and recurrent_dropout:
-            raise ValueError("`recurrent_dropout` must be 0 with implementation='keras', which has a mask a gate; "
-                             f"leave it at 'auto'. Received: recurrent_dropout={recurrent_dropout!r}")  # fmt: skip
+            raise ValueError(
+                "`recurrent_dropout` must be 0 with implementation='keras', which has a mask a gate; "
+                f"leave it at 'auto'. Received: recurrent_dropout={recurrent_dropout!r}"
+            )
         self.units, self.bidirectional, self.return_sequences = list(units), bidirectional, return_sequences
         self.cell, self.implementation, self.recurrent_dropout = cell, implementation, recurrent_dropout
         self.supports_masking = True

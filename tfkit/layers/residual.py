@@ -105,13 +105,29 @@ class ResidualBlock(keras.layers.Layer):
         (4, 50, 32)
     """
 
-    def __init__(self, filters, kernel_size=3, *, rank=2, strides=1, dilation_rate=1, padding="same",
-                 normalization="batch", activation="relu", dropout=0.0, squeeze_excitation=0, stochastic_depth=0.0,
-                 l1=0.0, l2=0.0, **kwargs):  # fmt: skip
+    def __init__(
+        self,
+        filters,
+        kernel_size=3,
+        *,
+        rank=2,
+        strides=1,
+        dilation_rate=1,
+        padding="same",
+        normalization="batch",
+        activation="relu",
+        dropout=0.0,
+        squeeze_excitation=0,
+        stochastic_depth=0.0,
+        l1=0.0,
+        l2=0.0,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         if padding == "valid":
-            raise ValueError("`padding` must keep every step, so that a sum is possible: 'same' or 'causal'. "
-                             f"Received: {padding!r}")  # fmt: skip
+            raise ValueError(
+                f"`padding` must keep every step, so that a sum is possible: 'same' or 'causal'. Received: {padding!r}"
+            )
         if squeeze_excitation < 0:
             raise ValueError(f"`squeeze_excitation` must be 0, or at least 1. Received: {squeeze_excitation!r}")
         if not 0 <= stochastic_depth < 1:

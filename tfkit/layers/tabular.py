@@ -139,8 +139,10 @@ class QuantileScale(keras.layers.Layer):
         for values, parts in zip_longest(self.quantiles, self.shares):
             some = values and parts and len(values) == len(parts) > 1
             if not some or any(a >= b for a, b in pairwise(values)):
-                raise ValueError("Each list of `quantiles` must be at least two ascending values, with as many "
-                                 f"`shares`. Received: {values!r} and {parts!r}")  # fmt: skip
+                raise ValueError(
+                    "Each list of `quantiles` must be at least two ascending values, with as many "
+                    f"`shares`. Received: {values!r} and {parts!r}"
+                )
 
     def call(self, x):
         start, width, real = _bins(self.quantiles, x.dtype)
@@ -195,8 +197,10 @@ class NumberEmbedding(keras.layers.Layer):
 
     def build(self, input_shape):
         if input_shape[-1] != len(self.edges):
-            raise ValueError("`edges` must have one list for each column of the input. "
-                             f"Received: {len(self.edges)} lists, input_shape={tuple(input_shape)}")  # fmt: skip
+            raise ValueError(
+                "`edges` must have one list for each column of the input. "
+                f"Received: {len(self.edges)} lists, input_shape={tuple(input_shape)}"
+            )
         bins = max(map(len, self.edges)) - 1
         # about half of the bins of a value are full, so this makes an embedding of unit size
         start = keras.initializers.RandomNormal(stddev=(2.0 / bins) ** 0.5)
@@ -247,16 +251,20 @@ class CategoryEmbedding(keras.layers.Layer):
     def __init__(self, sizes, dim=8, one_hot=64, **kwargs):
         super().__init__(**kwargs)
         if not sizes or min(sizes) < 1 or dim < 1 or one_hot < 0:
-            raise ValueError("`sizes` must hold numbers of codes, each at least 1, `dim` be at least 1 and `one_hot` "
-                             f"at least 0. Received: sizes={sizes!r}, dim={dim!r}, one_hot={one_hot!r}")  # fmt: skip
+            raise ValueError(
+                "`sizes` must hold numbers of codes, each at least 1, `dim` be at least 1 and `one_hot` "
+                f"at least 0. Received: sizes={sizes!r}, dim={dim!r}, one_hot={one_hot!r}"
+            )
         self.sizes, self.dim, self.one_hot = list(sizes), dim, one_hot
         self.few = [i for i, size in enumerate(sizes) if size <= one_hot]
         self.many = [i for i, size in enumerate(sizes) if size > one_hot]
 
     def build(self, input_shape):
         if input_shape[-1] != len(self.sizes):
-            raise ValueError("`sizes` must have one number for each column of the input. "
-                             f"Received: {len(self.sizes)} numbers, input_shape={tuple(input_shape)}")  # fmt: skip
+            raise ValueError(
+                "`sizes` must have one number for each column of the input. "
+                f"Received: {len(self.sizes)} numbers, input_shape={tuple(input_shape)}"
+            )
         if self.many:  # one table for all columns: one gather instead of many
             shape = (sum(self.sizes[i] for i in self.many), self.dim)
             self.table = self.add_weight(

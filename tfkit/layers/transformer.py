@@ -66,16 +66,40 @@ class TransformerEncoder(keras.layers.Layer):
         True
     """
 
-    def __init__(self, num_heads=4, *, depth=1, units=None, activation="silu", normalization="layer", dropout=0.0,
-                 attention_dropout=0.0, stochastic_depth=0.0, causal=False, positions=None, l1=0.0, l2=0.0,
-                 **kwargs):  # fmt: skip
+    def __init__(
+        self,
+        num_heads=4,
+        *,
+        depth=1,
+        units=None,
+        activation="silu",
+        normalization="layer",
+        dropout=0.0,
+        attention_dropout=0.0,
+        stochastic_depth=0.0,
+        causal=False,
+        positions=None,
+        l1=0.0,
+        l2=0.0,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.supports_masking = True
         self.blocks, self.norm = stack(
-            self, depth, stochastic_depth, num_heads=num_heads, units=units, activation=activation,
-            normalization=normalization, dropout=dropout, attention_dropout=attention_dropout, causal=causal,
-            positions=positions, l1=l1, l2=l2,
-        )  # fmt: skip
+            self,
+            depth,
+            stochastic_depth,
+            num_heads=num_heads,
+            units=units,
+            activation=activation,
+            normalization=normalization,
+            dropout=dropout,
+            attention_dropout=attention_dropout,
+            causal=causal,
+            positions=positions,
+            l1=l1,
+            l2=l2,
+        )
 
     def build(self, input_shape):
         for block in self.blocks:
@@ -133,15 +157,39 @@ class TransformerDecoder(keras.layers.Layer):
         (3, 10, 64)
     """
 
-    def __init__(self, num_heads=4, *, depth=1, units=None, activation="silu", normalization="layer", dropout=0.0,
-                 attention_dropout=0.0, stochastic_depth=0.0, positions=None, l1=0.0, l2=0.0, **kwargs):  # fmt: skip
+    def __init__(
+        self,
+        num_heads=4,
+        *,
+        depth=1,
+        units=None,
+        activation="silu",
+        normalization="layer",
+        dropout=0.0,
+        attention_dropout=0.0,
+        stochastic_depth=0.0,
+        positions=None,
+        l1=0.0,
+        l2=0.0,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.supports_masking = True
         self.blocks, self.norm = stack(
-            self, depth, stochastic_depth, num_heads=num_heads, units=units, activation=activation,
-            normalization=normalization, dropout=dropout, attention_dropout=attention_dropout, causal=True,
-            positions=positions, l1=l1, l2=l2,
-        )  # fmt: skip
+            self,
+            depth,
+            stochastic_depth,
+            num_heads=num_heads,
+            units=units,
+            activation=activation,
+            normalization=normalization,
+            dropout=dropout,
+            attention_dropout=attention_dropout,
+            causal=True,
+            positions=positions,
+            l1=l1,
+            l2=l2,
+        )
 
     def build(self, targets_shape, memory_shape=None):
         self.has_memory = memory_shape is not None
@@ -151,8 +199,10 @@ class TransformerDecoder(keras.layers.Layer):
 
     def call(self, targets, memory=None, training=False, mask=None, targets_mask=None, memory_mask=None):
         if (memory is not None) != self.has_memory:
-            raise ValueError("A decoder is called with a memory always or never, as in its first call. "
-                             f"Received: a memory now: {memory is not None}, at first: {self.has_memory}")  # fmt: skip
+            raise ValueError(
+                "A decoder is called with a memory always or never, as in its first call. "
+                f"Received: a memory now: {memory is not None}, at first: {self.has_memory}"
+            )
         mask = targets_mask if mask is None else mask  # Keras names a mask by how many inputs there are
         x = hide(targets, mask)
         memory = None if memory is None else hide(memory, memory_mask)
@@ -168,8 +218,21 @@ class TransformerDecoder(keras.layers.Layer):
 class _Block(keras.layers.Layer):
     """Attention, a look at the memory if there is one, and a net for each step, each added to what was there."""
 
-    def __init__(self, num_heads, units, activation, normalization, dropout, attention_dropout, drop_branch,
-                 causal, positions, l1, l2, **kwargs):  # fmt: skip
+    def __init__(
+        self,
+        num_heads,
+        units,
+        activation,
+        normalization,
+        dropout,
+        attention_dropout,
+        drop_branch,
+        causal,
+        positions,
+        l1,
+        l2,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.num_heads, self.units, self.attention_dropout = num_heads, units, attention_dropout
         self.causal, self.positions, self.penalties = causal, positions, {"l1": l1, "l2": l2}
@@ -214,13 +277,16 @@ def stack(layer, depth, stochastic_depth, **options):
     """The blocks of a transformer, of which later ones are left out more often, and the norm after them."""
     check(**{name: options[name] for name in ("num_heads", "positions", "dropout", "l1", "l2")})
     if depth < 1 or (options["units"] is not None and options["units"] < 1):
-        raise ValueError("`depth` must be at least 1, and `units` too, or None. "
-                         f"Received: {depth=}, units={options['units']!r}")  # fmt: skip
+        raise ValueError(
+            f"`depth` must be at least 1, and `units` too, or None. Received: {depth=}, units={options['units']!r}"
+        )
     if options["normalization"] not in NORMALIZATIONS:
         raise ValueError(f"`normalization` must be 'layer' or 'rms'. Received: {options['normalization']!r}")
     if not (0 <= options["attention_dropout"] < 1 and 0 <= stochastic_depth < 1):
-        raise ValueError("`attention_dropout` and `stochastic_depth` must be in [0, 1). Received: "
-                         f"attention_dropout={options['attention_dropout']!r}, {stochastic_depth=}")  # fmt: skip
+        raise ValueError(
+            "`attention_dropout` and `stochastic_depth` must be in [0, 1). Received: "
+            f"attention_dropout={options['attention_dropout']!r}, {stochastic_depth=}"
+        )
     same = {"dtype": layer.dtype_policy}
     shares = [stochastic_depth * (i + 1) / depth for i in range(depth)]
     blocks = [_Block(drop_branch=share, name=f"block_{i}", **options, **same) for i, share in enumerate(shares)]

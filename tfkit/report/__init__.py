@@ -13,8 +13,9 @@ log = logging.getLogger("tfkit")
 FILE = "report.html"
 
 
-def report(run: Run, *, cost: float | None = None, more_rows: bool = False, find_rate: bool = False,
-           recipe: Any = None) -> Path:  # fmt: skip
+def report(
+    run: Run, *, cost: float | None = None, more_rows: bool = False, find_rate: bool = False, recipe: Any = None
+) -> Path:
     """Write `report.html` of a finished run from its folder alone: no data, no page of code, no network.
 
     Args:
@@ -48,8 +49,13 @@ def report(run: Run, *, cost: float | None = None, more_rows: bool = False, find
             trials.more_rows(run, recipe)
     record = Record.of(run, cost=cost)
     found = sections(record)
-    text = page(folder.scored(record), found, tiles=folder.title_score(record),
-                verdict=record.metrics.get("verdict", ""), foot=_foot(record.about))  # fmt: skip
+    text = page(
+        folder.scored(record),
+        found,
+        tiles=folder.title_score(record),
+        verdict=record.metrics.get("verdict", ""),
+        foot=_foot(record.about),
+    )
     path = run.path(FILE)
     write_text(path, text)
     return path
@@ -63,8 +69,9 @@ def gather_and_report(trained: Any) -> Path | None:
         write_json(trained.run.path("evidence.json"), gather(trained))
         return report(trained.run)
     except Exception as error:
-        log.warning("No report was made, and the run is finished all the same: %s: %s", type(error).__name__,
-                    first_line(error))  # fmt: skip
+        log.warning(
+            "No report was made, and the run is finished all the same: %s: %s", type(error).__name__, first_line(error)
+        )
         return None
 
 

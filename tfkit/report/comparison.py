@@ -60,8 +60,12 @@ def compare(*runs: Any, out: str | os.PathLike[str] = "compare.html") -> Path:
         raise UserError(f"The folder that the page goes to must be there. Received: {out}")
     found = differences(records)
     names = named(records)
-    text = page("Runs compared: " + ", ".join(names), sections(records, names, found), verdict=found[0].says,
-                foot=f"{len(records)} runs of {records[0].target}.")  # fmt: skip
+    text = page(
+        "Runs compared: " + ", ".join(names),
+        sections(records, names, found),
+        verdict=found[0].says,
+        foot=f"{len(records)} runs of {records[0].target}.",
+    )
     write_text(Path(out), text)
     return Path(out)
 
@@ -82,8 +86,10 @@ def _check(records: list[Record]) -> None:
         if len(each) > 1:
             raise UserError(f"Runs to compare must have one {what}. Received: {', '.join(each)}")
     if len({tuple(record.classes) for record in records}) > 1:
-        raise UserError("Runs to compare must tell the same classes apart. Received: "
-                        + " and ".join(f"{len(record.classes)} classes" for record in records))  # fmt: skip
+        raise UserError(
+            "Runs to compare must tell the same classes apart. Received: "
+            + " and ".join(f"{len(record.classes)} classes" for record in records)
+        )
 
 
 def named(records: list[Record]) -> list[str]:

@@ -49,8 +49,17 @@ class Figure:
     wide: bool = False
 
 
-def draw(title: str, says: str, paint: Callable[[Any], None], *, numbers: Table | None = None, height: float = 2.7,
-         wide: bool = False, x: str = "", y: str = "") -> Figure:  # fmt: skip
+def draw(
+    title: str,
+    says: str,
+    paint: Callable[[Any], None],
+    *,
+    numbers: Table | None = None,
+    height: float = 2.7,
+    wide: bool = False,
+    x: str = "",
+    y: str = "",
+) -> Figure:
     """A figure that `paint` draws on axes.
 
     Args:
@@ -80,8 +89,9 @@ def legend(axes: Any, **where: Any) -> None:
     """Say what the lines are, above the drawing, so that nothing is covered."""
     if len(axes.get_legend_handles_labels()[0]) < 2:
         return
-    axes.legend(**{"loc": "lower left", "bbox_to_anchor": (0, 1.0), "ncols": 2, "frameon": False, "borderaxespad": 0,
-                   **where})  # fmt: skip
+    axes.legend(
+        **{"loc": "lower left", "bbox_to_anchor": (0, 1.0), "ncols": 2, "frameon": False, "borderaxespad": 0, **where}
+    )
 
 
 def in_powers(axis: Any) -> None:
@@ -112,13 +122,36 @@ def _style() -> Any:
     import matplotlib as mpl
     from cycler import cycler
 
-    drawn = {"axes.edgecolor": MUTED, "axes.labelcolor": INK, "text.color": INK, "xtick.color": MUTED,
-             "ytick.color": MUTED, "xtick.labelcolor": INK, "ytick.labelcolor": INK, "grid.color": LINE,
-             "axes.prop_cycle": cycler(color=list(SERIES))}  # fmt: skip
-    sizes = {"font.size": 9.5, "axes.titlesize": 9.5, "axes.labelsize": 9.5, "xtick.labelsize": 9,
-             "ytick.labelsize": 9, "legend.fontsize": 9, "lines.linewidth": 1.6, "axes.linewidth": 0.8}  # fmt: skip
-    told = {"svg.fonttype": "none", "svg.hashsalt": "tfkit", "text.parse_math": False, "axes.grid": True,
-            "axes.axisbelow": True, "grid.linewidth": 0.6, "axes.unicode_minus": True}  # fmt: skip
+    drawn = {
+        "axes.edgecolor": MUTED,
+        "axes.labelcolor": INK,
+        "text.color": INK,
+        "xtick.color": MUTED,
+        "ytick.color": MUTED,
+        "xtick.labelcolor": INK,
+        "ytick.labelcolor": INK,
+        "grid.color": LINE,
+        "axes.prop_cycle": cycler(color=list(SERIES)),
+    }
+    sizes = {
+        "font.size": 9.5,
+        "axes.titlesize": 9.5,
+        "axes.labelsize": 9.5,
+        "xtick.labelsize": 9,
+        "ytick.labelsize": 9,
+        "legend.fontsize": 9,
+        "lines.linewidth": 1.6,
+        "axes.linewidth": 0.8,
+    }
+    told = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": "tfkit",
+        "text.parse_math": False,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "grid.linewidth": 0.6,
+        "axes.unicode_minus": True,
+    }
     log = logging.getLogger("matplotlib")
     level = log.level
     with mpl.rc_context({**drawn, **sizes, **told}), warnings.catch_warnings():

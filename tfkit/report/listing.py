@@ -84,8 +84,10 @@ def lines(found: list[dict[str, Any]]) -> list[str]:
     rows = [("run", "score", "", "recipe", "target", "rows", "seconds", "begun"), *map(_cells, found)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     sides = "<><<<>><"
-    return ["  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)).rstrip()
-            for row in rows]  # fmt: skip
+    return [
+        "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)).rstrip()
+        for row in rows
+    ]
 
 
 def _cells(one: dict[str, Any]) -> tuple[str, ...]:
@@ -93,5 +95,13 @@ def _cells(one: dict[str, Any]) -> tuple[str, ...]:
     scored = one["score"] is not None
     score = number(one["score"]) if scored else "" if one["seconds"] is not None else "not finished"
     measure, begun = spoken(one["measure"]) if scored else "", one["date"][:16].replace("T", " ")
-    return (str(one["run"]), score, measure, one["recipe"], one["target"], number(one["rows"]), number(one["seconds"]),
-            begun)  # fmt: skip
+    return (
+        str(one["run"]),
+        score,
+        measure,
+        one["recipe"],
+        one["target"],
+        number(one["rows"]),
+        number(one["seconds"]),
+        begun,
+    )

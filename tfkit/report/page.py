@@ -9,13 +9,15 @@ from tfkit.report.section import Section
 HERE = Path(__file__).resolve().parent
 
 
-def page(title: str, sections: Sequence[Section], *, tiles: Sequence[tuple[str, str]] = (), verdict: str = "",
-         foot: str = "") -> str:  # fmt: skip
+def page(
+    title: str, sections: Sequence[Section], *, tiles: Sequence[tuple[str, str]] = (), verdict: str = "", foot: str = ""
+) -> str:
     """The whole page as HTML. Whatever comes from data is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined,
-                              trim_blocks=True, lstrip_blocks=True)  # fmt: skip
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.tests["number"] = _is_number
     environment.filters["numeric"] = _numeric
     template = environment.get_template("page.html")

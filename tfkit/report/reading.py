@@ -41,8 +41,9 @@ class Record:
         truth, answer = _predictions(run.path("predictions.csv"), info) if found.get("test") else (None, None)
         evidence = run.path("evidence.json")
         known = run.evidence if evidence.is_file() else {}
-        return cls(run, info, run.config, run.about, found, _history(run.path("history.csv")), known, truth, answer,
-                   options)  # fmt: skip
+        return cls(
+            run, info, run.config, run.about, found, _history(run.path("history.csv")), known, truth, answer, options
+        )
 
     @property
     def task(self) -> str:
@@ -69,8 +70,10 @@ def _history(path: Path) -> list[dict[str, float]]:
     if not path.is_file():
         return []
     with path.open(encoding="utf-8", newline="") as file:
-        return [{name: number for name, word in line.items() if (number := _number(word)) is not None}
-                for line in csv.DictReader(file)]  # fmt: skip
+        return [
+            {name: number for name, word in line.items() if (number := _number(word)) is not None}
+            for line in csv.DictReader(file)
+        ]
 
 
 def _number(word: str | None) -> float | None:

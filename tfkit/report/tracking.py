@@ -8,8 +8,18 @@ from tfkit.run import Run
 
 LOCAL = "sqlite:///mlflow.db"
 LONGEST = 500  # characters of a setting, which MLflow takes
-FILES = ("model.keras", "report.html", "metrics.json", "config.json", "about.json", "info.json", "history.csv",
-         "predictions.csv", "evidence.json", "page.py")  # fmt: skip
+FILES = (
+    "model.keras",
+    "report.html",
+    "metrics.json",
+    "config.json",
+    "about.json",
+    "info.json",
+    "history.csv",
+    "predictions.csv",
+    "evidence.json",
+    "page.py",
+)
 
 
 def log_to_mlflow(run: Run, address: str = "local", *, experiment: str | None = None) -> str:
@@ -40,17 +50,24 @@ def log_to_mlflow(run: Run, address: str = "local", *, experiment: str | None = 
         home = known.experiment_id if known else client.create_experiment(name)
         return _logged(client, home, record)
     except (MlflowException, OSError) as error:
-        raise UserError(f"MLflow must answer under its address. Received: {address}, of which it says: "
-                        f"{first_line(error)}") from None  # fmt: skip
+        raise UserError(
+            f"MLflow must answer under its address. Received: {address}, of which it says: {first_line(error)}"
+        ) from None
 
 
 def _logged(client: Any, home: str, record: Record) -> str:
     """Everything of a run, under an id of its own."""
     from mlflow.entities import Metric, Param, RunTag
 
-    told = {"recipe": record.about.get("recipe"), "commit": record.about.get("commit"), "task": record.task,
-            "target": record.target, "folder": str(record.run.folder), "verdict": record.metrics.get("verdict"),
-            "mlflow.runName": record.run.folder.name}  # fmt: skip
+    told = {
+        "recipe": record.about.get("recipe"),
+        "commit": record.about.get("commit"),
+        "task": record.task,
+        "target": record.target,
+        "folder": str(record.run.folder),
+        "verdict": record.metrics.get("verdict"),
+        "mlflow.runName": record.run.folder.name,
+    }
     tags = [RunTag(name, str(value)) for name, value in told.items() if value is not None]
     params = [Param(name, str(value)[:LONGEST]) for name, value in record.config.items()]
     begun = client.create_run(home)
@@ -74,10 +91,15 @@ def _numbers(record: Record) -> list[tuple[str, float, int]]:
     """Name, value and step of every number of a run."""
     import math
 
-    found = [(name, value, int(line["epoch"])) for line in record.history for name, value in line.items()
-             if name != "epoch" and math.isfinite(value)]  # fmt: skip
+    found = [
+        (name, value, int(line["epoch"]))
+        for line in record.history
+        for name, value in line.items()
+        if name != "epoch" and math.isfinite(value)
+    ]
     last = int(record.about.get("best_epoch") or 0)
     parts = {"test": record.metrics.get("test") or {}, "val": record.metrics.get("val") or {}}
     parts |= {f"baseline_{name}": scores for name, scores in (record.metrics.get("baselines") or {}).items()}
-    return found + [(f"{part}/{name}", float(value), last) for part, scores in parts.items()
-                    for name, value in scores.items()]  # fmt: skip
+    return found + [
+        (f"{part}/{name}", float(value), last) for part, scores in parts.items() for name, value in scores.items()
+    ]

@@ -69,8 +69,9 @@ def more_rows(run: Run, recipe: Any = None, *, quiet: bool = False) -> list[dict
     if whole.truth is None:
         raise UserError("Whether more rows would help is seen on the test rows, and this run left them alone.")
     if whole.about["rows"][0] * SHARES[0] < LEAST:
-        raise UserError(f"A quarter of the training rows must be {LEAST} at least. "
-                        f"Received: {whole.about['rows'][0]} training rows")  # fmt: skip
+        raise UserError(
+            f"A quarter of the training rows must be {LEAST} at least. Received: {whole.about['rows'][0]} training rows"
+        )
     loaded, found = _page(run, recipe), []
     for share in SHARES:
         part = loaded.replace(data=_share(loaded.data, share), baselines=(), page=None)
@@ -81,8 +82,14 @@ def more_rows(run: Run, recipe: Any = None, *, quiet: bool = False) -> list[dict
                 "The data must be where and what it was when the run was trained. Received: other test rows"
             )
         gap = difference(whole.truth, whole.answer, small.answer, whole.info, name)
-        found.append({"rows": small.about["rows"][0], "score": small.metrics["test"][name],
-                      "interval": small.metrics["intervals"].get(name), "gained": gap})  # fmt: skip
+        found.append(
+            {
+                "rows": small.about["rows"][0],
+                "score": small.metrics["test"][name],
+                "interval": small.metrics["intervals"].get(name),
+                "gained": gap,
+            }
+        )
     score, interval = whole.metrics["test"][name], whole.metrics["intervals"].get(name)
     found.append({"rows": whole.about["rows"][0], "score": score, "interval": interval, "gained": None})
     keep(run, more_rows=found)
@@ -121,9 +128,13 @@ def find_rate(run: Run, recipe: Any = None) -> dict[str, Any]:
     except ValueError as error:
         raise UserError(f"No rate was found: {error}") from None
     losses = finder.smoothed(finder.losses[0])
-    found = {"suggestion": float(finder.suggestion), "low": finder.low, "high": finder.high,
-             "rates": [float(f"{rate:.4g}") for rate in finder.rates[: len(losses)]],
-             "losses": [float(f"{loss:.5g}") if np.isfinite(loss) else None for loss in losses]}  # fmt: skip
+    found = {
+        "suggestion": float(finder.suggestion),
+        "low": finder.low,
+        "high": finder.high,
+        "rates": [float(f"{rate:.4g}") for rate in finder.rates[: len(losses)]],
+        "losses": [float(f"{loss:.5g}") if np.isfinite(loss) else None for loss in losses],
+    }
     keep(run, finder=found)
     return found
 

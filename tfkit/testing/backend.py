@@ -36,8 +36,9 @@ def gradients(loss: Callable[[], Any], variables: Sequence[Any]) -> list[Any]:
     return [one if one is None else keras.ops.convert_to_numpy(one) for one in found]
 
 
-def compiled(function: Callable[..., Any], variables: Sequence[Any], shapes: Sequence[Any], dtypes: Sequence[str]
-             ) -> Callable[..., Any]:  # fmt: skip
+def compiled(
+    function: Callable[..., Any], variables: Sequence[Any], shapes: Sequence[Any], dtypes: Sequence[str]
+) -> Callable[..., Any]:
     """The function as `fit` would run it: one graph for every length that is None (TensorFlow), or jitted (JAX).
 
     On other backends, which run each operation as it comes, the function itself.

@@ -15,8 +15,9 @@ BATCHES = 2  # steps of an epoch
 BAD = (math.nan, math.inf, -math.inf)
 
 
-def check_callback(make: Callable[[], Any], logs: Sequence[dict[str, Any]], *, monitor: str | None = None,
-                   mode: str = "min") -> None:  # fmt: skip
+def check_callback(
+    make: Callable[[], Any], logs: Sequence[dict[str, Any]], *, monitor: str | None = None, mode: str = "min"
+) -> None:
     """Hold a callback to what a training that may break off needs of it, and say in a sentence what it is not.
 
     Nothing is trained: a small compiled model takes steps that are made up, and the callback is told these logs, epoch
@@ -48,10 +49,14 @@ def check_callback(make: Callable[[], Any], logs: Sequence[dict[str, Any]], *, m
     """
     judge = Judge(type(make()).__name__, 0.0)
     straight = Drive(make()).go(logs)
-    judge.expect(_same(Drive(make()).go(logs), straight),
-                 "A second one, made alike, decides otherwise. Keep in `self` what it learns.")  # fmt: skip
-    with judge.attempt("It must be possible to copy it before it is used. Open files and take locks in "
-                       "`on_train_begin`, not in the constructor."):  # fmt: skip
+    judge.expect(
+        _same(Drive(make()).go(logs), straight),
+        "A second one, made alike, decides otherwise. Keep in `self` what it learns.",
+    )
+    with judge.attempt(
+        "It must be possible to copy it before it is used. Open files and take locks in "
+        "`on_train_begin`, not in the constructor."
+    ):
         copied = copy.deepcopy(make())
     judge.expect(_same(Drive(copied).go(logs), straight), "A deep copy decides otherwise than what it was made from.")
     if hasattr(make(), "state"):
@@ -135,8 +140,9 @@ def _same(one: Drive, other: Drive) -> bool:
     return all(a[:3] == b[:3] and difference(a[3], b[3]) == 0 for a, b in pairs)
 
 
-def _check_taken_up(judge: Judge, make: Callable[[], Any], logs: Sequence[dict[str, Any]], straight: Drive,
-                    cut: int) -> None:  # fmt: skip
+def _check_taken_up(
+    judge: Judge, make: Callable[[], Any], logs: Sequence[dict[str, Any]], straight: Drive, cut: int
+) -> None:
     """Broken off after `cut` epochs and taken up by another callback, it decides as it did straight through."""
     first = Drive(make())
     first.begin(len(logs))
@@ -150,42 +156,54 @@ def _check_taken_up(judge: Judge, make: Callable[[], Any], logs: Sequence[dict[s
         variable.assign(value)
     second.callback.set_state(_read(json.loads(json.dumps(written))))
     second.go(logs, cut)
-    judge.expect(len(second.decisions) == len(straight.decisions) - cut and _same(second, straight),
-                 f"Broken off after epoch {cut} and taken up with `set_state`, it decides otherwise than straight "
-                 "through. Put into `state` all that it decides by, and let `on_train_begin` keep it.")  # fmt: skip
+    judge.expect(
+        len(second.decisions) == len(straight.decisions) - cut and _same(second, straight),
+        f"Broken off after epoch {cut} and taken up with `set_state`, it decides otherwise than straight "
+        "through. Put into `state` all that it decides by, and let `on_train_begin` keep it.",
+    )
     for epoch in range(cut, len(logs)):
         if not first.epoch(epoch, logs[epoch]):
             break
-    judge.expect(json.dumps(_written(judge, state)) == json.dumps(written),
-                 "What `state` returned changes as training goes on. Return copies of lists and arrays.")  # fmt: skip
+    judge.expect(
+        json.dumps(_written(judge, state)) == json.dumps(written),
+        "What `state` returned changes as training goes on. Return copies of lists and arrays.",
+    )
 
 
 def _check_monitor(judge: Judge, make: Callable[[], Any], logs: dict[str, Any], monitor: str) -> None:
     """A metric that is not there is an error with its name, not a training that never stops."""
     drive = Drive(make()).go([{name: value for name, value in logs.items() if name != monitor}])
-    judge.expect(monitor in drive.decisions[0][0],
-                 f"Where the logs have no `{monitor}`, `on_epoch_end` must raise a ValueError with this name and those "
-                 "that there are.")  # fmt: skip
+    judge.expect(
+        monitor in drive.decisions[0][0],
+        f"Where the logs have no `{monitor}`, `on_epoch_end` must raise a ValueError with this name and those "
+        "that there are.",
+    )
 
 
 def _check_not_finite(judge: Judge, make: Callable[[], Any], logs: dict[str, Any], monitor: str, mode: str) -> None:
     """A value that is no number is the worst there is, and leaves no trace."""
     better = [{**logs, monitor: value if mode == "min" else -value} for value in np.linspace(2.0, 1.0, 12).tolist()]
     plain = Drive(make()).go(better)
-    judge.expect(len(plain.decisions) == len(better) + 1 and len({one[2] for one in plain.decisions}) == 1,
-                 f"It stops or cuts the rate although `{monitor}` gets better each epoch (mode={mode!r}).")  # fmt: skip
+    judge.expect(
+        len(plain.decisions) == len(better) + 1 and len({one[2] for one in plain.decisions}) == 1,
+        f"It stops or cuts the rate although `{monitor}` gets better each epoch (mode={mode!r}).",
+    )
     for bad in BAD:
         for place in (0, 3):
             drive = Drive(make()).go([*better[:place], {**logs, monitor: bad}, *better[place:]])
             if len(drive.decisions) <= place + 2:
                 continue  # it ended at once, which is its right
             after = drive.decisions[place:]
-            judge.expect(len(drive.decisions) == len(better) + 2 and len({one[2] for one in after}) == 1,
-                         f"After one {bad} in `{monitor}` it stops or cuts the rate although the metric gets better "
-                         "each epoch. Take what is not finite for the worst there is.")  # fmt: skip
+            judge.expect(
+                len(drive.decisions) == len(better) + 2 and len({one[2] for one in after}) == 1,
+                f"After one {bad} in `{monitor}` it stops or cuts the rate although the metric gets better "
+                "each epoch. Take what is not finite for the worst there is.",
+            )
             kept = difference(plain.decisions[-1][3], plain.decisions[-2][3]) == 0
-            judge.expect(not kept or difference(after[-1][3], after[-2][3]) == 0,
-                         f"After one {bad} in `{monitor}` it does not keep the best weights: the last.")  # fmt: skip
+            judge.expect(
+                not kept or difference(after[-1][3], after[-2][3]) == 0,
+                f"After one {bad} in `{monitor}` it does not keep the best weights: the last.",
+            )
 
 
 def _written(judge: Judge, state: Any) -> Any:
@@ -197,9 +215,11 @@ def _written(judge: Judge, state: Any) -> Any:
         return [_written(judge, value) for value in state]
     if isinstance(state, (np.ndarray, np.generic)) and state.dtype.kind in "biuf":
         return {"array": [state.dtype.name, state.shape, np.asarray(state).ravel().tolist()]}
-    judge.expect(state is None or isinstance(state, (bool, int, float, str)),
-                 f"`state` holds a {type(state).__name__}. Return plain values, lists, dictionaries and NumPy arrays, "
-                 "which can be written down without pickle.")  # fmt: skip
+    judge.expect(
+        state is None or isinstance(state, (bool, int, float, str)),
+        f"`state` holds a {type(state).__name__}. Return plain values, lists, dictionaries and NumPy arrays, "
+        "which can be written down without pickle.",
+    )
     return state
 
 

@@ -78,9 +78,11 @@ def revive(kind: Any, folder: Path, calls: Sequence[Sequence[np.ndarray]]) -> li
     question = {"folder": str(folder), "module": module.__name__, "file": getattr(module, "__file__", None)}
     answer = start().ask({**question, "calls": [len(call) for call in calls]})
     if "error" in answer:
-        raise AssertionError(f"{kind.__name__}: A fresh process that has imported {module.__name__} cannot load what "
-                             "was saved. Decorate the class with @keras.saving.register_keras_serializable(), and "
-                             f"define it at the top of a module. It says: {answer['error']}")  # fmt: skip
+        raise AssertionError(
+            f"{kind.__name__}: A fresh process that has imported {module.__name__} cannot load what "
+            "was saved. Decorate the class with @keras.saving.register_keras_serializable(), and "
+            f"define it at the top of a module. It says: {answer['error']}"
+        )
     with np.load(folder / "said.npz") as said:
         return [said[name] for name in sorted(said, key=int)]
 

@@ -43,14 +43,19 @@ class Judge:
             try:
                 make(**change)
             except (ValueError, TypeError) as error:
-                self.expect(search(pattern, str(error)), f"{change} must be refused with a message that matches "
-                                                         f"{pattern!r}. It says: {error}")  # fmt: skip
+                self.expect(
+                    search(pattern, str(error)),
+                    f"{change} must be refused with a message that matches {pattern!r}. It says: {error}",
+                )
             except Exception as error:
                 kind = type(error).__name__
                 self.expect(False, f"{change} must raise ValueError or TypeError. It raised {kind}: {error}")
             else:
-                self.expect(False, f"{change} is accepted. Refuse it in the constructor with a ValueError that says "
-                                   "the rule and what came.")  # fmt: skip
+                self.expect(
+                    False,
+                    f"{change} is accepted. Refuse it in the constructor with a ValueError that says "
+                    "the rule and what came.",
+                )
 
 
 def numbers(structure: Any) -> list[np.ndarray]:

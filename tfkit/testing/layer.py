@@ -18,10 +18,19 @@ TOO_FAR = {"mixed_float16": 2e-2, "mixed_bfloat16": 1e-1}  # digits of a number:
 DRAWING = ("drop", "stochastic")  # arguments that make a layer random in training are named so
 
 
-def check_layer(layer_class: Any, arguments: dict[str, Any], inputs: Any, *, dynamic_axes: Any = (0,),
-                padded_axis: Any = None, at_default: Sequence[str] = (), no_gradient: Sequence[str] = (),
-                refused: Sequence[tuple[dict[str, Any], str]] = (), empty_batch: bool = True,
-                tolerance: float = 1e-5) -> None:  # fmt: skip
+def check_layer(
+    layer_class: Any,
+    arguments: dict[str, Any],
+    inputs: Any,
+    *,
+    dynamic_axes: Any = (0,),
+    padded_axis: Any = None,
+    at_default: Sequence[str] = (),
+    no_gradient: Sequence[str] = (),
+    refused: Sequence[tuple[dict[str, Any], str]] = (),
+    empty_batch: bool = True,
+    tolerance: float = 1e-5,
+) -> None:
     """Hold a layer to what every layer of Keras should be, and say in a sentence what it is not.
 
     Checked, in this order:
@@ -92,8 +101,10 @@ def check_shapes(specimen: Specimen) -> None:
     with specimen.attempt("Called on symbolic inputs, it must tell the shape of its answer."):
         model, told = specimen.functional(layer)
     for what, arrays in specimen.variants():
-        with specimen.attempt(f"It must take {what}. Get sizes from keras.ops.shape(x), leave at most one -1 in a "
-                              "reshape, or take the axis out of `dynamic_axes`."):  # fmt: skip
+        with specimen.attempt(
+            f"It must take {what}. Get sizes from keras.ops.shape(x), leave at most one -1 in a "
+            "reshape, or take the axis out of `dynamic_axes`."
+        ):
             said = specimen.call(layer, specimen.pack(arrays))
             again = model(arrays)
         _check_told(specimen, told, said, what)
@@ -118,12 +129,17 @@ def check_compiled(specimen: Specimen) -> None:
                 for variable, value in zip(layer.variables, state, strict=True):
                     variable.assign(value)
                 reseed(layer)
-                with specimen.attempt(f"It must run compiled on {what}, with training={training}. Use keras.ops in "
-                                      "place of NumPy, and no Python `if` on values of a tensor."):  # fmt: skip
+                with specimen.attempt(
+                    f"It must run compiled on {what}, with training={training}. Use keras.ops in "
+                    "place of NumPy, and no Python `if` on values of a tensor."
+                ):
                     answers.append(function(*tensors))
-            specimen.expect_same(answers[0], answers[1],
-                                 f"Compiled, it says something else of {what} than eagerly, with training={training}. "
-                                 "Use keras.ops, and keep no state in Python attributes.")  # fmt: skip
+            specimen.expect_same(
+                answers[0],
+                answers[1],
+                f"Compiled, it says something else of {what} than eagerly, with training={training}. "
+                "Use keras.ops, and keep no state in Python attributes.",
+            )
 
 
 def check_gradients(specimen: Specimen, no_gradient: Sequence[str]) -> None:
@@ -142,13 +158,17 @@ def check_gradients(specimen: Specimen, no_gradient: Sequence[str]) -> None:
     found = gradients(loss, weights) if weights else []
     largest = max((np.abs(one).max() for one in found if one is not None), default=0.0)
     for weight, gradient in zip(weights, found, strict=True):
-        specimen.expect(gradient is None or np.isfinite(gradient).all(),
-                        f"The gradient of `{weight.path}` is not finite. Look for a root, a logarithm or a division at "
-                        "0, also behind `where`.")  # fmt: skip
+        specimen.expect(
+            gradient is None or np.isfinite(gradient).all(),
+            f"The gradient of `{weight.path}` is not finite. Look for a root, a logarithm or a division at "
+            "0, also behind `where`.",
+        )
         some = gradient is not None and np.abs(gradient).max() > 1e-6 * largest
-        specimen.expect(some or weight.path.endswith(tuple(no_gradient)),
-                        f"`{weight.path}` gets no gradient in training, so it never learns. Use it in `call`, add it "
-                        "with trainable=False, or name it in `no_gradient` if this is by nature.")  # fmt: skip
+        specimen.expect(
+            some or weight.path.endswith(tuple(no_gradient)),
+            f"`{weight.path}` gets no gradient in training, so it never learns. Use it in `call`, add it "
+            "with trainable=False, or name it in `no_gradient` if this is by nature.",
+        )
 
 
 def check_precision(specimen: Specimen) -> None:
@@ -164,17 +184,25 @@ def check_precision(specimen: Specimen) -> None:
             said = specimen.call(half, specimen.inputs)
             taught = specimen.call(half, specimen.inputs, training=True)
         for weight in half.weights:
-            specimen.expect("float" not in weight.dtype or weight.dtype == "float32",
-                            f"`{weight.path}` is {weight.dtype} with dtype={policy!r}. Leave `dtype` out of "
-                            "`add_weight`, and make sub-layers with dtype=self.dtype_policy.")  # fmt: skip
+            specimen.expect(
+                "float" not in weight.dtype or weight.dtype == "float32",
+                f"`{weight.path}` is {weight.dtype} with dtype={policy!r}. Leave `dtype` out of "
+                "`add_weight`, and make sub-layers with dtype=self.dtype_policy.",
+            )
         _check_told(specimen, told, said, f"input with dtype={policy!r}")
         half.set_weights(whole.get_weights())
         said = specimen.call(half, specimen.inputs)
-        specimen.expect(finite([said, taught]) or not finite(expected),
-                        f"With dtype={policy!r} the answer is not finite. Compute what is large or small in "
-                        "float32.")  # fmt: skip
-        specimen.expect_same(said, expected, f"With dtype={policy!r} it says something else than in float32. Compute "
-                                             "sums of many, positions and exponents in float32.", limit)  # fmt: skip
+        specimen.expect(
+            finite([said, taught]) or not finite(expected),
+            f"With dtype={policy!r} the answer is not finite. Compute what is large or small in float32.",
+        )
+        specimen.expect_same(
+            said,
+            expected,
+            f"With dtype={policy!r} it says something else than in float32. Compute "
+            "sums of many, positions and exponents in float32.",
+            limit,
+        )
 
 
 def check_randomness(specimen: Specimen) -> None:
@@ -187,24 +215,33 @@ def check_randomness(specimen: Specimen) -> None:
         weights.append(layer.get_weights())
         answers.append([first, specimen.call(layer, specimen.inputs, training=True)])
     same, other = difference(answers[0], answers[1]), difference(weights[0], weights[2])
-    specimen.expect(same == 0, "The same seed gives other answers. Draw with keras.random and a SeedGenerator made in "
-                               "the constructor, not with NumPy or Python.")  # fmt: skip
+    specimen.expect(
+        same == 0,
+        "The same seed gives other answers. Draw with keras.random and a SeedGenerator made in "
+        "the constructor, not with NumPy or Python.",
+    )
     drawn = any(np.ptp(one) > 0 for one in weights[0])
     fixed = specimen.arguments.get("seed") is not None
-    specimen.expect(other > 0 or not drawn or fixed, "The weights begin the same whatever the seed. Do not give "
-                                                     "initializers a seed of their own.")  # fmt: skip
+    specimen.expect(
+        other > 0 or not drawn or fixed,
+        "The weights begin the same whatever the seed. Do not give initializers a seed of their own.",
+    )
     plain = [specimen.call(layer, specimen.inputs, **o) for o in ({}, {}, {"training": False})]
-    specimen.expect(difference(plain[0], plain[1]) == 0 == difference(plain[0], plain[2]),
-                    "It is random outside training. Take `training=False` in `call` and pass it on to dropout and "
-                    "other layers that draw.")  # fmt: skip
+    specimen.expect(
+        difference(plain[0], plain[1]) == 0 == difference(plain[0], plain[2]),
+        "It is random outside training. Take `training=False` in `call` and pass it on to dropout and "
+        "other layers that draw.",
+    )
     drawing = [name for name, value in specimen.arguments.items() if value and any(word in name for word in DRAWING)]
     for name in drawing:
         layer = specimen.make(**{other: 0.0 for other in drawing if other != name})
         first = specimen.call(layer, specimen.inputs, training=True)
         others = (specimen.call(layer, specimen.inputs, training=True) for _ in range(4))
-        specimen.expect(any(difference(first, one) > 0 for one in others),
-                        f"It has `{name}`, yet says the same at each call in training. Pass `training` on to what "
-                        "draws, and let it draw from a SeedGenerator, not from a seed.")  # fmt: skip
+        specimen.expect(
+            any(difference(first, one) > 0 for one in others),
+            f"It has `{name}`, yet says the same at each call in training. Pass `training` on to what "
+            "draws, and let it draw from a SeedGenerator, not from a seed.",
+        )
 
 
 def _check_told(specimen: Specimen, told: Any, said: Any, what: str) -> None:
@@ -216,9 +253,12 @@ def _check_told(specimen: Specimen, told: Any, said: Any, what: str) -> None:
         specimen.expect(fits, f"`compute_output_shape` says {one}, the answer to {what} has the shape {other}.")
     for symbol, tensor in pairs:
         dtypes = [keras.backend.standardize_dtype(one.dtype) for one in (symbol, tensor)]
-        specimen.expect(dtypes[0] == dtypes[1], f"Symbolically the answer to {what} is {dtypes[0]}, but it is "
-                                                f"{dtypes[1]}. Cast it to self.compute_dtype, or make sub-layers with "
-                                                "dtype=self.dtype_policy.")  # fmt: skip
+        specimen.expect(
+            dtypes[0] == dtypes[1],
+            f"Symbolically the answer to {what} is {dtypes[0]}, but it is "
+            f"{dtypes[1]}. Cast it to self.compute_dtype, or make sub-layers with "
+            "dtype=self.dtype_policy.",
+        )
 
 
 def _check_build(specimen: Specimen, expected: int) -> None:
@@ -233,6 +273,8 @@ def _check_build(specimen: Specimen, expected: int) -> None:
             layer.build(**{name: shape for name, shape in shapes.items() if name in taken})
         else:
             layer.build(specimen.pack(specimen.shapes))
-    specimen.expect(len(layer.weights) == expected,
-                    f"`build` makes {len(layer.weights)} of its {expected} weights, the others are made in `call`, so "
-                    "they are missing when a file is loaded. Build sub-layers in `build`.")  # fmt: skip
+    specimen.expect(
+        len(layer.weights) == expected,
+        f"`build` makes {len(layer.weights)} of its {expected} weights, the others are made in `call`, so "
+        "they are missing when a file is loaded. Build sub-layers in `build`.",
+    )

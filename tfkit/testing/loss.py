@@ -12,8 +12,16 @@ from tfkit.testing.judge import Judge, difference
 from tfkit.testing.saving import expect_config, expect_no_default, expect_revival
 
 
-def check_loss(loss_class: Any, arguments: dict[str, Any], y_true: Any, y_pred: Any, *, at_default: Sequence[str] = (),
-               refused: Sequence[tuple[dict[str, Any], str]] = (), tolerance: float = 1e-5) -> None:  # fmt: skip
+def check_loss(
+    loss_class: Any,
+    arguments: dict[str, Any],
+    y_true: Any,
+    y_pred: Any,
+    *,
+    at_default: Sequence[str] = (),
+    refused: Sequence[tuple[dict[str, Any], str]] = (),
+    tolerance: float = 1e-5,
+) -> None:
     """Hold a loss to what every loss of Keras should be, and say in a sentence what it is not.
 
     Checked: wrong arguments raise with their message; it is one number a row, so that weights of rows count as they
@@ -49,21 +57,28 @@ def check_loss(loss_class: Any, arguments: dict[str, Any], y_true: Any, y_pred: 
     _check_gradients(judge, loss, y_true, y_pred)
     again = expect_config(judge, loss, {**arguments, "name": "another", "reduction": "sum"})
     same = difference(again(y_true, y_pred), loss(y_true, y_pred)) == 0
-    judge.expect(same, "Made from its configuration it says something else. Return from `get_config` what the "
-                       "constructor was given.")  # fmt: skip
+    judge.expect(
+        same,
+        "Made from its configuration it says something else. Return from `get_config` what the constructor was given.",
+    )
     expect_revival(judge, loss, [[y_true, y_pred]], [loss(y_true, y_pred)])
 
 
 def _check_rows(judge: Judge, loss: Any, rows: Any, y_true: np.ndarray, y_pred: np.ndarray) -> None:
     """One number a row, which its weight multiplies."""
-    judge.expect(tuple(rows.shape)[:1] == (len(y_pred),),
-                 "`call` must return one number a row, or several, and leave their mean to Keras. It returns the shape "
-                 f"{tuple(rows.shape)}.")  # fmt: skip
+    judge.expect(
+        tuple(rows.shape)[:1] == (len(y_pred),),
+        "`call` must return one number a row, or several, and leave their mean to Keras. It returns the shape "
+        f"{tuple(rows.shape)}.",
+    )
     weights = np.linspace(0.0, 1.0, len(y_pred)).astype("float32").reshape(-1, *[1] * (len(rows.shape) - 1))
     by_hand = keras.ops.sum(rows * weights)
-    judge.expect_same(loss(y_true, y_pred, sample_weight=weights), by_hand,
-                      "Weights of rows do not count as they should. Return one number a row from `call`, in the order "
-                      "of the rows, and leave `__call__` to Keras.")  # fmt: skip
+    judge.expect_same(
+        loss(y_true, y_pred, sample_weight=weights),
+        by_hand,
+        "Weights of rows do not count as they should. Return one number a row from `call`, in the order "
+        "of the rows, and leave `__call__` to Keras.",
+    )
 
 
 def _check_compiled(judge: Judge, loss: Any, y_true: np.ndarray, y_pred: np.ndarray) -> None:
@@ -82,6 +97,8 @@ def _check_gradients(judge: Judge, loss: Any, y_true: np.ndarray, y_pred: np.nda
     for times in (1, 100):
         answers = keras.Variable(y_pred * times)
         slope = gradients(partial(loss, y_true, answers), [answers])[0]
-        judge.expect(slope is not None and np.isfinite(slope).all(),
-                     f"The gradient of {'a hundred times ' if times > 1 else ''}the answers is not finite. Look for a "
-                     "logarithm, a root or a division at 0, also behind `where`.")  # fmt: skip
+        judge.expect(
+            slope is not None and np.isfinite(slope).all(),
+            f"The gradient of {'a hundred times ' if times > 1 else ''}the answers is not finite. Look for a "
+            "logarithm, a root or a division at 0, also behind `where`.",
+        )

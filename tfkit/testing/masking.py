@@ -42,8 +42,10 @@ class Padded:
 
     def __init__(self, specimen: Specimen, padded_axes: Sequence[int | None], empty: bool = False):
         self.specimen, self.axes, self.random = specimen, padded_axes, np.random.default_rng(2)
-        self.keep = [None if axis is None else self._keep(array, axis, i, empty)
-                     for i, (array, axis) in enumerate(zip(specimen.arrays, padded_axes, strict=True))]  # fmt: skip
+        self.keep = [
+            None if axis is None else self._keep(array, axis, i, empty)
+            for i, (array, axis) in enumerate(zip(specimen.arrays, padded_axes, strict=True))
+        ]
 
     def lengths(self, number: int) -> list[int]:
         """The real steps of each row of an input: from all down to one, other ones in the next input."""
@@ -91,13 +93,19 @@ def check_mask(specimen: Specimen, padded_axes: Sequence[int | None]) -> None:
             said = specimen.call(reseed(layer), padded.masked(arrays), training=training)
             kept = _kept_masks(specimen, padded, said)
             found.append((_real(said, kept), layer.get_weights()))
-        specimen.expect_same(found[0][0], found[1][0],
-                             f"What stands in padded steps changes the answer at the others, with training={training}. "
-                             "Take `mask=None` in `call`, and keep padding out of every sum, mean, maximum, "
-                             "convolution and attention.")  # fmt: skip
-        specimen.expect_same(found[0][1], found[1][1],
-                             "What stands in padded steps changes the statistics that are kept in training. Pass "
-                             "`mask` on to BatchNormalization.")  # fmt: skip
+        specimen.expect_same(
+            found[0][0],
+            found[1][0],
+            f"What stands in padded steps changes the answer at the others, with training={training}. "
+            "Take `mask=None` in `call`, and keep padding out of every sum, mean, maximum, "
+            "convolution and attention.",
+        )
+        specimen.expect_same(
+            found[0][1],
+            found[1][1],
+            "What stands in padded steps changes the statistics that are kept in training. Pass "
+            "`mask` on to BatchNormalization.",
+        )
     layer.set_weights(before)
     _check_alone(specimen, padded, layer)
     _check_empty(specimen, padded_axes, layer)
@@ -113,12 +121,16 @@ def _kept_masks(specimen: Specimen, padded: Padded, said: Any) -> list[np.ndarra
         reader(tensor)
         mask = None if reader.found is None else np.asarray(keras.ops.convert_to_numpy(reader.found)).astype(bool)
         keeps = len(tensor.shape) > axis + 1 and tensor.shape[axis] == steps
-        specimen.expect(mask is not None or not keeps,
-                        "It keeps the padded axis but not the mask, so the next layer takes padding for data. Set "
-                        "self.supports_masking = True in the constructor.")  # fmt: skip
+        specimen.expect(
+            mask is not None or not keeps,
+            "It keeps the padded axis but not the mask, so the next layer takes padding for data. Set "
+            "self.supports_masking = True in the constructor.",
+        )
         first = next(keep for keep in padded.keep if keep is not None)
-        specimen.expect(mask is None or mask.shape != first.shape or (mask == first).all(),
-                        "The mask that goes on is not the one that came. Return it from `compute_mask`.")  # fmt: skip
+        specimen.expect(
+            mask is None or mask.shape != first.shape or (mask == first).all(),
+            "The mask that goes on is not the one that came. Return it from `compute_mask`.",
+        )
         masks.append(mask)
     return masks
 
@@ -142,11 +154,17 @@ def _check_alone(specimen: Specimen, padded: Padded, layer: Any) -> None:
             short.append(one if axis is None else np.take(one, range(padded.lengths(number)[row]), axis))
         alone = numbers(specimen.call(layer, specimen.pack(short), training=False))
         here = [one[row] if m is None else one[row][m[row]] for one, m in zip(numbers(said), masks, strict=True)]
-        there = [one[0] if m is None else one[0].reshape(-1, *one.shape[m.ndim :])
-                 for one, m in zip(alone, masks, strict=True)]  # fmt: skip
-        specimen.expect_same(here, there, "A sequence with padding is not answered as the same sequence without. Count "
-                                          "real steps alone in means, and begin positions at the first of "
-                                          "them.")  # fmt: skip
+        there = [
+            one[0] if m is None else one[0].reshape(-1, *one.shape[m.ndim :])
+            for one, m in zip(alone, masks, strict=True)
+        ]
+        specimen.expect_same(
+            here,
+            there,
+            "A sequence with padding is not answered as the same sequence without. Count "
+            "real steps alone in means, and begin positions at the first of "
+            "them.",
+        )
 
 
 def _check_empty(specimen: Specimen, padded_axes: Sequence[int | None], layer: Any) -> None:
@@ -161,6 +179,8 @@ def _check_empty(specimen: Specimen, padded_axes: Sequence[int | None], layer: A
     said = specimen.call(layer, padded.masked(inputs), training=False)
     weights = layer.trainable_weights
     found = [one for one in gradients(loss, weights) if one is not None] if weights else []
-    specimen.expect(finite(said) and all(np.isfinite(one).all() for one in found),
-                    "A row that is all padding gives an answer or a gradient that is not finite. Divide by the count "
-                    "of real steps, but at least by 1.")  # fmt: skip
+    specimen.expect(
+        finite(said) and all(np.isfinite(one).all() for one in found),
+        "A row that is all padding gives an answer or a gradient that is not finite. Divide by the count "
+        "of real steps, but at least by 1.",
+    )

@@ -21,8 +21,14 @@ from tfkit.testing.judge import Judge
 CURVES = ("loss", "val_loss", "learning_rate")
 
 
-def check_recipe(recipe: Any, settings: dict[str, Any], *, source: Any = None,
-                 refused: Sequence[tuple[dict[str, Any], str]] = (), tolerance: float = 1e-5) -> Run:  # fmt: skip
+def check_recipe(
+    recipe: Any,
+    settings: dict[str, Any],
+    *,
+    source: Any = None,
+    refused: Sequence[tuple[dict[str, Any], str]] = (),
+    tolerance: float = 1e-5,
+) -> Run:
     """Hold a recipe to what everybody who trains it relies on, and say in a sentence what it is not.
 
     It is trained twice with these settings, the second time stopped in the midst, so let them be small. Checked:
@@ -94,14 +100,18 @@ def _stopped_and_resumed(judge: Judge, recipe: Any, settings: dict[str, Any], ou
 def _check_same(judge: Judge, straight: Run, resumed: Run) -> None:
     names = [name for name in CURVES if name in _history(straight)]
     for name in names:
-        judge.expect(_history(straight)[name] == _history(resumed)[name],
-                     f"Stopped and resumed it has another `{name}` than never stopped. Draw chance from `random` of "
-                     "`augment` or a keras.random.SeedGenerator of a layer, and keep in weights what must outlive a "
-                     "step.")  # fmt: skip
+        judge.expect(
+            _history(straight)[name] == _history(resumed)[name],
+            f"Stopped and resumed it has another `{name}` than never stopped. Draw chance from `random` of "
+            "`augment` or a keras.random.SeedGenerator of a layer, and keep in weights what must outlive a "
+            "step.",
+        )
     weights = zip(straight.model.get_weights(), resumed.model.get_weights(), strict=True)
-    judge.expect(all(np.array_equal(one, two) for one, two in weights),
-                 "Stopped and resumed it ends with other weights than never stopped, with the same curves: something "
-                 "that is random in neither is not saved, or scoring the test split changes the model.")  # fmt: skip
+    judge.expect(
+        all(np.array_equal(one, two) for one, two in weights),
+        "Stopped and resumed it ends with other weights than never stopped, with the same curves: something "
+        "that is random in neither is not saved, or scoring the test split changes the model.",
+    )
 
 
 def _check_scores(judge: Judge, run: Run) -> None:
@@ -118,8 +128,12 @@ def _check_file(judge: Judge, run: Run) -> None:
     judge.expect(np.isfinite(said).all(), "The file's answers to rows of the validation split must be finite.")
     for i in range(min(3, len(said))):
         alone = run.answer({name: array[i : i + 1] for name, array in raw.items()})
-        judge.expect_same(alone, said[i : i + 1], "The file must say of a row alone what it says of it among others. "
-                          "No layer may look at other rows of the batch.")  # fmt: skip
+        judge.expect_same(
+            alone,
+            said[i : i + 1],
+            "The file must say of a row alone what it says of it among others. "
+            "No layer may look at other rows of the batch.",
+        )
     with judge.attempt("It must be possible to export it as a SavedModel that answers the same."):
         run.export("savedmodel")
 

@@ -27,24 +27,33 @@ def expect_no_default(judge: Judge, kind: Any, arguments: dict[str, Any], at_def
     for name, default in defaults_of(kind).items():
         value = arguments.get(name, default)
         same = value is default or (type(value) is type(default) and _plain(value) == _plain(default))
-        judge.expect(not same or name in at_default,
-                     f"`{name}` is at its default ({default!r}). Give another value, so that a `get_config` that "
-                     "forgets it shows, or name it in `at_default`.")  # fmt: skip
+        judge.expect(
+            not same or name in at_default,
+            f"`{name}` is at its default ({default!r}). Give another value, so that a `get_config` that "
+            "forgets it shows, or name it in `at_default`.",
+        )
 
 
 def expect_config(judge: Judge, thing: Any, arguments: dict[str, Any]) -> Any:
     """The configuration is JSON, names every argument with its value, and makes the same again, which is returned."""
     kind = type(thing)
-    with judge.attempt("`get_config` must return what the constructor takes, as plain values or through "
-                       "keras.saving.serialize_keras_object."):  # fmt: skip
+    with judge.attempt(
+        "`get_config` must return what the constructor takes, as plain values or through "
+        "keras.saving.serialize_keras_object."
+    ):
         own = thing.get_config()
         written = json.dumps(keras.saving.serialize_keras_object(thing))
     for name, value in arguments.items():
-        judge.expect(name in own, f"`get_config` forgets `{name}`. Add it, or leave `get_config` out of a layer with "
-                                  "plain arguments: Keras writes it.")  # fmt: skip
-        judge.expect(not _is_plain(value) or _plain(own[name]) == _plain(value),
-                     f"`get_config` says {own[name]!r} for `{name}`, which was {value!r}. Return what the constructor "
-                     "was given.")  # fmt: skip
+        judge.expect(
+            name in own,
+            f"`get_config` forgets `{name}`. Add it, or leave `get_config` out of a layer with "
+            "plain arguments: Keras writes it.",
+        )
+        judge.expect(
+            not _is_plain(value) or _plain(own[name]) == _plain(value),
+            f"`get_config` says {own[name]!r} for `{name}`, which was {value!r}. Return what the constructor "
+            "was given.",
+        )
     with judge.attempt("`from_config` must take what `get_config` returns."):
         with keras.saving.custom_object_scope({kind.__name__: kind}):
             again = keras.saving.deserialize_keras_object(json.loads(written))
@@ -69,8 +78,10 @@ def check_saving(specimen: Specimen) -> None:
     with specimen.attempt("It must stand in a functional model."):
         model, _ = specimen.functional(layer)
     moved(model)
-    sentence = ("A model of it says something else {}. Store every argument under its own name, and make weights with "
-                "`add_weight` or in a sub-layer that is an attribute.")  # fmt: skip
+    sentence = (
+        "A model of it says something else {}. Store every argument under its own name, and make weights with "
+        "`add_weight` or in a sub-layer that is an attribute."
+    )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with specimen.attempt("A model of it must be saved and loaded."):

@@ -13,9 +13,15 @@ from tfkit.testing.saving import defaults_of, expect_config, expect_no_default, 
 SAMPLES = 60  # steps looked at between the first and the last
 
 
-def check_schedule(schedule: Any, steps: int, *, closed_form: Callable[[int], float] | None = None,
-                   peak: int | None = None, at_default: Sequence[str] = (),
-                   tolerance: float = 1e-6) -> None:  # fmt: skip
+def check_schedule(
+    schedule: Any,
+    steps: int,
+    *,
+    closed_form: Callable[[int], float] | None = None,
+    peak: int | None = None,
+    at_default: Sequence[str] = (),
+    tolerance: float = 1e-6,
+) -> None:
     """Hold a learning-rate schedule to what an optimizer needs of it, and say in a sentence what it is not.
 
     Checked at steps from 0 to `steps` and beyond, up to ten times as many: the rate is finite and at least 0; it is the
@@ -50,22 +56,26 @@ def check_schedule(schedule: Any, steps: int, *, closed_form: Callable[[int], fl
     places = np.unique([*np.linspace(0, steps, SAMPLES).astype("int64"), peak or 0, steps + 1, 2 * steps, 10 * steps])
     rates = np.array([_rate(schedule, int(step)) for step in places])
     for step, rate in zip(places, rates, strict=True):
-        judge.expect(np.isfinite(rate) and rate >= 0, f"The rate of step {step} is {rate}. It must be finite and at "
-                                                      "least 0, also beyond the last step.")  # fmt: skip
+        judge.expect(
+            np.isfinite(rate) and rate >= 0,
+            f"The rate of step {step} is {rate}. It must be finite and at least 0, also beyond the last step.",
+        )
     _check_kinds_of_steps(judge, schedule, places, rates)
     again = expect_config(judge, schedule, config)
     same = (rates == [_rate(again, int(step)) for step in places]).all()
-    judge.expect(same, "Made from its configuration it has other rates. Return from `get_config` what the constructor "
-                       "was given.")  # fmt: skip
+    judge.expect(
+        same, "Made from its configuration it has other rates. Return from `get_config` what the constructor was given."
+    )
     expect_revival(judge, schedule, [[step] for step in places], list(rates))
     if peak is not None:
         _check_peak(judge, peak, places, rates)
     if closed_form is not None:
         expected = np.array([closed_form(int(step)) for step in places])
         worst = int(np.abs(rates - expected).argmax())
-        judge.expect(abs(rates[worst] - expected[worst]) <= tolerance * np.abs(expected).max(),
-                     f"The rate of step {places[worst]} is {rates[worst]:.9g}, by the closed form it is "
-                     f"{expected[worst]:.9g}.")  # fmt: skip
+        judge.expect(
+            abs(rates[worst] - expected[worst]) <= tolerance * np.abs(expected).max(),
+            f"The rate of step {places[worst]} is {rates[worst]:.9g}, by the closed form it is {expected[worst]:.9g}.",
+        )
 
 
 def _check_peak(judge: Judge, peak: int, places: np.ndarray, rates: np.ndarray) -> None:
@@ -101,5 +111,7 @@ def _check_kinds_of_steps(judge: Judge, schedule: Any, places: np.ndarray, rates
         for step, rate in zip(places, rates, strict=True):
             with judge.attempt(f"It must take a step that is {what}. Begin with keras.ops.cast(step, 'float32')."):
                 said = float(numbers(rate_of(int(step)))[0])
-            judge.expect(abs(said - rate) <= limit, f"Of step {step} it says {said:.9g} where that is {what}, and "
-                                                    f"{rate:.9g} where it is a Python integer.")  # fmt: skip
+            judge.expect(
+                abs(said - rate) <= limit,
+                f"Of step {step} it says {said:.9g} where that is {what}, and {rate:.9g} where it is a Python integer.",
+            )

@@ -13,8 +13,9 @@ from tfkit.testing.judge import Judge
 class Specimen(Judge):
     """A class of layers with its arguments, an example of its input, and which axes of that may have any length."""
 
-    def __init__(self, kind: Any, arguments: dict[str, Any], inputs: Any, dynamic_axes: Any, empty_batch: bool,
-                 tolerance: float):  # fmt: skip
+    def __init__(
+        self, kind: Any, arguments: dict[str, Any], inputs: Any, dynamic_axes: Any, empty_batch: bool, tolerance: float
+    ):
         super().__init__(kind.__name__, tolerance)
         self.kind, self.arguments, self.empty_batch = kind, arguments, empty_batch
         self.inputs = keras.tree.map_structure(np.asarray, inputs)

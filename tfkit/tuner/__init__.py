@@ -113,7 +113,9 @@ def _check(trials: int, minutes: float | None, method: str, jobs: int, finalists
     from tfkit.tuner.oracle import METHODS
 
     if trials < 1 or jobs < 1 or finalists < 0 or (minutes is not None and not minutes > 0):
-        raise UserError("`trials` and `jobs` must be at least 1, `minutes` above 0 and `finalists` at least 0. "
-                        f"Received: {trials=}, {jobs=}, {minutes=}, {finalists=}")  # fmt: skip
+        raise UserError(
+            "`trials` and `jobs` must be at least 1, `minutes` above 0 and `finalists` at least 0. "
+            f"Received: {trials=}, {jobs=}, {minutes=}, {finalists=}"
+        )
     if method not in METHODS:
         raise UserError(f"`method` must be {', '.join(METHODS[:-1])} or {METHODS[-1]}. Received: method={method}")

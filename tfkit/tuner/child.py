@@ -74,8 +74,7 @@ def _train(job: dict[str, Any], recipe: Any, quiet: bool) -> Any:
     from tfkit.engine import train
     from tfkit.errors import UserError
 
-    how = {"test": job["test"], "report": job["test"], "until": job["until"], "device": job["device"],
-           "quiet": quiet}  # fmt: skip
+    how = {"test": job["test"], "report": job["test"], "until": job["until"], "device": job["device"], "quiet": quiet}
     if job["resume"]:
         try:
             return train(recipe, resume=job["resume"], **how)

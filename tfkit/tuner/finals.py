@@ -59,8 +59,14 @@ def standings(search: Search) -> list[dict[str, Any]]:
     for number in dict.fromkeys(trial.again for trial in repeats):
         scores = {trial.seed: trial.score for trial in repeats if trial.again == number}
         values = list(scores.values())
-        found.append({"trial": number, "scores": scores, "mean": mean(values),  # type: ignore[type-var]
-                      "spread": stdev(values) if len(values) > 1 else None})  # type: ignore[type-var]
+        found.append(
+            {
+                "trial": number,
+                "scores": scores,
+                "mean": mean(values),  # type: ignore[type-var]
+                "spread": stdev(values) if len(values) > 1 else None,  # type: ignore[type-var]
+            }
+        )
     return sorted(found, key=lambda one: one["mean"] if search.better == "min" else -one["mean"])
 
 
@@ -95,10 +101,14 @@ def verdict(search: Search, ranks: list[dict[str, Any]]) -> str:
         return ""
     middle, low, high = found
     if low <= 0 <= high:
-        return (f"Trial {ranks[0]['trial']} wins, but is not distinguishable from the recipe as written: {name} "
-                f"{middle:+.4g}, 95% interval {low:+.4g} to {high:+.4g}.")  # fmt: skip
-    return (f"Trial {ranks[0]['trial']} is better than the recipe as written: {name} {middle:+.4g}, "
-            f"95% interval {low:+.4g} to {high:+.4g}.")  # fmt: skip
+        return (
+            f"Trial {ranks[0]['trial']} wins, but is not distinguishable from the recipe as written: {name} "
+            f"{middle:+.4g}, 95% interval {low:+.4g} to {high:+.4g}."
+        )
+    return (
+        f"Trial {ranks[0]['trial']} is better than the recipe as written: {name} {middle:+.4g}, "
+        f"95% interval {low:+.4g} to {high:+.4g}."
+    )
 
 
 def crown(search: Search) -> Run:

@@ -77,9 +77,11 @@ class Ledger:
         found = cls(folder, **kept, trials=trials)
         for what, then in found.asked.items():
             if asked[what] != then:
-                raise UserError(f"The search in {folder} was begun with another {what}; --fresh begins anew, --out "
-                                f"begins elsewhere. Received: {_short(asked[what])}, begun with "
-                                f"{_short(then)}")  # fmt: skip
+                raise UserError(
+                    f"The search in {folder} was begun with another {what}; --fresh begins anew, --out "
+                    f"begins elsewhere. Received: {_short(asked[what])}, begun with "
+                    f"{_short(then)}"
+                )
         return found
 
     def save(self) -> None:
@@ -124,8 +126,9 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         UserError: If another does, or the folder holds something that is no search.
     """
-    if folder.is_file() or (folder.exists() and not (folder / FILE).exists()
-                            and any(path.name != "lock" for path in folder.iterdir())):  # fmt: skip
+    if folder.is_file() or (
+        folder.exists() and not (folder / FILE).exists() and any(path.name != "lock" for path in folder.iterdir())
+    ):
         raise UserError(f"`out` of a search must be a new folder, or that of a search. Received: {folder}")
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as file:

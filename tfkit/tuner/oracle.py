@@ -62,8 +62,9 @@ class Oracle:
             self.events.append(["propose", trial, dict(found.hyperparameters.values), self.inner._seed_state])
         chosen = found.hyperparameters.values
         ours = {theirs: own for own, theirs in self._ids.items()}
-        return Proposal("run", settings(self.space, chosen), chosen.get("tuner/epochs"),
-                        ours.get(chosen.get("tuner/trial_id")))  # fmt: skip
+        return Proposal(
+            "run", settings(self.space, chosen), chosen.get("tuner/epochs"), ours.get(chosen.get("tuner/trial_id"))
+        )
 
     def tell(self, trial: str, score: float | None) -> None:
         """How good a proposed trial was; None where it has failed."""
@@ -93,8 +94,10 @@ class Oracle:
                 self._give(trial, *rest)
                 self.events[-1][0] = what
             elif self.propose(trial).what != "run" or self.events[-1][2] != rest[0]:
-                raise UserError("A search goes on only with the Keras Tuner and the space that it began with; "
-                                "--fresh begins anew. Received: other proposals for the same search")  # fmt: skip
+                raise UserError(
+                    "A search goes on only with the Keras Tuner and the space that it began with; "
+                    "--fresh begins anew. Received: other proposals for the same search"
+                )
 
     def _give(self, trial: str, chosen: dict[str, Any], seed_state: int | None = None) -> None:
         """Make it propose what we say."""
@@ -114,8 +117,12 @@ def _made(method: str, space: Any, mode: str, seed: int, epochs: int | None) -> 
     import keras_tuner
     from keras_tuner import oracles
 
-    alike = {"objective": keras_tuner.Objective("score", mode), "hyperparameters": space, "seed": seed + 1,
-             "max_consecutive_failed_trials": NEVER}  # fmt: skip
+    alike = {
+        "objective": keras_tuner.Objective("score", mode),
+        "hyperparameters": space,
+        "seed": seed + 1,
+        "max_consecutive_failed_trials": NEVER,
+    }
     if method == "bayesian":
         return oracles.BayesianOptimizationOracle(max_trials=NEVER, num_initial_points=RANDOM_FIRST, **alike)
     if method == "hyperband":

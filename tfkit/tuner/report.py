@@ -29,11 +29,19 @@ def write(search: Any, ranks: Sequence[dict[str, Any]], said: str) -> Path:
     ledger = search.ledger
     done = [trial for trial in ledger.best(search.better) if not trial.reason]
     best = done[0]
-    sections = [answers(search, done), mattered(search, done), curves(search, done), leaderboard(search),
-                finals(search, ranks), again(search)]  # fmt: skip
-    tiles = [(f"best {spoken(ledger.objective)}, validation", number(best.score)),
-             ("trials", f"{len(ledger.searched())}"),
-             ("seconds of training", f"{sum(trial.seconds for trial in ledger.trials):,.0f}")]  # fmt: skip
+    sections = [
+        answers(search, done),
+        mattered(search, done),
+        curves(search, done),
+        leaderboard(search),
+        finals(search, ranks),
+        again(search),
+    ]
+    tiles = [
+        (f"best {spoken(ledger.objective)}, validation", number(best.score)),
+        ("trials", f"{len(ledger.searched())}"),
+        ("seconds of training", f"{sum(trial.seconds for trial in ledger.trials):,.0f}"),
+    ]
     title = f"Search: {search.recipe.name or 'a recipe in memory'}"
     text = page(title, [section for section in sections if not section.empty], tiles=tiles, verdict=said)
     path = ledger.folder / FILE
@@ -51,8 +59,10 @@ def answers(search: Any, done: list[Trial]) -> Section:
     """The score against each setting, the three first, each with the answer in words."""
     names = [name for name in FIRST if name in search.space] + [n for n in search.space if n not in FIRST]
     figures = [_answer(search, done, name) for name in names]
-    words = ["Each point is a trial that came to its end. Other settings change too, so that a point alone says "
-             "little; where the good ones gather says more."]  # fmt: skip
+    words = [
+        "Each point is a trial that came to its end. Other settings change too, so that a point alone says "
+        "little; where the good ones gather says more."
+    ]
     return Section("Which learning rate, which batch size?", words, figures)
 
 
@@ -67,8 +77,16 @@ def _answer(search: Any, done: list[Trial], name: str) -> Figure:
             these = [(value, score) for value, score, trial in pairs if (trial.kind == "written") is mine]
             if these:
                 x = [values.index(str(value)) if choice else value for value, _ in these]
-                axes.plot(x, [score for _, score in these], "s" if mine else "o", color=colour, label=label, ms=5,
-                          ls="none", alpha=0.85)  # fmt: skip
+                axes.plot(
+                    x,
+                    [score for _, score in these],
+                    "s" if mine else "o",
+                    color=colour,
+                    label=label,
+                    ms=5,
+                    ls="none",
+                    alpha=0.85,
+                )
         if choice:
             axes.set_xticks(range(len(values)), values, rotation=20 if max(map(len, values)) > 5 else 0)
             axes.set_xlim(-0.5, len(values) - 0.5)
@@ -83,8 +101,10 @@ def _answer(search: Any, done: list[Trial], name: str) -> Figure:
         legend(axes)
 
     says = by_value(pairs, where, search.better) if choice else by_range(pairs, where)
-    rows = [[trial.number, number(value) if isinstance(value, float) else value, number(score)]
-            for value, score, trial in pairs]  # fmt: skip
+    rows = [
+        [trial.number, number(value) if isinstance(value, float) else value, number(score)]
+        for value, score, trial in pairs
+    ]
     numbers = Table(f"{spoken(name)} of every trial", ["trial", spoken(name), objective], rows)
     return draw(spoken(name), says, paint, numbers=numbers, x=spoken(name), y=objective)
 
@@ -98,13 +118,15 @@ def by_value(pairs: Sequence[Any], where: Choice, better: str) -> str:
     """
     groups = {value: [score for own, score, _ in pairs if own == value] for value in where.values}
     tried = {value: scores for value, scores in groups.items() if scores}
-    order = sorted(tried, key=lambda value: (min(tried[value]) if better == "min" else -max(tried[value])))
+    order = sorted(tried, key=lambda value: min(tried[value]) if better == "min" else -max(tried[value]))
     if not order:
         return "None of the values was tried to its end"
     ends = min if better == "min" else max
-    said = [f"{value}{' did best' if value == order[0] else ''}: its best {number(ends(tried[value]))}, its median "
-            f"{number(float(np.median(tried[value])))} of {len(tried[value])} trial{'s' * (len(tried[value]) > 1)}"
-            for value in order[:3]]  # fmt: skip
+    said = [
+        f"{value}{' did best' if value == order[0] else ''}: its best {number(ends(tried[value]))}, its median "
+        f"{number(float(np.median(tried[value])))} of {len(tried[value])} trial{'s' * (len(tried[value]) > 1)}"
+        for value in order[:3]
+    ]
     return "; then ".join(said)
 
 
@@ -121,8 +143,10 @@ def by_range(pairs: Sequence[Any], where: Any) -> str:
     if len(few) == 1:
         said = f"The best trial has {number(few[0])}; {span}"
     else:
-        said = (f"The best {len(few)} trials lie between {number(min(few))} and {number(max(few))}, the best of all at "
-                f"{number(few[0])}; {span}")  # fmt: skip
+        said = (
+            f"The best {len(few)} trials lie between {number(min(few))} and {number(max(few))}, the best of all at "
+            f"{number(few[0])}; {span}"
+        )
     place = _place(few[0], where)
     if place > 0.95 or place < 0.05:
         said += f". The best lies at the {'upper' if place > 0.5 else 'lower'} end: look further, with a wider --search"
@@ -131,7 +155,7 @@ def by_range(pairs: Sequence[Any], where: Any) -> str:
 
 def _place(value: float, where: Any) -> float:
     """Where in its range a value lies, 0 to 1."""
-    low, high, at = (np.log([where.low, where.high, value]) if where.log else (where.low, where.high, value))
+    low, high, at = np.log([where.low, where.high, value]) if where.log else (where.low, where.high, value)
     return float((at - low) / (high - low))
 
 
@@ -179,8 +203,13 @@ def mattered(search: Any, done: list[Trial]) -> Section:
         return Section(title, [f"At least {ENOUGH} trials must come to their end to say; {len(done)} did."])
     explained, shares = found
     if explained < SEEN:
-        return Section(title, [f"These trials do not tell: a forest that is shown all but one explains "
-                               f"{max(0.0, explained):.0%} of how the trials rank. More trials would."])  # fmt: skip
+        return Section(
+            title,
+            [
+                f"These trials do not tell: a forest that is shown all but one explains "
+                f"{max(0.0, explained):.0%} of how the trials rank. More trials would."
+            ],
+        )
     order = sorted(shares, key=lambda name: -shares[name])
 
     def paint(axes: Any) -> None:
@@ -189,10 +218,23 @@ def mattered(search: Any, done: list[Trial]) -> Section:
 
     rows = [[spoken(name), f"{shares[name]:.0%}"] for name in order]
     says = f"{spoken(order[0])} mattered most, {shares[order[0]]:.0%} of what could be told apart"
-    words = [f"From the settings a random forest foretells {explained:.0%} of how the trials rank (of trials that its "
-             "trees have not seen). Shown is what it loses without each setting, as a share."]  # fmt: skip
-    return Section(title, words, [draw("Share of the difference", says, paint, height=0.5 + 0.32 * len(order),
-                                       numbers=Table("Settings", ["setting", "share"], rows))])  # fmt: skip
+    words = [
+        f"From the settings a random forest foretells {explained:.0%} of how the trials rank (of trials that its "
+        "trees have not seen). Shown is what it loses without each setting, as a share."
+    ]
+    return Section(
+        title,
+        words,
+        [
+            draw(
+                "Share of the difference",
+                says,
+                paint,
+                height=0.5 + 0.32 * len(order),
+                numbers=Table("Settings", ["setting", "share"], rows),
+            )
+        ],
+    )
 
 
 def curves(search: Any, done: list[Trial]) -> Section:
@@ -229,8 +271,15 @@ def leaderboard(search: Any) -> Section:
     for trial in [*ledger.best(search.better), *rest]:
         values = settled(search, trial)
         score = number(trial.score) if trial.state == "done" else trial.state + (trial.reason and f": {trial.reason}")
-        rows.append([trial.number, score, trial.epochs, f"{trial.seconds:.0f}",
-                     *(number(v) if isinstance(v, float) else v for v in values.values())])  # fmt: skip
+        rows.append(
+            [
+                trial.number,
+                score,
+                trial.epochs,
+                f"{trial.seconds:.0f}",
+                *(number(v) if isinstance(v, float) else v for v in values.values()),
+            ]
+        )
     head = ["trial", spoken(ledger.objective), "epochs", "seconds", *map(spoken, names)]
     note = "Trial 1 is the recipe as written."
     if stopped := sum(trial.state == "stopped" for trial in rest):
@@ -242,11 +291,20 @@ def finals(search: Any, ranks: Sequence[dict[str, Any]]) -> Section:
     """The best few again, with other seeds."""
     if not ranks:
         return Section("The best again")
-    rows = [[one["trial"], number(one["mean"]), number(one["spread"]) if one["spread"] is not None else "",
-             ", ".join(number(score) for score in one["scores"].values())] for one in ranks]  # fmt: skip
+    rows = [
+        [
+            one["trial"],
+            number(one["mean"]),
+            number(one["spread"]) if one["spread"] is not None else "",
+            ", ".join(number(score) for score in one["scores"].values()),
+        ]
+        for one in ranks
+    ]
     head = ["trial", f"mean {spoken(search.ledger.objective)}", "standard deviation", "with each seed"]
-    words = ["A search picks the lucky too. So the best were trained again, on the same rows, with seeds that nobody "
-             "has chosen by; the best mean wins, and it alone was scored on the test rows."]  # fmt: skip
+    words = [
+        "A search picks the lucky too. So the best were trained again, on the same rows, with seeds that nobody "
+        "has chosen by; the best mean wins, and it alone was scored on the test rows."
+    ]
     return Section("The best again, with other seeds", words, (), [Table("Finalists", head, rows)])
 
 
@@ -255,11 +313,17 @@ def again(search: Any) -> Section:
     winner, folder = search.ledger.winner, search.ledger.folder
     name = str(search.recipe.name if search.recipe.name in pages() else search.recipe.page or "RECIPE")
     more = [name, *command(search), "--trials", str(2 * len(search.ledger.searched())), "--out", str(folder)]
-    return Section("How to go on", code=[
-        ("Train with the winner's settings", shlex.join(["tfkit", "train", name, "--settings", f"{folder}/{BEST}"])),
-        ("Look at the winner", shlex.join(["tfkit", "report", f"{folder}/{winner['run']}" if winner else "RUN"])),
-        ("Try more", shlex.join(["tfkit", "tune", *more])),
-    ])  # fmt: skip
+    return Section(
+        "How to go on",
+        code=[
+            (
+                "Train with the winner's settings",
+                shlex.join(["tfkit", "train", name, "--settings", f"{folder}/{BEST}"]),
+            ),
+            ("Look at the winner", shlex.join(["tfkit", "report", f"{folder}/{winner['run']}" if winner else "RUN"])),
+            ("Try more", shlex.join(["tfkit", "tune", *more])),
+        ],
+    )
 
 
 def command(search: Any) -> list[str]:

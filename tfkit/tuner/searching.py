@@ -27,19 +27,35 @@ SEEDS = 3  # other seeds that a finalist is trained with
 class Search:
     """Everything that a search works with: the recipe, the space, what is known, and who trains."""
 
-    def __init__(self, recipe: Any, config: Any, fixed: dict[str, Any], space: Space, ledger: Ledger, method: str,
-                 jobs: int, device: str, scheduler: str | None, say: Any, quiet: bool):  # fmt: skip
+    def __init__(
+        self,
+        recipe: Any,
+        config: Any,
+        fixed: dict[str, Any],
+        space: Space,
+        ledger: Ledger,
+        method: str,
+        jobs: int,
+        device: str,
+        scheduler: str | None,
+        say: Any,
+        quiet: bool,
+    ):
         self.recipe, self.config, self.fixed, self.space, self.ledger = recipe, config, fixed, space, ledger
         self.method, self.device, self.scheduler, self.say = method, device, scheduler, say
         self.jobs = jobs
         self.monitor, self.mode = recipe.monitor, mode_of(recipe)
         wanted = ledger.asked["objective"]
         if wanted is not None and curves.mode_of(wanted, self.monitor, recipe.mode) is None:
-            raise UserError("`objective` must be a score whose direction is known, such as accuracy or log_loss. "
-                            f"Received: {wanted}")  # fmt: skip
+            raise UserError(
+                "`objective` must be a score whose direction is known, such as accuracy or log_loss. "
+                f"Received: {wanted}"
+            )
         if method == "hyperband" and wanted not in (None, self.monitor):
-            raise UserError(f"Hyperband compares unfinished trainings, by what the recipe monitors: {self.monitor}. "
-                            f"Received: objective={wanted}")  # fmt: skip
+            raise UserError(
+                f"Hyperband compares unfinished trainings, by what the recipe monitors: {self.monitor}. "
+                f"Received: objective={wanted}"
+            )
         self.oracle: Oracle | None = None
         self.running: dict[Future[Any], tuple[Trial, float]] = {}
         self.pool: Executor | None = None
@@ -108,8 +124,10 @@ class Search:
             if self.method in ("hyperband", "grid") and ledger.written is None:
                 if ledger.trials[0].state == "running":
                     return None  # its settings say how many epochs there are, and where a grid begins
-                raise UserError(f"The recipe as written must train, to be tuned by {self.method}. "
-                                f"Received: {ledger.trials[0].reason}")  # fmt: skip
+                raise UserError(
+                    f"The recipe as written must train, to be tuned by {self.method}. "
+                    f"Received: {ledger.trials[0].reason}"
+                )
             self._make_oracle()
         return self._propose()
 
@@ -145,8 +163,16 @@ class Search:
         if trial.seed is not None:
             settings["seed"] = trial.seed
         page = str(self.recipe.page) if self.recipe.page else None
-        return {"page": page, "settings": settings, "out": str(folder.resolve()), "test": test, "until": trial.until,
-                "resume": str(run.resolve()) if run else None, "device": self.device, "cwd": os.getcwd()}  # fmt: skip
+        return {
+            "page": page,
+            "settings": settings,
+            "out": str(folder.resolve()),
+            "test": test,
+            "until": trial.until,
+            "resume": str(run.resolve()) if run else None,
+            "device": self.device,
+            "cwd": os.getcwd(),
+        }
 
     def start(self, trial: Trial) -> None:
         """Hand a trial to whoever trains."""

@@ -44,8 +44,9 @@ def space(recipe: Any, asked: Mapping[str, str] | Sequence[str] = (), fixed: Map
     found = ALWAYS | {name: domain(value) for name, value in recipe.search.items()}
     for name, words in _pairs(asked):
         if name in (fixed or {}):
-            raise UserError(f"`{name}` is either fixed or searched. "
-                            f"Received: {name}={(fixed or {})[name]} and a domain")  # fmt: skip
+            raise UserError(
+                f"`{name}` is either fixed or searched. Received: {name}={(fixed or {})[name]} and a domain"
+            )
         found[name] = _domain(recipe.Config, name, words, found.get(name))
     found = {name: where for name, where in found.items() if name not in (fixed or {})}
     if not found:
@@ -59,8 +60,7 @@ def _pairs(asked: Any) -> list[tuple[str, Any]]:
     pairs = [word.partition("=") for word in asked]
     for name, equals, words in pairs:
         if not equals or not words:
-            raise UserError("A domain is written key=low..high or key=one,two. "
-                            f"Received: {name + equals!r}")  # fmt: skip
+            raise UserError(f"A domain is written key=low..high or key=one,two. Received: {name + equals!r}")
     return [(name, words) for name, _, words in pairs]
 
 
@@ -142,8 +142,9 @@ def settings(space: Space, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def values(space: Space, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of a recipe as the values of Keras Tuner."""
-    return {name: _word(settings[name]) if isinstance(where, Choice) else settings[name]
-            for name, where in space.items()}  # fmt: skip
+    return {
+        name: _word(settings[name]) if isinstance(where, Choice) else settings[name] for name, where in space.items()
+    }
 
 
 def _words(where: Choice) -> bool:

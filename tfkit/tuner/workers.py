@@ -169,4 +169,3 @@ def _cluster(address: str) -> Iterator[Executor]:
         raise UserError(f"No Dask scheduler answers at {address}: {error}") from None
     with client:
         yield client.get_executor(pure=False)
-

@@ -34,8 +34,10 @@ def doubts(trained: Trained) -> dict[str, Any]:
     found.sort(key=lambda one: -one["loss"])
     found = found[:MOST]
     _write(trained, found)
-    short = [{**one, "cells": {n: str(v)[:LONGEST] for n, v in list(one["cells"].items())[:COLUMNS]}}
-             for one in found[:SHOWN]]  # fmt: skip
+    short = [
+        {**one, "cells": {n: str(v)[:LONGEST] for n, v in list(one["cells"].items())[:COLUMNS]}}
+        for one in found[:SHOWN]
+    ]
     return {"count": len(found), "of": sum(len(truth) for truth, _ in trained.said.values()), "first": short}
 
 
@@ -44,8 +46,11 @@ def _told(truth: Any, answer: Any, classes: Any) -> dict[str, Any]:
     if not classes:
         return {"label": float(truth), "predicted": float(np.reshape(answer, -1)[0])}
     code = int(truth)
-    return {"label": str(classes[code]), "predicted": str(classes[int(answer.argmax())]),
-            "probability_of_label": round(float(answer[code]), 4)}  # fmt: skip
+    return {
+        "label": str(classes[code]),
+        "predicted": str(classes[int(answer.argmax())]),
+        "probability_of_label": round(float(answer[code]), 4),
+    }
 
 
 def _cells(info: dict[str, Any], raw: dict[str, Any], row: int) -> dict[str, Any]:

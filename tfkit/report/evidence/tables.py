@@ -39,11 +39,18 @@ def importance(trained: Trained) -> dict[str, Any] | None:
     losses = row_loss(np.tile(truth, len(columns) * repeats), said, trained.info)
     added = losses.reshape(len(columns), repeats, len(rows)).mean(1) - before
     spread = 1.96 * added.std(1, ddof=1) / np.sqrt(len(rows))
-    found = [{"column": column, "added": mean, "interval": [mean - half, mean + half]}
-             for column, mean, half in zip(columns, added.mean(1).tolist(), spread.tolist(), strict=True)]  # fmt: skip
+    found = [
+        {"column": column, "added": mean, "interval": [mean - half, mean + half]}
+        for column, mean, half in zip(columns, added.mean(1).tolist(), spread.tolist(), strict=True)
+    ]
     found.sort(key=lambda one: -one["added"])
-    return {"rows": len(rows), "repeats": repeats, "loss": float(before.mean()), "columns": found,
-            "left_out": len(dict.fromkeys(rule["column"] for rule in inputs.values())) - len(columns)}  # fmt: skip
+    return {
+        "rows": len(rows),
+        "repeats": repeats,
+        "loss": float(before.mean()),
+        "columns": found,
+        "left_out": len(dict.fromkeys(rule["column"] for rule in inputs.values())) - len(columns),
+    }
 
 
 def slices(trained: Trained) -> dict[str, Any]:
@@ -65,8 +72,14 @@ def slices(trained: Trained) -> dict[str, Any]:
                 one = {"column": label, "value": value, **_compared(wrong, here)}
                 found.append(one)
             elif rule["column"] in asked:
-                one = {"column": label, "value": value, "rows": int(here.sum()), "score": float(wrong[here].mean()),
-                       "rest": None, "errors": 0.0}  # fmt: skip
+                one = {
+                    "column": label,
+                    "value": value,
+                    "rows": int(here.sum()),
+                    "score": float(wrong[here].mean()),
+                    "rest": None,
+                    "errors": 0.0,
+                }
             else:
                 continue
             if rule["column"] in asked:
@@ -75,8 +88,15 @@ def slices(trained: Trained) -> dict[str, Any]:
     worst = sorted((one for one in found if one["errors"] > beyond), key=lambda one: -one["errors"])[:WORST]
     unknown = [name for name in asked if name not in {rule["column"] for rule in info["inputs"].values()}]
     what = "share wrong" if info["target"]["classes"] else "mean absolute error"
-    return {"worst": worst, "asked": wanted, "looked_at": len(found), "beyond": beyond, "unknown": unknown,
-            "all": float(wrong.mean()), "what": what}  # fmt: skip
+    return {
+        "worst": worst,
+        "asked": wanted,
+        "looked_at": len(found),
+        "beyond": beyond,
+        "unknown": unknown,
+        "all": float(wrong.mean()),
+        "what": what,
+    }
 
 
 def _wrong(truth: Any, answer: np.ndarray, info: dict[str, Any]) -> np.ndarray:
@@ -108,9 +128,13 @@ def _compared(wrong: np.ndarray, here: np.ndarray) -> dict[str, Any]:
     inside, outside = wrong[here], wrong[~here]
     error = np.sqrt(inside.var(ddof=1) / len(inside) + outside.var(ddof=1) / len(outside))
     gap = inside.mean() - outside.mean()
-    return {"rows": len(inside), "score": float(inside.mean()), "rest": float(outside.mean()),
-            "interval": [float(gap - 1.96 * error), float(gap + 1.96 * error)],
-            "errors": float(gap / error) if error > 0 else 0.0}  # fmt: skip
+    return {
+        "rows": len(inside),
+        "score": float(inside.mean()),
+        "rest": float(outside.mean()),
+        "interval": [float(gap - 1.96 * error), float(gap + 1.96 * error)],
+        "errors": float(gap / error) if error > 0 else 0.0,
+    }
 
 
 def _errors_allowed(slices: int) -> float:

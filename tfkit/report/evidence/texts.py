@@ -30,10 +30,15 @@ def texts(trained: Trained) -> dict[str, Any]:
         mine = said[np.array(owners) == number]
         guess = int(mine[0].argmax()) if classes else None
         scores = mine[:, guess] if classes else mine.reshape(-1)
-        found.append(beside(truth[row], mine[0], classes) | {
-            "pieces": [[word, round(float(scores[0] - score), 5)]
-                       for word, score in zip(split[number], scores[1:], strict=True)],
-        })  # fmt: skip
+        found.append(
+            beside(truth[row], mine[0], classes)
+            | {
+                "pieces": [
+                    [word, round(float(scores[0] - score), 5)]
+                    for word, score in zip(split[number], scores[1:], strict=True)
+                ],
+            }
+        )
     return {"worst": found}
 
 

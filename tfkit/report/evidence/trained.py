@@ -59,8 +59,12 @@ class Trained:
         import tensorflow as tf
 
         raw = tensors(self.test.raw(np.arange(1)))
-        some = {n: tf.TensorSpec((None, *([None] * (t.ndim - 1))), t.dtype) if t.ndim > 2
-                else tf.TensorSpec((None, *t.shape[1:]), t.dtype) for n, t in raw.items()}  # fmt: skip
+        some = {
+            n: tf.TensorSpec((None, *([None] * (t.ndim - 1))), t.dtype)
+            if t.ndim > 2
+            else tf.TensorSpec((None, *t.shape[1:]), t.dtype)
+            for n, t in raw.items()
+        }
         run = tf.function(lambda rows: self.joined(rows, training=False), autograph=False)
         return run.get_concrete_function(some)
 
@@ -68,8 +72,10 @@ class Trained:
         """What the model says of raw rows."""
         raw = tensors(raw)
         rows = len(next(iter(raw.values())))
-        pieces = [np.asarray(self.compiled({name: tensor[start : start + AT_ONCE] for name, tensor in raw.items()}))
-                  for start in range(0, rows, AT_ONCE)]  # fmt: skip
+        pieces = [
+            np.asarray(self.compiled({name: tensor[start : start + AT_ONCE] for name, tensor in raw.items()}))
+            for start in range(0, rows, AT_ONCE)
+        ]
         return one_a_row(np.concatenate(pieces))
 
 

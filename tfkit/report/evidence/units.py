@@ -36,8 +36,9 @@ def dead_units(model: Any, x: Any) -> list[dict[str, Any]]:
             layer.__dict__.pop("call", None)
     return [
         {"layer": layer.name, "units": len(alive[id(layer)]), "dead": int((~alive[id(layer)]).sum())}
-        for layer in layers if id(layer) in alive
-    ]  # fmt: skip
+        for layer in layers
+        if id(layer) in alive
+    ]
 
 
 def _rectifies(layer: Any) -> bool:

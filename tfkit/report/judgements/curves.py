@@ -181,8 +181,10 @@ def _known(*curves: np.ndarray, least: int) -> bool:
 
 
 def _found(told: dict, used: float) -> str:
-    return (f"The finder raised the rate from {number(told['low'])} to {number(told['high'])} and suggests "
-            f"{number(told['suggestion'])}; training used {number(used)}.")  # fmt: skip
+    return (
+        f"The finder raised the rate from {number(told['low'])} to {number(told['high'])} and suggests "
+        f"{number(told['suggestion'])}; training used {number(used)}."
+    )
 
 
 def _suggested(told: dict) -> dict[str, float]:

@@ -81,5 +81,8 @@ def few_rows(record: Record) -> Judgement | None:
     said = "; ".join(f"{name}: {count} training rows, {percent(recall)} found" for name, count, recall in poor[:5])
     more = f"; and {len(poor) - 5} more classes" if len(poor) > 5 else ""
     changes = {"class_weights": "true"} if record.config.get("class_weights") is False else {}
-    return Judgement("Too few rows of a class", f"{said}{more}. Label more of these, or let them weigh more.",
-                     again(record, **changes))  # fmt: skip
+    return Judgement(
+        "Too few rows of a class",
+        f"{said}{more}. Label more of these, or let them weigh more.",
+        again(record, **changes),
+    )

@@ -53,8 +53,9 @@ def dead_units(record: Record) -> Judgement | None:
     poor = [one for one in layers if one["units"] >= 4 and one["dead"] > DEAD * one["units"]]
     if not poor:
         return None
-    said = "; ".join(f"{one['layer']}: {one['dead']} of {one['units']} ({percent(one['dead'] / one['units'])})"
-                     for one in poor[:4])  # fmt: skip
+    said = "; ".join(
+        f"{one['layer']}: {one['dead']} of {one['units']} ({percent(one['dead'] / one['units'])})" for one in poor[:4]
+    )
     return Judgement(
         "Most units of a layer are dead",
         f"They give 0 for every one of the training rows that were looked at, and learn no more: {said}.",

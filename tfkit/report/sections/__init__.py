@@ -28,7 +28,18 @@ EVIDENCE = (rows.pictures, rows.texts, rows.series, rows.columns, rows.doubts)  
 def sections(record: Record) -> list[Section]:
     """All parts of the report of a run, in order."""
     by_task = BY_TASK.get(record.task, lambda record: [])
-    order = (overview.how_good, verdicts.verdicts, by_task, *EVIDENCE, training.curves, trials.more_rows, trials.rate,
-             folder.data, folder.model, folder.settings, folder.again)  # fmt: skip
+    order = (
+        overview.how_good,
+        verdicts.verdicts,
+        by_task,
+        *EVIDENCE,
+        training.curves,
+        trials.more_rows,
+        trials.rate,
+        folder.data,
+        folder.model,
+        folder.settings,
+        folder.again,
+    )
     found = [section for make in order for section in make(record)]
     return [section for section in found if not section.empty]

@@ -52,17 +52,27 @@ def _confusion(record: Record) -> Figure:
                     axes.text(j, i, f"{counts[i, j]:,}", ha="center", va="center", fontsize=9 if num < 6 else 7.5)
         axes.set_xlim(-0.5, num - 0.5)
         axes.set_ylim(num - 0.5, -0.5)
-        axes.set_xticks(range(num), [_short(n, num) for n in names], rotation=45 if num > 4 else 0,
-                        ha="right" if num > 4 else "center")  # fmt: skip
+        axes.set_xticks(
+            range(num),
+            [_short(n, num) for n in names],
+            rotation=45 if num > 4 else 0,
+            ha="right" if num > 4 else "center",
+        )
         axes.set_yticks(range(num), [_short(n, num) for n in names])
         axes.grid(visible=False)
 
     rows = [[names[i], *(f"{counts[i, j]:,}" for j in range(num))] for i in range(num)]
     hits = int(np.trace(counts))
     says = f"{hits:,} of {int(counts.sum()):,} test rows lie on the diagonal, where prediction and truth agree"
-    return draw("Confusion: what was taken for what", says, paint, x="predicted", y="true",
-                numbers=Table("Test rows, true class by predicted class", ["true", *names], rows),
-                height=2.8 if num < 6 else 3.6)  # fmt: skip
+    return draw(
+        "Confusion: what was taken for what",
+        says,
+        paint,
+        x="predicted",
+        y="true",
+        numbers=Table("Test rows, true class by predicted class", ["true", *names], rows),
+        height=2.8 if num < 6 else 3.6,
+    )
 
 
 def _short(word: str, among: int) -> str:
@@ -71,8 +81,10 @@ def _short(word: str, among: int) -> str:
 
 
 def _by_class(record: Record) -> Table:
-    rows = [[label, number(each["support"]), *(number(each.get(n)) for n in ("precision", "recall", "f1"))]
-            for label, each in list(record.metrics.get("classes", {}).items())[:100]]  # fmt: skip
+    rows = [
+        [label, number(each["support"]), *(number(each.get(n)) for n in ("precision", "recall", "f1"))]
+        for label, each in list(record.metrics.get("classes", {}).items())[:100]
+    ]
     return Table("Each class of the test", ["class", "rows", "precision", "recall", "F1"], rows)
 
 
@@ -121,16 +133,35 @@ def _curves(truth: np.ndarray, answer: np.ndarray, record: Record) -> list[Figur
     roc, average = metrics.get("roc_auc"), metrics.get("average_precision")
     all_of_them = record.task == "binary" or len(traced) == len(record.classes)
     of = "" if all_of_them else f"; drawn are the {len(traced)} largest classes"
-    rows = [[name, number(float(one["cut"][i])), percent(one["true"][i]), percent(one["false"][i]),
-             percent(one["precision"][i])]
-            for name, one in traced.items() for i in thinned(len(one["cut"]), 12)]  # fmt: skip
+    rows = [
+        [
+            name,
+            number(float(one["cut"][i])),
+            percent(one["true"][i]),
+            percent(one["false"][i]),
+            percent(one["precision"][i]),
+        ]
+        for name, one in traced.items()
+        for i in thinned(len(one["cut"]), 12)
+    ]
     numbers = Table("Points of the curves", ["class", "probability from", "found", "false alarms", "precision"], rows)
     return [
-        draw("ROC: rows found against false alarms", f"area under the curve {number(roc)}, 0.5 is chance{of}",
-             paint_roc, x="share of false alarms", y="share found", numbers=numbers),
-        draw("Precision against recall", f"average precision {number(average)}{of}", paint_pr, x="recall: share found",
-             y="precision"),
-    ]  # fmt: skip
+        draw(
+            "ROC: rows found against false alarms",
+            f"area under the curve {number(roc)}, 0.5 is chance{of}",
+            paint_roc,
+            x="share of false alarms",
+            y="share found",
+            numbers=numbers,
+        ),
+        draw(
+            "Precision against recall",
+            f"average precision {number(average)}{of}",
+            paint_pr,
+            x="recall: share found",
+            y="precision",
+        ),
+    ]
 
 
 def _traced(positive: np.ndarray, value: np.ndarray) -> dict[str, np.ndarray]:
@@ -152,8 +183,10 @@ def _sure(record: Record) -> list[str]:
     gap = 100 * abs(sure - right)
     much = "surer" if sure > right else "less sure"
     judged = "as sure as it is right" if gap < 0.5 else f"{much} than it is right, by {gap:.1f} points"
-    return [f"It is {percent(sure)} sure on average and right on {percent(right)} of the rows: {judged}. "
-            f"The expected calibration error is {number(error)}."]  # fmt: skip
+    return [
+        f"It is {percent(sure)} sure on average and right on {percent(right)} of the rows: {judged}. "
+        f"The expected calibration error is {number(error)}."
+    ]
 
 
 def _calibration(record: Record) -> Figure:
@@ -183,6 +216,11 @@ def _calibration(record: Record) -> Figure:
     what = f"are {record.classes[codes[0]]}" if codes else "are right"
     rows = [[percent(g["said"]), percent(g["share"]), number(g["rows"])] for g in groups]
     error = number(record.metrics["test"].get("expected_calibration_error"))
-    return draw("Calibration: how sure, how right", f"on the dotted line it would be as right as it is sure; expected "
-                f"calibration error {error}", paint, x="how sure on average", y=f"share that {what}",
-                numbers=Table("Answers by how sure they are", ["sure", f"of these {what}", "rows"], rows))  # fmt: skip
+    return draw(
+        "Calibration: how sure, how right",
+        f"on the dotted line it would be as right as it is sure; expected calibration error {error}",
+        paint,
+        x="how sure on average",
+        y=f"share that {what}",
+        numbers=Table("Answers by how sure they are", ["sure", f"of these {what}", "rows"], rows),
+    )

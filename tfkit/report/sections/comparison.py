@@ -22,8 +22,11 @@ def sections(records: list[Record], names: list[str], found: list[Any]) -> list[
 def _better(records: list[Record], names: list[str], found: list[Any]) -> Section:
     """The verdicts, and all scores side by side."""
     all_names = dict.fromkeys(name for record in records for name in record.metrics.get("test") or {})
-    rows = [[spoken(name), *(number((record.metrics.get("test") or {}).get(name)) for record in records)]
-            for name in all_names if not name.endswith(AVERAGED)]  # fmt: skip
+    rows = [
+        [spoken(name), *(number((record.metrics.get("test") or {}).get(name)) for record in records)]
+        for name in all_names
+        if not name.endswith(AVERAGED)
+    ]
     tables = [Table("Scores of the test rows", ["score", *names], rows)] if rows else []
     figures = [_intervals(records, names)] if rows else []
     return Section("Which is better", [one.says for one in found], figures, tables)
@@ -48,8 +51,14 @@ def _intervals(records: list[Record], names: list[str]) -> Figure:
     rows = [[one, number(value), span(ends)] for one, value, ends in zip(names, values, spans, strict=True)]
     better = "more is better" if mode == "max" else "less is better"
     says = f"each with its own 95% interval; {better}. Pairs on the same rows tell more than overlaps of intervals"
-    return draw(spoken(name), says, paint, x=f"{spoken(name)} ({better})", height=1.1 + 0.35 * len(records),
-                numbers=Table(spoken(name), ["run", spoken(name), "95% interval"], rows))  # fmt: skip
+    return draw(
+        spoken(name),
+        says,
+        paint,
+        x=f"{spoken(name)} ({better})",
+        height=1.1 + 0.35 * len(records),
+        numbers=Table(spoken(name), ["run", spoken(name), "95% interval"], rows),
+    )
 
 
 def _settings(records: list[Record], names: list[str]) -> Section:
@@ -81,8 +90,14 @@ def _curves(records: list[Record], names: list[str]) -> Section:
 def _laid(metric: str, lines: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
     def paint(axes):  # type: ignore[no-untyped-def]
         for place, (name, (epochs, values)) in enumerate(lines.items()):
-            axes.plot(epochs, values, ls=DASHES[place // 6 % 6], color=SERIES[place % 6], label=name[-30:],
-                      marker="o" if len(epochs) < 3 else None)  # fmt: skip
+            axes.plot(
+                epochs,
+                values,
+                ls=DASHES[place // 6 % 6],
+                color=SERIES[place % 6],
+                label=name[-30:],
+                marker="o" if len(epochs) < 3 else None,
+            )
         known = np.concatenate([values[np.isfinite(values) & (values > 0)] for _, values in lines.values()])
         if len(known) and known.max() > 100 * known.min():
             in_powers(axes.yaxis)
@@ -93,13 +108,21 @@ def _laid(metric: str, lines: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figur
     says = "; ".join(f"{name} ends at {number(float(values[-1]))}" for name, (_, values) in lines.items())
     longest = max(len(epochs) for epochs, _ in lines.values())
     rows = [[i + 1, *(number(float(v[i])) if i < len(v) else "" for _, v in lines.values())] for i in range(longest)]
-    return draw(title, says, paint, x="epoch", height=2.6 + 0.15 * len(lines),
-                numbers=Table(title, ["epoch", *lines], rows))  # fmt: skip
+    return draw(
+        title, says, paint, x="epoch", height=2.6 + 0.15 * len(lines), numbers=Table(title, ["epoch", *lines], rows)
+    )
 
 
 def _made(records: list[Record], names: list[str]) -> Section:
     """What each was made with."""
-    rows = [[name, record.about["begun"][:16].replace("T", " "), number(record.about["rows"][0]),
-             number(round(sum(record.metrics.get("seconds", {}).values()))), record.about.get("commit") or "none"]
-            for name, record in zip(names, records, strict=True)]  # fmt: skip
+    rows = [
+        [
+            name,
+            record.about["begun"][:16].replace("T", " "),
+            number(record.about["rows"][0]),
+            number(round(sum(record.metrics.get("seconds", {}).values()))),
+            record.about.get("commit") or "none",
+        ]
+        for name, record in zip(names, records, strict=True)
+    ]
     return Section("Runs", tables=[Table("Runs", ["run", "begun", "rows trained on", "seconds", "commit"], rows)])

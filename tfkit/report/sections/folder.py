@@ -24,8 +24,10 @@ def data(record: Record) -> list[Section]:
     words = [f"What is predicted: {record.target}."] + [f"Cleaned: {done}." for done in info.get("cleaning", [])]
     if "picture" in info:
         picture = info["picture"]
-        words.append(f"Pictures are {picture['height']} x {picture['width']} pixels, "
-                     f"{'grey' if picture['channels'] == 1 else 'in colour'}.")  # fmt: skip
+        words.append(
+            f"Pictures are {picture['height']} x {picture['width']} pixels, "
+            f"{'grey' if picture['channels'] == 1 else 'in colour'}."
+        )
     figures = [_balance(target)] if target.get("counts") else []
     if not figures and record.truth is not None and record.task == "regression":
         figures = [_spread(record)]
@@ -43,12 +45,16 @@ def _balance(target: dict[str, Any]) -> Figure:
         axes.set_yticks(list(places), [_short(str(name)) for name, _ in shown])
         axes.grid(axis="y", visible=False)
 
-    numbers = Table("Rows of each class", ["class", "rows", "share"],
-                    [[str(name), number(count), percent(count / total)] for name, count in ordered[:200]])  # fmt: skip
+    numbers = Table(
+        "Rows of each class",
+        ["class", "rows", "share"],
+        [[str(name), number(count), percent(count / total)] for name, count in ordered[:200]],
+    )
     says = f"{len(ordered)} classes; the largest, {ordered[0][0]}, has {percent(ordered[0][1] / total)} of the "
     says += f"training rows, the smallest, {ordered[-1][0]}, {percent(ordered[-1][1] / total)}"
-    return draw("Balance of the classes in training", says, paint, numbers=numbers, x="rows",
-                height=1.2 + 0.24 * len(shown))  # fmt: skip
+    return draw(
+        "Balance of the classes in training", says, paint, numbers=numbers, x="rows", height=1.2 + 0.24 * len(shown)
+    )
 
 
 def _spread(record: Record) -> Figure:
@@ -61,10 +67,18 @@ def _spread(record: Record) -> Figure:
         axes.stairs(counts, edges, fill=True, color=ONE, alpha=0.6)
 
     rows = [[number(float(a)), number(float(b)), int(n)] for a, b, n in zip(edges, edges[1:], counts, strict=False)]
-    says = (f"{record.target} of the test rows: median {number(float(np.median(record.truth)))}, from "
-            f"{number(float(record.truth.min()))} to {number(float(record.truth.max()))}")  # fmt: skip
-    return draw("Distribution of the target", says, paint, x=record.target,
-                numbers=Table("Test rows by value", ["from", "to", "rows"], rows), y="test rows")  # fmt: skip
+    says = (
+        f"{record.target} of the test rows: median {number(float(np.median(record.truth)))}, from "
+        f"{number(float(record.truth.min()))} to {number(float(record.truth.max()))}"
+    )
+    return draw(
+        "Distribution of the target",
+        says,
+        paint,
+        x=record.target,
+        numbers=Table("Test rows by value", ["from", "to", "rows"], rows),
+        y="test rows",
+    )
 
 
 def _short(word: str, most: int = 22) -> str:
@@ -76,12 +90,15 @@ def model(record: Record) -> list[Section]:
     told = record.evidence.get("model")
     if not told:
         return []
-    words = [f"{told['weights']:,} weights, {told['trained']:,} of them trained; model.keras is "
-             f"{size(told['bytes'] or 0)}.",
-             f"One raw row is answered in {number(told['milliseconds'])} ms on the machine that trained it; many at "
-             f"once, {told['rows_per_second']:,} a second."]  # fmt: skip
-    rows = [[layer["name"], layer["kind"], layer["shape"] or "", number(layer["weights"])]
-            for layer in told["layers"][:LAYERS]]  # fmt: skip
+    words = [
+        f"{told['weights']:,} weights, {told['trained']:,} of them trained; model.keras is {size(told['bytes'] or 0)}.",
+        f"One raw row is answered in {number(told['milliseconds'])} ms on the machine that trained it; many at "
+        f"once, {told['rows_per_second']:,} a second.",
+    ]
+    rows = [
+        [layer["name"], layer["kind"], layer["shape"] or "", number(layer["weights"])]
+        for layer in told["layers"][:LAYERS]
+    ]
     more = f"and {len(told['layers']) - LAYERS:,} more" if len(told["layers"]) > LAYERS else ""
     layers = Table("Layers", ["layer", "kind", "gives", "weights"], rows, more)
     learning = record.evidence.get("learning") or {}
@@ -101,8 +118,12 @@ def _gradients(gradients: list[dict[str, Any]]) -> Figure:
 
     rows = [[one["weight"], number(one["norm"]), number(one["size"])] for one in gradients]
     says = f"from {number(min(sizes))} to {number(max(sizes))} over {len(gradients)} weights"
-    return draw("Length of the gradient of each weight", says, paint,
-                numbers=Table("Gradients at the end", ["weight", "gradient", "weight's own length"], rows))  # fmt: skip
+    return draw(
+        "Length of the gradient of each weight",
+        says,
+        paint,
+        numbers=Table("Gradients at the end", ["weight", "gradient", "weight's own length"], rows),
+    )
 
 
 def settings(record: Record) -> list[Section]:
@@ -126,13 +147,19 @@ def again(record: Record) -> list[Section]:
     about = record.about
     devices = about.get("devices", {})
     rows = [
-        ["begun", about["begun"]], ["seed", record.config.get("seed")], ["commit", about.get("commit") or "none"],
-        ["python", about["python"]], *about["versions"].items(),
-        ["graphics cards", ", ".join(map(str, devices.get("gpus", []))) or "none"], ["cores", devices.get("cpus")],
+        ["begun", about["begun"]],
+        ["seed", record.config.get("seed")],
+        ["commit", about.get("commit") or "none"],
+        ["python", about["python"]],
+        *about["versions"].items(),
+        ["graphics cards", ", ".join(map(str, devices.get("gpus", []))) or "none"],
+        ["cores", devices.get("cpus")],
         ["fingerprint of the data", about.get("data", "")[:16]],
-    ]  # fmt: skip
-    code = [("The command that made this run", shlex.join(about["command"])),
-            ("The same settings again", again_with(record))]  # fmt: skip
+    ]
+    code = [
+        ("The command that made this run", shlex.join(about["command"])),
+        ("The same settings again", again_with(record)),
+    ]
     return [Section("How to do it again", [], tables=[Table("What it ran on", ["", ""], rows)], code=code)]
 
 

@@ -16,8 +16,10 @@ def forecast(record: Record) -> list[Section]:
     if not told:
         return []
     fans = [_fan(one, record) for one in told["fans"]]
-    words = [f"Each window sees {record.info['past']:,} steps and foretells {record.info['horizon']:,}; "
-             f"{told['windows']:,} windows of the test."]  # fmt: skip
+    words = [
+        f"Each window sees {record.info['past']:,} steps and foretells {record.info['horizon']:,}; "
+        f"{told['windows']:,} windows of the test."
+    ]
     steps = [_error(told, record)] if record.info["horizon"] > 1 else []
     if told["coverage"]:
         steps.append(_coverage(told, record))
@@ -45,12 +47,21 @@ def _fan(one: dict[str, Any], record: Record) -> Figure:
 
     series = f"{one['series']}, " if len(record.info["series"]["names"]) > 1 else ""
     error = np.nanmean(np.abs(truth - answer[half])) if np.isfinite(truth).any() else np.nan
-    rows = [[int(step), number(float(t)), *(number(float(values[i])) for values in answer)]
-            for i, (step, t) in enumerate(zip(ahead, truth, strict=True))]  # fmt: skip
+    rows = [
+        [int(step), number(float(t)), *(number(float(values[i])) for values in answer)]
+        for i, (step, t) in enumerate(zip(ahead, truth, strict=True))
+    ]
     head = ["step", "truth", *(f"{q:.1%} quantile" for q in quantiles)]
     says = f"{one['begins']} to {one['ends']}: off by {number(float(error))} on average"
-    return draw(f"{series}{one['begins']} to {one['ends']}", says, paint, x="steps from the last known value",
-                numbers=Table("Truth and forecast", head, rows), wide=True, height=2.6)  # fmt: skip
+    return draw(
+        f"{series}{one['begins']} to {one['ends']}",
+        says,
+        paint,
+        x="steps from the last known value",
+        numbers=Table("Truth and forecast", head, rows),
+        wide=True,
+        height=2.6,
+    )
 
 
 def _error(told: dict[str, Any], record: Record) -> Figure:
@@ -65,8 +76,14 @@ def _error(told: dict[str, Any], record: Record) -> Figure:
     rows = [[i + 1, *(number(float(v[i])) for v in lines.values())] for i in range(len(lines["model"]))]
     first, last = float(lines["model"][0]), float(lines["model"][-1])
     says = f"mean absolute error of the model from {number(first)} one step ahead to {number(last)} at the last"
-    return draw("Error by horizon", says, paint, x="steps ahead", y="mean absolute error",
-                numbers=Table("Mean absolute error by step", ["step", *map(spoken, lines)], rows))  # fmt: skip
+    return draw(
+        "Error by horizon",
+        says,
+        paint,
+        x="steps ahead",
+        y="mean absolute error",
+        numbers=Table("Mean absolute error by step", ["step", *map(spoken, lines)], rows),
+    )
 
 
 def _coverage(told: dict[str, Any], record: Record) -> Figure:
@@ -81,5 +98,11 @@ def _coverage(told: dict[str, Any], record: Record) -> Figure:
 
     rows = [[i + 1, *(percent(float(v[i])) for _, v in lines.values())] for i in range(record.info["horizon"])]
     held = ", ".join(f"the {name} holds {percent(float(np.nanmean(v)))}" for name, (_, v) in lines.items())
-    return draw("Coverage by horizon", f"{held} of the values; dotted is what it should be", paint, x="steps ahead",
-                y="share inside", numbers=Table("Share of values inside", ["step", *lines], rows))  # fmt: skip
+    return draw(
+        "Coverage by horizon",
+        f"{held} of the values; dotted is what it should be",
+        paint,
+        x="steps ahead",
+        y="share inside",
+        numbers=Table("Share of values inside", ["step", *lines], rows),
+    )

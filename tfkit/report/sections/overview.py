@@ -15,10 +15,15 @@ def how_good(record: Record) -> list[Section]:
     split = "test" if metrics.get("test") else "val"
     scores, baselines = metrics.get(split) or {}, metrics.get("baselines") or {}
     rows = [
-        [spoken(name), number(value), span(metrics.get("intervals", {}).get(name)) if split == "test" else "",
-         *(number(other.get(name)) for other in baselines.values())]
-        for name, value in scores.items() if not name.endswith(AVERAGED)
-    ]  # fmt: skip
+        [
+            spoken(name),
+            number(value),
+            span(metrics.get("intervals", {}).get(name)) if split == "test" else "",
+            *(number(other.get(name)) for other in baselines.values()),
+        ]
+        for name, value in scores.items()
+        if not name.endswith(AVERAGED)
+    ]
     what = "test rows, seen once" if split == "test" else "validation rows; the test was left alone"
     head = ["score", "model", "95% interval", *map(spoken, baselines)]
     table = Table(f"Scores of the {what}", head, rows)
@@ -54,5 +59,13 @@ def _beside(record: Record) -> list:
     says += "; " + ", ".join(f"{spoken(word)} {number(value)}" for word, value in known.items()) + f"; {better}"
     rows = [[spoken(word), number(value)] for word, value in points.items()]
     table = Table(f"{spoken(name)} of the test rows", ["", spoken(name)], rows)
-    return [draw(f"{spoken(name)}: model and baselines", says, paint, numbers=table, x=f"{spoken(name)} ({better})",
-                 height=1.3 + 0.4 * len(points))]  # fmt: skip
+    return [
+        draw(
+            f"{spoken(name)}: model and baselines",
+            says,
+            paint,
+            numbers=table,
+            x=f"{spoken(name)} ({better})",
+            height=1.3 + 0.4 * len(points),
+        )
+    ]

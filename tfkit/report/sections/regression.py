@@ -14,9 +14,11 @@ def regression(record: Record) -> list[Section]:
         return []
     residual = record.answer - record.truth
     far = float(np.quantile(np.abs(residual), 0.9))
-    words = [f"Half of the test rows are off by less than {number(float(np.median(np.abs(residual))))}, nine in ten by "
-             f"less than {number(far)}. On average it says {number(abs(float(residual.mean())))} too "
-             f"{'much' if residual.mean() > 0 else 'little'}."]  # fmt: skip
+    words = [
+        f"Half of the test rows are off by less than {number(float(np.median(np.abs(residual))))}, nine in ten by "
+        f"less than {number(far)}. On average it says {number(abs(float(residual.mean())))} too "
+        f"{'much' if residual.mean() > 0 else 'little'}."
+    ]
     figures = [_beside(record), _residuals(record, residual), _deciles(record, residual)]
     return [Section("Where it fails", words, figures)]
 
@@ -51,8 +53,14 @@ def _residuals(record: Record, residual: np.ndarray) -> Figure:
     rows = [[number(float(a)), number(float(b)), int(n)] for a, b, n in zip(edges, edges[1:], counts, strict=False)]
     says = f"predicted less true; the middle half lies from {number(float(np.quantile(residual, 0.25)))} to "
     says += f"{number(float(np.quantile(residual, 0.75)))}; the outermost hundredth is left out"
-    return draw("Residuals", says, paint, x="predicted less true", y="test rows",
-                numbers=Table("Test rows by residual", ["from", "to", "rows"], rows))  # fmt: skip
+    return draw(
+        "Residuals",
+        says,
+        paint,
+        x="predicted less true",
+        y="test rows",
+        numbers=Table("Test rows by residual", ["from", "to", "rows"], rows),
+    )
 
 
 def _deciles(record: Record, residual: np.ndarray) -> Figure:
@@ -72,5 +80,10 @@ def _deciles(record: Record, residual: np.ndarray) -> Figure:
     ends = [(number(float(record.truth[p].min())), number(float(record.truth[p].max()))) for p in parts]
     rows = [[i + 1, *ends[i], number(error[i]), number(bias[i])] for i in range(len(parts))]
     says = f"bars: mean absolute error, from {number(min(error))} to {number(max(error))}; line: predicted less true"
-    return draw("Error by decile of the true value", says, paint, x="tenth of the rows, by true value",
-                numbers=Table("Error by decile", ["tenth", "true from", "to", "error", "bias"], rows))  # fmt: skip
+    return draw(
+        "Error by decile of the true value",
+        says,
+        paint,
+        x="tenth of the rows, by true value",
+        numbers=Table("Error by decile", ["tenth", "true from", "to", "error", "bias"], rows),
+    )

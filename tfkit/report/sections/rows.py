@@ -26,9 +26,11 @@ def columns(record: Record) -> list[Section]:
 
 def _leans(record: Record, told: dict[str, Any]) -> list[str]:
     what = "log loss" if record.classes else "mean absolute error"
-    words = [f"Each column in turn is shuffled among {told['rows']:,} test rows, {told['repeats']} times; what that "
-             f"adds to the {what} of {number(told['loss'])} is what the column was worth, given all others. Columns "
-             "that say the same share their worth."]  # fmt: skip
+    words = [
+        f"Each column in turn is shuffled among {told['rows']:,} test rows, {told['repeats']} times; what that "
+        f"adds to the {what} of {number(told['loss'])} is what the column was worth, given all others. Columns "
+        "that say the same share their worth."
+    ]
     if told["left_out"]:
         words.append(f"{told['left_out']:,} more columns were not looked at.")
     return words
@@ -50,8 +52,14 @@ def _importance(told: dict[str, Any], record: Record) -> Figure:
     what = "log loss" if record.classes else "mean absolute error"
     rows = [[one["column"], number(one["added"]), span(one["interval"])] for one in told["columns"][:200]]
     says = f"{shown[0]['column']} matters most: without it the {what} is {number(added[0])} higher"
-    return draw("Permutation importance", says, paint, x=f"added to the {what}", height=1.1 + 0.24 * len(shown),
-                numbers=Table(f"Added to the {what}", ["column", "added", "95% interval"], rows))  # fmt: skip
+    return draw(
+        "Permutation importance",
+        says,
+        paint,
+        x=f"added to the {what}",
+        height=1.1 + 0.24 * len(shown),
+        numbers=Table(f"Added to the {what}", ["column", "added", "95% interval"], rows),
+    )
 
 
 def _slices(told: dict[str, Any]) -> Section:
@@ -63,8 +71,10 @@ def _slices(told: dict[str, Any]) -> Section:
         rest = "" if one["rest"] is None else as_word(one["rest"])
         return [f"{one['column']} = {one['value']}", number(one["rows"]), as_word(one["score"]), rest, interval]
 
-    words = [f"{told['looked_at']:,} slices (column = value) of 30 test rows or more were looked at; of all rows the "
-             f"{told['what']} is {as_word(told['all'])}."]  # fmt: skip
+    words = [
+        f"{told['looked_at']:,} slices (column = value) of 30 test rows or more were looked at; of all rows the "
+        f"{told['what']} is {as_word(told['all'])}."
+    ]
     if not told["worst"]:
         words.append("None is worse than the rest by more than chance in so many explains.")
     if told["unknown"]:
@@ -87,8 +97,10 @@ def pictures(record: Record) -> list[Section]:
         for one in told.get(which, []):
             caption = _said(one)
             name = one.get("name", "")
-            shown += [Picture(one["picture"], f"Test picture: {caption}", caption, name),
-                      Picture(one["looked"], f"Where the model looked: {caption}", "where it looked")]  # fmt: skip
+            shown += [
+                Picture(one["picture"], f"Test picture: {caption}", caption, name),
+                Picture(one["looked"], f"Where the model looked: {caption}", "where it looked"),
+            ]
         if shown:
             groups.append((title, shown))
     words = [f"Beside each picture, in orange, is what spoke for the answer ({told['how']})."]
@@ -112,8 +124,10 @@ def texts(record: Record) -> list[Section]:
     for one in told["worst"]:
         most = max((abs(score) for _, score in one["pieces"]), default=0) or 1
         shown.append(Marked(_said(one), [(word, score / most) for word, score in one["pieces"]]))
-    words = ["Each word was left out in turn. Underlined words spoke for the answer, and without them it is less sure; "
-             "words with a dotted line spoke against it. The stronger the colour, the more."]  # fmt: skip
+    words = [
+        "Each word was left out in turn. Underlined words spoke for the answer, and without them it is less sure; "
+        "words with a dotted line spoke against it. The stronger the colour, the more."
+    ]
     return [Section("Texts it is most wrong about", words, texts=shown)]
 
 
@@ -133,8 +147,9 @@ def _course(one: dict[str, Any], channels: list[str], place: int) -> Figure:
         if len(one["values"]) > 1:
             legend(axes)
 
-    return draw(f"{place}: {_said(one)}", f"a series of {len(one['values'][0])} steps shown", paint, x="step",
-                height=2.2)  # fmt: skip
+    return draw(
+        f"{place}: {_said(one)}", f"a series of {len(one['values'][0])} steps shown", paint, x="step", height=2.2
+    )
 
 
 def doubts(record: Record) -> list[Section]:
@@ -149,9 +164,11 @@ def doubts(record: Record) -> list[Section]:
         own = [str(one[key]) if key == "row" else _word(one[key]) for key in keys]
         rows.append(own + [_word(one["cells"].get(name, "")) for name in names])
     what = "is" if record.classes else "value is"
-    words = [f"Of the {told['of']:,} rows of validation and test, these are the ones whose {what} least likely to the "
-             f"model: a wrong label is often among them. The first {told['count']:,} stand in doubted.csv in the run's "
-             "folder."]  # fmt: skip
+    words = [
+        f"Of the {told['of']:,} rows of validation and test, these are the ones whose {what} least likely to the "
+        f"model: a wrong label is often among them. The first {told['count']:,} stand in doubted.csv in the run's "
+        "folder."
+    ]
     if record.classes:
         words[0] = words[0].replace("whose is", "whose label is")
     head = ["probability of label" if key == "probability_of_label" else key for key in keys]

@@ -27,28 +27,53 @@ def thresholds(record: Record) -> list[Section]:
     known = thinned(len(cuts), 200)
 
     def paint(axes):  # type: ignore[no-untyped-def]
-        for (name, line), colour, dash in zip((("precision", precision), ("recall", recall), ("F1", f1)), SERIES,
-                                              DASHES, strict=False):  # fmt: skip
+        for (name, line), colour, dash in zip(
+            (("precision", precision), ("recall", recall), ("F1", f1)), SERIES, DASHES, strict=False
+        ):
             axes.plot(cuts[known], line[known], ls=dash, color=colour, label=name)
         axes.axvline(cuts[best], color=MUTED, lw=1, ls=":")
-        axes.annotate(f"best F1: {number(float(cuts[best]))}", (cuts[best], 0.02), (4, 0), textcoords="offset points",
-                      fontsize=8.5)  # fmt: skip
+        axes.annotate(
+            f"best F1: {number(float(cuts[best]))}",
+            (cuts[best], 0.02),
+            (4, 0),
+            textcoords="offset points",
+            fontsize=8.5,
+        )
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1.03)
         legend(axes, ncols=3)
 
-    rows = [[what, number(float(cuts[i])), percent(precision[i]), percent(recall[i]), number(float(f1[i])),
-             number(float(costs[i]))]
-            for what, i in (("as it is", max(half, 0)), ("best F1", best), ("least cost", cheap))]  # fmt: skip
-    table = Table(f"Thresholds for {positive}", ["", "from", "precision", "recall", "F1", "cost"], rows,
-                  f"A miss costs {number(cost)} times a false alarm; another cost: tfkit report RUN --cost 5. Chosen "
-                  "on the test rows: on new rows it will be a little worse.")  # fmt: skip
-    figure = draw(f"Score against threshold for {positive}", f"F1 is best, {number(float(f1[best]))}, where "
-                  f"{positive} is said from a probability of {number(float(cuts[best]))} on", paint,
-                  x=f"{positive} from this probability on", numbers=table)  # fmt: skip
-    words = [f"For F1 say {positive} from a probability of {number(float(cuts[best]))} on: {number(float(f1[best]))} "
-             f"instead of {number(float(f1[max(half, 0)]))} at 0.5. Where a miss costs {number(cost)} times a false "
-             f"alarm, from {number(float(cuts[cheap]))} on."]  # fmt: skip
+    rows = [
+        [
+            what,
+            number(float(cuts[i])),
+            percent(precision[i]),
+            percent(recall[i]),
+            number(float(f1[i])),
+            number(float(costs[i])),
+        ]
+        for what, i in (("as it is", max(half, 0)), ("best F1", best), ("least cost", cheap))
+    ]
+    table = Table(
+        f"Thresholds for {positive}",
+        ["", "from", "precision", "recall", "F1", "cost"],
+        rows,
+        f"A miss costs {number(cost)} times a false alarm; another cost: tfkit report RUN --cost 5. Chosen "
+        "on the test rows: on new rows it will be a little worse.",
+    )
+    figure = draw(
+        f"Score against threshold for {positive}",
+        f"F1 is best, {number(float(f1[best]))}, where "
+        f"{positive} is said from a probability of {number(float(cuts[best]))} on",
+        paint,
+        x=f"{positive} from this probability on",
+        numbers=table,
+    )
+    words = [
+        f"For F1 say {positive} from a probability of {number(float(cuts[best]))} on: {number(float(f1[best]))} "
+        f"instead of {number(float(f1[max(half, 0)]))} at 0.5. Where a miss costs {number(cost)} times a false "
+        f"alarm, from {number(float(cuts[cheap]))} on."
+    ]
     return [Section("From which probability on to say yes", words, [figure], [table])]
 
 

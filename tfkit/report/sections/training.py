@@ -21,13 +21,17 @@ def curves(record: Record) -> list[Section]:
     best = record.about.get("best_epoch")
     head = list(dict.fromkeys(name for line in record.history for name in line))
     rows = [[int(line[n]) if n == "epoch" else number(line.get(n)) for n in head] for line in record.history]
-    words = [f"{len(record.history)} epochs of {record.about['rows'][0]:,} rows in "
-             f"{number(record.metrics.get('seconds', {}).get('fit'))} s."]  # fmt: skip
+    words = [
+        f"{len(record.history)} epochs of {record.about['rows'][0]:,} rows in "
+        f"{number(record.metrics.get('seconds', {}).get('fit'))} s."
+    ]
     if best:
         words.append(f"Validation was best in epoch {best}; its weights are kept.")
     if "refit" in record.metrics.get("seconds", {}):
-        words.append("Then the model was fitted once more on training and validation rows together; the curves are of "
-                     "the first time.")  # fmt: skip
+        words.append(
+            "Then the model was fitted once more on training and validation rows together; the curves are of "
+            "the first time."
+        )
     return [Section("What happened in training", words, figures, [Table("Every epoch", list(map(spoken, head)), rows)])]
 
 
@@ -37,8 +41,11 @@ def _epochs(record: Record) -> np.ndarray:
 
 def _pair(record: Record, name: str) -> Figure:
     """A metric of training and of validation."""
-    lines = {which: record.curve(n) for which, n in (("training", name), ("validation", f"val_{name}"))
-             if np.isfinite(record.curve(n)).any()}  # fmt: skip
+    lines = {
+        which: record.curve(n)
+        for which, n in (("training", name), ("validation", f"val_{name}"))
+        if np.isfinite(record.curve(n)).any()
+    }
     epochs, best = _epochs(record), record.about.get("best_epoch")
 
     def paint(axes):  # type: ignore[no-untyped-def]
@@ -46,8 +53,16 @@ def _pair(record: Record, name: str) -> Figure:
             axes.plot(epochs, values, dash, color=colour, label=which, marker="o" if len(epochs) < 3 else None)
         if best:
             axes.axvline(best, color=MUTED, lw=1, ls=":")
-            axes.annotate(f"best: {best}", (best, 1), (-3, -3), xycoords=("data", "axes fraction"), ha="right",
-                          textcoords="offset points", va="top", fontsize=8.5)  # fmt: skip
+            axes.annotate(
+                f"best: {best}",
+                (best, 1),
+                (-3, -3),
+                xycoords=("data", "axes fraction"),
+                ha="right",
+                textcoords="offset points",
+                va="top",
+                fontsize=8.5,
+            )
         whole(axes)
         legend(axes)
 

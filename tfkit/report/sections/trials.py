@@ -66,6 +66,12 @@ def rate(record: Record) -> list[Section]:
     words = f"The rate was raised step by step from {number(told['low'])}; the finder suggests "
     words += f"{number(told['suggestion'])} (dashed), training used {number(used)} (dotted)."
     rows = [[number(one), number(loss)] for one, loss in zip(told["rates"], told["losses"], strict=True)]
-    figure = draw("Loss by learning rate", words.rstrip("."), paint, x="learning rate", y="loss, smoothed",
-                  numbers=Table("Loss by learning rate", ["rate", "loss"], rows))  # fmt: skip
+    figure = draw(
+        "Loss by learning rate",
+        words.rstrip("."),
+        paint,
+        x="learning rate",
+        y="loss, smoothed",
+        numbers=Table("Loss by learning rate", ["rate", "loss"], rows),
+    )
     return [Section("Does the learning rate fit?", [words], [figure])]

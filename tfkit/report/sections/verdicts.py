@@ -8,8 +8,14 @@ from tfkit.report.section import Section
 def verdicts(record: Record) -> list[Section]:
     """What should be looked at, with evidence and a command to try; or that nothing stands out."""
     found = judge(record)
-    words = [] if found else ["Nothing stands out: no sign of over-fitting, under-fitting, a rate that does not fit, "
-                              "or a training that was cut short."]  # fmt: skip
+    words = (
+        []
+        if found
+        else [
+            "Nothing stands out: no sign of over-fitting, under-fitting, a rate that does not fit, "
+            "or a training that was cut short."
+        ]
+    )
     for name, reason in (record.evidence.get("not_made") or {}).items():
         words.append(f"This report goes without {name}: {reason}.")
     if not record.evidence:
