@@ -58,7 +58,7 @@ def pytest_collection_finish():
 @pytest.fixture(autouse=True, scope="session")
 def few_reports():
     """A report is made in a test that asks for it, not at the end of every training: the tests are many."""
-    from tfkit.engine import train
+    from tfkit.api import train
 
     train.__kwdefaults__["report"] = False
     yield

@@ -15,11 +15,11 @@ def verb(arguments):
 
 @pytest.fixture
 def newest(monkeypatch):
-    """Answers of `tfkit.run.newest`, without the room that gives them."""
+    """Answers of `tfkit.run_dir.newest`, without the room that gives them."""
     answers = [Path("runs/newest")]
-    module = ModuleType("tfkit.run")
+    module = ModuleType("tfkit.run_dir")
     module.newest = lambda folder: answers[0]
-    monkeypatch.setitem(sys.modules, "tfkit.run", module)
+    monkeypatch.setitem(sys.modules, "tfkit.run_dir", module)
     return answers
 
 

@@ -27,9 +27,9 @@ def asked(monkeypatch):
             calls.append(("evaluate", source))
             return SCORES
 
-        def predict_file(self, file, out, safe):
+        def predict_file(self, file, out, escape_formulas):
             print("a page may print")
-            calls.append(("predict", file, out, *(["safe"] if safe else [])))
+            calls.append(("predict", file, out, *(["safe"] if escape_formulas else [])))
 
         def export(self, format, out):
             calls.append(("export", format, out))

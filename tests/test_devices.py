@@ -142,7 +142,7 @@ def settings(tmp_path, **more):
 
 
 def weights(run):
-    from tfkit.run import load_model
+    from tfkit.inference.load_model import load_model
 
     return load_model(run / "model.keras").get_weights()
 

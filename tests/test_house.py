@@ -17,16 +17,17 @@ PAGES = sorted((ROOT / "recipes").glob("*.py"))
 FLOORS = {
     "GROUND": {"config", "words", "search", "manual", "parts", "pages", "recipe", "recipes"},
     "PARTS": {"layers", "callbacks", "optimizers", "schedules", "losses", "metrics"}
-    | {"data", "devices", "replicas", "sharing", "loop", "steps", "fused", "philox"},
+    | {"datasets", "data", "devices", "replicas", "sharing", "loop", "steps", "fused", "philox"},
     "WORKS": {
         "engine",
         "fitting",
-        "run",
         "keeping",
-        "answers",
         "resume",
         "display",
-        "prediction",
+        "inference",
+        "tasks",
+        "run_dir",
+        "api",
         "progress",
         "tuner",
         "evaluation",
@@ -139,6 +140,40 @@ def test_a_page_imports_keras_the_face_of_tfkit_and_its_data(page):
     assert {line.package for line in outside(page)} <= {"keras", "numpy", "pandas"}
     public = {"tfkit", "tfkit.__init__", *(name.replace(":", ".") for name in tfkit.PUBLIC.values())}
     assert {line.name for line in imports(page) if line.package == "tfkit"} <= public
+
+
+def module_name(file):
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_name(file): file for file in FILES}
+
+
+def imported_modules(file):
+    """The files of tfkit that a file imports, imports inside functions included, those for the type checker not."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            node.body = []
+    targets = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            targets |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                submodule = f"{node.module}.{alias.name}"
+                targets.add(submodule if submodule in MODULES else node.module)
+    return targets & MODULES.keys()
+
+
+def test_no_import_cycles():
+    graph = {name: imported_modules(file) - {name} for name, file in MODULES.items()}
+    while leaves := [name for name, targets in graph.items() if not targets]:
+        for name in leaves:
+            del graph[name]
+        for targets in graph.values():
+            targets.difference_update(leaves)
+    assert not graph, f"cycles among: {', '.join(f'{name} -> {targets}' for name, targets in sorted(graph.items()))}"
 
 
 def test_there_are_files_to_look_at():

@@ -9,7 +9,7 @@ import pytest
 
 import tfkit
 from tfkit.data.files import write_frame
-from tfkit.loop import predict
+from tfkit.datasets.batch_predict import predict
 
 ROWS = 160
 

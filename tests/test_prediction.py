@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 
 import tfkit
-from tfkit import prediction
 from tfkit.data import blocks, delimited, json_lines, parquet
 from tfkit.data.files import read_frame, write_frame
 from tfkit.errors import UserError
-from tfkit.prediction import ahead
+from tfkit.inference import streaming
+from tfkit.inference.streaming import prefetch
 
 ROWS = 400
 RANDOM = np.random.default_rng(0)
@@ -79,7 +79,7 @@ def test_a_file_read_in_blocks_gives_what_the_whole_gives(suffix, run, tmp_path,
     whole = run.predict_file(tmp_path / f"new{suffix}", tmp_path / f"whole{suffix}")
     assert sorted(record.getMessage() for record in caplog.records) == said
     assert any("town: 2 cells hold words" in words and "'Bonn', 'Turin'" in words for words in said)
-    assert any("called like the answers are replaced: predicted" in words for words in said)
+    assert any("with the names of predictions are replaced: predicted" in words for words in said)
     one, two = read_frame(parts), read_frame(whole)
     assert list(one) == list(two)
     assert "probability_yes" in one
@@ -96,7 +96,7 @@ def test_a_file_read_in_blocks_gives_what_the_whole_gives(suffix, run, tmp_path,
 
 def test_one_block_is_computed_while_the_next_is_read():
     here = threading.current_thread()
-    with ahead(threading.current_thread() for _ in range(3)) as threads:
+    with prefetch(threading.current_thread() for _ in range(3)) as threads:
         assert here not in list(threads)
 
 
@@ -108,7 +108,7 @@ def test_what_reads_ahead_waits_and_stops():
             made.append(number)
             yield number
 
-    with ahead(items(), most=2) as numbers:
+    with prefetch(items(), size=2) as numbers:
         assert next(numbers) == 0
         time.sleep(0.2)
         assert len(made) <= 5
@@ -157,7 +157,7 @@ def test_objects_whose_type_shows_late_are_read_whole(run, tmp_path, small):
 
 
 def test_drift_is_said_of_a_file_read_in_blocks(run, tmp_path, small, monkeypatch, caplog):
-    monkeypatch.setattr(prediction, "EVERY", 2)
+    monkeypatch.setattr(streaming, "DRIFT_STRIDE", 2)
     write_frame(rows_to_predict().assign(amount=50.0), tmp_path / "new.csv")
     run.predict_file(tmp_path / "new.csv", tmp_path / "out.csv")
     assert any("Unlike the training rows" in record.getMessage() for record in caplog.records)
@@ -165,5 +165,5 @@ def test_drift_is_said_of_a_file_read_in_blocks(run, tmp_path, small, monkeypatc
 
 def test_a_large_file_that_is_the_same_as_the_answers_is_refused(run, tmp_path, small):
     write_frame(rows_to_predict(), tmp_path / "new.csv")
-    with pytest.raises(UserError, match="must go to another file"):
+    with pytest.raises(UserError, match="must be written to another file"):
         run.predict_file(tmp_path / "new.csv", tmp_path / "new.csv")

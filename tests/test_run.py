@@ -9,7 +9,7 @@ import pytest
 import tfkit
 from tfkit.cli import main
 from tfkit.errors import UserError
-from tfkit.run import newest
+from tfkit.run_dir import newest
 
 FAST = {"epochs": 1, "units": 8, "members": 2, "bins": 8, "batch_size": 64, "refit": False, "quiet": True}
 
@@ -80,7 +80,7 @@ def test_a_damaged_file_is_named(run, tmp_path):
 
     shutil.copytree(run.folder, tmp_path / "copy")
     (tmp_path / "copy" / "model.keras").write_bytes(b"PK")
-    with pytest.raises(UserError, match=r"model\.keras must be whole"):
+    with pytest.raises(UserError, match=r"model\.keras must be complete"):
         _ = tfkit.Run(tmp_path / "copy").model
     (tmp_path / "copy" / "metrics.json").write_text("{")
     with pytest.raises(UserError, match=r"metrics\.json must be JSON"):
@@ -93,7 +93,7 @@ def test_a_page_with_a_reader_of_its_own_must_be_named(run, frame, tmp_path):
     shutil.copytree(run.folder, tmp_path / "copy")
     about = json.loads((tmp_path / "copy" / "about.json").read_text())
     (tmp_path / "copy" / "about.json").write_text(json.dumps({**about, "read": None}))
-    with pytest.raises(UserError, match="name the page again: --recipe"):
+    with pytest.raises(UserError, match="name the file again: --recipe"):
         tfkit.Run(tmp_path / "copy").predict(frame)
     named = tfkit.Run(tmp_path / "copy", recipe="tabular").predict(frame)
     pd.testing.assert_frame_equal(named, run.predict(frame))
@@ -105,7 +105,7 @@ def test_no_module_is_imported_because_a_run_says_so(run, frame, tmp_path):
     shutil.copytree(run.folder, tmp_path / "copy")
     about = json.loads((tmp_path / "copy" / "about.json").read_text())
     (tmp_path / "copy" / "about.json").write_text(json.dumps({**about, "read": "antigravity:read_all"}))
-    with pytest.raises(UserError, match="The run's reader must be one of tfkit's own"):
+    with pytest.raises(UserError, match="The run's reader must be one of tfkit;"):
         tfkit.Run(tmp_path / "copy").predict(frame)
 
 
@@ -120,7 +120,7 @@ def test_the_files_own_cells_stay_as_they_are_and_the_file_too(run, tmp_path):
     rows = (tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()
     assert rows[1].startswith("10,Ulm,NA,")
     assert rows[2].startswith("?,Köln,,")
-    with pytest.raises(UserError, match="must go to another file"):
+    with pytest.raises(UserError, match="must be written to another file"):
         run.predict_file(tmp_path / "new.csv", tmp_path / "new.csv")
 
 

@@ -19,7 +19,7 @@ PUBLIC = {
     "Data": "tfkit.recipe:Data",
     "Recipe": "tfkit.recipe:Recipe",
     "Rows": "tfkit.data.splits:Rows",
-    "Run": "tfkit.run:Run",
+    "Run": "tfkit.api:Run",
     "UserError": "tfkit.errors:UserError",
     "Windows": "tfkit.data.windows:Windows",
     "amount": "tfkit.config:amount",
@@ -37,7 +37,7 @@ PUBLIC = {
     "inputs": "tfkit.data.splits:inputs",
     "layers": "tfkit.layers",
     "load": "tfkit.recipe:load",
-    "load_model": "tfkit.run:load_model",
+    "load_model": "tfkit.inference.load_model:load_model",
     "log": "tfkit.search:log",
     "losses": "tfkit.losses",
     "ls": "tfkit.recipe:ls",
@@ -53,8 +53,8 @@ PUBLIC = {
     "schedules": "tfkit.schedules",
     "show": "tfkit.recipe:show",
     "testing": "tfkit.testing",
-    "train": "tfkit.engine:train",
-    "tune": "tfkit.tuner:tune",
+    "train": "tfkit.api:train",
+    "tune": "tfkit.api:tune",
     "whole": "tfkit.config:whole",
 }
 

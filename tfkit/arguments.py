@@ -85,7 +85,7 @@ def run_and_file(words: list[str]) -> tuple[Path, str | None]:
 
 def newest_run() -> Path:
     """The newest run under `runs`, said on stderr because nobody named it."""
-    from tfkit.run import newest
+    from tfkit.run_dir import newest
 
     folder = newest(Path("runs"))
     if folder is None:

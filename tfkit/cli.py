@@ -185,7 +185,7 @@ def predict(arguments: list[str]) -> None:
         raise UserError(f"Say which file to predict. Usage: {parser.usage}")
     out = Path(known.out) if known.out else predicted(Path(file))
     with _keras(), voice():
-        tfkit.Run(folder, recipe=known.recipe).predict_file(file, out, safe=known.safe_csv)
+        tfkit.Run(folder, recipe=known.recipe).predict_file(file, out, escape_formulas=known.safe_csv)
     print(out)
 
 

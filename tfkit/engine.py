@@ -4,7 +4,7 @@ import gc
 import hashlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,8 @@ from tfkit.display import columns_table, voice
 from tfkit.errors import Paused, UserError, first_line
 from tfkit.keeping import write_json
 from tfkit.recipe import Data, Recipe, load
-from tfkit.run import Run, versions
+from tfkit.report.evidence.trained import Trained
+from tfkit.run_dir import RunDir, versions
 
 
 def train(
@@ -30,13 +31,13 @@ def train(
     anyway: bool = False,
     settings: Any = None,
     test: bool = True,
-    report: bool = True,
     tensorboard: bool = False,
     until: int | None = None,
     checkpoint_minutes: float | None = None,
     quiet: bool = False,
+    on_finish: Callable[[Trained], Any] | None = None,
     **words: Any,
-) -> Run:
+) -> RunDir:
     """Train a recipe and leave a run: the model, its honest scores, and how it came about.
 
     Args:
@@ -47,12 +48,12 @@ def train(
         anyway: Whether to resume although versions of packages differ.
         settings: A JSON file or a mapping of settings; `words` go before it.
         test: Whether the test split is scored at the end.
-        report: Whether `report.html` is made at the end.
         tensorboard: Whether curves, settings and scores are written for TensorBoard too, into the run.
         checkpoint_minutes: How often the state is saved inside a long epoch; None for every three minutes, or for what
             the run that is resumed has been told.
         until: The epoch after which it pauses, saved, to be resumed; the run is then not finished.
         quiet: Whether nothing is printed.
+        on_finish: Called at the end with what training has in memory, such as to write a report.
         words: Settings of the recipe.
 
     Returns:
@@ -62,10 +63,6 @@ def train(
         UserError: If something is wrong that the user can mend.
         NotFiniteError: If the loss stops being finite.
         Interrupted: If a signal has stopped it; the state is saved.
-
-    Example:
-        >>> import tfkit
-        >>> run = tfkit.train("tabular", epochs=5)  # doctest: +SKIP
     """
     if checkpoint_minutes is not None and not 0 < checkpoint_minutes < math.inf:
         raise UserError(f"`checkpoint_minutes` must be a number above 0. Received: {checkpoint_minutes}")
@@ -82,12 +79,12 @@ def train(
         else:
             loaded = load(recipe if recipe is not None else "tabular")
             config = loaded.Config.of({**read_settings(settings), **words})
-            run = Run.begin(out, loaded, config)
+            run = RunDir.begin(out, loaded, config)
         try:
             run.note(test=test, tensorboard=tensorboard, changed=config.changed())
             if checkpoint_minutes is not None:
                 run.note(checkpoint_minutes=checkpoint_minutes)
-            return _walk(loaded, run, config, test, say, quiet, until, report)
+            return _walk(loaded, run, config, test, say, quiet, until, on_finish)
         except Paused:
             say(f"Paused after epoch {until}; go on with --resume {run.folder}")
             return run
@@ -99,14 +96,19 @@ def train(
 
 
 def _walk(
-    recipe: Recipe, run: Run, config: Any, test: bool, say: Any, quiet: bool, until: int | None, report: bool
-) -> Run:
+    recipe: Recipe,
+    run: RunDir,
+    config: Any,
+    test: bool,
+    say: Any,
+    quiet: bool,
+    until: int | None,
+    on_finish: Callable[[Trained], Any] | None,
+) -> RunDir:
     """From settings to a finished run."""
     from tfkit import evaluation, fitting
     from tfkit.checks.before import before_training
     from tfkit.checks.drift import learn_shares
-    from tfkit.report import gather_and_report
-    from tfkit.report.evidence import Trained
     from tfkit.report.tensorboard import write_scores
 
     clock = _Clock()
@@ -152,14 +154,14 @@ def _walk(
     run.finish(metrics)
     if run.about.get("tensorboard"):
         write_scores(run)
-    if report:
+    if on_finish is not None:
         with clock("report"):
-            gather_and_report(Trained(run, config, data, model, joined, said))
+            on_finish(Trained(run, config, data, model, joined, said))
     say(f"Took {sum(clock.seconds.values()):.0f} s. Model, scores and predictions: {run.folder}")
     return run
 
 
-def _record(run: Run, config: Any, data: Data) -> None:
+def _record(run: RunDir, config: Any, data: Data) -> None:
     """Settings as settled, what was learnt, and what tells this data from any other."""
     fingerprint = _fingerprint(data)
     before = run.about.get("data")
@@ -193,9 +195,9 @@ def join(model: Any, data: Data) -> Any:
         ) from error
 
 
-def _reopen(recipe: Any, folder: Path, words: dict[str, Any], anyway: bool) -> tuple[Recipe, Run, Any]:
+def _reopen(recipe: Any, folder: Path, words: dict[str, Any], anyway: bool) -> tuple[Recipe, RunDir, Any]:
     """Recipe, run and settings of a run that is to go on."""
-    run = Run(folder)
+    run = RunDir(folder)
     about = run.about
     if recipe is None and not about["page"]:
         again = f"tfkit.train(recipe, resume={str(folder)!r})"
@@ -230,11 +232,11 @@ def _fingerprint(data: Data) -> str:
     """What tells these rows from any others: a hash over blocks of all splits."""
     import keras
 
-    from tfkit.evaluation import blocks
+    from tfkit.datasets.batch_predict import index_chunks
 
     digest = hashlib.sha256()
     for split in (data.train, data.val, data.test):
-        for numbers in blocks(split):
+        for numbers in index_chunks(split):
             for tensor in keras.tree.flatten(split.take(numbers)):
                 if tensor is not None:
                     digest.update(np.ascontiguousarray(tensor).tobytes())

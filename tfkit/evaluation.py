@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 
 from tfkit import scores
-from tfkit.answers import answers_frame, one_a_row
+from tfkit.datasets.batch_predict import compiled_predictor, index_chunks, predict, squeeze_outputs
 from tfkit.display import scores_table
 from tfkit.keeping import write_arrays
 from tfkit.recipe import Data, Recipe
-from tfkit.run import Run
+from tfkit.run_dir import RunDir
+from tfkit.tasks.predictions import predictions_to_frame
 
 AVERAGED = ("_macro", "_weighted")  # scores that stand in metrics.json and are not printed
-BLOCK = 65_536  # rows
-NUMBERS = 2**26  # of the inputs, where rows are large
 EXAMPLES = 64  # raw rows kept to check exports with
 
 
@@ -26,18 +25,16 @@ def said(split: Any, model: Any, data: Data) -> tuple[np.ndarray, np.ndarray]:
 
 def _answer(split: Any, model: Any, data: Data) -> np.ndarray:
     """What the file will say of the rows of a split."""
-    from tfkit.loop import predict, predictor
-
-    says = predictor(model, split.take(np.arange(1))[0])
-    answer = np.concatenate([says(split.take(numbers)[0]) for numbers in blocks(split)])
-    return one_a_row(predict(data.restore, answer) if data.restore is not None else answer)
+    compute = compiled_predictor(model, split.take(np.arange(1))[0])
+    outputs = np.concatenate([compute(split.take(indices)[0]) for indices in index_chunks(split)])
+    return squeeze_outputs(predict(data.restore, outputs) if data.restore is not None else outputs)
 
 
 def _truth(split: Any, info: dict[str, Any]) -> np.ndarray:
     """The truth in the user's units."""
     if hasattr(split, "truth"):
         return split.truth()
-    target, y = info["target"], np.concatenate([np.asarray(split.take(numbers)[1]) for numbers in blocks(split)])
+    target, y = info["target"], np.concatenate([np.asarray(split.take(numbers)[1]) for numbers in index_chunks(split)])
     return y if target["classes"] else y.astype("float64") * target["scale"] + target["mean"]
 
 
@@ -49,17 +46,7 @@ def rows_digest(split: Any, info: dict[str, Any]) -> str:
     return hashlib.sha256("\n".join(map(str, names)).encode()).hexdigest()[:16]
 
 
-def blocks(split: Any) -> list[np.ndarray]:
-    """All rows of a split, so many at a time that those of a file fit into memory."""
-    import keras
-
-    x, _, _ = split.take(np.arange(1))
-    numbers = sum(int(np.prod(part.shape)) for part in keras.tree.flatten(x))
-    block = max(1, min(BLOCK, NUMBERS // max(1, numbers)))
-    return [np.arange(start, min(start + block, len(split))) for start in range(0, len(split), block)]
-
-
-def score(recipe: Recipe, run: Run, config: Any, data: Data, said: dict[str, Any], say: Any) -> dict[str, Any]:
+def score(recipe: Recipe, run: RunDir, config: Any, data: Data, said: dict[str, Any], say: Any) -> dict[str, Any]:
     """The scores of truth and answer on validation and test, with intervals, beside the baselines."""
     info = data.info
     metrics: dict[str, Any] = {"task": info["task"], "positive": info["target"]["positive"]}
@@ -83,20 +70,20 @@ def score(recipe: Recipe, run: Run, config: Any, data: Data, said: dict[str, Any
     return metrics
 
 
-def _keep_predictions(run: Run, data: Data, truth: np.ndarray, answer: np.ndarray) -> None:
+def _keep_predictions(run: RunDir, data: Data, truth: np.ndarray, answer: np.ndarray) -> None:
     """The answers to the test split beside the truth."""
     if hasattr(data.test, "stamps"):  # windows overlap: those that begin a horizon apart say all
         kept = data.test.apart()
         frame = data.test.stamps(kept).assign(truth=truth["values"][kept].ravel().astype("float32"))
-        frame.join(answers_frame(answer[kept], data.info)).to_csv(run.path("predictions.csv"), index=False)
+        frame.join(predictions_to_frame(answer[kept], data.info)).to_csv(run.path("predictions.csv"), index=False)
         return
-    frame = answers_frame(answer, data.info)
+    frame = predictions_to_frame(answer, data.info)
     classes = data.info["target"]["classes"]
     frame.insert(0, "truth", np.array(classes, object)[truth] if classes else truth)
     frame.to_csv(run.path("predictions.csv"), index=False)
 
 
-def _keep_examples(run: Run, data: Data) -> None:
+def _keep_examples(run: RunDir, data: Data) -> None:
     """A few raw rows of validation, to check exports with; words as JSON, so that no file of ours needs pickle."""
     raw = data.val.raw(np.arange(min(EXAMPLES, len(data.val))))
     words = {name: np.asarray(values) for name, values in raw.items()}

@@ -10,10 +10,10 @@ from tfkit.checks.suspects import last_rows
 from tfkit.errors import NotFiniteError, UserError, first_line
 from tfkit.keeping import write_json
 from tfkit.recipe import Data, Recipe
-from tfkit.run import Run
+from tfkit.run_dir import RunDir
 
 
-def fit(recipe: Recipe, run: Run, config: Any, data: Data, model: Any, quiet: bool, until: int | None = None) -> Any:
+def fit(recipe: Recipe, run: RunDir, config: Any, data: Data, model: Any, quiet: bool, until: int | None = None) -> Any:
     """The epochs that validation watches, or the first `until` of them; the best one's weights are kept."""
     import keras
 
@@ -60,7 +60,7 @@ def mode_of(recipe: Recipe) -> str:
     return mode
 
 
-def refit(recipe: Recipe, run: Run, config: Any, data: Data, quiet: bool) -> Any:
+def refit(recipe: Recipe, run: RunDir, config: Any, data: Data, quiet: bool) -> Any:
     """The model once more from its first weights, on all rows but the test's, to the end of the schedule.
 
     No row is left to choose an epoch by: it ends with the last, or, where `patience` may stop it, with the one that
@@ -77,7 +77,7 @@ def refit(recipe: Recipe, run: Run, config: Any, data: Data, quiet: bool) -> Any
 
 
 def _epochs(
-    run: Run,
+    run: RunDir,
     folder: str,
     config: Any,
     data: Data,

@@ -14,10 +14,10 @@ import numpy as np
 
 from tfkit import replicas
 from tfkit.data.splits import Rows
+from tfkit.datasets.batch_predict import rows_per_call
 from tfkit.steps import clip, compiled, training
 
 SECONDS_A_CALL = 0.25  # so that a progress bar moves several times a second
-NUMBERS_AT_ONCE = 2**18  # of the inputs, where nothing is learnt: what a layer makes of them is many times larger
 
 
 def fit(
@@ -103,58 +103,6 @@ def fit(
     finally:  # the next plain `fit` makes its own
         model.train_function = model.test_function = None
         model.steps_per_execution = each
-
-
-def predict(model: Any, x: Any, batch_size: int | None = None) -> Any:
-    """What a model or a layer says of rows, as NumPy arrays; strings are welcome, which Keras' own `predict` refuses.
-
-    Args:
-        model: A Keras model or layer.
-        x: Array `(rows, ...)` or a dictionary of them.
-        batch_size: Rows at a time, at least 1; None for 4096, and fewer where rows are large.
-
-    Returns:
-        An array, or whatever structure of arrays the model gives.
-
-    Example:
-        >>> import keras, numpy as np
-        >>> predict(keras.layers.Rescaling(2.0), np.ones((3, 1), "float32")).ravel().tolist()
-        [2.0, 2.0, 2.0]
-    """
-    return predictor(model, x, batch_size)(x)
-
-
-def predictor(model: Any, like: Any, batch_size: int | None = None) -> Any:
-    """`predict` of one model, for many calls on rows `like` these; it is compiled once and kept with the model."""
-    import keras
-    import tensorflow as tf
-
-    like = keras.tree.map_structure(lambda rows: tf.convert_to_tensor(rows[:1]), like)
-    some = keras.tree.map_structure(lambda tensor: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype), like)
-    kept = model.__dict__.setdefault("_tfkit_answers", {}) if isinstance(model, keras.Model) else {}
-    run = kept.get(repr(some))
-    if run is None:
-        answer = tf.function(lambda rows: model(rows, training=False), autograph=False)
-        run = kept[repr(some)] = answer.get_concrete_function(some)
-    each = batch_size or _at_once(like)
-
-    def said(x: Any) -> Any:
-        x = keras.tree.map_structure(tf.convert_to_tensor, x)
-        rows, pieces = len(keras.tree.flatten(x)[0]), []
-        for start in range(0, max(rows, 1), each):
-            piece = run(keras.tree.map_structure(lambda tensor: tensor[start : start + each], x))  # noqa: B023
-            pieces.append(keras.tree.map_structure(np.asarray, piece))
-        return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *pieces)
-
-    return said
-
-
-def _at_once(x: Any) -> int:
-    """How many rows are computed at a time, from 32 to 4096, so that large rows fit into memory too."""
-    import keras
-
-    numbers = sum(int(np.prod(tensor.shape[1:])) for tensor in keras.tree.flatten(x))
-    return min(4096, max(32, NUMBERS_AT_ONCE // max(1, numbers)))
 
 
 class Place:
@@ -254,7 +202,7 @@ def _test_function(model: Any, split: Any, spread: Any) -> Any:
     import tensorflow as tf
 
     x, _, _ = split.take(np.arange(1))
-    batch, rows = _at_once(x), len(split)
+    batch, rows = rows_per_call(x), len(split)
     once = functools.cache(lambda: compiled(model, "test_step", spread, split, batch))
     everything = tf.range(rows, dtype="int32")
     whole = spread.end(0, rows, batch)

@@ -51,7 +51,7 @@ def predict(asked):
 
     import tfkit
     from tfkit.data.preparation import prepare_table
-    from tfkit.loop import predict as prepared
+    from tfkit.datasets.batch_predict import predict as prepared
 
     frame = pd.read_csv(tfkit.sample("adult.csv.gz"))
     rows = np.random.default_rng(0).integers(0, len(frame), 1_000_000)

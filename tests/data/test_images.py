@@ -19,8 +19,8 @@ from tfkit.data.images import (
     read_images,
     split_images,
 )
+from tfkit.datasets.batch_predict import predict
 from tfkit.errors import UserError
-from tfkit.loop import predict
 
 RANDOM = np.random.default_rng(0)
 

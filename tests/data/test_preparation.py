@@ -7,7 +7,7 @@ from tfkit.data.learning import learn_table
 from tfkit.data.preparation import FURTHEST, prepare_table
 from tfkit.data.tables import read_table
 from tfkit.data.targets import learn_target
-from tfkit.loop import predict
+from tfkit.datasets.batch_predict import predict
 
 RANDOM = np.random.default_rng(0)
 TRAIN = pd.DataFrame({"a": [1.0, 2, 3, 4, 10] * 4, "b": [5.0, np.nan, 7, 8, 9] * 4, "y": ["u", "v"] * 10})

@@ -9,8 +9,8 @@ import pytest
 from tfkit.data.series import load_series, read_series, split_series
 from tfkit.data.series_learning import PADDING, learn_series, prepare_series, series_rows, with_kernels
 from tfkit.data.targets import learn_target
+from tfkit.datasets.batch_predict import predict
 from tfkit.errors import UserError
-from tfkit.loop import predict
 
 RANDOM = np.random.default_rng(0)
 NAN = np.nan

@@ -9,8 +9,8 @@ from tfkit.data.learning import learn_table
 from tfkit.data.preparation import prepare_table
 from tfkit.data.tables import check_columns, load_table, read_table, table_rows
 from tfkit.data.targets import learn_target
+from tfkit.datasets.batch_predict import predict
 from tfkit.errors import UserError
-from tfkit.loop import predict
 
 
 def table(rows=100):

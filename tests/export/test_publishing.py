@@ -76,7 +76,7 @@ print(json.dumps(answer.numpy()[:, 0].tolist()))
 def test_a_keras_file_elsewhere(run, tmp_path):
     path = run.export("keras", tmp_path / "new" / "mine.keras")
     rows = {name: np.array(column, object if name == "age_2" else "float32") for name, column in ROWS.items()}
-    from tfkit.loop import predict
+    from tfkit.datasets.batch_predict import predict
 
     np.testing.assert_array_equal(predict(tfkit.load_model(path), rows)[:, 0], own(run))
     assert [each.name for each in (tmp_path / "new").iterdir()] == ["mine.keras"]
@@ -117,12 +117,12 @@ def test_a_run_of_numbers_alone_is_written_whole(run, monkeypatch):
             inputs = {"a_b": keras.Input((1,), name="a_b"), "age_2": word}
             self.model = keras.Model(inputs, keras.ops.where(keras.ops.isfinite(inputs["a_b"]), inputs["a_b"], 7) + gap)
             nan = np.array([[1.5], [np.nan], [-np.inf]], "float32")
-            self.examples = {"a_b": nan, "age_2": np.ones_like(nan)}
+            self.sample_inputs = {"a_b": nan, "age_2": np.ones_like(nan)}
 
         def __getattr__(self, name):
-            return getattr(run, name)
+            return getattr(run.predictor, name)
 
-        def answer(self, raw):
+        def predict_arrays(self, raw):
             return np.asarray(self.model(raw))[:, 0]
 
     path = publishing.export(Numbers(), "onnx")

@@ -6,11 +6,11 @@ import os
 import pytest
 
 import tfkit
+from tfkit.api import Run
 from tfkit.data import stored
 from tfkit.data.files import read_frame
 from tfkit.data.image_files import find_pictures
 from tfkit.errors import LONGEST, UserError
-from tfkit.run import Run
 
 
 def test_a_message_is_one_line_whatever_it_repeats():

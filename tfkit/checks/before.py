@@ -13,14 +13,14 @@ from tfkit.checks.rows import warnings_of
 from tfkit.checks.targets import check_targets
 from tfkit.errors import UserError
 from tfkit.recipe import Data
-from tfkit.run import Run
+from tfkit.run_dir import RunDir
 
 log = logging.getLogger("tfkit")
 
 ROWS = 8  # of the one step that is tried
 
 
-def before_training(run: Run, config: Any, data: Data, model: Any) -> None:
+def before_training(run: RunDir, config: Any, data: Data, model: Any) -> None:
     """Warn of what is strange in the data, refuse what cannot fit into memory, try one step and one checkpoint.
 
     What is said is kept as `warnings` in about.json. Nothing that training starts from is changed.
@@ -67,7 +67,7 @@ def _try_step(model: Any, data: Data, config: Any) -> tuple[float, float]:
     return norm, float(found.get("loss", 0.0))
 
 
-def _try_checkpoint(run: Run, model: Any) -> None:
+def _try_checkpoint(run: RunDir, model: Any) -> None:
     """Write the state of the model once, and read it."""
     from tfkit.loop import Place
     from tfkit.resume import Checkpoint

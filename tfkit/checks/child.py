@@ -11,34 +11,36 @@ from unittest.mock import patch
 
 import numpy as np
 
-from tfkit import answers, engine, loop, resume
+from tfkit import engine, loop, resume
 from tfkit.checks.replicas import steps
+from tfkit.datasets.batch_predict import predict, squeeze_outputs
 from tfkit.errors import Interrupted, NotFiniteError, UserError
-from tfkit.run import Run
+from tfkit.inference.predictor import Predictor
+from tfkit.run_dir import RunDir
 
 
 def train(*, said: str | None = None, kill: dict[str, Any] | None = None, **task: Any) -> None:
     """Train or resume; with `said`, put down what the model in memory says; with `kill`, die on the way."""
     models: list[Any] = []
-    keep = Run.keep
+    keep = RunDir.keep
 
-    def kept(run: Run, model: Any, history: Any) -> None:
+    def kept(run: RunDir, model: Any, history: Any) -> None:
         models.append(model)
         keep(run, model, history)
 
     with ExitStack() as stack:
-        stack.enter_context(patch.object(Run, "keep", kept))
+        stack.enter_context(patch.object(RunDir, "keep", kept))
         if kill:
             _arm(stack, **kill)
-        run = engine.train(task.pop("recipe"), quiet=True, test=False, report=False, **task)
+        run = engine.train(task.pop("recipe"), quiet=True, test=False, **task)
     if said:
-        np.savez(said, said=answers.answer(models[-1], run.examples))
+        np.savez(said, said=squeeze_outputs(predict(models[-1], Predictor(run).sample_inputs)))
 
 
 def answer(*, run: str, recipe: str, said: str) -> None:
     """Put down what the file says that the run has kept."""
-    opened = Run(run, recipe=recipe)
-    np.savez(said, said=opened.answer(opened.examples))
+    predictor = Predictor(RunDir(run), recipe)
+    np.savez(said, said=predictor.predict_arrays(predictor.sample_inputs))
 
 
 def _arm(stack: ExitStack, *, where: str, step: int = 0, save: int | None = None) -> None:

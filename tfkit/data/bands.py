@@ -26,7 +26,7 @@ def calibrate_bands(model: Any, data: Any) -> Any:
     Values of one time are of one kind, so it is stretches of a horizon that are counted, however many windows lie over
     them. Where they are few a band may become wider, never narrower: small data makes a network too sure.
     """
-    from tfkit.loop import predict
+    from tfkit.datasets.batch_predict import predict
 
     begin, end = data.info["splits"]["val"]
     stretches = (end - begin) // data.info["horizon"]

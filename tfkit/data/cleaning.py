@@ -7,7 +7,7 @@ import numpy as np
 
 from tfkit.data import columns
 from tfkit.data.cells import spelled
-from tfkit.data.disk import DiskTable
+from tfkit.data.disk import DiskTable, row_hashes
 from tfkit.errors import UserError
 
 FEW = 8  # columns that tell most rows apart
@@ -139,13 +139,6 @@ def repeated(frame: Any) -> np.ndarray:
 
 def _too_many(twice: np.ndarray) -> bool:
     return len(twice) >= ENOUGH and bool(twice.mean() > MANY)
-
-
-def row_hashes(frame: Any) -> np.ndarray:
-    """A number for each row, `(rows,)` uint64: equal rows have the same, others have not."""
-    import pandas as pd
-
-    return pd.util.hash_pandas_object(frame, index=False).to_numpy()
 
 
 def _like(frame: Any, other: Any) -> Any:

@@ -109,7 +109,6 @@ class DiskTable:
 
     def hashes(self, columns: Sequence[str] | None = None) -> np.ndarray:
         """A number for each row, `(rows,)` uint64: equal rows have the same."""
-        from tfkit.data.cleaning import row_hashes
 
         whole = columns is None or list(columns) == self.columns
         if whole and self.lying.hashes is not None:
@@ -297,3 +296,10 @@ def _kind(kind: Any) -> str:
 def _place(file: Any, name: str) -> int:
     schema = file.metadata.schema
     return next(i for i in range(file.metadata.num_columns) if schema.column(i).path == name)
+
+
+def row_hashes(frame: Any) -> np.ndarray:
+    """A number for each row, `(rows,)` uint64: equal rows have the same, others have not."""
+    import pandas as pd
+
+    return pd.util.hash_pandas_object(frame, index=False).to_numpy()

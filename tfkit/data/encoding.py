@@ -35,7 +35,7 @@ def encoded_rows(table: DiskTable, info: Mapping[str, Any], prepare: Any) -> Sto
 
 def _encoded(source: Lying, info: Mapping[str, Any], prepare: Any) -> np.ndarray:
     """Every row of the files, a record of fixed length each."""
-    from tfkit.loop import predictor
+    from tfkit.datasets.batch_predict import compiled_predictor
 
     array: Any = None
     says: Any = None
@@ -44,7 +44,9 @@ def _encoded(source: Lying, info: Mapping[str, Any], prepare: Any) -> np.ndarray
     start = 0
     for block in source.read(np.arange(source.rows), columns):
         raw, lost = raw_rows(block, info)
-        says = says or predictor(prepare, raw, parquet.ROWS)  # what is prepared is as small as what it is made of
+        says = says or compiled_predictor(
+            prepare, raw, parquet.ROWS
+        )  # what is prepared is as small as what it is made of
         rows = says(raw)
         if array is None:
             array = lying((source.rows,), record_of(rows))

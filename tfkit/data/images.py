@@ -226,7 +226,7 @@ def learn_label(found: Pictures, target: str, *, kind: str = "auto", positive: s
 
 def _of_pixels(pixels: np.ndarray, info: Mapping[str, Any], more: bool) -> dict[str, np.ndarray]:
     """Pixels in memory, brought to the learnt size by what the model file does."""
-    from tfkit.loop import predict
+    from tfkit.datasets.batch_predict import predict
 
     channels = info["picture"]["channels"]
     pixels = pixels[..., None] if pixels.ndim == 3 else pixels

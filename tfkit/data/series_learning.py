@@ -139,7 +139,7 @@ def with_kernels(
             al. 2022, https://arxiv.org/abs/2102.00457).
         seed: Of what is drawn.
     """
-    from tfkit.loop import predict
+    from tfkit.datasets.batch_predict import predict
 
     raw = {INPUT: raw_series(train.each(), info)}
     x = predict(prepare_series(info), raw)[INPUT]
@@ -158,7 +158,7 @@ def with_kernels(
 
 def series_rows(parts: Iterable[Series], info: Mapping[str, Any], prepare: Any) -> list[Rows]:
     """Splits of series, prepared once and kept in memory."""
-    from tfkit.loop import predict
+    from tfkit.datasets.batch_predict import predict
 
     parts = list(parts)
     longest = max(len(one) for part in parts for one in part.each())

@@ -54,7 +54,7 @@ def load_table(
 
 def table_rows(frame: Any, info: Mapping[str, Any], prepare: Any) -> Rows:
     """Rows of a table, read, prepared once and kept as a split."""
-    from tfkit.loop import predict
+    from tfkit.datasets.batch_predict import predict
 
     if isinstance(frame, disk.DiskTable):
         return encoded_rows(frame, info, prepare)

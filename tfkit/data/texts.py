@@ -156,10 +156,10 @@ def prepare_texts(info: Mapping[str, Any]) -> Any:
 
 def text_rows(frame: Any, info: Mapping[str, Any], prepare: Any) -> Rows:
     """Rows of texts, prepared once and kept as a split; where its ids would fill the memory they lie on disk."""
-    from tfkit.loop import predictor
+    from tfkit.datasets.batch_predict import compiled_predictor
 
     raw = {INPUT: raw_texts(frame[info["inputs"][INPUT]["column"]]).reshape(-1, 1)}
-    says = predictor(prepare, raw)
+    says = compiled_predictor(prepare, raw)
     truth = read_target(frame, info["target"])
     if info["task"] == "regression":
         truth = ((truth - info["target"]["mean"]) / info["target"]["scale"]).astype("float32")

@@ -21,7 +21,7 @@ def keras(path: str) -> Any:
     import keras
     import tensorflow as tf
 
-    from tfkit.run import load_model
+    from tfkit.inference.load_model import load_model
 
     model = load_model(path)
     run = tf.function(lambda rows: model(rows, training=False), autograph=False, reduce_retracing=True)

@@ -13,6 +13,7 @@ import numpy as np
 from tfkit.errors import UserError, first_line
 from tfkit.export import writing
 from tfkit.export.checking import check
+from tfkit.inference.predictor import Predictor
 from tfkit.keeping import write_json
 
 log = logging.getLogger("tfkit")
@@ -23,7 +24,7 @@ NUMBERS_ALONE = ("onnx", "litert")  # no strings, or none that are taken apart
 RAW, TRAINED = "raw rows", "the trained part"
 
 
-def export(run: Any, format: str = "keras", out: str | os.PathLike[str] | None = None) -> Path:
+def export(predictor: Predictor, format: str = "keras", out: str | os.PathLike[str] | None = None) -> Path:
     """Write the model of a run in another format, from raw rows to answers where the format can hold that.
 
     A fresh process without the page's code loads the export with the format's own runtime and is asked twice about raw
@@ -32,7 +33,7 @@ def export(run: Any, format: str = "keras", out: str | os.PathLike[str] | None =
     `inputs.json` beside it that says how each tensor is made; it is then checked behind that way.
 
     Args:
-        run: A finished `tfkit.Run`.
+        predictor: The model of a finished run, with the reader of its rows.
         format: keras (a file for `tfkit.load_model`), savedmodel (a folder for TensorFlow alone), onnx (a file for
             onnxruntime) or litert (a file for LiteRT).
         out: Where to; None for a name in the run's folder.
@@ -44,12 +45,13 @@ def export(run: Any, format: str = "keras", out: str | os.PathLike[str] | None =
         UserError: If the format is not known or its packages are not installed, `out` is there already, the model
             cannot be written in this format, or the export cannot be loaded or answers otherwise.
     """
+    run = predictor.run_dir
     out = _place(run, format, out)
     part = out if out == run.path("model.keras") else out.with_name(f"part-{out.name}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=out.parent).close()  # says in one line what TensorFlow would say in many
-        found = _first_that_answers(run, format, part)
+        found = _first_that_answers(predictor, format, part)
         if found["inputs"]:
             write_json(out.with_name("inputs.json"), found["inputs"])
         if part != out:
@@ -101,17 +103,17 @@ def _attempts(format: str, strings: bool) -> list[Attempt]:
     return [Attempt(holds, one) for holds in parts for one in ((False, True) if format == "litert" else (False,))]
 
 
-def _first_that_answers(run: Any, format: str, path: Path) -> dict[str, Any]:
+def _first_that_answers(predictor: Predictor, format: str, path: Path) -> dict[str, Any]:
     """Write and check one way after the other, until an export answers as the model does."""
-    raw = run.examples
-    expected, precision = run.answer(raw), run.config["precision"]
+    raw = predictor.sample_inputs
+    expected, precision = predictor.predict_arrays(raw), predictor.run_dir.config["precision"]
     strings = any(np.asarray(values).dtype == object for values in raw.values())
     attempts, reasons = _attempts(format, strings), []
     if strings and format in NUMBERS_ALONE:
         reasons.append(f"{format} does not hold what takes strings apart")
     for attempt in attempts:
         try:
-            rows, told = _written(run, format, attempt, path, raw)
+            rows, told = _written(predictor, format, attempt, path, raw)
             measured = check(format, path, rows, expected, precision)
             return {"holds": attempt.holds, "one_row": attempt.one_row, "why": reasons, "inputs": told, **measured}
         except UserError as error:
@@ -125,21 +127,22 @@ def _first_that_answers(run: Any, format: str, path: Path) -> dict[str, Any]:
     )
 
 
-def _written(run: Any, format: str, attempt: Attempt, path: Path, raw: Any) -> tuple[Any, Any]:
+def _written(predictor: Predictor, format: str, attempt: Attempt, path: Path, raw: Any) -> tuple[Any, Any]:
     """The export, written; the rows that it is to be asked, and how they are made where that is not in it."""
-    from tfkit.loop import predict
+    from tfkit.datasets.batch_predict import predict
 
+    run = predictor.run_dir
     if format == "keras":
         if path != run.path("model.keras"):
             writing.copy(run.path("model.keras"), path)
         return raw, None
     if attempt.holds == RAW:
-        writing.write(format, run.model, path, one_row=attempt.one_row)
+        writing.write(format, predictor.model, path, one_row=attempt.one_row)
         return raw, None
     from tfkit.export.halves import halves
     from tfkit.export.told import describe
 
-    prepare, trained = halves(run.model, run.about.get("network"))
+    prepare, trained = halves(predictor.model, run.about.get("network"))
     writing.write(format, trained, path, one_row=attempt.one_row)
     tensors = predict(prepare, raw)
     told = describe(prepare, run.info, raw, tensors)

@@ -6,25 +6,19 @@ from typing import Any
 
 from tfkit.errors import first_line
 from tfkit.keeping import write_json, write_text
-from tfkit.run import Run
+from tfkit.run_dir import RunDir
 
 log = logging.getLogger("tfkit")
 
 FILE = "report.html"
 
 
-def report(
-    run: Run, *, cost: float | None = None, more_rows: bool = False, find_rate: bool = False, recipe: Any = None
-) -> Path:
+def report(run: RunDir, *, cost: float | None = None) -> Path:
     """Write `report.html` of a finished run from its folder alone: no data, no page of code, no network.
 
     Args:
         run: The run.
         cost: How many false alarms a missed row of the positive class is worth, above 0; 1 where it is left out.
-        more_rows: Whether to train on a quarter and on a half of the training rows first, to see whether more would
-            help; this needs page and data.
-        find_rate: Whether to look for the learning rate that suits; this too.
-        recipe: The page, where these two need it and it is not where it was.
 
     Returns:
         The path of the page.
@@ -40,13 +34,6 @@ def report(
         from tfkit.errors import UserError
 
         raise UserError(f"`cost` says how many false alarms a miss is worth, and must be above 0. Received: {cost}")
-    if more_rows or find_rate:
-        from tfkit.report import trials
-
-        if find_rate:
-            trials.find_rate(run, recipe)
-        if more_rows:
-            trials.more_rows(run, recipe)
     record = Record.of(run, cost=cost)
     found = sections(record)
     text = page(
@@ -61,7 +48,7 @@ def report(
     return path
 
 
-def gather_and_report(trained: Any) -> Path | None:
+def analyze_and_report(trained: Any) -> Path | None:
     """What needs model and data is kept, and the page is written; a failure is said and costs the run nothing."""
     from tfkit.report.evidence import gather
 

@@ -14,7 +14,7 @@ from tfkit.errors import UserError
 from tfkit.keeping import write_text
 from tfkit.report.reading import Record
 from tfkit.report.words import number, span, spoken
-from tfkit.run import Run
+from tfkit.run_dir import RunDir
 
 PAIRS = 15  # of runs that are held against each other
 POINTS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")  # scores that are said in points of a hundred
@@ -72,7 +72,7 @@ def compare(*runs: Any, out: str | os.PathLike[str] = "compare.html") -> Path:
 
 def opened(runs: Iterable[Any]) -> list[Record]:
     """The runs, read and found comparable."""
-    records = [Record.of(run if isinstance(run, Run) else Run(run)) for run in runs]
+    records = [Record.of(run if isinstance(run, RunDir) else RunDir(run)) for run in runs]
     _check(records)
     return records
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.run import Run
+from tfkit.run_dir import RunDir
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Record:
         options: What was asked for when the report was made, such as the cost of a miss.
     """
 
-    run: Run
+    run: RunDir
     info: dict[str, Any]
     config: dict[str, Any]
     about: dict[str, Any]
@@ -35,7 +35,7 @@ class Record:
     options: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, run: Run, **options: Any) -> "Record":
+    def of(cls, run: RunDir, **options: Any) -> "Record":
         """Read the folder of a finished run."""
         info, found = run.info, run.metrics
         truth, answer = _predictions(run.path("predictions.csv"), info) if found.get("test") else (None, None)

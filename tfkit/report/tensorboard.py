@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from tfkit.run import Run
+from tfkit.run_dir import RunDir
 
 FOLDER = "tensorboard"
 
@@ -19,7 +19,7 @@ class Board(keras.callbacks.Callback):
         journal: The `tfkit.callbacks.Journal` that stands before this one.
     """
 
-    def __init__(self, run: Run, journal: Any):
+    def __init__(self, run: RunDir, journal: Any):
         super().__init__()
         self.run, self.journal = run, journal
         self.writers: dict[str, Any] = {}
@@ -49,7 +49,7 @@ class Board(keras.callbacks.Callback):
         return self.writers[which]
 
 
-def write_scores(run: Run) -> None:
+def write_scores(run: RunDir) -> None:
     """The scores of the test rows, once a run is finished, at the step of its best epoch."""
     import tensorflow as tf
 

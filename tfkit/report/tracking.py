@@ -4,7 +4,7 @@ from typing import Any
 
 from tfkit.errors import UserError, first_line
 from tfkit.report.reading import Record
-from tfkit.run import Run
+from tfkit.run_dir import RunDir
 
 LOCAL = "sqlite:///mlflow.db"
 LONGEST = 500  # characters of a setting, which MLflow takes
@@ -22,7 +22,7 @@ FILES = (
 )
 
 
-def log_to_mlflow(run: Run, address: str = "local", *, experiment: str | None = None) -> str:
+def log_to_mlflow(run: RunDir, address: str = "local", *, experiment: str | None = None) -> str:
     """Log a finished run to MLflow: every setting, every epoch, the scores with their baselines, the model and files.
 
     Args:

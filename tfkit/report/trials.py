@@ -11,7 +11,7 @@ import numpy as np
 from tfkit.errors import UserError
 from tfkit.keeping import write_json
 from tfkit.report.reading import Record
-from tfkit.run import Run
+from tfkit.run_dir import RunDir
 
 SHARES = (0.25, 0.5)
 LEAST = 20  # rows of the smallest share
@@ -46,7 +46,7 @@ class Fewer:
         return self.split.raw(self.numbers[np.asarray(numbers)])
 
 
-def more_rows(run: Run, recipe: Any = None, *, quiet: bool = False) -> list[dict[str, Any]]:
+def more_rows(run: RunDir, recipe: Any = None, *, quiet: bool = False) -> list[dict[str, Any]]:
     """Train again on a quarter and on a half of the training rows, score on the same test rows, and keep it.
 
     What is learnt of the columns (scales, vocabularies) stays that of all rows.
@@ -76,7 +76,7 @@ def more_rows(run: Run, recipe: Any = None, *, quiet: bool = False) -> list[dict
     for share in SHARES:
         part = loaded.replace(data=_share(loaded.data, share), baselines=(), page=None)
         with tempfile.TemporaryDirectory() as out:
-            small = Record.of(train(part, out=out, report=False, quiet=quiet, settings=run.config))
+            small = Record.of(train(part, out=out, quiet=quiet, settings=run.config))
         if small.truth is None or np.shape(small.truth) != np.shape(whole.truth):
             raise UserError(
                 "The data must be where and what it was when the run was trained. Received: other test rows"
@@ -96,7 +96,7 @@ def more_rows(run: Run, recipe: Any = None, *, quiet: bool = False) -> list[dict
     return found
 
 
-def find_rate(run: Run, recipe: Any = None) -> dict[str, Any]:
+def find_rate(run: RunDir, recipe: Any = None) -> dict[str, Any]:
     """Raise the learning rate step by step until the loss explodes, and keep what rate that suggests.
 
     Args:
@@ -139,14 +139,14 @@ def find_rate(run: Run, recipe: Any = None) -> dict[str, Any]:
     return found
 
 
-def keep(run: Run, **found: Any) -> None:
+def keep(run: RunDir, **found: Any) -> None:
     """Add to what is known of a run."""
     path = run.path("evidence.json")
     known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     write_json(path, {**known, **found})
 
 
-def _page(run: Run, recipe: Any) -> Any:
+def _page(run: RunDir, recipe: Any) -> Any:
     """The recipe of a run: as it is named again, or where it was."""
     from tfkit.recipe import load
 

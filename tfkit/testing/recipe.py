@@ -11,11 +11,10 @@ from unittest.mock import patch
 
 import numpy as np
 
-from tfkit.engine import train
+from tfkit.api import Run, train
 from tfkit.errors import Interrupted, UserError
 from tfkit.recipe import load
 from tfkit.resume import Checkpoint
-from tfkit.run import Run
 from tfkit.testing.judge import Judge
 
 CURVES = ("loss", "val_loss", "learning_rate")

@@ -9,7 +9,7 @@ from tfkit.config import read_settings
 from tfkit.display import voice
 from tfkit.errors import Interrupted, UserError
 from tfkit.recipe import Recipe, load
-from tfkit.run import Run, versions
+from tfkit.run_dir import RunDir, versions
 
 __all__ = ["tune"]
 
@@ -31,7 +31,7 @@ def tune(
     settings: Any = None,
     quiet: bool = False,
     **words: Any,
-) -> Run:
+) -> RunDir:
     """Search the settings of a recipe, and train the best of them as a run like any other.
 
     Keras Tuner decides what to try. Every trial is a run of its own in a process of its own, which sees the training
@@ -96,7 +96,7 @@ def tune(
         ledger = Ledger.open(folder, asked, fresh)
         if ledger.winner is not None and len(ledger.searched()) >= trials:
             say(f"Already finished: {folder}")
-            return Run(folder / ledger.winner["run"])
+            return RunDir(folder / ledger.winner["run"])
         state = Search(loaded, config, fixed, where, ledger, method, jobs, device, scheduler, say, quiet)
         deadline = begun + 60 * minutes if minutes is not None else None
         try:

@@ -73,8 +73,10 @@ def _train(job: dict[str, Any], recipe: Any, quiet: bool) -> Any:
     """The run of a job, begun, or gone on with where one was."""
     from tfkit.engine import train
     from tfkit.errors import UserError
+    from tfkit.report import analyze_and_report
 
-    how = {"test": job["test"], "report": job["test"], "until": job["until"], "device": job["device"], "quiet": quiet}
+    finish = analyze_and_report if job["test"] else None
+    how = {"test": job["test"], "on_finish": finish, "until": job["until"], "device": job["device"], "quiet": quiet}
     if job["resume"]:
         try:
             return train(recipe, resume=job["resume"], **how)

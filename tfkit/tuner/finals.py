@@ -7,7 +7,7 @@ from typing import Any
 
 from tfkit.errors import UserError
 from tfkit.keeping import write_json
-from tfkit.run import Run
+from tfkit.run_dir import RunDir
 from tfkit.tuner import report
 from tfkit.tuner.ledger import BEST, Trial
 from tfkit.tuner.searching import SEEDS, Search
@@ -111,7 +111,7 @@ def verdict(search: Search, ranks: list[dict[str, Any]]) -> str:
     )
 
 
-def crown(search: Search) -> Run:
+def crown(search: Search) -> RunDir:
     """Train the winner as a run like any other, and score it, and it alone, on the test rows."""
     ledger = search.ledger
     ranks = standings(search)
@@ -128,7 +128,7 @@ def crown(search: Search) -> Run:
         raise UserError(f"The winner could not be trained to its end: {trial.reason}")
     ledger.winner = {"trial": winner.number, "run": trial.run, "verdict": said}
     ledger.save()
-    run = Run(ledger.folder / trial.run)
+    run = RunDir(ledger.folder / trial.run)
     write_json(ledger.folder / BEST, run.config)
     search.shown.leaderboard(ranks, said)
     search.say(f"All of it as a page: {report.write(search, ranks, said)}")

@@ -12,7 +12,7 @@ from typing import Any
 from tfkit.errors import UserError
 from tfkit.fitting import mode_of
 from tfkit.resume import STOP
-from tfkit.run import Run
+from tfkit.run_dir import RunDir
 from tfkit.tuner import curves, workers
 from tfkit.tuner.ledger import Ledger, Trial
 from tfkit.tuner.oracle import Oracle
@@ -232,7 +232,7 @@ class Search:
             return
         if trial.state != "done":
             return
-        opened = Run(run)
+        opened = RunDir(run)
         if self.ledger.objective is None:
             asked = self.ledger.asked["objective"]
             by_monitor = self.monitor if self.method == "hyperband" else None

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.answers import one_a_row
+from tfkit.datasets.batch_predict import squeeze_outputs
 from tfkit.recipe import Data
-from tfkit.run import Run
+from tfkit.run_dir import RunDir
 
 AT_ONCE = 1024  # rows of a table, or fewer of what is larger
 
@@ -27,7 +27,7 @@ class Trained:
         said: val, and test where there is one -> truth and answer of every row.
     """
 
-    run: Run
+    run: RunDir
     config: Any
     data: Data
     model: Any
@@ -76,7 +76,7 @@ class Trained:
             np.asarray(self.compiled({name: tensor[start : start + AT_ONCE] for name, tensor in raw.items()}))
             for start in range(0, rows, AT_ONCE)
         ]
-        return one_a_row(np.concatenate(pieces))
+        return squeeze_outputs(np.concatenate(pieces))
 
 
 def tensors(raw: Any) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Datasets: rows by index, and batched prediction over them."""

@@ -1,0 +1,1 @@
+"""Inference: predictions of arrays, frames and files by a finished run."""

@@ -1,0 +1,23 @@
+"""Loading of saved models."""
+
+import importlib
+import os
+from typing import Any
+
+
+def load_model(path: str | os.PathLike[str]) -> Any:
+    """Load a `.keras` file with the classes of tfkit registered.
+
+    Without them Keras raises "Could not locate class".
+
+    Args:
+        path: The file, such as a run's `model.keras`.
+
+    Returns:
+        A `keras.Model`. The model of a run takes a dictionary of raw columns, `(rows, 1)` each: float32 with NaN where
+        missing, or strings with "" where missing.
+    """
+    import keras
+
+    importlib.import_module("tfkit.layers")
+    return keras.saving.load_model(path, compile=False)

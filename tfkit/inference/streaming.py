@@ -1,0 +1,112 @@
+"""Prediction of large files in chunks: the next chunk is read while the current one is computed."""
+
+import itertools
+import queue
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfkit.datasets.batch_predict import compiled_predictor, squeeze_outputs
+
+PREFETCH_CHUNKS = 2
+DRIFT_STRIDE = 64  # one row of so many is compared with training for drift
+
+
+def predict_chunks(predictor: Any, chunks: Any, out: Path, join: Callable[[Any, np.ndarray], Any]) -> bool:
+    """Predict a file chunk by chunk, and write the result completely or not at all.
+
+    Args:
+        predictor: The `Predictor` of the run.
+        chunks: Raw rows and own columns, chunk by chunk; `chunks.done` is the share of the file that has been read.
+        out: The file to write.
+        join: From own columns and outputs of a chunk to the frame that is written.
+
+    Returns:
+        Whether it was done: it cannot be where the type of a column is only known when all of it has been read.
+    """
+    from tfkit.data.files import kind_of, writing
+
+    with prefetch((*chunk, chunks.done) for chunk in chunks) as rows, progress_bar("Predicting") as update:
+        first = next(rows, None)
+        if first is None:  # reading the whole file gives the error message
+            return False
+        if kind_of(out.name)[0] == "parquet" and any(_has_unclear_type(column) for _, column in first[1].items()):
+            return False
+        compute, samples = compiled_predictor(predictor.model, first[0]), []
+        with writing(out) as write:
+            for raw, own_columns, share in itertools.chain([first], rows):
+                write(join(own_columns, squeeze_outputs(compute(raw))))
+                samples.append({name: array[::DRIFT_STRIDE] for name, array in raw.items()})
+                update(share)
+    predictor.warn_of_drift({name: np.concatenate([sample[name] for sample in samples]) for name in samples[0]})
+    return True
+
+
+@contextmanager
+def prefetch(items: Iterable[Any], size: int = PREFETCH_CHUNKS) -> Iterator[Iterator[Any]]:
+    """The same items, produced by another thread up to `size` items ahead.
+
+    Example:
+        >>> with prefetch(range(3)) as numbers:
+        ...     list(numbers)
+        [0, 1, 2]
+    """
+    buffer: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(size)
+    stopped, end = threading.Event(), StopIteration()
+
+    def put(item: Any, error: BaseException | None = None) -> None:
+        while not stopped.is_set():
+            with suppress(queue.Full):
+                buffer.put((item, error), timeout=0.1)
+                break
+
+    def produce() -> None:
+        try:
+            for item in items:
+                put(item)
+                if stopped.is_set():
+                    return
+            put(None, end)
+        except BaseException as error:
+            put(None, error)
+
+    def consume() -> Iterator[Any]:
+        while True:
+            item, error = buffer.get()
+            if error is end:
+                return
+            if error is not None:
+                raise error
+            yield item
+
+    thread = threading.Thread(target=produce, daemon=True)
+    thread.start()
+    try:
+        yield consume()
+    finally:
+        stopped.set()
+        thread.join()
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[float], None]]:
+    """A progress bar on the terminal; yields a function that takes the share that is done."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(file=sys.stderr)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(title, total=1.0)
+        yield lambda share: progress.update(task, completed=share)
+
+
+def _has_unclear_type(column: Any) -> bool:
+    """Whether later cells of a column may have another type: objects that are not booleans."""
+    from pandas.api.types import infer_dtype
+
+    return column.dtype == object and infer_dtype(column, skipna=True) != "boolean"

@@ -1,0 +1,1 @@
+"""Kinds of output: what a task predicts and how it is scored."""
