@@ -13,10 +13,8 @@ from types import ModuleType
 from typing import Any, Self
 
 from tfkit.errors import UserError, nearest
-from tfkit.pages import copy, find, ls, pages, show
+from tfkit.pages import find, pages
 from tfkit.search import domain
-
-__all__ = ["Data", "Recipe", "copy", "load", "ls", "show"]
 
 
 @dataclass(frozen=True, eq=False)
