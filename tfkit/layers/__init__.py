@@ -1,7 +1,7 @@
 """Keras layers, for recipes and for your own models: importing this room registers all that a model's file may hold."""
 
 from tfkit import losses, schedules  # noqa: F401  a model's file may hold these too
-from tfkit.data import tokens  # noqa: F401  and these
+from tfkit.data.tokens import CutText  # noqa: F401
 from tfkit.layers.attention import CrossAttention, SelfAttention
 from tfkit.layers.attention_pooling import AttentionPooling
 from tfkit.layers.conv import ConvBlock
