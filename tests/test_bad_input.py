@@ -109,7 +109,7 @@ def rows(frame=None, name="rows.csv", **changes):
     ("name", "content", "message"),
     [
         ("nothing.csv", None, "The file must exist."),
-        ("folder", "mkdir", "A table is a file, or a folder of files of .csv .txt .tsv .jsonl .ndjson .parquet"),
+        ("folder", "mkdir", "A table must be a file, or a folder with files of .csv .txt .tsv .jsonl .ndjson .parquet"),
         ("empty.csv", b"", "this file is empty. Received: empty.csv"),
         ("header.csv", b"a,b,y\n", "A table needs rows below its header. Received: header.csv, 3 names and no rows"),
         ("image.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "image.csv"),
@@ -139,7 +139,7 @@ def test_a_wrong_delimiter_is_refused(refused):
         "delimiter=ab",
         holding="`delimiter` must be one ASCII character",
     )
-    refused("train", "tabular", "table=table.csv", "target=y", "encoding=foo", holding="`encoding` must be a name")
+    refused("train", "tabular", "table=table.csv", "target=y", "encoding=foo", holding="`encoding` must be an encoding")
 
 
 def test_nested_cells_of_parquet_are_refused(refused):
@@ -296,12 +296,8 @@ def test_a_place_that_cannot_be_written_is_refused(refused, model):
     settings = ["train", "tabular", "table=table.csv", "target=y", "epochs=1", "--out"]
     refused(*settings, "table.csv", holding="`out` must be a folder. Received: table.csv, which is a file")
     refused(*settings, "/proc/runs", holding="The folder for runs must be writable. Received: /proc/runs")
-    refused(
-        "predict", model.folder, rows(), "--out", "/proc/x.csv", holding="The output folder must exist"
-    )
-    refused(
-        "predict", model.folder, rows(), "--out", "nowhere/x.csv", holding="The output folder must exist"
-    )
+    refused("predict", model.folder, rows(), "--out", "/proc/x.csv", holding="The output folder must exist")
+    refused("predict", model.folder, rows(), "--out", "nowhere/x.csv", holding="The output folder must exist")
     refused("predict", model.folder, rows(), "--out", "x.xlsx", holding="The suffix of a table file must be one of")
     refused("export", model.folder, "--format", "onxx", holding="`format` must be one of keras, savedmodel")
 

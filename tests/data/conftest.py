@@ -1,4 +1,4 @@
-"""Fixtures of the data tests: write a file, read the cells of a frame, expect an error."""
+"""Fixtures of the data tests."""
 
 import pandas as pd
 import pytest
@@ -21,13 +21,16 @@ def file(tmp_path):
 
 @pytest.fixture
 def columns():
-    """Return a function that maps a frame to the cells of each column, None if missing."""
+    """Return a function from a frame to the cells of each column, None if missing."""
     return lambda frame: {name: [None if pd.isna(cell) else cell for cell in frame[name]] for name in frame}
 
 
 @pytest.fixture
 def assert_refused():
-    """Return a function that asserts that `read_frame` raises a one-line UserError with all the given texts."""
+    """Return a function that asserts that `read_frame` raises a UserError.
+
+    The message must be one line and contain all the texts.
+    """
 
     def read(source, *texts, **options):
         with pytest.raises(UserError) as error_info:

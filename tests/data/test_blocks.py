@@ -26,7 +26,7 @@ def small_chunks(monkeypatch):
 
 
 def table(*, gaps=True):
-    """Return a frame with columns of every plain dtype; the only missing integer is near the end."""
+    """Return a frame with all plain dtypes; one integer near the end is missing."""
     integers = pd.Series(RANDOM.integers(0, 1000, ROWS), dtype="Int64")
     if gaps:
         integers[ROWS - 3] = pd.NA
@@ -48,7 +48,7 @@ def write(frame, path):
 
 
 def assert_chunks_equal_file(path, **options):
-    """Assert that the concatenated chunks of a file equal the complete file, and return them."""
+    """Assert that the chunks of a file equal the complete file; return them."""
     chunks = list(Blocks(path, **options))
     assert len(chunks) > 1
     for chunk in chunks[1:]:

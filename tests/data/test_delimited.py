@@ -1,4 +1,4 @@
-"""Tests of reading delimited text: unusual but valid text, and error messages with line numbers."""
+"""Tests of reading delimited text, and of error messages with line numbers."""
 
 import pandas as pd
 import pytest

@@ -1,4 +1,4 @@
-"""Tests of text encodings: detection, the `encoding` setting, and errors with line numbers."""
+"""Tests of text encodings: detection, the `encoding` setting, error messages."""
 
 import pytest
 

@@ -93,7 +93,7 @@ def typed_frame():
 
 
 def as_read(frame):
-    """Return what `read_frame` gives: strings are stripped, a categorical column is one of strings."""
+    """Return what `read_frame` gives: strings are stripped, categories are strings."""
     return frame.assign(kind=frame["kind"].astype("str"), 年龄=["x", None, None])
 
 
@@ -206,7 +206,10 @@ def test_paths_that_are_not_writable(file, tmp_path):
 
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.csv.zst", "a.csv.zip", "a.parquet", "a.jsonl"])
 def test_full_disk_leaves_the_old_file_unchanged(tmp_path, name):
-    """A limit on the file size simulates the full disk: the operating system refuses to write."""
+    """Simulate a full disk by a limit on the file size.
+
+    The operating system refuses to write.
+    """
     import resource
     import signal
 

@@ -13,8 +13,8 @@ def test_names(file):
 
 def test_duplicate_column_names(file, assert_refused):
     assert_refused(file("a,b, a ,c,b\n1,2,3,4,5\n"), "must differ", "more than one 'a', 'b'")
-    many = ",".join("aabbccddeeff")
-    assert_refused(file(f"{many}\n{many}\n"), "'a', 'b', 'c', 'd', 'e' and 1 more")
+    header = ",".join("aabbccddeeff")
+    assert_refused(file(f"{header}\n{header}\n"), "'a', 'b', 'c', 'd', 'e' and 1 more")
 
 
 def test_named_index_becomes_a_column_and_any_other_is_dropped(tmp_path, columns, assert_refused):

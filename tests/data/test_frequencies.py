@@ -1,4 +1,4 @@
-"""Tests of frequencies: inference, time indices, season lengths and calendar features."""
+"""Tests of frequencies: inference, time indices, seasons, calendar features."""
 
 import numpy as np
 import pandas as pd

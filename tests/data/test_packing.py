@@ -1,4 +1,4 @@
-"""Tests of compressed files: detection by first bytes, corrupt files, deterministic output."""
+"""Tests of compressed files: detection, corrupt files, deterministic output."""
 
 import bz2
 import gzip

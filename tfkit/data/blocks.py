@@ -1,4 +1,4 @@
-"""Read a large table file chunk by chunk, each chunk with the dtypes of the complete file."""
+"""Read large table files chunk by chunk, with the dtypes of the complete file."""
 
 from __future__ import annotations
 
@@ -23,14 +23,18 @@ _READ_BYTES = 1 << 20
 
 
 class Whole(Exception):
-    """The file cannot be read in chunks: the dtypes need the complete file, or the file is broken.
+    """The file cannot be read in chunks.
+
+    The dtypes need the complete file, or the file is broken.
 
     Reading the complete file then reports what is wrong with it.
     """
 
 
 class Blocks:
-    """Iterate over a table file in chunks: frames as `read_frame` gives them, with consecutive row numbers.
+    """Iterate over a table file in chunks.
+
+    The chunks are frames as `read_frame` returns them, with consecutive row numbers.
 
     Args:
         path: A file that `read_frame` reads.
@@ -105,7 +109,10 @@ class Blocks:
         )
 
     def _detect_format(self) -> tuple[str, bool]:
-        """Return the format, and whether there are quotes in the text; text is read once to find its encoding."""
+        """Return the format, and whether there are quotes in the text.
+
+        Text is read once to find its encoding.
+        """
         file, stream, name = packing.open_decompressed(self.path)
         with file:
             head = stream.read(_HEAD_BYTES)
@@ -149,7 +156,10 @@ class Blocks:
 
 
 class _Utf8Stream(io.RawIOBase):
-    """A text stream of any encoding, read as UTF-8 without a byte-order mark; UnicodeError if it cannot be decoded."""
+    """Text stream of any encoding, read as UTF-8 without a byte-order mark.
+
+    Reading raises UnicodeError if the text cannot be decoded.
+    """
 
     def __init__(self, file: Any, stream: Any, encoding: str):
         self.file, self.stream, self.buffered = file, stream, b""
@@ -179,7 +189,10 @@ class _Utf8Stream(io.RawIOBase):
 
 
 def worth_it(source: Any, least: int) -> Path | None:
-    """Return the path of a source if it is a file with at least `least` bytes, on disk or decompressed."""
+    """Return the path of a source if it is a file of at least `least` bytes.
+
+    The size of a compressed file is its approximate size after decompression.
+    """
     if not isinstance(source, str | Path):
         return None
     path = Path(source).expanduser()

@@ -17,7 +17,9 @@ EXACT = 2**53  # float64 represents every integer up to this one exactly
 
 
 def plain(cells: pd.Series) -> pd.Series:
-    """Convert cells of any dtype to float64, datetime64 in UTC, or strings; missing cells stay missing.
+    """Convert cells of any dtype to float64, datetime64 in UTC, or strings.
+
+    Missing cells stay missing.
 
     Booleans become the strings True and False, integers beyond `EXACT` their digits, time spans seconds, and mixed
     types the strings that a text file would contain.
@@ -60,7 +62,9 @@ def plain(cells: pd.Series) -> pd.Series:
 
 
 def spelled(cells: pd.Series) -> np.ndarray:
-    """Format plain cells as strings `(rows,)`, "" if missing; 3.0 and 3 become the same string.
+    """Format plain cells as strings `(rows,)`, "" if missing.
+
+    3.0 and 3 become the same string.
 
     Zero bytes are removed: NumPy drops them at the end of a string, so two entries of a vocabulary would become equal.
     """
@@ -68,7 +72,7 @@ def spelled(cells: pd.Series) -> np.ndarray:
 
 
 def by_distinct(cells: pd.Series, function: Callable[[Any], np.ndarray], fill_value: Any = "") -> np.ndarray:
-    """Apply a slow function to the distinct cells only, and return its value for each cell.
+    """Apply a slow function to the distinct cells only; return a value for each cell.
 
     Args:
         cells: Plain cells.
@@ -91,7 +95,10 @@ def _from_codes(cells: pd.Series, categories: pd.Series, codes: pd.Series) -> pd
 
 
 def _from_objects(cells: pd.Series) -> pd.Series:
-    """Convert Python objects: decimals, dates, bytes, booleans or strings; mixed types become strings."""
+    """Convert Python objects: decimals, dates, bytes, booleans or strings.
+
+    Mixed types become strings.
+    """
     import pandas as pd
 
     inferred = pd.api.types.infer_dtype(cells, skipna=True)

@@ -1,4 +1,4 @@
-"""Infer the type of a table column and convert its cells by a rule that is stored for inference."""
+"""Infer the types of table columns and convert their cells by stored rules."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _IDENTIFIER_NAME = r"(^|[\s_\-.])(id|uuid|index|idx|key|row|nr)$|ID$|Id$"
 
 
 def infer(cells: pd.Series, kind: str | None = None) -> dict[str, Any]:
-    """Infer the rule of a column from its training cells: its type, and how its cells are parsed.
+    """Infer the rule of a column from its training cells: its type and its format.
 
     Args:
         cells: A pandas Series of any dtype.
@@ -69,7 +69,7 @@ def infer(cells: pd.Series, kind: str | None = None) -> dict[str, Any]:
 
 
 def convert(cells: pd.Series, rule: dict[str, Any]) -> tuple[dict[str, np.ndarray], int]:
-    """Convert cells by a rule to float32 with NaN if missing, or to strings with "" if missing.
+    """Convert cells by a rule to float32 or strings, NaN or "" if missing.
 
     Args:
         cells: A pandas Series of any dtype.
@@ -179,7 +179,9 @@ def called(rule: Mapping[str, Any]) -> str:
 
 
 def yes_no_pair(strings: Any) -> list[str] | None:
-    """Return the strings for no and yes as they first occur; None if there are strings with another meaning.
+    """Return the strings for no and yes, in the spelling that occurs first.
+
+    None if there are strings with another meaning.
 
     Example:
         >>> yes_no_pair(["True", "False", "TRUE"]), yes_no_pair(["yes", "no", "maybe"])
@@ -197,6 +199,6 @@ def yes_no_pair(strings: Any) -> list[str] | None:
 
 
 def _to_boolean_labels(strings: pd.Series, pair: list[str]) -> np.ndarray:
-    """Replace every spelling of no and yes by the two labels of training, anything else by ""."""
+    """Replace every spelling of no and yes by the labels of training, others by ""."""
     labels = {**dict.fromkeys(NO, pair[0]), **dict.fromkeys(YES, pair[1])}
     return np.array([labels.get(text.lower(), "") for text in spelled(strings)], object)

@@ -1,4 +1,4 @@
-"""Infer and parse date formats: day first or month first, with or without a time of day."""
+"""Infer and parse date formats, with or without a time of day."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ _EPOCH_RANGES = {"seconds": (1e8, 1e10, 1), "milliseconds": (1e11, 1e13, 1000)} 
 
 
 def find(cells: pd.Series, *, asked: bool = False) -> dict[str, Any] | None:
-    """Return the rule of a date column: up to three formats, the one that parses most cells first; None if no dates.
+    """Return the rule of a date column, None if the cells are not dates.
+
+    The rule has up to three formats, the one that parses most cells first.
 
     Args:
         cells: Plain cells, none missing.
@@ -86,7 +88,7 @@ def find(cells: pd.Series, *, asked: bool = False) -> dict[str, Any] | None:
 
 
 def days(cells: pd.Series, rule: dict[str, Any]) -> np.ndarray:
-    """Parse plain cells as days since 1970 in UTC, float64; NaN if missing or not a date."""
+    """Parse plain cells as float64 days since 1970 in UTC; NaN if not a date."""
     return by_distinct(cells, lambda distinct: _to_days(_parse(distinct, rule["forms"])), np.nan)
 
 
@@ -96,9 +98,9 @@ def moments(cells: pd.Series, rule: dict[str, Any]) -> np.ndarray:
 
 
 def extract_parts(cells: pd.Series, rule: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Parse plain cells and return the parts of their dates in UTC, each `(rows,)` float32.
+    """Parse plain cells and return the parts of their dates, `(rows,)` float32.
 
-    The parts are year, month, day, weekday (0: Monday), hour (12.5: half past noon) and days since 1970.
+    The parts are year, month, day, weekday (0: Monday), hour (12.5: half past noon) and days since 1970, in UTC.
     """
     import pandas as pd
 
@@ -116,7 +118,10 @@ def _to_days(timestamps: np.ndarray) -> np.ndarray:
 
 
 def _likely_formats(distinct: pd.Series) -> list[str]:
-    """Return the formats whose pattern at least one string matches: a hundred times cheaper than parsing."""
+    """Return the formats whose pattern matches at least one string.
+
+    Matching is a hundred times cheaper than parsing.
+    """
     import pyarrow as pa
     from pyarrow import compute
 
@@ -163,7 +168,10 @@ def _choose_formats(distinct: pd.Series, candidates: Iterable[str]) -> list[str]
 
 
 def _swaps_day_and_month(first: str, second: str) -> bool:
-    """Return whether two formats have the same separator and only differ in the order of day and month."""
+    """Return whether two formats start with day and month in opposite order.
+
+    They must have the same separator.
+    """
     first_match, second_match = (re.match("%([dm])([-/.])%[dm]", date_format) for date_format in (first, second))
     return bool(
         first_match and second_match and first_match[1] != second_match[1] and first_match[2] == second_match[2]
@@ -171,7 +179,10 @@ def _swaps_day_and_month(first: str, second: str) -> bool:
 
 
 def _parse(distinct: pd.Series, formats: list[str]) -> np.ndarray:
-    """Parse distinct cells as datetime64 in UTC, each by the first format that matches; NaT if none does."""
+    """Parse distinct cells as datetime64 in UTC; NaT if no format matches.
+
+    Each cell is parsed by the first format that matches.
+    """
     if distinct.dtype.kind == "M":
         return distinct.dt.tz_convert(None).to_numpy("datetime64[us]")
     timestamps: np.ndarray = np.full(len(distinct), "NaT", "datetime64[us]")

@@ -1,4 +1,4 @@
-"""Read and write delimited text (CSV, TSV): delimiter detection, quoting, line numbers in errors."""
+"""Read and write delimited text: CSV, TSV and other delimiters."""
 
 from __future__ import annotations
 
@@ -85,7 +85,10 @@ def as_bytes(frame: pd.DataFrame, delimiter: str = ",", *, header: bool = True) 
 
 
 def _detect_delimiter(text: bytes, kind: str, path: Path) -> str:
-    """Return the delimiter with which most rows have as many cells as the header, and more than one."""
+    """Detect the delimiter: with it, most rows have as many cells as the header.
+
+    The header must have more than one cell.
+    """
     samples = {delimiter: _sample_rows(text, delimiter) for delimiter in _DELIMITERS}
     candidates = {delimiter: sample for delimiter, sample in samples.items() if len(sample[0]) > 1}
     if not candidates:
@@ -120,7 +123,7 @@ def _parse_delimiter(setting: str) -> str:
 
 
 def _numbered_rows(text: BinaryIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows that Python's `csv` reads, each with the number of its first line."""
+    """Yield the rows that Python's `csv` reads, with the number of their first line."""
     reader = csv.reader(io.TextIOWrapper(text, "utf-8", newline=""), delimiter=delimiter)
     default_limit, line_number = csv.field_size_limit(_FIELD_BYTES), 1
     try:
@@ -137,7 +140,10 @@ def _sample_rows(text: bytes, delimiter: str) -> list[list[str]]:
 
 
 def _raise_if_quote_is_open(text: bytes, delimiter: str, path: Path) -> None:
-    """Append a line to the text: if it is not parsed as a row of its own, it is inside an open quote."""
+    """Raise UserError if a quote is not closed.
+
+    A line is appended to the text: if it is not parsed as a row of its own, it is inside an open quote.
+    """
     last_line = "\x1e"
     complete = text if text.endswith((b"\n", b"\r")) else text + b"\n"
     (line_number, row) = deque(_numbered_rows(io.BytesIO(complete + last_line.encode()), delimiter), maxlen=1).pop()
@@ -159,7 +165,7 @@ def _parse(text: bytes, delimiter: str, width: int, path: Path) -> pd.DataFrame:
 def _arrow_options(
     delimiter: str, width: int, has_quotes: bool
 ) -> tuple[arrow_csv.ReadOptions, arrow_csv.ParseOptions, arrow_csv.ConvertOptions]:
-    """Return Arrow's options: every cell is a string, every column is named by its index."""
+    """Return Arrow's options: string cells, columns named by their index."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
@@ -179,7 +185,10 @@ def _parse_error(text: BinaryIO, delimiter: str, width: int, path: Path, error: 
 
 
 def _describe_ragged_row(text: BinaryIO, delimiter: str, width: int) -> str:
-    """Describe the first row whose length differs from the header; parses the text again, slowly."""
+    """Describe the first row whose length differs from the header.
+
+    The text is parsed again, slowly, because Arrow does not report the line.
+    """
     for line_number, row in _numbered_rows(text, delimiter):
         if len(row) != width:
             hint = " (is a quote in it not closed?)" if any("\n" in cell for cell in row) else ""

@@ -51,7 +51,10 @@ def to_utf8(raw: bytes, encoding: str | None, path: Path) -> tuple[bytes, str]:
 
 
 def check_names(names: list[str], folder: Path) -> None:
-    """Raise UserError if a file name is not valid Unicode; Python reads such names from disk without an error."""
+    """Raise UserError if a file name is not valid Unicode.
+
+    Python reads such names from disk without an error.
+    """
     for name in names:
         try:
             name.encode()

@@ -40,7 +40,7 @@ def read_frame(
     encoding: str | None = None,
     missing: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Read a table from a file, a folder, a DataFrame or a dictionary; do not convert its cells.
+    """Read a table from a file, a folder, a DataFrame or a dictionary.
 
     A table reads the same from any file format: white space around strings and column names is removed, and a cell is
     NaN if it is empty or a missing marker. In text (`.csv`, `.tsv`, `.txt`) every cell is a string; JSON lines
@@ -73,7 +73,7 @@ def read_frame(
 def read_marked(
     source: Any, *, delimiter: str | None = None, encoding: str | None = None, missing: Sequence[str] | None = None
 ) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
-    """Read a table as `read_frame` does, and count missing markers: column -> marker -> number of cells."""
+    """Read a table and count its missing markers: column -> marker -> count."""
     import pandas as pd
 
     file_info: dict[str, Any] = {}
@@ -216,18 +216,18 @@ def _read_file(path: Path, delimiter: str | None, encoding: str | None) -> tuple
 
 
 def non_table_format(head: bytes) -> str | None:
-    """Describe a file that is not a table, by its first bytes; None if it may be a table."""
+    """Describe a file that is not a table by its first bytes; None if it may be one."""
     head = head.lstrip().lower()
     return next((description for magic, description in _NON_TABLE_FORMATS.items() if head.startswith(magic)), None)
 
 
 def decompressed_kind(name: str, path: Path) -> str:
-    """Return the format of a text by its file name, or by its path if a file in a .zip has no known suffix."""
+    """Return the format by the file name inside a .zip if known, else by the path."""
     return kind_of(name if Path(name).suffix.lower() in _KIND_BY_SUFFIX else path.name)[0]
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a file; raise UserError if it is missing, not readable or not a regular file."""
+    """Read a file; raise UserError if it is missing, unreadable or not a regular file."""
     if "\n" in str(path):
         raise UserError(f"A table is given by its path. Received: a text of {len(str(path)):,} characters, not a path")
     if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):  # reading may never end

@@ -1,4 +1,4 @@
-"""Normalize a DataFrame: unique column names, rows numbered from 0, missing cells as NaN."""
+"""Normalize DataFrames: unique column names, rows from 0, missing cells as NaN."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAX_NAMES = 5  # duplicate names in a message
 
 
 def names(labels: Iterable[Any], source: str) -> list[str]:
-    """Return column names without surrounding white space; an empty name becomes `column_N`.
+    """Strip column names; an empty name becomes `column_N`.
 
     Raises:
         UserError: If two columns have the same name.
@@ -34,7 +34,9 @@ def names(labels: Iterable[Any], source: str) -> list[str]:
 
 
 def flat(frame: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Return a new frame with unique column names and rows 0, 1, ...; a named index level becomes a column.
+    """Return a new frame with unique column names and rows 0, 1, ...
+
+    A named index level becomes a column, any other is dropped.
 
     Raises:
         UserError: If there are no columns or no rows, or two columns have the same name.
@@ -52,7 +54,9 @@ def flat(frame: pd.DataFrame, source: str) -> pd.DataFrame:
 
 
 def marked(frame: pd.DataFrame, markers: Sequence[str]) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
-    """Strip strings and replace missing markers by NaN, so that a table reads the same from any file format.
+    """Strip strings and replace missing markers by NaN.
+
+    A table then reads the same from any file format.
 
     A cell is missing if it equals a marker, as a string or as a number. A categorical column gets the dtype of its
     categories.

@@ -1,4 +1,4 @@
-"""Infer the frequency of a time series and map its timestamps to integer time indices and back."""
+"""Infer the frequency of time series; convert timestamps to time indices and back."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,11 +7,11 @@ import numpy as np
 
 from tfkit.errors import UserError
 
-DAY = 86_400  # seconds
+DAY_SECONDS = 86_400
 PERIODS = {"hour": 24.0, "weekday": 7.0, "yearday": 365.25}  # of the calendar features
 CYCLES = {"hour": 1, "weekday": 7, "yearday": 365}  # days in a period
-MONTH = 27.5 * DAY  # seconds; months are at least this long
-_WEEKEND_GAP = 3 * DAY  # seconds, from Friday to Monday
+MIN_MONTH_SECONDS = 27.5 * DAY_SECONDS
+_WEEKEND_GAP_SECONDS = 3 * DAY_SECONDS  # from Friday to Monday
 
 
 def find(times: np.ndarray, series: np.ndarray) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def find(times: np.ndarray, series: np.ndarray) -> dict[str, Any]:
         return {"unit": "number", "step": float(_mode(differences)), "start": float(times.min())}
     start = str(times.min())
     seconds = differences.astype("int64") / 1e6
-    if np.median(seconds) >= MONTH:
+    if np.median(seconds) >= MIN_MONTH_SECONDS:
         is_month_end = bool(_is_last_of_month(times).all())
         days = np.unique(_day_of_month(times))
         if is_month_end or len(days) == 1:
@@ -50,13 +50,13 @@ def find(times: np.ndarray, series: np.ndarray) -> dict[str, Any]:
             return {"unit": "month", "step": int(_mode(months)), "start": start, "end": is_month_end}
     step = _mode(seconds)
     weekdays = _weekday(times)
-    if step == DAY and len(times) > 5 and weekdays.max() < 5 and (seconds >= _WEEKEND_GAP).any():
+    if step == DAY_SECONDS and len(times) > 5 and weekdays.max() < 5 and (seconds >= _WEEKEND_GAP_SECONDS).any():
         return {"unit": "business day", "step": 1, "start": start}
     return {"unit": "second", "step": int(step) if step >= 1 else float(step), "start": start}
 
 
 def ticks(times: np.ndarray, rule: Mapping[str, Any]) -> np.ndarray:
-    """Convert times to time indices, the number of steps since the start, `(rows,)` int64.
+    """Convert times to time indices `(rows,)` int64, the steps since the start.
 
     Raises:
         UserError: If times are between the steps; the message names the first.
@@ -112,7 +112,10 @@ def moments(time_indices: np.ndarray, rule: Mapping[str, Any]) -> np.ndarray:
 
 
 def season(rule: Mapping[str, Any]) -> int:
-    """Return the usual season length in steps: 24 hours, 7 days, 5 business days, 52 weeks, 12 months; else 1."""
+    """Return the usual season length in steps.
+
+    That is 24 hours, 7 days, 5 business days, 52 weeks or 12 months; else 1.
+    """
     unit, step = rule["unit"], rule["step"]
     if unit == "month":
         return max(1, 12 // step) if 12 % step == 0 else 1
@@ -120,14 +123,16 @@ def season(rule: Mapping[str, Any]) -> int:
         return 5
     if unit == "number":
         return 1
-    for cycle in (DAY, 7 * DAY, 364 * DAY):
+    for cycle in (DAY_SECONDS, 7 * DAY_SECONDS, 364 * DAY_SECONDS):
         if step < cycle and cycle % step == 0:
             return int(cycle // step)
     return 1
 
 
 def calendar(rule: Mapping[str, Any], steps: int) -> list[str]:
-    """Return the calendar features that can be learned from so many steps: those with two complete periods in them.
+    """Return the calendar features with at least two periods in so many steps.
+
+    Features with fewer periods cannot be learned.
 
     Example:
         >>> calendar({"unit": "second", "step": 3600}, 24 * 365)
@@ -135,14 +140,17 @@ def calendar(rule: Mapping[str, Any], steps: int) -> list[str]:
     """
     if rule["unit"] == "number":
         return []
-    days_per_step = {"month": 30.4, "business day": 1.4}.get(rule["unit"], 1 / DAY) * rule["step"]
+    days_per_step = {"month": 30.4, "business day": 1.4}.get(rule["unit"], 1 / DAY_SECONDS) * rule["step"]
     return [
         name for name, period in CYCLES.items() if 2 * days_per_step <= period and 2 * period <= steps * days_per_step
     ]
 
 
 def parts(times: np.ndarray, names: list[str]) -> np.ndarray:
-    """Compute calendar features, `(times, names)` float32: hour from 0, weekday from 0 (Monday), yearday from 0."""
+    """Compute calendar features `(times, names)` float32.
+
+    The features are hour from 0, weekday from 0 (Monday) and yearday from 0.
+    """
     day: Any = times.astype("datetime64[D]")
     features = {
         "weekday": lambda: _weekday(times),
@@ -164,7 +172,7 @@ def spoken(rule: Mapping[str, Any]) -> str:
         unit, size = next(
             (
                 (name, size)
-                for name, size in (("week", 7 * DAY), ("day", DAY), ("hour", 3600), ("minute", 60))
+                for name, size in (("week", 7 * DAY_SECONDS), ("day", DAY_SECONDS), ("hour", 3600), ("minute", 60))
                 if step % size == 0
             ),
             ("second", 1),
@@ -176,7 +184,7 @@ def spoken(rule: Mapping[str, Any]) -> str:
 
 
 def written(timestamp: Any) -> str:
-    """Format a time as in a file: the date, with the time of day unless it is midnight."""
+    """Format a time: the date, with the time of day unless it is midnight."""
     if np.asarray(timestamp).dtype.kind != "M":
         return f"{float(timestamp):g}"
     text = str(np.datetime64(timestamp, "us")).replace("T", " ")

@@ -96,7 +96,7 @@ def as_bytes(frame: pd.DataFrame) -> bytes:
 
 
 def _records(text: BinaryIO, path: Path) -> Iterator[tuple[dict[str, Any], int]]:
-    """Yield the object of each line that is not blank, and the number of bytes of the line."""
+    """Yield the object and the number of bytes of each line that is not blank."""
     for line_number, line in enumerate(text, 1):
         if not line.isspace():
             yield _parse_line(line, line_number, path), len(line)
@@ -136,7 +136,10 @@ def _cell_type(value: bool | int | float | str) -> type:
 
 
 def _dtype(types: set[type], *, has_gaps: bool) -> str | None:
-    """Return the pandas dtype of a column with cells of these types, None if it has no dtype but object."""
+    """Return the pandas dtype of a column with cells of these types.
+
+    None if only object fits.
+    """
     if types == {bool}:
         return None if has_gaps else "bool"
     if types == {int}:

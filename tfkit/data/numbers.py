@@ -36,7 +36,10 @@ def rule_of(number_format: str = PLAIN_FORMAT, has_symbols: bool = False) -> dic
 
 
 def as_floats(cells: pd.Series) -> pd.Series:
-    """Convert plain cells, none missing, to float64 if all are numbers in Python's format; else return them."""
+    """Convert plain cells to float64 if all are numbers in Python's format.
+
+    No cell may be missing. Other cells are returned unchanged.
+    """
     import pandas as pd
     import pyarrow as pa
 
@@ -45,7 +48,9 @@ def as_floats(cells: pd.Series) -> pd.Series:
 
 
 def infer_format(counts: pd.Series) -> dict[str, Any] | None:
-    """Return the rule of the number format that matches most cells; None if it matches less than 95% of them.
+    """Return the rule of the number format that matches most cells.
+
+    None if it matches less than 95% of them.
 
     Args:
         counts: The number of cells of each distinct string, a Series with the strings as its index.
@@ -65,7 +70,10 @@ def infer_format(counts: pd.Series) -> dict[str, Any] | None:
 
 
 def read(cells: pd.Series, rule: Mapping[str, Any]) -> np.ndarray:
-    """Parse plain cells as float64 by a rule, times in seconds; NaN if missing or not a number."""
+    """Parse plain cells as float64 by a rule; NaN if missing or not a number.
+
+    Times are in seconds.
+    """
     import pyarrow as pa
     from pyarrow import compute
 
@@ -84,7 +92,10 @@ def read(cells: pd.Series, rule: Mapping[str, Any]) -> np.ndarray:
 
 
 def _cast(text: pa.Array) -> pa.Array | None:
-    """Cast all cells at once, the usual case and ten times faster; None if a cell is not a number."""
+    """Cast all cells at once; None if a cell is not a number.
+
+    This is the usual case, and ten times faster.
+    """
     import pyarrow as pa
     from pyarrow import compute
 
@@ -96,7 +107,10 @@ def _cast(text: pa.Array) -> pa.Array | None:
 
 
 def _any_starts_like_number(counts: pd.Series) -> bool:
-    """Return whether any string starts like a number: a cheap test that most columns of text fail."""
+    """Return whether any string starts like a number.
+
+    The test is cheap, and most columns of text fail it.
+    """
     import pyarrow as pa
     from pyarrow import compute
 
@@ -106,7 +120,10 @@ def _any_starts_like_number(counts: pd.Series) -> bool:
 
 
 def _match_fractions(counts: pd.Series, rules: list[dict[str, Any]]) -> list[float]:
-    """Return the fraction of the cells that each rule parses; `counts` as in `infer_format`."""
+    """Return the fraction of cells that each rule parses.
+
+    `counts` is as in `infer_format`.
+    """
     import pyarrow as pa
 
     text, weights = pa.array(counts.index), counts.to_numpy()
@@ -115,7 +132,10 @@ def _match_fractions(counts: pd.Series, rules: list[dict[str, Any]]) -> list[flo
 
 
 def _strip_format(text: pa.Array, rule: Mapping[str, Any]) -> tuple[pa.Array, pa.Array]:
-    """Return the strings reduced to digits, sign and decimal point, and which of them match the format."""
+    """Reduce strings to digits, sign and decimal point.
+
+    Also return which of them match the format.
+    """
     from pyarrow import compute
 
     pattern, separators, decimal_point = _FORMATS[rule["written"]]

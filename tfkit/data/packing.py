@@ -25,7 +25,7 @@ SUFFIXES = tuple(_MAGIC_BYTES.values())
 
 
 def unpack(raw: bytes, path: Path) -> tuple[bytes, str]:
-    """Decompress the bytes of a file, whatever its suffix is.
+    """Decompress the bytes of a file, independent of its suffix.
 
     Returns:
         The decompressed bytes, and the file name: that of the path, or of the file inside a .zip.
@@ -68,7 +68,7 @@ def open_decompressed(path: Path) -> tuple[BinaryIO, Any, str]:
 
 @contextmanager
 def open_compressor(file: Any, suffix: str, name: str) -> Iterator[Any]:
-    """Open a stream that compresses what is written to it into `file`, without a timestamp."""
+    """Open a stream that compresses into `file`, without a timestamp."""
     if suffix == ".gz":
         with gzip.GzipFile("", "wb", 6, file, mtime=0) as out:
             yield out
@@ -103,7 +103,7 @@ class _UnclosedFile(io.RawIOBase):
 
 
 def _compression_suffix(first_bytes: bytes) -> str:
-    """Return the suffix of the compression that the first bytes show, "" if there is none."""
+    """Return the suffix of the compression by the first bytes, "" if there is none."""
     return next((suffix for magic, suffix in _MAGIC_BYTES.items() if first_bytes.startswith(magic)), "")
 
 

@@ -1,4 +1,4 @@
-"""Read and write Parquet files chunk by chunk, with the dtypes of the complete file."""
+"""Read and write Parquet chunk by chunk, with the dtypes of the complete file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ ROWS = 65_536  # rows of a chunk
 
 
 def read_chunks(file: BinaryIO, columns: list[str] | None = None) -> Iterator[pd.DataFrame]:
-    """Yield the rows that `pandas.read_parquet` gives; integer columns with gaps are float64 in every chunk."""
+    """Yield the rows that `pandas.read_parquet` returns, in chunks.
+
+    Integer columns with gaps are float64 in every chunk.
+    """
     import pyarrow as pa
     from pyarrow import parquet as arrow_parquet
 
@@ -33,7 +36,10 @@ def read_chunks(file: BinaryIO, columns: list[str] | None = None) -> Iterator[pd
 
 
 def _integer_columns_with_gaps(parquet_file: arrow_parquet.ParquetFile, columns: list[str] | None = None) -> set[str]:
-    """Return the integer columns with missing cells, from the statistics of the file or else by reading it."""
+    """Return the integer columns with missing cells.
+
+    They are found from the statistics of the file, or else by reading it.
+    """
     import pyarrow as pa
 
     integer_columns = [
