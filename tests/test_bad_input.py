@@ -108,16 +108,16 @@ def rows(frame=None, name="rows.csv", **changes):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("nothing.csv", None, "The file must be there."),
-        ("folder", "mkdir", "A table is a file, or a folder of files of .csv .txt .tsv .jsonl .ndjson .parquet"),
+        ("nothing.csv", None, "The file must exist."),
+        ("folder", "mkdir", "A table must be a file, or a folder with files of .csv .txt .tsv .jsonl .ndjson .parquet"),
         ("empty.csv", b"", "this file is empty. Received: empty.csv"),
         ("header.csv", b"a,b,y\n", "A table needs rows below its header. Received: header.csv, 3 names and no rows"),
         ("image.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "image.csv"),
         ("ragged.csv", b"a,b,y\n1,2,u\n1,2,3,v\n", "Received: ragged.csv, 4 cells in line 3, 3 in the header"),
-        ("twice.csv", b"a,a,y\n1,2,u\n2,3,v\n", "Names of columns must differ; rename one. Received: twice.csv"),
+        ("twice.csv", b"a,a,y\n1,2,u\n2,3,v\n", "Column names must differ; rename one. Received: twice.csv"),
         ("caret.csv", b"a^b^y\n1^2^u\n3^4^v\n", "If it has more than one column, give delimiter=. Received: 'a^b^y'"),
-        ("nested.jsonl", b'{"a": [1], "y": "u"}\n', "take nested values apart first. Received: nested.jsonl"),
-        ("table.xyz", b"a,y\n1,u\n", "The suffix says what kind of table a file is"),
+        ("nested.jsonl", b'{"a": [1], "y": "u"}\n', "flatten nested values first. Received: nested.jsonl"),
+        ("table.xyz", b"a,y\n1,u\n", "The suffix of a table file must be one of"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused(refused, name, content, message):
@@ -139,7 +139,7 @@ def test_a_wrong_delimiter_is_refused(refused):
         "delimiter=ab",
         holding="`delimiter` must be one ASCII character",
     )
-    refused("train", "tabular", "table=table.csv", "target=y", "encoding=foo", holding="`encoding` must be a name")
+    refused("train", "tabular", "table=table.csv", "target=y", "encoding=foo", holding="`encoding` must be an encoding")
 
 
 def test_nested_cells_of_parquet_are_refused(refused):
@@ -187,7 +187,7 @@ NUMBERS = np.random.default_rng(1).normal(size=ROWS).round(3)
         ({}, "target=a loss=quantile quantile=0", "`quantile` must be above 0 and below 1"),
         ({}, "target=a class_weights=true", "`class_weights` needs a target of classes"),
         ({}, "target=y number=b", "A column must fit the kind that is set for it. Received: number=b"),
-        ({}, "target=y date=b", "Received: date=b, which does not hold dates"),
+        ({}, "target=y date=b", "Received: date=b, which does not contain dates"),
         ({}, "target=y category=bb", "The table must have the column 'bb'. Did you mean 'b'?"),
         ({}, "target=y number=a category=a", "A column can have one kind"),
         ({}, "target=y number=y", "The target's kind is set with kind="),
@@ -196,7 +196,7 @@ NUMBERS = np.random.default_rng(1).normal(size=ROWS).round(3)
         ({}, "target=y time_column=a group_column=b", "not both"),
         ({}, "target=y test_fraction=0", "`val_fraction` and `test_fraction` must be above 0"),
         ({}, "target=y test_table=table.csv", "The table must have rows that are not in the test table"),
-        ({}, "target=y test_table=none.csv", "The file must be there."),
+        ({}, "target=y test_table=none.csv", "The file must exist."),
         ({}, "target=y epoch=3", "Unknown setting `epoch`. Did you mean 'epochs'?"),
         ({}, "target=y epochs=many", "`epochs` must be an integer >= 1"),
         ({}, "target=y body=mpl", "`body` must be ensemble or mlp. Did you mean 'mlp'?"),
@@ -257,7 +257,7 @@ def test_a_file_that_is_no_table_is_not_predicted(refused, model):
     refused("predict", model.folder, "header.csv", holding="A table needs rows below its header")
     Path("image.csv").write_bytes(b"\x89PNG\r\n\x1a\n\0")
     refused("predict", model.folder, "image.csv", holding="image.csv")
-    refused("predict", model.folder, "nothing.csv", holding="The file must be there")
+    refused("predict", model.folder, "nothing.csv", holding="The file must exist")
     refused("predict", model.folder, holding="Say which file to predict")
 
 
@@ -296,13 +296,9 @@ def test_a_place_that_cannot_be_written_is_refused(refused, model):
     settings = ["train", "tabular", "table=table.csv", "target=y", "epochs=1", "--out"]
     refused(*settings, "table.csv", holding="`out` must be a folder. Received: table.csv, which is a file")
     refused(*settings, "/proc/runs", holding="The folder for runs must be writable. Received: /proc/runs")
-    refused(
-        "predict", model.folder, rows(), "--out", "/proc/x.csv", holding="The folder of a table to write must exist"
-    )
-    refused(
-        "predict", model.folder, rows(), "--out", "nowhere/x.csv", holding="The folder of a table to write must exist"
-    )
-    refused("predict", model.folder, rows(), "--out", "x.xlsx", holding="The suffix says what kind of table")
+    refused("predict", model.folder, rows(), "--out", "/proc/x.csv", holding="The output folder must exist")
+    refused("predict", model.folder, rows(), "--out", "nowhere/x.csv", holding="The output folder must exist")
+    refused("predict", model.folder, rows(), "--out", "x.xlsx", holding="The suffix of a table file must be one of")
     refused("export", model.folder, "--format", "onxx", holding="`format` must be one of keras, savedmodel")
 
 
@@ -342,7 +338,7 @@ def test_the_command_itself_ends_with_two_and_no_traceback():
     )
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr == "tfkit: The file must be there. Received: nothing.csv, no such file\n"
+    assert done.stderr == "tfkit: The file must exist. Received: nothing.csv, no such file\n"
     assert not Path("runs").exists()
 
 

@@ -1,4 +1,4 @@
-"""What the tests of files share: a file to read, the cells of a table, and a refusal."""
+"""Fixtures of the data tests."""
 
 import pandas as pd
 import pytest
@@ -9,7 +9,7 @@ from tfkit.errors import UserError
 
 @pytest.fixture
 def file(tmp_path):
-    """Writes what a file holds and gives its path."""
+    """Return a function that writes content to a file and returns its path."""
 
     def write(content, name="table.csv"):
         path = tmp_path / name
@@ -21,21 +21,24 @@ def file(tmp_path):
 
 @pytest.fixture
 def columns():
-    """The cells of a frame by column, None where missing."""
+    """Return a function from a frame to the cells of each column, None if missing."""
     return lambda frame: {name: [None if pd.isna(cell) else cell for cell in frame[name]] for name in frame}
 
 
 @pytest.fixture
-def refused():
-    """Reads a source that must be refused, in one line that has all the parts."""
+def assert_refused():
+    """Return a function that asserts that `read_frame` raises a UserError.
 
-    def read(source, *parts, **options):
-        with pytest.raises(UserError) as caught:
+    The message must be one line and contain all the texts.
+    """
+
+    def read(source, *texts, **options):
+        with pytest.raises(UserError) as error_info:
             read_frame(source, **options)
-        message = str(caught.value)
+        message = str(error_info.value)
         assert "\n" not in message
         assert "Received: " in message
-        for part in parts:
-            assert part in message, message
+        for text in texts:
+            assert text in message, message
 
     return read

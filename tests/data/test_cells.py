@@ -1,3 +1,5 @@
+"""Tests of normalized cells: dtypes, strings, distinct values."""
+
 import datetime
 import decimal
 
@@ -36,11 +38,11 @@ NAN = np.nan
     ],
     ids=str,
 )
-def test_cells_of_any_dtype_become_numbers_or_words(cells, expected):
-    found = plain(cells)
-    assert found.dtype in ("float64", "str")
-    np.testing.assert_equal(found.tolist(), expected)
-    np.testing.assert_equal(plain(found).tolist(), expected, "plain cells stay what they are")
+def test_cells_of_any_dtype_become_floats_or_strings(cells, expected):
+    result = plain(cells)
+    assert result.dtype in ("float64", "str")
+    np.testing.assert_equal(result.tolist(), expected)
+    np.testing.assert_equal(plain(result).tolist(), expected, "plain cells do not change")
 
 
 @pytest.mark.parametrize(
@@ -53,44 +55,44 @@ def test_cells_of_any_dtype_become_numbers_or_words(cells, expected):
     ],
     ids=str,
 )
-def test_moments_become_datetimes_in_utc(cells):
-    found = plain(cells)
-    assert found.dtype == "datetime64[us, UTC]"
-    assert found[0] == pd.Timestamp("2024-01-31 12:00", tz="UTC")
-    assert found.isna().tolist() == [False, True]
+def test_timestamps_become_datetimes_in_utc(cells):
+    result = plain(cells)
+    assert result.dtype == "datetime64[us, UTC]"
+    assert result[0] == pd.Timestamp("2024-01-31 12:00", tz="UTC")
+    assert result.isna().tolist() == [False, True]
 
 
 @pytest.mark.parametrize("value", [[1], (1, 2), {"a": 1}, np.array([1])])
-def test_a_cell_of_several_values_is_refused(value):
-    with pytest.raises(UserError, match=r"take nested values apart first\. Received: several values in a cell of 'x'"):
+def test_cell_with_several_values_is_refused(value):
+    with pytest.raises(UserError, match=r"flatten nested values first\. Received: several values in a cell of 'x'"):
         plain(pd.Series([value, None], name="x"))
 
 
-def test_a_number_is_the_same_word_from_any_file():
-    words = ["3", "", "4.5", "-2", "100000"]
-    assert spelled(plain(pd.Series([3.0, None, 4.5, -2, 1e5]))).tolist() == words
-    assert spelled(plain(pd.Series(["3.0", None, "4.5", "-2.00", "100000"]))).tolist() == words
+def test_number_becomes_the_same_string_from_any_file():
+    strings = ["3", "", "4.5", "-2", "100000"]
+    assert spelled(plain(pd.Series([3.0, None, 4.5, -2, 1e5]))).tolist() == strings
+    assert spelled(plain(pd.Series(["3.0", None, "4.5", "-2.00", "100000"]))).tolist() == strings
     assert spelled(plain(pd.Series(["3.10", "1.0.0", "v2.0"]))).tolist() == ["3.10", "1.0.0", "v2.0"]
 
 
-def test_a_day_is_the_same_word_from_any_file():
+def test_date_becomes_the_same_string_from_any_file():
     days = pd.Series(pd.to_datetime(["2024-01-31 00:00", "2024-02-01 12:30"]))
     assert spelled(plain(days)).tolist() == ["2024-01-31", "2024-02-01 12:30:00"]
 
 
-def test_words_with_odd_signs_stay_but_for_zero_bytes():
-    words = ['say "hi"', "tab\there", "line\nbreak", "\u2028", "🎉", "[UNK]"]
-    assert spelled(pd.Series(words)).tolist() == words
+def test_special_characters_are_kept_except_zero_bytes():
+    strings = ['say "hi"', "tab\there", "line\nbreak", "\u2028", "🎉", "[UNK]"]
+    assert spelled(pd.Series(strings)).tolist() == strings
     assert spelled(pd.Series(["a\0", "a\0\0b", "\0"])).tolist() == ["a", "ab", ""]
 
 
-def test_what_is_slow_is_done_once_for_each_word():
-    asked = []
+def test_function_is_called_once_for_each_distinct_cell():
+    inputs = []
 
-    def read(words):
-        asked.extend(words)
-        return np.array([len(word) for word in words])
+    def lengths(strings):
+        inputs.extend(strings)
+        return np.array([len(text) for text in strings])
 
-    assert by_distinct(pd.Series(["aa", None, "b", "aa"]), read, -1).tolist() == [2, -1, 1, 2]
-    assert asked == ["aa", "b"]
-    assert by_distinct(pd.Series([None, None], dtype="str"), read, -1).tolist() == [-1, -1]
+    assert by_distinct(pd.Series(["aa", None, "b", "aa"]), lengths, -1).tolist() == [2, -1, 1, 2]
+    assert inputs == ["aa", "b"]
+    assert by_distinct(pd.Series([None, None], dtype="str"), lengths, -1).tolist() == [-1, -1]

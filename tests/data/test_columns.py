@@ -1,3 +1,5 @@
+"""Tests of column types: inference, types set by the user, conversion of cells."""
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -37,29 +39,29 @@ YES_NO = {"kind": "yes/no", "words": ["no", "yes"]}
         (pd.to_datetime(["2024-01-31", "2024-01-31"]), "constant"),
         (np.arange(50), "identifier"),
         (np.random.default_rng(0).permutation(100)[:70], "identifier"),
-        ([f"user{number}" for number in range(50)], "identifier"),
-        ([f"the quick brown fox number {number}" for number in range(50)], "text"),
-        ([f"user{number % 30}" for number in range(50)], "text"),
-        ([f"user{number % 20}" for number in range(50)], "category"),
-        ([f"user{number}" for number in range(19)], "category"),
+        ([f"user{index}" for index in range(50)], "identifier"),
+        ([f"the quick brown fox number {index}" for index in range(50)], "text"),
+        ([f"user{index % 30}" for index in range(50)], "text"),
+        ([f"user{index % 20}" for index in range(50)], "category"),
+        ([f"user{index}" for index in range(19)], "category"),
     ],
     ids=str,
 )
-def test_the_kind_of_a_column_is_found(cells, kind):
+def test_type_is_inferred(cells, kind):
     assert infer(pd.Series(cells))["kind"] == kind
 
 
-def test_a_column_is_an_identifier_by_its_name():
+def test_identifier_is_inferred_from_the_column_name():
     ids = pd.Series(np.arange(50) ** 2)
     assert infer(ids)["kind"] == "number"
     for name in ("id", "customer_id", "customerId", "ID", "row", "order nr"):
         assert infer(ids.rename(name))["kind"] == "identifier", name
     assert infer(ids.rename("humid"))["kind"] == "number"
-    assert infer((ids + 0.5).rename("id"))["kind"] == "number", "no identifier lies between whole numbers"
+    assert infer((ids + 0.5).rename("id"))["kind"] == "number", "an identifier is an integer"
 
 
 @pytest.mark.parametrize(
-    ("cells", "kind", "found"),
+    ("cells", "kind", "rule"),
     [
         ([1, 2], "category", {"kind": "category"}),
         ([None, None], "category", {"kind": "category"}),
@@ -68,26 +70,26 @@ def test_a_column_is_an_identifier_by_its_name():
         ([20240131, 20240201], "date", {"kind": "date", "forms": ["%Y%m%d"]}),
     ],
 )
-def test_the_user_may_set_the_kind(cells, kind, found):
-    assert infer(pd.Series(cells), kind) == found
+def test_user_sets_the_type(cells, kind, rule):
+    assert infer(pd.Series(cells), kind) == rule
 
 
 @pytest.mark.parametrize(
     ("kind", "cells", "message"),
     [
-        ("number", ["a", "b"], "does not hold numbers, such as 'a', 'b'"),
-        ("number", [None, None], "does not hold numbers: it is empty"),
-        ("date", ["a", "b"], "does not hold dates in a form that is known, such as 'a', 'b'"),
-        ("date", [None, None], "does not hold dates in a form that is known: it is empty"),
+        ("number", ["a", "b"], "does not contain numbers; for example 'a', 'b'"),
+        ("number", [None, None], "does not contain numbers: it is empty"),
+        ("date", ["a", "b"], "does not contain dates in a known format; for example 'a', 'b'"),
+        ("date", [None, None], "does not contain dates in a known format: it is empty"),
     ],
 )
-def test_a_kind_that_does_not_fit_is_refused(kind, cells, message):
+def test_wrong_type_set_by_the_user_is_refused(kind, cells, message):
     with pytest.raises(ValueError, match=f"^{message}$"):
         infer(pd.Series(cells), kind)
 
 
 @pytest.mark.parametrize(
-    ("rule", "cells", "values", "unread"),
+    ("rule", "cells", "values", "num_unparsed"),
     [
         (NUMBER, ["1.5", None, "x"], [1.5, np.nan, np.nan], 1),
         (NUMBER, [1.5, None, np.inf, 1e38], [1.5, np.nan, np.nan, np.nan], 2),
@@ -100,22 +102,22 @@ def test_a_kind_that_does_not_fit_is_refused(kind, cells, message):
         ({"kind": "category"}, [3.0, 4.5, None], ["3", "4.5", ""], 0),
     ],
 )
-def test_cells_are_read_by_the_rule(rule, cells, values, unread):
-    arrays, found = convert(pd.Series(cells), rule)
+def test_cells_are_converted_by_the_rule(rule, cells, values, num_unparsed):
+    arrays, count = convert(pd.Series(cells), rule)
     assert arrays[""].dtype == ("float32" if isinstance(values[0], float | int) else object)
     np.testing.assert_equal(arrays[""].tolist(), values)
-    assert found == unread
+    assert count == num_unparsed
 
 
-def test_dates_are_read_into_parts():
+def test_dates_are_split_into_parts():
     rule = infer(pd.Series(["31/01/2024", "01/02/2024"]))
-    arrays, unread = convert(pd.Series(["03/04/2024", "04/13/2024", None]), rule)
+    arrays, num_unparsed = convert(pd.Series(["03/04/2024", "04/13/2024", None]), rule)
     np.testing.assert_equal(arrays["month"].tolist(), [4, np.nan, np.nan])
-    assert unread == 1
+    assert num_unparsed == 1
 
 
-def test_yes_and_no_are_the_words_that_the_column_uses():
+def test_boolean_labels_are_the_strings_of_the_column():
     assert yes_no_pair(["Y", "N", "y"]) == ["N", "Y"]
     assert yes_no_pair(["yes"]) is None
-    assert yes_no_pair(["yes", "false"]) is None, "words of two languages are words"
-    assert yes_no_pair([str(number % 2) for number in range(21)]) is None, "distinct words are meant"
+    assert yes_no_pair(["yes", "false"]) is None, "labels of two pairs are strings"
+    assert yes_no_pair([str(index % 2) for index in range(21)]) is None, "the argument has distinct strings"

@@ -1,19 +1,21 @@
+"""Tests of date formats: inference, parsing and parts of dates."""
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from tfkit.data.cells import plain
-from tfkit.data.dates import days, find, parts
+from tfkit.data.dates import days, extract_parts, find
 
 DAY = pd.Timedelta(days=1)
 
 
-def since_1970(*moments):
-    return [(pd.Timestamp(moment) - pd.Timestamp(0)) / DAY for moment in moments]
+def days_since_1970(*timestamps):
+    return [(pd.Timestamp(timestamp) - pd.Timestamp(0)) / DAY for timestamp in timestamps]
 
 
 @pytest.mark.parametrize(
-    ("words", "forms", "moments"),
+    ("strings", "formats", "timestamps"),
     [
         (["2024-01-31", "2024-1-5"], ["ISO8601"], ["2024-01-31", "2024-01-05"]),
         (["2024-01-31T12:00:00Z", "2024-01-31 12:00:00.5"], ["ISO8601"], ["2024-01-31 12:00", "2024-01-31 12:00:00.5"]),
@@ -30,17 +32,18 @@ def since_1970(*moments):
         (["0001-01-01", "9999-12-31"], ["ISO8601"], ["0001-01-01", "9999-12-31"]),
     ],
 )
-def test_the_form_of_dates_is_found_and_read(words, forms, moments):
-    rule = find(pd.Series(words))
-    assert rule == {"kind": "date", "forms": forms}
-    expected = [(np.datetime64(moment, "us") - np.datetime64(0, "us")) / np.timedelta64(1, "D") for moment in moments]
-    assert days(pd.Series([*words, None, "x"]), rule).tolist() == pytest.approx(
+def test_format_is_inferred_and_parsed(strings, formats, timestamps):
+    rule = find(pd.Series(strings))
+    assert rule == {"kind": "date", "forms": formats}
+    epoch = np.datetime64(0, "us")
+    expected = [(np.datetime64(timestamp, "us") - epoch) / np.timedelta64(1, "D") for timestamp in timestamps]
+    assert days(pd.Series([*strings, None, "x"]), rule).tolist() == pytest.approx(
         [*expected, np.nan, np.nan], nan_ok=True
     )
 
 
 @pytest.mark.parametrize(
-    "words",
+    "strings",
     [
         ["w1", "w2"],
         ["2024", "2025"],
@@ -54,12 +57,12 @@ def test_the_form_of_dates_is_found_and_read(words, forms, moments):
         ["5 kg 2 g", "6 kg 1 g"],
     ],
 )
-def test_what_is_no_date_is_none(words):
-    assert find(pd.Series(words)) is None
+def test_no_format_for_other_text(strings):
+    assert find(pd.Series(strings)) is None
 
 
 @pytest.mark.parametrize(
-    ("cells", "form", "moments"),
+    ("cells", "date_format", "timestamps"),
     [
         (pd.Series(["20240131", "20241231"]), "%Y%m%d", ["2024-01-31", "2024-12-31"]),
         (pd.Series([20240131.0, 20241231.0]), "%Y%m%d", ["2024-01-31", "2024-12-31"]),
@@ -69,35 +72,35 @@ def test_what_is_no_date_is_none(words):
         (pd.Series([1706659200000.0, 1706702400000.0]), "milliseconds", ["2024-01-31", "2024-01-31 12:00"]),
     ],
 )
-def test_numbers_are_dates_where_the_user_says_so(cells, form, moments):
+def test_numbers_are_dates_if_the_user_sets_the_type(cells, date_format, timestamps):
     assert find(cells) is None
     rule = find(cells, asked=True)
-    assert rule["forms"] == [form]
-    assert days(cells, rule).tolist() == since_1970(*moments)
+    assert rule["forms"] == [date_format]
+    assert days(cells, rule).tolist() == days_since_1970(*timestamps)
 
 
-def test_the_parts_of_a_date():
+def test_parts_of_a_date():
     cells = pd.Series(["2024-02-29 18:45", None, "1969-12-31"])
-    found = parts(cells, find(cells.dropna()))
-    assert {name: values.dtype for name, values in found.items()} == dict.fromkeys(found, "float32")
+    parts = extract_parts(cells, find(cells.dropna()))
+    assert {name: values.dtype for name, values in parts.items()} == dict.fromkeys(parts, "float32")
     expected = {"year": [2024, 1969], "month": [2, 12], "day": [29, 31], "weekday": [3, 2], "hour": [18.75, 0]}
-    for name, values in (expected | {"days": since_1970("2024-02-29 18:45", "1969-12-31")}).items():
-        np.testing.assert_allclose(found[name], [values[0], np.nan, values[1]], rtol=1e-6)
+    for name, values in (expected | {"days": days_since_1970("2024-02-29 18:45", "1969-12-31")}).items():
+        np.testing.assert_allclose(parts[name], [values[0], np.nan, values[1]], rtol=1e-6)
 
 
-def test_a_datetime_is_read_by_whatever_rule_was_learnt():
+def test_datetime_cells_are_parsed_by_any_rule():
     rule = find(pd.Series(["31.01.2024", "01.02.2024"]))
     cells = plain(pd.Series(pd.to_datetime(["2024-01-31 12:00", None]), name="x"))
-    assert days(cells, rule).tolist() == pytest.approx([*since_1970("2024-01-31 12:00"), np.nan], nan_ok=True)
+    assert days(cells, rule).tolist() == pytest.approx([*days_since_1970("2024-01-31 12:00"), np.nan], nan_ok=True)
 
 
-def test_a_new_file_is_read_by_the_form_that_was_learnt():
+def test_new_file_is_parsed_by_the_inferred_format():
     day_first = find(pd.Series(["31/01/2024", "01/02/2024"]))
-    assert days(pd.Series(["03/04/2024"]), day_first).tolist() == since_1970("2024-04-03")
+    assert days(pd.Series(["03/04/2024"]), day_first).tolist() == days_since_1970("2024-04-03")
     assert np.isnan(days(pd.Series(["04/13/2024"]), day_first)).all()
 
 
-def test_one_cell_in_twenty_may_be_something_else():
+def test_one_cell_in_twenty_may_not_match():
     dates = [f"2024-01-{day:02d}" for day in range(1, 31)]
     assert find(pd.Series([*dates, "unknown"])) is not None
-    assert find(pd.Series([*dates, *["unknown"] * 10])) is None, "however few words that is"
+    assert find(pd.Series([*dates, *["unknown"] * 10])) is None, "cells are counted, not distinct strings"

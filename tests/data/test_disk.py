@@ -271,7 +271,7 @@ def test_files_of_a_folder_must_have_the_same_columns(share, tmp_path, monkeypat
     for suffix in (".csv", ".parquet"):
         path = in_folder(tmp_path / f"rows{suffix}", table(), suffix)
         write_frame(table().drop(columns="town"), path / f"part-9{suffix}")
-        with pytest.raises(UserError, match=r"All files of a folder must have the same columns. Received: .*part-9"):
+        with pytest.raises(UserError, match=r"All files in a folder must have the same columns. Received: .*part-9"):
             load_table(path, "bought")
 
 
@@ -293,7 +293,7 @@ def test_what_cannot_be_read_in_blocks_is_said(tmp_path, tiny):
 
 def test_a_folder_without_tables_is_refused(tmp_path):
     (tmp_path / "note.md").write_text("no table")
-    with pytest.raises(UserError, match=r"a folder of files of .csv .* a folder without any"):
+    with pytest.raises(UserError, match=r"a folder with files of .csv .* a folder without table files"):
         load_table(tmp_path, "y")
 
 

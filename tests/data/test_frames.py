@@ -1,4 +1,4 @@
-"""A table reads the same from any kind of file: its names, its rows, and what is missing."""
+"""Tests of normalized frames: column names, row index, missing markers."""
 
 import pandas as pd
 
@@ -11,38 +11,38 @@ def test_names(file):
     assert list(frame) == ["年龄", "a/b", "hours per week", "column_4", "Age", "age", "column_7"]
 
 
-def test_two_columns_of_one_name(file, refused):
-    refused(file("a,b, a ,c,b\n1,2,3,4,5\n"), "must differ", "more than one 'a', 'b'")
-    many = ",".join("aabbccddeeff")
-    refused(file(f"{many}\n{many}\n"), "'a', 'b', 'c', 'd', 'e' and 1 more")
+def test_duplicate_column_names(file, assert_refused):
+    assert_refused(file("a,b, a ,c,b\n1,2,3,4,5\n"), "must differ", "more than one 'a', 'b'")
+    header = ",".join("aabbccddeeff")
+    assert_refused(file(f"{header}\n{header}\n"), "'a', 'b', 'c', 'd', 'e' and 1 more")
 
 
-def test_a_named_index_is_a_column_any_other_is_left_out(tmp_path, columns, refused):
+def test_named_index_becomes_a_column_and_any_other_is_dropped(tmp_path, columns, assert_refused):
     frame = pd.DataFrame({"a": [1, 2], "b": [3, 4]}, index=[7, 9])
     assert read_frame(frame).index.tolist() == [0, 1]
     assert columns(read_frame(frame.set_index("a"))) == {"a": [1, 2], "b": [3, 4]}
-    two = frame.set_index(["a", pd.Index([5, 6])])
-    assert columns(read_frame(two)) == {"a": [1, 2], "b": [3, 4]}
+    two_levels = frame.set_index(["a", pd.Index([5, 6])])
+    assert columns(read_frame(two_levels)) == {"a": [1, 2], "b": [3, 4]}
     frame.set_index("a").to_parquet(tmp_path / "a.parquet")
     assert columns(read_frame(tmp_path / "a.parquet")) == {"a": [1, 2], "b": [3, 4]}
-    refused(frame.rename_axis("a"), "more than one 'a'")
+    assert_refused(frame.rename_axis("a"), "more than one 'a'")
 
 
-def test_every_default_marker_is_missing_with_space_around_it_and_in_quotes(file):
-    lines = [f'{number}, {word} ,"{word}",none' for number, word in enumerate(MISSING)]
+def test_default_missing_markers_with_white_space_and_in_quotes(file):
+    lines = [f'{row}, {marker} ,"{marker}",none' for row, marker in enumerate(MISSING)]
     frame = read_frame(file("n,a,b,c\n" + "\n".join(lines)))
     assert frame["a"].isna().all()
     assert frame["b"].isna().all()
     assert frame["c"].tolist() == ["none"] * len(MISSING)
 
 
-def test_given_markers_replace_the_default_ones(file, columns):
+def test_missing_setting_replaces_the_default_markers(file, columns):
     path = file("a,b\nNA,-99\n?,\n")
     assert columns(read_frame(path, missing=["-99"])) == {"a": ["NA", "?"], "b": [None, None]}
     assert columns(read_frame(path, missing="?")) == {"a": ["NA", None], "b": ["-99", None]}
 
 
-def test_given_markers_hold_for_typed_tables():
+def test_missing_setting_applies_to_typed_columns():
     source = pd.DataFrame(
         {"n": [1, -99], "s": ["-99", "?"], "c": pd.Categorical(["-99", "x"]), "o": [["-99"], "-99"], "b": [True, False]}
     )
@@ -55,21 +55,21 @@ def test_given_markers_hold_for_typed_tables():
     assert source["n"].tolist() == [1, -99]
 
 
-def test_a_table_reads_the_same_from_any_kind_of_file(tmp_path, columns):
+def test_table_reads_the_same_from_any_file_format(tmp_path, columns):
     cells = {"a": [" x ", "?", None, "y"], "b": ["1", " NA", "2", "x "]}
-    wanted = {"a": ["x", None, None, "y"], "b": ["1", None, "2", "x"]}
+    expected = {"a": ["x", None, None, "y"], "b": ["1", None, "2", "x"]}
     for frame in (pd.DataFrame(cells), pd.DataFrame(cells, dtype="object"), pd.DataFrame(cells, dtype="category")):
-        assert columns(read_frame(frame)) == wanted
+        assert columns(read_frame(frame)) == expected
         for name in ("a.csv", "a.tsv", "a.jsonl", "a.parquet"):
             write_frame(frame, tmp_path / name)
-            assert columns(read_frame(tmp_path / name)) == wanted
+            assert columns(read_frame(tmp_path / name)) == expected
             assert (read_frame(tmp_path / name).dtypes == "str").all()
 
 
-def test_a_category_becomes_what_its_categories_are():
+def test_categorical_column_gets_the_dtype_of_its_categories():
     frame = pd.DataFrame({"n": pd.Categorical([1, None, -99]), "s": pd.Categorical(["a", " a", "b"])})
-    read = read_frame(frame, missing=["-99"])
-    assert read["n"].dtype == float
-    assert read["n"].isna().tolist() == [False, True, True]
-    assert read["s"].tolist() == ["a", "a", "b"]
+    result = read_frame(frame, missing=["-99"])
+    assert result["n"].dtype == float
+    assert result["n"].isna().tolist() == [False, True, True]
+    assert result["s"].tolist() == ["a", "a", "b"]
     assert frame["s"].dtype == "category"

@@ -129,7 +129,7 @@ def test_numbers_are_times_where_it_is_said_and_years_where_their_name_says_so()
         (LONG.assign(when=DAYS[0]), {"series_column": "shop"}, "2 times more than once, the first 2024-01-01 of 'x'"),
         (WIDE.assign(b=[1, 2, 3, np.inf]), {}, "Received in 'b': 'inf' in row 4"),
         (WIDE.assign(day=["2024-01-01", "2024-01-02", "2024-01-03", "2024-03-31"]), {}, "87 of 91 steps without a row"),
-        (WIDE.iloc[:1], {}, "two rows at least in a series, to see how far apart they are. Received: 2 rows"),
+        (WIDE.iloc[:1], {}, "at least two rows in a series, to infer the time step. Received: 2 rows"),
     ],
 )
 def test_what_cannot_be_read_is_refused(table, settings, message):

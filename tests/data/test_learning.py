@@ -44,7 +44,7 @@ def test_what_is_learnt_of_each_column():
         "id": "identifier",
         "empty": "empty",
     }
-    assert info["columns"]["id"]["treatment"] == "left out: tells rows apart and nothing else"
+    assert info["columns"]["id"]["treatment"] == "left out: an identifier, different in nearly every row"
     assert info["columns"]["d"]["treatment"] == "read as %d/%m/%Y, month, day, weekday, days", "the year never changes"
     assert list(info["inputs"]) == ["n", "hole", "money", "c", "flag", "d_month", "d_day", "d_weekday", "d_days"]
     assert [
@@ -117,8 +117,8 @@ def test_the_user_sets_kinds():
 @pytest.mark.parametrize(
     ("kinds", "message"),
     [
-        ({"number": ["c"]}, "must fit the kind that is set for it. Received: number=c, which does not hold numbers"),
-        ({"date": ["c"]}, "Received: date=c, which does not hold dates in a form that is known, such as"),
+        ({"number": ["c"]}, "must fit the kind that is set for it. Received: number=c, which does not contain numbers"),
+        ({"date": ["c"]}, "Received: date=c, which does not contain dates in a known format; for example"),
         ({"number": ["nn"]}, r"must have the column 'nn'. Did you mean 'n'\? Received: 'n', 'hole'"),
         ({"category": ["y"]}, "The target's kind is set with kind=class or kind=number. Received: category=y"),
         ({"number": ["n"], "leave_out": ["n"]}, "A column can have one kind. Received: number=n and leave_out=n"),

@@ -21,7 +21,9 @@ def test_a_message_is_one_line_whatever_it_repeats():
 def test_what_may_never_end_is_no_table_and_no_picture(tmp_path):
     os.mkfifo(tmp_path / "pipe.csv")
     for path in ("/dev/zero", tmp_path / "pipe.csv"):
-        with pytest.raises(UserError, match=r"A table is one file. Received: .*, which is a device or a pipe"):
+        with pytest.raises(
+            UserError, match=r"A table must be a regular file. Received: .*, which is a device or a pipe"
+        ):
             read_frame(path)
     found, _ = find_pictures({"path": ["/dev/zero", str(tmp_path / "pipe.csv")]}, labelled=False)
     for path in found.frame["path"]:
@@ -33,7 +35,7 @@ def test_a_name_that_is_no_text_is_refused(tmp_path):
     (tmp_path / "a").mkdir()
     with open(os.fsencode(tmp_path) + b"/a/\xff.png", "wb"):
         pass
-    with pytest.raises(UserError, match=r"Names of files must be text, UTF-8; rename it. Received: a/\\udcff.png in"):
+    with pytest.raises(UserError, match=r"File names must be valid UTF-8; rename the file. Received: a/\\udcff.png in"):
         find_pictures(tmp_path)
 
 

@@ -237,7 +237,7 @@ BAD = {
     "no time": (sales()[["sales"]], "must have a column of times; name it with time_column="),
     "unparsed": (spoilt(day=(7, "someday")), "'someday' in row 8 (line 9 of a CSV file), the first of 1"),
     "a row without": (spoilt(day=(7, None)), "no time in row 8"),
-    "one row": (sales(1), "There must be two rows at least in a series"),
+    "one row": (sales(1), "There must be at least two rows in a series"),
     "text": (spoilt(sales=(7, "many")), "'many' in row 8 (line 9 of a CSV file)"),
     "infinite": (spoilt(sales=(7, "inf")), "must hold finite numbers or nothing"),
     "long": (pd.concat([sales().assign(shop=shop) for shop in "ab"]), "say with series_column= that it tells series"),

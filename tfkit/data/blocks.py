@@ -1,4 +1,4 @@
-"""A large file of rows is read a block at a time, each block as the whole file would have given it."""
+"""Read large table files chunk by chunk, with the dtypes of the complete file."""
 
 from __future__ import annotations
 
@@ -9,34 +9,40 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tfkit.data import delimited, encodings, json_lines, packing, parquet
-from tfkit.data.files import kind_of, no_table, unpacked_kind
+from tfkit.data.files import decompressed_kind, kind_of, non_table_format
 from tfkit.data.frames import MISSING, flat, marked
 from tfkit.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LEAST = 1 << 22  # bytes, beyond which a file is read in blocks where that can be
-CHUNK = 1 << 20  # bytes looked at together
+LEAST = 1 << 22  # bytes: larger files are read in chunks if their format allows it
+_COMPRESSION_RATIO = 8  # approximate, of compressed tables
+_HEAD_BYTES = 512  # enough to recognize a format
+_READ_BYTES = 1 << 20
 
 
 class Whole(Exception):
-    """This file must be read whole: it is one of the few that a part does not say enough of, or it is broken.
+    """The file cannot be read in chunks.
 
-    Reading it whole then finds out what is wrong with it, and says so.
+    The dtypes need the complete file, or the file is broken.
+
+    Reading the complete file then reports what is wrong with it.
     """
 
 
 class Blocks:
-    """The rows of a file, a block at a time: frames as `read_frame` gives them, their rows numbered on.
+    """Iterate over a table file in chunks.
+
+    The chunks are frames as `read_frame` returns them, with consecutive row numbers.
 
     Args:
         path: A file that `read_frame` reads.
-        delimiter, encoding, missing: As there.
-        columns: The columns that are wanted; None for all.
+        delimiter, encoding, missing: As in `read_frame`.
+        columns: The columns to read; None for all.
 
     Raises:
-        Whole: If it must be read whole.
+        Whole: If the file must be read completely.
     """
 
     def __init__(
@@ -49,115 +55,132 @@ class Blocks:
         columns: list[str] | None = None,
     ):
         self.path, self.delimiter, self.encoding, self.columns = path, delimiter, encoding, columns
-        self.words = MISSING if missing is None else ["", *([missing] if isinstance(missing, str) else missing)]
-        self.marked: dict[str, dict[str, int]] = {}  # column -> word taken for missing -> how often
-        self.size = max(1, path.stat().st_size)
+        self.missing_markers = (
+            MISSING if missing is None else ["", *([missing] if isinstance(missing, str) else missing)]
+        )
+        self.marked: dict[str, dict[str, int]] = {}  # column -> missing marker -> number of cells
+        self.file_bytes = max(1, path.stat().st_size)
         self._file: Any = None
         try:
-            self.kind, self._quoted = self._looked_at()
-        except (*packing.BROKEN, UserError) as error:
+            self.kind, self._has_quotes = self._detect_format()
+        except (*packing.CORRUPT_FILE_ERRORS, UserError) as error:
             raise Whole from error
-        self._lines = json_lines.schema(self._open) if self.kind == "jsonl" else None
-        if self.kind == "jsonl" and self._lines is None:
-            raise Whole
+        self._dtypes: dict[str, str] = {}
+        if self.kind == "jsonl":
+            dtypes = json_lines.infer_dtypes(self._open_text, self.path)
+            if dtypes is None:
+                raise Whole
+            self._dtypes = dtypes
 
     @property
     def done(self) -> float:
-        """The share of the file that has been read, in `[0, 1]`."""
+        """The fraction of the file that has been read, in `[0, 1]`."""
         if self._file is None:
             return 0.0
-        return 1.0 if self._file.closed else min(1.0, self._file.tell() / self.size)
+        return 1.0 if self._file.closed else min(1.0, self._file.tell() / self.file_bytes)
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         try:
-            yield from self._numbered()
+            yield from self._normalized_chunks()
         except OSError as error:
             raise UserError(f"The file must be readable. Received: {self.path}, {error.strerror or error}") from error
 
-    def _numbered(self) -> Iterator[pd.DataFrame]:
+    def _normalized_chunks(self) -> Iterator[pd.DataFrame]:
         import pandas as pd
 
         start = 0
-        for frame in self._frames():
-            frame, said = marked(flat(frame, str(self.path)), self.words)
-            for name, words in said.items():
-                counts = self.marked.setdefault(name, {})
-                counts |= {word: counts.get(word, 0) + count for word, count in words.items()}
-            frame.index = pd.RangeIndex(start, start + len(frame))
-            start += len(frame)
-            yield frame if self.columns is None or self.kind == "parquet" else frame[self.columns]
+        for chunk in self._raw_chunks():
+            chunk, missing_counts = marked(flat(chunk, str(self.path)), self.missing_markers)
+            for name, counts in missing_counts.items():
+                totals = self.marked.setdefault(name, {})
+                totals |= {marker: totals.get(marker, 0) + count for marker, count in counts.items()}
+            chunk.index = pd.RangeIndex(start, start + len(chunk))
+            start += len(chunk)
+            yield chunk if self.columns is None or self.kind == "parquet" else chunk[self.columns]
 
-    def _frames(self) -> Iterator[pd.DataFrame]:
+    def _raw_chunks(self) -> Iterator[pd.DataFrame]:
         if self.kind == "parquet":
             self._file = self.path.open("rb")
-            return parquet.blocks(self._file, self.columns)
+            return parquet.read_chunks(self._file, self.columns)
         if self.kind == "jsonl":
-            return json_lines.blocks(self._open, self._lines, self.path)
-        return delimited.blocks(self._open, self.path, kind=self.kind, delimiter=self.delimiter, quoted=self._quoted)
+            return json_lines.read_chunks(self._open_text, self._dtypes, self.path)
+        return delimited.read_chunks(
+            self._open_text, self.path, kind=self.kind, delimiter=self.delimiter, has_quotes=self._has_quotes
+        )
 
-    def _looked_at(self) -> tuple[str, bool]:
-        """The kind of file, and whether there are quotes in it. A text is read once, and its encoding found."""
-        file, stream, name = packing.opened(self.path)
+    def _detect_format(self) -> tuple[str, bool]:
+        """Return the format, and whether there are quotes in the text.
+
+        Text is read once to find its encoding.
+        """
+        file, stream, name = packing.open_decompressed(self.path)
         with file:
-            first = stream.read(512)
-            if first.startswith(b"PAR1"):
+            head = stream.read(_HEAD_BYTES)
+            if head.startswith(b"PAR1"):
                 if stream is not file:
                     raise Whole
                 return "parquet", False
-            kind = unpacked_kind(name, self.path)
-        if no_table(first):
+            kind = decompressed_kind(name, self.path)
+        if non_table_format(head):
             raise Whole
-        mark = encodings.marked(first)
-        for tried in [self.encoding or mark] if self.encoding or mark else ["utf-8", "cp1252"]:
-            self.encoding = tried
+        declared = self.encoding or encodings.bom_encoding(head)
+        for encoding in [declared] if declared else ["utf-8", "cp1252"]:
+            self.encoding = encoding
             try:
-                return kind, self._scanned()
+                return kind, self._scan_for_quotes()
             except UnicodeError:
                 continue
         raise Whole
 
-    def _scanned(self) -> bool:
-        """Read the text once: whether quotes are in it. What has an open quote, or zero bytes, is read whole."""
-        quotes, blank = 0, True
-        with self._open() as text:
-            while chunk := text.read(CHUNK):
-                quotes += chunk.count(b'"')
-                blank = blank and chunk.isspace()
+    def _scan_for_quotes(self) -> bool:
+        """Read the text once and return whether it contains quotes.
+
+        Raises:
+            Whole: If a quote is not closed, or the text has zero bytes or is blank.
+        """
+        num_quotes, is_blank = 0, True
+        with self._open_text() as text:
+            while chunk := text.read(_READ_BYTES):
+                num_quotes += chunk.count(b'"')
+                is_blank = is_blank and chunk.isspace()
                 if b"\0" in chunk:
                     raise Whole
-        if quotes % 2 or blank:
+        if num_quotes % 2 or is_blank:
             raise Whole
-        return quotes > 0
+        return num_quotes > 0
 
-    def _open(self) -> BinaryIO:
-        """The text from its beginning, as UTF-8 without a mark."""
-        self._file, stream, _ = packing.opened(self.path)
-        return io.BufferedReader(_Utf8(self._file, stream, str(self.encoding)), CHUNK)
+    def _open_text(self) -> BinaryIO:
+        """Open the text at its start, as UTF-8 without a byte-order mark."""
+        self._file, stream, _ = packing.open_decompressed(self.path)
+        return io.BufferedReader(_Utf8Stream(self._file, stream, str(self.encoding)), _READ_BYTES)
 
 
-class _Utf8(io.RawIOBase):
-    """A stream of text in any encoding as one of UTF-8 without a mark; what is no such text raises UnicodeError."""
+class _Utf8Stream(io.RawIOBase):
+    """Text stream of any encoding, read as UTF-8 without a byte-order mark.
+
+    Reading raises UnicodeError if the text cannot be decoded.
+    """
 
     def __init__(self, file: Any, stream: Any, encoding: str):
-        self.file, self.stream, self.rest = file, stream, b""
-        self.decoder: Any = codecs.getincrementaldecoder(encoding)()
-        self.plain = codecs.lookup(encoding).name == "utf-8"
-        self.began = False
+        self.file, self.stream, self.buffered = file, stream, b""
+        self.decoder = codecs.getincrementaldecoder(encoding)()
+        self.is_utf8 = codecs.lookup(encoding).name == "utf-8"
+        self.has_started = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        while not self.rest:
-            raw = self.stream.read(CHUNK)
+        while not self.buffered:
+            raw = self.stream.read(_READ_BYTES)
             text = self.decoder.decode(raw, final=not raw)
             if not raw and not text:
                 return 0
-            converted = raw if self.plain else text.encode()
-            self.rest = converted if self.began else converted.removeprefix(codecs.BOM_UTF8)
-            self.began = self.began or bool(converted)
-        count = min(len(buffer), len(self.rest))
-        buffer[:count], self.rest = self.rest[:count], self.rest[count:]
+            utf8 = raw if self.is_utf8 else text.encode()
+            self.buffered = utf8 if self.has_started else utf8.removeprefix(codecs.BOM_UTF8)
+            self.has_started = self.has_started or bool(utf8)
+        count = min(len(buffer), len(self.buffered))
+        buffer[:count], self.buffered = self.buffered[:count], self.buffered[count:]
         return count
 
     def close(self) -> None:
@@ -166,12 +189,15 @@ class _Utf8(io.RawIOBase):
 
 
 def worth_it(source: Any, least: int) -> Path | None:
-    """The path of a source that is a file of at least so many bytes, as it lies there or unpacked."""
+    """Return the path of a source if it is a file of at least `least` bytes.
+
+    The size of a compressed file is its approximate size after decompression.
+    """
     if not isinstance(source, str | Path):
         return None
     path = Path(source).expanduser()
     try:
-        packed = 1 if not kind_of(path.name)[1] else 8  # what is packed becomes about so many times as large
-        return path if path.is_file() and path.stat().st_size * packed >= least else None
+        ratio = _COMPRESSION_RATIO if kind_of(path.name)[1] else 1
+        return path if path.is_file() and path.stat().st_size * ratio >= least else None
     except (OSError, UserError):
         return None

@@ -1,19 +1,25 @@
-"""Dates as people write them, day first or month first, with a clock or without: how is learnt once and kept."""
+"""Infer and parse date formats, with or without a time of day."""
+
+from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tfkit.data.cells import by_distinct
-from tfkit.data.numbers import MOST
+from tfkit.data.numbers import MIN_MATCH_FRACTION
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PARTS = ("year", "month", "day", "weekday", "hour", "days")
-FEW = 500  # distinct cells that a form is chosen by
+MAX_DISTINCT_CELLS = 500  # to choose a format by
+MAX_FORMATS = 3  # of a column
 
 _ISO = "ISO8601"
-_DAYS = (
+_DAY_FORMATS = (
     "%Y/%m/%d",
     "%m/%d/%Y",
     "%d/%m/%Y",
@@ -35,10 +41,10 @@ _DAYS = (
     "%a %b %d %Y",
     "%a, %d %b %Y",
 )
-_CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", " %I:%M%p")
-_BARE = ("%Y%m%d", "%Y", "seconds", "milliseconds")  # as likely a number: read so only where the user says date
+_TIME_FORMATS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", " %I:%M%p")
+_DIGIT_FORMATS = ("%Y%m%d", "%Y", "seconds", "milliseconds")  # ambiguous with numbers: only if the user sets date
 
-_LOOKS = {
+_DIRECTIVE_PATTERNS = {
     "%Y": r"\d{4}",
     "%y": r"\d\d",
     "%m": r"\d\d?",
@@ -47,17 +53,22 @@ _LOOKS = {
     "%B": "[A-Za-z]{3,9}",
     "%a": "[A-Za-z]{3}",
 }
-_SHAPES = {day: re.sub("%[a-zA-Z]", lambda sign: _LOOKS[sign[0]], day.replace(".", r"\.")) for day in _DAYS}
-_SHAPES[_ISO] = r"\d{4}-\d\d?(-\d\d?)?"
-_SPANS = {"seconds": (1e8, 1e10, 1), "milliseconds": (1e11, 1e13, 1000)}  # since 1970: the years 1973 to 2286
+_FORMAT_PATTERNS = {
+    day_format: re.sub("%[a-zA-Z]", lambda match: _DIRECTIVE_PATTERNS[match[0]], day_format.replace(".", r"\."))
+    for day_format in _DAY_FORMATS
+}
+_FORMAT_PATTERNS[_ISO] = r"\d{4}-\d\d?(-\d\d?)?"
+_EPOCH_RANGES = {"seconds": (1e8, 1e10, 1), "milliseconds": (1e11, 1e13, 1000)}  # since 1970: the years 1973 to 2286
 
 
-def find(cells: Any, *, asked: bool = False) -> dict[str, Any] | None:
-    """How the dates of a column are written: up to three forms, the one that reads most cells first.
+def find(cells: pd.Series, *, asked: bool = False) -> dict[str, Any] | None:
+    """Return the rule of a date column, None if the cells are not dates.
+
+    The rule has up to three formats, the one that parses most cells first.
 
     Args:
         cells: Plain cells, none missing.
-        asked: Whether the user says that they are dates; then 20240131, 2024 and seconds since 1970 are dates too.
+        asked: Whether the user sets the type to date; then 20240131, 2024 and seconds since 1970 are dates, too.
 
     Example:
         >>> import pandas as pd
@@ -68,104 +79,133 @@ def find(cells: Any, *, asked: bool = False) -> dict[str, Any] | None:
         return {"kind": "date", "forms": [_ISO]}
     if not len(cells) or (cells.dtype.kind == "f" and not asked):
         return None
-    few = cells.iloc[:: -(-len(cells) // (10 * FEW))]
-    words = few.drop_duplicates()
-    words = words.iloc[:: -(-len(words) // FEW)]
-    rule = {"kind": "date", "forms": _choose(words, _BARE if asked and _is_bare(words) else _likely(words))}
-    return rule if rule["forms"] and (~np.isnan(days(few, rule))).mean() >= MOST else None
+    sample = cells.iloc[:: -(-len(cells) // (10 * MAX_DISTINCT_CELLS))]
+    distinct = sample.drop_duplicates()
+    distinct = distinct.iloc[:: -(-len(distinct) // MAX_DISTINCT_CELLS)]
+    candidates = _DIGIT_FORMATS if asked and _is_digits(distinct) else _likely_formats(distinct)
+    rule = {"kind": "date", "forms": _choose_formats(distinct, candidates)}
+    return rule if rule["forms"] and (~np.isnan(days(sample, rule))).mean() >= MIN_MATCH_FRACTION else None
 
 
-def days(cells: Any, rule: dict[str, Any]) -> np.ndarray:
-    """Plain cells as days since 1970 in UTC, float64 with NaN where they are missing or no dates."""
-    return by_distinct(cells, lambda words: _days(_moments(words, rule["forms"])), np.nan)
+def days(cells: pd.Series, rule: dict[str, Any]) -> np.ndarray:
+    """Parse plain cells as float64 days since 1970 in UTC; NaN if not a date."""
+    return by_distinct(cells, lambda distinct: _to_days(_parse(distinct, rule["forms"])), np.nan)
 
 
-def moments(cells: Any, rule: dict[str, Any]) -> np.ndarray:
-    """Plain cells as datetime64[us] in UTC, NaT where they are missing or no dates."""
-    return by_distinct(cells, lambda words: _moments(words, rule["forms"]), "NaT")
+def moments(cells: pd.Series, rule: dict[str, Any]) -> np.ndarray:
+    """Parse plain cells as datetime64[us] in UTC; NaT if missing or not a date."""
+    return by_distinct(cells, lambda distinct: _parse(distinct, rule["forms"]), "NaT")
 
 
-def parts(cells: Any, rule: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Year, month, day, weekday (0: Monday), hour (12.5: half past noon), days since 1970; UTC, `(rows,)` float32."""
+def extract_parts(cells: pd.Series, rule: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Parse plain cells and return the parts of their dates, `(rows,)` float32.
+
+    The parts are year, month, day, weekday (0: Monday), hour (12.5: half past noon) and days since 1970, in UTC.
+    """
     import pandas as pd
 
     codes, distinct = pd.factorize(cells)
-    moments = _moments(pd.Series(distinct), rule["forms"])
-    calendar = pd.Series(moments).dt
-    found = {"year": calendar.year, "month": calendar.month, "day": calendar.day, "weekday": calendar.day_of_week}
-    found["days"] = _days(moments)
-    found["hour"] = found["days"] % 1 * 24
-    return {part: np.append(found[part], np.nan).astype("float32")[codes] for part in PARTS}
+    timestamps = _parse(pd.Series(distinct), rule["forms"])
+    calendar = pd.Series(timestamps).dt
+    parts = {"year": calendar.year, "month": calendar.month, "day": calendar.day, "weekday": calendar.day_of_week}
+    parts["days"] = _to_days(timestamps)
+    parts["hour"] = parts["days"] % 1 * 24
+    return {part: np.append(parts[part], np.nan).astype("float32")[codes] for part in PARTS}
 
 
-def _days(moments: np.ndarray) -> np.ndarray:
-    return np.where(np.isnat(moments), np.nan, moments.astype("int64") / 86_400e6)
+def _to_days(timestamps: np.ndarray) -> np.ndarray:
+    return np.where(np.isnat(timestamps), np.nan, timestamps.astype("int64") / 86_400e6)
 
 
-def _likely(few: Any) -> list[str]:
-    """The forms that at least one of the words looks like: a look is a hundred times cheaper than reading."""
+def _likely_formats(distinct: pd.Series) -> list[str]:
+    """Return the formats whose pattern matches at least one string.
+
+    Matching is a hundred times cheaper than parsing.
+    """
     import pyarrow as pa
     from pyarrow import compute
 
-    if few.dtype.kind == "f":
+    if distinct.dtype.kind == "f":
         return []
-    text = pa.array(few)
+    text = pa.array(distinct)
 
-    def seen(shape: str) -> bool:
-        return bool(compute.any(compute.match_substring_regex(text, shape)).as_py())
+    def any_matches(pattern: str) -> bool:
+        return bool(compute.any(compute.match_substring_regex(text, pattern)).as_py())
 
-    if not seen(r"\d\D+\d"):
+    if not any_matches(r"\d\D+\d"):
         return []
-    days = [day for day in (_ISO, *_DAYS) if seen(rf"^{_SHAPES[day]}([T ]\d.*)?$")]
-    return [day + clock for day in days for clock in (_CLOCKS if day != _ISO else ("",))]
+    day_formats = [
+        day_format
+        for day_format in (_ISO, *_DAY_FORMATS)
+        if any_matches(rf"^{_FORMAT_PATTERNS[day_format]}([T ]\d.*)?$")
+    ]
+    return [
+        day_format + time_format
+        for day_format in day_formats
+        for time_format in (_TIME_FORMATS if day_format != _ISO else ("",))
+    ]
 
 
-def _choose(few: Any, forms: Iterable[str]) -> list[str]:
-    """The form that reads most, and others for what it leaves, unless they turn day and month round."""
-    reads = {form: ~np.isnat(_moments(few, [form])) for form in forms}
+def _choose_formats(distinct: pd.Series, candidates: Iterable[str]) -> list[str]:
+    """Return the format that parses most cells, then formats for the remaining ones.
+
+    A format that swaps day and month of a chosen one is not used.
+    """
+    is_parsed = {date_format: ~np.isnat(_parse(distinct, [date_format])) for date_format in candidates}
     chosen: list[str] = []
-    done: np.ndarray = np.zeros(len(few), bool)
-    while reads and len(chosen) < 3 and not done.all():
-        best = max(reads, key=lambda form: int((reads[form] & ~done).sum()))  # the first of the best
-        if not (reads[best] & ~done).any():
+    is_done: np.ndarray = np.zeros(len(distinct), bool)
+    while is_parsed and len(chosen) < MAX_FORMATS and not is_done.all():
+        num_new = {date_format: int((mask & ~is_done).sum()) for date_format, mask in is_parsed.items()}
+        best = max(num_new, key=num_new.__getitem__)  # the first maximum
+        if not num_new[best]:
             break
         chosen.append(best)
-        done |= reads[best]
-        reads = {form: read for form, read in reads.items() if not _turned(form, best)}
-    return chosen if done.mean() >= MOST else []
+        is_done |= is_parsed[best]
+        is_parsed = {
+            date_format: mask for date_format, mask in is_parsed.items() if not _swaps_day_and_month(date_format, best)
+        }
+    return chosen if is_done.mean() >= MIN_MATCH_FRACTION else []
 
 
-def _turned(form: str, other: str) -> bool:
-    """Whether two forms differ in nothing that tells the day from the month."""
-    one, two = (re.match("%([dm])([-/.])%[dm]", name) for name in (form, other))
-    return bool(one and two and one[1] != two[1] and one[2] == two[2])
+def _swaps_day_and_month(first: str, second: str) -> bool:
+    """Return whether two formats start with day and month in opposite order.
+
+    They must have the same separator.
+    """
+    first_match, second_match = (re.match("%([dm])([-/.])%[dm]", date_format) for date_format in (first, second))
+    return bool(
+        first_match and second_match and first_match[1] != second_match[1] and first_match[2] == second_match[2]
+    )
 
 
-def _moments(words: Any, forms: list[str]) -> np.ndarray:
-    """Distinct cells as datetime64 in UTC, each by the first form that reads it; NaT where none does."""
-    if words.dtype.kind == "M":
-        return words.dt.tz_convert(None).to_numpy("datetime64[us]")
-    found: np.ndarray = np.full(len(words), "NaT", "datetime64[us]")
-    for form in forms:
-        rest = np.isnat(found)
-        if rest.any():
-            found[rest] = _by(words[rest], form).to_numpy("datetime64[us]")
-    return found
+def _parse(distinct: pd.Series, formats: list[str]) -> np.ndarray:
+    """Parse distinct cells as datetime64 in UTC; NaT if no format matches.
+
+    Each cell is parsed by the first format that matches.
+    """
+    if distinct.dtype.kind == "M":
+        return distinct.dt.tz_convert(None).to_numpy("datetime64[us]")
+    timestamps: np.ndarray = np.full(len(distinct), "NaT", "datetime64[us]")
+    for date_format in formats:
+        is_missing = np.isnat(timestamps)
+        if is_missing.any():
+            timestamps[is_missing] = _parse_format(distinct[is_missing], date_format).to_numpy("datetime64[us]")
+    return timestamps
 
 
-def _by(words: Any, form: str) -> Any:
+def _parse_format(distinct: pd.Series, date_format: str) -> pd.Series:
     import pandas as pd
 
-    if form in _SPANS:
-        low, high, factor = _SPANS[form]
-        values = pd.to_numeric(words, errors="coerce")
-        values = (values.where((values >= low) & (values < high)) * (1e6 / factor)).round()
+    if date_format in _EPOCH_RANGES:
+        low, high, units_per_second = _EPOCH_RANGES[date_format]
+        values = pd.to_numeric(distinct, errors="coerce")
+        values = (values.where((values >= low) & (values < high)) * (1e6 / units_per_second)).round()
         return pd.to_datetime(values, unit="us", errors="coerce")
-    if words.dtype.kind == "f":
-        words = words.where(words % 1 == 0).astype("Int64").astype("string").astype("str")
-    return pd.to_datetime(words, format=form, errors="coerce", utc=True).dt.tz_convert(None)
+    if distinct.dtype.kind == "f":
+        distinct = distinct.where(distinct % 1 == 0).astype("Int64").astype("string").astype("str")
+    return pd.to_datetime(distinct, format=date_format, errors="coerce", utc=True).dt.tz_convert(None)
 
 
-def _is_bare(few: Any) -> bool:
-    """Whether most cells are digits and nothing else."""
-    return few.dtype.kind == "f" or bool(few.str.fullmatch(r"\d+").mean() >= MOST)
+def _is_digits(distinct: pd.Series) -> bool:
+    """Return whether most cells contain only digits."""
+    return distinct.dtype.kind == "f" or bool(distinct.str.fullmatch(r"\d+").mean() >= MIN_MATCH_FRACTION)

@@ -1,4 +1,4 @@
-"""What every table must be, from whatever it was read: names that differ, rows from 0, one mark for what is missing."""
+"""Normalize DataFrames: unique column names, rows from 0, missing cells as NaN."""
 
 from __future__ import annotations
 
@@ -12,63 +12,80 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL", "None", "<NA>", "?")
+_MAX_NAMES = 5  # duplicate names in a message
 
 
-def names(found: Iterable[Any], where: str) -> list[str]:
-    """Stripped names, `column_N` where there is none; two of one name are refused."""
-    words = ["" if name is None else str(name).strip() for name in found]
-    words = [word or f"column_{number}" for number, word in enumerate(words, 1)]
-    twice = [word for word, count in Counter(words).items() if count > 1]
-    if twice:
-        more = f" and {len(twice) - 5} more" if len(twice) > 5 else ""
+def names(labels: Iterable[Any], source: str) -> list[str]:
+    """Strip column names; an empty name becomes `column_N`.
+
+    Raises:
+        UserError: If two columns have the same name.
+    """
+    stripped = ["" if label is None else str(label).strip() for label in labels]
+    columns = [name or f"column_{position}" for position, name in enumerate(stripped, 1)]
+    duplicates = [name for name, count in Counter(columns).items() if count > 1]
+    if duplicates:
+        more = f" and {len(duplicates) - _MAX_NAMES} more" if len(duplicates) > _MAX_NAMES else ""
         raise UserError(
-            f"Names of columns must differ; rename one. Received: {where}, more than one "
-            f"{', '.join(map(repr, twice[:5]))}{more}"
+            f"Column names must differ; rename one. Received: {source}, more than one "
+            f"{', '.join(map(repr, duplicates[:_MAX_NAMES]))}{more}"
         )
-    return words
+    return columns
 
 
-def flat(frame: pd.DataFrame, where: str) -> pd.DataFrame:
-    """A new frame with unique names and rows 0, 1, ...; what a named index holds is a column like any other."""
-    named = [name for name in frame.index.names if name is not None]
-    columns = names([*named, *frame.columns], where)
+def flat(frame: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Return a new frame with unique column names and rows 0, 1, ...
+
+    A named index level becomes a column, any other is dropped.
+
+    Raises:
+        UserError: If there are no columns or no rows, or two columns have the same name.
+    """
+    index_names = [name for name in frame.index.names if name is not None]
+    columns = names([*index_names, *frame.columns], source)
     if not len(frame) or not columns:
         raise UserError(
-            f"A table needs columns and rows. Received: {where}, {len(columns)} columns and {len(frame)} rows"
+            f"A table needs columns and rows. Received: {source}, {len(columns)} columns and {len(frame)} rows"
         )
-    unnamed = [level for level, name in enumerate(frame.index.names) if name is None]
-    frame = frame.reset_index(level=unnamed, drop=True).reset_index(drop=not named)
+    unnamed_levels = [level for level, name in enumerate(frame.index.names) if name is None]
+    frame = frame.reset_index(level=unnamed_levels, drop=True).reset_index(drop=not index_names)
     frame.columns = columns
     return frame
 
 
-def marked(frame: pd.DataFrame, words: Sequence[str]) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
-    """Strings without white space around them, NaN where a cell is one of the words, or a number that one of them is.
+def marked(frame: pd.DataFrame, markers: Sequence[str]) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
+    """Strip strings and replace missing markers by NaN.
 
-    A table reads the same from any kind of file: a categorical column becomes what its categories are. Also what was
-    taken for missing: column -> word -> how often, empty cells aside.
+    A table then reads the same from any file format.
+
+    A cell is missing if it equals a marker, as a string or as a number. A categorical column gets the dtype of its
+    categories.
+
+    Returns:
+        The new frame, and the number of cells for each marker: column -> marker -> count, without empty cells.
     """
     import pandas as pd
     from pandas.api import types
 
-    numbers = pd.to_numeric(pd.Series(list(words)), errors="coerce").dropna().tolist()
-    columns, said = {}, {}
+    numeric_markers = pd.to_numeric(pd.Series(list(markers)), errors="coerce").dropna().tolist()
+    columns, missing_counts = {}, {}
     for name, column in frame.items():
         if column.dtype == object or isinstance(column.dtype, pd.CategoricalDtype):
             column = column.astype(object).infer_objects()
-        if column.dtype == object:  # a mixture: what is left may be numbers after all
+        if column.dtype == object:  # mixed types: without the markers, the cells may be numbers
             column = column.map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
-            absent = column.map(lambda cell: isinstance(cell, str) and cell in words)
+            is_missing = column.map(lambda cell: isinstance(cell, str) and cell in markers)
         elif types.is_string_dtype(column.dtype):
             column = column.str.strip()
-            absent = column.isin(list(words))
-        elif numbers and not types.is_bool_dtype(column.dtype):
-            absent = column.isin(numbers)
+            is_missing = column.isin(list(markers))
+        elif numeric_markers and not types.is_bool_dtype(column.dtype):
+            is_missing = column.isin(numeric_markers)
         else:
             columns[name] = column
             continue
-        if absent.any():
-            said[name] = {word: count for word, count in column[absent].value_counts().items() if word != ""}
-            column = column.mask(absent).infer_objects()
+        if is_missing.any():
+            counts = column[is_missing].value_counts()
+            missing_counts[name] = {marker: count for marker, count in counts.items() if marker != ""}
+            column = column.mask(is_missing).infer_objects()
         columns[name] = column
-    return pd.DataFrame(columns), said
+    return pd.DataFrame(columns), missing_counts

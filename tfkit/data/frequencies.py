@@ -1,4 +1,4 @@
-"""Evenly spaced times become whole numbers, whatever the space is: seconds, working days, months, or plain numbers."""
+"""Infer the frequency of time series; convert timestamps to time indices and back."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,21 +7,22 @@ import numpy as np
 
 from tfkit.errors import UserError
 
-DAY = 86_400
-PERIODS = {"hour": 24.0, "weekday": 7.0, "yearday": 365.25}  # of the numbers of the calendar
-CYCLES = {"hour": 1, "weekday": 7, "yearday": 365}  # days of one
-MONTH = 27.5 * DAY  # months are at least this long
+DAY_SECONDS = 86_400
+PERIODS = {"hour": 24.0, "weekday": 7.0, "yearday": 365.25}  # of the calendar features
+CYCLES = {"hour": 1, "weekday": 7, "yearday": 365}  # days in a period
+MIN_MONTH_SECONDS = 27.5 * DAY_SECONDS
+_WEEKEND_GAP_SECONDS = 3 * DAY_SECONDS  # from Friday to Monday
 
 
 def find(times: np.ndarray, series: np.ndarray) -> dict[str, Any]:
-    """How far apart the rows of every series stand.
+    """Infer the most frequent step between the rows of a series.
 
     Args:
-        times: datetime64[us], or numbers; sorted within each series, none twice there.
-        series: The number of each row's series.
+        times: datetime64[us], or numbers; sorted and unique within each series.
+        series: The series index of each row.
 
     Returns:
-        A rule fit for JSON: `unit` (second, business day, month, number), `step`, how many of them, and `start`.
+        A rule for JSON: `unit` (second, business day, month, number), `step`, the number of units, and `start`.
 
     Raises:
         UserError: If no series has two times.
@@ -30,86 +31,91 @@ def find(times: np.ndarray, series: np.ndarray) -> dict[str, Any]:
         >>> find(np.array(["2024-01-31", "2024-02-29", "2024-03-31"], "datetime64[us]"), np.zeros(3))
         {'unit': 'month', 'step': 1, 'start': '2024-01-31T00:00:00.000000', 'end': True}
     """
-    apart = (times[1:] - times[:-1])[series[1:] == series[:-1]]
-    if not len(apart):
+    is_same_series = series[1:] == series[:-1]
+    differences = (times[1:] - times[:-1])[is_same_series]
+    if not len(differences):
         raise UserError(
-            "There must be two rows at least in a series, to see how far apart they are. "
+            "There must be at least two rows in a series, to infer the time step. "
             f"Received: {len(times):,} rows, one of each series"
         )
     if times.dtype.kind != "M":
-        return {"unit": "number", "step": float(_usual(apart)), "start": float(times.min())}
+        return {"unit": "number", "step": float(_mode(differences)), "start": float(times.min())}
     start = str(times.min())
-    gaps = apart.astype("int64") / 1e6
-    if np.median(gaps) >= MONTH:
-        end = bool(_last_of_month(times).all())
-        days = np.unique(_day(times))
-        if end or len(days) == 1:
-            months = np.diff(_months(times))[series[1:] == series[:-1]]
-            return {"unit": "month", "step": int(_usual(months)), "start": start, "end": end}
-    step = _usual(gaps)
+    seconds = differences.astype("int64") / 1e6
+    if np.median(seconds) >= MIN_MONTH_SECONDS:
+        is_month_end = bool(_is_last_of_month(times).all())
+        days = np.unique(_day_of_month(times))
+        if is_month_end or len(days) == 1:
+            months = np.diff(_months(times))[is_same_series]
+            return {"unit": "month", "step": int(_mode(months)), "start": start, "end": is_month_end}
+    step = _mode(seconds)
     weekdays = _weekday(times)
-    if step == DAY and len(times) > 5 and weekdays.max() < 5 and (gaps >= 3 * DAY).any():
+    if step == DAY_SECONDS and len(times) > 5 and weekdays.max() < 5 and (seconds >= _WEEKEND_GAP_SECONDS).any():
         return {"unit": "business day", "step": 1, "start": start}
     return {"unit": "second", "step": int(step) if step >= 1 else float(step), "start": start}
 
 
 def ticks(times: np.ndarray, rule: Mapping[str, Any]) -> np.ndarray:
-    """Times as numbers of steps from the start, `(rows,)` int64.
+    """Convert times to time indices `(rows,)` int64, the steps since the start.
 
     Raises:
-        UserError: If times lie between the steps; the first is named.
+        UserError: If times are between the steps; the message names the first.
     """
     if rule["unit"] == "month":
         start = np.array([rule["start"]], "datetime64[us]")
-        found = (_months(times) - _months(start)[0]) / rule["step"]
-        off = found % 1 != 0
-        off |= ~_last_of_month(times) if rule["end"] else _day(times) != _day(start)[0]
+        steps = (_months(times) - _months(start)[0]) / rule["step"]
+        is_off_grid = steps % 1 != 0
+        is_off_grid |= ~_is_last_of_month(times) if rule["end"] else _day_of_month(times) != _day_of_month(start)[0]
     elif rule["unit"] == "business day":
         days: np.ndarray = times.astype("datetime64[D]")
-        found = np.busday_count(np.datetime64(rule["start"], "D"), days).astype(float)
-        off = ~np.is_busday(days)
+        steps = np.busday_count(np.datetime64(rule["start"], "D"), days).astype(float)
+        is_off_grid = ~np.is_busday(days)
     else:
         start = rule["start"] if rule["unit"] == "number" else np.datetime64(rule["start"])
-        since = times - start if rule["unit"] == "number" else (times - start).astype("int64") / 1e6
-        found = since / rule["step"]
-        off = np.abs(found - np.round(found)) > 1e-3
-    if off.any():
-        first = times[off][0]
+        elapsed = times - start if rule["unit"] == "number" else (times - start).astype("int64") / 1e6
+        steps = elapsed / rule["step"]
+        is_off_grid = np.abs(steps - np.round(steps)) > 1e-3
+    if is_off_grid.any():
+        first = times[is_off_grid][0]
         raise UserError(
-            f"Times must be evenly spaced; bring the table to one frequency first. Received: steps of "
-            f"{spoken(rule)}, and {int(off.sum()):,} of {len(times):,} times between them, the first "
+            f"Times must be evenly spaced; resample the table to one frequency first. Received: steps of "
+            f"{spoken(rule)}, and {int(is_off_grid.sum()):,} of {len(times):,} times between them, the first "
             f"{written(first)}"
         )
-    return np.round(found).astype("int64")
+    return np.round(steps).astype("int64")
 
 
-def moments(numbers: np.ndarray, rule: Mapping[str, Any]) -> np.ndarray:
-    """The times of ticks: datetime64[us], or numbers.
+def moments(time_indices: np.ndarray, rule: Mapping[str, Any]) -> np.ndarray:
+    """Convert time indices to times: datetime64[us], or numbers.
 
     Example:
         >>> rule = {"unit": "month", "step": 1, "start": "2024-01-31", "end": True}
-        >>> [str(moment)[:10] for moment in moments(np.array([0, 1, 2]), rule)]
+        >>> [str(timestamp)[:10] for timestamp in moments(np.array([0, 1, 2]), rule)]
         ['2024-01-31', '2024-02-29', '2024-03-31']
     """
-    numbers = np.asarray(numbers)
+    time_indices = np.asarray(time_indices)
     if rule["unit"] == "number":
-        return rule["start"] + numbers * rule["step"]
+        return rule["start"] + time_indices * rule["step"]
     start: Any = np.datetime64(rule["start"], "us")
     if rule["unit"] == "month":
-        month: Any = start.astype("datetime64[M]")
-        clock = start - start.astype("datetime64[D]")
-        first = month + numbers * rule["step"]
-        within = start.astype("datetime64[D]") - month.astype("datetime64[D]")
-        days = (first + 1).astype("datetime64[D]") - 1 if rule["end"] else first.astype("datetime64[D]") + within
-        return days.astype("datetime64[us]") + clock
+        start_month: Any = start.astype("datetime64[M]")
+        time_of_day = start - start.astype("datetime64[D]")
+        months = start_month + time_indices * rule["step"]
+        day_offset = start.astype("datetime64[D]") - start_month.astype("datetime64[D]")
+        last_days = (months + 1).astype("datetime64[D]") - 1
+        days = last_days if rule["end"] else months.astype("datetime64[D]") + day_offset
+        return days.astype("datetime64[us]") + time_of_day
     if rule["unit"] == "business day":
-        worked: Any = np.busday_offset(start.astype("datetime64[D]"), numbers, roll="forward")
-        return worked.astype("datetime64[us]") + (start - start.astype("datetime64[D]"))
-    return start + np.round(numbers * rule["step"] * 1e6).astype("int64").astype("timedelta64[us]")
+        business_days: Any = np.busday_offset(start.astype("datetime64[D]"), time_indices, roll="forward")
+        return business_days.astype("datetime64[us]") + (start - start.astype("datetime64[D]"))
+    return start + np.round(time_indices * rule["step"] * 1e6).astype("int64").astype("timedelta64[us]")
 
 
 def season(rule: Mapping[str, Any]) -> int:
-    """Steps of the cycle that such data usually has: 24 hours, 7 days, 5 working days, 52 weeks, 12 months; else 1."""
+    """Return the usual season length in steps.
+
+    That is 24 hours, 7 days, 5 business days, 52 weeks or 12 months; else 1.
+    """
     unit, step = rule["unit"], rule["step"]
     if unit == "month":
         return max(1, 12 // step) if 12 % step == 0 else 1
@@ -117,14 +123,16 @@ def season(rule: Mapping[str, Any]) -> int:
         return 5
     if unit == "number":
         return 1
-    for cycle in (DAY, 7 * DAY, 364 * DAY):
+    for cycle in (DAY_SECONDS, 7 * DAY_SECONDS, 364 * DAY_SECONDS):
         if step < cycle and cycle % step == 0:
             return int(cycle // step)
     return 1
 
 
 def calendar(rule: Mapping[str, Any], steps: int) -> list[str]:
-    """Which numbers of the calendar so many steps can teach something of: those whose cycle they hold twice.
+    """Return the calendar features with at least two periods in so many steps.
+
+    Features with fewer periods cannot be learned.
 
     Example:
         >>> calendar({"unit": "second", "step": 3600}, 24 * 365)
@@ -132,23 +140,28 @@ def calendar(rule: Mapping[str, Any], steps: int) -> list[str]:
     """
     if rule["unit"] == "number":
         return []
-    days = {"month": 30.4, "business day": 1.4}.get(rule["unit"], 1 / DAY) * rule["step"]
-    return [name for name, cycle in CYCLES.items() if 2 * days <= cycle and 2 * cycle <= steps * days]
+    days_per_step = {"month": 30.4, "business day": 1.4}.get(rule["unit"], 1 / DAY_SECONDS) * rule["step"]
+    return [
+        name for name, period in CYCLES.items() if 2 * days_per_step <= period and 2 * period <= steps * days_per_step
+    ]
 
 
 def parts(times: np.ndarray, names: list[str]) -> np.ndarray:
-    """Numbers of the calendar, `(times, names)` float32: hour from 0, weekday from 0 (Monday), yearday from 0."""
+    """Compute calendar features `(times, names)` float32.
+
+    The features are hour from 0, weekday from 0 (Monday) and yearday from 0.
+    """
     day: Any = times.astype("datetime64[D]")
-    found = {
+    features = {
         "weekday": lambda: _weekday(times),
         "hour": lambda: (times - day).astype("int64") / 3.6e9,
         "yearday": lambda: (day - day.astype("datetime64[Y]")).astype("int64"),
     }
-    return np.stack([found[name]() for name in names], axis=1).astype("float32")
+    return np.stack([features[name]() for name in names], axis=1).astype("float32")
 
 
 def spoken(rule: Mapping[str, Any]) -> str:
-    """The frequency in words.
+    """Format a frequency as text.
 
     Example:
         >>> spoken({"unit": "second", "step": 3600}), spoken({"unit": "month", "step": 3})
@@ -159,7 +172,7 @@ def spoken(rule: Mapping[str, Any]) -> str:
         unit, size = next(
             (
                 (name, size)
-                for name, size in (("week", 7 * DAY), ("day", DAY), ("hour", 3600), ("minute", 60))
+                for name, size in (("week", 7 * DAY_SECONDS), ("day", DAY_SECONDS), ("hour", 3600), ("minute", 60))
                 if step % size == 0
             ),
             ("second", 1),
@@ -170,15 +183,16 @@ def spoken(rule: Mapping[str, Any]) -> str:
     return f"{step:g} {unit}{'' if step == 1 else 's'}"
 
 
-def written(moment: Any) -> str:
-    """A time as it stands in a file: a date, with its clock where it is not midnight."""
-    if np.asarray(moment).dtype.kind != "M":
-        return f"{float(moment):g}"
-    word = str(np.datetime64(moment, "us")).replace("T", " ")
-    return word.removesuffix(".000000").removesuffix(" 00:00:00")
+def written(timestamp: Any) -> str:
+    """Format a time: the date, with the time of day unless it is midnight."""
+    if np.asarray(timestamp).dtype.kind != "M":
+        return f"{float(timestamp):g}"
+    text = str(np.datetime64(timestamp, "us")).replace("T", " ")
+    return text.removesuffix(".000000").removesuffix(" 00:00:00")
 
 
-def _usual(values: np.ndarray) -> Any:
+def _mode(values: np.ndarray) -> Any:
+    """Return the most frequent value."""
     distinct, counts = np.unique(values, return_counts=True)
     return distinct[counts.argmax()]
 
@@ -187,13 +201,14 @@ def _months(times: np.ndarray) -> np.ndarray:
     return times.astype("datetime64[M]").astype("int64")
 
 
-def _day(times: np.ndarray) -> np.ndarray:
+def _day_of_month(times: np.ndarray) -> np.ndarray:
+    """Return the day of the month, from 0."""
     return (times.astype("datetime64[D]") - times.astype("datetime64[M]")).astype("int64")
 
 
-def _last_of_month(times: np.ndarray) -> np.ndarray:
+def _is_last_of_month(times: np.ndarray) -> np.ndarray:
     return (times.astype("datetime64[D]") + 1).astype("datetime64[M]") != times.astype("datetime64[M]")
 
 
 def _weekday(times: np.ndarray) -> np.ndarray:
-    return (times.astype("datetime64[D]").astype("int64") + 3) % 7  # 1970 began on a Thursday
+    return (times.astype("datetime64[D]").astype("int64") + 3) % 7  # 1970-01-01 was a Thursday

@@ -1,35 +1,45 @@
-"""Numbers as people write them: 1,234.5 and 1.234,5, $1,200, 12% and 12:30. How is learnt once and kept."""
+"""Infer and parse number formats: 1,234.5 and 1.234,5, $1,200, 12% and 12:30."""
+
+from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-MOST = 0.95  # share of the cells that must fit a kind; the rest counts as missing and is said
-FEW = 10_000  # distinct cells that a form is chosen by
-PLAIN = "1234.5"
-CLOCK = "12:30:00"
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
 
-_GAPS = " '\u00a0\u202f\u2009"  # what may stand between thousands
-_WRITTEN = {  # how numbers are written -> (all cells look like this, taken away, the decimal point)
-    PLAIN: (r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?i:inf|infinity)", "", "."),
+MIN_MATCH_FRACTION = 0.95  # of the cells must match a type; the others count as missing and are reported
+MAX_DISTINCT_CELLS = 10_000  # to choose a format by
+PLAIN_FORMAT = "1234.5"
+CLOCK_FORMAT = "12:30:00"
+
+_CAST_SAMPLE = 100  # cells
+_SPACES = " '\u00a0\u202f\u2009"  # possible thousands separators
+_FORMATS = {  # format -> (pattern that all cells match, thousands separators, decimal point)
+    PLAIN_FORMAT: (r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?i:inf|infinity)", "", "."),
     "1,234.5": (r"[-+]?(?:\d+|[1-9]\d{0,2}(?:,\d{3})+)(?:\.\d+)?", ",", "."),
     "1.234,5": (r"[-+]?(?:\d+|[1-9]\d{0,2}(?:\.\d{3})+)(?:,\d+)?", ".", ","),
-    "1 234.5": (rf"[-+]?(?:\d+|[1-9]\d{{0,2}}(?:[{_GAPS}]\d{{3}})+)(?:\.\d+)?", _GAPS, "."),
-    "1 234,5": (rf"[-+]?(?:\d+|[1-9]\d{{0,2}}(?:[{_GAPS}]\d{{3}})+)(?:,\d+)?", _GAPS, ","),
-    CLOCK: (r"[-+]?(?:\d+ days?,? [-+]?)?\d{1,3}:[0-5]\d(?::[0-5]\d(?:\.\d+)?)?", "", "."),
+    "1 234.5": (rf"[-+]?(?:\d+|[1-9]\d{{0,2}}(?:[{_SPACES}]\d{{3}})+)(?:\.\d+)?", _SPACES, "."),
+    "1 234,5": (rf"[-+]?(?:\d+|[1-9]\d{{0,2}}(?:[{_SPACES}]\d{{3}})+)(?:,\d+)?", _SPACES, ","),
+    CLOCK_FORMAT: (r"[-+]?(?:\d+ days?,? [-+]?)?\d{1,3}:[0-5]\d(?::[0-5]\d(?:\.\d+)?)?", "", "."),
 }
-_SIGNS = r"^([-+]?)[$€£¥₹]\s?|\s?[$€£¥₹%]$"  # what may stand beside a number
+_SYMBOLS = r"^([-+]?)[$€£¥₹]\s?|\s?[$€£¥₹%]$"  # currency before, currency or percent after a number
 
 
-def rule_of(written: str = PLAIN, signs: bool = False) -> dict[str, Any]:
-    """The rule of a column of numbers, without a word of those that are numbers already."""
-    return {"kind": "number", "written": written, "signs": signs}
+def rule_of(number_format: str = PLAIN_FORMAT, has_symbols: bool = False) -> dict[str, Any]:
+    """Return the rule of a number column; the default is the rule of a numeric dtype."""
+    return {"kind": "number", "written": number_format, "signs": has_symbols}
 
 
-def as_floats(cells: Any) -> Any:
-    """Plain cells, none missing, as float64 if each is a number as Python writes it; else as they are."""
+def as_floats(cells: pd.Series) -> pd.Series:
+    """Convert plain cells to float64 if all are numbers in Python's format.
+
+    No cell may be missing. Other cells are returned unchanged.
+    """
     import pandas as pd
     import pyarrow as pa
 
@@ -37,28 +47,33 @@ def as_floats(cells: Any) -> Any:
     return cells if values is None else pd.Series(values.to_numpy(zero_copy_only=False), cells.index, name=cells.name)
 
 
-def find(counts: Any) -> dict[str, Any] | None:
-    """How the numbers of a column of words are written: the form that reads most cells, if it reads 95% of them.
+def infer_format(counts: pd.Series) -> dict[str, Any] | None:
+    """Return the rule of the number format that matches most cells.
+
+    None if it matches less than 95% of them.
 
     Args:
-        counts: How often each distinct word stands there, a Series with the words as its index.
+        counts: The number of cells of each distinct string, a Series with the strings as its index.
 
     Example:
         >>> import pandas as pd
-        >>> find(pd.Series(["1,200", "13,000", "5"]).value_counts())
+        >>> infer_format(pd.Series(["1,200", "13,000", "5"]).value_counts())
         {'kind': 'number', 'written': '1,234.5', 'signs': False}
     """
-    few = counts.iloc[:: max(1, -(-len(counts) // FEW))]
-    if not _look_right(few):
+    sample = counts.iloc[:: max(1, -(-len(counts) // MAX_DISTINCT_CELLS))]
+    if not _any_starts_like_number(sample):
         return None
-    forms = [rule_of(written, signs) for signs in (False, True) for written in _WRITTEN]
-    shares = _shares(few, forms)
-    best = int(np.argmax(shares))  # the first of the best
-    return forms[best] if shares[best] >= MOST else None
+    rules = [rule_of(number_format, has_symbols) for has_symbols in (False, True) for number_format in _FORMATS]
+    fractions = _match_fractions(sample, rules)
+    best = int(np.argmax(fractions))  # the first maximum
+    return rules[best] if fractions[best] >= MIN_MATCH_FRACTION else None
 
 
-def read(cells: Any, rule: Mapping[str, Any]) -> np.ndarray:
-    """Plain cells as float64 by a rule, times in seconds; NaN where they are missing or no numbers."""
+def read(cells: pd.Series, rule: Mapping[str, Any]) -> np.ndarray:
+    """Parse plain cells as float64 by a rule; NaN if missing or not a number.
+
+    Times are in seconds.
+    """
     import pyarrow as pa
     from pyarrow import compute
 
@@ -67,29 +82,35 @@ def read(cells: Any, rule: Mapping[str, Any]) -> np.ndarray:
     if cells.dtype.kind == "M":
         return np.full(len(cells), np.nan)
     text = pa.array(cells, from_pandas=True)
-    values = _cast(text) if rule["written"] == PLAIN and not rule["signs"] else None
+    values = _cast(text) if rule["written"] == PLAIN_FORMAT and not rule["signs"] else None
     if values is None:
-        bare, fits = _bare(text, rule)
-        if rule["written"] == CLOCK:
-            return _seconds(bare, fits)
-        values = compute.cast(compute.if_else(fits, bare, None), pa.float64())
+        digits, is_match = _strip_format(text, rule)
+        if rule["written"] == CLOCK_FORMAT:
+            return _to_seconds(digits, is_match)
+        values = compute.cast(compute.if_else(is_match, digits, None), pa.float64())
     return np.array(values.to_numpy(zero_copy_only=False))
 
 
-def _cast(text: Any) -> Any:
-    """All cells as numbers at once, the usual case and ten times faster; None where one is none."""
+def _cast(text: pa.Array) -> pa.Array | None:
+    """Cast all cells at once; None if a cell is not a number.
+
+    This is the usual case, and ten times faster.
+    """
     import pyarrow as pa
     from pyarrow import compute
 
     try:
-        compute.cast(text[:100], pa.float64())  # a cast that fails takes ten times as long: most fail here
+        compute.cast(text[:_CAST_SAMPLE], pa.float64())  # a failing cast takes ten times as long: most fail here
         return compute.cast(text, pa.float64())
     except pa.ArrowInvalid:
         return None
 
 
-def _look_right(counts: Any) -> bool:
-    """Whether any word begins like a number: cheap, and most words do not."""
+def _any_starts_like_number(counts: pd.Series) -> bool:
+    """Return whether any string starts like a number.
+
+    The test is cheap, and most columns of text fail it.
+    """
     import pyarrow as pa
     from pyarrow import compute
 
@@ -98,33 +119,40 @@ def _look_right(counts: Any) -> bool:
     )
 
 
-def _shares(counts: Any, forms: list[dict[str, Any]]) -> list[float]:
-    """The share of the cells that each form reads; `counts`: how often each distinct word stands there."""
+def _match_fractions(counts: pd.Series, rules: list[dict[str, Any]]) -> list[float]:
+    """Return the fraction of cells that each rule parses.
+
+    `counts` is as in `infer_format`.
+    """
     import pyarrow as pa
 
     text, weights = pa.array(counts.index), counts.to_numpy()
-    return [float(weights[_bare(text, form)[1].to_numpy(zero_copy_only=False)].sum() / weights.sum()) for form in forms]
+    matches = (_strip_format(text, rule)[1].to_numpy(zero_copy_only=False) for rule in rules)
+    return [float(weights[is_match].sum() / weights.sum()) for is_match in matches]
 
 
-def _bare(text: Any, rule: Mapping[str, Any]) -> tuple[Any, Any]:
-    """The words with nothing but digits, sign and point, and which of them are numbers of that form."""
+def _strip_format(text: pa.Array, rule: Mapping[str, Any]) -> tuple[pa.Array, pa.Array]:
+    """Reduce strings to digits, sign and decimal point.
+
+    Also return which of them match the format.
+    """
     from pyarrow import compute
 
-    pattern, away, point = _WRITTEN[rule["written"]]
+    pattern, separators, decimal_point = _FORMATS[rule["written"]]
     if rule["signs"]:
-        text = compute.replace_substring_regex(text, _SIGNS, r"\1")
-    fits = compute.match_substring_regex(text, f"^(?:{pattern})$")
-    if away:
-        text = compute.replace_substring_regex(text, f"[{re.escape(away)}]", "")
-    if point != ".":
-        text = compute.replace_substring(text, point, ".")
-    return text, fits
+        text = compute.replace_substring_regex(text, _SYMBOLS, r"\1")
+    is_match = compute.match_substring_regex(text, f"^(?:{pattern})$")
+    if separators:
+        text = compute.replace_substring_regex(text, f"[{re.escape(separators)}]", "")
+    if decimal_point != ".":
+        text = compute.replace_substring(text, decimal_point, ".")
+    return text, is_match
 
 
-def _seconds(words: Any, fits: Any) -> np.ndarray:
-    """The seconds of times such as 12:30, 12:30:05.5 and 1 days 02:00:00."""
+def _to_seconds(text: pa.Array, is_match: pa.Array) -> np.ndarray:
+    """Convert times such as 12:30, 12:30:05.5 and 1 days 02:00:00 to seconds."""
     import pandas as pd
 
-    words = words.to_pandas().where(fits.to_pandas().fillna(False).astype(bool))
-    words = words.str.replace(r"^([^:]*:\d+)$", r"\1:00", regex=True)
-    return pd.to_timedelta(words, errors="coerce").dt.total_seconds().to_numpy("float64")
+    times = text.to_pandas().where(is_match.to_pandas().fillna(False).astype(bool))
+    times = times.str.replace(r"^([^:]*:\d+)$", r"\1:00", regex=True)
+    return pd.to_timedelta(times, errors="coerce").dt.total_seconds().to_numpy("float64")

@@ -1,4 +1,4 @@
-"""A packed file is unpacked by its first bytes, for the names of downloads lie, and packed by its suffix."""
+"""Decompress files by their first bytes and compress them by their suffix."""
 
 import bz2
 import gzip
@@ -13,43 +13,53 @@ from typing import Any, BinaryIO
 
 from tfkit.errors import UserError, first_line
 
-_FIRST_BYTES = {
+_MAGIC_BYTES = {
     b"\x1f\x8b": ".gz",
     b"BZh": ".bz2",
     b"\xfd7zXZ\x00": ".xz",
     b"\x28\xb5\x2f\xfd": ".zst",
     b"PK\x03\x04": ".zip",
 }
-BROKEN = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
-SUFFIXES = tuple(_FIRST_BYTES.values())
+CORRUPT_FILE_ERRORS = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+SUFFIXES = tuple(_MAGIC_BYTES.values())
 
 
 def unpack(raw: bytes, path: Path) -> tuple[bytes, str]:
-    """What the file holds, and the name of the file in it: that of the path, but for a .zip."""
-    suffix = next((suffix for first, suffix in _FIRST_BYTES.items() if raw.startswith(first)), None)
-    if suffix is None:
+    """Decompress the bytes of a file, independent of its suffix.
+
+    Returns:
+        The decompressed bytes, and the file name: that of the path, or of the file inside a .zip.
+
+    Raises:
+        UserError: If the file is corrupt or encrypted, or a .zip with several files.
+    """
+    suffix = _compression_suffix(raw)
+    if not suffix:
         return raw, path.name
     try:
-        return _unzip(raw, path) if suffix == ".zip" else (_UNPACK[suffix](raw), path.name)
+        return _decompress_zip(raw, path) if suffix == ".zip" else (_DECOMPRESS[suffix](raw), path.name)
     except UserError:
         raise
-    except BROKEN as error:
+    except CORRUPT_FILE_ERRORS as error:
         raise UserError(
-            f"The {suffix[1:]} file must be whole and without a password. Received: {path}, {first_line(error)}"
+            f"The {suffix[1:]} file must be complete and have no password. Received: {path}, {first_line(error)}"
         ) from error
 
 
-def opened(path: Path) -> tuple[Any, BinaryIO, str]:
-    """The file as it lies there, to ask how far it has been read; a stream of what it holds; and that one's name.
+def open_decompressed(path: Path) -> tuple[BinaryIO, Any, str]:
+    """Open a file to read it decompressed, as a stream.
+
+    Returns:
+        The file on disk, whose position is the reading progress; the stream of decompressed bytes; and the file name,
+        as in `unpack`.
 
     Raises:
-        BROKEN: If what it holds is broken; the stream raises these too, where it comes to the place.
+        CORRUPT_FILE_ERRORS: If the file is corrupt; reading the stream raises these, too.
     """
     file = path.open("rb")
     try:
-        first = file.read(8)
+        suffix = _compression_suffix(file.read(8))
         file.seek(0)
-        suffix = next((suffix for mark, suffix in _FIRST_BYTES.items() if first.startswith(mark)), "")
         return file, *_OPEN[suffix](file, path.name)
     except BaseException:
         file.close()
@@ -57,8 +67,8 @@ def opened(path: Path) -> tuple[Any, BinaryIO, str]:
 
 
 @contextmanager
-def packed(file: Any, suffix: str, name: str) -> Iterator[Any]:
-    """Something to write to, piece by piece, of which the file holds all compressed, with no time of day in it."""
+def open_compressor(file: Any, suffix: str, name: str) -> Iterator[Any]:
+    """Open a stream that compresses into `file`, without a timestamp."""
     if suffix == ".gz":
         with gzip.GzipFile("", "wb", 6, file, mtime=0) as out:
             yield out
@@ -68,19 +78,19 @@ def packed(file: Any, suffix: str, name: str) -> Iterator[Any]:
     elif suffix == ".zst":
         import pyarrow as pa
 
-        with pa.CompressedOutputStream(pa.PythonFile(_LeftOpen(file), "w"), "zstd") as out:
+        with pa.CompressedOutputStream(pa.PythonFile(_UnclosedFile(file), "w"), "zstd") as out:
             yield out
     elif suffix == ".zip":
-        told = zipfile.ZipInfo(name)
-        told.compress_type = zipfile.ZIP_DEFLATED
-        with zipfile.ZipFile(file, "w") as archive, archive.open(told, "w", force_zip64=True) as out:
+        entry = zipfile.ZipInfo(name)
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        with zipfile.ZipFile(file, "w") as archive, archive.open(entry, "w", force_zip64=True) as out:
             yield out
     else:
         yield file
 
 
-class _LeftOpen(io.RawIOBase):
-    """A file that is not closed by what writes to it."""
+class _UnclosedFile(io.RawIOBase):
+    """A writable file that stays open when the stream that writes to it is closed."""
 
     def __init__(self, file: Any):
         self.file = file
@@ -92,9 +102,19 @@ class _LeftOpen(io.RawIOBase):
         return True
 
 
+def _compression_suffix(first_bytes: bytes) -> str:
+    """Return the suffix of the compression by the first bytes, "" if there is none."""
+    return next((suffix for magic, suffix in _MAGIC_BYTES.items() if first_bytes.startswith(magic)), "")
+
+
+def _file_names(archive: zipfile.ZipFile) -> list[str]:
+    """Return the files of a .zip, without the folder that macOS adds."""
+    return [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")]
+
+
 def _open_zip(file: BinaryIO, name: str) -> tuple[Any, str]:
     archive = zipfile.ZipFile(file)
-    names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")]
+    names = _file_names(archive)
     if len(names) != 1:
         raise ValueError("one file")
     return archive.open(names[0]), Path(names[0]).name
@@ -106,19 +126,18 @@ def _open_zst(file: BinaryIO, name: str) -> tuple[Any, str]:
     return pa.CompressedInputStream(pa.PythonFile(file, "r"), "zstd"), name
 
 
-def _unzip(raw: bytes, path: Path) -> tuple[bytes, str]:
+def _decompress_zip(raw: bytes, path: Path) -> tuple[bytes, str]:
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-        # Macs add a folder of their own.
-        names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")]
+        names = _file_names(archive)
         if len(names) != 1:
             raise UserError(
-                f"A .zip must hold exactly one file, the table; a spreadsheet, which is a zip, save as CSV or Parquet. "
-                f"Received: {path}, {len(names)} files"
+                f"A .zip must contain exactly one file, the table; save a spreadsheet, which is a zip file, as CSV or "
+                f"Parquet. Received: {path}, {len(names)} files"
             )
         return archive.read(names[0]), Path(names[0]).name
 
 
-def _unpack_zst(raw: bytes) -> bytes:
+def _decompress_zst(raw: bytes) -> bytes:
     import pyarrow as pa
 
     return bytes(pa.CompressedInputStream(pa.BufferReader(raw), "zstd").read())
@@ -132,9 +151,9 @@ _OPEN: dict[str, Callable[[BinaryIO, str], tuple[Any, str]]] = {
     ".zst": _open_zst,
     ".zip": _open_zip,
 }
-_UNPACK: dict[str, Callable[[bytes], bytes]] = {
+_DECOMPRESS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.decompress,
     ".bz2": bz2.decompress,
     ".xz": lzma.decompress,
-    ".zst": _unpack_zst,
+    ".zst": _decompress_zst,
 }
