@@ -160,7 +160,7 @@ def test_drift_is_said_of_a_file_read_in_blocks(run, tmp_path, small, monkeypatc
     monkeypatch.setattr(streaming, "DRIFT_STRIDE", 2)
     write_frame(rows_to_predict().assign(amount=50.0), tmp_path / "new.csv")
     run.predict_file(tmp_path / "new.csv", tmp_path / "out.csv")
-    assert any("Unlike the training rows" in record.getMessage() for record in caplog.records)
+    assert any("Data drift from the training rows" in record.getMessage() for record in caplog.records)
 
 
 def test_a_large_file_that_is_the_same_as_the_answers_is_refused(run, tmp_path, small):

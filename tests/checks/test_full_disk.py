@@ -1,4 +1,4 @@
-"""A disk that is really full, and a device that really has no memory left: one line, and a whole last checkpoint."""
+"""Tests of a full disk and of exhausted device memory: a one-line error, and a complete last checkpoint."""
 
 import dataclasses
 import os
@@ -10,16 +10,16 @@ import tfkit
 from tfkit.cli import main
 
 SMALL = {"epochs": 3, "body": "mlp", "units": 64, "bins": 8, "batch_size": 64, "refit": False}
-OWN = """
+GREEDY_RECIPE = """
 
 @keras.saving.register_keras_serializable("mine")
 class Greedy(keras.layers.Layer):
     def call(self, x):
         import tensorflow as tf
 
-        rows = tf.cast(tf.shape(x)[0], "int64")
-        wanted = tf.where(rows > 8, rows * 2**45, 1)  # the eight that are tried before training fit
-        return x + 0 * tf.reduce_sum(tf.fill([wanted], tf.reduce_sum(x)))
+        num_rows = tf.cast(tf.shape(x)[0], "int64")
+        size = tf.where(num_rows > 8, num_rows * 2**45, 1)  # the eight preflight rows fit
+        return x + 0 * tf.reduce_sum(tf.fill([size], tf.reduce_sum(x)))
 
 
 def greedy(config, data):
@@ -34,8 +34,8 @@ recipe = recipe.replace(model=greedy)
 
 
 @pytest.fixture
-def words(tmp_path):
-    """What trains on a small table."""
+def settings(tmp_path):
+    """Create a small table, and return the settings to train on it, as for the command line."""
     lines = "".join(f"{i % 7},{'xyz'[i % 3]},{i % 7 + i % 3}\n" for i in range(300))
     (tmp_path / "t.csv").write_text("a,b,y\n" + lines)
     return [f"{name}={value}" for name, value in {**SMALL, "table": tmp_path / "t.csv", "target": "y"}.items()]
@@ -43,31 +43,31 @@ def words(tmp_path):
 
 @pytest.fixture
 def disk(tmp_path):
-    """A disk of four megabytes."""
+    """Mount a disk of four megabytes."""
     path = tmp_path / "disk"
     path.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(path)], capture_output=True)
-    if done.returncode:
-        pytest.skip("who runs this may not mount a disk")
+    completed = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(path)], capture_output=True)
+    if completed.returncode:
+        pytest.skip("mounting a disk is not permitted")
     yield path
     subprocess.run(["umount", str(path)], check=True)
 
 
 @pytest.mark.slow
-def test_a_disk_that_fills_stops_with_a_word_and_goes_on_from_a_whole_checkpoint(disk, words, capsys):
-    assert main(["train", "tabular", *words, "--until", "1", "--out", str(disk), "--quiet"]) == 0
+def test_full_disk_is_one_line_and_training_resumes_from_a_complete_checkpoint(disk, settings, capsys):
+    assert main(["train", "tabular", *settings, "--until", "1", "--out", str(disk), "--quiet"]) == 0
     run = capsys.readouterr().out.strip()
-    before = {path: path.read_bytes() for path in disk.rglob("*.npz")}
+    checkpoints = {path: path.read_bytes() for path in disk.rglob("*.npz")}
     free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
     (disk / "full").write_bytes(bytes(free - 100_000))
-    assert before
+    assert checkpoints
     for _ in range(2):
         assert main(["train", "--resume", run, "--quiet"]) == 2
         out, err = capsys.readouterr()
         assert out == ""
         assert err.startswith("tfkit: The disk must have room for a checkpoint; free some, then go on with --resume")
         assert err.endswith("No space left on device\n")
-        assert {path: path.read_bytes() for path in disk.rglob("*.npz")} == before
+        assert {path: path.read_bytes() for path in disk.rglob("*.npz")} == checkpoints
         assert not list(disk.rglob("*.part"))
     (disk / "full").unlink()
     assert main(["train", "--resume", run, "--quiet"]) == 0
@@ -75,19 +75,19 @@ def test_a_disk_that_fills_stops_with_a_word_and_goes_on_from_a_whole_checkpoint
 
 
 @pytest.mark.slow
-def test_a_disk_that_is_full_from_the_start_leaves_no_run(disk, words, capsys):
+def test_disk_that_is_full_from_the_start_creates_no_run(disk, settings, capsys):
     free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
     (disk / "full").write_bytes(bytes(free - 100_000))
-    assert main(["train", "tabular", *words, "--out", str(disk / "runs"), "--quiet"]) == 2
+    assert main(["train", "tabular", *settings, "--out", str(disk / "runs"), "--quiet"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert not (disk / "runs").exists()
 
 
 @pytest.mark.slow
-def test_a_device_without_memory_ends_with_a_line_that_names_a_smaller_batch(words, tmp_path, capsys):
-    page = tmp_path / "mine.py"
-    page.write_text(tfkit.load("tabular").page.read_text(encoding="utf-8") + OWN, encoding="utf-8")
-    assert main(["train", str(page), *words, "--out", str(tmp_path / "runs"), "--quiet"]) == 2
+def test_exhausted_memory_is_one_line_with_a_smaller_batch_size(settings, tmp_path, capsys):
+    recipe = tmp_path / "mine.py"
+    recipe.write_text(tfkit.load("tabular").page.read_text(encoding="utf-8") + GREEDY_RECIPE, encoding="utf-8")
+    assert main(["train", str(recipe), *settings, "--out", str(tmp_path / "runs"), "--quiet"]) == 2
     err = capsys.readouterr().err
     assert err.startswith(
         "tfkit: A step must fit into the memory of the device; give a smaller batch_size, such as 32."
@@ -97,29 +97,30 @@ def test_a_device_without_memory_ends_with_a_line_that_names_a_smaller_batch(wor
 
 
 @pytest.mark.slow
-def test_what_was_saved_before_the_memory_ran_out_goes_on(words, tmp_path):
-    """In the second epoch a step asks for some 70 TB."""
+def test_training_resumes_after_the_memory_was_exhausted(settings, tmp_path):
+    """A step of the second epoch allocates about 70 TB."""
     import tensorflow as tf
 
-    recipe, greedy = tfkit.load("tabular"), [True]
+    recipe, is_greedy = tfkit.load("tabular"), [True]
 
     def data(config):
-        found = recipe.data(config)
+        original = recipe.data(config)
 
         def augment(x, y, weight, random):
-            if greedy:
-                seen = tf.cast(random[1], "int32")
-                size = [seen * 20_000, seen * 20_000]
-                more = tf.cond(seen < len(found.train), lambda: 1.0, lambda: tf.reduce_max(tf.fill(size, 1.0)))
-                x = {**x, "numbers": x["numbers"] * more}
+            if is_greedy:
+                row = tf.cast(random[1], "int32")
+                shape = [row * 20_000, row * 20_000]
+                factor = tf.cond(row < len(original.train), lambda: 1.0, lambda: tf.reduce_max(tf.fill(shape, 1.0)))
+                x = {**x, "numbers": x["numbers"] * factor}
             return x, y, weight
 
-        return dataclasses.replace(found, augment=augment)
+        return dataclasses.replace(original, augment=augment)
 
-    mine, settings = recipe.replace(data=data), dict(word.split("=", 1) for word in words)
+    changed = recipe.replace(data=data)
+    options = dict(setting.split("=", 1) for setting in settings)
     with pytest.raises(tfkit.UserError, match="memory of the device; give a smaller batch_size, such as 32"):
-        tfkit.train(mine, out=tmp_path / "runs", quiet=True, report=False, **settings)
-    greedy.clear()
+        tfkit.train(changed, out=tmp_path / "runs", quiet=True, report=False, **options)
+    is_greedy.clear()
     [folder] = (tmp_path / "runs").iterdir()
-    run = tfkit.train(mine, resume=folder, quiet=True, report=False)
+    run = tfkit.train(changed, resume=folder, quiet=True, report=False)
     assert len(run.path("history.csv").read_text().splitlines()) == 1 + SMALL["epochs"]

@@ -1,4 +1,4 @@
-"""Twenty kills, four of each page, each in another place: what goes on ends with the bits of what never stopped."""
+"""Kill runs of each recipe at four points: resumed, they are bit-identical to uninterrupted runs."""
 
 import gzip
 import shutil
@@ -8,16 +8,16 @@ import pytest
 
 import tfkit
 from tfkit.checks.differences import first_difference
-from tfkit.checks.processes import process, run_in, straight
+from tfkit.checks.processes import find_run, run_worker, straight
 
-PAGES = {
+RECIPES = {
     "tabular": {"body": "mlp", "units": 8, "bins": 8, "batch_size": 32, "dropout": 0.2, "refit": False},
     "image": {"filters": [4, 8], "batch_size": 32, "refit": False},
     "text": {"encoder": "none", "ngrams": "trained", "num_ngrams": 500, "batch_size": 32, "refit": False},
     "series": {"body": "convolution", "units": 4, "batch_size": 16, "refit": False},
     "forecast": {"batch_size": 32, "refit": False},
 }
-SAMPLES = {  # the file, lines of its header, and which of the others
+SAMPLES = {  # file, number of header lines, slice of the data lines
     "tabular": ("adult.csv.gz", 1, slice(0, None, 80)),
     "text": ("reviews_zh.csv.gz", 1, slice(0, None, 13)),
     "series": ("japanese_vowels.ts.gz", 8, slice(0, None, 4)),
@@ -31,39 +31,39 @@ KILLS = [
 ]
 
 
-def few(page, folder):
-    """Few rows of a page's sample."""
-    if page == "image":
-        path = folder / "few.zip"
-        with zipfile.ZipFile(tfkit.sample("digits.zip")) as whole, zipfile.ZipFile(path, "w") as part:
-            for name in [name for name in whole.namelist() if not name.endswith("/")][::9]:
-                part.writestr(name, whole.read(name))
+def small_sample(name, folder):
+    """Write a few rows of the sample data of a recipe, and return the settings for them."""
+    if name == "image":
+        path = folder / "small.zip"
+        with zipfile.ZipFile(tfkit.sample("digits.zip")) as archive, zipfile.ZipFile(path, "w") as small:
+            for member in [member for member in archive.namelist() if not member.endswith("/")][::9]:
+                small.writestr(member, archive.read(member))
         return {"pictures": str(path)}
-    name, header, some = SAMPLES[page]
-    path = folder / name.removesuffix(".gz")
-    with gzip.open(tfkit.sample(name)) as whole:
-        lines = whole.readlines()
-    path.write_bytes(b"".join(lines[:header] + lines[header:][some]))
-    named = {} if page == "forecast" else {"target": tfkit.load(page).Config.model_fields["target"].default}
-    return {"table": str(path), **named}
+    file_name, num_header_lines, selection = SAMPLES[name]
+    path = folder / file_name.removesuffix(".gz")
+    with gzip.open(tfkit.sample(file_name)) as file:
+        lines = file.readlines()
+    path.write_bytes(b"".join(lines[:num_header_lines] + lines[num_header_lines:][selection]))
+    target = {} if name == "forecast" else {"target": tfkit.load(name).Config.model_fields["target"].default}
+    return {"table": str(path), **target}
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("page", sorted(PAGES))
-def test_killed_in_four_places_a_run_ends_with_the_same_bits(page, tmp_path):
-    recipe = shutil.copy(tfkit.load(page).page, tmp_path)  # which nobody changes meanwhile
-    settings = {"epochs": 2, **PAGES[page], **few(page, tmp_path)}
-    first, out = straight(recipe, settings, tmp_path), tmp_path / "killed"
-    fell = []
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_run_killed_at_four_points_is_bit_identical(name, tmp_path):
+    recipe = shutil.copy(tfkit.load(name).page, tmp_path)  # a copy, in case the file changes during the test
+    settings = {"epochs": 2, **RECIPES[name], **small_sample(name, tmp_path)}
+    reference, out = straight(recipe, settings, tmp_path), tmp_path / "killed"
+    results = []
     for kill in KILLS:
-        task = {"resume": str(run_in(out))} if fell else {"settings": settings, "out": str(out)}
-        assert process(do="train", recipe=recipe, kill=kill, **task) == -9
-        fell.append((kill["where"], sorted(path.suffix for path in run_in(out).glob("checkpoints/*"))))
-    process(do="train", recipe=recipe, resume=str(run_in(out)))
-    assert first_difference(first, run_in(out)) == ""
-    assert [place for place, _ in fell] == ["reading", "step", "saving", "between"]
-    saved = dict(fell)
-    assert saved["reading"] == []
-    assert saved["step"] == [".npz"]
-    assert ".part" in saved["saving"]  # half of a checkpoint, which is passed over
-    assert ".npz" in saved["between"]
+        task = {"resume": str(find_run(out))} if results else {"settings": settings, "out": str(out)}
+        assert run_worker(do="train", recipe=recipe, kill=kill, **task) == -9
+        results.append((kill["where"], sorted(path.suffix for path in find_run(out).glob("checkpoints/*"))))
+    run_worker(do="train", recipe=recipe, resume=str(find_run(out)))
+    assert first_difference(reference, find_run(out)) == ""
+    assert [where for where, _ in results] == ["reading", "step", "saving", "between"]
+    suffixes = dict(results)
+    assert suffixes["reading"] == []
+    assert suffixes["step"] == [".npz"]
+    assert ".part" in suffixes["saving"]  # an incomplete checkpoint, which is ignored
+    assert ".npz" in suffixes["between"]

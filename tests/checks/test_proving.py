@@ -1,4 +1,4 @@
-"""`tfkit check` on a page: real processes, killed for real."""
+"""Tests of `tfkit check` on a recipe file, with real processes that are killed."""
 
 import numpy as np
 import pandas as pd
@@ -11,14 +11,14 @@ from tfkit.cli import main
 from tfkit.errors import UserError
 
 FAST = {"epochs": 2, "units": 8, "members": 2, "bins": 8, "batch_size": 32, "refit": False}
-PAGE = tfkit.load("tabular").page.read_text(encoding="utf-8")
+RECIPE_SOURCE = tfkit.load("tabular").page.read_text(encoding="utf-8")
 UNSEEDED = """
 
 import random
 
 
 @keras.saving.register_keras_serializable("mine")
-class Shaken(keras.layers.Layer):
+class RandomScale(keras.layers.Layer):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.factor = random.SystemRandom().random()
@@ -27,14 +27,14 @@ class Shaken(keras.layers.Layer):
         return x * self.factor
 
 
-def shaken(config, data):
+def random_scale_model(config, data):
     inner = model(config, data)
-    outer = keras.Model(inner.input, Shaken()(inner.output), name="mine")
+    outer = keras.Model(inner.input, RandomScale()(inner.output), name="mine")
     outer.compile(inner.optimizer, inner.loss)
     return outer
 
 
-recipe = recipe.replace(model=shaken)
+recipe = recipe.replace(model=random_scale_model)
 """
 
 
@@ -49,64 +49,65 @@ def table(tmp_path_factory):
 
 
 @pytest.mark.long
-def test_a_page_that_ships_keeps_every_promise(table, tmp_path, capsys):
-    words = [f"{name}={value}" for name, value in {**FAST, "table": table, "target": "y"}.items()]
-    assert main(["check", "tabular", *words, "--out", str(tmp_path / "proofs")]) == 0
+def test_recipe_of_tfkit_passes_every_check(table, tmp_path, capsys):
+    settings = [f"{name}={value}" for name, value in {**FAST, "table": table, "target": "y"}.items()]
+    assert main(["check", "tabular", *settings, "--out", str(tmp_path / "out")]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(proving.PROOFS)
+    assert len(lines) == len(proving.CHECKS)
     assert all(line.startswith("yes  ") for line in lines)
-    checkpoints = list((tmp_path / "proofs" / "killed").glob("*/checkpoints"))
-    assert not checkpoints  # it went on to its end
+    checkpoints = list((tmp_path / "out" / "killed").glob("*/checkpoints"))
+    assert not checkpoints  # training has finished
 
 
 @pytest.mark.long
-def test_a_layer_with_chance_of_its_own_breaks_every_promise(table, tmp_path, capsys):
-    page = tmp_path / "mine.py"
-    page.write_text(PAGE + UNSEEDED, encoding="utf-8")
-    words = [f"{name}={value}" for name, value in {**FAST, "table": table, "target": "y"}.items()]
-    assert main(["check", str(page), *words]) == 2
+def test_recipe_with_unseeded_layer_fails_every_check(table, tmp_path, capsys):
+    path = tmp_path / "mine.py"
+    path.write_text(RECIPE_SOURCE + UNSEEDED, encoding="utf-8")
+    settings = [f"{name}={value}" for name, value in {**FAST, "table": table, "target": "y"}.items()]
+    assert main(["check", str(path), *settings]) == 2
     out, err = capsys.readouterr()
     repeated, killed, saved = (line for line in out.splitlines() if "replicas" not in line)
-    assert repeated.startswith("no   the same seed twice gives the same bits: loss of epoch 1: ")
-    assert killed.startswith("no   killed and resumed equals straight, bit for bit: loss of epoch ")
-    assert saved.startswith("no   saved equals loaded in a fresh process, bit for bit: the answers to ")
+    assert repeated.startswith("no   two runs with the same seed are bit-identical: loss of epoch 1: ")
+    assert killed.startswith("no   a killed and resumed run is bit-identical to an uninterrupted one: loss of epoch ")
+    prefix = "no   a model loaded in a new process has bit-identical predictions to the saved one: the predictions for "
+    assert saved.startswith(prefix)
     assert "proofs failed" in err.splitlines()[-1]
 
 
-def test_the_exit_code_and_the_lines_follow_the_proofs(monkeypatch, capsys):
-    proofs = [lambda *asked: Proof("one"), lambda *asked: Proof("two", "somewhere")]
-    monkeypatch.setattr(proving, "PROOFS", proofs)
+def test_exit_code_and_output_follow_the_results(monkeypatch, capsys):
+    checks = [lambda *arguments: Proof("one"), lambda *arguments: Proof("two", "somewhere")]
+    monkeypatch.setattr(proving, "CHECKS", checks)
     assert main(["check", "tabular"]) == 2
     out, err = capsys.readouterr()
     assert out == "yes  one\nno   two: somewhere\n"
     assert err == "tfkit: 1 of 2 proofs failed\n"
-    monkeypatch.setattr(proving, "PROOFS", proofs[:1])
+    monkeypatch.setattr(proving, "CHECKS", checks[:1])
     assert main(["check", "tabular"]) == 0
 
 
-def test_a_proof_is_asked_with_the_page_and_the_settings_that_were_given(monkeypatch, tmp_path):
-    asked = []
-    monkeypatch.setattr(proving, "PROOFS", [lambda *given: asked.append(given) or Proof("one")])
-    assert [proof.holds for proof in tfkit.check("tabular", depth="2", out=tmp_path / "new")] == [True]
-    [(page, settings, folder)] = asked
-    assert page.endswith("tabular.py")
+def test_check_receives_recipe_settings_and_folder(monkeypatch, tmp_path):
+    calls = []
+    monkeypatch.setattr(proving, "CHECKS", [lambda *arguments: calls.append(arguments) or Proof("one")])
+    assert [result.holds for result in tfkit.check("tabular", depth="2", out=tmp_path / "new")] == [True]
+    [(path, settings, folder)] = calls
+    assert path.endswith("tabular.py")
     assert settings == {"epochs": 2, "depth": 2}
     assert folder == tmp_path / "new"
 
 
-def test_what_cannot_be_proved_is_refused(tmp_path):
-    with pytest.raises(UserError, match=r"needs a page that other processes can read.*made in memory"):
+def test_invalid_recipe_setting_or_folder_is_rejected(tmp_path):
+    with pytest.raises(UserError, match=r"needs a recipe file that other processes can read.*created in memory"):
         tfkit.check(tfkit.load("tabular").replace(mode="min"))
     with pytest.raises(UserError, match=r"Did you mean 'depth'"):
         tfkit.check("tabular", dept=3)
-    with pytest.raises(UserError, match="`out` must not be there yet"):
+    with pytest.raises(UserError, match="`out` must not exist yet"):
         tfkit.check("tabular", out=tmp_path)
-    with pytest.raises(UserError, match="The folder for proofs must be writable"):
+    with pytest.raises(UserError, match="The folder `out` must be writable"):
         tfkit.check("tabular", out="/proc/nowhere")
 
 
 @pytest.mark.long
-def test_the_last_words_of_a_process_are_handed_on(tmp_path):
+def test_error_of_a_process_is_raised(tmp_path):
     settings = {"table": str(tmp_path / "none.csv"), "target": "y"}
-    with pytest.raises(UserError, match=r"must train with these settings, to be proved. Received: .*none.csv"):
+    with pytest.raises(UserError, match=r"must train with these settings to be checked. Received: .*none.csv"):
         processes.straight(str(tfkit.load("tabular").page), settings, tmp_path)

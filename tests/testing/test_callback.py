@@ -1,4 +1,4 @@
-"""Each check of `check_callback` can fail, and says what to do."""
+"""Tests of `check_callback`: a correct callback passes, and each check fails with a clear message."""
 
 import math
 import threading
@@ -14,7 +14,7 @@ LOGS = [{"loss": 9.0, "val_loss": value} for value in VALUES]
 
 
 class Stop(keras.callbacks.Callback):
-    """Stops after `patience` epochs that are no better and puts the best weights back, as it should be written."""
+    """A correct callback: stop after `patience` epochs without improvement and restore the best weights."""
 
     def __init__(self, patience=2, sign=1):
         super().__init__()
@@ -22,15 +22,15 @@ class Stop(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if "val_loss" not in logs:
-            raise ValueError("there is no val_loss")
-        if self.better(self.sign * logs["val_loss"]):
+            raise ValueError("val_loss is not in the logs")
+        if self.is_better(self.sign * logs["val_loss"]):
             self.best, self.wait, self.weights = self.sign * logs["val_loss"], 0, self.model.get_weights()
             return
         self.wait += 1
         if self.wait >= self.patience:
             self.act()
 
-    def better(self, loss):
+    def is_better(self, loss):
         return math.isfinite(loss) and (self.best is None or loss < self.best)
 
     def act(self):
@@ -48,7 +48,7 @@ class Stop(keras.callbacks.Callback):
 
 
 class Cut(Stop):
-    """Halves the rate instead, and begins to wait again."""
+    """Halve the learning rate instead, and reset the wait."""
 
     def act(self):
         self.model.optimizer.learning_rate = 0.5 * float(self.model.optimizer.learning_rate)
@@ -56,11 +56,11 @@ class Cut(Stop):
 
 
 class Shares(Stop):
-    seen = []
+    epochs = []
 
     def on_epoch_end(self, epoch, logs=None):
-        self.seen.append(epoch)
-        if len(self.seen) > 9:
+        self.epochs.append(epoch)
+        if len(self.epochs) > 9:
             self.model.stop_training = True
 
 
@@ -115,9 +115,9 @@ class IgnoresWhatIsNotThere(Stop):
 
 
 class TrustsNaN(Stop):
-    """Compares as Keras' own do: nothing is better than NaN."""
+    """Compare as the callbacks of Keras do: no value is better than NaN."""
 
-    def better(self, loss):
+    def is_better(self, loss):
         return self.best is None or loss < self.best
 
 
@@ -127,7 +127,7 @@ class TrustsNaNForever(TrustsNaN):
 
 
 class CutsAfterNaN(Cut):
-    def better(self, loss):
+    def is_better(self, loss):
         return self.best is None or loss < self.best
 
 
@@ -138,11 +138,11 @@ class CutsAtOnce(Stop):
 
 
 @pytest.mark.parametrize("make", [Stop, Cut, lambda: Stop(patience=1), lambda: Stop(patience=50)])
-def test_what_is_right_passes(make):
+def test_correct_callback_passes(make):
     check_callback(make, LOGS, monitor="val_loss")
 
 
-def test_a_metric_that_should_rise_passes():
+def test_correct_callback_with_mode_max_passes():
     logs = [{"loss": 9.0, "val_loss": -value} for value in VALUES]
     check_callback(lambda: Stop(sign=-1), logs, monitor="val_loss", mode="max")
 
@@ -150,55 +150,58 @@ def test_a_metric_that_should_rise_passes():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (Shares, "^Shares: A second one, made alike, decides otherwise. Keep in `self` what it learns"),
-        (Locks, "It must be possible to copy it before it is used. Open files and take locks in `on_train_begin`"),
-        (CopiesWrongly, "A deep copy decides otherwise than what it was made from"),
-        (ForgetsToWait, "Broken off after epoch 5 and taken up with `set_state`, it decides otherwise than straight"),
-        (BeginsAnew, "Broken off after epoch . and taken up with `set_state`, it decides otherwise than straight"),
-        (KeepsASet, "`state` holds a set. Return plain values, lists, dictionaries and NumPy arrays"),
-        (KeepsNumbersAsNames, "`state` has names that are no strings"),
-        (HandsOutItsList, "What `state` returned changes as training goes on. Return copies"),
+        (Shares, "^Shares: A second callback created in the same way decides differently. Store all state in `self`"),
+        (Locks, "It must be possible to copy it before it is used. Open files and create locks in `on_train_begin`"),
+        (CopiesWrongly, "A deep copy decides differently from the original"),
+        (ForgetsToWait, "Interrupted after epoch 5 and resumed with `set_state`, it decides differently than without"),
+        (BeginsAnew, "Interrupted after epoch . and resumed with `set_state`, it decides differently than without"),
+        (KeepsASet, "`state` contains a set. Return plain values, lists, dictionaries and NumPy arrays"),
+        (KeepsNumbersAsNames, "`state` has keys that are not strings"),
+        (HandsOutItsList, "The value returned by `state` changes while training continues. Return copies"),
         (
             IgnoresWhatIsNotThere,
-            "Where the logs have no `val_loss`, `on_epoch_end` must raise a ValueError with this name",
+            "If the logs do not contain `val_loss`, `on_epoch_end` must raise a ValueError with this name",
         ),
-        (lambda: Stop(sign=-1), "It stops or cuts the rate although `val_loss` gets better each epoch"),
-        (CutsAtOnce, "It stops or cuts the rate although `val_loss` gets better each epoch"),
-        (TrustsNaN, "After one nan in `val_loss` it stops or cuts the rate although the metric gets better"),
-        (TrustsNaNForever, "After one nan in `val_loss` it does not keep the best weights: the last"),
-        (CutsAfterNaN, "After one nan in `val_loss` it stops or cuts the rate"),
+        (
+            lambda: Stop(sign=-1),
+            "It stops training or lowers the learning rate although `val_loss` improves in each epoch",
+        ),
+        (CutsAtOnce, "It stops training or lowers the learning rate although `val_loss` improves in each epoch"),
+        (TrustsNaN, "After one nan in `val_loss`, it stops training or lowers the learning rate although the metric"),
+        (TrustsNaNForever, "After one nan in `val_loss`, it does not keep the best weights, which are the last"),
+        (CutsAfterNaN, "After one nan in `val_loss`, it stops training or lowers the learning rate"),
     ],
 )
-def test_what_is_wrong_is_said(make, message):
-    Shares.seen.clear()
+def test_wrong_callback_fails_with_message(make, message):
+    Shares.epochs.clear()
     with pytest.raises(AssertionError, match=message):
         check_callback(make, LOGS, monitor="val_loss")
 
 
 @pytest.mark.parametrize(
-    ("kind", "options"),
+    ("callback_class", "options"),
     [
         (keras.callbacks.EarlyStopping, {"patience": 2}),
         (keras.callbacks.ReduceLROnPlateau, {"patience": 2, "factor": 0.5}),
     ],
 )
-def test_the_callbacks_of_keras_do_not_notice_a_metric_that_is_not_there(kind, options):
-    with pytest.raises(AssertionError, match="Where the logs have no `val_loss`"):
-        check_callback(lambda: kind("val_loss", **options), LOGS, monitor="val_loss")
-    check_callback(lambda: kind("val_loss", **options), LOGS)
+def test_keras_callbacks_ignore_a_missing_metric(callback_class, options):
+    with pytest.raises(AssertionError, match="If the logs do not contain `val_loss`"):
+        check_callback(lambda: callback_class("val_loss", **options), LOGS, monitor="val_loss")
+    check_callback(lambda: callback_class("val_loss", **options), LOGS)
 
 
-def test_a_state_of_arrays_comes_back_as_it_was():
-    given = []
+def test_state_with_arrays_is_restored_unchanged():
+    restored = []
 
-    class Keeps(Stop):
+    class HasNestedState(Stop):
         def state(self):
-            return {**super().state(), "more": {"whole": np.arange(6).reshape(2, 3), "none": [None, True, "x", 0.5]}}
+            return {**super().state(), "nested": {"array": np.arange(6).reshape(2, 3), "list": [None, True, "x", 0.5]}}
 
         def set_state(self, state):
             super().set_state(state)
-            given.append(state["more"])
+            restored.append(state["nested"])
 
-    check_callback(Keeps, LOGS, monitor="val_loss")
-    assert given[0]["none"] == [None, True, "x", 0.5]
-    np.testing.assert_array_equal(given[0]["whole"], [[0, 1, 2], [3, 4, 5]])
+    check_callback(HasNestedState, LOGS, monitor="val_loss")
+    assert restored[0]["list"] == [None, True, "x", 0.5]
+    np.testing.assert_array_equal(restored[0]["array"], [[0, 1, 2], [3, 4, 5]])

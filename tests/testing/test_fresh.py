@@ -1,4 +1,4 @@
-"""The other process is started once, notices nothing of this one, and ends with it."""
+"""Tests of the fresh process: it is started once, survives errors, and ends with this process."""
 
 import os
 import subprocess
@@ -16,51 +16,51 @@ from tfkit.testing import fresh
 ROOT = Path(tfkit.__file__).parents[1]
 
 
-def ask(question):
-    return fresh.start().ask({"folder": "", "module": "keras", "file": None, "calls": [], **question})
+def send(request):
+    return fresh.start().send({"folder": "", "module": "keras", "file": None, "calls": [], **request})
 
 
 @pytest.mark.parametrize(
     ("name", "file", "message"),
     [
-        ("no_such_module", None, "ModuleNotFoundError: no_such_module has no file that a fresh process could read"),
+        ("no_such_module", None, "ModuleNotFoundError: no_such_module has no file that a fresh process can read"),
         ("breaks", "breaks.py", "ZeroDivisionError"),
     ],
 )
-def test_what_went_wrong_is_told_and_it_goes_on(name, file, message, tmp_path):
+def test_error_is_returned_and_process_continues(name, file, message, tmp_path):
     (tmp_path / "breaks.py").write_text("1 / 0")
-    before = fresh.start().process.pid
-    assert message in ask({"module": name, "file": file and str(tmp_path / file)})["error"]
-    assert fresh.start().process.pid == before
+    pid = fresh.start().process.pid
+    assert message in send({"module": name, "file": file and str(tmp_path / file)})["error"]
+    assert fresh.start().process.pid == pid
 
 
-def test_what_prints_does_not_answer(tmp_path):
+def test_printed_text_is_not_a_response(tmp_path):
     (tmp_path / "prints.py").write_text("print('{}')")
     layer = keras.layers.Rescaling(2.0)
     model = keras.Sequential([keras.Input((1,)), layer])
     model.save(tmp_path / "model.keras")
     np.savez(tmp_path / "calls.npz", **{"0-0": np.ones((1, 1))})
-    question = {"folder": str(tmp_path), "module": "prints", "file": str(tmp_path / "prints.py"), "calls": [1]}
-    assert ask(question) == {}
-    with np.load(tmp_path / "said.npz") as said:
-        assert said["0"].tolist() == [[2.0]]
+    request = {"folder": str(tmp_path), "module": "prints", "file": str(tmp_path / "prints.py"), "calls": [1]}
+    assert send(request) == {}
+    with np.load(tmp_path / "outputs.npz") as outputs:
+        assert outputs["0"].tolist() == [[2.0]]
 
 
-def test_it_is_started_once_tells_its_last_words_and_is_started_again_when_it_died(tmp_path):
-    (tmp_path / "dies.py").write_text("import os; os.write(2, b'the last words'); os._exit(3)")
+def test_process_is_shared_and_restarted_after_its_death(tmp_path):
+    (tmp_path / "dies.py").write_text("import os; os.write(2, b'last error output'); os._exit(3)")
     first = fresh.start()
     assert fresh.start() is first
-    said = ask({"module": "dies", "file": str(tmp_path / "dies.py")})["error"]
-    assert said.startswith("it ended: ")
-    assert "the last words" in said
+    error = send({"module": "dies", "file": str(tmp_path / "dies.py")})["error"]
+    assert error.startswith("the process ended: ")
+    assert "last error output" in error
     assert fresh.start().process.pid != first.process.pid
     assert fresh.start().process.poll() is None
 
 
-def test_ended_it_is_gone():
-    other = fresh.Fresh()
-    other.end()
-    assert other.process.poll() is not None
+def test_stopped_process_has_ended():
+    stopped = fresh.Fresh()
+    stopped.stop()
+    assert stopped.process.poll() is not None
 
 
 SCRIPT = """
@@ -81,14 +81,15 @@ if __name__ == "__main__":
 
 @pytest.mark.slow
 @pytest.mark.parametrize("end", ["pass", "import os; os._exit(0)"])
-def test_a_class_of_a_script_is_found_and_the_process_ends_with_it(end, tmp_path):
+def test_class_of_a_script_is_loaded_and_the_process_ends_with_the_script(end, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(SCRIPT).replace("{end}", end))
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, script], cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.stdout.strip(), done.stderr[-2000:]
-    for _ in range(100):  # one that was not waited for has to notice first
-        if not Path(f"/proc/{done.stdout.strip()}").exists():
+    completed = subprocess.run([sys.executable, script], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    pid = completed.stdout.strip()
+    assert pid, completed.stderr[-2000:]
+    for _ in range(100):  # without `stop`, the process ends only when its input is closed
+        if not Path(f"/proc/{pid}").exists():
             return
         subprocess.run(["sleep", "0.1"], check=True)
-    raise AssertionError("it lives on")
+    raise AssertionError("the process is still running")

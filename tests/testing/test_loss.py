@@ -1,4 +1,4 @@
-"""Each check of `check_loss` can fail, and says what to do."""
+"""Tests of `check_loss`: a correct loss passes, and each check fails with a clear message."""
 
 import keras
 import numpy as np
@@ -8,14 +8,14 @@ from keras import ops
 from tfkit.testing import check_loss
 
 RANDOM = np.random.default_rng(0)
-TARGET = RANDOM.normal(size=(6, 2)).astype("float32")
-ANSWERS = RANDOM.normal(size=(6, 2)).astype("float32")
+Y_TRUE = RANDOM.normal(size=(6, 2)).astype("float32")
+Y_PRED = RANDOM.normal(size=(6, 2)).astype("float32")
 register = keras.saving.register_keras_serializable(package="test_testing_loss")
 
 
 @register
 class Power(keras.losses.Loss):
-    """The mean of `abs(y - p) ** power`, as a loss should be written."""
+    """A correct loss: the mean of `abs(y_true - y_pred) ** power`."""
 
     def __init__(self, power=2, name="power", **kwargs):
         super().__init__(name=name, **kwargs)
@@ -32,7 +32,7 @@ class Power(keras.losses.Loss):
 
 @register
 class PerPlace(Power):
-    """Several numbers a row."""
+    """Several values per row."""
 
 
 @register
@@ -74,14 +74,14 @@ class LooksAtValues(Power):
         return super().call(y_true, y_pred) * (2.0 if float(ops.sum(y_pred)) > 0 else 1.0)
 
 
-CALLS = [0]
+NUM_CALLS = [0]
 
 
 @register
 class CountsInPython(Power):
     def call(self, y_true, y_pred):
-        CALLS[0] += 1
-        return super().call(y_true, y_pred) * (1 + CALLS[0] % 7)
+        NUM_CALLS[0] += 1
+        return super().call(y_true, y_pred) * (1 + NUM_CALLS[0] % 7)
 
 
 @register
@@ -96,41 +96,41 @@ class ExplodesFarOff(Power):
         return super().call(y_true, y_pred) + ops.log(ops.mean(ops.exp(y_pred), axis=-1))
 
 
-def test_what_is_right_passes():
-    check_loss(Power, {"power": 3}, TARGET, ANSWERS, refused=[({"power": 0}, "`power` must be at least 1")])
-    check_loss(PerPlace, {"power": 3}, np.stack([TARGET] * 3, 1), np.stack([ANSWERS] * 3, 1))
+def test_correct_loss_passes():
+    check_loss(Power, {"power": 3}, Y_TRUE, Y_PRED, refused=[({"power": 0}, "`power` must be at least 1")])
+    check_loss(PerPlace, {"power": 3}, np.stack([Y_TRUE] * 3, 1), np.stack([Y_PRED] * 3, 1))
 
 
-def test_a_loss_of_keras_that_forgets_its_argument_does_not():
-    with pytest.raises(AssertionError, match=r"^Huber: `get_config` forgets `delta`"):
-        check_loss(keras.losses.Huber, {"delta": 0.5}, TARGET, ANSWERS)
+def test_keras_loss_with_incomplete_config_fails():
+    with pytest.raises(AssertionError, match=r"^Huber: `get_config` omits `delta`"):
+        check_loss(keras.losses.Huber, {"delta": 0.5}, Y_TRUE, Y_PRED)
 
 
 @pytest.mark.parametrize(
-    ("kind", "options", "message"),
+    ("loss_class", "options", "message"),
     [
-        (Power, {"arguments": {}}, r"^Power: `power` is at its default \(2\)\. Give another value"),
+        (Power, {"arguments": {}}, r"^Power: `power` is at its default \(2\)\. Pass a different value"),
         (Power, {"refused": [({"power": 3}, "")]}, "{'power': 3} is accepted"),
-        (Forgets, {}, "`get_config` forgets `power`"),
-        (LosesItsName, {}, "`get_config` says 'power' for `name`, which was 'another'"),
-        (MakesAnother, {}, "Made from its configuration it says something else"),
-        (TakesTheMeanItself, {}, r"`call` must return one number a row, .* It returns the shape \(\)"),
-        (ForgetsWeights, {}, "Weights of rows do not count as they should"),
-        (LooksAtValues, {}, "It must run compiled. Use keras.ops in place of NumPy"),
-        (CountsInPython, {}, "Weights of rows do not count as they should|Compiled, it says something else"),
-        (HasNoSlopeAtZero, {}, "The gradient of the answers is not finite. Look for a logarithm"),
-        (ExplodesFarOff, {}, "The gradient of a hundred times the answers is not finite"),
+        (Forgets, {}, "`get_config` omits `power`"),
+        (LosesItsName, {}, "`get_config` returns 'power' for `name`, which was 'another'"),
+        (MakesAnother, {}, "A loss created from its configuration has different values"),
+        (TakesTheMeanItself, {}, r"`call` must return one or several values per row, .* It returns the shape \(\)"),
+        (ForgetsWeights, {}, "Sample weights are not applied correctly"),
+        (LooksAtValues, {}, "It must run compiled. Use keras.ops instead of NumPy"),
+        (CountsInPython, {}, "Sample weights are not applied correctly|The compiled and the eager value differ"),
+        (HasNoSlopeAtZero, {}, "The gradient with respect to the predictions is not finite. Look for a logarithm"),
+        (ExplodesFarOff, {}, "The gradient with respect to the predictions multiplied by 100 is not finite"),
     ],
 )
-def test_what_is_wrong_is_said(kind, options, message):
+def test_wrong_loss_fails_with_message(loss_class, options, message):
     with pytest.raises(AssertionError, match=message):
-        check_loss(kind, **{"arguments": {"power": 3}, "y_true": TARGET, "y_pred": ANSWERS, **options})
+        check_loss(loss_class, **{"arguments": {"power": 3}, "y_true": Y_TRUE, "y_pred": Y_PRED, **options})
 
 
-def test_a_loss_that_says_something_else_in_another_process(monkeypatch):
+def test_loss_that_depends_on_the_process_fails(monkeypatch):
     monkeypatch.setitem(globals(), "SCALE", 2.0)
-    with pytest.raises(AssertionError, match="In a fresh process it says something else"):
-        check_loss(DependsOnTheProcess, {"power": 3}, TARGET, ANSWERS)
+    with pytest.raises(AssertionError, match="In a fresh process its output is different"):
+        check_loss(DependsOnTheProcess, {"power": 3}, Y_TRUE, Y_PRED)
 
 
 SCALE = 1.0

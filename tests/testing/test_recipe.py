@@ -1,4 +1,4 @@
-"""`check_recipe` against recipes that are not what they must be; that good ones pass is seen at every page."""
+"""Tests of `check_recipe` with wrong recipes; correct ones are checked in the tests of each recipe."""
 
 import dataclasses
 
@@ -22,25 +22,27 @@ def table(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "pattern", "message"),
+    ("setting", "pattern", "message"),
     [
-        ({"epochs": 3}, "", r"{'epochs': 3} is accepted. Refuse it"),
-        ({"target": "z"}, "no such words", r"with a message that matches 'no such words'. It says: .*'z'"),
+        ({"epochs": 3}, "", r"{'epochs': 3} is accepted. Reject it"),
+        ({"target": "z"}, "no such text", r"with a message that matches 'no such text'. Received: .*'z'"),
     ],
 )
-def test_what_is_not_refused_as_told_is_named(table, change, pattern, message):
+def test_setting_that_is_not_rejected_fails(table, setting, pattern, message):
     with pytest.raises(AssertionError, match=message):
-        check_recipe("tabular", {**FAST, "table": table, "epochs": 1}, refused=[(change, pattern)])
+        check_recipe("tabular", {**FAST, "table": table, "epochs": 1}, refused=[(setting, pattern)])
 
 
-def test_too_few_steps_are_named(table):
-    with pytest.raises(AssertionError, match=r"must make at least 4 steps, to be stopped between\. Made: 1"):
+def test_too_few_steps_fail(table):
+    with pytest.raises(
+        AssertionError, match=r"must give at least 4 steps, so that training can be interrupted\. Received: 1"
+    ):
         check_recipe("tabular", {**FAST, "table": table, "epochs": 1, "batch_size": "all"})
 
 
 @pytest.mark.slow
-def test_chance_that_is_not_drawn_from_what_is_saved_is_seen(table):
-    tabular, chance = tfkit.load("tabular"), np.random.default_rng(0)
+def test_random_state_that_is_not_saved_fails(table):
+    tabular, random = tfkit.load("tabular"), np.random.default_rng(0)
 
     def noisy(config):
         import tensorflow as tf
@@ -48,9 +50,9 @@ def test_chance_that_is_not_drawn_from_what_is_saved_is_seen(table):
         data = tabular.data(config)
         return dataclasses.replace(
             data,
-            augment=lambda x, y, weight, random: (
+            augment=lambda x, y, weight, seed: (
                 {
-                    name: value + tf.reshape(tf.numpy_function(lambda: np.float32(chance.normal()), [], "float32"), [])
+                    name: value + tf.reshape(tf.numpy_function(lambda: np.float32(random.normal()), [], "float32"), [])
                     if value.dtype == tf.float32
                     else value
                     for name, value in x.items()
@@ -60,12 +62,12 @@ def test_chance_that_is_not_drawn_from_what_is_saved_is_seen(table):
             ),
         )
 
-    with pytest.raises(AssertionError, match="Recipe tabular: Stopped and resumed it has another `loss` than never"):
+    with pytest.raises(AssertionError, match="Recipe tabular: Interrupted and resumed, it has a different `loss` than"):
         check_recipe(tabular.replace(data=noisy), {**FAST, "table": table})
 
 
 @pytest.mark.slow
-def test_a_layer_that_looks_at_other_rows_is_seen(table):
+def test_layer_that_depends_on_other_rows_fails(table):
     import keras
 
     @keras.saving.register_keras_serializable(package="tests")
@@ -75,7 +77,7 @@ def test_a_layer_that_looks_at_other_rows_is_seen(table):
 
     def model(config, data):
         inputs = tfkit.inputs(data.train)
-        x = keras.layers.Concatenate()([keras.ops.cast(one, "float32") for one in inputs.values()] * 2)
+        x = keras.layers.Concatenate()([keras.ops.cast(value, "float32") for value in inputs.values()] * 2)
         model = keras.Model(inputs, keras.layers.Dense(2)(MinusMean()(x)))
         model.compile(
             tfkit.optimizer(**config.optimization, steps=data.steps(config)),
@@ -83,5 +85,5 @@ def test_a_layer_that_looks_at_other_rows_is_seen(table):
         )
         return model
 
-    with pytest.raises(AssertionError, match="must say of a row alone what it says of it among others"):
+    with pytest.raises(AssertionError, match="must predict the same for a single row as for this row in a batch"):
         check_recipe(tfkit.load("tabular").replace(model=model), {**FAST, "table": table})

@@ -1,4 +1,4 @@
-"""Each check of `check_schedule` can fail, and says what to do."""
+"""Tests of `check_schedule`: a correct schedule passes, and each check fails with a clear message."""
 
 import keras
 import pytest
@@ -11,7 +11,7 @@ register = keras.saving.register_keras_serializable(package="test_testing_schedu
 
 @register
 class Fall(keras.optimizers.schedules.LearningRateSchedule):
-    """Falls in a straight line to 0, as a schedule should be written."""
+    """A correct schedule: linear decay to 0."""
 
     def __init__(self, rate, steps=10):
         self.rate, self.steps = rate, steps
@@ -87,7 +87,7 @@ def closed_form(step):
     return 0.1 * (1 - min(step / 20, 1))
 
 
-def test_what_is_right_passes():
+def test_correct_schedule_passes():
     check_schedule(Fall(0.1, 20), 20, closed_form=closed_form, peak=0)
     check_schedule(Fall(0.1), 10, peak=0, at_default=("steps",))
     check_schedule(keras.optimizers.schedules.PolynomialDecay(0.1, 20, 0.01, power=2.0, cycle=True), 20)
@@ -96,30 +96,34 @@ def test_what_is_right_passes():
 @pytest.mark.parametrize(
     ("schedule", "options", "message"),
     [
-        (Fall(0.1), {}, r"^Fall: `steps` is at its default \(10\)\. Give another value"),
-        (WithoutConfig(0.1, 20), {}, "`get_config` must return what the constructor takes: Keras does not write it"),
-        (Forgets(0.1, 20), {}, "`get_config` forgets `steps`"),
-        (ForgetsWhatItNeeds(0.1, 20), {}, "`from_config` must take what `get_config` returns. It raised TypeError"),
-        (SaysOtherwise(0.1, 20), {}, "Made from its configuration it has other rates"),
-        (GoesBelowZero(0.1, 20), {}, "The rate of step 21 is -0.0.*It must be finite and at least 0"),
-        (IsInfinite(0.1, 20), {}, "The rate of step 0 is inf"),
-        (WantsNumbers(0.1, 20), {}, "It must take a step that is a tensor, compiled. Begin with keras.ops.cast"),
-        (CountsWhole(0.1, 20), {}, r"Of step 0 it says 0\.05.* where that is a float tensor, and 0\.1"),
-        (Fall(0.1, 20), {"peak": 5}, "The rate falls towards step 1, before its peak at 5"),
-        (Fall(0.1, 20), {"closed_form": lambda step: 0.1}, "The rate of step .* is 0, by the closed form it is 0.1"),
+        (Fall(0.1), {}, r"^Fall: `steps` is at its default \(10\)\. Pass a different value"),
+        (WithoutConfig(0.1, 20), {}, "`get_config` must return the constructor arguments: Keras does not provide it"),
+        (Forgets(0.1, 20), {}, "`get_config` omits `steps`"),
+        (ForgetsWhatItNeeds(0.1, 20), {}, "`from_config` must accept the result of `get_config`. It raised TypeError"),
+        (SaysOtherwise(0.1, 20), {}, "A schedule created from its configuration has different learning rates"),
+        (GoesBelowZero(0.1, 20), {}, "The learning rate at step 21 is -0.0.*It must be finite and at least 0"),
+        (IsInfinite(0.1, 20), {}, "The learning rate at step 0 is inf"),
+        (WantsNumbers(0.1, 20), {}, "It must accept a step that is a tensor, compiled. Begin with keras.ops.cast"),
+        (CountsWhole(0.1, 20), {}, r"At step 0 the learning rate is 0\.05.* if the step is a float tensor, and 0\.1"),
+        (Fall(0.1, 20), {"peak": 5}, "The learning rate decreases up to step 1, before its peak at step 5"),
+        (
+            Fall(0.1, 20),
+            {"closed_form": lambda step: 0.1},
+            "The learning rate at step .* is 0, by the closed form it is 0.1",
+        ),
         (
             keras.optimizers.schedules.PolynomialDecay(0.1, 20, 0.01, power=2.0, cycle=True),
             {"peak": 0},
-            "The rate rises towards step 21, after its peak at 0",
+            "The learning rate increases up to step 21, after its peak at step 0",
         ),
     ],
 )
-def test_what_is_wrong_is_said(schedule, options, message):
+def test_wrong_schedule_fails_with_message(schedule, options, message):
     with pytest.raises(AssertionError, match=message):
         check_schedule(schedule, 20, **options)
 
 
-def test_a_schedule_that_has_other_rates_in_another_process(monkeypatch):
+def test_schedule_that_depends_on_the_process_fails(monkeypatch):
     monkeypatch.setitem(globals(), "SCALE", 2.0)
-    with pytest.raises(AssertionError, match="In a fresh process it says something else"):
+    with pytest.raises(AssertionError, match="In a fresh process its output is different"):
         check_schedule(DependsOnTheProcess(0.1, 20), 20)

@@ -1,6 +1,6 @@
-"""Proofs that a page of your own keeps the promises of tfkit, each shown by real processes."""
+"""Verification that a recipe is reproducible, resumable, loadable and replica-safe, in real processes."""
 
 from tfkit.checks.proof import Proof
-from tfkit.checks.proving import PROOFS, check
+from tfkit.checks.proving import CHECKS, check
 
-__all__ = ["PROOFS", "Proof", "check"]
+__all__ = ["CHECKS", "Proof", "check"]

@@ -1,4 +1,4 @@
-"""Before an hour of training, seconds of checks: what would spoil it, or make its scores too good, is said at once."""
+"""Checks before training: data warnings, loss targets, memory, one training step and one checkpoint."""
 
 import logging
 import math
@@ -11,44 +11,51 @@ import numpy as np
 from tfkit.checks.memory import check_memory
 from tfkit.checks.rows import warnings_of
 from tfkit.checks.targets import check_targets
+from tfkit.config import Config
 from tfkit.errors import UserError
 from tfkit.recipe import Data
 from tfkit.run_dir import RunDir
 
 log = logging.getLogger("tfkit")
 
-ROWS = 8  # of the one step that is tried
+PREFLIGHT_ROWS = 8
 
 
-def before_training(run: RunDir, config: Any, data: Data, model: Any) -> None:
-    """Warn of what is strange in the data, refuse what cannot fit into memory, try one step and one checkpoint.
+def before_training(run: Run, config: Config, data: Data, model: Any) -> None:
+    """Warn about data problems, check the memory, and try one step and one checkpoint.
 
-    What is said is kept as `warnings` in about.json. Nothing that training starts from is changed.
+    The warnings are stored as `warnings` in about.json. The initial state of training does not change.
 
     Raises:
-        UserError: If a batch cannot fit, a target is none that the loss takes, or a checkpoint does not come back.
+        UserError: If a batch does not fit into memory, the loss does not accept a target, or a checkpoint cannot be
+            restored.
     """
     from tfkit import devices
 
     check_targets(model, data)
-    said = warnings_of(data)
-    if devices.replica_count() == 1:  # several make their state in their own first step
+    messages = warnings_of(data)
+    if devices.replica_count() == 1:  # several replicas create their state in their own first step
         check_memory(model, data, config.batch(len(data.train)))
-        norm, loss = _try_step(model, data, config)
-        if not math.isfinite(norm):
-            said.append(f"the gradient of the first rows is {norm}: look at the target, and at inputs without a scale")
-        if not math.isfinite(loss):
-            said.append(f"the loss of the first validation rows is {loss}: look at their targets, and at a test_table")
+        gradient_norm, val_loss = _try_step(model, data, config)
+        if not math.isfinite(gradient_norm):
+            messages.append(
+                f"the gradient norm of the first training rows is {gradient_norm}: check the target, and inputs that "
+                "are not scaled"
+            )
+        if not math.isfinite(val_loss):
+            messages.append(
+                f"the loss of the first validation rows is {val_loss}: check their targets, and the test_table"
+            )
         _try_checkpoint(run, model)
-    for each in said:
-        log.warning("Look: %s", each)
-    run.note(warnings=said)
+    for message in messages:
+        log.warning("Check before training: %s", message)
+    run.note(warnings=messages)
 
 
-def _try_step(model: Any, data: Data, config: Any) -> tuple[float, float]:
-    """The gradient's norm of one step, and the loss of a few validation rows; then all is as if nothing had been.
+def _try_step(model: Any, data: Data, config: Config) -> tuple[float, float]:
+    """Compute the gradient norm of one step and the loss of a few validation rows, without changing the model.
 
-    Of a model with a `train_step` of its own both are 0.
+    Both are 0 for a model with its own `train_step`.
     """
     import keras
 
@@ -56,30 +63,30 @@ def _try_step(model: Any, data: Data, config: Any) -> tuple[float, float]:
 
     if type(model).train_step is not keras.Model.train_step:
         return 0.0, 0.0
-    rows = data.train.take(np.arange(min(ROWS, len(data.train))))
+    batch = data.train.take(np.arange(min(PREFLIGHT_ROWS, len(data.train))))
     if data.augment is not None:
-        rows = data.augment(*rows, np.array([config.seed, 0]))
+        batch = data.augment(*batch, np.array([config.seed, 0]))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a model that is solved has nothing to train
-        norm = gradient_norm(model, rows)
-    found = model.test_step(data.val.take(np.arange(min(ROWS, len(data.val)))))
+        warnings.simplefilter("ignore")  # a model in closed form has no trainable weights
+        norm = gradient_norm(model, batch)
+    logs = model.test_step(data.val.take(np.arange(min(PREFLIGHT_ROWS, len(data.val)))))
     model.reset_metrics()
-    return norm, float(found.get("loss", 0.0))
+    return norm, float(logs.get("loss", 0.0))
 
 
-def _try_checkpoint(run: RunDir, model: Any) -> None:
-    """Write the state of the model once, and read it."""
+def _try_checkpoint(run: Run, model: Any) -> None:
+    """Save the state of the model once and restore it."""
     from tfkit.loop import Place
     from tfkit.resume import Checkpoint
 
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     folder = run.path("checkpoints-trial")
-    trial = Checkpoint(folder, Place(), [])
-    trial.set_model(model)
+    checkpoint = Checkpoint(folder, Place(), [])
+    checkpoint.set_model(model)
     try:
-        trial.save()
-        if not trial.restore(model):
-            raise UserError(f"A checkpoint must come back as it was written; look at the disk. Received: {folder}")
+        checkpoint.save()
+        if not checkpoint.restore(model):
+            raise UserError(f"A checkpoint must be restored as it was saved; check the disk. Received: {folder}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The other process: `python -m tfkit.checks.child TASK` trains, dies where it is told, or loads and answers."""
+"""Worker process of the verification: `python -m tfkit.checks.child TASK` trains, kills itself, or predicts."""
 
 import json
 import os
@@ -11,77 +11,92 @@ from unittest.mock import patch
 
 import numpy as np
 
-from tfkit import engine, loop, resume
-from tfkit.checks.replicas import steps
-from tfkit.datasets.batch_predict import predict, squeeze_outputs
+from tfkit import answers, engine, loop, resume
+from tfkit.checks.replicas import train_steps
 from tfkit.errors import Interrupted, NotFiniteError, UserError
 from tfkit.inference.predictor import Predictor
 from tfkit.run_dir import RunDir
 
 
-def train(*, said: str | None = None, kill: dict[str, Any] | None = None, **task: Any) -> None:
-    """Train or resume; with `said`, put down what the model in memory says; with `kill`, die on the way."""
-    models: list[Any] = []
-    keep = RunDir.keep
+def train(*, predictions_file: str | None = None, kill: dict[str, Any] | None = None, **task: Any) -> None:
+    """Train or resume a run.
 
-    def kept(run: RunDir, model: Any, history: Any) -> None:
+    Args:
+        predictions_file: File for the predictions of the model in memory after training; None for none.
+        kill: When to kill the process: arguments of `_kill_at`; None for never.
+        task: Arguments of `engine.train`.
+    """
+    models: list[Any] = []
+    original_keep = Run.keep
+
+    def keep(run: Run, model: Any, history: Any) -> None:
         models.append(model)
-        keep(run, model, history)
+        original_keep(run, model, history)
 
     with ExitStack() as stack:
-        stack.enter_context(patch.object(RunDir, "keep", kept))
+        stack.enter_context(patch.object(Run, "keep", keep))
         if kill:
-            _arm(stack, **kill)
-        run = engine.train(task.pop("recipe"), quiet=True, test=False, **task)
-    if said:
-        np.savez(said, said=squeeze_outputs(predict(models[-1], Predictor(run).sample_inputs)))
+            _kill_at(stack, **kill)
+        run = engine.train(task.pop("recipe"), quiet=True, test=False, report=False, **task)
+    if predictions_file:
+        np.savez(predictions_file, predictions=answers.answer(models[-1], run.examples))
 
 
-def answer(*, run: str, recipe: str, said: str) -> None:
-    """Put down what the file says that the run has kept."""
-    predictor = Predictor(RunDir(run), recipe)
-    np.savez(said, said=predictor.predict_arrays(predictor.sample_inputs))
+def predict(*, run: str, recipe: str, predictions_file: str) -> None:
+    """Save the predictions of the saved model of a run for its example rows."""
+    opened = Run(run, recipe=recipe)
+    np.savez(predictions_file, predictions=opened.answer(opened.examples))
 
 
-def _arm(stack: ExitStack, *, where: str, step: int = 0, save: int | None = None) -> None:
-    """Die of SIGKILL: in `reading`, at a `step` after that of `save`, while `saving` there, or `between` epochs."""
-    at_step, at_end, count = resume.Checkpoint.on_train_batch_end, resume.Checkpoint.on_epoch_end, 0
+def _kill_at(stack: ExitStack, *, where: str, step: int = 0, save: int | None = None) -> None:
+    """Kill this process with SIGKILL at a point of the training.
+
+    Args:
+        stack: Receives the patches.
+        where: `"reading"`: after the data is read, before it is recorded; `"step"`: after step `step`; `"saving"`:
+            while saving a checkpoint after step `step`; `"between"`: between two epochs.
+        step: Number of the step, counted from 1.
+        save: Number of the step after which a checkpoint is saved, or None.
+    """
+    original_batch_end, original_epoch_end = resume.Checkpoint.on_train_batch_end, resume.Checkpoint.on_epoch_end
+    num_steps = 0
 
     def on_train_batch_end(self: Any, batch: int, logs: Any = None) -> None:
-        nonlocal count
-        count += 1
-        at_step(self, batch, logs)
-        if count == save:
+        nonlocal num_steps
+        num_steps += 1
+        original_batch_end(self, batch, logs)
+        if num_steps == save:
             self.save()
-        if count == step:
+        if num_steps == step:
             if where == "saving":
-                stack.enter_context(patch.object(resume.os, "fsync", lambda file: _die()))
+                stack.enter_context(patch.object(resume.os, "fsync", lambda file: _kill()))
                 self.save()
-            _die()
+            _kill()
 
     def on_epoch_end(self: Any, epoch: int, logs: Any = None) -> None:
-        at_end(self, epoch, logs)
+        original_epoch_end(self, epoch, logs)
         if where == "between":
             self.save()
-            _die()
+            _kill()
 
-    stack.enter_context(patch.object(loop, "SECONDS_A_CALL", 0.0))  # a step a call
+    stack.enter_context(patch.object(loop, "SECONDS_A_CALL", 0.0))  # one step per call
     stack.enter_context(patch.object(resume.Checkpoint, "on_train_batch_end", on_train_batch_end))
     stack.enter_context(patch.object(resume.Checkpoint, "on_epoch_end", on_epoch_end))
-    if where == "reading":  # all is read, and nothing of it written
-        stack.enter_context(patch.object(engine, "_record", lambda *data: _die()))
+    if where == "reading":  # all data is read, and none of it recorded
+        stack.enter_context(patch.object(engine, "_record", lambda *data: _kill()))
 
 
-def _die() -> None:
+def _kill() -> None:
+    """Kill this process with SIGKILL."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def main(task: dict[str, Any]) -> int:
-    """Do a task, and return the exit code."""
-    sys.path[:] = [place for place in sys.path if place not in ("", str(Path(__file__).parent))]
+    """Run a task and return the exit code."""
+    sys.path[:] = [entry for entry in sys.path if entry not in ("", str(Path(__file__).parent))]
     try:
-        do: Any = {"train": train, "answer": answer, "steps": steps}[task.pop("do")]
-        do(**task)
+        function: Any = {"train": train, "predict": predict, "steps": train_steps}[task.pop("do")]
+        function(**task)
     except (UserError, NotFiniteError, Interrupted) as error:
         print(error, file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""Killed and resumed a run ends as if it had never been stopped."""
+"""Check that a killed and resumed run equals an uninterrupted run."""
 
 import json
 import math
@@ -6,40 +6,42 @@ from pathlib import Path
 from typing import Any
 
 from tfkit.checks.differences import first_difference
-from tfkit.checks.processes import process, run_in, straight
+from tfkit.checks.processes import find_run, run_worker, straight
 from tfkit.checks.proof import Proof
 
-SAYS = "killed and resumed equals straight, bit for bit"
+CLAIM = "a killed and resumed run is bit-identical to an uninterrupted one"
 HINT = (
-    "; draw chance from `random` of `augment` or a keras.random.SeedGenerator of a layer, and keep in weights what "
-    "must outlive a step"
+    "; use `random` of `augment` or a keras.random.SeedGenerator of a layer for random numbers, and store in weights "
+    "what later steps need"
 )
+MIN_STEPS = 4  # per epoch
+MIN_EPOCHS = 2
 
 
 def killed_and_resumed(recipe: str, settings: dict[str, Any], folder: Path) -> Proof:
-    """Kill a training inside its last epoch and again while it saves (kill -9), let it go on, and compare."""
-    first, out = straight(recipe, settings, folder), folder / "killed"
-    epochs, steps = shape(first)
-    if steps < 4 or epochs < 2:
+    """Kill a training in its last epoch and again while it saves (kill -9), resume it, and compare."""
+    reference, out = straight(recipe, settings, folder), folder / "killed"
+    epochs, steps = epochs_and_steps(reference)
+    if steps < MIN_STEPS or epochs < MIN_EPOCHS:
         return Proof(
-            SAYS,
-            f"{epochs} epochs of {steps} steps are too few to be stopped in; give epochs=2 or more, and "
-            "a batch_size that makes four steps or more",
+            CLAIM,
+            f"{epochs} epochs of {steps} steps are too few to be interrupted; set epochs=2 or more, and "
+            "a batch_size that gives four steps or more",
         )
-    middle = (epochs - 1) * steps + steps // 2  # of the last epoch; two steps after what was saved
-    inside = {"step": middle, "save": middle - 2, "where": "step"}
-    if process(do="train", recipe=recipe, settings=settings, out=str(out), kill=inside) == 0:
-        return Proof(SAYS, "it came to its end before it could be killed; give more epochs")
-    run = run_in(out)
-    for kill in ({"step": 2, "save": 1, "where": "saving"}, None):
-        process(do="train", resume=str(run), recipe=recipe, kill=kill)
-    where = first_difference(first, run)
-    return Proof(SAYS, where and where + HINT)
+    kill_step = (epochs - 1) * steps + steps // 2  # the middle of the last epoch
+    kill = {"step": kill_step, "save": kill_step - 2, "where": "step"}
+    if run_worker(do="train", recipe=recipe, settings=settings, out=str(out), kill=kill) == 0:
+        return Proof(CLAIM, "training finished before it could be killed; set more epochs")
+    run = find_run(out)
+    for resume_kill in ({"step": 2, "save": 1, "where": "saving"}, None):
+        run_worker(do="train", resume=str(run), recipe=recipe, kill=resume_kill)
+    difference = first_difference(reference, run)
+    return Proof(CLAIM, difference and difference + HINT)
 
 
-def shape(run: Path) -> tuple[int, int]:
-    """How many epochs a finished run had, and how many steps each."""
+def epochs_and_steps(run: Path) -> tuple[int, int]:
+    """Return the number of epochs of a finished run, and of steps per epoch."""
     config, about = (json.loads((run / name).read_text(encoding="utf-8")) for name in ("config.json", "about.json"))
-    rows, batch = about["rows"][0], config["batch_size"]
+    num_rows, batch_size = about["rows"][0], config["batch_size"]
     epochs = len((run / "history.csv").read_text(encoding="utf-8").splitlines()) - 1
-    return epochs, 1 if batch == "all" else math.ceil(rows / batch)
+    return epochs, 1 if batch_size == "all" else math.ceil(num_rows / batch_size)

@@ -1,4 +1,4 @@
-"""A batch that cannot fit into memory is refused before training, with one that can."""
+"""Check before training that a batch fits into memory."""
 
 import os
 import re
@@ -11,9 +11,10 @@ import numpy as np
 from tfkit.errors import UserError
 from tfkit.recipe import Data
 
-TRIED = 2  # rows that the model is traced with
-COPIES = 4  # of each weight: itself, its gradient, two moments
-VIEWS = {
+TRACE_ROWS = 2  # rows of the batch that the model is traced with
+COPIES_PER_WEIGHT = 4  # the weight, its gradient, two moments of the optimizer
+NVIDIA_SMI_TIMEOUT_SECONDS = 5
+OPS_WITHOUT_MEMORY = {  # operations whose output is a constant, a weight or a view
     "Const",
     "Identity",
     "Placeholder",
@@ -26,62 +27,68 @@ VIEWS = {
 }
 
 
-def check_memory(model: Any, data: Data, batch: int, room: int | None = None) -> None:
-    """Refuse a batch whose activations alone are larger than the memory that is free.
+def check_memory(model: Any, data: Data, batch_size: int, free_bytes: int | None = None) -> None:
+    """Raise an error if the activations of a batch need more than the free memory.
 
-    What is counted is what a forward pass makes, each tensor once; the way back needs more, so what is refused here
-    cannot be trained, and what passes may still be too large.
+    The estimate is the size of every tensor of one forward pass. The backward pass needs more memory, so a rejected
+    batch cannot be trained, and an accepted one may still be too large.
 
     Args:
         model: A built model.
         data: Its data.
-        batch: Rows of a step.
-        room: Bytes that are free; None to ask the device.
+        batch_size: Rows per step.
+        free_bytes: Free memory in bytes; None to query the device.
 
     Raises:
-        UserError: With the largest batch that fits.
+        UserError: With the largest batch size that fits, rounded down to a power of 2.
     """
-    room = memory() if room is None else room
-    if room is None:
+    free_bytes = free_memory_bytes() if free_bytes is None else free_bytes
+    if free_bytes is None:
         return
-    weights = COPIES * sum(4 * int(np.prod(variable.shape)) for variable in model.trainable_variables)
-    row = row_bytes(model, data)
-    if weights + row * batch <= room:
+    weight_bytes = COPIES_PER_WEIGHT * sum(4 * int(np.prod(variable.shape)) for variable in model.trainable_variables)
+    row_bytes = forward_bytes_per_row(model, data)
+    if weight_bytes + row_bytes * batch_size <= free_bytes:
         return
-    fits = (room - weights) // max(row, 1)
-    remedy = f"give batch_size={2 ** (int(fits).bit_length() - 1)}" if fits >= 1 else "make the model smaller"
+    max_rows = (free_bytes - weight_bytes) // max(row_bytes, 1)
+    remedy = f"set batch_size={2 ** (int(max_rows).bit_length() - 1)}" if max_rows >= 1 else "make the model smaller"
     raise UserError(
-        f"A batch must fit into memory; {remedy}. Received: batch_size={batch}, which needs at least "
-        f"{(weights + row * batch) / 1e9:,.1f} GB where {room / 1e9:,.1f} GB are free"
+        f"A batch must fit into memory; {remedy}. Received: batch_size={batch_size}, which needs at least "
+        f"{(weight_bytes + row_bytes * batch_size) / 1e9:,.1f} GB of {free_bytes / 1e9:,.1f} GB free memory"
     )
 
 
-def row_bytes(model: Any, data: Data) -> int:
-    """Bytes of all that a forward pass makes of one row."""
+def forward_bytes_per_row(model: Any, data: Data) -> int:
+    """Compute the size in bytes of all tensors of a forward pass for one row."""
     import keras
     import tensorflow as tf
 
     x, _, _ = data.train.take(np.arange(1))
-    specs = keras.tree.map_structure(lambda t: tf.TensorSpec((TRIED, *t.shape[1:]), t.dtype), x)
-    graph = tf.function(lambda rows: model(rows), autograph=False).get_concrete_function(specs).graph
-    made = [t for op in graph.get_operations() if op.type not in VIEWS for t in op.outputs]
-    sizes = [t.dtype.size * int(np.prod(t.shape)) for t in made if t.dtype.size and t.shape.is_fully_defined()]
-    return sum(size for size in sizes if size % TRIED == 0) // TRIED
+    specs = keras.tree.map_structure(lambda tensor: tf.TensorSpec((TRACE_ROWS, *tensor.shape[1:]), tensor.dtype), x)
+    graph = tf.function(lambda inputs: model(inputs), autograph=False).get_concrete_function(specs).graph
+    tensors = [tensor for op in graph.get_operations() if op.type not in OPS_WITHOUT_MEMORY for tensor in op.outputs]
+    sizes = [
+        tensor.dtype.size * int(np.prod(tensor.shape))
+        for tensor in tensors
+        if tensor.dtype.size and tensor.shape.is_fully_defined()
+    ]
+    return sum(size for size in sizes if size % TRACE_ROWS == 0) // TRACE_ROWS
 
 
-def memory() -> int | None:
-    """Bytes that are free for training: of the first GPU, else of the machine; None where that is not known."""
+def free_memory_bytes() -> int | None:
+    """Return the free memory of the first GPU, or of the machine without a GPU; None if it is unknown."""
     import tensorflow as tf
 
     if tf.config.list_physical_devices("GPU"):
-        ask = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
+        command = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
         try:
-            said = subprocess.run(ask, capture_output=True, text=True, timeout=5, check=True).stdout
-            return int(said.split()[0]) * 2**20
+            output = subprocess.run(
+                command, capture_output=True, text=True, timeout=NVIDIA_SMI_TIMEOUT_SECONDS, check=True
+            ).stdout
+            return int(output.split()[0]) * 2**20
         except (OSError, subprocess.SubprocessError, ValueError, IndexError):
             return None
     try:
-        found = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"))
-        return int(found[1]) * 1024 if found else None
+        match = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"))
+        return int(match[1]) * 1024 if match else None
     except OSError:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else None

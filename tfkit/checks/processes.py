@@ -1,4 +1,4 @@
-"""What the proofs let real processes do: train, be killed, go on, and answer."""
+"""Start the worker processes of the verification, and find the runs that they create."""
 
 import json
 import os
@@ -10,19 +10,19 @@ from typing import Any
 
 from tfkit.errors import UserError
 
-HERE = Path(__file__).resolve().parents[2]
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 
-def process(**task: Any) -> int:
-    """Let a fresh process do a task of `child.py`, and return its exit code, -9 where it was killed.
+def run_worker(**task: Any) -> int:
+    """Run a task of `child.py` in a new process, and return its exit code, -9 if it was killed.
 
     Raises:
-        UserError: With its last words, if it ended otherwise than well or killed.
+        UserError: With the last line of its error output, if the process failed.
     """
-    path = os.pathsep.join([str(HERE), os.getcwd(), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(PROJECT_ROOT), os.getcwd(), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
     command = [sys.executable, "-m", "tfkit.checks.child", json.dumps(task)]
-    done = subprocess.run(
+    completed = subprocess.run(
         command,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -31,21 +31,23 @@ def process(**task: Any) -> int:
         errors="replace",
         check=False,
     )
-    if done.returncode not in (0, -signal.SIGKILL):
-        words = [line for line in done.stderr.splitlines() if line.strip()] or [f"it ended with {done.returncode}"]
-        raise UserError(f"A page must train with these settings, to be proved. Received: {words[-1].strip()}")
-    return done.returncode
+    if completed.returncode not in (0, -signal.SIGKILL):
+        lines = [line for line in completed.stderr.splitlines() if line.strip()]
+        lines = lines or [f"exit code {completed.returncode}"]
+        raise UserError(f"A recipe must train with these settings to be checked. Received: {lines[-1].strip()}")
+    return completed.returncode
 
 
 def straight(recipe: str, settings: dict[str, Any], folder: Path) -> Path:
-    """The run that was never stopped, made when it is first wanted; `said.npz` beside it is what its model said."""
+    """Return the uninterrupted run, which is trained at the first call; `said.npz` has its predictions."""
     out = folder / "straight"
     if not out.exists():
-        process(do="train", recipe=recipe, settings=settings, out=str(out), said=str(folder / "said.npz"))
-    return run_in(out)
+        predictions_file = str(folder / "said.npz")
+        run_worker(do="train", recipe=recipe, settings=settings, out=str(out), predictions_file=predictions_file)
+    return find_run(out)
 
 
-def run_in(out: Path) -> Path:
-    """The one run in a folder."""
+def find_run(out: Path) -> Path:
+    """Return the only run in a folder."""
     [run] = (path for path in out.iterdir() if path.is_dir())
     return run

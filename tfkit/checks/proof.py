@@ -1,28 +1,28 @@
-"""What a proof comes to: yes or no, and where it differs."""
+"""The result of one verification check: passed, or the reason why it failed."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Proof:
-    """One promise, held or broken.
+    """The result of one verification check.
 
     Args:
-        says: The promise, a short sentence.
-        where: Where it was found broken; empty if it holds.
+        claim: What was checked, a short sentence.
+        failure: Why the check failed; empty if it passed.
 
     Example:
-        >>> print(Proof("same seed twice gives the same bits", where="loss of epoch 2: 0.51 against 0.52"))
-        no   same seed twice gives the same bits: loss of epoch 2: 0.51 against 0.52
+        >>> print(Proof("two runs with the same seed are bit-identical", failure="loss of epoch 2: 0.51 against 0.52"))
+        no   two runs with the same seed are bit-identical: loss of epoch 2: 0.51 against 0.52
     """
 
-    says: str
-    where: str = ""
+    claim: str
+    failure: str = ""
 
     @property
     def holds(self) -> bool:
-        """Whether the promise is kept."""
-        return not self.where
+        """Whether the check passed."""
+        return not self.failure
 
     def __str__(self) -> str:
-        return f"yes  {self.says}" if self.holds else f"no   {self.says}: {self.where}"
+        return f"yes  {self.claim}" if self.holds else f"no   {self.claim}: {self.failure}"

@@ -1,4 +1,4 @@
-"""The proofs in their order, run one after the other."""
+"""Verify a recipe: all checks in order."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -8,23 +8,23 @@ from typing import Any
 
 from tfkit.checks.killed import killed_and_resumed
 from tfkit.checks.proof import Proof
-from tfkit.checks.repeated import same_seed
-from tfkit.checks.replicas import two_replicas
-from tfkit.checks.saved import saved_and_loaded
+from tfkit.checks.repeated import check_same_seed
+from tfkit.checks.replicas import check_two_replicas
+from tfkit.checks.saved import check_save_load
 from tfkit.config import read_settings
 from tfkit.errors import UserError
 from tfkit.recipe import load
 
-# A proof is a function (recipe, settings, folder) -> Proof: the path of a page, settings as they are written in
-# config.json, and a folder that all proofs share, in which `processes.straight` is the run that was never stopped.
-PROOFS: list[Callable[[str, dict[str, Any], Path], Proof]] = [
-    same_seed,
+# A check is a function (recipe, settings, folder) -> Proof: the path of a recipe file, settings in the form of
+# config.json, and a folder that all checks share, in which `processes.straight` is the uninterrupted run.
+CHECKS: list[Callable[[str, dict[str, Any], Path], Proof]] = [
+    check_same_seed,
     killed_and_resumed,
-    saved_and_loaded,
-    two_replicas,
-    # further ones here, a line each
+    check_save_load,
+    check_two_replicas,
+    # add further checks here, one per line
 ]
-EPOCHS = 2  # where the settings name none: enough to be stopped in the midst of the last
+DEFAULT_EPOCHS = 2  # if the settings have none: enough to interrupt training in the last epoch
 
 
 def check(
@@ -33,46 +33,47 @@ def check(
     out: str | Path | None = None,
     settings: Any = None,
     told: Callable[[Proof], None] = lambda proof: None,
-    **words: Any,
+    **overrides: Any,
 ) -> list[Proof]:
-    """Prove of a page that what holds for the pages that ship with tfkit holds for it too.
+    """Verify that a recipe is reproducible: same seed, resume after kill, save/load, replicas.
 
-    The page is trained in processes of its own, several times, so let the settings be small. Proved are: the same seed
-    twice gives the same bits; killed (kill -9) and resumed it ends with the same bits as never stopped; the model that
-    is loaded says the same as the one that was saved; two replicas train what one device trains.
+    The recipe is trained several times in separate processes, so use small settings. Verified: two runs with the same
+    seed are bit-identical; a killed (kill -9) and resumed run is bit-identical to an uninterrupted one; the loaded
+    model has the same predictions as the saved one; two replicas train the same weights as one device.
 
     Args:
-        recipe: A name of `tfkit ls`, the path of a page or a dotted module.
-        out: A new folder for the runs of the proofs, to look at; None for one that is taken away.
-        settings: A JSON file or a mapping of settings; `words` go before it.
-        told: What is told each proof as soon as it is there.
-        words: Settings of the recipe; `epochs` is 2 if it is not named.
+        recipe: A name of `tfkit ls`, the path of a recipe file or a dotted module.
+        out: A new folder for the runs of the checks; None for a temporary folder.
+        settings: A JSON file or a mapping of settings; `overrides` take precedence.
+        told: Called with each result as soon as it is known.
+        overrides: Settings of the recipe; `epochs` is 2 if it is not set.
 
     Returns:
-        A `Proof` each: `says`, `holds`, and `where` it differs.
+        One `Proof` per check: `claim`, `holds`, and `failure`, why it failed.
 
     Raises:
-        UserError: If the page cannot be trained with these settings, or is no page.
+        UserError: If the recipe cannot be trained with these settings, or is not a recipe.
     """
     loaded = load(recipe)
     if loaded.page is None:
         raise UserError(
-            "A proof needs a page that other processes can read: give its path. Received: a recipe made in memory"
+            "A check needs a recipe file that other processes can read: pass its path. Received: a recipe created in "
+            "memory"
         )
-    chosen = {"epochs": EPOCHS, **read_settings(settings), **words}
-    config = loaded.Config.of(chosen)  # what is wrong with the settings is said before a process begins
-    written = {name: value for name, value in config.words().items() if name in chosen}
-    found = []
-    with _folder(out) as folder:
-        for prove in PROOFS:
-            found.append(prove(str(loaded.page), written, folder))
-            told(found[-1])
-    return found
+    chosen = {"epochs": DEFAULT_EPOCHS, **read_settings(settings), **overrides}
+    config = loaded.Config.of(chosen)  # rejects invalid settings before a process starts
+    json_settings = {name: value for name, value in config.words().items() if name in chosen}
+    results = []
+    with _create_folder(out) as folder:
+        for run_check in CHECKS:
+            results.append(run_check(str(loaded.page), json_settings, folder))
+            told(results[-1])
+    return results
 
 
 @contextmanager
-def _folder(out: str | Path | None) -> Iterator[Path]:
-    """A new folder: the one that is named, or one that is taken away."""
+def _create_folder(out: str | Path | None) -> Iterator[Path]:
+    """Create the folder `out`, or a temporary one if it is None."""
     if out is None:
         with tempfile.TemporaryDirectory(prefix="tfkit-check-") as name:
             yield Path(name)
@@ -80,7 +81,7 @@ def _folder(out: str | Path | None) -> Iterator[Path]:
     try:
         Path(out).mkdir(parents=True)
     except FileExistsError:
-        raise UserError(f"`out` must not be there yet; remove it or choose another name. Received: {out}") from None
+        raise UserError(f"`out` must not exist yet; remove it or choose another name. Received: {out}") from None
     except OSError as error:
-        raise UserError(f"The folder for proofs must be writable. Received: {out}: {error.strerror}") from None
+        raise UserError(f"The folder `out` must be writable. Received: {out}: {error.strerror}") from None
     yield Path(out)

@@ -1,18 +1,19 @@
-"""The same seed twice gives the same bits, in two processes that share nothing."""
+"""Check that two runs with the same seed are bit-identical, in two separate processes."""
 
 from pathlib import Path
 from typing import Any
 
 from tfkit.checks.differences import first_difference
-from tfkit.checks.processes import process, run_in, straight
+from tfkit.checks.processes import find_run, run_worker, straight
 from tfkit.checks.proof import Proof
 
-HINT = "; draw chance from the config's seed, and let no order depend on sets or hashes"
+CLAIM = "two runs with the same seed are bit-identical"
+HINT = "; seed random numbers with the seed of the config, and let no order depend on sets or hashes"
 
 
-def same_seed(recipe: str, settings: dict[str, Any], folder: Path) -> Proof:
-    """Train twice with the same settings, each in a fresh process, and compare."""
-    first, out = straight(recipe, settings, folder), folder / "again"
-    process(do="train", recipe=recipe, settings=settings, out=str(out))
-    where = first_difference(first, run_in(out))
-    return Proof("the same seed twice gives the same bits", where and where + HINT)
+def check_same_seed(recipe: str, settings: dict[str, Any], folder: Path) -> Proof:
+    """Train twice with the same settings, each in a new process, and compare."""
+    reference, out = straight(recipe, settings, folder), folder / "again"
+    run_worker(do="train", recipe=recipe, settings=settings, out=str(out))
+    difference = first_difference(reference, find_run(out))
+    return Proof(CLAIM, difference and difference + HINT)

@@ -1,4 +1,4 @@
-"""The model that is loaded says what the model said that was saved."""
+"""Check that a loaded model predicts the same as the model that was saved."""
 
 from pathlib import Path
 from typing import Any
@@ -6,22 +6,26 @@ from typing import Any
 import numpy as np
 
 from tfkit.checks.differences import furthest
-from tfkit.checks.processes import process, straight
+from tfkit.checks.processes import run_worker, straight
 from tfkit.checks.proof import Proof
 from tfkit.errors import UserError
 
-SAYS = "saved equals loaded in a fresh process, bit for bit"
-HINT = "; store every argument of a layer under its own name, and keep what it learns in weights"
+CLAIM = "a model loaded in a new process has bit-identical predictions to the saved one"
+HINT = "; store every argument of a layer under its own name, and store what it learns in weights"
 
 
-def saved_and_loaded(recipe: str, settings: dict[str, Any], folder: Path) -> Proof:
-    """Ask the model in memory when its training ends, and the file from another process, about the same rows."""
+def check_save_load(recipe: str, settings: dict[str, Any], folder: Path) -> Proof:
+    """Compare predictions of the model in memory after training with those of the model loaded in a new process."""
     run = straight(recipe, settings, folder)
     try:
-        process(do="answer", run=str(run), recipe=recipe, said=str(folder / "loaded.npz"))
+        run_worker(do="predict", run=str(run), recipe=recipe, predictions_file=str(folder / "loaded.npz"))
     except UserError as error:
-        return Proof(SAYS, str(error).partition("Received: ")[2])
-    with np.load(folder / "said.npz", allow_pickle=False) as one, np.load(folder / "loaded.npz") as other:
-        said, loaded = one["said"], other["said"]
-    same = said.shape == loaded.shape and said.tobytes() == loaded.tobytes()
-    return Proof(SAYS, "" if same else f"the answers to {len(said)} rows: {furthest(said, loaded)}{HINT}")
+        return Proof(CLAIM, str(error).partition("Received: ")[2])
+    with np.load(folder / "said.npz", allow_pickle=False) as file:
+        expected = file["predictions"]
+    with np.load(folder / "loaded.npz", allow_pickle=False) as file:
+        actual = file["predictions"]
+    is_same = expected.shape == actual.shape and expected.tobytes() == actual.tobytes()
+    return Proof(
+        CLAIM, "" if is_same else f"the predictions for {len(expected)} rows: {furthest(expected, actual)}{HINT}"
+    )

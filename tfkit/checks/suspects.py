@@ -1,4 +1,4 @@
-"""Which rows training had just seen, and the furthest values in them, for the bundle that a stopped training leaves."""
+"""The training rows of the last steps and their largest values, for the report of a diverged training."""
 
 from typing import Any
 
@@ -6,42 +6,43 @@ import numpy as np
 
 from tfkit.recipe import Data
 
-ROWS = 4096  # that are named at most
+MAX_LISTED_ROWS = 4096
 
 
-def last_rows(place: Any, data: Data, *, seed: int, batch: int) -> dict[str, Any]:
-    """The steps of the last compiled call, the numbers of their training rows, and where the furthest values are.
+def last_rows(position: Any, data: Data, *, seed: int, batch: int) -> dict[str, Any]:
+    """List the steps of the last compiled call, the indices of their training rows, and their largest values.
 
     Args:
-        place: The `tfkit.loop.Place` of the training.
+        position: The `tfkit.loop.Place` of the training.
         data: Its data.
-        seed, batch: What the order of the rows is drawn from, and rows of a step.
+        seed: Seed of the row order.
+        batch: Rows per step.
 
     Returns:
-        `steps`, the first and the last of the call, counted from 1 in their epoch; `rows`, the numbers of the rows in
-        the training split; `furthest`, for each input and the target the value that is furthest from 0, or one that is
-        not finite, and the row that it stands in.
+        `steps`, the first and the last step of the call, counted from 1 in their epoch; `rows`, the indices of the
+        rows in the training split; `furthest`, for each input and the target the largest absolute value, or
+        "not finite", and the row index of it.
     """
     import keras
 
     from tfkit.loop import drawn
 
-    numbers = drawn(seed, place.epoch, len(data.train))[place.before : place.done][:ROWS]
-    if not len(numbers):
+    indices = drawn(seed, position.epoch, len(data.train))[position.before : position.done][:MAX_LISTED_ROWS]
+    if not len(indices):
         return {}
-    x, y, _ = data.train.take(numbers)
-    furthest = {}
+    x, y, _ = data.train.take(indices)
+    largest_values = {}
     for path, tensor in keras.tree.flatten_with_path({"inputs": x, "target": y}):
-        values = np.abs(np.asarray(tensor, "float64").reshape(len(numbers), -1))
-        strange = np.where(np.isfinite(values), values, np.inf).max(axis=1)
-        row = int(strange.argmax())
-        value = float(strange[row])
-        furthest["/".join(map(str, path))] = {
-            "row": int(numbers[row]),
+        magnitudes = np.abs(np.asarray(tensor, "float64").reshape(len(indices), -1))
+        row_maxima = np.where(np.isfinite(magnitudes), magnitudes, np.inf).max(axis=1)
+        row = int(row_maxima.argmax())
+        value = float(row_maxima[row])
+        largest_values["/".join(map(str, path))] = {
+            "row": int(indices[row]),
             "value": value if np.isfinite(value) else "not finite",
         }
     return {
-        "steps": [place.before // batch + 1, -(-place.done // batch)],
-        "rows": numbers.tolist(),
-        "furthest": furthest,
+        "steps": [position.before // batch + 1, -(-position.done // batch)],
+        "rows": indices.tolist(),
+        "furthest": largest_values,
     }

@@ -1,4 +1,4 @@
-"""Targets that a loss cannot take are refused before the first step, where a compiled one would say something else."""
+"""Check before training that the loss accepts the targets."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ import numpy as np
 from tfkit.errors import UserError
 from tfkit.recipe import Data
 
-ROWS = 4096  # that are looked at where a split is not in memory
-CLASS_NUMBERS = {"sparsecategoricalcrossentropy", "sparsefocal", "smoothedcrossentropy"}
-# loss -> the least and the most that a target may be
-RANGES = {
+MAX_CHECKED_ROWS = 4096  # of a split that is not in memory
+CLASS_INDEX_LOSSES = {"sparsecategoricalcrossentropy", "sparsefocal", "smoothedcrossentropy"}
+# loss -> the smallest and the largest target
+TARGET_RANGES = {
     "binarycrossentropy": (0.0, 1.0),
     "binaryfocalcrossentropy": (0.0, 1.0),
     "poisson": (0.0, np.inf),
@@ -21,43 +21,44 @@ RANGES = {
 
 
 def check_targets(model: Any, data: Data) -> None:
-    """Refuse targets outside of what the model's loss is made for: class numbers without an answer, counts below 0.
+    """Raise an error if targets are outside the range of the loss of the model.
 
-    Only a model with one loss and one array of targets is looked at.
+    Examples are class indices without an output of the model, or negative counts. Only models with one loss and one
+    array of targets are checked. A compiled step would raise a less clear error, or none.
 
     Raises:
-        UserError: With the loss, what it takes, and what came.
+        UserError: With the loss, the range that it accepts, and the range of the targets.
     """
-    name = _name(getattr(model, "loss", None))
-    width = getattr(model, "output_shape", None)
-    if name in CLASS_NUMBERS and isinstance(width, tuple) and width[-1]:
-        least, most, what = 0.0, width[-1] - 1.0, "class numbers, one for each answer of the model,"
-    elif name in RANGES:
-        (least, most), what = RANGES[name], "targets"
+    name = _loss_name(getattr(model, "loss", None))
+    output_shape = getattr(model, "output_shape", None)
+    if name in CLASS_INDEX_LOSSES and isinstance(output_shape, tuple) and output_shape[-1]:
+        low, high, description = 0.0, output_shape[-1] - 1.0, "class indices, one for each output of the model,"
+    elif name in TARGET_RANGES:
+        (low, high), description = TARGET_RANGES[name], "targets"
     else:
         return
     for split in ("train", "val", "test"):
         y = _targets(getattr(data, split))
-        if y is None or not y.size or (np.nanmin(y) >= least and np.nanmax(y) <= most):
+        if y is None or not y.size or (np.nanmin(y) >= low and np.nanmax(y) <= high):
             continue
-        allowed = f"from {least:g} to {most:g}" if np.isfinite(most) else f"of at least {least:g}"
+        allowed = f"from {low:g} to {high:g}" if np.isfinite(high) else f"of at least {low:g}"
         raise UserError(
-            f"The loss {name} takes {what} {allowed}; look at the target, or choose another loss. "
+            f"The loss {name} accepts {description} {allowed}; check the target, or choose another loss. "
             f"Received: {np.nanmin(y):g} to {np.nanmax(y):g} in the {split} split"
         )
 
 
-def _name(loss: Any) -> str:
-    """A loss, by its class, its function or its word, in one spelling; that of each member where it is of many."""
+def _loss_name(loss: Any) -> str:
+    """Return the normalized name of a loss, given by class, function or name; a wrapped loss is unwrapped."""
     inner = getattr(loss, "loss", None)
     loss = loss if inner is None else inner
-    word = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
-    return word.replace("_", "").lower()
+    name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+    return name.replace("_", "").lower()
 
 
 def _targets(split: Any) -> np.ndarray | None:
-    """All targets where they are in memory, else those of the first rows; None where they are no numbers."""
-    y = split.arrays[1] if hasattr(split, "arrays") else split.take(np.arange(min(ROWS, len(split))))[1]
+    """Return all targets of a split in memory, else those of the first rows; None if they are not numeric."""
+    y = split.arrays[1] if hasattr(split, "arrays") else split.take(np.arange(min(MAX_CHECKED_ROWS, len(split))))[1]
     if y is None or isinstance(y, dict):
         return None
     y = np.asarray(y)

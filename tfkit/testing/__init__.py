@@ -1,7 +1,8 @@
-"""Contracts: what a good layer, loss, schedule, callback or recipe holds, in one line. For ours and for yours.
+"""Contract checks for layers, losses, schedules, callbacks and recipes, of tfkit and of your own.
 
-But for `check_recipe`, no check knows tfkit's own classes: each takes anybody's of Keras, on the backend that it runs
-on. All say in a sentence what is wrong and what to do, and raise `AssertionError`, so they can stand in any test.
+Except for `check_recipe`, no check depends on classes of tfkit: each works with any Keras class, on the current Keras
+backend. Every failed check raises `AssertionError` with a sentence that says what is wrong and how to fix it, so the
+checks can be used in any test.
 """
 
 from tfkit.testing.callback import check_callback

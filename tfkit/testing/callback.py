@@ -1,44 +1,45 @@
-"""The contract of a callback."""
+"""The contract check of a callback."""
 
 import copy
 import json
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
-from tfkit.testing.judge import Judge, difference
+from tfkit.testing.judge import Judge, relative_difference
 
-BATCHES = 2  # steps of an epoch
-BAD = (math.nan, math.inf, -math.inf)
+STEPS_PER_EPOCH = 2
+NON_FINITE = (math.nan, math.inf, -math.inf)
 
 
 def check_callback(
     make: Callable[[], Any], logs: Sequence[dict[str, Any]], *, monitor: str | None = None, mode: str = "min"
 ) -> None:
-    """Hold a callback to what a training that may break off needs of it, and say in a sentence what it is not.
+    """Check that a callback is reproducible, resumable and robust to NaN.
 
-    Nothing is trained: a small compiled model takes steps that are made up, and the callback is told these logs, epoch
-    by epoch. What it decides (stop, learning rate, weights, an error) is noted after each. Checked:
+    No real training runs: the weights of a small compiled model change by random steps, and the callback receives the
+    given logs, one per epoch. After each epoch the decisions of the callback are recorded: stop, learning rate,
+    weights, error. Checked:
 
-    * two callbacks made alike decide the same, and so does a deep copy, as a tuner makes one;
-    * where it has `state()` and `set_state(state)`: broken off after any epoch and taken up by a new callback (which is
-      given the state before `on_train_begin`), it decides the same as straight through; the state is plain values and
-      arrays, so JSON and `np.savez` keep it, and no part of it changes later;
-    * where it has a `monitor`: one that is not in the logs raises an error with its name after the first epoch; while
-      the metric gets better nothing is stopped and no rate is cut; a NaN or an infinity on the way is not taken for the
-      best and spoils nothing after it.
+    * two callbacks created by `make` decide the same, and so does a deep copy, as a tuner creates it;
+    * if the callback has `state()` and `set_state(state)`: interrupted after any epoch and continued by a new callback
+      (`set_state` is called before `on_train_begin`), it decides the same as without interruption; the state consists
+      of plain values and arrays, so that JSON and `np.savez` can store it, and does not change afterwards;
+    * if it has a `monitor`: a metric that is not in the logs raises an error with its name after the first epoch;
+      while the metric improves, training is not stopped and the learning rate is not lowered; a NaN or an infinite
+      value is not the best value and has no effect on later epochs.
 
     Args:
-        make: Makes a new callback, such as `lambda: EarlyStopping("val_loss", patience=2)`.
-        logs: What `fit` would report after each epoch, at least 2 of them, which should let the callback act.
-        monitor: Name of the metric that it decides by, if there is one.
-        mode: Whether that is better when smaller (`"min"`) or larger (`"max"`).
+        make: Creates a new callback, such as `lambda: EarlyStopping("val_loss", patience=2)`.
+        logs: Logs as `fit` reports them after each epoch, at least 2, which should make the callback act.
+        monitor: Name of the metric that the callback monitors, or None.
+        mode: Whether smaller (`"min"`) or larger (`"max"`) values of the metric are better.
 
     Raises:
-        AssertionError: With a sentence that says what is wrong and what to do.
+        AssertionError: With a sentence that says what is wrong and how to fix it.
 
     Example:
         >>> import tfkit
@@ -47,31 +48,43 @@ def check_callback(
         ...     return tfkit.callbacks.EarlyStopping("val_loss", patience=2)
         >>> tfkit.testing.check_callback(make, logs, monitor="val_loss")
     """
-    judge = Judge(type(make()).__name__, 0.0)
-    straight = Drive(make()).go(logs)
-    judge.expect(
-        _same(Drive(make()).go(logs), straight),
-        "A second one, made alike, decides otherwise. Keep in `self` what it learns.",
+    checker = Judge(type(make()).__name__, 0.0)
+    uninterrupted = Drive(make()).run(logs)
+    checker.expect(
+        _same_decisions(Drive(make()).run(logs), uninterrupted),
+        "A second callback created in the same way decides differently. Store all state in `self`.",
     )
-    with judge.attempt(
-        "It must be possible to copy it before it is used. Open files and take locks in "
+    with checker.attempt(
+        "It must be possible to copy it before it is used. Open files and create locks in "
         "`on_train_begin`, not in the constructor."
     ):
         copied = copy.deepcopy(make())
-    judge.expect(_same(Drive(copied).go(logs), straight), "A deep copy decides otherwise than what it was made from.")
+    checker.expect(
+        _same_decisions(Drive(copied).run(logs), uninterrupted), "A deep copy decides differently from the original."
+    )
     if hasattr(make(), "state"):
-        for epoch in range(1, len(straight.decisions)):
-            _check_taken_up(judge, make, logs, straight, epoch)
+        for epoch in range(1, len(uninterrupted.decisions)):
+            _check_resumed(checker, make, logs, uninterrupted, epoch)
     if monitor:
-        _check_monitor(judge, make, logs[0], monitor)
-        _check_not_finite(judge, make, logs[0], monitor, mode)
+        _check_monitor(checker, make, logs[0], monitor)
+        _check_non_finite(checker, make, logs[0], monitor, mode)
+
+
+class Decision(NamedTuple):
+    """What a callback has decided by the end of an epoch."""
+
+    error: str
+    stopped: bool
+    learning_rate: float
+    weights: list[np.ndarray]
 
 
 class Drive:
-    """A small model that a callback watches, and what it decided after each epoch."""
+    """A simulated training of a small model with a callback, which records the decision after each epoch."""
 
     def __init__(self, callback: Any):
-        self.callback, self.decisions = callback, []  # type: ignore[var-annotated]
+        self.callback = callback
+        self.decisions: list[Decision] = []
         self.model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_initializer="ones")])
         self.model.compile(keras.optimizers.SGD(0.5), "mse")
         self.model.optimizer.build(self.model.trainable_variables)
@@ -79,157 +92,161 @@ class Drive:
 
     @property
     def variables(self) -> list[Any]:
-        """All that training changes."""
+        """The variables that training changes."""
         return [*self.model.variables, *self.model.optimizer.variables]
 
     def values(self) -> list[np.ndarray]:
-        """The variables as arrays."""
-        return [keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(one)) for one in self.variables]
+        """Return the variables as arrays."""
+        return [keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(variable)) for variable in self.variables]
 
     def begin(self, epochs: int) -> None:
-        """What `fit` says before the first epoch."""
-        self.callback.set_params({"verbose": 0, "epochs": epochs, "steps": BATCHES})
+        """Call the callback as `fit` does before the first epoch."""
+        self.callback.set_params({"verbose": 0, "epochs": epochs, "steps": STEPS_PER_EPOCH})
         self.callback.set_model(self.model)
         self.callback.on_train_begin()
 
-    def go(self, logs: Sequence[dict[str, Any]], first: int = 0) -> "Drive":
-        """Begin, go through the epochs from `first` on as far as the callback lets it, and end."""
+    def run(self, logs: Sequence[dict[str, Any]], first_epoch: int = 0) -> "Drive":
+        """Run the epochs from `first_epoch` until the callback stops training, from begin to end."""
         self.begin(len(logs))
-        for epoch in range(first, len(logs)):
-            if not self.epoch(epoch, logs[epoch]):
+        for epoch in range(first_epoch, len(logs)):
+            if not self.run_epoch(epoch, logs[epoch]):
                 return self
         self.end()
         return self
 
-    def epoch(self, epoch: int, logs: dict[str, Any]) -> bool:
-        """One epoch, and what was decided; False where training is over."""
-        error, stays = "", {name: value for name, value in logs.items() if not name.startswith("val_")}
+    def run_epoch(self, epoch: int, logs: dict[str, Any]) -> bool:
+        """Run one epoch and record the decision; return False if training is over."""
+        error, train_logs = "", {name: value for name, value in logs.items() if not name.startswith("val_")}
+        val_logs = {name.removeprefix("val_"): value for name, value in logs.items() if name not in train_logs}
         try:
             self.callback.on_epoch_begin(epoch)
-            for batch in range(BATCHES):
+            for batch in range(STEPS_PER_EPOCH):
                 self.callback.on_train_batch_begin(batch)
-                self._step(np.random.default_rng([epoch, batch]))
-                self.callback.on_train_batch_end(batch, dict(stays))
+                self._random_step(np.random.default_rng([epoch, batch]))
+                self.callback.on_train_batch_end(batch, dict(train_logs))
             self.callback.on_test_begin()
-            self.callback.on_test_end({name.removeprefix("val_"): v for name, v in logs.items() if name not in stays})
+            self.callback.on_test_end(val_logs)
             self.callback.on_epoch_end(epoch, dict(logs))
-        except Exception as raised:
-            error = f"{type(raised).__name__}: {raised}"
-        rate = float(self.model.optimizer.learning_rate)
-        self.decisions.append((error, bool(self.model.stop_training), rate, self.values()))
+        except Exception as exception:
+            error = f"{type(exception).__name__}: {exception}"
+        learning_rate = float(self.model.optimizer.learning_rate)
+        self.decisions.append(Decision(error, bool(self.model.stop_training), learning_rate, self.values()))
         if self.model.stop_training and not error:
             self.end()
         return not (error or self.model.stop_training)
 
-    def _step(self, random: np.random.Generator) -> None:
-        """What a step of gradient descent would change."""
+    def _random_step(self, random: np.random.Generator) -> None:
+        """Change the weights as a step of gradient descent with a random gradient."""
         optimizer = self.model.optimizer
         for weight in self.model.trainable_variables:
             weight.assign_sub(optimizer.learning_rate * random.normal(size=weight.shape).astype("float32"))
         optimizer.iterations.assign_add(1)
 
     def end(self) -> None:
-        """What `fit` says after the last epoch, and what that decides."""
+        """Call the callback as `fit` does after the last epoch, and record the decision."""
         self.callback.on_train_end()
-        self.decisions.append(("", True, float(self.model.optimizer.learning_rate), self.values()))
+        self.decisions.append(Decision("", True, float(self.model.optimizer.learning_rate), self.values()))
 
 
-def _same(one: Drive, other: Drive) -> bool:
-    """Whether two callbacks decided the same, as far back as both were there."""
-    pairs = list(zip(one.decisions[::-1], other.decisions[::-1], strict=False))
-    return all(a[:3] == b[:3] and difference(a[3], b[3]) == 0 for a, b in pairs)
+def _same_decisions(first: Drive, second: Drive) -> bool:
+    """Compare the decisions of two callbacks, from the last backwards to the first that both have."""
+    pairs = list(zip(first.decisions[::-1], second.decisions[::-1], strict=False))
+    return all(a[:3] == b[:3] and relative_difference(a.weights, b.weights) == 0 for a, b in pairs)
 
 
-def _check_taken_up(
-    judge: Judge, make: Callable[[], Any], logs: Sequence[dict[str, Any]], straight: Drive, cut: int
+def _check_resumed(
+    checker: Judge, make: Callable[[], Any], logs: Sequence[dict[str, Any]], uninterrupted: Drive, stop_epoch: int
 ) -> None:
-    """Broken off after `cut` epochs and taken up by another callback, it decides as it did straight through."""
+    """Check that a new callback, resumed after `stop_epoch` epochs, decides as without interruption."""
     first = Drive(make())
     first.begin(len(logs))
-    if cut >= len(logs) or not all(first.epoch(epoch, logs[epoch]) for epoch in range(cut)):
+    if stop_epoch >= len(logs) or not all(first.run_epoch(epoch, logs[epoch]) for epoch in range(stop_epoch)):
         return
     state = first.callback.state()
-    written = _written(judge, state)
+    encoded = _encode(checker, state)
     values = first.values()
-    second = Drive(make())
-    for variable, value in zip(second.variables, values, strict=True):
+    resumed = Drive(make())
+    for variable, value in zip(resumed.variables, values, strict=True):
         variable.assign(value)
-    second.callback.set_state(_read(json.loads(json.dumps(written))))
-    second.go(logs, cut)
-    judge.expect(
-        len(second.decisions) == len(straight.decisions) - cut and _same(second, straight),
-        f"Broken off after epoch {cut} and taken up with `set_state`, it decides otherwise than straight "
-        "through. Put into `state` all that it decides by, and let `on_train_begin` keep it.",
+    resumed.callback.set_state(_decode(json.loads(json.dumps(encoded))))
+    resumed.run(logs, stop_epoch)
+    checker.expect(
+        len(resumed.decisions) == len(uninterrupted.decisions) - stop_epoch and _same_decisions(resumed, uninterrupted),
+        f"Interrupted after epoch {stop_epoch} and resumed with `set_state`, it decides differently than without "
+        "interruption. Return from `state` everything that decisions depend on, and do not reset it in "
+        "`on_train_begin`.",
     )
-    for epoch in range(cut, len(logs)):
-        if not first.epoch(epoch, logs[epoch]):
+    for epoch in range(stop_epoch, len(logs)):
+        if not first.run_epoch(epoch, logs[epoch]):
             break
-    judge.expect(
-        json.dumps(_written(judge, state)) == json.dumps(written),
-        "What `state` returned changes as training goes on. Return copies of lists and arrays.",
+    checker.expect(
+        json.dumps(_encode(checker, state)) == json.dumps(encoded),
+        "The value returned by `state` changes while training continues. Return copies of lists and arrays.",
     )
 
 
-def _check_monitor(judge: Judge, make: Callable[[], Any], logs: dict[str, Any], monitor: str) -> None:
-    """A metric that is not there is an error with its name, not a training that never stops."""
-    drive = Drive(make()).go([{name: value for name, value in logs.items() if name != monitor}])
-    judge.expect(
-        monitor in drive.decisions[0][0],
-        f"Where the logs have no `{monitor}`, `on_epoch_end` must raise a ValueError with this name and those "
-        "that there are.",
+def _check_monitor(checker: Judge, make: Callable[[], Any], logs: dict[str, Any], monitor: str) -> None:
+    """Check that a missing metric raises an error with its name, instead of a training that never stops."""
+    simulation = Drive(make()).run([{name: value for name, value in logs.items() if name != monitor}])
+    checker.expect(
+        monitor in simulation.decisions[0].error,
+        f"If the logs do not contain `{monitor}`, `on_epoch_end` must raise a ValueError with this name and the "
+        "available names.",
     )
 
 
-def _check_not_finite(judge: Judge, make: Callable[[], Any], logs: dict[str, Any], monitor: str, mode: str) -> None:
-    """A value that is no number is the worst there is, and leaves no trace."""
-    better = [{**logs, monitor: value if mode == "min" else -value} for value in np.linspace(2.0, 1.0, 12).tolist()]
-    plain = Drive(make()).go(better)
-    judge.expect(
-        len(plain.decisions) == len(better) + 1 and len({one[2] for one in plain.decisions}) == 1,
-        f"It stops or cuts the rate although `{monitor}` gets better each epoch (mode={mode!r}).",
+def _check_non_finite(checker: Judge, make: Callable[[], Any], logs: dict[str, Any], monitor: str, mode: str) -> None:
+    """Check that a non-finite value counts as the worst and does not affect later epochs."""
+    improving = [{**logs, monitor: value if mode == "min" else -value} for value in np.linspace(2.0, 1.0, 12).tolist()]
+    reference = Drive(make()).run(improving)
+    checker.expect(
+        len(reference.decisions) == len(improving) + 1
+        and len({decision.learning_rate for decision in reference.decisions}) == 1,
+        f"It stops training or lowers the learning rate although `{monitor}` improves in each epoch (mode={mode!r}).",
     )
-    for bad in BAD:
-        for place in (0, 3):
-            drive = Drive(make()).go([*better[:place], {**logs, monitor: bad}, *better[place:]])
-            if len(drive.decisions) <= place + 2:
-                continue  # it ended at once, which is its right
-            after = drive.decisions[place:]
-            judge.expect(
-                len(drive.decisions) == len(better) + 2 and len({one[2] for one in after}) == 1,
-                f"After one {bad} in `{monitor}` it stops or cuts the rate although the metric gets better "
-                "each epoch. Take what is not finite for the worst there is.",
+    restores_weights = relative_difference(reference.decisions[-1].weights, reference.decisions[-2].weights) != 0
+    for value in NON_FINITE:
+        for epoch in (0, 3):
+            simulation = Drive(make()).run([*improving[:epoch], {**logs, monitor: value}, *improving[epoch:]])
+            if len(simulation.decisions) <= epoch + 2:
+                continue  # stopping at once is allowed
+            later = simulation.decisions[epoch:]
+            checker.expect(
+                len(simulation.decisions) == len(improving) + 2
+                and len({decision.learning_rate for decision in later}) == 1,
+                f"After one {value} in `{monitor}`, it stops training or lowers the learning rate although the metric "
+                "improves in each epoch. Treat a non-finite value as the worst possible value.",
             )
-            kept = difference(plain.decisions[-1][3], plain.decisions[-2][3]) == 0
-            judge.expect(
-                not kept or difference(after[-1][3], after[-2][3]) == 0,
-                f"After one {bad} in `{monitor}` it does not keep the best weights: the last.",
+            checker.expect(
+                restores_weights or relative_difference(later[-1].weights, later[-2].weights) == 0,
+                f"After one {value} in `{monitor}`, it does not keep the best weights, which are the last ones.",
             )
 
 
-def _written(judge: Judge, state: Any) -> Any:
-    """The state as JSON; an array as its type, shape and numbers."""
+def _encode(checker: Judge, state: Any) -> Any:
+    """Convert a state to JSON values; an array becomes its dtype, shape and values."""
     if isinstance(state, dict):
-        judge.expect(all(isinstance(name, str) for name in state), "`state` has names that are no strings.")
-        return {"dict": {name: _written(judge, value) for name, value in state.items()}}
+        checker.expect(all(isinstance(name, str) for name in state), "`state` has keys that are not strings.")
+        return {"dict": {name: _encode(checker, value) for name, value in state.items()}}
     if isinstance(state, (list, tuple)):
-        return [_written(judge, value) for value in state]
+        return [_encode(checker, value) for value in state]
     if isinstance(state, (np.ndarray, np.generic)) and state.dtype.kind in "biuf":
         return {"array": [state.dtype.name, state.shape, np.asarray(state).ravel().tolist()]}
-    judge.expect(
+    checker.expect(
         state is None or isinstance(state, (bool, int, float, str)),
-        f"`state` holds a {type(state).__name__}. Return plain values, lists, dictionaries and NumPy arrays, "
-        "which can be written down without pickle.",
+        f"`state` contains a {type(state).__name__}. Return plain values, lists, dictionaries and NumPy arrays, "
+        "which can be stored without pickle.",
     )
     return state
 
 
-def _read(written: Any) -> Any:
-    """What `_written` wrote."""
-    if isinstance(written, list):
-        return [_read(value) for value in written]
-    if not isinstance(written, dict):
-        return written
-    if "array" in written:
-        dtype, shape, values = written["array"]
+def _decode(encoded: Any) -> Any:
+    """Restore a state from the result of `_encode`."""
+    if isinstance(encoded, list):
+        return [_decode(value) for value in encoded]
+    if not isinstance(encoded, dict):
+        return encoded
+    if "array" in encoded:
+        dtype, shape, values = encoded["array"]
         return np.array(values, dtype).reshape(shape)
-    return {name: _read(value) for name, value in written["dict"].items()}
+    return {name: _decode(value) for name, value in encoded["dict"].items()}

@@ -1,4 +1,4 @@
-"""How a contract says what is wrong, and when two answers are the same."""
+"""Assertions of the contract checks, and the comparison of two outputs."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,77 +10,80 @@ import numpy as np
 
 
 class Judge:
-    """Fails with sentences that begin with the name of what is judged."""
+    """Raise failures whose message begins with the name of the checked object."""
 
     def __init__(self, name: str, tolerance: float):
         self.name, self.tolerance = name, tolerance
 
-    def expect(self, truth: Any, sentence: str) -> None:
-        """Fail where it is not so."""
-        if not truth:
-            raise AssertionError(f"{self.name}: {sentence}")
+    def expect(self, condition: Any, message: str) -> None:
+        """Fail if the condition is false."""
+        if not condition:
+            raise AssertionError(f"{self.name}: {message}")
 
-    def expect_same(self, said: Any, expected: Any, sentence: str, tolerance: float | None = None) -> None:
-        """Fail where two answers differ by more than the tolerance, told as a share of the largest of them."""
+    def expect_close(self, actual: Any, expected: Any, message: str, tolerance: float | None = None) -> None:
+        """Fail if two outputs differ by more than the tolerance, relative to the largest value."""
         limit = self.tolerance if tolerance is None else tolerance
-        found = difference(said, expected)
-        self.expect(found <= limit, f"{sentence} They differ by {found:.2g}; {limit:.2g} is allowed.")
+        difference = relative_difference(actual, expected)
+        self.expect(
+            difference <= limit, f"{message} They differ by {difference:.2g}; a difference of {limit:.2g} is allowed."
+        )
 
     @contextmanager
-    def attempt(self, sentence: str) -> Iterator[None]:
-        """Turn an error of what is judged into a failure that says what was tried."""
+    def attempt(self, message: str) -> Iterator[None]:
+        """Convert an error of the checked object into a failure with this message."""
         try:
             yield
         except AssertionError:
             raise
         except Exception as error:
-            said = f"{self.name}: {sentence} It raised {type(error).__name__}: {error}"
-            raise AssertionError(said) from error
+            raise AssertionError(f"{self.name}: {message} It raised {type(error).__name__}: {error}") from error
 
-    def expect_refusal(self, make: Callable[..., Any], refused: Sequence[tuple[dict[str, Any], str]]) -> None:
-        """Wrong arguments raise, with a message that says so."""
-        for change, pattern in refused:
+    def expect_rejected(self, make: Callable[..., Any], invalid: Sequence[tuple[dict[str, Any], str]]) -> None:
+        """Fail if invalid arguments do not raise an error with the expected message."""
+        for arguments, pattern in invalid:
             try:
-                make(**change)
+                make(**arguments)
             except (ValueError, TypeError) as error:
                 self.expect(
                     search(pattern, str(error)),
-                    f"{change} must be refused with a message that matches {pattern!r}. It says: {error}",
+                    f"{arguments} must be rejected with a message that matches {pattern!r}. Received: {error}",
                 )
             except Exception as error:
-                kind = type(error).__name__
-                self.expect(False, f"{change} must raise ValueError or TypeError. It raised {kind}: {error}")
+                error_class = type(error).__name__
+                self.expect(False, f"{arguments} must raise ValueError or TypeError. It raised {error_class}: {error}")
             else:
                 self.expect(
                     False,
-                    f"{change} is accepted. Refuse it in the constructor with a ValueError that says "
-                    "the rule and what came.",
+                    f"{arguments} is accepted. Reject it in the constructor with a ValueError that states "
+                    "the rule and the received value.",
                 )
 
 
-def numbers(structure: Any) -> list[np.ndarray]:
-    """Every tensor of a structure as an array of float64."""
-    found = [one for one in keras.tree.flatten(structure) if one is not None]
-    arrays = [one if isinstance(one, np.ndarray) else keras.ops.convert_to_tensor(one) for one in found]
-    return [np.asarray(keras.ops.convert_to_numpy(one)).astype("float64") for one in arrays]
+def to_float64_arrays(structure: Any) -> list[np.ndarray]:
+    """Convert every tensor of a structure into a float64 array; None is left out."""
+    tensors = [tensor for tensor in keras.tree.flatten(structure) if tensor is not None]
+    tensors = [tensor if isinstance(tensor, np.ndarray) else keras.ops.convert_to_tensor(tensor) for tensor in tensors]
+    return [np.asarray(keras.ops.convert_to_numpy(tensor)).astype("float64") for tensor in tensors]
 
 
-def difference(said: Any, expected: Any) -> float:
-    """The largest difference of two structures of tensors, as a share of the largest value where that is above 1.
+def relative_difference(actual: Any, expected: Any) -> float:
+    """Compute the largest difference between two structures of tensors.
 
-    Infinite where the shapes differ, or one is no finite number and the other is.
+    The difference is relative to the largest expected value if that is above 1. It is infinite if the shapes differ, or
+    if a value is finite in one structure and not in the other.
     """
-    first, second, largest = numbers(said), numbers(expected), 0.0
-    if [array.shape for array in first] != [array.shape for array in second]:
+    actual_arrays, expected_arrays = to_float64_arrays(actual), to_float64_arrays(expected)
+    if [array.shape for array in actual_arrays] != [array.shape for array in expected_arrays]:
         return float("inf")
-    for one, other in zip(first, second, strict=True):
-        same = (one == other) | (np.isnan(one) & np.isnan(other))
-        gap = np.abs(np.where(same, 0.0, one) - np.where(same, 0.0, other)).max(initial=0.0)
-        scale = np.abs(other[np.isfinite(other)]).max(initial=1.0)
-        largest = max(largest, float(gap / scale) if np.isfinite(gap) else float("inf"))
+    largest = 0.0
+    for x, y in zip(actual_arrays, expected_arrays, strict=True):
+        equal = (x == y) | (np.isnan(x) & np.isnan(y))
+        difference = np.abs(np.where(equal, 0.0, x) - np.where(equal, 0.0, y)).max(initial=0.0)
+        scale = np.abs(y[np.isfinite(y)]).max(initial=1.0)
+        largest = max(largest, float(difference / scale) if np.isfinite(difference) else float("inf"))
     return largest
 
 
-def finite(structure: Any) -> bool:
-    """Whether every number of a structure of tensors is finite."""
-    return all(np.isfinite(array).all() for array in numbers(structure))
+def all_finite(structure: Any) -> bool:
+    """Tell whether every value of a structure of tensors is finite."""
+    return all(np.isfinite(array).all() for array in to_float64_arrays(structure))

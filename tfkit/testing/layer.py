@@ -1,4 +1,4 @@
-"""The contract of a layer."""
+"""The contract check of a layer."""
 
 import inspect
 from collections.abc import Sequence
@@ -8,14 +8,14 @@ import keras
 import numpy as np
 
 from tfkit.testing import fresh
-from tfkit.testing.backend import compiled, gradients
-from tfkit.testing.judge import difference, finite, numbers
+from tfkit.testing.backend import compile_function, compute_gradients
+from tfkit.testing.judge import all_finite, relative_difference, to_float64_arrays
 from tfkit.testing.masking import check_mask
-from tfkit.testing.saving import check_saving, expect_no_default
-from tfkit.testing.specimen import Specimen, moved, reseed
+from tfkit.testing.saving import check_no_default, check_saving
+from tfkit.testing.specimen import Specimen, perturb_weights, reseed
 
-TOO_FAR = {"mixed_float16": 2e-2, "mixed_bfloat16": 1e-1}  # digits of a number: 11 and 8 bits
-DRAWING = ("drop", "stochastic")  # arguments that make a layer random in training are named so
+HALF_PRECISION_TOLERANCE = {"mixed_float16": 2e-2, "mixed_bfloat16": 1e-1}  # 11 and 8 bits of precision
+DROPOUT_NAME_PATTERNS = ("drop", "stochastic")  # arguments with these in their name make a layer random in training
 
 
 def check_layer(
@@ -31,47 +31,50 @@ def check_layer(
     empty_batch: bool = True,
     tolerance: float = 1e-5,
 ) -> None:
-    """Hold a layer to what every layer of Keras should be, and say in a sentence what it is not.
+    """Check that a layer meets the contract of a Keras layer.
 
     Checked, in this order:
 
-    * wrong arguments raise `ValueError` or `TypeError` with their message (`refused`);
-    * the same seed gives the same answers and another seed others; nothing is random outside training, and what has a
-      `dropout` (or `attention_dropout`, `stochastic_depth`: any name with "drop" or "stochastic") is random in it;
-    * the symbolic shape and dtype are those of the answer, for any number of rows and any length of the other axes in
-      `dynamic_axes`; `build` makes every weight;
-    * compiled as by `fit`, it says what it says eagerly;
-    * `get_config` forgets nothing, and a `.keras` file gives back the same bits, in training too, in this process and
-      in a fresh one, which has imported nothing but Keras and the module that defines the class;
-    * every trainable weight gets a finite gradient that is not 0;
-    * `mixed_float16` and `mixed_bfloat16` keep float32 weights and answer nearly as float32 does;
-    * what stands in padded steps changes nothing at the others, in training too; a sequence with padding is answered as
-      one without; a row of nothing but padding gives finite answers and gradients; the mask goes on where the output
-      keeps the axis (`padded_axis`).
+    * invalid arguments raise `ValueError` or `TypeError` with their message (`refused`);
+    * the same seed gives the same outputs and a different seed gives different outputs; nothing is random outside
+      training, and a layer with a `dropout` (or `attention_dropout`, `stochastic_depth`: any name with "drop" or
+      "stochastic") is random in training;
+    * the symbolic shape and dtype are those of the output, for any number of rows and any size of the other axes in
+      `dynamic_axes`; `build` creates every weight;
+    * compiled as by `fit`, its outputs equal the eager ones;
+    * `get_config` contains every argument, and a `.keras` file restores a bit-identical layer, in training too, in this
+      process and in a fresh one, which has imported only Keras and the module that defines the class;
+    * every trainable weight receives a finite gradient that is not 0;
+    * with `mixed_float16` and `mixed_bfloat16` the weights stay float32 and the outputs are close to those in float32;
+    * the values of padded steps do not change the output at real steps, in training too; a sequence with padding has
+      the same output as without; a row that consists of padding gives finite outputs and gradients; the mask is passed
+      on if the output keeps the axis (`padded_axis`).
 
-    The fresh process is started by the first check and kept until Python exits, so that a whole suite of tests imports
-    Keras once more, not once a layer. So a class imported for an earlier check is still there for a later one. Works on
-    the backend that Keras runs on: TensorFlow, JAX, or PyTorch, where nothing is compiled and on a CPU there is no half
-    precision. Random seeds are set.
+    The fresh process is started by the first check and runs until Python exits, so that a whole test suite imports
+    Keras only once more, not once per layer. Therefore a class imported for an earlier check is still defined for a
+    later one. Works on the current Keras backend: TensorFlow, JAX, or PyTorch, where nothing is compiled and half
+    precision is not checked. Random seeds are set.
 
     Args:
-        layer_class: A subclass of `keras.layers.Layer`, at the top of a module that can be imported.
-        arguments: Arguments of its constructor by name, none of them at its default, so that a forgotten one shows.
-        inputs: An example of its input, batch first, at least 2 rows: an array, or a list or dictionary of arrays. A
+        layer_class: A subclass of `keras.layers.Layer`, at the top level of a module that can be imported.
+        arguments: Constructor arguments by name, none of them at its default, so that a missing one is detected.
+        inputs: Example inputs, batch axis first, at least 2 rows: an array, or a list or dictionary of arrays. A
             dictionary whose keys are arguments of `call` is passed by name.
-        dynamic_axes: Axes that may have any length: a tuple for all inputs, or one for each input in a list or
-            dictionary like that of `inputs`.
-        padded_axis: Axis along which rows are padded, usually 1, or None; or one for each input, as above. Masks have
-            the axes up to this one.
-        at_default: Names of arguments that stay at their default here, because they exclude another.
-        no_gradient: Endings of the paths of trainable weights whose gradient is 0 by nature, such as the bias of
-            attention's keys.
-        refused: Pairs of arguments (put over `arguments`) and a regular expression that the message must contain.
-        empty_batch: Whether it must take a batch without rows; Keras' recurrent layers do not.
-        tolerance: Largest difference allowed between two ways to the same answer, as a share of the largest value.
+        dynamic_axes: Axes that may have any size: a tuple for all inputs, or one per input in a list or dictionary
+            like that of `inputs`.
+        padded_axis: Axis along which rows are padded, usually 1, or None; or one per input, as above. Masks have the
+            axes up to this one.
+        at_default: Names of arguments that stay at their default here, because they exclude another argument.
+        no_gradient: Path suffixes of trainable weights whose gradient is 0 by design, such as the key bias of
+            attention.
+        refused: Pairs of invalid arguments (merged into `arguments`) and a regular expression that the error message
+            must match.
+        empty_batch: Whether the layer must accept a batch without rows; the recurrent layers of Keras do not.
+        tolerance: Largest allowed difference between two ways to compute the same output, relative to the largest
+            value.
 
     Raises:
-        AssertionError: With a sentence that says what is wrong and what to do.
+        AssertionError: With a sentence that says what is wrong and how to fix it.
 
     Example:
         >>> import keras, numpy as np, tfkit
@@ -79,202 +82,214 @@ def check_layer(
         >>> tfkit.testing.check_layer(tfkit.layers.Clip, {"bound": 2.0}, x)
         >>> tfkit.testing.check_layer(tfkit.layers.Clip, {}, x)
         Traceback (most recent call last):
-        AssertionError: Clip: `bound` is at its default (3.0). Give another value, so that a `get_config` that ...
+        AssertionError: Clip: `bound` is at its default (3.0). Pass a different value, so that a `get_config` that ...
     """
     keras.utils.set_random_seed(0)
-    specimen = Specimen(layer_class, arguments, inputs, dynamic_axes, empty_batch, tolerance)
+    case = Specimen(layer_class, arguments, inputs, dynamic_axes, empty_batch, tolerance)
     fresh.start()
-    expect_no_default(specimen, layer_class, arguments, at_default)
-    specimen.expect_refusal(specimen.built, refused)
-    check_randomness(specimen)
-    check_shapes(specimen)
-    check_compiled(specimen)
-    check_saving(specimen)
-    check_gradients(specimen, no_gradient)
-    check_precision(specimen)
-    check_mask(specimen, specimen.each(padded_axis))
+    check_no_default(case, layer_class, arguments, at_default)
+    case.expect_rejected(case.make_built, refused)
+    check_randomness(case)
+    check_shapes(case)
+    check_compiled(case)
+    check_saving(case)
+    check_gradients(case, no_gradient)
+    check_precision(case)
+    check_mask(case, case.per_input(padded_axis))
 
 
-def check_shapes(specimen: Specimen) -> None:
-    """What is said of the answer beforehand is true of it, for every size of batch and every length."""
-    layer = specimen.make()
-    with specimen.attempt("Called on symbolic inputs, it must tell the shape of its answer."):
-        model, told = specimen.functional(layer)
-    for what, arrays in specimen.variants():
-        with specimen.attempt(
-            f"It must take {what}. Get sizes from keras.ops.shape(x), leave at most one -1 in a "
-            "reshape, or take the axis out of `dynamic_axes`."
+def check_shapes(case: Specimen) -> None:
+    """Check the symbolic shape and dtype for every batch size and axis size."""
+    layer = case.make()
+    with case.attempt("Called on symbolic inputs, it must infer the shape of its output."):
+        model, symbolic = case.functional(layer)
+    for description, arrays in case.variants():
+        with case.attempt(
+            f"It must accept {description}. Get sizes from keras.ops.shape(x), use at most one -1 in a "
+            "reshape, or remove the axis from `dynamic_axes`."
         ):
-            said = specimen.call(layer, specimen.pack(arrays))
-            again = model(arrays)
-        _check_told(specimen, told, said, what)
-        specimen.expect_same(again, said, f"In a functional model it says something else of {what}.")
-    _check_build(specimen, len(layer.weights))
+            outputs = case.call(layer, case.pack(arrays))
+            model_outputs = model(arrays)
+        _check_symbolic(case, symbolic, outputs, description)
+        case.expect_close(model_outputs, outputs, f"In a functional model its output for {description} is different.")
+    _check_build(case, len(layer.weights))
 
 
-def check_compiled(specimen: Specimen) -> None:
-    """In a graph, where lengths are not known and Python runs once, it says the same."""
-    layer = specimen.built()
+def check_compiled(case: Specimen) -> None:
+    """Check that compiled outputs equal eager ones; a graph has unknown sizes and runs Python code once."""
+    layer = case.make_built()
     for training in (False, True):
 
         def run(*arrays: Any, training: bool = training) -> Any:
-            return specimen.call(layer, specimen.pack(arrays), training=training)
+            return case.call(layer, case.pack(arrays), training=training)
 
-        fast = compiled(run, layer.variables, specimen.shapes, specimen.dtypes)
-        state = [keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(v)) for v in layer.variables]
-        for what, arrays in specimen.variants()[: 1 if training else None]:
+        compiled = compile_function(run, layer.variables, case.shapes, case.dtypes)
+        state = [keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(variable)) for variable in layer.variables]
+        for description, arrays in case.variants()[: 1 if training else None]:
             tensors = [keras.ops.convert_to_tensor(array) for array in arrays]
-            answers = []
-            for function in (fast, run):
+            outputs = []
+            for function in (compiled, run):
                 for variable, value in zip(layer.variables, state, strict=True):
                     variable.assign(value)
                 reseed(layer)
-                with specimen.attempt(
-                    f"It must run compiled on {what}, with training={training}. Use keras.ops in "
-                    "place of NumPy, and no Python `if` on values of a tensor."
+                with case.attempt(
+                    f"It must run compiled on {description}, with training={training}. Use keras.ops "
+                    "instead of NumPy, and no Python `if` on values of a tensor."
                 ):
-                    answers.append(function(*tensors))
-            specimen.expect_same(
-                answers[0],
-                answers[1],
-                f"Compiled, it says something else of {what} than eagerly, with training={training}. "
-                "Use keras.ops, and keep no state in Python attributes.",
+                    outputs.append(function(*tensors))
+            case.expect_close(
+                outputs[0],
+                outputs[1],
+                f"The compiled and the eager output for {description} differ, with training={training}. "
+                "Use keras.ops, and store no state in Python attributes.",
             )
 
 
-def check_gradients(specimen: Specimen, no_gradient: Sequence[str]) -> None:
-    """Every trainable weight learns."""
-    layer = moved(specimen.built())
+def check_gradients(case: Specimen, no_gradient: Sequence[str]) -> None:
+    """Check that every trainable weight receives a finite gradient that is not 0."""
+    layer = perturb_weights(case.make_built())
     weights = layer.trainable_weights
     random = np.random.default_rng(1)
-    shapes = [one.shape for one in numbers(specimen.call(layer, specimen.inputs, training=True))]
+    shapes = [output.shape for output in to_float64_arrays(case.call(layer, case.inputs, training=True))]
     targets = [keras.ops.convert_to_tensor(random.normal(size=shape), "float32") for shape in shapes]
 
     def loss() -> Any:
-        answers = keras.tree.flatten(specimen.call(layer, specimen.inputs, training=True))
-        pairs = zip(answers, targets, strict=True)
-        return sum(keras.ops.sum(keras.ops.square(keras.ops.cast(a, "float32") - t)) for a, t in pairs)
+        outputs = keras.tree.flatten(case.call(layer, case.inputs, training=True))
+        pairs = zip(outputs, targets, strict=True)
+        return sum(
+            keras.ops.sum(keras.ops.square(keras.ops.cast(output, "float32") - target)) for output, target in pairs
+        )
 
-    found = gradients(loss, weights) if weights else []
-    largest = max((np.abs(one).max() for one in found if one is not None), default=0.0)
-    for weight, gradient in zip(weights, found, strict=True):
-        specimen.expect(
+    gradients = compute_gradients(loss, weights) if weights else []
+    largest = max((np.abs(gradient).max() for gradient in gradients if gradient is not None), default=0.0)
+    for weight, gradient in zip(weights, gradients, strict=True):
+        case.expect(
             gradient is None or np.isfinite(gradient).all(),
-            f"The gradient of `{weight.path}` is not finite. Look for a root, a logarithm or a division at "
-            "0, also behind `where`.",
+            f"The gradient of `{weight.path}` is not finite. Look for a square root, a logarithm or a division at "
+            "0, also inside `where`.",
         )
-        some = gradient is not None and np.abs(gradient).max() > 1e-6 * largest
-        specimen.expect(
-            some or weight.path.endswith(tuple(no_gradient)),
-            f"`{weight.path}` gets no gradient in training, so it never learns. Use it in `call`, add it "
-            "with trainable=False, or name it in `no_gradient` if this is by nature.",
+        has_gradient = gradient is not None and np.abs(gradient).max() > 1e-6 * largest
+        case.expect(
+            has_gradient or weight.path.endswith(tuple(no_gradient)),
+            f"`{weight.path}` receives no gradient in training, so it never learns. Use it in `call`, add it "
+            "with trainable=False, or list it in `no_gradient` if this is intended.",
         )
 
 
-def check_precision(specimen: Specimen) -> None:
-    """Half precision is for the arithmetic, not for the weights."""
+def check_precision(case: Specimen) -> None:
+    """Check that half precision is used for the computation, and float32 for the weights."""
     if keras.backend.backend() == "torch":
         return
-    whole = specimen.built()
-    expected = specimen.call(whole, specimen.inputs)
-    for policy, limit in TOO_FAR.items():
-        half = specimen.make(dtype=policy)
-        with specimen.attempt(f"It must run with dtype={policy!r}. Cast constants to the dtype of what they meet."):
-            _, told = specimen.functional(half)
-            said = specimen.call(half, specimen.inputs)
-            taught = specimen.call(half, specimen.inputs, training=True)
-        for weight in half.weights:
-            specimen.expect(
+    float32_layer = case.make_built()
+    expected = case.call(float32_layer, case.inputs)
+    for policy, limit in HALF_PRECISION_TOLERANCE.items():
+        layer = case.make(dtype=policy)
+        with case.attempt(
+            f"It must run with dtype={policy!r}. Cast constants to the dtype of the tensors they are combined with."
+        ):
+            _, symbolic = case.functional(layer)
+            outputs = case.call(layer, case.inputs)
+            training_outputs = case.call(layer, case.inputs, training=True)
+        for weight in layer.weights:
+            case.expect(
                 "float" not in weight.dtype or weight.dtype == "float32",
-                f"`{weight.path}` is {weight.dtype} with dtype={policy!r}. Leave `dtype` out of "
-                "`add_weight`, and make sub-layers with dtype=self.dtype_policy.",
+                f"`{weight.path}` is {weight.dtype} with dtype={policy!r}. Do not pass `dtype` to "
+                "`add_weight`, and create sub-layers with dtype=self.dtype_policy.",
             )
-        _check_told(specimen, told, said, f"input with dtype={policy!r}")
-        half.set_weights(whole.get_weights())
-        said = specimen.call(half, specimen.inputs)
-        specimen.expect(
-            finite([said, taught]) or not finite(expected),
-            f"With dtype={policy!r} the answer is not finite. Compute what is large or small in float32.",
+        _check_symbolic(case, symbolic, outputs, f"input with dtype={policy!r}")
+        layer.set_weights(float32_layer.get_weights())
+        outputs = case.call(layer, case.inputs)
+        case.expect(
+            all_finite([outputs, training_outputs]) or not all_finite(expected),
+            f"With dtype={policy!r} the output is not finite. Compute very large or very small values in float32.",
         )
-        specimen.expect_same(
-            said,
+        case.expect_close(
+            outputs,
             expected,
-            f"With dtype={policy!r} it says something else than in float32. Compute "
-            "sums of many, positions and exponents in float32.",
+            f"With dtype={policy!r} the output differs from that in float32. Compute "
+            "sums over many values, positions and exponents in float32.",
             limit,
         )
 
 
-def check_randomness(specimen: Specimen) -> None:
-    """The seed decides everything that is random, and nothing is but in training."""
-    answers, weights = [], []
+def check_randomness(case: Specimen) -> None:
+    """Check that randomness depends only on the seed, and occurs only in training."""
+    outputs, weights = [], []
     for seed in (1, 1, 2):
         keras.utils.set_random_seed(seed)
-        layer = specimen.make()
-        first = specimen.call(layer, specimen.inputs)
+        layer = case.make()
+        inference_outputs = case.call(layer, case.inputs)
         weights.append(layer.get_weights())
-        answers.append([first, specimen.call(layer, specimen.inputs, training=True)])
-    same, other = difference(answers[0], answers[1]), difference(weights[0], weights[2])
-    specimen.expect(
-        same == 0,
-        "The same seed gives other answers. Draw with keras.random and a SeedGenerator made in "
-        "the constructor, not with NumPy or Python.",
+        outputs.append([inference_outputs, case.call(layer, case.inputs, training=True)])
+    case.expect(
+        relative_difference(outputs[0], outputs[1]) == 0,
+        "The same seed gives different outputs. Use keras.random and a SeedGenerator created in "
+        "the constructor, not NumPy or Python random numbers.",
     )
-    drawn = any(np.ptp(one) > 0 for one in weights[0])
-    fixed = specimen.arguments.get("seed") is not None
-    specimen.expect(
-        other > 0 or not drawn or fixed,
-        "The weights begin the same whatever the seed. Do not give initializers a seed of their own.",
+    has_varying_weights = any(np.ptp(weight) > 0 for weight in weights[0])
+    has_fixed_seed = case.arguments.get("seed") is not None
+    case.expect(
+        relative_difference(weights[0], weights[2]) > 0 or not has_varying_weights or has_fixed_seed,
+        "The initial weights are the same for every seed. Do not give initializers a seed of their own.",
     )
-    plain = [specimen.call(layer, specimen.inputs, **o) for o in ({}, {}, {"training": False})]
-    specimen.expect(
-        difference(plain[0], plain[1]) == 0 == difference(plain[0], plain[2]),
-        "It is random outside training. Take `training=False` in `call` and pass it on to dropout and "
-        "other layers that draw.",
+    repeated = [case.call(layer, case.inputs, **options) for options in ({}, {}, {"training": False})]
+    case.expect(
+        relative_difference(repeated[0], repeated[1]) == 0 == relative_difference(repeated[0], repeated[2]),
+        "It is random outside training. Accept `training=False` in `call` and pass it on to dropout and "
+        "other random layers.",
     )
-    drawing = [name for name, value in specimen.arguments.items() if value and any(word in name for word in DRAWING)]
-    for name in drawing:
-        layer = specimen.make(**{other: 0.0 for other in drawing if other != name})
-        first = specimen.call(layer, specimen.inputs, training=True)
-        others = (specimen.call(layer, specimen.inputs, training=True) for _ in range(4))
-        specimen.expect(
-            any(difference(first, one) > 0 for one in others),
-            f"It has `{name}`, yet says the same at each call in training. Pass `training` on to what "
-            "draws, and let it draw from a SeedGenerator, not from a seed.",
+    dropout_names = [
+        name
+        for name, value in case.arguments.items()
+        if value and any(pattern in name for pattern in DROPOUT_NAME_PATTERNS)
+    ]
+    for name in dropout_names:
+        layer = case.make(**{dropout_name: 0.0 for dropout_name in dropout_names if dropout_name != name})
+        first = case.call(layer, case.inputs, training=True)
+        later_outputs = (case.call(layer, case.inputs, training=True) for _ in range(4))
+        case.expect(
+            any(relative_difference(first, later) > 0 for later in later_outputs),
+            f"It has `{name}`, but its output is the same at each call in training. Pass `training` on to random "
+            "layers, and use a SeedGenerator instead of a fixed seed.",
         )
 
 
-def _check_told(specimen: Specimen, told: Any, said: Any, what: str) -> None:
-    """Shape and dtype told beforehand fit the answer."""
-    pairs = list(zip(keras.tree.flatten(told), keras.tree.flatten(said), strict=True))
-    shapes = [(tuple(one.shape), tuple(other.shape)) for one, other in pairs]
-    for one, other in shapes:
-        fits = len(one) == len(other) and all(t in (None, g) for t, g in zip(one, other, strict=True))
-        specimen.expect(fits, f"`compute_output_shape` says {one}, the answer to {what} has the shape {other}.")
+def _check_symbolic(case: Specimen, symbolic: Any, outputs: Any, description: str) -> None:
+    """Check that the symbolic shapes and dtypes match the outputs."""
+    pairs = list(zip(keras.tree.flatten(symbolic), keras.tree.flatten(outputs), strict=True))
     for symbol, tensor in pairs:
-        dtypes = [keras.backend.standardize_dtype(one.dtype) for one in (symbol, tensor)]
-        specimen.expect(
-            dtypes[0] == dtypes[1],
-            f"Symbolically the answer to {what} is {dtypes[0]}, but it is "
-            f"{dtypes[1]}. Cast it to self.compute_dtype, or make sub-layers with "
+        expected, actual = tuple(symbol.shape), tuple(tensor.shape)
+        matches = len(expected) == len(actual) and all(
+            size in (None, actual_size) for size, actual_size in zip(expected, actual, strict=True)
+        )
+        case.expect(
+            matches,
+            f"`compute_output_shape` returns {expected}, the output for {description} has the shape {actual}.",
+        )
+    for symbol, tensor in pairs:
+        expected_dtype, actual_dtype = (keras.backend.standardize_dtype(x.dtype) for x in (symbol, tensor))
+        case.expect(
+            expected_dtype == actual_dtype,
+            f"The symbolic output for {description} is {expected_dtype}, but the output is "
+            f"{actual_dtype}. Cast it to self.compute_dtype, or create sub-layers with "
             "dtype=self.dtype_policy.",
         )
 
 
-def _check_build(specimen: Specimen, expected: int) -> None:
-    """All weights are there once `build` was called with the shapes, where there is one."""
-    layer = specimen.make()
+def _check_build(case: Specimen, expected: int) -> None:
+    """Check that `build`, if the layer has one, creates all weights from the input shapes."""
+    layer = case.make()
     if type(layer).build is keras.layers.Layer.build:
         return
-    with specimen.attempt("`build` must work with the shapes of the input alone."):
-        if specimen.by_name:
-            taken = inspect.signature(layer.build).parameters
-            shapes = {f"{name}_shape": shape for name, shape in specimen.pack(specimen.shapes).items()}
-            layer.build(**{name: shape for name, shape in shapes.items() if name in taken})
+    with case.attempt("`build` must work with the input shapes alone."):
+        if case.inputs_by_name:
+            parameters = inspect.signature(layer.build).parameters
+            shapes = {f"{name}_shape": shape for name, shape in case.pack(case.shapes).items()}
+            layer.build(**{name: shape for name, shape in shapes.items() if name in parameters})
         else:
-            layer.build(specimen.pack(specimen.shapes))
-    specimen.expect(
+            layer.build(case.pack(case.shapes))
+    case.expect(
         len(layer.weights) == expected,
-        f"`build` makes {len(layer.weights)} of its {expected} weights, the others are made in `call`, so "
+        f"`build` creates {len(layer.weights)} of its {expected} weights, the others are created in `call`, so "
         "they are missing when a file is loaded. Build sub-layers in `build`.",
     )

@@ -1,4 +1,4 @@
-"""The contract of a loss."""
+"""The contract check of a loss."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -7,9 +7,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfkit.testing.backend import compiled, gradients
-from tfkit.testing.judge import Judge, difference
-from tfkit.testing.saving import expect_config, expect_no_default, expect_revival
+from tfkit.testing.backend import compile_function, compute_gradients
+from tfkit.testing.judge import Judge, relative_difference
+from tfkit.testing.saving import check_config, check_fresh_process, check_no_default
 
 
 def check_loss(
@@ -22,83 +22,88 @@ def check_loss(
     refused: Sequence[tuple[dict[str, Any], str]] = (),
     tolerance: float = 1e-5,
 ) -> None:
-    """Hold a loss to what every loss of Keras should be, and say in a sentence what it is not.
+    """Check that a loss meets the contract of a Keras loss.
 
-    Checked: wrong arguments raise with their message; it is one number a row, so that weights of rows count as they
-    should; compiled, it says what it says eagerly; the gradient of the answers is finite, also of answers a hundred
-    times as large; `get_config` forgets neither an argument nor the name and the reduction, and makes the same loss
-    again, in this process and in a fresh one (see `check_layer`). Without `get_config` Keras saves a loss with its
-    default arguments and says nothing.
+    Checked: invalid arguments raise with their message; the loss has one value per row, so that sample weights apply
+    correctly; its compiled and eager values are equal; the gradient with respect to the predictions is finite, also
+    for predictions multiplied by 100; `get_config` contains every argument, the name and the reduction, and creates an
+    equal loss, in this process and in a fresh one (see `check_layer`). Without `get_config`, Keras silently saves a
+    loss with its default arguments.
 
     Args:
-        loss_class: A subclass of `keras.losses.Loss`, at the top of a module that can be imported.
-        arguments: Arguments of its constructor by name, none of them at its default, so that a forgotten one shows.
-        y_true: An example of its target, at least 2 rows.
-        y_pred: An example of the answers.
+        loss_class: A subclass of `keras.losses.Loss`, at the top level of a module that can be imported.
+        arguments: Constructor arguments by name, none of them at its default, so that a missing one is detected.
+        y_true: Example targets, at least 2 rows.
+        y_pred: Example predictions.
         at_default: Names of arguments that stay at their default here.
-        refused: Pairs of arguments (put over `arguments`) and a regular expression that the message must contain.
-        tolerance: Largest difference allowed between two ways to the same value, as a share of it where it is above 1.
+        refused: Pairs of invalid arguments (merged into `arguments`) and a regular expression that the error message
+            must match.
+        tolerance: Largest allowed difference between two ways to compute the same value, relative to the value if that
+            is above 1.
 
     Raises:
-        AssertionError: With a sentence that says what is wrong and what to do.
+        AssertionError: With a sentence that says what is wrong and how to fix it.
 
     Example:
         >>> import numpy as np, tfkit
         >>> logits = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
         >>> tfkit.testing.check_loss(tfkit.losses.SparseFocal, {"gamma": 0.5}, np.array([0, 2, 1, 1]), logits)
     """
-    judge = Judge(loss_class.__name__, tolerance)
-    expect_no_default(judge, loss_class, arguments, at_default)
-    judge.expect_refusal(lambda **change: loss_class(**{**arguments, **change}), refused)
+    checker = Judge(loss_class.__name__, tolerance)
+    check_no_default(checker, loss_class, arguments, at_default)
+    checker.expect_rejected(lambda **invalid: loss_class(**{**arguments, **invalid}), refused)
     y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
     loss = loss_class(**arguments, name="another", reduction="sum")
-    _check_rows(judge, loss, loss_class(**arguments, reduction=None)(y_true, y_pred), y_true, y_pred)
-    _check_compiled(judge, loss, y_true, y_pred)
-    _check_gradients(judge, loss, y_true, y_pred)
-    again = expect_config(judge, loss, {**arguments, "name": "another", "reduction": "sum"})
-    same = difference(again(y_true, y_pred), loss(y_true, y_pred)) == 0
-    judge.expect(
-        same,
-        "Made from its configuration it says something else. Return from `get_config` what the constructor was given.",
+    _check_rows(checker, loss, loss_class(**arguments, reduction=None)(y_true, y_pred), y_true, y_pred)
+    _check_compiled(checker, loss, y_true, y_pred)
+    _check_gradients(checker, loss, y_true, y_pred)
+    restored = check_config(checker, loss, {**arguments, "name": "another", "reduction": "sum"})
+    checker.expect(
+        relative_difference(restored(y_true, y_pred), loss(y_true, y_pred)) == 0,
+        "A loss created from its configuration has different values. Return the constructor arguments from "
+        "`get_config`.",
     )
-    expect_revival(judge, loss, [[y_true, y_pred]], [loss(y_true, y_pred)])
+    check_fresh_process(checker, loss, [[y_true, y_pred]], [loss(y_true, y_pred)])
 
 
-def _check_rows(judge: Judge, loss: Any, rows: Any, y_true: np.ndarray, y_pred: np.ndarray) -> None:
-    """One number a row, which its weight multiplies."""
-    judge.expect(
-        tuple(rows.shape)[:1] == (len(y_pred),),
-        "`call` must return one number a row, or several, and leave their mean to Keras. It returns the shape "
-        f"{tuple(rows.shape)}.",
+def _check_rows(checker: Judge, loss: Any, row_losses: Any, y_true: np.ndarray, y_pred: np.ndarray) -> None:
+    """Check that the loss has one value per row and multiplies it by the sample weight."""
+    checker.expect(
+        tuple(row_losses.shape)[:1] == (len(y_pred),),
+        "`call` must return one or several values per row, and leave their mean to Keras. It returns the shape "
+        f"{tuple(row_losses.shape)}.",
     )
-    weights = np.linspace(0.0, 1.0, len(y_pred)).astype("float32").reshape(-1, *[1] * (len(rows.shape) - 1))
-    by_hand = keras.ops.sum(rows * weights)
-    judge.expect_same(
+    weights = np.linspace(0.0, 1.0, len(y_pred)).astype("float32").reshape(-1, *[1] * (len(row_losses.shape) - 1))
+    expected = keras.ops.sum(row_losses * weights)
+    checker.expect_close(
         loss(y_true, y_pred, sample_weight=weights),
-        by_hand,
-        "Weights of rows do not count as they should. Return one number a row from `call`, in the order "
-        "of the rows, and leave `__call__` to Keras.",
+        expected,
+        "Sample weights are not applied correctly. Return one value per row from `call`, in the order "
+        "of the rows, and do not override `__call__`.",
     )
 
 
-def _check_compiled(judge: Judge, loss: Any, y_true: np.ndarray, y_pred: np.ndarray) -> None:
-    """In a graph it says the same of any number of rows."""
-    pair = (y_true, y_pred)
-    fast = compiled(loss, [], [(None, *one.shape[1:]) for one in pair], [one.dtype.name for one in pair])
-    for rows in (len(y_pred), 1):
-        tensors = [keras.ops.convert_to_tensor(one[:rows]) for one in pair]
-        with judge.attempt("It must run compiled. Use keras.ops in place of NumPy, and no Python `if` on a tensor."):
-            said = fast(*tensors)
-        judge.expect_same(said, loss(*tensors), "Compiled, it says something else than eagerly. Use keras.ops.")
+def _check_compiled(checker: Judge, loss: Any, y_true: np.ndarray, y_pred: np.ndarray) -> None:
+    """Check that the compiled loss equals the eager loss for any number of rows."""
+    arrays = (y_true, y_pred)
+    shapes, dtypes = [(None, *array.shape[1:]) for array in arrays], [array.dtype.name for array in arrays]
+    compiled = compile_function(loss, [], shapes, dtypes)
+    for num_rows in (len(y_pred), 1):
+        tensors = [keras.ops.convert_to_tensor(array[:num_rows]) for array in arrays]
+        with checker.attempt(
+            "It must run compiled. Use keras.ops instead of NumPy, and no Python `if` on values of a tensor."
+        ):
+            value = compiled(*tensors)
+        checker.expect_close(value, loss(*tensors), "The compiled and the eager value differ. Use keras.ops.")
 
 
-def _check_gradients(judge: Judge, loss: Any, y_true: np.ndarray, y_pred: np.ndarray) -> None:
-    """The slope is a number, also where an answer is far off."""
-    for times in (1, 100):
-        answers = keras.Variable(y_pred * times)
-        slope = gradients(partial(loss, y_true, answers), [answers])[0]
-        judge.expect(
-            slope is not None and np.isfinite(slope).all(),
-            f"The gradient of {'a hundred times ' if times > 1 else ''}the answers is not finite. Look for a "
-            "logarithm, a root or a division at 0, also behind `where`.",
+def _check_gradients(checker: Judge, loss: Any, y_true: np.ndarray, y_pred: np.ndarray) -> None:
+    """Check that the gradient is finite, also for predictions far from the targets."""
+    for factor in (1, 100):
+        predictions = keras.Variable(y_pred * factor)
+        gradient = compute_gradients(partial(loss, y_true, predictions), [predictions])[0]
+        checker.expect(
+            gradient is not None and np.isfinite(gradient).all(),
+            f"The gradient with respect to the predictions{' multiplied by 100' if factor > 1 else ''} is not finite. "
+            "Look for a logarithm, a square root or a division at 0, also inside `where`.",
         )

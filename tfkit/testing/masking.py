@@ -1,4 +1,4 @@
-"""Padding must change nothing."""
+"""Check that padded steps do not affect the outputs of a layer."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,181 +6,188 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfkit.testing.backend import gradients
-from tfkit.testing.judge import finite, numbers
-from tfkit.testing.specimen import Specimen, moved, reseed
+from tfkit.testing.backend import compute_gradients
+from tfkit.testing.judge import all_finite, to_float64_arrays
+from tfkit.testing.specimen import Specimen, perturb_weights, reseed
 
 
 class Attach(keras.layers.Layer):
-    """Gives its input a mask, as `Embedding` and `Masking` do."""
+    """Add a mask to the input, as `Embedding` and `Masking` do."""
 
-    def __init__(self, keep: Any):
+    def __init__(self, mask: Any):
         super().__init__()
-        self.keep, self.supports_masking = keep, True
+        self.mask, self.supports_masking = mask, True
 
     def call(self, x: Any) -> Any:
         return x
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        return keras.ops.convert_to_tensor(self.keep)
+        return keras.ops.convert_to_tensor(self.mask)
 
 
 class Read(keras.layers.Layer):
-    """Keeps the mask that comes with its input, as the next layer of a model would see it."""
+    """Store the mask of the input, as the next layer of a model would receive it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.found, self.supports_masking = None, True
+        self.mask, self.supports_masking = None, True
 
     def call(self, x: Any, mask: Any = None) -> Any:
-        self.found = mask
+        self.mask = mask
         return x
 
 
 class Padded:
-    """The example of a specimen with padding: which steps are real, and the padding filled with this or that."""
+    """The example inputs of a layer case with padding: a mask of real steps, and random values in padded steps."""
 
-    def __init__(self, specimen: Specimen, padded_axes: Sequence[int | None], empty: bool = False):
-        self.specimen, self.axes, self.random = specimen, padded_axes, np.random.default_rng(2)
-        self.keep = [
-            None if axis is None else self._keep(array, axis, i, empty)
-            for i, (array, axis) in enumerate(zip(specimen.arrays, padded_axes, strict=True))
+    def __init__(self, case: Specimen, padded_axes: Sequence[int | None], empty_row: bool = False):
+        self.case, self.padded_axes, self.random = case, padded_axes, np.random.default_rng(2)
+        self.masks = [
+            None if axis is None else self._mask(array, axis, i, empty_row)
+            for i, (array, axis) in enumerate(zip(case.arrays, padded_axes, strict=True))
         ]
 
-    def lengths(self, number: int) -> list[int]:
-        """The real steps of each row of an input: from all down to one, other ones in the next input."""
-        array, axis = self.specimen.arrays[number], self.axes[number]
-        steps = array.shape[axis]
-        return [steps - (row + number) % steps for row in range(len(array))]
+    def lengths(self, input_index: int) -> list[int]:
+        """Return the number of real steps of each row: from all down to one, shifted by one for the next input."""
+        array, axis = self.case.arrays[input_index], self.padded_axes[input_index]
+        num_steps = array.shape[axis]
+        return [num_steps - (row + input_index) % num_steps for row in range(len(array))]
 
-    def _keep(self, array: np.ndarray, axis: int, number: int, empty: bool) -> np.ndarray:
-        """True where a step is real."""
-        real = np.zeros(array.shape[: axis + 1], bool)
-        for row, length in enumerate(self.lengths(number)):
-            real[row, ..., :length] = True
-        real[0] = real[0] & (not empty)
-        return real
+    def _mask(self, array: np.ndarray, axis: int, input_index: int, empty_row: bool) -> np.ndarray:
+        """Create the mask of an input: True for real steps."""
+        mask = np.zeros(array.shape[: axis + 1], bool)
+        for row, length in enumerate(self.lengths(input_index)):
+            mask[row, ..., :length] = True
+        mask[0] = mask[0] & (not empty_row)
+        return mask
 
-    def filled(self) -> list[np.ndarray]:
-        """The arrays with something else in the padding at each call."""
-        found = []
-        for array, keep in zip(self.specimen.arrays, self.keep, strict=True):
-            if keep is None:
-                found.append(array)
+    def random_padding(self) -> list[np.ndarray]:
+        """Return the arrays with new random values in padded steps at each call."""
+        arrays = []
+        for array, mask in zip(self.case.arrays, self.masks, strict=True):
+            if mask is None:
+                arrays.append(array)
                 continue
-            floats = array.dtype.kind == "f"
-            other = self.random.normal(0, 50, array.shape) if floats else self.random.permuted(array, axis=None)
-            real = keep.reshape(keep.shape + (1,) * (array.ndim - keep.ndim))
-            found.append(np.where(real, array, other).astype(array.dtype))
-        return found
+            is_float = array.dtype.kind == "f"
+            padding = self.random.normal(0, 50, array.shape) if is_float else self.random.permuted(array, axis=None)
+            is_real = mask.reshape(mask.shape + (1,) * (array.ndim - mask.ndim))
+            arrays.append(np.where(is_real, array, padding).astype(array.dtype))
+        return arrays
 
     def masked(self, arrays: Sequence[np.ndarray]) -> Any:
-        """The arrays with their masks, in the structure of the inputs."""
-        pairs = zip(arrays, self.keep, strict=True)
-        return self.specimen.pack([a if keep is None else Attach(keep)(a) for a, keep in pairs])
+        """Add the masks to the arrays, and arrange them in the structure of the inputs."""
+        pairs = zip(arrays, self.masks, strict=True)
+        return self.case.pack([array if mask is None else Attach(mask)(array) for array, mask in pairs])
 
 
-def check_mask(specimen: Specimen, padded_axes: Sequence[int | None]) -> None:
-    """What stands in padded steps, and how many there are, changes nothing at the others."""
+def check_mask(case: Specimen, padded_axes: Sequence[int | None]) -> None:
+    """Check that neither the values nor the number of padded steps change the outputs at real steps."""
     if all(axis is None for axis in padded_axes):
         return
-    layer, padded = moved(specimen.built()), Padded(specimen, padded_axes)
-    before = layer.get_weights()
+    layer, padded = perturb_weights(case.make_built()), Padded(case, padded_axes)
+    initial_weights = layer.get_weights()
     for training in (False, True):
-        found = []
-        for arrays in (padded.filled(), padded.filled()):
-            layer.set_weights(before)
-            said = specimen.call(reseed(layer), padded.masked(arrays), training=training)
-            kept = _kept_masks(specimen, padded, said)
-            found.append((_real(said, kept), layer.get_weights()))
-        specimen.expect_same(
-            found[0][0],
-            found[1][0],
-            f"What stands in padded steps changes the answer at the others, with training={training}. "
-            "Take `mask=None` in `call`, and keep padding out of every sum, mean, maximum, "
+        results = []
+        for arrays in (padded.random_padding(), padded.random_padding()):
+            layer.set_weights(initial_weights)
+            outputs = case.call(reseed(layer), padded.masked(arrays), training=training)
+            masks = _output_masks(case, padded, outputs)
+            results.append((_real_steps(outputs, masks), layer.get_weights()))
+        case.expect_close(
+            results[0][0],
+            results[1][0],
+            f"The values of padded steps change the output at real steps, with training={training}. "
+            "Accept `mask=None` in `call`, and exclude padding from every sum, mean, maximum, "
             "convolution and attention.",
         )
-        specimen.expect_same(
-            found[0][1],
-            found[1][1],
-            "What stands in padded steps changes the statistics that are kept in training. Pass "
+        case.expect_close(
+            results[0][1],
+            results[1][1],
+            "The values of padded steps change the statistics that are updated in training. Pass "
             "`mask` on to BatchNormalization.",
         )
-    layer.set_weights(before)
-    _check_alone(specimen, padded, layer)
-    _check_empty(specimen, padded_axes, layer)
+    layer.set_weights(initial_weights)
+    _check_without_padding(case, padded, layer)
+    _check_all_padding(case, padded_axes, layer)
 
 
-def _kept_masks(specimen: Specimen, padded: Padded, said: Any) -> list[np.ndarray | None]:
-    """The mask of each answer; a layer that keeps the padded axis must send one on."""
+def _output_masks(case: Specimen, padded: Padded, outputs: Any) -> list[np.ndarray | None]:
+    """Return the mask of each output, and check that a layer that keeps the padded axis passes the mask on."""
     masks: list[np.ndarray | None] = []
-    axis = next(axis for axis in padded.axes if axis is not None)
-    steps = next(array.shape[axis] for array, a in zip(specimen.arrays, padded.axes, strict=True) if a is not None)
-    for tensor in keras.tree.flatten(said):
+    axis = next(axis for axis in padded.padded_axes if axis is not None)
+    num_steps = next(
+        array.shape[axis]
+        for array, padded_axis in zip(case.arrays, padded.padded_axes, strict=True)
+        if padded_axis is not None
+    )
+    input_mask = next(mask for mask in padded.masks if mask is not None)
+    for tensor in keras.tree.flatten(outputs):
         reader = Read()
         reader(tensor)
-        mask = None if reader.found is None else np.asarray(keras.ops.convert_to_numpy(reader.found)).astype(bool)
-        keeps = len(tensor.shape) > axis + 1 and tensor.shape[axis] == steps
-        specimen.expect(
-            mask is not None or not keeps,
-            "It keeps the padded axis but not the mask, so the next layer takes padding for data. Set "
+        mask = None if reader.mask is None else np.asarray(keras.ops.convert_to_numpy(reader.mask)).astype(bool)
+        keeps_axis = len(tensor.shape) > axis + 1 and tensor.shape[axis] == num_steps
+        case.expect(
+            mask is not None or not keeps_axis,
+            "The output keeps the padded axis but not the mask, so the next layer uses padding as data. Set "
             "self.supports_masking = True in the constructor.",
         )
-        first = next(keep for keep in padded.keep if keep is not None)
-        specimen.expect(
-            mask is None or mask.shape != first.shape or (mask == first).all(),
-            "The mask that goes on is not the one that came. Return it from `compute_mask`.",
+        case.expect(
+            mask is None or mask.shape != input_mask.shape or (mask == input_mask).all(),
+            "The mask of the output differs from that of the input. Return it unchanged from `compute_mask`.",
         )
         masks.append(mask)
     return masks
 
 
-def _real(said: Any, masks: Sequence[np.ndarray | None]) -> list[np.ndarray]:
-    """Of each answer what its mask says is real; all of it where there is no mask."""
-    return [one if mask is None else one[mask] for one, mask in zip(numbers(said), masks, strict=True)]
+def _real_steps(outputs: Any, masks: Sequence[np.ndarray | None]) -> list[np.ndarray]:
+    """Select the real steps of each output; all of it if it has no mask."""
+    pairs = zip(to_float64_arrays(outputs), masks, strict=True)
+    return [output if mask is None else output[mask] for output, mask in pairs]
 
 
-def _check_alone(specimen: Specimen, padded: Padded, layer: Any) -> None:
-    """A row with padding is answered as the same row without, where any length is allowed."""
-    pairs = list(zip(padded.axes, specimen.axes, strict=True))
-    if not all(axis is None or axis in dynamic for axis, dynamic in pairs):
+def _check_without_padding(case: Specimen, padded: Padded, layer: Any) -> None:
+    """Check that a padded row has the output of the same row without padding, if the axis may have any size."""
+    pairs = list(zip(padded.padded_axes, case.dynamic_axes, strict=True))
+    if not all(axis is None or axis in dynamic_axes for axis, dynamic_axes in pairs):
         return
-    said = specimen.call(layer, padded.masked(padded.filled()), training=False)
-    masks = _kept_masks(specimen, padded, said)
-    for row in range(min(3, len(specimen.arrays[0]))):
-        short = []
-        for number, (array, axis) in enumerate(zip(specimen.arrays, padded.axes, strict=True)):
-            one = array[row : row + 1]
-            short.append(one if axis is None else np.take(one, range(padded.lengths(number)[row]), axis))
-        alone = numbers(specimen.call(layer, specimen.pack(short), training=False))
-        here = [one[row] if m is None else one[row][m[row]] for one, m in zip(numbers(said), masks, strict=True)]
-        there = [
-            one[0] if m is None else one[0].reshape(-1, *one.shape[m.ndim :])
-            for one, m in zip(alone, masks, strict=True)
+    outputs = case.call(layer, padded.masked(padded.random_padding()), training=False)
+    masks = _output_masks(case, padded, outputs)
+    for row in range(min(3, len(case.arrays[0]))):
+        shortened = []
+        for i, (array, axis) in enumerate(zip(case.arrays, padded.padded_axes, strict=True)):
+            row_array = array[row : row + 1]
+            shortened.append(row_array if axis is None else np.take(row_array, range(padded.lengths(i)[row]), axis))
+        row_outputs = to_float64_arrays(case.call(layer, case.pack(shortened), training=False))
+        with_padding = [
+            output[row] if mask is None else output[row][mask[row]]
+            for output, mask in zip(to_float64_arrays(outputs), masks, strict=True)
         ]
-        specimen.expect_same(
-            here,
-            there,
-            "A sequence with padding is not answered as the same sequence without. Count "
-            "real steps alone in means, and begin positions at the first of "
-            "them.",
+        without_padding = [
+            output[0] if mask is None else output[0].reshape(-1, *output.shape[mask.ndim :])
+            for output, mask in zip(row_outputs, masks, strict=True)
+        ]
+        case.expect_close(
+            with_padding,
+            without_padding,
+            "The output for a sequence with padding differs from that for the same sequence without padding. Count "
+            "only real steps in means, and start positions at the first of them.",
         )
 
 
-def _check_empty(specimen: Specimen, padded_axes: Sequence[int | None], layer: Any) -> None:
-    """A row that is all padding breaks nothing, forward or backward."""
-    padded = Padded(specimen, padded_axes, empty=True)
-    inputs = padded.filled()
+def _check_all_padding(case: Specimen, padded_axes: Sequence[int | None], layer: Any) -> None:
+    """Check that a row that consists of padding gives finite outputs and gradients."""
+    padded = Padded(case, padded_axes, empty_row=True)
+    inputs = padded.random_padding()
 
     def loss() -> Any:
-        answers = keras.tree.flatten(specimen.call(layer, padded.masked(inputs), training=True))
-        return sum(keras.ops.sum(keras.ops.square(keras.ops.cast(one, "float32"))) for one in answers)
+        outputs = keras.tree.flatten(case.call(layer, padded.masked(inputs), training=True))
+        return sum(keras.ops.sum(keras.ops.square(keras.ops.cast(output, "float32"))) for output in outputs)
 
-    said = specimen.call(layer, padded.masked(inputs), training=False)
+    outputs = case.call(layer, padded.masked(inputs), training=False)
     weights = layer.trainable_weights
-    found = [one for one in gradients(loss, weights) if one is not None] if weights else []
-    specimen.expect(
-        finite(said) and all(np.isfinite(one).all() for one in found),
-        "A row that is all padding gives an answer or a gradient that is not finite. Divide by the count "
+    gradients = [gradient for gradient in compute_gradients(loss, weights) if gradient is not None] if weights else []
+    case.expect(
+        all_finite(outputs) and all(np.isfinite(gradient).all() for gradient in gradients),
+        "A row that consists of padding gives an output or a gradient that is not finite. Divide by the number "
         "of real steps, but at least by 1.",
     )

@@ -1,4 +1,4 @@
-"""The contract of a recipe."""
+"""The contract check of a recipe."""
 
 import math
 import signal
@@ -13,11 +13,12 @@ import numpy as np
 
 from tfkit.api import Run, train
 from tfkit.errors import Interrupted, UserError
-from tfkit.recipe import load
+from tfkit.recipe import Recipe, load
 from tfkit.resume import Checkpoint
 from tfkit.testing.judge import Judge
 
-CURVES = ("loss", "val_loss", "learning_rate")
+MIN_STEPS = 4
+HISTORY_COLUMNS = ("loss", "val_loss", "learning_rate")
 
 
 def check_recipe(
@@ -28,151 +29,176 @@ def check_recipe(
     refused: Sequence[tuple[dict[str, Any], str]] = (),
     tolerance: float = 1e-5,
 ) -> Run:
-    """Hold a recipe to what everybody who trains it relies on, and say in a sentence what it is not.
+    """Check that a recipe trains, resumes, predicts and exports correctly.
 
-    It is trained twice with these settings, the second time stopped in the midst, so let them be small. Checked:
+    The recipe is trained twice with these settings, the second time with an interruption, so use small settings.
+    Checked:
 
-    * settings that it must refuse end in a `UserError` with its message, and leave no folder behind (`refused`);
-    * stopped in the midst and resumed, it ends with the same bits as never stopped: nothing random is lost, and scoring
-      the test split, which the second training does not do, changes nothing;
-    * the scores of validation, test and baselines are there and none is NaN or infinite, and predictions.csv has the
+    * invalid settings raise a `UserError` with its message, and leave no folder behind (`refused`);
+    * an interrupted and resumed training is bit-identical to an uninterrupted one: no random state is lost, and
+      evaluating the test split, which the second training does not do, changes nothing;
+    * the scores of validation, test and baselines exist and none is NaN or infinite, and predictions.csv has the
       rows of the test split;
-    * `model.keras` answers finite numbers, and a row alone as it answers it among others;
-    * the export as a SavedModel answers the same (`tfkit.export` compares);
-    * a source that holds the truth is predicted, from memory and to a file, and scored.
+    * `model.keras` predicts finite values, and the same for a single row as for this row in a batch;
+    * the export as a SavedModel predicts the same (`tfkit.export` compares);
+    * a source that contains the targets can be predicted, in memory and to a file, and evaluated.
 
     Args:
-        recipe: Whatever `tfkit.load` takes.
-        settings: Settings with which it trains in seconds, over at least two epochs of two steps.
-        source: What `tfkit evaluate` and `tfkit predict` take: a path, or what else the recipe's reader takes; None to
-            leave that out.
-        refused: Pairs of settings (put over `settings`) and a regular expression that the message must contain.
-        tolerance: Largest difference allowed between a row alone and among others, as a share of the largest value.
+        recipe: Whatever `tfkit.load` accepts.
+        settings: Settings that train in seconds, with at least two epochs of two steps.
+        source: What `tfkit evaluate` and `tfkit predict` accept: a path, or what else the reader of the recipe accepts;
+            None to skip this check.
+        refused: Pairs of invalid settings (merged into `settings`) and a regular expression that the error message must
+            match.
+        tolerance: Largest allowed difference between a single row and the row in a batch, relative to the largest
+            value.
 
     Returns:
-        The run that was never stopped, in a folder that is gone when Python exits: look at it further.
+        The uninterrupted run, for further checks; its folder is deleted when Python exits.
 
     Raises:
-        AssertionError: With a sentence that says what is wrong and what to do.
+        AssertionError: With a sentence that says what is wrong and how to fix it.
 
     Example:
         >>> import tfkit
         >>> run = tfkit.testing.check_recipe("tabular", {"epochs": 2, "units": 8})  # doctest: +SKIP
     """
     loaded = load(recipe)
-    judge, out = Judge(f"Recipe {loaded.name}", tolerance), _folder()
-    _check_refusals(judge, loaded, settings, refused, out / "refused")
-    with _steps() as calls:
-        straight = train(loaded, settings=settings, out=out / "straight", report=False, quiet=True)
-    judge.expect(len(calls) >= 4, f"`settings` must make at least 4 steps, to be stopped between. Made: {len(calls)}.")
-    resumed = _stopped_and_resumed(judge, loaded, settings, out / "stopped", after=len(calls) // 2 + 1)
-    _check_same(judge, straight, resumed)
-    _check_scores(judge, straight)
-    _check_file(judge, straight)
+    checker, out = Judge(f"Recipe {loaded.name}", tolerance), _temporary_folder()
+    _check_invalid_settings(checker, loaded, settings, refused, out / "refused")
+    with _record_steps() as steps:
+        uninterrupted = train(loaded, settings=settings, out=out / "straight", report=False, quiet=True)
+    checker.expect(
+        len(steps) >= MIN_STEPS,
+        f"`settings` must give at least {MIN_STEPS} steps, so that training can be interrupted. Received: "
+        f"{len(steps)}.",
+    )
+    resumed = _interrupt_and_resume(checker, loaded, settings, out / "stopped", after_step=len(steps) // 2 + 1)
+    _check_same(checker, uninterrupted, resumed)
+    _check_scores(checker, uninterrupted)
+    _check_saved_model(checker, uninterrupted)
     if source is not None:
-        _check_source(judge, straight, source, out)
-    return straight
+        _check_source(checker, uninterrupted, source, out)
+    return uninterrupted
 
 
-def _check_refusals(judge: Judge, recipe: Any, settings: dict[str, Any], refused: Any, out: Path) -> None:
-    def make(**change: Any) -> None:
+def _check_invalid_settings(
+    checker: Judge,
+    recipe: Recipe,
+    settings: dict[str, Any],
+    invalid: Sequence[tuple[dict[str, Any], str]],
+    out: Path,
+) -> None:
+    """Check that invalid settings are rejected in one line, and that no folder is created."""
+
+    def train_with(**changes: Any) -> None:
         try:
-            train(recipe, settings={**settings, **change}, out=out, report=False, quiet=True)
+            train(recipe, settings={**settings, **changes}, out=out, report=False, quiet=True)
         except UserError as error:
-            one_line = "\n" not in str(error)
-            judge.expect(one_line, f"{change} must be refused in one line. It says: {error}")
-            judge.expect(not out.exists(), f"{change} must leave no folder behind: raise in `Config.check` or `data`.")
+            has_one_line = "\n" not in str(error)
+            checker.expect(has_one_line, f"{changes} must be rejected in one line. Received: {error}")
+            checker.expect(
+                not out.exists(), f"{changes} must leave no folder behind: raise in `Config.check` or `data`."
+            )
             raise ValueError(str(error)) from error
 
-    judge.expect_refusal(make, refused)
+    checker.expect_rejected(train_with, invalid)
 
 
-def _stopped_and_resumed(judge: Judge, recipe: Any, settings: dict[str, Any], out: Path, after: int) -> Run:
-    """The run of a training that was told to stop after so many steps, and went on."""
-    with _steps(stop_after=after), suppress(Interrupted):
+def _interrupt_and_resume(checker: Judge, recipe: Recipe, settings: dict[str, Any], out: Path, after_step: int) -> Run:
+    """Train a recipe, interrupt it after a number of steps, and resume it."""
+    with _record_steps(stop_after=after_step), suppress(Interrupted):
         train(recipe, settings=settings, out=out, test=False, report=False, quiet=True)
     [folder] = out.iterdir()
-    with judge.attempt("It must be possible to resume it after a stop."):
+    with checker.attempt("It must be possible to resume it after an interruption."):
         return train(recipe, resume=folder, report=False, quiet=True)
 
 
-def _check_same(judge: Judge, straight: Run, resumed: Run) -> None:
-    names = [name for name in CURVES if name in _history(straight)]
+def _check_same(checker: Judge, uninterrupted: Run, resumed: Run) -> None:
+    """Check that the history and the weights of two runs are equal."""
+    names = [name for name in HISTORY_COLUMNS if name in _history(uninterrupted)]
     for name in names:
-        judge.expect(
-            _history(straight)[name] == _history(resumed)[name],
-            f"Stopped and resumed it has another `{name}` than never stopped. Draw chance from `random` of "
-            "`augment` or a keras.random.SeedGenerator of a layer, and keep in weights what must outlive a "
-            "step.",
+        checker.expect(
+            _history(uninterrupted)[name] == _history(resumed)[name],
+            f"Interrupted and resumed, it has a different `{name}` than without interruption. Use `random` of "
+            "`augment` or a keras.random.SeedGenerator of a layer for random numbers, and store in weights what later "
+            "steps need.",
         )
-    weights = zip(straight.model.get_weights(), resumed.model.get_weights(), strict=True)
-    judge.expect(
-        all(np.array_equal(one, two) for one, two in weights),
-        "Stopped and resumed it ends with other weights than never stopped, with the same curves: something "
-        "that is random in neither is not saved, or scoring the test split changes the model.",
+    weights = zip(uninterrupted.model.get_weights(), resumed.model.get_weights(), strict=True)
+    checker.expect(
+        all(np.array_equal(expected, actual) for expected, actual in weights),
+        "Interrupted and resumed, it ends with different weights than without interruption, although the history is "
+        "the same: some state is not saved, or evaluating the test split changes the model.",
     )
 
 
-def _check_scores(judge: Judge, run: Run) -> None:
-    for part in ("val", "test", "baselines"):
-        found = run.metrics.get(part)
-        judge.expect(found, f"metrics.json has no scores of {part}. Name `baselines` and give three splits.")
-        wrong = [".".join(path) for path, value in _leaves(found) if not math.isfinite(value)]
-        judge.expect(not wrong, f"Scores of {part} must be finite; these are not: {', '.join(wrong)}.")
+def _check_scores(checker: Judge, run: Run) -> None:
+    """Check that all scores exist and are finite."""
+    for key in ("val", "test", "baselines"):
+        scores = run.metrics.get(key)
+        checker.expect(scores, f"metrics.json has no scores of {key}. Set `baselines` and return three splits.")
+        non_finite = [".".join(path) for path, value in _leaves(scores) if not math.isfinite(value)]
+        checker.expect(not non_finite, f"Scores of {key} must be finite; these are not: {', '.join(non_finite)}.")
 
 
-def _check_file(judge: Judge, run: Run) -> None:
+def _check_saved_model(checker: Judge, run: Run) -> None:
+    """Check that the saved model predicts each row independently, and can be exported."""
     raw = run.examples
-    said = run.answer(raw)
-    judge.expect(np.isfinite(said).all(), "The file's answers to rows of the validation split must be finite.")
-    for i in range(min(3, len(said))):
-        alone = run.answer({name: array[i : i + 1] for name, array in raw.items()})
-        judge.expect_same(
-            alone,
-            said[i : i + 1],
-            "The file must say of a row alone what it says of it among others. "
-            "No layer may look at other rows of the batch.",
+    predictions = run.answer(raw)
+    checker.expect(
+        np.isfinite(predictions).all(), "The predictions of the saved model for validation rows must be finite."
+    )
+    for i in range(min(3, len(predictions))):
+        checker.expect_close(
+            run.answer({name: array[i : i + 1] for name, array in raw.items()}),
+            predictions[i : i + 1],
+            "The saved model must predict the same for a single row as for this row in a batch. "
+            "No layer may depend on other rows of the batch.",
         )
-    with judge.attempt("It must be possible to export it as a SavedModel that answers the same."):
+    with checker.attempt("It must be possible to export it as a SavedModel with the same predictions."):
         run.export("savedmodel")
 
 
-def _check_source(judge: Judge, run: Run, source: Any, out: Path) -> None:
-    with judge.attempt("A source that holds the truth must be scored, and predicted."):
+def _check_source(checker: Judge, run: Run, source: Any, out: Path) -> None:
+    """Check that a source with targets can be evaluated and predicted."""
+    with checker.attempt("It must be possible to evaluate and predict a source that contains the targets."):
         scores, frame = run.evaluate(source), run.predict(source)
-    judge.expect(scores.get("test"), "`evaluate` must give scores of a source.")
-    judge.expect(len(frame), "`predict` must answer the rows of a source.")
+    checker.expect(scores.get("test"), "`evaluate` must return scores for a source.")
+    checker.expect(len(frame), "`predict` must return predictions for the rows of a source.")
     if isinstance(source, (str, Path)):
-        with judge.attempt("A file must be predicted to a file."):
+        with checker.attempt("It must be possible to predict a file into a file."):
             run.predict_file(source, out / "answers.csv")
         lines = (out / "answers.csv").read_text(encoding="utf-8").splitlines()
-        judge.expect(len(lines) > 1, "The file of answers must have a row for each answer.")
+        checker.expect(len(lines) > 1, "The file of predictions must have a row for each prediction.")
 
 
 @contextmanager
-def _steps(stop_after: int | None = None) -> Iterator[list[int]]:
-    """Train a step a call, count the calls, and tell the training to stop after so many."""
-    calls: list[int] = []
-    real = Checkpoint.on_train_batch_end
+def _record_steps(stop_after: int | None = None) -> Iterator[list[int]]:
+    """Train one step per compiled call, record the steps, and stop training after `stop_after` of them."""
+    steps: list[int] = []
+    original = Checkpoint.on_train_batch_end
 
-    def count(self: Checkpoint, batch: int, logs: Any = None) -> None:
-        calls.append(batch)
-        if len(calls) == stop_after:
+    def on_train_batch_end(self: Checkpoint, batch: int, logs: Any = None) -> None:
+        steps.append(batch)
+        if len(steps) == stop_after:
             self.stop = signal.SIGTERM
-        real(self, batch, logs)
+        original(self, batch, logs)
 
-    with patch.object(Checkpoint, "on_train_batch_end", count), patch("tfkit.loop.SECONDS_A_CALL", 0.0):
-        yield calls
+    with (
+        patch.object(Checkpoint, "on_train_batch_end", on_train_batch_end),
+        patch("tfkit.loop.SECONDS_A_CALL", 0.0),
+    ):
+        yield steps
 
 
 def _history(run: Run) -> dict[str, list[str]]:
-    """The columns of history.csv, as they are written."""
-    names, *lines = [line.split(",") for line in run.path("history.csv").read_text(encoding="utf-8").splitlines()]
-    return dict(zip(names, map(list, zip(*lines, strict=True)), strict=True))
+    """Read the columns of history.csv as text."""
+    names, *rows = [line.split(",") for line in run.path("history.csv").read_text(encoding="utf-8").splitlines()]
+    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
 
 
 def _leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], float]]:
-    """Every number of a tree of scores, with the names that lead to it."""
+    """Yield every number of a tree of scores with its path of names."""
     if isinstance(tree, dict):
         for name, value in tree.items():
             yield from _leaves(value, (*path, name))
@@ -183,9 +209,10 @@ def _leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
         yield path, float(tree)
 
 
-KEPT: list[tempfile.TemporaryDirectory] = []  # until Python exits, which takes them away
+TEMPORARY_FOLDERS: list[tempfile.TemporaryDirectory] = []  # deleted when Python exits
 
 
-def _folder() -> Path:
-    KEPT.append(tempfile.TemporaryDirectory(prefix="tfkit-"))
-    return Path(KEPT[-1].name)
+def _temporary_folder() -> Path:
+    """Create a folder that is deleted when Python exits."""
+    TEMPORARY_FOLDERS.append(tempfile.TemporaryDirectory(prefix="tfkit-"))
+    return Path(TEMPORARY_FOLDERS[-1].name)

@@ -1,4 +1,4 @@
-"""What is saved must come back the same, here and elsewhere."""
+"""Check that saved objects are restored unchanged, in this process and in a fresh one."""
 
 import inspect
 import json
@@ -8,102 +8,110 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from tfkit.testing import fresh
 from tfkit.testing.judge import Judge
-from tfkit.testing.specimen import Specimen, moved
+from tfkit.testing.specimen import Specimen, perturb_weights
 
-KERAS_OWN = {"name", "dtype", "trainable", "autocast", "activity_regularizer", "reduction"}
-
-
-def defaults_of(kind: Any) -> dict[str, Any]:
-    """The arguments of a class that have a default, but those that Keras gives to every class of its."""
-    found = inspect.signature(kind.__init__).parameters.values()
-    return {one.name: one.default for one in found if one.default is not one.empty and one.name not in KERAS_OWN}
+KERAS_ARGUMENTS = {"name", "dtype", "trainable", "autocast", "activity_regularizer", "reduction"}
 
 
-def expect_no_default(judge: Judge, kind: Any, arguments: dict[str, Any], at_default: Sequence[str]) -> None:
-    """No argument is at its default, or a configuration that forgets it would not show."""
-    for name, default in defaults_of(kind).items():
+def defaults_of(checked_class: Any) -> dict[str, Any]:
+    """Return the constructor arguments with a default, except those that Keras adds to every class."""
+    parameters = inspect.signature(checked_class.__init__).parameters.values()
+    return {
+        parameter.name: parameter.default
+        for parameter in parameters
+        if parameter.default is not parameter.empty and parameter.name not in KERAS_ARGUMENTS
+    }
+
+
+def check_no_default(checker: Judge, checked_class: Any, arguments: dict[str, Any], at_default: Sequence[str]) -> None:
+    """Check that no argument is at its default, where a missing configuration entry would not be detected."""
+    for name, default in defaults_of(checked_class).items():
         value = arguments.get(name, default)
-        same = value is default or (type(value) is type(default) and _plain(value) == _plain(default))
-        judge.expect(
-            not same or name in at_default,
-            f"`{name}` is at its default ({default!r}). Give another value, so that a `get_config` that "
-            "forgets it shows, or name it in `at_default`.",
+        is_default = value is default or (type(value) is type(default) and _as_json(value) == _as_json(default))
+        checker.expect(
+            not is_default or name in at_default,
+            f"`{name}` is at its default ({default!r}). Pass a different value, so that a `get_config` that "
+            "omits it is detected, or list it in `at_default`.",
         )
 
 
-def expect_config(judge: Judge, thing: Any, arguments: dict[str, Any]) -> Any:
-    """The configuration is JSON, names every argument with its value, and makes the same again, which is returned."""
-    kind = type(thing)
-    with judge.attempt(
-        "`get_config` must return what the constructor takes, as plain values or through "
+def check_config(checker: Judge, original: Any, arguments: dict[str, Any]) -> Any:
+    """Check that the configuration is JSON and complete, and return the object created from it."""
+    checked_class = type(original)
+    with checker.attempt(
+        "`get_config` must return the constructor arguments, as plain values or through "
         "keras.saving.serialize_keras_object."
     ):
-        own = thing.get_config()
-        written = json.dumps(keras.saving.serialize_keras_object(thing))
+        config = original.get_config()
+        serialized = json.dumps(keras.saving.serialize_keras_object(original))
     for name, value in arguments.items():
-        judge.expect(
-            name in own,
-            f"`get_config` forgets `{name}`. Add it, or leave `get_config` out of a layer with "
-            "plain arguments: Keras writes it.",
+        checker.expect(
+            name in config,
+            f"`get_config` omits `{name}`. Add it, or do not override `get_config` in a layer with "
+            "plain arguments: Keras provides it.",
         )
-        judge.expect(
-            not _is_plain(value) or _plain(own[name]) == _plain(value),
-            f"`get_config` says {own[name]!r} for `{name}`, which was {value!r}. Return what the constructor "
-            "was given.",
+        checker.expect(
+            not _is_json(value) or _as_json(config[name]) == _as_json(value),
+            f"`get_config` returns {config[name]!r} for `{name}`, which was {value!r}. Return the constructor "
+            "arguments.",
         )
-    with judge.attempt("`from_config` must take what `get_config` returns."):
-        with keras.saving.custom_object_scope({kind.__name__: kind}):
-            again = keras.saving.deserialize_keras_object(json.loads(written))
-        rewritten = json.dumps(keras.saving.serialize_keras_object(again))
-    judge.expect(rewritten == written, f"Made from its configuration it has another: {rewritten}, not {written}.")
-    return again
+    with checker.attempt("`from_config` must accept the result of `get_config`."):
+        with keras.saving.custom_object_scope({checked_class.__name__: checked_class}):
+            restored = keras.saving.deserialize_keras_object(json.loads(serialized))
+        serialized_again = json.dumps(keras.saving.serialize_keras_object(restored))
+    checker.expect(
+        serialized_again == serialized,
+        f"The object created from its configuration has a different one: {serialized_again}, not {serialized}.",
+    )
+    return restored
 
 
-def expect_revival(judge: Judge, thing: Any, calls: Sequence[Sequence[Any]], expected: Any) -> None:
-    """In a fresh process a thing made from its JSON says the same."""
+def check_fresh_process(checker: Judge, original: Any, calls: Sequence[Sequence[Any]], expected: Any) -> None:
+    """Check that an object created from its JSON in a fresh process has the same outputs."""
     with tempfile.TemporaryDirectory() as folder:
-        written = json.dumps(keras.saving.serialize_keras_object(thing))
-        Path(folder, "object.json").write_text(written, encoding="utf-8")
-        said = fresh.revive(type(thing), Path(folder), calls)
-    judge.expect_same(said, expected, "In a fresh process it says something else.", 0.0)
+        serialized = json.dumps(keras.saving.serialize_keras_object(original))
+        Path(folder, "object.json").write_text(serialized, encoding="utf-8")
+        outputs = fresh.outputs_in_fresh_process(type(original), Path(folder), calls)
+    checker.expect_close(outputs, expected, "In a fresh process its output is different.", 0.0)
 
 
-def check_saving(specimen: Specimen) -> None:
-    """Through its configuration, a file and another process a layer stays what it is, to the last bit."""
-    layer = specimen.make()
-    expect_config(specimen, layer, specimen.arguments)
-    with specimen.attempt("It must stand in a functional model."):
-        model, _ = specimen.functional(layer)
-    moved(model)
-    sentence = (
-        "A model of it says something else {}. Store every argument under its own name, and make weights with "
-        "`add_weight` or in a sub-layer that is an attribute."
+def check_saving(case: Specimen) -> None:
+    """Check that a layer restored from its configuration, a file or in a fresh process is bit-identical."""
+    layer = case.make()
+    check_config(case, layer, case.arguments)
+    with case.attempt("It must be usable in a functional model."):
+        model, _ = case.functional(layer)
+    perturb_weights(model)
+    message = (
+        "The output of a model with it is different {}. Store every argument under its own name, and create weights "
+        "with `add_weight` or in a sub-layer that is an attribute."
     )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with specimen.attempt("A model of it must be saved and loaded."):
+        with case.attempt("It must be possible to save and load a model with it."):
             model.save(folder / "model.keras")
-            with keras.saving.custom_object_scope({specimen.name: specimen.kind}):
+            with keras.saving.custom_object_scope({case.name: case.layer_class}):
                 loaded = keras.saving.load_model(folder / "model.keras")
-        expected = fresh.answers(model, [specimen.arrays])
-        said = fresh.answers(loaded, [specimen.arrays])
-        specimen.expect_same(said, expected, sentence.format("when it was loaded"), 0.0)
-        said = fresh.revive(specimen.kind, folder, [specimen.arrays])
-        specimen.expect_same(said, expected, sentence.format("in a fresh process"), 0.0)
+        expected = fresh.compute_outputs(model, [case.arrays])
+        outputs: list[np.ndarray] = fresh.compute_outputs(loaded, [case.arrays])
+        case.expect_close(outputs, expected, message.format("after loading"), 0.0)
+        outputs = fresh.outputs_in_fresh_process(case.layer_class, folder, [case.arrays])
+        case.expect_close(outputs, expected, message.format("in a fresh process"), 0.0)
 
 
-def _plain(value: Any) -> Any:
-    """A value as JSON gives it back: a tuple is a list."""
+def _as_json(value: Any) -> Any:
+    """Convert a value to what JSON returns: tuples become lists."""
     if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
-    return {str(name): _plain(one) for name, one in value.items()} if isinstance(value, dict) else value
+        return [_as_json(item) for item in value]
+    return {str(key): _as_json(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
-def _is_plain(value: Any) -> bool:
-    """Whether a value is JSON as it stands."""
+def _is_json(value: Any) -> bool:
+    """Tell whether a value can be written as JSON without conversion."""
     if isinstance(value, (list, tuple, dict)):
-        return all(map(_is_plain, value.values() if isinstance(value, dict) else value))
+        return all(map(_is_json, value.values() if isinstance(value, dict) else value))
     return value is None or isinstance(value, (bool, int, float, str))
