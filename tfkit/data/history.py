@@ -40,8 +40,8 @@ class History(NamedTuple):
 
     def slices(self) -> list[slice]:
         """Return the slice of steps of each series; an empty slice for a series without steps."""
-        ends = np.searchsorted(self.series_index, np.arange(len(self.names) + 1)).tolist()
-        return [slice(begin, end) for begin, end in zip(ends[:-1], ends[1:], strict=True)]
+        ends: Any = np.searchsorted(self.series_index, np.arange(len(self.names) + 1))
+        return [slice(begin, end) for begin, end in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)]
 
 
 def history(frame: Any, rules: Mapping[str, Any]) -> tuple[History, dict[str, Any], list[str]]:

@@ -1,6 +1,6 @@
 """Group a table with one row per step into series, sorted by time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -95,9 +95,7 @@ def _uneven_step_messages(steps: np.ndarray, time_column: str) -> list[str]:
     ]
 
 
-def _static_frame(
-    frame: Any, codes: np.ndarray, ids: Sequence[str] | np.ndarray, id_column: str, static_columns: Iterable[str]
-) -> Any:
+def _static_frame(frame: Any, codes: np.ndarray, ids: np.ndarray, id_column: str, static_columns: Iterable[str]) -> Any:
     """Return a DataFrame with one row per series: its id and its static columns."""
     import pandas as pd
 
