@@ -1,4 +1,4 @@
-"""The page for series, from end to end: what a person and a script see."""
+"""End-to-end tests of the series recipe: Python API and command line."""
 
 import json
 import signal
@@ -17,14 +17,16 @@ KINDS = ["flat", "rising", "waving"]
 
 
 def values(kind, steps, random):
-    """One series of a kind, with noise."""
+    """One noisy series of a class."""
     time = np.linspace(0, 1, steps)
-    course = {"flat": 0 * time, "rising": 3 * time, "waving": 2 * np.sin(4 * np.pi * (time + random.random()))}[kind]
-    return course + 0.5 * random.normal(size=steps)
+    signal_values = {"flat": 0 * time, "rising": 3 * time, "waving": 2 * np.sin(4 * np.pi * (time + random.random()))}[
+        kind
+    ]
+    return signal_values + 0.5 * random.normal(size=steps)
 
 
-def wide(rows, steps=24, seed=0, kinds=KINDS):
-    """A table with a row for each series."""
+def wide_table(rows, steps=24, seed=0, kinds=KINDS):
+    """A table with one row per series."""
     random = np.random.default_rng(seed)
     labels = random.choice(kinds, rows)
     frame = pd.DataFrame([values(label, steps, random) for label in labels]).round(4)
@@ -33,130 +35,130 @@ def wide(rows, steps=24, seed=0, kinds=KINDS):
     return frame
 
 
-def steps(rows, seed=0):
-    """A table with a row for each step, of two channels and unequal lengths."""
-    random, parts = np.random.default_rng(seed), []
-    for number in range(rows):
+def long_table(rows, seed=0):
+    """A table with one row per step, two channels and unequal lengths."""
+    random, frames = np.random.default_rng(seed), []
+    for index in range(rows):
         kind, count = random.choice(KINDS), random.integers(12, 25)
-        one = {"id": f"s{number}", "time": np.arange(count), "a": values(kind, count, random)}
-        parts.append(pd.DataFrame({**one, "b": values("flat", count, random), "label": kind}))
-    return pd.concat(parts)
+        columns = {"id": f"s{index}", "time": np.arange(count), "a": values(kind, count, random)}
+        frames.append(pd.DataFrame({**columns, "b": values("flat", count, random), "label": kind}))
+    return pd.concat(frames)
 
 
-def trained(table, out, **settings):
+def train_series(table, out, **settings):
     return tfkit.train("series", table=table, out=out, quiet=True, **{**FAST, **settings})
 
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory):
     path = tmp_path_factory.mktemp("table") / "series.csv"
-    wide(90).to_csv(path, index=False)
+    wide_table(90).to_csv(path, index=False)
     return path
 
 
 @pytest.fixture(scope="module")
 def run(table, tmp_path_factory):
-    return trained(table, tmp_path_factory.mktemp("runs"))
+    return train_series(table, tmp_path_factory.mktemp("runs"))
 
 
 @pytest.fixture(scope="module")
 def unequal(tmp_path_factory):
-    """A run on steps of two channels and unequal lengths."""
+    """A run on a long table with two channels and unequal lengths."""
     folder = tmp_path_factory.mktemp("unequal")
-    steps(60).to_csv(folder / "steps.csv", index=False)
-    return trained(folder / "steps.csv", folder / "runs", id_column="id", time_column="time", differences=True)
+    long_table(60).to_csv(folder / "steps.csv", index=False)
+    return train_series(folder / "steps.csv", folder / "runs", id_column="id", time_column="time", differences=True)
 
 
-def test_a_run_beats_the_constant_and_is_kept_whole(run):
+def test_a_run_beats_the_baseline_and_is_saved(run):
     assert run.metrics["test"]["accuracy"] > 0.85 > run.metrics["baselines"]["constant"]["accuracy"]
     assert set(run.metrics["baselines"]) == {"constant", "nearest_series", "linear_series"}
     assert run.config["head"] == "ridge"
     assert run.config["epochs"] == 1
-    assert run.config["refit"] is True  # few series: on all but those of the test
-    kept = pd.read_csv(run.folder / "predictions.csv")
-    assert (kept["truth"] == kept["predicted"]).mean() == pytest.approx(run.metrics["test"]["accuracy"])
+    assert run.config["refit"] is True  # few series: refit on training and validation
+    predictions = pd.read_csv(run.folder / "predictions.csv")
+    assert (predictions["truth"] == predictions["predicted"]).mean() == pytest.approx(run.metrics["test"]["accuracy"])
 
 
-def test_the_file_takes_raw_series_with_gaps(run):
+def test_the_model_file_accepts_raw_series_with_missing_values(run):
     model = tfkit.load_model(run.path("model.keras"))
-    raw = wide(12, seed=3).iloc[:, 1:].to_numpy("float32")[..., None]
-    holes = raw.copy()
-    holes[:, 5:7] = np.nan
-    for some in (raw, holes, np.full((1, 24, 1), np.nan, "float32")):
-        np.testing.assert_allclose(np.sum(model({"series": some}), axis=1), 1, atol=1e-5)
-    said = np.asarray(model({"series": holes}))
-    between = raw.copy()
-    between[:, 5], between[:, 6] = (2 * raw[:, 4] + raw[:, 7]) / 3, (raw[:, 4] + 2 * raw[:, 7]) / 3
-    assert (said.argmax(axis=1) == np.argmax(model({"series": between}), axis=1)).mean() > 0.9
+    raw = wide_table(12, seed=3).iloc[:, 1:].to_numpy("float32")[..., None]
+    incomplete = raw.copy()
+    incomplete[:, 5:7] = np.nan
+    for series in (raw, incomplete, np.full((1, 24, 1), np.nan, "float32")):
+        np.testing.assert_allclose(np.sum(model({"series": series}), axis=1), 1, atol=1e-5)
+    y_pred = np.asarray(model({"series": incomplete}))
+    interpolated = raw.copy()
+    interpolated[:, 5], interpolated[:, 6] = (2 * raw[:, 4] + raw[:, 7]) / 3, (raw[:, 4] + 2 * raw[:, 7]) / 3
+    assert (y_pred.argmax(axis=1) == np.argmax(model({"series": interpolated}), axis=1)).mean() > 0.9
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("which", ["unequal", "run"])
-def test_exports_answer_as_the_model_does(which, request, tmp_path):
+@pytest.mark.parametrize("fixture_name", ["unequal", "run"])
+def test_exports_predict_like_the_model(fixture_name, request, tmp_path):
     import tensorflow as tf
 
-    run = request.getfixturevalue(which)
+    run = request.getfixturevalue(fixture_name)
     raw = run.examples["series"]
-    said = run.answer({"series": raw})
+    y_pred = run.answer({"series": raw})
     loaded = tf.saved_model.load(run.export("savedmodel", tmp_path / "saved"))
-    np.testing.assert_allclose(loaded.serve({"series": tf.constant(raw)}), said, atol=1e-5)
-    copied = tfkit.load_model(run.export("keras", tmp_path / "copy.keras"))
-    np.testing.assert_allclose(copied({"series": tf.constant(raw)}), said, atol=1e-5)
+    np.testing.assert_allclose(loaded.serve({"series": tf.constant(raw)}), y_pred, atol=1e-5)
+    exported = tfkit.load_model(run.export("keras", tmp_path / "copy.keras"))
+    np.testing.assert_allclose(exported({"series": tf.constant(raw)}), y_pred, atol=1e-5)
 
 
 def test_a_file_is_predicted_and_scored(run, tmp_path, capsys):
-    wide(30, seed=1).to_csv(tmp_path / "new.csv", index=False)
+    wide_table(30, seed=1).to_csv(tmp_path / "new.csv", index=False)
     assert main(["predict", str(run.folder), str(tmp_path / "new.csv"), "--out", str(tmp_path / "out.csv")]) == 0
-    found = pd.read_csv(tmp_path / "out.csv")
-    assert list(found)[:25] == ["label", *(f"t{step}" for step in range(24))]
-    assert list(found)[25:] == ["predicted", *(f"probability_{kind}" for kind in KINDS)]
-    accuracy = (found["label"] == found["predicted"]).mean()
+    predictions = pd.read_csv(tmp_path / "out.csv")
+    assert list(predictions)[:25] == ["label", *(f"t{step}" for step in range(24))]
+    assert list(predictions)[25:] == ["predicted", *(f"probability_{kind}" for kind in KINDS)]
+    accuracy = (predictions["label"] == predictions["predicted"]).mean()
     assert accuracy > 0.8
     assert main(["evaluate", str(run.folder), str(tmp_path / "new.csv"), "--json"]) == 0
-    said = capsys.readouterr().out
-    assert json.loads(said[said.index("{") :])["test"]["accuracy"] == pytest.approx(accuracy)
+    output = capsys.readouterr().out
+    assert json.loads(output[output.index("{") :])["test"]["accuracy"] == pytest.approx(accuracy)
 
 
-def test_steps_of_many_channels_and_unequal_lengths(unequal, tmp_path):
+def test_long_tables_with_several_channels_and_unequal_lengths(unequal, tmp_path):
     assert unequal.metrics["test"]["accuracy"] > 0.6
     assert unequal.info["series"]["channels"] == ["a", "b"]
-    new = steps(20, seed=1)
+    new = long_table(20, seed=1)
     new.to_csv(tmp_path / "new.csv", index=False)
     unequal.predict_file(tmp_path / "new.csv", tmp_path / "out.csv")
-    found = pd.read_csv(tmp_path / "out.csv")
-    assert found["id"].tolist() == [f"s{number}" for number in range(20)]
-    assert (found["label"] == found["predicted"]).mean() > 0.6
-    assert unequal.predict(new)["predicted"].tolist() == found["predicted"].tolist()
-    one = [group[["a", "b"]].to_numpy() for _, group in new.groupby("id", sort=False)]
-    assert unequal.predict(one)["predicted"].tolist() == found["predicted"].tolist()
+    predictions = pd.read_csv(tmp_path / "out.csv")
+    assert predictions["id"].tolist() == [f"s{index}" for index in range(20)]
+    assert (predictions["label"] == predictions["predicted"]).mean() > 0.6
+    assert unequal.predict(new)["predicted"].tolist() == predictions["predicted"].tolist()
+    arrays = [group[["a", "b"]].to_numpy() for _, group in new.groupby("id", sort=False)]
+    assert unequal.predict(arrays)["predicted"].tolist() == predictions["predicted"].tolist()
 
 
-def test_a_ts_file_with_a_test_file_of_its_own(tmp_path):
+def test_ts_files_for_training_and_test(tmp_path):
     for name, rows, seed in (("train", 40, 0), ("test", 25, 1)):
-        lines = [",".join(map(str, row[1:])) + f":{row[0]}" for row in wide(rows, seed=seed).to_numpy()]
-        head = ["@problemName kinds", "@univariate true", "@classLabel true " + " ".join(KINDS), "@data"]
-        (tmp_path / f"{name}.ts").write_text("\n".join([*head, *lines]))
-    run = trained(tmp_path / "train.ts", tmp_path / "runs", test_table=tmp_path / "test.ts")
+        lines = [",".join(map(str, row[1:])) + f":{row[0]}" for row in wide_table(rows, seed=seed).to_numpy()]
+        header = ["@problemName kinds", "@univariate true", "@classLabel true " + " ".join(KINDS), "@data"]
+        (tmp_path / f"{name}.ts").write_text("\n".join([*header, *lines]))
+    run = train_series(tmp_path / "train.ts", tmp_path / "runs", test_table=tmp_path / "test.ts")
     assert len(pd.read_csv(run.folder / "predictions.csv")) == 25
     assert run.evaluate(tmp_path / "test.ts")["test"]["accuracy"] == pytest.approx(run.metrics["test"]["accuracy"])
 
 
-def test_a_number_is_predicted_in_its_own_units(tmp_path):
-    frame, random = wide(80, kinds=["rising"]), np.random.default_rng(1)
+def test_a_number_is_predicted_in_original_units(tmp_path):
+    frame, random = wide_table(80, kinds=["rising"]), np.random.default_rng(1)
     slope = random.uniform(-3, 3, 80)
     frame.iloc[:, 1:] += slope[:, None] * np.linspace(0, 1, 24)
-    frame.drop(columns="label").assign(slope=(1000 + 100 * slope).round(1)).to_csv(tmp_path / "some.csv", index=False)
-    run = trained(tmp_path / "some.csv", tmp_path / "runs", target="slope")
+    frame.drop(columns="label").assign(slope=(1000 + 100 * slope).round(1)).to_csv(tmp_path / "series.csv", index=False)
+    run = train_series(tmp_path / "series.csv", tmp_path / "runs", target="slope")
     assert run.metrics["task"] == "regression"
     assert run.metrics["test"]["r2"] > 0.5
-    assert 700 < run.predict(tmp_path / "some.csv")["predicted"].mean() < 1300
+    assert 700 < run.predict(tmp_path / "series.csv")["predicted"].mean() < 1300
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("body", ["inception", "convolution", "lstm", "transformer"])
-def test_every_body_learns_of_series_of_unequal_length(tmp_path, body):
-    steps(80).to_csv(tmp_path / "steps.csv", index=False)
-    run = trained(
+def test_every_architecture_learns_from_series_of_unequal_length(tmp_path, body):
+    long_table(80).to_csv(tmp_path / "steps.csv", index=False)
+    run = train_series(
         tmp_path / "steps.csv",
         tmp_path / "runs",
         id_column="id",
@@ -175,45 +177,46 @@ def test_every_body_learns_of_series_of_unequal_length(tmp_path, body):
 
 
 @pytest.mark.slow
-def test_a_trained_head_learns_too(table, tmp_path):
-    run = trained(table, tmp_path / "runs", head="trained", epochs=10, learning_rate=0.003, refit=False)
+def test_a_head_trained_by_gradient_descent_learns(table, tmp_path):
+    run = train_series(table, tmp_path / "runs", head="trained", epochs=10, learning_rate=0.003, refit=False)
     assert run.metrics["test"]["accuracy"] > 0.8
 
 
 @pytest.mark.slow
 def test_class_weights_raise_the_recall_of_the_rare_class(tmp_path):
-    some, random = wide(300, kinds=["flat", "rising"]), np.random.default_rng(0)
-    some["label"] = np.where(random.random(300) < np.where(some["label"] == "rising", 0.35, 0.05), "rare", "common")
-    some.to_csv(tmp_path / "table.csv", index=False)
-    plain, weighted = (
-        trained(tmp_path / "table.csv", tmp_path / "runs", class_weights=on).metrics["test"] for on in (False, True)
+    frame, random = wide_table(300, kinds=["flat", "rising"]), np.random.default_rng(0)
+    frame["label"] = np.where(random.random(300) < np.where(frame["label"] == "rising", 0.35, 0.05), "rare", "common")
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    unweighted, weighted = (
+        train_series(tmp_path / "table.csv", tmp_path / "runs", class_weights=class_weights).metrics["test"]
+        for class_weights in (False, True)
     )
-    assert weighted["recall"] > plain["recall"] + 0.2
+    assert weighted["recall"] > unweighted["recall"] + 0.2
 
 
 @pytest.mark.slow
-def test_stopped_and_resumed_is_the_same_as_never_stopped(table, tmp_path, monkeypatch):
+def test_a_resumed_run_equals_an_uninterrupted_run(table, tmp_path, monkeypatch):
     from tfkit.resume import Checkpoint
 
-    straight = trained(table, tmp_path / "straight", **SMALL)
-    calls, real = [], Checkpoint.on_train_batch_end
+    uninterrupted = train_series(table, tmp_path / "uninterrupted", **SMALL)
+    batches, on_train_batch_end = [], Checkpoint.on_train_batch_end
 
-    def count(self, batch, logs=None):
-        calls.append(batch)
-        if len(calls) == 6:  # of 4 an epoch
+    def stop_at_sixth_batch(self, batch, logs=None):
+        batches.append(batch)
+        if len(batches) == 6:  # there are 4 per epoch
             self.stop = signal.SIGTERM
-        real(self, batch, logs)
+        on_train_batch_end(self, batch, logs)
 
     monkeypatch.setattr("tfkit.loop.SECONDS_A_CALL", 0.0)
-    monkeypatch.setattr(Checkpoint, "on_train_batch_end", count)
+    monkeypatch.setattr(Checkpoint, "on_train_batch_end", stop_at_sixth_batch)
     with pytest.raises(Interrupted):
-        trained(table, tmp_path / "stopped", **SMALL)
+        train_series(table, tmp_path / "stopped", **SMALL)
     monkeypatch.undo()
     [folder] = (tmp_path / "stopped").iterdir()
     resumed = tfkit.train(resume=folder, quiet=True)
-    for one, two in zip(straight.model.get_weights(), resumed.model.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, two)
-    assert straight.metrics["test"] == resumed.metrics["test"]
+    for expected, weights in zip(uninterrupted.model.get_weights(), resumed.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(weights, expected)
+    assert uninterrupted.metrics["test"] == resumed.metrics["test"]
 
 
 @pytest.mark.parametrize(
@@ -230,24 +233,27 @@ def test_stopped_and_resumed_is_the_same_as_never_stopped(table, tmp_path, monke
         ({"kind": "number"}, "A target that is a number must be a finite number in every row"),
     ],
 )
-def test_settings_that_do_not_fit_are_refused_and_leave_nothing(table, tmp_path, settings, message):
+def test_invalid_settings_are_refused_without_creating_a_run(table, tmp_path, settings, message):
     with pytest.raises(UserError, match=message):
-        trained(table, tmp_path / "runs", **settings)
+        train_series(table, tmp_path / "runs", **settings)
     assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
-        (wide(30).assign(label="flat"), "The target must have at least two classes"),
-        (wide(30)[["label", "t0"]], "A series must have two steps or more"),
-        (wide(30).assign(t3="much"), "Values of a series must be numbers, such as 1.5"),
-        (wide(30).assign(**{f"t{step}": range(30) for step in range(24)}), "Series must change in the course of time"),
-        (wide(30).assign(**{f"t{step}": None for step in range(24)}), "Series must have values"),
-        (wide(2, kinds=["flat"]).assign(label=["flat", "rising"]), "There must be rows for training, validation and"),
+        (wide_table(30).assign(label="flat"), "The target must have at least two classes"),
+        (wide_table(30)[["label", "t0"]], "A series must have at least two steps"),
+        (wide_table(30).assign(t3="much"), "Values of a series must be numbers, such as 1.5"),
+        (wide_table(30).assign(**{f"t{step}": range(30) for step in range(24)}), "Series must change over time"),
+        (wide_table(30).assign(**{f"t{step}": None for step in range(24)}), "Series must have values"),
+        (
+            wide_table(2, kinds=["flat"]).assign(label=["flat", "rising"]),
+            "There must be rows for training, validation and",
+        ),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(tmp_path, capfd, frame, message):
+def test_invalid_input_gives_a_one_line_error_and_exit_code_2(tmp_path, capfd, frame, message):
     frame.to_csv(tmp_path / "table.csv", index=False)
     assert main(["train", "series", f"table={tmp_path / 'table.csv'}", "--out", str(tmp_path / "runs")]) == 2
     out, err = capfd.readouterr()

@@ -1,75 +1,88 @@
-"""How wide a band must be to hold its share: asked of the validation windows, not of those that were learnt."""
+"""Calibrate prediction intervals on validation windows by conformalized quantile regression."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-ENOUGH = 10  # stretches of a horizon, apart from each other, that are enough to make a band narrower too
+MIN_STRETCHES = 10  # non-overlapping validation horizons from which on an interval may become narrower too
+WINDOWS_PER_CHUNK = 8192
 
 
 def restore_windows(info: Mapping[str, Any], factors: Sequence[float] | None = None) -> Any:
-    """Told layers, what the model says -> quantiles in their order `(windows, horizon, quantiles)`, bands corrected."""
+    """Build the postprocessing model: sort quantiles and scale prediction intervals.
+
+    Args:
+        info: Result of `learn_history`.
+        factors: Scale factor of each interval, the widest first; None for 1 each.
+
+    Returns:
+        A `keras.Model` from model outputs to quantiles, both `(windows, horizon, quantiles)`.
+    """
     import keras
 
     from tfkit import layers
 
-    bands = len(info["quantiles"]) // 2
-    told = [1.0] * bands if factors is None else factors
-    answer = keras.Input((info["horizon"], len(info["quantiles"])))
-    return keras.Model(answer, layers.QuantileBands(told, dtype="float32", name="bands")(answer), name="restore")
+    num_intervals = len(info["quantiles"]) // 2
+    factors = [1.0] * num_intervals if factors is None else factors
+    outputs = keras.Input((info["horizon"], len(info["quantiles"])))
+    return keras.Model(outputs, layers.QuantileBands(factors, dtype="float32", name="bands")(outputs), name="restore")
 
 
 def calibrate_bands(model: Any, data: Any) -> Any:
-    """The `restore` whose bands hold their share of the validation windows.
+    """Return the postprocessing model whose intervals have nominal coverage on the validation windows.
 
-    Values of one time are of one kind, so it is stretches of a horizon that are counted, however many windows lie over
-    them. Where they are few a band may become wider, never narrower: small data makes a network too sure.
+    Values of nearby times are correlated, so the number of independent values is the number of non-overlapping
+    horizons, however many windows cover them. If there are fewer than MIN_STRETCHES, an interval may only become
+    wider: on small data models are overconfident.
     """
     from tfkit.datasets.batch_predict import predict
 
     begin, end = data.info["splits"]["val"]
-    stretches = (end - begin) // data.info["horizon"]
-    pieces = np.array_split(np.arange(len(data.val)), max(1, len(data.val) // 8192))
-    answer = np.concatenate([predict(model, data.val.take(numbers)[0]) for numbers in pieces])
+    num_stretches = (end - begin) // data.info["horizon"]
+    chunks = np.array_split(np.arange(len(data.val)), max(1, len(data.val) // WINDOWS_PER_CHUNK))
+    y_pred = np.concatenate([predict(model, data.val.take(indices)[0]) for indices in chunks])
     values, quantiles = data.val.truth()["values"], data.info["quantiles"]
-    factors = conformal_factors(values, answer, quantiles, independent=stretches)
-    return restore_windows(data.info, factors if stretches >= ENOUGH else [max(1.0, factor) for factor in factors])
+    factors = conformal_factors(values, y_pred, quantiles, independent=num_stretches)
+    return restore_windows(
+        data.info, factors if num_stretches >= MIN_STRETCHES else [max(1.0, factor) for factor in factors]
+    )
 
 
 def conformal_factors(
-    values: np.ndarray, answer: np.ndarray, quantiles: Sequence[float], *, independent: int | None = None
+    values: np.ndarray, y_pred: np.ndarray, quantiles: Sequence[float], *, independent: int | None = None
 ) -> list[float]:
-    """What to multiply each band's distances from the median by, so that it holds its share of these values.
+    """Compute scale factors that give each prediction interval its nominal coverage on these values.
 
-    Conformalised quantile regression (Romano et al. 2019, https://arxiv.org/abs/1905.03222): of each value how many
-    times wider the band would have to be to reach it, and of these numbers the quantile of the band's share, a little
-    more where few are independent: `share * (1 + 1 / independent)`, but no more than halfway to all.
+    Conformalized quantile regression (Romano et al. 2019, https://arxiv.org/abs/1905.03222): the score of a value is
+    the factor by which the distances of its interval from the median must be multiplied to reach the value. The factor
+    of an interval is the quantile of these scores at its nominal coverage, corrected for few independent values:
+    `coverage * (1 + 1 / independent)`, but at most halfway between the coverage and 1.
 
     Args:
-        values: `(windows, horizon)`, NaN where not known.
-        answer: `(windows, horizon, quantiles)`.
+        values: `(windows, horizon)`, NaN where unknown.
+        y_pred: `(windows, horizon, quantiles)`.
         quantiles: Ascending, the median in the middle.
-        independent: How many of the values say something of their own; None for all.
+        independent: Number of independent values; None for all.
 
     Returns:
-        A factor for each band, the widest first.
+        A factor for each interval, the widest first.
 
     Example:
-        >>> answer = np.tile([-1.0, 0.0, 1.0], (1, 100, 1))
-        >>> conformal_factors(np.linspace(-2, 2, 100)[None], answer, [0.1, 0.5, 0.9])
+        >>> y_pred = np.tile([-1.0, 0.0, 1.0], (1, 100, 1))
+        >>> conformal_factors(np.linspace(-2, 2, 100)[None], y_pred, [0.1, 0.5, 0.9])
         [1.63...]
     """
-    answer = np.sort(answer.astype("float64"), axis=-1)
-    middle, there = answer[..., len(quantiles) // 2], np.isfinite(values)
+    y_pred = np.sort(y_pred.astype("float64"), axis=-1)
+    median, is_finite = y_pred[..., len(quantiles) // 2], np.isfinite(values)
     factors = []
     for i in range(len(quantiles) // 2):
-        distance = values - middle
-        room = np.where(distance < 0, middle - answer[..., i], answer[..., -1 - i] - middle)
+        distance = values - median
+        half_width = np.where(distance < 0, median - y_pred[..., i], y_pred[..., -1 - i] - median)
         with np.errstate(divide="ignore", invalid="ignore"):
-            needed = np.where(distance == 0, 0.0, np.abs(distance) / room)[there]
-        share = quantiles[-1 - i] - quantiles[i]
-        share = min(share * (1 + 1 / (independent or max(1, len(needed)))), (1 + share) / 2)
-        found = float(np.quantile(needed, share, method="higher")) if len(needed) else 1.0
-        factors.append(found if np.isfinite(found) else 1.0)
+            scores = np.where(distance == 0, 0.0, np.abs(distance) / half_width)[is_finite]
+        coverage = quantiles[-1 - i] - quantiles[i]
+        coverage = min(coverage * (1 + 1 / (independent or max(1, len(scores)))), (1 + coverage) / 2)
+        factor = float(np.quantile(scores, coverage, method="higher")) if len(scores) else 1.0
+        factors.append(factor if np.isfinite(factor) else 1.0)
     return factors

@@ -1,4 +1,4 @@
-"""Any table's series as the model file takes them, held against what was learnt: to go on from where they end."""
+"""Read new tables as windows of the forecasting model, validated against the training schema."""
 
 import logging
 from collections.abc import Mapping
@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.data import frequencies
 from tfkit.data.cells import plain
 from tfkit.data.files import read_marked
-from tfkit.data.forecasts import history_windows, stamps
+from tfkit.data.forecast_features import calendar_features, stamps
+from tfkit.data.forecasts import history_windows
 from tfkit.data.history import History, filled, history, trimmed
 from tfkit.data.tables import check_columns
 from tfkit.data.targets import listed
@@ -17,99 +17,111 @@ from tfkit.errors import UserError
 
 log = logging.getLogger("tfkit")
 
-MOST = 20_000  # windows of a file that are scored
+MAX_SCORED_WINDOWS = 20_000  # of one file
 
 
 def read_history(source: Any, info: Mapping[str, Any], *, target: bool = False, own: bool = False) -> Any:
-    """Windows of a table as the model file takes them, held against what was learnt.
+    """Read a table as model inputs, validated against the training schema.
 
-    The past of the window of each series is what stands last in the table; what is known of its future stands below it,
-    in rows without a value. With `target` every window of the table whose targets are known is wanted, and its truth.
+    By default there is one window per series: its past is the end of the series, its targets lie after the table. The
+    future values of known covariates are in rows without a value after that end. With `target`, all windows of the
+    table with known targets are returned, and their targets.
 
     Args:
         source: A path, a DataFrame, or a dictionary of columns.
-        info: What `learn_history` gave.
-        target: Whether windows with their truth are wanted, in place of those that reach beyond the table.
-        own: Whether a DataFrame is wanted too, that says of every answer its series and its time.
+        info: Result of `learn_history`.
+        target: Whether to return windows with targets, instead of those that reach beyond the table.
+        own: Whether to return a DataFrame with the series id and time of every predicted value too.
 
     Returns:
-        A dictionary of arrays, one row a window; with `target`, also the truth; with `own`, also a DataFrame.
+        A dictionary of arrays, one row per window; with `target`, also the targets; with `own`, also a DataFrame.
 
     Raises:
-        UserError: If a column is not there or holds something else, or no series is as long as the past.
+        UserError: If a column does not exist or cannot be parsed, or no series is as long as the past.
     """
     rules = info["rules"]
     frame, _ = read_marked(source, **info["reading"])
-    needed = [rules["time"]["column"], *rules["target"], *rules["known"]]
-    check_columns(frame, [*needed, *([rules["series_column"]] if rules["series_column"] else [])])
+    required = [rules["time"]["column"], *rules["target"], *rules["known"]]
+    check_columns(frame, [*required, *([rules["series_column"]] if rules["series_column"] else [])])
     frame = frame.assign(**{name: plain(column) for name, column in frame.items()})
-    whole, _, said = history(frame, rules)
-    told, more = trimmed(whole, rules["gaps"])
-    for words in said + more:
-        log.warning("%s", words)
-    known = {name: code for code, name in enumerate(info["series"]["names"])}
-    fresh = [name for name in told.names if name not in known]
-    if fresh:
-        log.warning("%d series that training did not have are foretold all the same: %s", len(fresh), listed(fresh))
-    told, present = filled(told, rules["gaps"])
+    untrimmed, _, messages = history(frame, rules)
+    grid, trim_messages = trimmed(untrimmed, rules["gaps"])
+    for message in messages + trim_messages:
+        log.warning("%s", message)
+    train_codes = {name: code for code, name in enumerate(info["series"]["names"])}
+    new_names = [name for name in grid.names if name not in train_codes]
+    if new_names:
+        log.warning("%d series were not in training; they are forecast too: %s", len(new_names), listed(new_names))
+    grid, present = filled(grid, rules["gaps"])
     if not target:
-        raw, codes, origins = _last_windows(told, whole, info)
+        raw, codes, origins = _last_windows(grid, untrimmed, info)
     else:
-        every = {**info, "splits": {"file": [int(told.ticks.min()), int(told.ticks.max()) + 1]}}
-        every["series"] = {"scale": [1.0] * len(told.names), "left_out": []}
-        windows = history_windows(told, present, every, "file")
-        if len(windows) > MOST:
-            log.warning("%s of %s windows are scored, evenly spread", f"{MOST:,}", f"{len(windows):,}")
-        chosen = np.unique(np.linspace(0, len(windows) - 1, min(MOST, len(windows))).astype(int))
-        windows.origins = windows.origins[chosen]
-        numbers = np.arange(len(windows))
-        raw, codes, origins = windows.raw(numbers), told.series[windows.origins], told.ticks[windows.origins]
-    found: list[Any] = [raw]
+        file_info = {**info, "splits": {"file": [int(grid.time_index.min()), int(grid.time_index.max()) + 1]}}
+        file_info["series"] = {"scale": [1.0] * len(grid.names), "left_out": []}
+        windows = history_windows(grid, present, file_info, "file")
+        num_scored = min(MAX_SCORED_WINDOWS, len(windows))
+        if num_scored < len(windows):
+            log.warning("%s of %s windows are scored, evenly spaced", f"{num_scored:,}", f"{len(windows):,}")
+        windows.origins = windows.origins[np.unique(np.linspace(0, len(windows) - 1, num_scored).astype(int))]
+        raw = windows.raw(np.arange(len(windows)))
+        codes, origins = grid.series_index[windows.origins], grid.time_index[windows.origins]
+    result: list[Any] = [raw]
     if target:
-        truth = windows.truth()
-        truth["series"] = [known.get(told.names[code], -1) for code in codes]
-        found.append(truth)
+        y_true = windows.truth()
+        y_true["series"] = [train_codes.get(grid.names[code], -1) for code in codes]
+        result.append(y_true)
     if own:
-        ticks = (origins[:, None] + np.arange(info["horizon"])).ravel()
-        found.append(stamps(told.names, np.repeat(codes, info["horizon"]), ticks, info))
-    return tuple(found) if len(found) > 1 else found[0]
+        time_index = (origins[:, None] + np.arange(info["horizon"])).ravel()
+        result.append(stamps(grid.names, np.repeat(codes, info["horizon"]), time_index, info))
+    return tuple(result) if len(result) > 1 else result[0]
 
 
-def _last_windows(told: History, whole: History, info: Mapping[str, Any]) -> tuple[dict[str, Any], Any, Any]:
-    """The window of each series that reaches beyond the table."""
-    past, horizon, values, known, codes, origins, short = info["past"], info["horizon"], [], [], [], [], []
-    for code, (name, here, span) in enumerate(zip(told.names, told.spans(), whole.spans(), strict=True)):
-        if here.stop - here.start < past:
+def _last_windows(
+    grid: History, untrimmed: History, info: Mapping[str, Any]
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Create the window of each series whose targets begin after its last value.
+
+    Args:
+        grid: The trimmed and filled series.
+        untrimmed: The series of all rows, with future values of known covariates.
+        info: Result of `learn_history`.
+
+    Returns:
+        Model inputs, the series index of each window, and the time index of its first target.
+    """
+    past, horizon = info["past"], info["horizon"]
+    values, covariates, codes, ends, short = [], [], [], [], []
+    for code, (name, steps, all_steps) in enumerate(zip(grid.names, grid.slices(), untrimmed.slices(), strict=True)):
+        if steps.stop - steps.start < past:
             short.append(name)
             continue
-        end = int(told.ticks[here][-1]) + 1
-        values.append(told.values[here][-past:])
+        end = int(grid.time_index[steps][-1]) + 1
+        values.append(grid.values[steps][-past:])
         codes.append(code)
-        origins.append(end)
+        ends.append(end)
         if info["known"]:
-            ahead = whole.known[span][(whole.ticks[span] >= end) & (whole.ticks[span] < end + horizon)]
-            if len(ahead) < horizon or np.isnan(ahead).any():
-                there = int((~np.isnan(ahead).any(1)).sum())
+            time_index = untrimmed.time_index[all_steps]
+            future = untrimmed.covariates[all_steps][(time_index >= end) & (time_index < end + horizon)]
+            if len(future) < horizon or np.isnan(future).any():
+                num_complete = int((~np.isnan(future).any(1)).sum())
                 raise UserError(
-                    f"What is known ahead must be told for every step of the horizon, in rows without a "
-                    f"value below the last. Received: {listed(info['rules']['known'])} for {there} of "
+                    f"Known covariates must be given for every step of the horizon, in rows without a value "
+                    f"after the last value. Received: {listed(info['rules']['known'])} for {num_complete} of "
                     f"{horizon} steps of {name!r}"
                 )
-            known.append(np.concatenate([told.known[here][-past:], ahead]))
+            covariates.append(np.concatenate([grid.covariates[steps][-past:], future]))
     if not values:
         raise UserError(
-            f"A series must have as many rows as the past that the model sees. Received: at most "
-            f"{int(np.bincount(told.series).max()):,}, where {past:,} are needed"
+            f"At least one series must have as many rows as the past that the model sees. Received: at most "
+            f"{int(np.bincount(grid.series_index).max()):,}, where {past:,} are needed"
         )
     if short:
-        log.warning("%d series are left out: shorter than the past of %d steps: %s", len(short), past, listed(short))
+        log.warning("%d series left out: shorter than the past of %d steps: %s", len(short), past, listed(short))
     raw = {"values": np.array(values, "float32")}
-    at = np.array(origins)
+    origins = np.array(ends)
     if "calendar" in info["inputs"]:
-        ticks = (at[:, None] + np.arange(-past, horizon)).ravel()
-        names = info["inputs"]["calendar"]["parts"]
-        parts = frequencies.parts(frequencies.moments(ticks, info["rules"]["frequency"]), names)
-        raw["calendar"] = parts.reshape(len(at), past + horizon, -1)
+        time_index = (origins[:, None] + np.arange(-past, horizon)).ravel()
+        raw["calendar"] = calendar_features(time_index, info).reshape(len(origins), past + horizon, -1)
     if info["known"]:
-        raw["known"] = np.array(known, "float32")
-    return raw, np.array(codes), at
+        raw["known"] = np.array(covariates, "float32")
+    return raw, np.array(codes), origins

@@ -1,13 +1,13 @@
-"""Any series, from whatever holds them, become what the model file takes, held against what was learnt."""
+"""Load, split and validate series, and convert new series to model inputs."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tfkit.data.series_files import Series, find_series
-from tfkit.data.series_learning import INPUT, raw_series, true_steps
+from tfkit.data.series_learning import INPUT_NAME, pad_series, valid_length
 from tfkit.data.splitting import split_table
 from tfkit.data.tables import check_columns
 from tfkit.data.targets import learn_target, listed, read_target
@@ -19,56 +19,58 @@ log = logging.getLogger("tfkit")
 def load_series(
     table: Any, target: str | None = None, *, test_table: Any = None, lengths: str = "auto", **reading: Any
 ) -> tuple[Series, Series | None, list[str]]:
-    """Read series with what is to be predicted of them, and those of a test table where there is one.
+    """Load labeled series, and those of a test table if there is one.
 
     Args:
-        table, test_table: Whatever `find_series` takes.
+        table, test_table: Any source that `find_series` accepts.
         target: The column to predict; see `find_series`.
-        lengths: "equal" refuses series of unequal length; "pad" and "auto" do not.
-        reading: The rest of what `find_series` takes.
+        lengths: "equal" raises an error if series differ in length; "pad" and "auto" do not.
+        reading: Other arguments of `find_series`.
 
     Returns:
-        The series that can be learnt from, those of the test table or None, and what was done, in words.
+        The usable series, those of the test table or None, and messages about changes to the data.
 
     Raises:
-        UserError: If there are none, they have one step, or lengths are not what they must be.
+        UserError: If there are no series, all have one step, or their lengths are not allowed.
     """
-    found = find_series(table, target=target, **reading)
-    if found.target is None:
-        raise UserError(f"Series to learn from must have a target. Received: {table}, without labels")
-    found, said = _cleaned(found)
-    if max(len(one) for one in found.each()) < 2:
+    series = find_series(table, target=target, **reading)
+    if series.target is None:
+        raise UserError(f"Series to train on must have a target. Received: {table}, without labels")
+    series, messages = _drop_unusable(series)
+    if max(len(values) for values in series.each()) < 2:
         raise UserError(
-            "A series must have two steps or more; cells that are no course in time are learnt with "
+            "A series must have at least two steps; for values that do not depend on time use "
             "`tfkit train tabular`. Received: series of one step"
         )
-    _check_lengths(found, lengths)
+    _check_lengths(series, lengths)
     if test_table is None:
-        return found, None, said
-    test = find_series(test_table, target=found.target, **reading)
-    if test.target is None or len(test.channels) != len(found.channels):
+        return series, None, messages
+    test = find_series(test_table, target=series.target, **reading)
+    if test.target is None or len(test.channels) != len(series.channels):
         raise UserError(
-            f"The test table must have a target, and as many channels as the table, {len(found.channels)}. "
-            f"Received: {len(test.channels)}{'' if test.target else ', and no target'}"
+            f"The test table must have a target, and the same number of channels as the table, "
+            f"{len(series.channels)}. Received: {len(test.channels)}{'' if test.target else ', and no target'}"
         )
-    test, more = _cleaned(test, " of the test table")
+    test, test_messages = _drop_unusable(test, " of the test table")
     _check_lengths(test, lengths)
-    shared = np.isin(_digests(found), _digests(test))
-    if shared.all():
+    in_test = np.isin(_hashes(series), _hashes(test))
+    if in_test.all():
         raise UserError(
-            f"The table must have series that are not in the test table. Received: {len(found):,}, all in both"
+            f"The table must have series that are not in the test table. Received: {len(series):,}, all in both"
         )
-    if shared.any():
-        more.append(f"{int(shared.sum()):,} of {len(found):,} series left out: they stand in the test table too")
-        found = found.having(found.frame[~shared])
-    return found, test, said + more
+    if in_test.any():
+        test_messages.append(
+            f"{int(in_test.sum()):,} of {len(series):,} series left out: they are in the test table too"
+        )
+        series = series.with_frame(series.frame[~in_test])
+    return series, test, messages + test_messages
 
 
-def learn_series_label(found: Series, *, kind: str = "auto", positive: str | None = None) -> dict[str, Any]:
-    """What is to be predicted of the series: see `learn_target`.
+def learn_series_label(series: Series, *, kind: str = "auto", positive: str | None = None) -> dict[str, Any]:
+    """Infer task and classes from the target of series; see `learn_target`.
 
-    Whole numbers from 0 or 1 on with none left out are classes, however many, where series have two or more each: so
-    are the labels of archives written. A .ts file says itself what its labels are.
+    Consecutive integers from 0 or 1 are classes, however many, if there are at least two series per class on average:
+    archives write class labels like this. A .ts file declares the kind of its labels itself.
 
     Example:
         >>> import pandas as pd
@@ -76,151 +78,170 @@ def learn_series_label(found: Series, *, kind: str = "auto", positive: str | Non
         >>> learn_series_label(Series(frame, [], "label", ["value"]))["task"]
         'multiclass'
     """
-    cells = found.frame[found.target]
+    cells = series.frame[series.target]
     if kind == "auto" and positive is None:
-        kind = found.kind or ("class" if _counted(cells) else "auto")
+        kind = series.kind or ("class" if _are_class_codes(cells) else "auto")
     return learn_target(cells, kind=kind, positive=positive)
 
 
-def _counted(cells: Any) -> bool:
-    """Whether cells are the numbers of classes."""
+def _are_class_codes(cells: Any) -> bool:
+    """Return whether cells are consecutive integers from 0 or 1, on average at least two of each."""
     import pandas as pd
 
     values = np.unique(pd.to_numeric(cells, errors="coerce"))
-    first = len(values) and values[0] in (0, 1)
-    return bool(first) and len(values) <= len(cells) / 2 and bool((np.diff(values) == 1).all())
+    starts_low = len(values) and values[0] in (0, 1)
+    return bool(starts_low) and len(values) <= len(cells) / 2 and bool((np.diff(values) == 1).all())
 
 
 def split_series(
-    found: Series, target: Mapping[str, Any], *, test: Series | None = None, **how: Any
+    series: Series, target: Mapping[str, Any], *, test: Series | None = None, **options: Any
 ) -> tuple[Series, Series, Series]:
-    """Training, validation and test series, stratified by class or by group; equal ones stay together.
+    """Split into training, validation and test series, stratified by class or by group.
+
+    Duplicates stay in the same split.
 
     Args:
-        found: What `load_series` found.
-        target: What `learn_target` found of the target.
-        test: Test series of the user's own, or None to take a share.
-        how: val_fraction, test_fraction, seed and group_column of `split_table`.
+        series: Series of `load_series`.
+        target: Result of `learn_target`.
+        test: The user's test series, or None to take a fraction of `series`.
+        options: val_fraction, test_fraction, seed and group_column of `split_table`.
     """
     import pandas as pd
 
-    alike = pd.factorize(_digests(found))[0]
-    tested = None if test is None else test.frame
-    train, val, own = split_table(found.frame, dict(target), test=tested, alike=alike, **how)
-    return found.having(train), found.having(val), (found if test is None else test).having(own)
+    duplicate_codes = pd.factorize(_hashes(series))[0]
+    test_frame = None if test is None else test.frame
+    splits = split_table(series.frame, dict(target), test=test_frame, alike=duplicate_codes, **options)
+    sources = (series, series, series if test is None else test)
+    train, val, test = (source.with_frame(frame) for source, frame in zip(sources, splits, strict=True))
+    return train, val, test
 
 
 def read_series(source: Any, info: Mapping[str, Any], *, target: bool = False, own: bool = False) -> Any:
-    """Series as the model file takes them, held against what was learnt.
+    """Read new series as model inputs, and validate them against the training schema.
 
     Args:
-        source: Whatever `find_series` takes.
-        info: What `learn_series` gave.
-        target: Whether the truth is wanted too; series without it are left out, and said.
-        own: Whether what stands beside the answers in a file is wanted too: the columns of a table with a row for each
-            series, else the ids and labels.
+        source: Any source that `find_series` accepts.
+        info: Result of `learn_series`.
+        target: Whether to return targets too; series without a target are then dropped with a warning.
+        own: Whether to return the columns to write beside the predictions too: all columns of a wide table, otherwise
+            ids and labels.
 
     Returns:
         `{"series": (rows, steps, channels)}` float32, NaN where missing and after the end; with `target`, also the
-        class numbers or values `(rows,)`; with `own`, also a DataFrame.
+        class indices or values `(rows,)`; with `own`, also a DataFrame.
 
     Raises:
-        UserError: If there are no series, they have other channels or, where they must be equal, other lengths.
+        UserError: If there are no series, their channels differ from training or, where lengths must be equal, their
+            lengths do.
     """
-    told, name = info["series"], info["target"]["name"]
-    exact = told["lengths"] == "equal"
-    found = find_series(source, target=name, labelled=target, columns=told["columns"], exact=exact, **info["reading"])
-    if exact and found.columns and set(found.columns) & set(told["columns"] or ()):
-        _check_steps(found.columns, told["columns"])
-    if len(found.channels) != len(told["channels"]):
+    schema, target_name = info["series"], info["target"]["name"]
+    equal_lengths = schema["lengths"] == "equal"
+    series = find_series(
+        source,
+        target=target_name,
+        require_target=target,
+        step_columns=schema["columns"],
+        ignore_unknown_columns=equal_lengths,
+        **info["reading"],
+    )
+    if equal_lengths and series.step_columns and set(series.step_columns) & set(schema["columns"] or ()):
+        _check_steps(series.step_columns, schema["columns"])
+    if len(series.channels) != len(schema["channels"]):
         raise UserError(
-            f"Series must have the channels that they had in training, {len(told['channels'])}. "
-            f"Received: {len(found.channels)}"
+            f"Series must have the same number of channels as in training, {len(schema['channels'])}. "
+            f"Received: {len(series.channels)}"
         )
     if target:
-        if found.target is None:
-            check_columns(found.frame, [name])
-        there = found.frame[name].notna()
-        if not there.any():
+        if series.target is None:
+            check_columns(series.frame, [target_name])
+        has_target = series.frame[target_name].notna()
+        if not has_target.any():
             raise UserError(
-                f"There must be series with a target to score. Received: {name!r}, missing in all {len(found):,}"
+                f"There must be series with a target to score. Received: {target_name!r}, missing in all "
+                f"{len(series):,}"
             )
-        if not there.all():
-            log.warning("%s of %s series left out: no %s", f"{(~there).sum():,}", f"{len(found):,}", name)
-        found = found.having(found.frame[there])
-    values = found.each()
-    _report(values, told)
-    result: list[Any] = [{INPUT: raw_series(values, info)}]
+        if not has_target.all():
+            log.warning("%s of %s series left out: no %s", f"{(~has_target).sum():,}", f"{len(series):,}", target_name)
+        series = series.with_frame(series.frame[has_target])
+    values = series.each()
+    _log_mismatches(values, schema)
+    result: list[Any] = [{INPUT_NAME: pad_series(values, info)}]
     if target:
-        result.append(read_target(found.frame, info["target"]))
+        result.append(read_target(series.frame, info["target"]))
     if own:
-        result.append(_own(found))
+        result.append(_output_columns(series))
     return tuple(result) if len(result) > 1 else result[0]
 
 
-def _cleaned(found: Series, of: str = "") -> tuple[Series, list[str]]:
-    """Series that have a target and a value, and what was done."""
-    rows, said = len(found), list(found.said)
-    absent = found.frame[found.target].isna().to_numpy()
-    if absent.all():
+def _drop_unusable(series: Series, origin: str = "") -> tuple[Series, list[str]]:
+    """Drop series without a target or without values; return the others and messages.
+
+    Args:
+        series: The series to filter.
+        origin: Text after "series" in the messages, such as " of the test table".
+    """
+    num_series, messages = len(series), list(series.messages)
+    no_target = series.frame[series.target].isna().to_numpy()
+    if no_target.all():
         raise UserError(
-            f"The target must be there in some series at least. Received: {found.target!r}, missing in all {rows:,}"
+            f"At least one series must have a target. Received: {series.target!r}, missing in all {num_series:,}"
         )
-    empty = np.array([not np.isfinite(one).any() for one in found.each()])
-    if empty.all():
-        raise UserError(f"Series must have values. Received: {rows:,} series{of}, all empty")
-    for which, why in ((absent, f"no {found.target}"), (empty & ~absent, "no value")):
-        if which.any():
-            said.append(f"{int(which.sum()):,} of {rows:,} series{of} left out: {why}")
-    return found.having(found.frame[~(absent | empty)]), said
+    no_value = np.array([not np.isfinite(values).any() for values in series.each()])
+    if no_value.all():
+        raise UserError(f"Series must have values. Received: {num_series:,} series{origin}, all empty")
+    for mask, reason in ((no_target, f"no {series.target}"), (no_value & ~no_target, "no value")):
+        if mask.any():
+            messages.append(f"{int(mask.sum()):,} of {num_series:,} series{origin} left out: {reason}")
+    return series.with_frame(series.frame[~(no_target | no_value)]), messages
 
 
-def _check_lengths(found: Series, lengths: str) -> None:
-    each = sorted({len(one) for one in found.each()})
-    if lengths == "equal" and len(each) > 1:
+def _check_lengths(series: Series, lengths: str) -> None:
+    """Raise an error if lengths must be equal, and are not."""
+    distinct = sorted({len(values) for values in series.each()})
+    if lengths == "equal" and len(distinct) > 1:
         raise UserError(
-            f"With lengths=equal all series must have as many steps; lengths=pad takes any. Received: "
-            f"{each[0]:,} to {each[-1]:,} steps"
-        )
-
-
-def _check_steps(there: list[str], columns: list[str]) -> None:
-    """Refuse a table that lacks a step."""
-    lacking = [name for name in columns if name not in there]
-    if lacking:
-        raise UserError(
-            f"The table must have all steps that series had in training. Received: {len(there):,} of "
-            f"{len(columns):,} columns, without {listed(lacking)}"
+            f"With lengths=equal all series must have the same number of steps; use lengths=pad to allow any length. "
+            f"Received: {distinct[0]:,} to {distinct[-1]:,} steps"
         )
 
 
-def _digests(found: Series) -> np.ndarray:
-    """What is the same for equal series."""
-    return np.array([hash(one[: true_steps(one)].tobytes()) for one in found.each()])
+def _check_steps(names: Sequence[str], step_columns: Sequence[str]) -> None:
+    """Raise an error if a step column of training is missing."""
+    missing = [name for name in step_columns if name not in names]
+    if missing:
+        raise UserError(
+            f"The table must have all step columns of training. Received: {len(names):,} of "
+            f"{len(step_columns):,} columns, without {listed(missing)}"
+        )
 
 
-def _report(values: list[np.ndarray], told: Mapping[str, Any]) -> None:
-    """Say what of these series is not as it was in training."""
-    empty = sum(not np.isfinite(one).any() for one in values)
-    if empty:
-        log.warning("%s of %s series have no value; they are answered as zeros", f"{empty:,}", f"{len(values):,}")
-    if told["lengths"] == "pad":
-        long = sum(true_steps(one) > told["length"] for one in values)
-        if long:
+def _hashes(series: Series) -> np.ndarray:
+    """Return a hash of the valid values of each series, equal for duplicates."""
+    return np.array([hash(values[: valid_length(values)].tobytes()) for values in series.each()])
+
+
+def _log_mismatches(values: Sequence[np.ndarray], schema: Mapping[str, Any]) -> None:
+    """Log a warning about empty series, and about series longer than in training."""
+    num_empty = sum(not np.isfinite(array).any() for array in values)
+    if num_empty:
+        log.warning("%s of %s series have no value; zeros are used", f"{num_empty:,}", f"{len(values):,}")
+    if schema["lengths"] == "pad":
+        num_long = sum(valid_length(array) > schema["length"] for array in values)
+        if num_long:
             log.warning(
-                "%s of %s series are longer than any in training; they are cut to %s steps",
-                f"{long:,}",
+                "%s of %s series are longer than any in training; they are truncated to %s steps",
+                f"{num_long:,}",
                 f"{len(values):,}",
-                f"{told['length']:,}",
+                f"{schema['length']:,}",
             )
 
 
-def _own(found: Series) -> Any:
-    """What stands beside the answers."""
+def _output_columns(series: Series) -> Any:
+    """Return a DataFrame of the columns to write beside the predictions."""
     import pandas as pd
 
-    frame = found.frame.reset_index(drop=True)
-    if found.columns is None:
+    frame = series.frame.reset_index(drop=True)
+    if series.step_columns is None:
         return frame
-    values = np.stack([one[:, 0] for one in found.each()])
-    return pd.concat([frame, pd.DataFrame(values, columns=found.columns)], axis=1)
+    values = np.stack([array[:, 0] for array in series.each()])
+    return pd.concat([frame, pd.DataFrame(values, columns=series.step_columns)], axis=1)

@@ -1,108 +1,115 @@
-"""A table with a row for each step becomes series: each step in its place in time, each series with what is its own."""
+"""Group a table with one row per step into series, sorted by time."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from tfkit.data.cells import plain, spelled
-from tfkit.data.series_values import numeric
+from tfkit.data.series_values import parse_values
 from tfkit.data.splitting import read_times
 from tfkit.data.targets import listed
 from tfkit.errors import UserError
 
 
-def by_step(
-    frame: Any, id_column: str, time_column: str | None, value_columns: list[str], about: list[str]
+def from_long_table(
+    frame: Any, id_column: str, time_column: str | None, value_columns: list[str], static_columns: list[str]
 ) -> tuple[Any, list[np.ndarray], list[str], list[str]]:
-    """What is known of each series, its values `(steps, channels)`, the channels, and what was done, in words.
+    """Group the rows of a long table by series id.
 
-    Series come in the order in which they begin, their steps in the order of time.
+    Series are in the order of their first rows, the steps of each in the order of time.
 
     Args:
-        frame: A row for each step.
-        id_column: Which series a step is of.
-        time_column: When it was, a date or a number; None for the order of the rows.
-        value_columns: The channels; none for all other columns.
-        about: Columns that are the same in all rows of a series.
+        frame: A table with one row per step.
+        id_column: The series id of each row.
+        time_column: The time of each row, a date or a number; None for the order of the rows.
+        value_columns: The channels; empty for all other columns.
+        static_columns: Columns that are constant within a series.
+
+    Returns:
+        A DataFrame with id and static columns of each series, the values `(steps, channels)` of each series, the names
+        of the channels, and messages about changes to the data.
 
     Raises:
-        UserError: If an id or a time is missing, a series has two steps at one time, or two cells of `about`.
+        UserError: If an id or a time is missing, a series has two rows with the same time, or a static column has two
+            values within one series.
     """
     import pandas as pd
 
-    channels = value_columns or [str(name) for name in frame.columns if name not in {id_column, time_column, *about}]
+    excluded = {id_column, time_column, *static_columns}
+    channels = value_columns or [str(name) for name in frame.columns if name not in excluded]
     if not channels:
         raise UserError(
-            f"A table with a row for each step must have columns of values beside id_column, time_column "
+            f"A table with one row per step must have columns of values besides id_column, time_column "
             f"and the target. Received: {listed(frame.columns)}"
         )
     if frame[id_column].isna().any():
         raise UserError(
-            f"Every step must say which series it is of. Received: {int(frame[id_column].isna().sum()):,} "
+            f"Every row must have a series id. Received: {int(frame[id_column].isna().sum()):,} "
             f"of {len(frame):,} rows without {id_column!r}"
         )
     codes, ids = pd.factorize(spelled(plain(frame[id_column])))
-    times = _times(frame, time_column)
-    order, said = np.lexsort((times, codes)), []
-    same = np.diff(codes[order]) == 0
-    twice = np.flatnonzero(same & (np.diff(times[order]) == 0))
-    if len(twice):
-        row = order[twice[0] + 1]
+    times = _row_times(frame, time_column)
+    messages = []
+    order = np.lexsort((times, codes))
+    same_series = np.diff(codes[order]) == 0
+    duplicates = np.flatnonzero(same_series & (np.diff(times[order]) == 0))
+    if len(duplicates):
+        row = order[duplicates[0] + 1]
         raise UserError(
-            f"A series must have one step at a time; mend or remove the others. Received: "
-            f"{len(twice):,} more, the first of {id_column} {ids[codes[row]]!r} at "
+            f"A series must have at most one row per time; correct or remove duplicates. Received: "
+            f"{len(duplicates):,} duplicate rows, the first of {id_column} {ids[codes[row]]!r} at "
             f"{str(frame[time_column].iloc[row])!r}"
         )
-    placed = np.argsort(codes, kind="stable")
-    back = (np.diff(codes[placed]) == 0) & (np.diff(times[placed]) < 0)
-    if back.any():
-        said.append(
-            f"steps of {len(np.unique(codes[placed][1:][back])):,} of {len(ids):,} series were put in order of "
-            f"{time_column}"
-        )
+    by_series = np.argsort(codes, kind="stable")
+    is_unsorted = (np.diff(codes[by_series]) == 0) & (np.diff(times[by_series]) < 0)
+    if is_unsorted.any():
+        num_unsorted = len(np.unique(codes[by_series][1:][is_unsorted]))
+        messages.append(f"steps of {num_unsorted:,} of {len(ids):,} series sorted by {time_column}")
     if time_column is not None:
-        said += _uneven(np.diff(times[order])[same], time_column)
-    values = np.stack([numeric(frame[name]) for name in channels], axis=1)[order]
+        messages += _uneven_step_messages(np.diff(times[order])[same_series], time_column)
+    values = np.stack([parse_values(frame[name]) for name in channels], axis=1)[order]
     ends = np.cumsum(np.bincount(codes))[:-1]
-    return _about(frame, codes, ids, id_column, about), np.split(values, ends), channels, said
+    return _static_frame(frame, codes, ids, id_column, static_columns), np.split(values, ends), channels, messages
 
 
-def _times(frame: Any, time_column: str | None) -> np.ndarray:
-    """When each step was."""
+def _row_times(frame: Any, time_column: str | None) -> np.ndarray:
+    """Return the time of each row as a number."""
     if time_column is None:
         return np.arange(len(frame), dtype="float64")
-    there = frame[time_column]
-    return np.zeros(len(frame)) if there.notna().all() and there.nunique() == 1 else read_times(there)
+    cells = frame[time_column]
+    return np.zeros(len(frame)) if cells.notna().all() and cells.nunique() == 1 else read_times(cells)
 
 
-def _uneven(steps: np.ndarray, time_column: str) -> list[str]:
-    """What is said where steps are not equally long: they count the same all the same."""
+def _uneven_step_messages(steps: np.ndarray, time_column: str) -> list[str]:
+    """Describe time steps of unequal length; they are used as if they were equal."""
     if not len(steps):
         return []
-    usual = np.median(steps)
-    other = int((np.abs(steps - usual) > 0.01 * usual).sum())
-    return (
-        [
-            f"{other:,} of {len(steps):,} steps are longer or shorter than the usual {usual:g} of {time_column}; all "
-            "count as one step"
-        ]
-        if other
-        else []
-    )
+    median = np.median(steps)
+    num_uneven = int((np.abs(steps - median) > 0.01 * median).sum())
+    if not num_uneven:
+        return []
+    return [
+        f"{num_uneven:,} of {len(steps):,} time steps differ from the median step, {median:g} in {time_column}; all "
+        "are used as steps of equal length"
+    ]
 
 
-def _about(frame: Any, codes: np.ndarray, ids: Any, id_column: str, about: list[str]) -> Any:
-    """One row for each series."""
+def _static_frame(frame: Any, codes: np.ndarray, ids: np.ndarray, id_column: str, static_columns: Iterable[str]) -> Any:
+    """Return a DataFrame with one row per series: its id and its static columns."""
     import pandas as pd
 
-    rows = frame.groupby(codes, sort=True)
-    for name in about:
-        various = rows[name].nunique(dropna=True).to_numpy() > 1
-        if various.any():
-            one = frame.loc[codes == np.flatnonzero(various)[0], name].dropna().unique()
+    groups = frame.groupby(codes, sort=True)
+    columns = {}
+    for name in static_columns:
+        varies = groups[name].nunique(dropna=True).to_numpy() > 1
+        if varies.any():
+            code = np.flatnonzero(varies)[0]
+            cells = frame.loc[codes == code, name].dropna().unique()
             raise UserError(
-                f"A series must have one {name}, the same in all of its rows. Received: {id_column} "
-                f"{ids[np.flatnonzero(various)[0]]!r} with {listed(one)}"
+                f"A series must have the same {name} in all of its rows. Received: {id_column} "
+                f"{ids[code]!r} with {listed(cells)}"
             )
-    own = {name: rows[name].first().to_numpy() for name in about if name != id_column}
-    return pd.DataFrame({id_column: np.asarray(ids, object), **own})
+        if name != id_column:
+            columns[name] = groups[name].first().to_numpy()
+    return pd.DataFrame({id_column: np.asarray(ids, object), **columns})

@@ -1,4 +1,4 @@
-"""Cells become the values of a series: numbers, NaN where missing."""
+"""Convert table cells to the float32 values of a series."""
 
 from typing import Any
 
@@ -7,26 +7,27 @@ import numpy as np
 from tfkit.errors import UserError
 
 
-def numeric(column: Any) -> np.ndarray:
-    """The values of a column, `(rows,)` float32, NaN where missing or infinite.
+def parse_values(column: Any) -> np.ndarray:
+    """Convert a column to values `(rows,)` float32, NaN where missing or infinite.
 
     Raises:
-        UserError: If a cell is no number; dates and yes/no are none.
+        UserError: If a cell is not a number; dates and booleans are not numbers.
     """
     import pandas as pd
 
-    number = column.dtype.kind not in "bmM"
-    found = (pd.to_numeric(column, errors="coerce") if number else column.map(lambda cell: np.nan)).astype("float64")
-    wrong = column.notna() & found.isna()
-    if wrong.any():
+    is_parsable = column.dtype.kind not in "bmM"
+    values = pd.to_numeric(column, errors="coerce") if is_parsable else column.map(lambda cell: np.nan)
+    values = values.astype("float64")
+    is_invalid = column.notna() & values.isna()
+    if is_invalid.any():
         raise UserError(
-            f"Values of a series must be numbers, such as 1.5; leave other columns out with leave_out=. "
-            f"Received: {str(column[wrong].iloc[0])[:60]!r} in {column.name!r}, row "
-            f"{int(np.flatnonzero(wrong)[0]) + 1:,}"
+            f"Values of a series must be numbers, such as 1.5; exclude other columns with leave_out=. "
+            f"Received: {str(column[is_invalid].iloc[0])[:60]!r} in {column.name!r}, row "
+            f"{int(np.flatnonzero(is_invalid)[0]) + 1:,}"
         )
-    return finite(found.to_numpy())
+    return to_finite_float32(values.to_numpy())
 
 
-def finite(values: np.ndarray) -> np.ndarray:
-    """The same as float32, NaN where it cannot say it."""
+def to_finite_float32(values: np.ndarray) -> np.ndarray:
+    """Convert to float32, NaN where a value is not finite in float32."""
     return np.where(np.abs(values) < np.finfo("float32").max, values, np.nan).astype("float32")
