@@ -12,7 +12,7 @@ def trial(number, kind="searched", reason=""):
 
 
 @pytest.mark.parametrize(
-    ("ranked", "numbers"),
+    ("ranked", "expected_numbers"),
     [
         ([trial(4), trial(3), trial(2), trial(1, "written"), trial(5)], [4, 3, 1]),  # the best two of three better ones
         ([trial(4), trial(1, "written"), trial(3), trial(2)], [4, 1]),  # worse trials are not retrained
@@ -22,6 +22,6 @@ def trial(number, kind="searched", reason=""):
         ([trial(1, "written")], [1]),
     ],
 )
-def test_trials_better_than_the_default_are_finalists(ranked, numbers):
+def test_trials_better_than_the_default_are_finalists(ranked, expected_numbers):
     search = SimpleNamespace(objective_mode="min", ledger=SimpleNamespace(ranked_trials=lambda mode: ranked))
-    assert [finalist.number for finalist in entrants(search, 2)] == numbers
+    assert [finalist.number for finalist in entrants(search, 2)] == expected_numbers

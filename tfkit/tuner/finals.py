@@ -22,12 +22,12 @@ def repeat(search: Search, finalists: int, deadline: float | None) -> None:
     ledger = search.ledger
     search.display.log_stage(f"Retraining the finalists, and the default, with {NUM_SEEDS} new seeds each")
     selected = {trial.number: trial for trial in entrants(search, finalists)}
-    started = {(trial.again, trial.seed) for trial in ledger.trials if trial.kind == "final"}
+    existing_runs = {(trial.again, trial.seed) for trial in ledger.trials if trial.kind == "final"}
     pending = [trial for trial in ledger.trials if trial.kind == "final" and trial.state == "running"]
     # seed by seed, so that all finalists have the same seeds if the time limit ends the loop
     for seed in range(search.config.seed + 1, search.config.seed + 1 + NUM_SEEDS):
         for number, trial in selected.items():
-            if (number, seed) not in started:
+            if (number, seed) not in existing_runs:
                 pending.append(ledger.add(trial.settings, kind="final", seed=seed, again=number))
     while pending or search.running:
         time_is_up = deadline is not None and time.monotonic() > deadline

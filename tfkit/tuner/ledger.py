@@ -81,12 +81,12 @@ class Ledger:
         except (ValueError, TypeError, KeyError):
             raise UserError(f"{path} is damaged; use --fresh to start over.") from None
         ledger = cls(folder, **content, trials=trials)
-        for key, saved in ledger.asked.items():
-            if request[key] != saved:
+        for key, saved_value in ledger.asked.items():
+            if request[key] != saved_value:
                 raise UserError(
                     f"The {'recipe file' if key == 'page' else key} must be the same as when the search in {folder} "
                     "was started; use --fresh to start over, or another --out. "
-                    f"Received: {_shorten(request[key])}, started with {_shorten(saved)}"
+                    f"Received: {_shorten(request[key])}, started with {_shorten(saved_value)}"
                 )
         return ledger
 

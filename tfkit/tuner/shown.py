@@ -87,8 +87,8 @@ class Shown:
             return ""
         ended = sum(trial.state != "running" for trial in self.search.ledger.search_trials())
         num_remaining = max(0, self.search.num_trials - ended)
-        remaining = num_remaining * sum(seconds) / len(seconds) / self.search.jobs
-        return f"{math.ceil(remaining / 60)} min" if remaining > 90 else f"{remaining:.0f} s"
+        remaining_seconds = num_remaining * sum(seconds) / len(seconds) / self.search.jobs
+        return f"{math.ceil(remaining_seconds / 60)} min" if remaining_seconds > 90 else f"{remaining_seconds:.0f} s"
 
     def print_leaderboard(self, ranks: list[dict[str, Any]], verdict: str) -> None:
         """Print all trials, best first, the scores of the finalists, and the comparison with the default."""

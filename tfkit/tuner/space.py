@@ -82,18 +82,18 @@ def _parse_domain(config_class: type[Config], name: str, value: Any, previous: C
         names = config_class.model_fields
         raise UserError(f"Unknown setting `{name}`.{nearest(name, names)} Settings: {', '.join(names)}.")
     if not isinstance(value, str):
-        parsed = domain(value)
+        result = domain(value)
     elif ".." in value:
         low, _, high = value.partition("..")
         ends = [_check_number(config_class.checked(name, end), value) for end in (low, high)]
-        parsed = domain((ends[0], ends[1]))
-        if isinstance(parsed, Range) and getattr(previous, "log", False):
-            parsed = Range(parsed.low, parsed.high, log=True)
+        result = domain((ends[0], ends[1]))
+        if isinstance(result, Range) and getattr(previous, "log", False):
+            result = Range(result.low, result.high, log=True)
     else:
-        parsed = Choice(tuple(config_class.checked(name, text.strip()) for text in value.split(",")))
-    for end in parsed.ends:
+        result = Choice(tuple(config_class.checked(name, text.strip()) for text in value.split(",")))
+    for end in result.ends:
         config_class.checked(name, end)
-    return parsed
+    return result
 
 
 def _check_number(value: Any, text: str) -> int | float:
@@ -124,8 +124,8 @@ def _range_points(bounds: Range) -> list[Any]:
     """Evenly spaced values of a range, both ends included."""
     if bounds.integer and bounds.high - bounds.low < GRID_POINTS:
         return list(range(int(bounds.low), int(bounds.high) + 1))
-    spaced = np.geomspace if bounds.log else np.linspace
-    values = spaced(bounds.low, bounds.high, GRID_POINTS).tolist()
+    spacing = np.geomspace if bounds.log else np.linspace
+    values = spacing(bounds.low, bounds.high, GRID_POINTS).tolist()
     return sorted({round(value) for value in values}) if bounds.integer else [float(f"{value:.6g}") for value in values]
 
 
