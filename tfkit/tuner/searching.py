@@ -219,10 +219,8 @@ class Search:
         trial.epochs = len(values)
         if trial.kind != "searched" or self.method == "hyperband" or set(self.space) & curves.LOSS_SETTINGS:
             return
-        reference_trials = [
-            previous for previous in self.ledger.search_trials() if previous.state in ("done", "stopped")
-        ]
-        other_curves = [self.monitored_values(previous) for previous in reference_trials]
+        ended_trials = [past for past in self.ledger.search_trials() if past.state in ("done", "stopped")]
+        other_curves = [self.monitored_values(past) for past in ended_trials]
         epochs = trial.settings.get("epochs", (self.ledger.written or {}).get("epochs"))
         if isinstance(epochs, int) and run and curves.poor(values, other_curves, self.mode, epochs):
             (run / STOP).touch()
@@ -255,11 +253,8 @@ class Search:
             return
         run = Run(folder)
         if self.ledger.objective is None:
-            requested_objective = self.ledger.asked["objective"]
-            monitor = self.monitor if self.method == "hyperband" else None
-            self.ledger.objective = (
-                requested_objective or monitor or curves.default_objective(run.metrics, self.monitor)
-            )
+            objective = self.ledger.asked["objective"] or (self.monitor if self.method == "hyperband" else None)
+            self.ledger.objective = objective or curves.default_objective(run.metrics, self.monitor)
         trial.score = curves.read_score(folder, self.ledger.objective, self.monitor, self.mode)
         if trial.score is None:
             available = ", ".join(run.metrics.get("val", {}))
