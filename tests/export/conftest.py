@@ -7,7 +7,7 @@ import tfkit
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory):
-    """A small run of a table with numbers, words, missing cells and names that exports do not take."""
+    """Small run on a table with numbers, categories, missing values, and column names that exports do not support."""
     random = np.random.default_rng(2)
     frame = pd.DataFrame({"a/b": random.normal(size=200), "Age": random.integers(18, 90, 200)})
     frame["age"] = random.choice(["young", "old", None], 200)
@@ -16,5 +16,5 @@ def run(tmp_path_factory):
     frame = frame.dropna(subset="y")
     folder = tmp_path_factory.mktemp("run")
     frame.to_csv(folder / "t.csv", index=False)
-    fast = {"epochs": 1, "units": 8, "members": 2, "bins": 8, "batch_size": 64, "refit": False, "quiet": True}
-    return tfkit.train("tabular", table=folder / "t.csv", target="y", out=folder / "runs", test=False, **fast)
+    settings = {"epochs": 1, "units": 8, "members": 2, "bins": 8, "batch_size": 64, "refit": False, "quiet": True}
+    return tfkit.train("tabular", table=folder / "t.csv", target="y", out=folder / "runs", test=False, **settings)

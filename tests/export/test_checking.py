@@ -1,4 +1,4 @@
-"""What a fresh process finds wrong with an export is said in one line."""
+"""Verification of exports in a separate process reports each error in one line."""
 
 import keras
 import numpy as np
@@ -11,7 +11,8 @@ from tfkit.export.writing import write
 ROWS = {"x": np.linspace(-1, 1, 12, dtype="float32").reshape(4, 3)}
 
 
-def written(tmp_path, layer, format="onnx"):
+def export_layer(tmp_path, layer, format="onnx"):
+    """Export a model with one layer; return the path and the predictions of the model."""
     x = keras.Input((3,), name="x")
     model = keras.Model({"x": x}, layer(x))
     path = tmp_path / ("model.onnx" if format == "onnx" else "model.tflite")
@@ -19,28 +20,30 @@ def written(tmp_path, layer, format="onnx"):
     return path, np.asarray(model(ROWS))
 
 
-def test_what_was_measured_is_what_the_file_answers(tmp_path):
-    path, said = written(tmp_path, keras.layers.Dense(2))
-    found = check("onnx", path, ROWS, said, "float32")
-    assert found["rows"] == 4
-    assert found["deterministic"] is True
-    assert found["bytes"] == path.stat().st_size
-    assert 0 <= found["largest_difference"] < 1e-6
+def test_measurements_of_a_valid_export(tmp_path):
+    path, expected = export_layer(tmp_path, keras.layers.Dense(2))
+    measurements = check("onnx", path, ROWS, expected, "float32")
+    assert measurements["rows"] == 4
+    assert measurements["deterministic"] is True
+    assert measurements["bytes"] == path.stat().st_size
+    assert 0 <= measurements["largest_difference"] < 1e-6
 
 
-@pytest.mark.parametrize(("precision", "far"), [("float32", 0.001), ("mixed_bfloat16", 0.1)])
-def test_another_answer_is_refused_as_the_precision_allows(tmp_path, precision, far):
-    path, said = written(tmp_path, keras.layers.Rescaling(1.0))
-    check("onnx", path, ROWS, said + far / 100, precision)
-    with pytest.raises(UserError, match=f"must answer as the model does. Received: model.onnx, which differs by {far}"):
-        check("onnx", path, ROWS, said + far, precision)
-    with pytest.raises(UserError, match=r"which answers \(4, 3\), the model \(4, 1\)"):
-        check("onnx", path, ROWS, said[:, :1], precision)
+@pytest.mark.parametrize(("precision", "difference"), [("float32", 0.001), ("mixed_bfloat16", 0.1)])
+def test_different_predictions_raise_beyond_the_tolerance(tmp_path, precision, difference):
+    path, expected = export_layer(tmp_path, keras.layers.Rescaling(1.0))
+    check("onnx", path, ROWS, expected + difference / 100, precision)
+    with pytest.raises(
+        UserError, match=f"same predictions as the model. Received: model.onnx, which differs by {difference}"
+    ):
+        check("onnx", path, ROWS, expected + difference, precision)
+    with pytest.raises(UserError, match=r"with output shape \(4, 3\), the model has \(4, 1\)"):
+        check("onnx", path, ROWS, expected[:, :1], precision)
 
 
-def test_a_layer_that_is_random_outside_training_is_found(tmp_path):
+def test_layer_that_is_random_at_inference_raises(tmp_path):
     @keras.saving.register_keras_serializable("tests")
-    class Shaken(keras.layers.Layer):
+    class Noise(keras.layers.Layer):
         def call(self, x):
             import tensorflow as tf
 
@@ -49,21 +52,23 @@ def test_a_layer_that_is_random_outside_training_is_found(tmp_path):
         def compute_output_spec(self, x):
             return keras.KerasTensor(x.shape, x.dtype)
 
-    path, said = written(tmp_path, Shaken())
-    with pytest.raises(UserError, match=r"must answer the same rows alike each time.*whose answers moved by 0\."):
-        check("onnx", path, ROWS, said, "float32")
+    path, expected = export_layer(tmp_path, Noise())
+    with pytest.raises(UserError, match=r"the same predictions for the same rows.*whose predictions differ by 0\."):
+        check("onnx", path, ROWS, expected, "float32")
 
 
-def test_what_the_runtime_cannot_load_is_said_in_its_words(tmp_path):
-    path, said = written(tmp_path, keras.layers.Activation(keras.activations.gelu))  # exact: ONNX has no Erfc
-    with pytest.raises(UserError, match=r"of which onnx's own runtime says: .*Erfc") as refused:
-        check("onnx", path, ROWS, said, "float32")
-    assert "\n" not in str(refused.value)
+def test_error_of_the_runtime_is_reported(tmp_path):
+    path, expected = export_layer(
+        tmp_path, keras.layers.Activation(keras.activations.gelu)
+    )  # exact GELU: ONNX has no Erfc
+    with pytest.raises(UserError, match=r"for which the onnx runtime reports: .*Erfc") as error:
+        check("onnx", path, ROWS, expected, "float32")
+    assert "\n" not in str(error.value)
 
 
-def test_what_the_converter_cannot_write_is_said_in_its_words(tmp_path):
+def test_error_of_the_converter_is_reported(tmp_path):
     @keras.saving.register_keras_serializable("tests")
-    class Own(keras.layers.Layer):
+    class PythonFunction(keras.layers.Layer):
         def call(self, x):
             import tensorflow as tf
 
@@ -72,5 +77,5 @@ def test_what_the_converter_cannot_write_is_said_in_its_words(tmp_path):
         def compute_output_spec(self, x):
             return keras.KerasTensor(x.shape, x.dtype)
 
-    with pytest.raises(UserError, match=r"can only be exported to litert where every layer can be.*converter says"):
-        written(tmp_path, Own(), "litert")
+    with pytest.raises(UserError, match=r"can be exported to litert only if every layer can be.*converter reports"):
+        export_layer(tmp_path, PythonFunction(), "litert")

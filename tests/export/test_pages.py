@@ -1,27 +1,27 @@
-"""Every page that ships leaves a model that onnxruntime and LiteRT answer with as Keras does."""
+"""Models of every included recipe make the same predictions in onnxruntime and LiteRT as in Keras."""
 
 import pytest
 
 import tfkit
 
-SMALL = {
+SETTINGS = {
     "tabular": {"body": "ensemble", "units": 8, "bins": 8, "members": 2},
     "image": {"filters": [4, 8]},
     "text": {"encoder": "lstm", "units": 8, "num_ngrams": 500},
     "series": {"body": "inception", "units": 4, "depth": 3},
     "forecast": {"body": "lstm", "units": 8},
 }
-WHOLE = {"series", "forecast"}  # numbers from the raw row to the answer, and no operation that a runtime has not
+NUMERIC_RECIPES = {"series", "forecast"}  # numeric inputs, and only operations that every runtime supports
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("page", sorted(SMALL))
-def test_every_page_leaves_a_model_for_other_runtimes(page, tmp_path):
-    settings = {"epochs": 1, "refit": False, **SMALL[page]}
-    run = tfkit.train(page, out=tmp_path, test=False, report=False, quiet=True, **settings)
+@pytest.mark.parametrize("name", sorted(SETTINGS))
+def test_every_recipe_can_be_exported(name, tmp_path):
+    settings = {"epochs": 1, "refit": False, **SETTINGS[name]}
+    run = tfkit.train(name, out=tmp_path, test=False, report=False, quiet=True, **settings)
     for format in ("onnx", "litert"):
         assert run.export(format).is_file()
-        found = run.exports[format]
-        assert found["holds"] == ("raw rows" if page in WHOLE else "the trained part")
-        assert found["largest_difference"] < 1e-3
-    assert run.path("inputs.json").exists() == (page not in WHOLE)
+        measurements = run.exports[format]
+        assert measurements["holds"] == ("raw rows" if name in NUMERIC_RECIPES else "the trained part")
+        assert measurements["largest_difference"] < 1e-3
+    assert run.path("inputs.json").exists() == (name not in NUMERIC_RECIPES)

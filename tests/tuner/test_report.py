@@ -1,4 +1,4 @@
-"""The page of a search: what it says, and that it says nothing where it cannot know."""
+"""HTML report of a search, including searches with too few trials for a conclusion."""
 
 from types import SimpleNamespace
 
@@ -7,15 +7,18 @@ import pytest
 
 import tfkit
 from tfkit.search import Choice, Range
+from tfkit.tuner.importance import importance_section, permutation_importances
 from tfkit.tuner.ledger import Trial
-from tfkit.tuner.report import FILE, by_range, command, importances, mattered, write
-from tfkit.tuner.space import space
+from tfkit.tuner.next_commands import search_arguments
+from tfkit.tuner.report import REPORT_FILE, write
+from tfkit.tuner.setting_plots import summarize_range
+from tfkit.tuner.space import make_search_space
 
 SPACE = {"learning_rate": Range(1e-4, 1e-1, log=True), "units": Choice((1, 2, 4)), "body": Choice(("a", "<script>"))}
 
 
-def search(tmp_path, count, loss):
-    """A search whose scores are a function of the settings."""
+def make_search(tmp_path, count, loss):
+    """Search whose scores are a function of the settings."""
     random = np.random.default_rng(0)
     trials = []
     for i in range(count):
@@ -28,8 +31,8 @@ def search(tmp_path, count, loss):
     trials.sort(key=lambda trial: trial.score)
     ledger = SimpleNamespace(
         trials=trials,
-        best=lambda mode: trials,
-        searched=lambda: trials,
+        ranked_trials=lambda mode: trials,
+        search_trials=lambda: trials,
         objective="log_loss",
         folder=tmp_path,
         written={},
@@ -40,61 +43,72 @@ def search(tmp_path, count, loss):
     return SimpleNamespace(
         ledger=ledger,
         space=SPACE,
-        better="min",
+        objective_mode="min",
         recipe=recipe,
         monitor="val_loss",
         fixed={},
-        values=lambda trial: [1.0, 0.5, trial.score],
+        monitored_values=lambda trial: [1.0, 0.5, trial.score],
     )
 
 
-def test_what_decides_the_score_is_what_mattered(tmp_path):
-    found = search(tmp_path, 60, lambda settings, _: abs(np.log10(settings["learning_rate"]) + 2))
-    explained, shares = importances(found, found.ledger.trials)
-    assert explained > 0.8
+def test_setting_that_determines_the_score_has_the_highest_importance(tmp_path):
+    search = make_search(tmp_path, 60, lambda settings, _: abs(np.log10(settings["learning_rate"]) + 2))
+    r2, shares = permutation_importances(search, search.ledger.trials)
+    assert r2 > 0.8
     assert shares["learning_rate"] > 0.9
     assert sum(shares.values()) == pytest.approx(1)
 
 
-def test_of_chance_nothing_is_said(tmp_path):
-    found = search(tmp_path, 40, lambda settings, random: random.normal())
-    assert "These trials do not tell" in mattered(found, found.ledger.trials).words[0]
+def test_random_scores_have_no_importance(tmp_path):
+    search = make_search(tmp_path, 40, lambda settings, random: random.normal())
+    text = importance_section(search, search.ledger.trials).words[0]
+    assert "The importance cannot be estimated from these trials" in text
 
 
-def test_of_few_trials_nothing_is_said(tmp_path):
-    found = search(tmp_path, 5, lambda settings, _: settings["units"])
-    assert mattered(found, found.ledger.trials).words == ["At least 12 trials must come to their end to say; 5 did."]
+def test_few_trials_have_no_importance(tmp_path):
+    search = make_search(tmp_path, 5, lambda settings, _: settings["units"])
+    section = importance_section(search, search.ledger.trials)
+    assert section.words == ["At least 12 finished trials are needed; there are 5."]
 
 
-def test_the_best_at_the_end_of_a_range_says_so():
-    pairs = [(value, 0, None) for value in (0.09, 0.01, 0.02, 0.001)]
-    assert "The best lies at the upper end" in by_range(pairs, Range(1e-4, 1e-1, log=True))
+def test_summary_reports_a_best_value_at_the_end_of_its_range():
+    points = [(value, 0, None) for value in (0.09, 0.01, 0.02, 0.001)]
+    assert "The best value is at the upper end" in summarize_range(points, Range(1e-4, 1e-1, log=True))
 
 
-def test_nothing_from_the_settings_gets_into_the_page_unescaped(tmp_path):
-    found = search(tmp_path, 14, lambda settings, _: settings["units"])
-    text = write(found, [{"trial": 1, "mean": 0.5, "spread": None, "scores": {1: 0.5}}], "said").read_text()
-    assert (tmp_path / FILE).exists()
+def test_report_escapes_the_settings(tmp_path):
+    search = make_search(tmp_path, 14, lambda settings, _: settings["units"])
+    text = write(search, [{"trial": 1, "mean": 0.5, "std": None, "scores": {1: 0.5}}], "verdict").read_text()
+    assert (tmp_path / REPORT_FILE).exists()
     assert "<script" not in text
     assert "<b>mine" not in text
     assert "&lt;script&gt;" in text
     assert text.count("<svg") >= 4
 
 
-def test_the_command_that_goes_on_looks_where_this_search_has_looked(tmp_path):
-    """What is said is read again by what reads a command."""
+def test_search_arguments_define_the_same_search(tmp_path):
+    """The printed arguments are parsed as on the command line."""
     recipe = tfkit.load("tabular")
-    given = {"table": tmp_path / "my table.csv", "target": "a b", "refit": True, "number": ["x", "y"], "encoding": None}
-    fixed = {name: recipe.Config.of(given).words()[name] for name in given}
-    where = space(recipe, ["units=64,128", "learning_rate=0.001..0.5", "dropout=0.1..0.4"], fixed)
+    values = {
+        "table": tmp_path / "my table.csv",
+        "target": "a b",
+        "refit": True,
+        "number": ["x", "y"],
+        "encoding": None,
+    }
+    fixed = {name: recipe.Config.of(values).words()[name] for name in values}
+    space = make_search_space(recipe, ["units=64,128", "learning_rate=0.001..0.5", "dropout=0.1..0.4"], fixed)
     ledger = SimpleNamespace(asked={"settings": fixed, "method": "bayesian", "objective": "accuracy"})
-    words = command(SimpleNamespace(ledger=ledger, recipe=recipe, fixed=fixed, space=where))
-    settings = dict(word.split("=", 1) for word in words if "=" in word and word.split("=")[0] in given)
-    assert {name: recipe.Config.of(settings).words()[name] for name in given} == fixed
-    searched = [word for before, word in zip(words, words[1:], strict=False) if before == "--search"]
-    assert len(searched) == 3
-    assert space(recipe, searched, fixed) == where
-    assert [word for word in words if word.startswith("--") or word in ("bayesian", "accuracy")][:4] == [
+    arguments = search_arguments(SimpleNamespace(ledger=ledger, recipe=recipe, fixed=fixed, space=space))
+    settings = dict(
+        argument.split("=", 1) for argument in arguments if "=" in argument and argument.split("=")[0] in values
+    )
+    assert {name: recipe.Config.of(settings).words()[name] for name in values} == fixed
+    domains = [value for flag, value in zip(arguments, arguments[1:], strict=False) if flag == "--search"]
+    assert len(domains) == 3
+    assert make_search_space(recipe, domains, fixed) == space
+    flags = [argument for argument in arguments if argument.startswith("--") or argument in ("bayesian", "accuracy")]
+    assert flags[:4] == [
         "--method",
         "bayesian",
         "--objective",

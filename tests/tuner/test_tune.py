@@ -1,4 +1,4 @@
-"""A search from the outside: its folder, its winner, its failures; and that it goes on where it was killed."""
+"""`tfkit.tune`: its directory, its winner, failed trials, and resuming after a kill."""
 
 import functools
 import json
@@ -13,84 +13,81 @@ from pathlib import Path
 import pytest
 
 import tfkit
-from tfkit.tuner.finals import difference
-from tfkit.tuner.ledger import Ledger, locked
+from tfkit.tuner.finals import paired_difference
+from tfkit.tuner.ledger import Ledger, lock_folder
 from tfkit.tuner.prepared import Prepared
 
 TINY = Path(__file__).with_name("tiny.py")
 
 
-def searched(folder):
-    """What the ledger says, without what no two searches share."""
-    kept = json.loads((folder / "search.json").read_text())
-    return [(t["kind"], t["settings"], t["state"], t["score"], t["epochs"]) for t in kept["trials"]]
+def read_trials(folder):
+    """Trials of a search, from its state file."""
+    return json.loads((folder / "search.json").read_text())["trials"]
 
 
-def page(folder, **replaced):
-    """The page under this folder, with other domains."""
-    text = TINY.read_text()
-    for old, new in replaced.items():
-        text = text.replace({"search": 'search={"units": [2, 4, 8]}', "monitor": "Config, data, model,"}[old], new)
-    folder.mkdir(exist_ok=True)
-    path = folder / "tiny.py"
-    path.write_text(text)
-    return path
+def comparable_trials(folder):
+    """Kind, settings, state, score and epochs of each trial, which are equal for equal searches."""
+    return [
+        (trial["kind"], trial["settings"], trial["state"], trial["score"], trial["epochs"])
+        for trial in read_trials(folder)
+    ]
 
 
 @pytest.fixture(scope="module")
 def search(tmp_path_factory):
-    """A search of four trials with one finalist, and its winner."""
+    """Directory of a search with four trials and one finalist, its winner, and how often the data was loaded."""
     folder = tmp_path_factory.mktemp("search")
     log = folder / "log"
     run = tfkit.tune(TINY, trials=4, finalists=1, out=folder / "out", log=str(log), quiet=True)
     return folder / "out", run, log.read_text().count("read")
 
 
-def test_the_winner_is_a_run_like_any_other_and_alone_was_tested(search):
+def test_winner_is_a_normal_run_and_the_only_one_scored_on_the_test_set(search):
     folder, run, _ = search
     assert run.finished
     assert run.folder.parent.parent == folder
     tested = [path.parent for path in folder.glob("*/*/predictions.csv")]
-    assert tested in ([run.folder], [])  # a task of one's own has none
+    assert tested in ([run.folder], [])  # a custom task has no predictions
     assert run.about["test"] is True
-    others = [tfkit.Run(path.parent) for path in folder.glob("*/*/about.json") if path.parent != run.folder]
-    assert others
-    assert not any(other.about["test"] for other in others)
-    again = tfkit.train(TINY, settings=folder / "best.json", out=folder.parent / "again", quiet=True)
-    assert again.path("journal.jsonl").exists()
-    assert again.config == run.config
-    assert [line["val_loss"] for line in _lines(again)] == [line["val_loss"] for line in _lines(run)]
+    trial_runs = [tfkit.Run(path.parent) for path in folder.glob("*/*/about.json") if path.parent != run.folder]
+    assert trial_runs
+    assert not any(trial_run.about["test"] for trial_run in trial_runs)
+    retrained = tfkit.train(TINY, settings=folder / "best.json", out=folder.parent / "retrained", quiet=True)
+    assert retrained.path("journal.jsonl").exists()
+    assert retrained.config == run.config
+    assert _val_losses(retrained) == _val_losses(run)
 
 
-def _lines(run):
-    return [json.loads(line) for line in run.path("journal.jsonl").read_text().splitlines()]
+def _val_losses(run):
+    """Validation loss of each epoch."""
+    return [json.loads(line)["val_loss"] for line in run.path("journal.jsonl").read_text().splitlines()]
 
 
-def test_the_first_trial_is_the_recipe_as_written_and_finalists_have_other_seeds_on_the_same_rows(search):
+def test_first_trial_is_the_default_and_finalists_have_new_seeds_on_the_same_rows(search):
     folder, _, _ = search
-    kept = json.loads((folder / "search.json").read_text())["trials"]
-    assert kept[0]["kind"] == "written"
-    assert kept[0]["settings"] == {}
-    finals = [trial for trial in kept if trial["kind"] == "final"]
-    assert sorted({trial["seed"] for trial in finals}) == [1, 2, 3]
-    assert 1 in {trial["again"] for trial in finals}
-    configs = [json.loads((folder / trial["run"] / "config.json").read_text()) for trial in finals]
+    trials = read_trials(folder)
+    assert trials[0]["kind"] == "written"
+    assert trials[0]["settings"] == {}
+    finalists = [trial for trial in trials if trial["kind"] == "final"]
+    assert sorted({trial["seed"] for trial in finalists}) == [1, 2, 3]
+    assert 1 in {trial["again"] for trial in finalists}
+    configs = [json.loads((folder / trial["run"] / "config.json").read_text()) for trial in finalists]
     assert {config["split_seed"] for config in configs} == {0}
-    assert len({trial["score"] for trial in finals}) == len(finals)
+    assert len({trial["score"] for trial in finalists}) == len(finalists)
 
 
-def test_rows_are_read_once_for_all_trials_and_once_for_the_winner(search):
+def test_data_is_loaded_once_for_all_trials_and_once_for_the_winner(search):
     assert search[2] == 2
 
 
-def test_a_trial_in_a_warm_process_has_the_bits_of_a_training_alone(search, tmp_path):
+def test_trial_in_a_reused_process_equals_a_separate_training(search, tmp_path):
     folder, _, _ = search
-    trial = json.loads((folder / "search.json").read_text())["trials"][2]
-    alone = tfkit.train(TINY, settings=folder / trial["run"] / "config.json", test=False, out=tmp_path, quiet=True)
-    assert min(line["val_loss"] for line in _lines(alone)) == trial["score"]
+    trial = read_trials(folder)[2]
+    separate = tfkit.train(TINY, settings=folder / trial["run"] / "config.json", test=False, out=tmp_path, quiet=True)
+    assert min(_val_losses(separate)) == trial["score"]
 
 
-def test_the_disk_holds_the_best_few_models(search):
+def test_only_the_best_models_stay_on_disk(search):
     folder, run, _ = search
     models = {path.parent for path in folder.glob("*/*/model.keras")}
     assert run.folder in models
@@ -98,246 +95,257 @@ def test_the_disk_holds_the_best_few_models(search):
     assert not list(folder.glob("*/*/checkpoints*"))
 
 
-def test_a_finished_search_gives_its_winner_again(search, capfd):
+def test_finished_search_returns_its_winner(search, capfd):
     folder, run, _ = search
-    again = tfkit.tune(TINY, trials=4, finalists=1, out=folder, log=run.config["log"])
-    assert again.folder == run.folder
-    assert searched(folder)[-1][0] == "winner"
+    same_run = tfkit.tune(TINY, trials=4, finalists=1, out=folder, log=run.config["log"])
+    assert same_run.folder == run.folder
+    assert comparable_trials(folder)[-1][0] == "winner"
     assert f"Already finished: {folder}" in capfd.readouterr().err
 
 
-def test_a_changed_space_is_said_and_not_ignored(search):
+def test_changed_search_raises(search):
     folder, run, _ = search
     log = run.config["log"]
-    with pytest.raises(tfkit.UserError, match="was begun with another space; --fresh begins anew"):
+    with pytest.raises(
+        tfkit.UserError, match=r"The space must be the same as when the search in .* was started; use --fresh"
+    ):
         tfkit.tune(TINY, trials=4, out=folder, log=str(log), search=["units=100,200"], quiet=True)
-    with pytest.raises(tfkit.UserError, match="was begun with another settings"):
+    with pytest.raises(tfkit.UserError, match="The settings must be the same as when the search"):
         tfkit.tune(TINY, trials=4, out=folder, log=str(log), epochs=3, quiet=True)
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         ({"trials": 0}, "`trials` and `jobs` must be at least 1"),
-        ({"method": "luck"}, "`method` must be random, bayesian, hyperband or grid. Received: method=luck"),
-        ({"objective": "mood"}, "`objective` must be a score whose direction is known, such as accuracy or log_loss"),
+        ({"method": "unknown"}, "`method` must be random, bayesian, hyperband or grid. Received: method=unknown"),
+        ({"objective": "custom"}, "`objective` must be a score whose direction is known, such as accuracy or log_loss"),
         ({"method": "hyperband", "objective": "accuracy"}, "Hyperband compares unfinished trainings"),
     ],
 )
-def test_what_cannot_be_searched_is_said_before_anything_is_trained(words, message, tmp_path):
+def test_invalid_arguments_raise_before_training(arguments, message, tmp_path):
     with pytest.raises(tfkit.UserError, match=message):
-        tfkit.tune(TINY, out=tmp_path / "out", quiet=True, **words)
+        tfkit.tune(TINY, out=tmp_path / "out", quiet=True, **arguments)
     assert not list(tmp_path.glob("out/trial*"))
 
 
-def test_a_folder_with_something_else_is_left_alone(tmp_path):
-    (tmp_path / "precious").write_text("mine")
-    for folder in (tmp_path, tmp_path / "precious"):
-        with pytest.raises(tfkit.UserError, match="must be a new folder, or that of a search"):
+def test_folder_with_different_content_is_not_changed(tmp_path):
+    (tmp_path / "unrelated").write_text("content")
+    for folder in (tmp_path, tmp_path / "unrelated"):
+        with pytest.raises(tfkit.UserError, match="must be a new directory, or the directory of a search"):
             tfkit.tune(TINY, out=folder, fresh=True, quiet=True)
-    assert [path.name for path in tmp_path.iterdir()] == ["precious"]
+    assert [path.name for path in tmp_path.iterdir()] == ["unrelated"]
 
 
-def test_a_damaged_ledger_is_said(tmp_path):
+def test_damaged_state_file_raises(tmp_path):
     (tmp_path / "search.json").write_text('{"asked"')
-    with pytest.raises(tfkit.UserError, match=r"search.json is damaged; --fresh begins anew"):
+    with pytest.raises(tfkit.UserError, match=r"search.json is damaged; use --fresh to start over"):
         Ledger.open(tmp_path, {})
 
 
-def test_one_search_a_folder(tmp_path):
-    with locked(tmp_path), pytest.raises(tfkit.UserError, match="Another search is at work"), locked(tmp_path):
+def test_second_search_in_a_folder_raises(tmp_path):
+    with (
+        lock_folder(tmp_path),
+        pytest.raises(tfkit.UserError, match="Another search is running"),
+        lock_folder(tmp_path),
+    ):
         pass
 
 
-def test_differences_are_seed_by_seed():
+def test_paired_difference_equals_scipy():
     from scipy.stats import ttest_rel
 
-    one, other = {1: 3.0, 2: 4.0, 3: 5.0}, {1: 1.0, 2: 2.1, 3: 2.9}
-    reference = ttest_rel(list(one.values()), list(other.values())).confidence_interval(0.95)
-    assert difference(one, other)[1:] == pytest.approx((reference.low, reference.high))
-    assert difference({1: 1.0}, {1: 2.0}) is None
-    assert difference({1: 1.0, 2: 1.0}, {3: 1.0}) is None
+    scores, reference_scores = {1: 3.0, 2: 4.0, 3: 5.0}, {1: 1.0, 2: 2.1, 3: 2.9}
+    interval = ttest_rel(list(scores.values()), list(reference_scores.values())).confidence_interval(0.95)
+    assert paired_difference(scores, reference_scores)[1:] == pytest.approx((interval.low, interval.high))
+    assert paired_difference({1: 1.0}, {1: 2.0}) is None
+    assert paired_difference({1: 1.0, 2: 1.0}, {3: 1.0}) is None
 
 
-def test_what_data_reads_is_what_makes_it_read_again():
+def test_data_is_loaded_again_only_if_a_setting_it_reads_changes():
     calls = []
 
     def data(config):
         calls.append(config.seed_of_splits)
         return tfkit.Data(0, 0, 0, {}, None)
 
-    remembers, Config = Prepared(data), tfkit.Config
-    first = remembers(Config.of({"seed": 1, "split_seed": 5}))
-    assert remembers(Config.of({"seed": 2, "split_seed": 5, "learning_rate": 1})) is first
-    assert remembers(Config.of({"seed": 2})) is not first
-    assert remembers(Config.of({"seed": 3})) is not first
+    cached_data, Config = Prepared(data), tfkit.Config
+    first = cached_data(Config.of({"seed": 1, "split_seed": 5}))
+    assert cached_data(Config.of({"seed": 2, "split_seed": 5, "learning_rate": 1})) is first
+    assert cached_data(Config.of({"seed": 2})) is not first
+    assert cached_data(Config.of({"seed": 3})) is not first
     assert calls == [5, 2, 3]
 
 
-def test_data_that_draws_from_the_seed_itself_reads_again_for_another_seed():
+def test_data_that_uses_the_global_random_generator_is_loaded_again_for_a_new_seed():
     import numpy as np
 
-    remembers = Prepared(lambda config: (np.random.rand(), tfkit.Data(0, 0, 0, {}, None))[1])
-    first = remembers(tfkit.Config.of({"seed": 1}))
-    assert remembers(tfkit.Config.of({"seed": 2})) is not first
+    cached_data = Prepared(lambda config: (np.random.rand(), tfkit.Data(0, 0, 0, {}, None))[1])
+    first = cached_data(tfkit.Config.of({"seed": 1}))
+    assert cached_data(tfkit.Config.of({"seed": 2})) is not first
 
 
-def tune(folder, *words, path=TINY, **how):
-    command = [sys.executable, "-m", "tfkit", "tune", str(path), "--out", str(folder), *words]
-    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs are deaf to it
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard, **how)
+def start_tune(folder, *arguments, recipe=TINY):
+    """Start `tfkit tune` in a subprocess."""
+    command = [sys.executable, "-m", "tfkit", "tune", str(recipe), "--out", str(folder), *arguments]
+    # a background job of a shell ignores SIGINT by default
+    reset_sigint = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=reset_sigint)
 
 
 @pytest.mark.long
-def test_a_cluster_that_is_not_there_is_said(tmp_path):
-    with pytest.raises(tfkit.UserError, match=r"pip install 'tfkit\[cluster\]'|No Dask scheduler answers at tcp://127"):
+def test_unreachable_cluster_raises(tmp_path):
+    with pytest.raises(
+        tfkit.UserError, match=r"pip install 'tfkit\[cluster\]'|No Dask scheduler is reachable at tcp://127"
+    ):
         tfkit.tune(TINY, out=tmp_path / "out", scheduler="tcp://127.0.0.1:9", quiet=True)
 
 
 @pytest.mark.long
-def test_a_search_that_is_killed_goes_on_to_the_same_trials(tmp_path):
-    words = ["--trials", "5", "--finalists", "1", "epochs=40"]
-    assert tune(tmp_path / "straight", *words).wait() == 0
+def test_killed_search_resumes_with_the_same_trials(tmp_path):
+    arguments = ["--trials", "5", "--finalists", "1", "epochs=40"]
+    assert start_tune(tmp_path / "uninterrupted", *arguments).wait() == 0
     kills = 0
-    for wait in (1, 9, 13, 16, 11, 12):
-        process = tune(tmp_path / "killed", *words)
+    for seconds in (1, 9, 13, 16, 11, 12):
+        process = start_tune(tmp_path / "killed", *arguments)
         try:
-            process.wait(wait)
+            process.wait(seconds)
         except subprocess.TimeoutExpired:
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
             kills += 1
-    process = tune(tmp_path / "killed", *words)
+    process = start_tune(tmp_path / "killed", *arguments)
     out, err = process.communicate()
     assert process.returncode == 0, err
     assert kills >= 3
-    killed, straight = searched(tmp_path / "killed"), searched(tmp_path / "straight")
-    assert [settings for _, settings, *_ in killed[:5]] == [settings for _, settings, *_ in straight[:5]]
-    for one, other in zip(killed[:5], straight[:5], strict=True):
-        if one[2] == other[2] == "done":  # when a poor one is stopped is a matter of the clock
-            assert one == other
+    killed, expected = (comparable_trials(tmp_path / name)[:5] for name in ("killed", "uninterrupted"))
+    assert [settings for _, settings, *_ in killed] == [settings for _, settings, *_ in expected]
+    for trial, expected_trial in zip(killed, expected, strict=True):
+        if trial[2] == expected_trial[2] == "done":  # the epoch at which a poor trial is stopped depends on timing
+            assert trial == expected_trial
     assert (Path(out.strip()) / "metrics.json").exists()
 
 
 @pytest.mark.long
-def test_ctrl_c_says_how_to_go_on_and_leaves_no_process_behind(tmp_path):
-    process = tune(tmp_path / "out", "--trials", "3", "fault=60")
+def test_ctrl_c_prints_how_to_resume_and_leaves_no_process(tmp_path):
+    process = start_tune(tmp_path / "out", "--trials", "3", "fault=60")
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("out/trial-0001/*/about.json")) and time.monotonic() < deadline:
         time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "the same command goes on" in err
+    assert "run the same command again to resume it" in err
     assert not subprocess.run(["pgrep", "-f", f"tfkit.tuner.child.*{tmp_path}"], capture_output=True).stdout
 
 
 @pytest.mark.long
-def test_a_trial_that_fails_is_shown_with_its_reason_and_never_wins(tmp_path):
-    where = {"fault": ["raise", "kill", "nan"]}
+def test_failed_trial_has_a_reason_and_never_wins(tmp_path):
+    space = {"fault": ["raise", "kill", "nan"]}
     run = tfkit.tune(
         TINY,
         trials=4,
         finalists=0,
         method="grid",
         out=tmp_path / "out",
-        search=where,
+        search=space,
         quiet=True,
         learning_rate=0.01,
         batch_size=8,
         optimizer="adam",
         units=4,
     )
-    kept = json.loads((tmp_path / "out" / "search.json").read_text())["trials"]
-    reasons = {trial["settings"].get("fault"): trial["reason"] for trial in kept if trial["state"] == "failed"}
-    assert "RuntimeError: no such luck" in reasons["raise"]
-    assert "its process ended with SIGKILL: memory may have run out" in reasons["kill"]
+    failed = [trial for trial in read_trials(tmp_path / "out") if trial["state"] == "failed"]
+    reasons = {trial["settings"].get("fault"): trial["reason"] for trial in failed}
+    assert "RuntimeError: simulated failure" in reasons["raise"]
+    assert "its process ended with SIGKILL: possibly out of memory" in reasons["kill"]
     assert "finite" in reasons["nan"]
     assert run.config["fault"] == "none"
 
 
 @pytest.mark.long
-def test_a_grid_begins_where_the_recipe_as_written_is_so_that_must_train(tmp_path):
+def test_grid_and_hyperband_need_default_settings_that_train(tmp_path):
     for method in ("grid", "hyperband"):
-        with pytest.raises(tfkit.UserError, match=f"must train, to be tuned by {method}. Received: RuntimeError"):
+        with pytest.raises(tfkit.UserError, match=f"must train for a search by {method}. Received: RuntimeError"):
             tfkit.tune(TINY, trials=2, method=method, fault="raise", out=tmp_path / method, quiet=True)
 
 
 @pytest.mark.long
-def test_more_trials_of_a_finished_search_may_have_another_winner(tmp_path):
-    where = {"learning_rate": [1e-5, 0.1], "units": [8], "batch_size": [8], "optimizer": ["adam"]}
+def test_extended_search_may_have_a_different_winner(tmp_path):
+    space = {"learning_rate": [1e-5, 0.1], "units": [8], "batch_size": [8], "optimizer": ["adam"]}
     for trials in (2, 3):
         run = tfkit.tune(
-            TINY, trials=trials, method="grid", finalists=0, out=tmp_path / "out", search=where, quiet=True
+            TINY, trials=trials, method="grid", finalists=0, out=tmp_path / "out", search=space, quiet=True
         )
-        kept = json.loads((tmp_path / "out" / "search.json").read_text())["trials"]
-        done = [trial for trial in kept if trial["kind"] != "winner" and trial["state"] == "done"]
+        done = [
+            trial for trial in read_trials(tmp_path / "out") if trial["kind"] != "winner" and trial["state"] == "done"
+        ]
         best = min(done, key=lambda trial: trial["score"])
         assert run.config["learning_rate"] == best["settings"].get("learning_rate", 1e-3)
     assert run.config["learning_rate"] == 0.1
 
 
 @pytest.mark.long
-def test_a_search_in_which_nothing_trains_says_why(tmp_path):
-    process = tune(tmp_path / "out", "--trials", "2", "fault=raise")
+def test_search_without_a_finished_trial_reports_the_reason(tmp_path):
+    process = start_tune(tmp_path / "out", "--trials", "2", "fault=raise")
     _, err = process.communicate()
     assert process.returncode == 2
-    assert err.splitlines()[-1].startswith("tfkit: No trial has come to its end: RuntimeError: no such luck")
+    assert err.splitlines()[-1].startswith("tfkit: No trial finished: RuntimeError: simulated failure")
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("method", ["bayesian", "hyperband", "grid"])
-def test_every_method_comes_to_a_winner(method, tmp_path):
-    trials = 13 if method == "hyperband" else 6
-    rates = [0.01, 0.03, 0.1] if method == "grid" else tfkit.log(0.01, 0.1)
-    where = {"units": [2, 8], "learning_rate": rates, "batch_size": [8], "optimizer": ["adam"]}
+def test_every_method_has_a_winner(method, tmp_path):
+    num_trials = 13 if method == "hyperband" else 6
+    learning_rates = [0.01, 0.03, 0.1] if method == "grid" else tfkit.log(0.01, 0.1)
+    space = {"units": [2, 8], "learning_rate": learning_rates, "batch_size": [8], "optimizer": ["adam"]}
     run = tfkit.tune(
-        TINY, trials=trials, method=method, finalists=0, out=tmp_path / "out", search=where, epochs=9, quiet=True
+        TINY, trials=num_trials, method=method, finalists=0, out=tmp_path / "out", search=space, epochs=9, quiet=True
     )
-    kept = json.loads((tmp_path / "out" / "search.json").read_text())["trials"]
-    scores = [t["score"] for t in kept if t["state"] == "done" and t["kind"] != "winner"]
-    assert min(_lines(run), key=lambda line: line["val_loss"])["val_loss"] == min(scores)
+    trials = read_trials(tmp_path / "out")
+    scores = [trial["score"] for trial in trials if trial["state"] == "done" and trial["kind"] != "winner"]
+    assert min(_val_losses(run)) == min(scores)
     if method == "hyperband":
-        assert {t["epochs"] for t in kept if t["state"] == "paused"} <= {1, 3}
-        onward = [t for t in kept if t["goes_on"]]
-        assert onward
-        for trial in onward:  # with its whole state: as if it had never paused
+        assert {trial["epochs"] for trial in trials if trial["state"] == "paused"} <= {1, 3}
+        resumed = [trial for trial in trials if trial["goes_on"]]
+        assert resumed
+        for trial in resumed:  # with its complete state: equal to a training without a pause
             config = json.loads((tmp_path / "out" / trial["run"] / "config.json").read_text())
-            alone = tfkit.train(TINY, settings=config, test=False, out=tmp_path / "alone", quiet=True)
-            values = [line["val_loss"] for line in _lines(tfkit.Run(tmp_path / "out" / trial["run"]))]
+            separate = tfkit.train(TINY, settings=config, test=False, out=tmp_path / "separate", quiet=True)
+            values = _val_losses(tfkit.Run(tmp_path / "out" / trial["run"]))
             assert len(values) >= trial["until"]
-            assert values == [line["val_loss"] for line in _lines(alone)][: len(values)]
+            assert values == _val_losses(separate)[: len(values)]
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", [name for name, _ in tfkit.ls()])
-def test_every_page_can_be_tuned(name, tmp_path):
-    process = tune(tmp_path / "out", "--trials", "3", "--finalists", "0", "epochs=1", path=name)
+def test_every_recipe_can_be_tuned(name, tmp_path):
+    process = start_tune(tmp_path / "out", "--trials", "3", "--finalists", "0", "epochs=1", recipe=name)
     out, err = process.communicate()
     assert process.returncode == 0, err
-    states = [state for _, _, state, _, _ in searched(tmp_path / "out")]
+    states = [state for _, _, state, _, _ in comparable_trials(tmp_path / "out")]
     assert set(states) <= {"done", "stopped"}, err
     assert tfkit.Run(out.strip()).finished
 
 
 @pytest.mark.long
-def test_two_jobs_try_what_one_does(tmp_path):
+def test_two_jobs_run_the_same_trials_as_one(tmp_path):
     for jobs in (1, 2):
         tfkit.tune(TINY, trials=6, jobs=jobs, finalists=0, out=tmp_path / str(jobs), quiet=True)
-    one, two = (searched(tmp_path / str(jobs)) for jobs in (1, 2))
-    assert [settings for _, settings, *_ in one[:6]] == [settings for _, settings, *_ in two[:6]]
+    one_job, two_jobs = (comparable_trials(tmp_path / str(jobs))[:6] for jobs in (1, 2))
+    assert [settings for _, settings, *_ in one_job] == [settings for _, settings, *_ in two_jobs]
 
 
 @pytest.mark.long
 def test_poor_trials_are_stopped_early(tmp_path):
-    where = {
+    space = {
         "learning_rate": [0.03, 0.031, 0.032, 0.033, 0.034, 1e-6],
         "units": [8],
         "batch_size": [8],
         "optimizer": ["adam"],
     }
-    tfkit.tune(TINY, trials=7, finalists=0, method="grid", out=tmp_path / "out", search=where, epochs=400, quiet=True)
-    *good, poor = searched(tmp_path / "out")[:7]
+    tfkit.tune(TINY, trials=7, finalists=0, method="grid", out=tmp_path / "out", search=space, epochs=400, quiet=True)
+    *good, poor = comparable_trials(tmp_path / "out")[:7]
     assert {state for _, _, state, _, _ in good} <= {"done", "stopped"}
     assert poor[1]["learning_rate"] == 1e-6
     assert poor[2] == "stopped"
@@ -345,27 +353,27 @@ def test_poor_trials_are_stopped_early(tmp_path):
 
 
 @pytest.mark.long
-def test_a_recipe_in_memory_is_tuned_here_one_at_a_time(tmp_path, capfd):
-    mine = tfkit.load(TINY).replace(monitor="val_loss")
-    run = tfkit.tune(mine, trials=2, finalists=0, jobs=2, out=tmp_path / "out")
+def test_recipe_in_memory_is_tuned_in_this_process(tmp_path, capfd):
+    recipe = tfkit.load(TINY).replace(monitor="val_loss")
+    run = tfkit.tune(recipe, trials=2, finalists=0, jobs=2, out=tmp_path / "out")
     assert run.finished
-    assert "exists in memory only: its trials run in this process, one at a time" in capfd.readouterr().err
+    assert "exists only in memory: its trials run in this process, one at a time" in capfd.readouterr().err
 
 
-def test_fresh_begins_anew(tmp_path):
+def test_fresh_deletes_the_existing_search(tmp_path):
     Ledger.open(tmp_path / "out", {"method": "grid"})
-    found = Ledger.open(tmp_path / "out", {"method": "random"}, fresh=True)
-    assert found.asked == {"method": "random"}
-    assert found.trials == []
+    ledger = Ledger.open(tmp_path / "out", {"method": "random"}, fresh=True)
+    assert ledger.asked == {"method": "random"}
+    assert ledger.trials == []
     shutil.rmtree(tmp_path / "out")
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("method", ["random", "bayesian"])
-def test_trials_train_over_a_mirrored_strategy(method, tmp_path):
+def test_trials_train_with_a_mirrored_strategy(method, tmp_path):
     run = tfkit.tune(TINY, trials=3, method=method, finalists=0, device="mirrored:2", out=tmp_path / "two", quiet=True)
     tfkit.tune(TINY, trials=3, method=method, finalists=0, out=tmp_path / "one", quiet=True)
     assert run.about["device"] == "mirrored:2"
-    one, two = (searched(tmp_path / name)[:3] for name in ("one", "two"))
-    assert [settings for _, settings, *_ in one] == [settings for _, settings, *_ in two]
-    assert [score for *_, score, _ in one] == pytest.approx([score for *_, score, _ in two], rel=1e-5)
+    one_replica, two_replicas = (comparable_trials(tmp_path / name)[:3] for name in ("one", "two"))
+    assert [settings for _, settings, *_ in one_replica] == [settings for _, settings, *_ in two_replicas]
+    assert [score for *_, score, _ in one_replica] == pytest.approx([score for *_, score, _ in two_replicas], rel=1e-5)

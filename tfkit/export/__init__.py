@@ -1,4 +1,4 @@
-"""A run's model in another format, each checked by another process before it is published."""
+"""Export of a run's model to other formats, verified in a separate process."""
 
 from tfkit.export.publishing import FORMATS, export
 

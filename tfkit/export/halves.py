@@ -1,4 +1,4 @@
-"""A model file is two halves, what makes tensors of raw rows and what was trained; some formats hold only that."""
+"""Split of a run's model into preprocessing and trained model, for formats that cannot contain the preprocessing."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from tfkit.errors import UserError
 
 
 class Answering(keras.Model):
-    """A model as it answers and never as it trains: layers that are random in training are not, in any format.
+    """Model in inference mode: dropout and other random layers are off in every format.
 
     Args:
-        inner: A model on a dictionary of tensors.
+        inner: A model whose input is a dictionary of tensors.
     """
 
-    def __init__(self, inner: Any, **kwargs: Any) -> None:
+    def __init__(self, inner: keras.Model, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.inner = inner
 
@@ -22,40 +22,42 @@ class Answering(keras.Model):
         return self.inner(rows, training=False)
 
 
-def halves(model: Any, network: str | None) -> tuple[Any, Any]:
-    """The model cut in two where the page's `model` begins.
+def halves(model: keras.Model, network: str | None) -> tuple[keras.Model, keras.Model]:
+    """Split the model at the input of the recipe's network.
 
     Args:
-        model: What a run keeps.
-        network: The name of the page's model in it.
+        model: The saved model of a run.
+        network: Name of the layer that is the recipe's network.
 
     Returns:
-        `prepare`, from raw rows to a dictionary of tensors, and `trained`, from these to answers.
+        The preprocessing, from raw rows to a dictionary of tensors, and the trained model, from these to predictions.
 
     Raises:
-        UserError: If the model cannot be cut there.
+        UserError: If the model has no such layer.
     """
-    found = [layer for layer in model.layers if layer.name == network]
-    if not found:
+    networks = [layer for layer in model.layers if layer.name == network]
+    if not networks:
         raise UserError(
-            "The model must hold the page's own as one layer, to be cut before it; train it again, or "
+            "The model must contain the recipe's network as one layer, to be split before it; train it again, or "
             f"export it to keras or savedmodel. Received: no layer {network!r}"
         )
-    tensors = found[0]._inbound_nodes[0].arguments.args[0]  # of a model `input` is its own, not what it is given
-    named = tensors if isinstance(tensors, dict) else _named(tensors)
+    # `input` of a nested model is its own input, not the tensor that it is called with
+    tensors = networks[0]._inbound_nodes[0].arguments.args[0]
+    tensors = tensors if isinstance(tensors, dict) else _add_names(tensors)
     inputs = {
-        name: keras.Input(tensor.shape[1:], dtype=_plain(tensor.dtype), name=name) for name, tensor in named.items()
+        name: keras.Input(tensor.shape[1:], dtype=_input_dtype(tensor.dtype), name=name)
+        for name, tensor in tensors.items()
     }
-    tail = keras.Model(list(named.values()), model.output)
-    return keras.Model(model.input, named), keras.Model(inputs, tail(list(inputs.values())))
+    trained = keras.Model(list(tensors.values()), model.output)
+    return keras.Model(model.input, tensors), keras.Model(inputs, trained(list(inputs.values())))
 
 
-def _named(tensors: Any) -> dict[str, Any]:
-    """Tensors under names of their own, where the page gave them none."""
-    flat = keras.tree.flatten(tensors)
-    return {"prepared" if len(flat) == 1 else f"prepared_{i}": tensor for i, tensor in enumerate(flat)}
+def _add_names(tensors: Any) -> dict[str, Any]:
+    """Name tensors that have no names in the recipe."""
+    tensors = keras.tree.flatten(tensors)
+    return {"prepared" if len(tensors) == 1 else f"prepared_{i}": tensor for i, tensor in enumerate(tensors)}
 
 
-def _plain(dtype: str) -> str:
-    """int32 for whole numbers of any size: every runtime takes them."""
+def _input_dtype(dtype: str) -> str:
+    """Replace integer types by int32, which every runtime supports."""
     return "int32" if "int" in dtype else dtype

@@ -1,4 +1,4 @@
-"""A run's model in another format, which stands under its name only when another process has found it the same."""
+"""Export of a run's model to another format, written under its final name only after verification."""
 
 import logging
 import os
@@ -18,164 +18,182 @@ from tfkit.keeping import write_json
 
 log = logging.getLogger("tfkit")
 
-NAMES = {"keras": "model.keras", "savedmodel": "savedmodel", "onnx": "model.onnx", "litert": "model.tflite"}
-FORMATS = tuple(NAMES)
-NUMBERS_ALONE = ("onnx", "litert")  # no strings, or none that are taken apart
-RAW, TRAINED = "raw rows", "the trained part"
+DEFAULT_NAMES = {"keras": "model.keras", "savedmodel": "savedmodel", "onnx": "model.onnx", "litert": "model.tflite"}
+FORMATS = tuple(DEFAULT_NAMES)
+NUMERIC_FORMATS = ("onnx", "litert")  # without string inputs, or without operations that split strings
+RAW_ROWS, TRAINED_MODEL = "raw rows", "the trained part"  # values of `holds` in exports.json
+MAX_REASON_CHARS = 200
 
 
-def export(predictor: Predictor, format: str = "keras", out: str | os.PathLike[str] | None = None) -> Path:
-    """Write the model of a run in another format, from raw rows to answers where the format can hold that.
+def export(run: Any, format: str = "keras", out: str | os.PathLike[str] | None = None) -> Path:
+    """Export the model of a run, including the preprocessing of raw rows if the format supports it.
 
-    A fresh process without the page's code loads the export with the format's own runtime and is asked twice about raw
-    rows that the run has kept; one that answers otherwise than the model is not published. What was measured is kept in
-    the run's `exports.json`. Where a format cannot hold the way from raw rows, the trained part alone is written, with
-    `inputs.json` beside it that says how each tensor is made; it is then checked behind that way.
+    A separate process without the recipe's code loads the export with the runtime of the format and predicts the raw
+    rows saved with the run twice; an export whose predictions differ from the model is not published. The measurements
+    are saved in the run's `exports.json`. If the format does not support the preprocessing, only the trained model is
+    exported, with `inputs.json` next to it, which describes how each input tensor is computed; it is then verified on
+    preprocessed rows.
 
     Args:
-        predictor: The model of a finished run, with the reader of its rows.
-        format: keras (a file for `tfkit.load_model`), savedmodel (a folder for TensorFlow alone), onnx (a file for
+        run: A finished `tfkit.Run`.
+        format: keras (a file for `tfkit.load_model`), savedmodel (a directory for TensorFlow alone), onnx (a file for
             onnxruntime) or litert (a file for LiteRT).
-        out: Where to; None for a name in the run's folder.
+        out: Path of the export; None for a default name in the run's directory.
 
     Returns:
-        The path that was written.
+        Path of the export.
 
     Raises:
-        UserError: If the format is not known or its packages are not installed, `out` is there already, the model
-            cannot be written in this format, or the export cannot be loaded or answers otherwise.
+        UserError: If the format is unknown or its packages are not installed, `out` exists, the model cannot be
+            converted to this format, or the export cannot be loaded or its predictions differ.
     """
-    run = predictor.run_dir
-    out = _place(run, format, out)
-    part = out if out == run.path("model.keras") else out.with_name(f"part-{out.name}")
+    path = _check_path(run, format, out)
+    temporary = path if path == run.path("model.keras") else path.with_name(f"part-{path.name}")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=out.parent).close()  # says in one line what TensorFlow would say in many
-        found = _first_that_answers(predictor, format, part)
-        if found["inputs"]:
-            write_json(out.with_name("inputs.json"), found["inputs"])
-        if part != out:
-            shutil.rmtree(out, ignore_errors=True)  # the one of before, now that there is a better one
-            os.replace(part, out)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path.parent).close()  # fails with one line, TensorFlow would print many
+        result = _export_first_valid(run, format, temporary)
+        if result["inputs"]:
+            write_json(path.with_name("inputs.json"), result["inputs"])
+        if temporary != path:
+            shutil.rmtree(path, ignore_errors=True)  # the previous export
+            os.replace(temporary, path)
     except OSError as error:
         raise UserError(
-            f"The place for the export must be writable. Received: {out}: {error.strerror or error}"
+            f"The path of the export must be writable. Received: {path}: {error.strerror or error}"
         ) from None
     finally:
-        if part != out:
-            shutil.rmtree(part, ignore_errors=True) if part.is_dir() else part.unlink(missing_ok=True)
-    _record(run, format, out, found)
-    return out
+        if temporary != path:
+            shutil.rmtree(temporary, ignore_errors=True) if temporary.is_dir() else temporary.unlink(missing_ok=True)
+    _record(run, format, path, result)
+    return path
 
 
-def _place(run: Any, format: str, out: str | os.PathLike[str] | None) -> Path:
-    """Where the export goes; what is wrong before anything is computed is said here."""
+def _check_path(run: Any, format: str, out: str | os.PathLike[str] | None) -> Path:
+    """Validate the arguments before anything is computed, and return the path of the export."""
     if format not in FORMATS:
         raise UserError(f"`format` must be one of {', '.join(FORMATS)}. Received: {format}")
-    default = run.path(NAMES[format])
-    place = Path(out) if out is not None else default
-    _ = run.metrics  # a run that is not finished says so
+    default = run.path(DEFAULT_NAMES[format])
+    path = Path(out) if out is not None else default
+    _ = run.metrics  # raises if the run is not finished
     writing.check_installed(format)
-    if place.exists() and place != default:
-        raise UserError(f"`out` must not be there yet; remove it or choose another name. Received: {place}")
-    if place.suffix != default.suffix and default.suffix:
-        raise UserError(f"A file in this format must end with {default.suffix}. Received: {place}")
-    if format in NUMBERS_ALONE and place != default and place.with_name("inputs.json").exists():
+    if path.exists() and path != default:
+        raise UserError(f"`out` must not exist; remove it or choose another name. Received: {path}")
+    if path.suffix != default.suffix and default.suffix:
+        raise UserError(f"A file in this format must end with {default.suffix}. Received: {path}")
+    if format in NUMERIC_FORMATS and path != default and path.with_name("inputs.json").exists():
         raise UserError(
-            f"`out` must be in a folder without an inputs.json, which may be written beside it. Received: {place}"
+            f"`out` must be in a directory without an inputs.json, which may be written next to it. Received: {path}"
         )
-    return place
+    return path
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One way to write a model: what the file takes, and how many rows at a time."""
+    """One way to export a model.
 
-    holds: str = RAW
+    Args:
+        content: "raw rows", with preprocessing, or "the trained part", without it.
+        one_row: Whether the batch size is fixed to 1.
+    """
+
+    content: str = RAW_ROWS
     one_row: bool = False
 
 
-def _attempts(format: str, strings: bool) -> list[Attempt]:
-    """The ways to try in turn, the most complete first."""
-    if format not in NUMBERS_ALONE:
+def _attempts(format: str, has_strings: bool) -> list[Attempt]:
+    """List the ways to export, in the order in which they are tried, the most complete first."""
+    if format not in NUMERIC_FORMATS:
         return [Attempt()]
-    parts = [TRAINED] if strings else [RAW, TRAINED]
-    return [Attempt(holds, one) for holds in parts for one in ((False, True) if format == "litert" else (False,))]
+    contents = [TRAINED_MODEL] if has_strings else [RAW_ROWS, TRAINED_MODEL]
+    one_row_options = (False, True) if format == "litert" else (False,)
+    return [Attempt(content, one_row) for content in contents for one_row in one_row_options]
 
 
-def _first_that_answers(predictor: Predictor, format: str, path: Path) -> dict[str, Any]:
-    """Write and check one way after the other, until an export answers as the model does."""
-    raw = predictor.sample_inputs
-    expected, precision = predictor.predict_arrays(raw), predictor.run_dir.config["precision"]
-    strings = any(np.asarray(values).dtype == object for values in raw.values())
-    attempts, reasons = _attempts(format, strings), []
-    if strings and format in NUMBERS_ALONE:
-        reasons.append(f"{format} does not hold what takes strings apart")
+def _export_first_valid(run: Any, format: str, path: Path) -> dict[str, Any]:
+    """Try one way after the other until an export makes the same predictions as the model."""
+    raw = run.examples
+    expected, precision = run.answer(raw), run.config["precision"]
+    has_strings = any(np.asarray(values).dtype == object for values in raw.values())
+    attempts, reasons = _attempts(format, has_strings), []
+    if has_strings and format in NUMERIC_FORMATS:
+        reasons.append(f"{format} does not support string preprocessing")
     for attempt in attempts:
         try:
-            rows, told = _written(predictor, format, attempt, path, raw)
-            measured = check(format, path, rows, expected, precision)
-            return {"holds": attempt.holds, "one_row": attempt.one_row, "why": reasons, "inputs": told, **measured}
+            rows, inputs = _write_attempt(run, format, attempt, path, raw)
+            measurements = check(format, path, rows, expected, precision)
+            return {
+                "holds": attempt.content,
+                "one_row": attempt.one_row,
+                "why": reasons,
+                "inputs": inputs,
+                **measurements,
+            }
         except UserError as error:
             if len(attempts) == 1:
                 raise
-            reasons.append(first_line(error).rpartition(" says: ")[2].replace(path.name, "it")[:200])
+            reason = first_line(error).rpartition(" reports: ")[2]
+            reasons.append(reason.replace(path.name, "the export")[:MAX_REASON_CHARS])
             path.unlink(missing_ok=True)
     raise UserError(
-        f"This model cannot be exported to {format}; --format savedmodel holds all that TensorFlow "
-        f"computes. {reasons[-1]}"
+        f"This model cannot be exported to {format}; use --format savedmodel, which supports all TensorFlow "
+        f"operations. {reasons[-1]}"
     )
 
 
-def _written(predictor: Predictor, format: str, attempt: Attempt, path: Path, raw: Any) -> tuple[Any, Any]:
-    """The export, written; the rows that it is to be asked, and how they are made where that is not in it."""
-    from tfkit.datasets.batch_predict import predict
+def _write_attempt(run: Any, format: str, attempt: Attempt, path: Path, raw: Any) -> tuple[Any, Any]:
+    """Write an export.
+
+    Returns:
+        The rows to verify it with, and the content of `inputs.json`, None if the export takes raw rows.
+    """
+    from tfkit.loop import predict
 
     run = predictor.run_dir
     if format == "keras":
         if path != run.path("model.keras"):
             writing.copy(run.path("model.keras"), path)
         return raw, None
-    if attempt.holds == RAW:
-        writing.write(format, predictor.model, path, one_row=attempt.one_row)
+    if attempt.content == RAW_ROWS:
+        writing.write(format, run.model, path, one_row=attempt.one_row)
         return raw, None
     from tfkit.export.halves import halves
     from tfkit.export.told import describe
 
-    prepare, trained = halves(predictor.model, run.about.get("network"))
+    preprocessor, trained = halves(run.model, run.about.get("network"))
     writing.write(format, trained, path, one_row=attempt.one_row)
-    tensors = predict(prepare, raw)
-    told = describe(prepare, run.info, raw, tensors)
-    kinds = {tensor.name: tensor.dtype for tensor in trained.inputs}
-    return {name: array.astype(kinds[name]) for name, array in tensors.items()}, told
+    tensors = predict(preprocessor, raw)
+    inputs = describe(preprocessor, run.info, raw, tensors)
+    dtypes = {tensor.name: tensor.dtype for tensor in trained.inputs}
+    return {name: array.astype(dtypes[name]) for name, array in tensors.items()}, inputs
 
 
-def _record(run: Any, format: str, out: Path, found: dict[str, Any]) -> None:
-    """Keep what was measured, and say it."""
+def _record(run: Any, format: str, path: Path, result: dict[str, Any]) -> None:
+    """Save the measurements in `exports.json`, and log them."""
     file = run.path("exports.json")
-    told = {name: value for name, value in found.items() if name != "inputs"}
-    path = str(out.relative_to(run.folder)) if out.is_relative_to(run.folder) else str(out.resolve())
-    write_json(file, {**(run.exports if file.exists() else {}), format: {"path": path, **told}})
-    if found["holds"] == TRAINED:
+    measurements = {name: value for name, value in result.items() if name != "inputs"}
+    name = str(path.relative_to(run.folder)) if path.is_relative_to(run.folder) else str(path.resolve())
+    write_json(file, {**(run.exports if file.exists() else {}), format: {"path": name, **measurements}})
+    if result["holds"] == TRAINED_MODEL:
         log.warning(
-            "%s holds the trained part alone (%s); %s beside it says how its tensors are made from a raw row",
-            out.name,
-            found["why"][-1],
-            out.with_name("inputs.json").name,
+            "%s contains only the trained model (%s); %s describes how to compute its input tensors from a raw row",
+            path.name,
+            result["why"][-1],
+            path.with_name("inputs.json").name,
         )
-    if found["one_row"]:
-        log.warning("%s takes one row at a time: a layer in it needs that in LiteRT", out.name)
-    one, many = found["milliseconds"].values()
+    if result["one_row"]:
+        log.warning("%s takes one row at a time, because a layer needs a fixed batch size in LiteRT", path.name)
+    single_row_latency, batch_latency = result["milliseconds"].values()
     log.info(
-        "Checked in another process: %d rows answered twice, alike, and as the model answers to %.2g; %s; "
+        "Verified in a separate process: %d rows, deterministic, largest difference from the model %.2g; %s; "
         "%.3g ms for 1 row, %.3g ms for 256",
-        found["rows"],
-        found["largest_difference"],
-        _size(found["bytes"]),
-        one,
-        many,
+        result["rows"],
+        result["largest_difference"],
+        _format_size(result["bytes"]),
+        single_row_latency,
+        batch_latency,
     )
 
 
-def _size(count: int) -> str:
-    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.1f} kB"
+def _format_size(num_bytes: int) -> str:
+    return f"{num_bytes / 1e6:,.1f} MB" if num_bytes >= 1e6 else f"{num_bytes / 1e3:,.1f} kB"

@@ -1,4 +1,4 @@
-"""`inputs.json`: how each tensor that a trained part takes is made from a raw row, step by step, with some done."""
+"""Content of `inputs.json`: the preprocessing of raw rows as a list of steps, with examples."""
 
 import inspect
 import json
@@ -8,117 +8,119 @@ from typing import Any
 
 import numpy as np
 
-EXAMPLES = 3  # rows that are shown raw and prepared, to hold an implementation of one's own against
-PLUMBING = {"name", "trainable", "build_config"}  # what matters to Keras alone
+NUM_EXAMPLES = 3  # rows shown raw and preprocessed, to test another implementation
+KERAS_ONLY_KEYS = {"name", "trainable", "build_config"}  # of a layer's configuration
 
 
 def describe(
     prepare: Any, info: Mapping[str, Any], raw: Mapping[str, Any], tensors: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What a program that has no Keras must do before it asks the trained part.
+    """Describe the preprocessing for a program that has no Keras.
 
     Args:
-        prepare: The half of the model that is not in the file, functional.
-        info: The run's.
-        raw, tensors: Some rows, before and after `prepare`.
+        prepare: The preprocessing, a functional model that is not part of the export.
+        info: Metadata of the run.
+        raw: Some raw rows, a dictionary of arrays `(rows, 1)`.
+        tensors: The same rows after `prepare`.
 
     Returns:
-        `raw`, the columns of a raw row; `steps` in order, each with what it does, what it is told and the steps or
-        columns whose tensors it is given; `tensors`, their shape, dtype and the step that makes them; `answers`, what
-        the numbers that come out are of; `examples`.
+        `raw`, the columns of a raw row; `steps` in order, each with a description, its parameters, and the steps or
+        columns that it takes as inputs; `tensors`, their shape, dtype and the step that computes them; `answers`, the
+        meaning of the outputs; `examples`.
     """
-    steps = [_step(layer) for layer in prepare.get_config()["layers"]]
-    makers = {name: tensor._keras_history.operation.name for name, tensor in prepare.output.items()}
+    steps = [_describe_step(layer) for layer in prepare.get_config()["layers"]]
+    last_steps = {name: tensor._keras_history.operation.name for name, tensor in prepare.output.items()}
     raw_names = {tensor.name for tensor in prepare.inputs}
+    num_examples = min(NUM_EXAMPLES, _num_rows(tensors))
     return {
-        "about": "The trained part takes the tensors below. A raw row holds a number (NaN where missing) or a string "
-        "('' where missing) for each column of `raw`; the steps, in order, make the tensors of it; `examples` "
-        "shows rows before and after.",
+        "about": "The trained model takes the tensors below. A raw row has a number (NaN where missing) or a string "
+        "('' where missing) for each column of `raw`; the steps, in order, compute the tensors; `examples` shows rows "
+        "before and after.",
         "raw": {
             name: {key: rule[key] for key in ("column", "dtype", "shape", "part") if key in rule}
             for name, rule in info["inputs"].items()
         },
         "tensors": {
-            name: {"dtype": str(array.dtype), "shape": [None, *array.shape[1:]], "step": makers[name]}
+            name: {"dtype": str(array.dtype), "shape": [None, *array.shape[1:]], "step": last_steps[name]}
             for name, array in tensors.items()
         },
         "steps": [step for step in steps if step["name"] not in raw_names],
         "answers": {"task": info["task"], "classes": info.get("target", {}).get("classes")},
-        "examples": [{"raw": _row(raw, i), "tensors": _row(tensors, i)} for i in range(min(EXAMPLES, _rows(tensors)))],
+        "examples": [{"raw": _row(raw, i), "tensors": _row(tensors, i)} for i in range(num_examples)],
     }
 
 
-def _step(layer: Mapping[str, Any]) -> dict[str, Any]:
-    """A layer of a functional model as Keras writes it, without what matters to Keras alone."""
-    told = {
-        key: _plain(value)
+def _describe_step(layer: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe a layer of a functional model from its Keras configuration."""
+    parameters = {
+        key: _to_json(value)
         for key, value in (layer.get("config") or {}).items()
-        if key not in PLUMBING and not (key == "dtype" and isinstance(value, Mapping))
+        if key not in KERAS_ONLY_KEYS and not (key == "dtype" and isinstance(value, Mapping))
     }
     nodes = layer.get("inbound_nodes", [])
-    [given] = [_plain([*node["args"], *(node["kwargs"] or {}).values()]) for node in nodes] or [[]]
+    [arguments] = [_to_json([*node["args"], *(node["kwargs"] or {}).values()]) for node in nodes] or [[]]
     step = {
         "name": layer["name"],
         "layer": layer.get("registered_name") or layer["class_name"],
-        "does": _sentence(layer),
-        "of": list(_tensors(nodes)),
-        "told": told,
+        "does": _summary(layer),
+        "of": list(_input_steps(nodes)),
+        "told": parameters,
     }
-    return step if _tensors_alone(given) else {**step, "called_with": given}
+    return step if _are_only_tensors(arguments) else {**step, "called_with": arguments}
 
 
-def _tensors_alone(given: list[Any]) -> bool:
-    """Whether a step is given nothing but the tensors of others, once in order."""
-    flat = given[0] if len(given) == 1 and isinstance(given[0], list) else given
-    return all(isinstance(one, Mapping) and "step" in one for one in flat)
+def _are_only_tensors(arguments: list[Any]) -> bool:
+    """Whether the arguments of a step are only outputs of other steps, in order."""
+    tensors = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], list) else arguments
+    return all(isinstance(tensor, Mapping) and "step" in tensor for tensor in tensors)
 
 
-def _sentence(layer: Mapping[str, Any]) -> str:
-    """The first line of the manual of a layer or an operation."""
+def _summary(layer: Mapping[str, Any]) -> str:
+    """First line of the docstring of a layer or an operation."""
     import keras
 
     name = layer["class_name"]
-    operation = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
-    found = (
+    operation_name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    documented_object = (
         keras.saving.get_registered_object(layer.get("registered_name"))
         or getattr(keras.layers, name, None)
-        or getattr(keras.ops, operation, None)
+        or getattr(keras.ops, operation_name, None)
     )
-    return (inspect.getdoc(found) or "").split("\n")[0] if found else ""
+    return (inspect.getdoc(documented_object) or "").split("\n")[0] if documented_object else ""
 
 
-def _tensors(tree: Any) -> Iterator[str]:
-    """The names of the steps whose tensors stand in the arguments of another."""
+def _input_steps(tree: Any) -> Iterator[str]:
+    """Names of the steps whose outputs are in the arguments of a step."""
     if isinstance(tree, Mapping):
         if tree.get("class_name") == "__keras_tensor__":
             yield tree["config"]["keras_history"][0]
         else:
             for value in tree.values():
-                yield from _tensors(value)
+                yield from _input_steps(value)
     elif isinstance(tree, (list, tuple)):
         for value in tree:
-            yield from _tensors(value)
+            yield from _input_steps(value)
 
 
-def _plain(value: Any) -> Any:
-    """JSON, with the tensors of other steps as `{"step": name}`."""
+def _to_json(value: Any) -> Any:
+    """Convert to JSON types, with the outputs of other steps as `{"step": name}`."""
     if isinstance(value, Mapping):
         if value.get("class_name") == "__keras_tensor__":
             return {"step": value["config"]["keras_history"][0]}
-        return {str(key): _plain(one) for key, one in value.items() if key not in ("module", "registered_name")}
+        return {str(key): _to_json(item) for key, item in value.items() if key not in ("module", "registered_name")}
     if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
+        return [_to_json(item) for item in value]
     if isinstance(value, (np.ndarray, np.generic)):
-        return _plain(value.tolist())
+        return _to_json(value.tolist())
     if isinstance(value, float) and not np.isfinite(value):
         return str(value)
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
-def _row(arrays: Mapping[str, Any], i: int) -> dict[str, Any]:
-    """One row of each array; what JSON has no number for as a word."""
-    return {name: json.loads(json.dumps(_plain(np.asarray(array)[i]))) for name, array in arrays.items()}
+def _row(arrays: Mapping[str, Any], index: int) -> dict[str, Any]:
+    """One row of each array; NaN and infinity, which JSON does not have, as strings."""
+    return {name: json.loads(json.dumps(_to_json(np.asarray(array)[index]))) for name, array in arrays.items()}
 
 
-def _rows(arrays: Mapping[str, Any]) -> int:
+def _num_rows(arrays: Mapping[str, Any]) -> int:
     return min(len(array) for array in arrays.values())

@@ -1,7 +1,8 @@
-"""Tune a recipe: `train`, many times, and an honest winner."""
+"""Hyperparameter search: train a recipe with many settings, retrain the finalists, and test the winner."""
 
 import signal
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,93 +24,97 @@ def tune(
     jobs: int = 1,
     device: str = "auto",
     out: str | Path | None = None,
-    search: Any = (),
+    search: Mapping[str, Any] | Sequence[str] = (),
     objective: str | None = None,
     finalists: int = 3,
     scheduler: str | None = None,
     fresh: bool = False,
     settings: Any = None,
     quiet: bool = False,
-    **words: Any,
-) -> RunDir:
-    """Search the settings of a recipe, and train the best of them as a run like any other.
+    **overrides: Any,
+) -> Run:
+    """Search the hyperparameters of a recipe, and train the winner as a normal run.
 
-    Keras Tuner decides what to try. Every trial is a run of its own in a process of its own, which sees the training
-    and validation rows alone; the first is the recipe as written. The best few are trained again with other seeds, on
-    the same rows, beside the recipe as written, and the one whose mean is best wins. It alone is scored on the test
-    rows. The same call goes on with a search that was interrupted; one that is finished gives its winner again.
+    Keras Tuner proposes the settings. Every trial is a run in a separate process, which sees only the training and
+    validation rows; the first trial has the default settings. The best trials are retrained with new seeds, on the
+    same rows, next to the default, and the one with the best mean score wins. Only the winner is scored on the test
+    set. Calling `tune` again with the same arguments resumes an interrupted search; for a finished one it returns the
+    winner.
 
     Args:
-        recipe: Whatever `load` takes.
-        trials: How many settings are tried, the recipe as written among them, at least 1.
-        minutes: No trial begins after so many, less what the finalists are expected to take; None: no limit.
-        method: What Keras Tuner goes by: `random`, `bayesian`, `hyperband` (many short trainings, the best of which go
-            on) or `grid` (a few points of each range).
-        jobs: Trials at a time. One has every GPU and core; several have their share of them.
-        device: What each trial trains on, as in `train`.
-        out: The folder of the search; `runs/tune-RECIPE` by default.
-        search: Domains that replace or add to those of the page: `["units=64,128", "learning_rate=1e-4..1e-2"]`, or a
-            dictionary of lists, tuples and `tfkit.log`.
-        objective: The score of the validation rows that trials are compared by; by default the log loss of classes,
-            and what a task is judged by of others. Hyperband goes by what the recipe monitors.
-        finalists: How many at most of those that did better than the recipe as written are trained again, with three
-            other seeds each; the best is in any case. 0: the best trial wins.
-        scheduler: The address of a Dask cluster whose workers train, and see the same files (extra `cluster`).
-        fresh: Whether a search that lies in `out` is thrown away first.
-        settings: A JSON file or a mapping of settings that are fixed; `words` go before it.
+        recipe: Anything that `load` accepts.
+        trials: Number of trials, including the default settings, at least 1.
+        minutes: Time limit: no trial starts after it, less the estimated time of the finalists; None: no limit.
+        method: Search algorithm of Keras Tuner: `random`, `bayesian`, `hyperband` (many short trainings; the best are
+            resumed) or `grid` (a few points of each range).
+        jobs: Number of trials at a time. One trial uses all GPUs and cores; several share them.
+        device: Device that each trial trains on, as in `train`.
+        out: Directory of the search; `runs/tune-RECIPE` by default.
+        search: Domains that replace or extend those of the recipe: `["units=64,128", "learning_rate=1e-4..1e-2"]`, or
+            a dictionary of lists, tuples and `tfkit.log`.
+        objective: Validation score that ranks the trials; by default the log loss for classification, and the primary
+            metric of the task otherwise. Hyperband uses the value that the recipe monitors.
+        finalists: Maximum number of trials better than the default that are retrained with three new seeds each; if
+            none is better, the best one is. 0: the best trial wins.
+        scheduler: Address of a Dask cluster whose workers train; they must see the same files (extra `cluster`).
+        fresh: Whether an existing search in `out` is deleted first.
+        settings: A JSON file or a mapping of fixed settings; `overrides` take precedence.
         quiet: Whether nothing is printed.
-        words: Settings that are fixed.
+        overrides: Fixed settings.
 
     Returns:
-        The winner, a finished `Run`. Its settings are `best.json` in the folder of the search, which `train` takes.
+        The winner, a finished `Run`. Its settings are in `best.json` in the directory of the search, which `train`
+        accepts.
 
     Raises:
-        UserError: If something is wrong that the user can mend, or no trial has come to its end.
+        UserError: If an argument is invalid, or no trial finished.
 
     Example:
         >>> import tfkit
         >>> run = tfkit.tune("tabular", trials=20, minutes=30)  # doctest: +SKIP
     """
     from tfkit.tuner.finals import crown, repeat
-    from tfkit.tuner.ledger import Ledger, digest, locked
+    from tfkit.tuner.ledger import Ledger, file_digest, lock_folder
     from tfkit.tuner.searching import Search
-    from tfkit.tuner.space import space
+    from tfkit.tuner.space import make_search_space
 
-    _check(trials, minutes, method, jobs, finalists)
-    begun = time.monotonic()
+    _check_arguments(trials, minutes, method, jobs, finalists)
+    start = time.monotonic()
     loaded: Recipe = load(recipe if recipe is not None else "tabular")
-    given = {**read_settings(settings), **words}
-    config = loaded.Config.of(given)
-    fixed = {name: config.words()[name] for name in given}
-    where = space(loaded, search, fixed)
+    fixed_values = {**read_settings(settings), **overrides}
+    config = loaded.Config.of(fixed_values)
+    fixed = {name: config.words()[name] for name in fixed_values}
+    space = make_search_space(loaded, search, fixed)
     folder = Path(out) if out is not None else Path("runs") / f"tune-{loaded.name or 'recipe'}"
-    asked = {
+    request = {
         "recipe": loaded.name,
-        "page": digest(loaded.page),
+        "page": file_digest(loaded.page),
         "settings": fixed,
-        "space": {name: domain.words() for name, domain in where.items()},
+        "space": {name: domain.words() for name, domain in space.items()},
         "method": method,
         "objective": objective,
         "versions": versions(),
     }
-    with voice(quiet) as say, locked(folder):
-        ledger = Ledger.open(folder, asked, fresh)
-        if ledger.winner is not None and len(ledger.searched()) >= trials:
-            say(f"Already finished: {folder}")
-            return RunDir(folder / ledger.winner["run"])
-        state = Search(loaded, config, fixed, where, ledger, method, jobs, device, scheduler, say, quiet)
-        deadline = begun + 60 * minutes if minutes is not None else None
+    with voice(quiet) as log, lock_folder(folder):
+        ledger = Ledger.open(folder, request, fresh)
+        if ledger.winner is not None and len(ledger.search_trials()) >= trials:
+            log(f"Already finished: {folder}")
+            return Run(folder / ledger.winner["run"])
+        state = Search(loaded, config, fixed, space, ledger, method, jobs, device, scheduler, log, quiet)
+        deadline = start + 60 * minutes if minutes is not None else None
         try:
-            with state.working():
+            with state.worker_pool():
                 state.explore(trials, deadline, finalists)
                 repeat(state, finalists, deadline)
                 return crown(state)
         except KeyboardInterrupt:
-            raise Interrupted(f"stopped; the same command goes on with {folder}", signal.SIGINT) from None
+            raise Interrupted(
+                f"search interrupted; run the same command again to resume it in {folder}", signal.SIGINT
+            ) from None
 
 
-def _check(trials: int, minutes: float | None, method: str, jobs: int, finalists: int) -> None:
-    """Refuse what no search can be made with."""
+def _check_arguments(trials: int, minutes: float | None, method: str, jobs: int, finalists: int) -> None:
+    """Raise if an argument is out of range."""
     from tfkit.tuner.oracle import METHODS
 
     if trials < 1 or jobs < 1 or finalists < 0 or (minutes is not None and not minutes > 0):

@@ -1,7 +1,7 @@
-"""The process that trains trials, one after the other: started afresh, told by lines of JSON, gone when nobody asks.
+"""Worker process that trains trials one at a time; jobs and results are lines of JSON on stdin and stdout.
 
-A trial is `tfkit train PAGE --settings FILE --out FOLDER --no-test`, as anybody could type it. What a warm process
-saves is the start of TensorFlow and the reading of rows.
+A job is the same as `tfkit train RECIPE --settings FILE --out FOLDER --no-test`. Reusing the process saves the start of
+TensorFlow and the loading of the data.
 """
 
 import json
@@ -12,39 +12,43 @@ import threading
 import time
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-LOG = "log.txt"
+if TYPE_CHECKING:
+    from tfkit.recipe import Recipe
+    from tfkit.run import Run
+
+LOG_FILE = "log.txt"
 
 
 def main() -> None:
-    """Answer every line of stdin, a job, by a line on stdout; end with stdin, or with the parent."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever is printed is no answer
-    threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
-    recipes: dict[tuple[str, bool], Any] = {}
+    """Run one job per line of stdin and write its result to stdout; exit when stdin or the parent ends."""
+    results = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # printed text must not mix with the results
+    threading.Thread(target=_exit_with_parent, args=(os.getppid(),), daemon=True).start()
+    recipes: dict[tuple[str, bool], Recipe] = {}
     for line in sys.stdin:
         job = json.loads(line)
-        answers.write(json.dumps(answer(job, recipes)) + "\n")
-        answers.flush()
+        results.write(json.dumps(run_logged_job(job, recipes)) + "\n")
+        results.flush()
 
 
-def answer(job: dict[str, Any], recipes: dict[tuple[str, bool], Any]) -> dict[str, Any]:
-    """Do a job, with all that is printed in the log of its folder."""
+def run_logged_job(job: dict[str, Any], recipes: dict[tuple[str, bool], "Recipe"]) -> dict[str, Any]:
+    """Run a job and redirect all output to the log file in its folder."""
     from tfkit.errors import UserError
     from tfkit.recipe import load
     from tfkit.tuner.prepared import Prepared
 
-    with (Path(job["out"]) / LOG).open("a") as log:
+    with (Path(job["out"]) / LOG_FILE).open("a") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
-    os.chdir(job["cwd"])  # where the paths of the settings begin
+    os.chdir(job["cwd"])  # paths in the settings are relative to it
     try:
-        key = job["page"], job["test"]
+        key = job["recipe_path"], job["test"]
         if key not in recipes:
-            own = load(job["page"])
-            recipes[key] = own if job["test"] else own.replace(data=Prepared(own.data), page=own.page)
-        return do(job, recipes[key], quiet=False)
+            recipe = load(job["recipe_path"])
+            recipes[key] = recipe if job["test"] else recipe.replace(data=Prepared(recipe.data), page=recipe.page)
+        return run_job(job, recipes[key], quiet=False)
     except UserError as error:
         return {"state": "failed", "reason": str(error)}
     finally:
@@ -52,14 +56,14 @@ def answer(job: dict[str, Any], recipes: dict[tuple[str, bool], Any]) -> dict[st
         sys.stderr.flush()
 
 
-def do(job: dict[str, Any], recipe: Any, quiet: bool = True) -> dict[str, Any]:
-    """Train: what came of it, never an exception but those that are to end a process."""
+def run_job(job: dict[str, Any], recipe: "Recipe", quiet: bool = True) -> dict[str, Any]:
+    """Train a trial and return its state; only exceptions that must end the process are raised."""
     from tfkit.errors import Interrupted, NotFiniteError, UserError, first_line
 
     try:
-        return {"state": "done", "run": str(_train(job, recipe, quiet).folder)}
-    except Interrupted as told:
-        if told.signal == signal.SIGINT:  # Ctrl-C, which is for the search
+        return {"state": "done", "run": str(_train_or_resume(job, recipe, quiet).folder)}
+    except Interrupted as interruption:
+        if interruption.signal == signal.SIGINT:  # Ctrl-C, which ends the search
             raise KeyboardInterrupt from None
         return {"state": "stopped"}
     except (UserError, NotFiniteError) as error:
@@ -69,24 +73,29 @@ def do(job: dict[str, Any], recipe: Any, quiet: bool = True) -> dict[str, Any]:
         return {"state": "failed", "reason": f"{type(error).__name__}: {first_line(error)}"}
 
 
-def _train(job: dict[str, Any], recipe: Any, quiet: bool) -> Any:
-    """The run of a job, begun, or gone on with where one was."""
+def _train_or_resume(job: dict[str, Any], recipe: "Recipe", quiet: bool) -> "Run":
+    """Train the run of a job; resume an existing run if the job has one."""
     from tfkit.engine import train
     from tfkit.errors import UserError
     from tfkit.report import analyze_and_report
 
-    finish = analyze_and_report if job["test"] else None
-    how = {"test": job["test"], "on_finish": finish, "until": job["until"], "device": job["device"], "quiet": quiet}
+    options = {
+        "test": job["test"],
+        "report": job["test"],
+        "until": job["until"],
+        "device": job["device"],
+        "quiet": quiet,
+    }
     if job["resume"]:
         try:
-            return train(recipe, resume=job["resume"], **how)
-        except UserError as error:  # there is nothing to go on with
-            print(f"{error}\nso it begins anew", file=sys.stderr)
-    return train(recipe, out=job["out"], settings=job["settings"], **how)
+            return train(recipe, resume=job["resume"], **options)
+        except UserError as error:  # the run cannot be resumed
+            print(f"{error}\nTraining starts from the beginning.", file=sys.stderr)
+    return train(recipe, out=job["out"], settings=job["settings"], **options)
 
 
-def _watch(parent: int) -> None:
-    """End with the parent, however that ended."""
+def _exit_with_parent(parent: int) -> None:
+    """Exit as soon as the parent process no longer exists."""
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)

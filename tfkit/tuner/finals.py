@@ -1,4 +1,4 @@
-"""An honest winner: the best few trained again with other seeds, beside the recipe as written."""
+"""Finalists of a search: retrain the best trials with new seeds, compare them with the default, train the winner."""
 
 import math
 import time
@@ -9,127 +9,141 @@ from tfkit.errors import UserError
 from tfkit.keeping import write_json
 from tfkit.run_dir import RunDir
 from tfkit.tuner import report
-from tfkit.tuner.ledger import BEST, Trial
-from tfkit.tuner.searching import SEEDS, Search
+from tfkit.tuner.ledger import BEST_SETTINGS_FILE, Trial
+from tfkit.tuner.searching import NUM_SEEDS, Search
 
-LEVEL = 0.95
+CONFIDENCE_LEVEL = 0.95
 
 
 def repeat(search: Search, finalists: int, deadline: float | None) -> None:
-    """Train the best few, and the recipe as written, with seeds that none of them was chosen by."""
+    """Retrain the finalists, and the default, with seeds that played no part in their selection."""
     if not finalists:
         return
     ledger = search.ledger
-    search.shown.stage(f"The best again, with {SEEDS} other seeds each, beside the recipe as written")
-    chosen = {trial.number: trial for trial in entrants(search, finalists)}
-    done = {(trial.again, trial.seed) for trial in ledger.trials if trial.kind == "final"}
-    left = [trial for trial in ledger.trials if trial.kind == "final" and trial.state == "running"]
-    for seed in range(search.config.seed + 1, search.config.seed + 1 + SEEDS):  # whole rounds, should time run out
-        for number, trial in chosen.items():
-            if (number, seed) not in done:
-                left.append(ledger.add(trial.settings, kind="final", seed=seed, again=number))
-    while left or search.running:
-        over = deadline is not None and time.monotonic() > deadline
-        while left and not over and len(search.running) < search.jobs:
-            search.start(left.pop(0))
+    search.display.log_stage(f"Retraining the finalists, and the default, with {NUM_SEEDS} new seeds each")
+    selected = {trial.number: trial for trial in entrants(search, finalists)}
+    existing_runs = {(trial.again, trial.seed) for trial in ledger.trials if trial.kind == "final"}
+    pending = [trial for trial in ledger.trials if trial.kind == "final" and trial.state == "running"]
+    # seed by seed, so that all finalists have the same seeds if the time limit ends the loop
+    for seed in range(search.config.seed + 1, search.config.seed + 1 + NUM_SEEDS):
+        for number, trial in selected.items():
+            if (number, seed) not in existing_runs:
+                pending.append(ledger.add(trial.settings, kind="final", seed=seed, again=number))
+    while pending or search.running:
+        time_is_up = deadline is not None and time.monotonic() > deadline
+        while pending and not time_is_up and len(search.running) < search.jobs:
+            search.start(pending.pop(0))
         if not search.running:
             break
         search.look()
-    if left:
-        search.say("Time is up: not every finalist was trained again.")
-        ledger.trials = [trial for trial in ledger.trials if trial not in left]
+    if pending:
+        search.log("Time limit reached: not every finalist was retrained.")
+        ledger.trials = [trial for trial in ledger.trials if trial not in pending]
         ledger.save()
 
 
 def entrants(search: Search, finalists: int) -> list[Trial]:
-    """The best few of those ahead of the recipe as written, or the best alone where none is; and the recipe itself."""
-    best = search.ledger.best(search.better)
-    place = next((i for i, trial in enumerate(best) if trial.kind == "written"), len(best))
-    ahead, behind = (
-        [trial for trial in part if not trial.reason]  # that of a repetition says of which
-        for part in (best[:place], best[place + 1 :])
+    """Select the best trials that beat the default, or the best one if none does; and the default itself."""
+    ranked = search.ledger.ranked_trials(search.objective_mode)
+    default_rank = next((i for i, trial in enumerate(ranked) if trial.kind == "written"), len(ranked))
+    better, worse = (
+        [trial for trial in trials if not trial.reason]  # a duplicate names the original in its reason
+        for trials in (ranked[:default_rank], ranked[default_rank + 1 :])
     )
-    return [*(ahead[:finalists] or behind[:1]), *best[place : place + 1]]
+    return [*(better[:finalists] or worse[:1]), *ranked[default_rank : default_rank + 1]]
 
 
 def standings(search: Search) -> list[dict[str, Any]]:
-    """What the repetitions say: mean and spread of each over its seeds, the best first."""
-    found = []
-    repeats = [trial for trial in search.ledger.trials if trial.kind == "final" and trial.state == "done"]
-    for number in dict.fromkeys(trial.again for trial in repeats):
-        scores = {trial.seed: trial.score for trial in repeats if trial.again == number}
+    """Rank the finalists by the mean score over their seeds, best first.
+
+    Returns:
+        A dictionary per finalist: `trial` (its number), `scores` (seed to score), `mean`, and `std`, the sample
+        standard deviation, None for one seed.
+    """
+    ranks = []
+    finals = [trial for trial in search.ledger.trials if trial.kind == "final" and trial.state == "done"]
+    for number in dict.fromkeys(trial.again for trial in finals):
+        scores = {trial.seed: trial.score for trial in finals if trial.again == number}
         values = list(scores.values())
-        found.append(
+        ranks.append(
             {
                 "trial": number,
                 "scores": scores,
                 "mean": mean(values),  # type: ignore[type-var]
-                "spread": stdev(values) if len(values) > 1 else None,  # type: ignore[type-var]
+                "std": stdev(values) if len(values) > 1 else None,  # type: ignore[type-var]
             }
         )
-    return sorted(found, key=lambda one: one["mean"] if search.better == "min" else -one["mean"])
+    return sorted(ranks, key=lambda rank: rank["mean"] if search.objective_mode == "min" else -rank["mean"])
 
 
-def difference(one: dict[int, float], other: dict[int, float]) -> tuple[float, float, float] | None:
-    """How far the one is above the other, seed by seed, with the ends of its interval; None where there are no two.
+def paired_difference(
+    scores: dict[int, float], reference_scores: dict[int, float]
+) -> tuple[float, float, float] | None:
+    """Mean difference between scores with the same seed, and its 95% interval by Student's t.
 
-    The mean of the differences and its interval of 95% by Student's t.
+    Args:
+        scores: Seed to score.
+        reference_scores: Seed to score; it is subtracted.
+
+    Returns:
+        Mean, lower and upper end of the interval; None if fewer than two seeds are in both.
 
     Example:
-        >>> [round(value, 3) for value in difference({1: 3.0, 2: 4.0, 3: 5.0}, {1: 1.0, 2: 2.1, 3: 2.9})]
+        >>> [round(value, 3) for value in paired_difference({1: 3.0, 2: 4.0, 3: 5.0}, {1: 1.0, 2: 2.1, 3: 2.9})]
         [2.0, 1.752, 2.248]
     """
     from scipy.stats import t
 
-    both = [one[seed] - other[seed] for seed in one if seed in other]
-    if len(both) < 2:
+    differences = [score - reference_scores[seed] for seed, score in scores.items() if seed in reference_scores]
+    count = len(differences)
+    if count < 2:
         return None
-    half = float(t.ppf(0.5 + LEVEL / 2, len(both) - 1)) * stdev(both) / math.sqrt(len(both))
-    return mean(both), mean(both) - half, mean(both) + half
+    half_width = float(t.ppf(0.5 + CONFIDENCE_LEVEL / 2, count - 1)) * stdev(differences) / math.sqrt(count)
+    return mean(differences), mean(differences) - half_width, mean(differences) + half_width
 
 
-def verdict(search: Search, ranks: list[dict[str, Any]]) -> str:
-    """The winner against the recipe as written, in words."""
-    written = next((one for one in ranks if one["trial"] == 1), None)
-    if not ranks or written is None:
+def summarize_winner(search: Search, ranks: list[dict[str, Any]]) -> str:
+    """Compare the winner with the default in one sentence; empty if they cannot be compared."""
+    default = next((rank for rank in ranks if rank["trial"] == 1), None)
+    if not ranks or default is None:
         return ""
-    if ranks[0] is written:
-        return "None of them is better than the recipe as written: it wins."
-    found = difference(ranks[0]["scores"], written["scores"])
+    if ranks[0] is default:
+        return "No trial is better than the default: the default wins."
+    difference = paired_difference(ranks[0]["scores"], default["scores"])
     name = search.ledger.objective
-    if found is None:
+    if difference is None:
         return ""
-    middle, low, high = found
+    mean_difference, low, high = difference
     if low <= 0 <= high:
         return (
-            f"Trial {ranks[0]['trial']} wins, but is not distinguishable from the recipe as written: {name} "
-            f"{middle:+.4g}, 95% interval {low:+.4g} to {high:+.4g}."
+            f"Trial {ranks[0]['trial']} wins, but there is no significant difference from the default: {name} "
+            f"{mean_difference:+.4g}, 95% CI {low:+.4g} to {high:+.4g}."
         )
     return (
-        f"Trial {ranks[0]['trial']} is better than the recipe as written: {name} {middle:+.4g}, "
-        f"95% interval {low:+.4g} to {high:+.4g}."
+        f"Trial {ranks[0]['trial']} is better than the default: {name} {mean_difference:+.4g}, "
+        f"95% CI {low:+.4g} to {high:+.4g}."
     )
 
 
-def crown(search: Search) -> RunDir:
-    """Train the winner as a run like any other, and score it, and it alone, on the test rows."""
+def crown(search: Search) -> Run:
+    """Train the winner as a normal run; it is the only trial that is scored on the test set."""
     ledger = search.ledger
     ranks = standings(search)
-    best = ledger.best(search.better)
-    winner = next(trial for trial in ledger.trials if trial.number == ranks[0]["trial"]) if ranks else best[0]
-    said = verdict(search, ranks)
-    left = [trial for trial in ledger.trials if trial.kind == "winner" and trial.state == "running"]
-    trial = left[0] if left else ledger.add(winner.settings, kind="winner", again=winner.number)
-    search.shown.stage("The winner once more, to its test rows")
+    ranked = ledger.ranked_trials(search.objective_mode)
+    winner = next(trial for trial in ledger.trials if trial.number == ranks[0]["trial"]) if ranks else ranked[0]
+    verdict = summarize_winner(search, ranks)
+    pending = [trial for trial in ledger.trials if trial.kind == "winner" and trial.state == "running"]
+    trial = pending[0] if pending else ledger.add(winner.settings, kind="winner", again=winner.number)
+    search.display.log_stage("Training the winner and scoring it on the test set")
     search.start(trial)
     while search.running:
         search.look()
     if trial.state != "done" or trial.run is None:
-        raise UserError(f"The winner could not be trained to its end: {trial.reason}")
-    ledger.winner = {"trial": winner.number, "run": trial.run, "verdict": said}
+        raise UserError(f"Training of the winner failed: {trial.reason}")
+    ledger.winner = {"trial": winner.number, "run": trial.run, "verdict": verdict}
     ledger.save()
-    run = RunDir(ledger.folder / trial.run)
-    write_json(ledger.folder / BEST, run.config)
-    search.shown.leaderboard(ranks, said)
-    search.say(f"All of it as a page: {report.write(search, ranks, said)}")
+    run = Run(ledger.folder / trial.run)
+    write_json(ledger.folder / BEST_SETTINGS_FILE, run.config)
+    search.display.print_leaderboard(ranks, verdict)
+    search.log(f"Report of the search: {report.write(search, ranks, verdict)}")
     return run

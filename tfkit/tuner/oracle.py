@@ -1,8 +1,8 @@
-"""What to try next: an oracle of Keras Tuner, driven directly, that can be taken up again after a kill.
+"""Oracle of Keras Tuner that proposes trials, driven directly, and resumable after a kill.
 
-Keras Tuner decides; its own loop, which loses searches and lets failures win, is not used. What it decided and was told
-is kept as a list of events, and a new oracle that is told them again goes on as the old one would have (its own state
-leaves out what Hyperband's and the grid's order need).
+The search loop of Keras Tuner is not used, because it can lose a search and let a failed trial win. Proposals and
+results are recorded as a list of events; a new oracle that replays them continues exactly as the old one would have
+(the state that Keras Tuner saves lacks what Hyperband and the order of the grid need).
 """
 
 import math
@@ -11,131 +11,138 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tfkit.errors import UserError
-from tfkit.tuner.space import Space, hyperparameters, settings, told, values
+from tfkit.tuner.space import Space, to_keras_tuner_space, to_keras_tuner_values, to_settings, told
 
 METHODS = ("random", "bayesian", "hyperband", "grid")
-RANDOM_FIRST = 8  # trials of a Bayesian search before it has something to go by
-NEVER = 10**6
+NUM_INITIAL_POINTS = 8  # random trials before the model of a Bayesian search is used
+UNLIMITED = 10**6
 
 
 class Proposal(NamedTuple):
-    """What an oracle answers: `run` these settings, `wait` for a trial that runs, or the search is `over`.
+    """What to do next: `run` these settings, `wait` for a running trial, or the search is `over`.
 
-    Of Hyperband also `until` which epoch, and the trial that it `goes_on` with.
+    For Hyperband also the epoch to stop after, and the name of the trial to resume.
     """
 
-    what: str
+    action: str
     settings: dict[str, Any] = {}
-    until: int | None = None
-    goes_on: str | None = None
+    stop_after_epoch: int | None = None
+    resumed_trial: str | None = None
 
 
 class Oracle:
-    """An oracle of Keras Tuner that takes our numbers of trials and forgets nothing.
+    """Oracle of Keras Tuner that uses the trial names of the search and can be replayed.
 
     Args:
         method: random, bayesian, hyperband or grid.
-        space: Where to look.
-        mode: "min" or "max": where the score is best.
-        seed: Of its choices.
-        epochs: Of a whole training; Hyperband's rungs are shares of it.
+        space: The search space.
+        mode: "min" or "max", whichever score is better.
+        seed: Random seed of the proposals.
+        epochs: Number of epochs of a complete training; the rungs of Hyperband are fractions of it.
     """
 
     def __init__(self, method: str, space: Space, mode: str, *, seed: int = 0, epochs: int | None = None):
         self.space, self.method = space, method
         self.events: list[list[Any]] = []
-        self._ids: dict[str, str] = {}  # ours -> Keras Tuner's
-        with _quiet():
-            self.inner = _made(method, hyperparameters(space), mode, seed, epochs)
+        self._keras_tuner_ids: dict[str, str] = {}  # trial name -> trial id of Keras Tuner
+        with _IgnoreWarnings():
+            self.inner = _make_inner_oracle(method, to_keras_tuner_space(space), mode, seed, epochs)
             self.inner.verbose = 0
-            # everything is kept by whoever drives the oracle
+            # the ledger saves the events; Keras Tuner writes no files
             self.inner.save = self.inner._save_trial = lambda *_: None
 
     def propose(self, trial: str) -> Proposal:
-        """What the next trial should be; asked again of a trial that has not ended, the same."""
-        with _quiet():
-            found = self.inner.create_trial(trial)
-        if found.status in ("IDLE", "STOPPED"):
-            return Proposal("wait" if found.status == "IDLE" else "over")
-        if trial not in self._ids:
-            self._ids[trial] = found.trial_id
-            self.events.append(["propose", trial, dict(found.hyperparameters.values), self.inner._seed_state])
-        chosen = found.hyperparameters.values
-        ours = {theirs: own for own, theirs in self._ids.items()}
+        """Propose the settings of the next trial; for a trial that has not ended, the same proposal as before."""
+        with _IgnoreWarnings():
+            inner_trial = self.inner.create_trial(trial)
+        if inner_trial.status in ("IDLE", "STOPPED"):
+            return Proposal("wait" if inner_trial.status == "IDLE" else "over")
+        values = inner_trial.hyperparameters.values
+        if trial not in self._keras_tuner_ids:
+            self._keras_tuner_ids[trial] = inner_trial.trial_id
+            self.events.append(["propose", trial, dict(values), self.inner._seed_state])
+        names = {inner_id: name for name, inner_id in self._keras_tuner_ids.items()}
         return Proposal(
-            "run", settings(self.space, chosen), chosen.get("tuner/epochs"), ours.get(chosen.get("tuner/trial_id"))
+            "run", to_settings(self.space, values), values.get("tuner/epochs"), names.get(values.get("tuner/trial_id"))
         )
 
     def tell(self, trial: str, score: float | None) -> None:
-        """How good a proposed trial was; None where it has failed."""
+        """Report the score of a proposed trial; None if it failed."""
         self.events.append(["tell", trial, score])
-        found = self.inner.get_trial(self._ids[trial])
-        good = score is not None and math.isfinite(score)
-        with _quiet():
-            if good:
-                self.inner.update_trial(found.trial_id, {"score": score})
-            found.status = "COMPLETED" if good else "FAILED"
-            self.inner.end_trial(found)
+        inner_trial = self.inner.get_trial(self._keras_tuner_ids[trial])
+        is_valid = score is not None and math.isfinite(score)
+        with _IgnoreWarnings():
+            if is_valid:
+                self.inner.update_trial(inner_trial.trial_id, {"score": score})
+            inner_trial.status = "COMPLETED" if is_valid else "FAILED"
+            self.inner.end_trial(inner_trial)
 
-    def learn(self, trial: str, written: Mapping[str, Any], score: float | None) -> bool:
-        """Tell of a trial that it has not proposed; False where that lies outside the space."""
-        if self.method == "grid" or not told(self.space, written):
+    def learn(self, trial: str, settings: Mapping[str, Any], score: float | None) -> bool:
+        """Report a trial that the oracle did not propose; return False if it is outside the space."""
+        if self.method == "grid" or not told(self.space, settings):
             return False
-        self._give(trial, values(self.space, written))
+        self._force_proposal(trial, to_keras_tuner_values(self.space, settings))
         self.tell(trial, score)
         return True
 
     def replay(self, events: list[list[Any]]) -> None:
-        """Become what an oracle was that these events happened to."""
-        for what, trial, *rest in events:
-            if what == "tell":
-                self.tell(trial, rest[0])
-            elif what == "give" or self.method == "bayesian":  # which would take seconds, and come to the same
-                self._give(trial, *rest)
-                self.events[-1][0] = what
-            elif self.propose(trial).what != "run" or self.events[-1][2] != rest[0]:
+        """Restore the state that these events led to.
+
+        Raises:
+            UserError: If the oracle proposes other settings than the events contain.
+        """
+        for action, trial, *arguments in events:
+            if action == "tell":
+                self.tell(trial, arguments[0])
+            elif action == "give" or self.method == "bayesian":  # proposing again gives the same, but takes seconds
+                self._force_proposal(trial, *arguments)
+                self.events[-1][0] = action
+            elif self.propose(trial).action != "run" or self.events[-1][2] != arguments[0]:
                 raise UserError(
-                    "A search goes on only with the Keras Tuner and the space that it began with; "
-                    "--fresh begins anew. Received: other proposals for the same search"
+                    "A search can be resumed only with the Keras Tuner version and the search space that it was "
+                    "started with; use --fresh to start over. Received: different proposals for the same search"
                 )
 
-    def _give(self, trial: str, chosen: dict[str, Any], seed_state: int | None = None) -> None:
-        """Make it propose what we say."""
-        own = self.inner.populate_space
-        self.inner.populate_space = lambda _: {"status": "RUNNING", "values": dict(chosen)}
+    def _force_proposal(self, trial: str, values: dict[str, Any], seed_state: int | None = None) -> None:
+        """Make the inner oracle propose the given values."""
+        populate_space = self.inner.populate_space
+        self.inner.populate_space = lambda _: {"status": "RUNNING", "values": dict(values)}
         try:
-            with _quiet():
-                self._ids[trial] = self.inner.create_trial(trial).trial_id
+            with _IgnoreWarnings():
+                self._keras_tuner_ids[trial] = self.inner.create_trial(trial).trial_id
         finally:
-            self.inner.populate_space = own
+            self.inner.populate_space = populate_space
         if seed_state is not None:
             self.inner._seed_state = seed_state
-        self.events.append(["give", trial, dict(chosen), self.inner._seed_state])
+        self.events.append(["give", trial, dict(values), self.inner._seed_state])
 
 
-def _made(method: str, space: Any, mode: str, seed: int, epochs: int | None) -> Any:
+def _make_inner_oracle(method: str, space: Any, mode: str, seed: int, epochs: int | None) -> Any:
+    """Create the oracle of Keras Tuner for a search algorithm."""
     import keras_tuner
     from keras_tuner import oracles
 
-    alike = {
+    options = {
         "objective": keras_tuner.Objective("score", mode),
         "hyperparameters": space,
         "seed": seed + 1,
-        "max_consecutive_failed_trials": NEVER,
+        "max_consecutive_failed_trials": UNLIMITED,
     }
     if method == "bayesian":
-        return oracles.BayesianOptimizationOracle(max_trials=NEVER, num_initial_points=RANDOM_FIRST, **alike)
+        return oracles.BayesianOptimizationOracle(
+            max_trials=UNLIMITED, num_initial_points=NUM_INITIAL_POINTS, **options
+        )
     if method == "hyperband":
-        return oracles.HyperbandOracle(max_epochs=epochs, hyperband_iterations=NEVER, **alike)
+        return oracles.HyperbandOracle(max_epochs=epochs, hyperband_iterations=UNLIMITED, **options)
     if method == "grid":
-        return oracles.GridSearchOracle(**alike)
-    return oracles.RandomSearchOracle(max_trials=NEVER, **alike)
+        return oracles.GridSearchOracle(**options)
+    return oracles.RandomSearchOracle(max_trials=UNLIMITED, **options)
 
 
-class _quiet(warnings.catch_warnings):
-    """Without Keras Tuner's own deprecation warnings, and those of a Gaussian process that is unsure."""
+class _IgnoreWarnings(warnings.catch_warnings):
+    """Ignore deprecation warnings of Keras Tuner, and convergence warnings of the Gaussian process."""
 
     def __enter__(self) -> Any:
-        found = super().__enter__()
+        warning_list = super().__enter__()
         warnings.simplefilter("ignore")
-        return found
+        return warning_list

@@ -1,4 +1,4 @@
-"""Rows are read and prepared once for all trials that share the settings that `data` has read."""
+"""Cache of the loaded and preprocessed data, shared by trials that have the same data settings."""
 
 import random
 from collections.abc import Callable
@@ -6,54 +6,56 @@ from typing import Any
 
 import numpy as np
 
-KEPT = 2
+from tfkit.recipe import Data
+
+MAX_CACHED = 2
 
 
 class Prepared:
-    """A page's `data` that remembers: for settings that differ only in what it has not read, the same `Data` again.
+    """Recipe `data` function with a cache: the same `Data` if only settings that it does not read differ.
 
-    Of small tables no second fit on all rows is asked for: a trial's answer is its score on validation rows.
+    The refit on all rows, which is made for small tables, is left out: trials are ranked by validation scores.
 
     Args:
-        data: The page's function.
+        data: The function of the recipe.
 
     Example:
         >>> import tfkit
         >>> from tfkit.config import Config
         >>> calls = []
         >>> data = Prepared(lambda config: calls.append(config.l2) or tfkit.Data(0, 0, 0, {}, None))
-        >>> for rate, l2 in ((1, 0), (2, 0), (1, 3)):
-        ...     found = data(Config.of({"learning_rate": rate, "l2": l2}))
+        >>> for learning_rate, l2 in ((1, 0), (2, 0), (1, 3)):
+        ...     result = data(Config.of({"learning_rate": learning_rate, "l2": l2}))
         >>> calls
         [0.0, 3.0]
     """
 
-    def __init__(self, data: Callable[[Any], Any]):
+    def __init__(self, data: Callable[[Any], Data]):
         self.data = data
-        self._known: list[tuple[dict[str, Any], Any]] = []  # what was read of the settings, and what came of it
+        self._cache: list[tuple[dict[str, Any], Data]] = []  # pairs of the settings that were read, and the result
 
-    def __call__(self, config: Any) -> Any:
-        """The rows for these settings."""
+    def __call__(self, config: Any) -> Data:
+        """Return the data for these settings."""
         from dataclasses import replace
 
         settings = dict(config)
-        for read, found in self._known:
-            if all(settings[name] == value for name, value in read.items()):
-                return found
+        for read_settings, data in self._cache:
+            if all(settings[name] == value for name, value in read_settings.items()):
+                return data
         names: set[str] = set()
-        before = _chance()
-        found = replace(self.data(_watched(config, names)), final=None)
-        if _chance() != before:  # it has drawn from the generator that the seed has set
+        state_before = _random_state()
+        data = replace(self.data(_recording_config(config, names)), final=None)
+        if _random_state() != state_before:  # it used the global random generator, which the seed initializes
             names.add("seed")
-        self._known = [*self._known, ({name: settings[name] for name in names}, found)][-KEPT:]
-        return found
+        self._cache = [*self._cache, ({name: settings[name] for name in names}, data)][-MAX_CACHED:]
+        return data
 
 
-def _watched(config: Any, names: set[str]) -> Any:
-    """The same settings, which note every name that is read of them."""
+def _recording_config(config: Any, names: set[str]) -> Any:
+    """Copy the settings into an object that adds the name of every setting that is read to `names`."""
     fields = set(type(config).model_fields)
 
-    class Watched(type(config)):  # type: ignore[misc]
+    class RecordingConfig(type(config)):  # type: ignore[misc]
         def __getattribute__(self, name: str) -> Any:
             if name in fields:
                 names.add(name)
@@ -61,11 +63,11 @@ def _watched(config: Any, names: set[str]) -> Any:
                 names.update(fields)
             return super().__getattribute__(name)
 
-    found = Watched.model_construct(**dict(config))
-    names.clear()  # of what was read in making it
-    return found
+    recording = RecordingConfig.model_construct(**dict(config))
+    names.clear()  # its construction reads settings too
+    return recording
 
 
-def _chance() -> tuple[Any, ...]:
-    """Where the generators of the process stand."""
+def _random_state() -> tuple[Any, ...]:
+    """State of the global random generators of Python and NumPy."""
     return random.getstate(), repr(np.random.get_state(legacy=False)["state"])

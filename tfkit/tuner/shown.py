@@ -1,22 +1,33 @@
-"""What a person sees of a search: a live table while it runs, and the leaderboard after."""
+"""Terminal output of a search: a live table while it runs, and the leaderboard at the end."""
 
 import math
 import sys
 import time
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-ROWS = 12  # of the live table
-PLAIN: dict[str, Any] = {"box": None, "padding": (0, 2, 0, 0)}
+from tfkit.tuner.ledger import Trial
+
+if TYPE_CHECKING:
+    from tfkit.tuner.searching import Search
+
+MAX_ROWS = 12  # of the live table
+MAX_REASON_CHARS = 60
+TABLE_STYLE: dict[str, Any] = {"box": None, "padding": (0, 2, 0, 0)}
 
 
 class Shown:
-    """A live table on a terminal; elsewhere a line for each trial that has ended; nothing where it is to be quiet."""
+    """Live table on a terminal; elsewhere one line per ended trial; nothing if `quiet`.
 
-    def __init__(self, search: Any, quiet: bool):
+    Args:
+        search: The search to show.
+        quiet: Whether no live table is shown.
+    """
+
+    def __init__(self, search: "Search", quiet: bool):
         self.search, self.quiet = search, quiet
         self.live: Any = None
         self.title = ""
-        self._begun = time.monotonic()
+        self._start = time.monotonic()
 
     def __enter__(self) -> Self:
         if not self.quiet and sys.stderr.isatty():
@@ -32,79 +43,82 @@ class Shown:
             self.live.stop()
             self.live = None
 
-    def stage(self, title: str) -> None:
-        """Say what begins now."""
+    def log_stage(self, title: str) -> None:
+        """Log the stage of the search that starts now."""
         self.title = title
-        self.search.say(title)
+        self.search.log(title)
 
     def refresh(self) -> None:
-        """Draw the table anew."""
+        """Redraw the live table."""
         if self.live is not None:
             self.live.update(self.table(), refresh=True)
 
-    def ended(self, trial: Any) -> None:
-        """Say what came of a trial."""
-        name = self.name() if trial.state == "done" else f"at epoch {trial.epochs}, {self.search.monitor}"
+    def log_trial(self, trial: Trial) -> None:
+        """Log the result of a trial in one line."""
+        name = self.score_name() if trial.state == "done" else f"at epoch {trial.epochs}, {self.search.monitor}"
         score = f"{name} {trial.score:.5g}" if trial.score is not None else ""
-        words = [_words(trial), trial.state, score, f"{trial.seconds:.0f} s", trial.reason]
-        self.search.say(f"{trial.number:4}  " + "  ".join(filter(None, words)))
+        columns = [_format_settings(trial), trial.state, score, f"{trial.seconds:.0f} s", trial.reason]
+        self.search.log(f"{trial.number:4}  " + "  ".join(filter(None, columns)))
 
-    def name(self) -> str:
-        """What the scores are scores of."""
+    def score_name(self) -> str:
+        """Name of the objective, or of the monitored value if the objective is not known yet."""
         return self.search.ledger.objective or self.search.monitor
 
     def table(self) -> Any:
-        """The best few and those that run."""
+        """Table of the best and the running trials, with a progress line."""
         from rich.console import Group
         from rich.table import Table
 
         search, trials = self.search, self.search.ledger.trials
-        table = Table("trial", "state", self.name(), "epochs", "seconds", "settings", **PLAIN)
-        shown = search.ledger.best(search.better)[: ROWS // 2]
-        for trial in shown:
+        table = Table("trial", "state", self.score_name(), "epochs", "seconds", "settings", **TABLE_STYLE)
+        for trial in search.ledger.ranked_trials(search.objective_mode)[: MAX_ROWS // 2]:
             table.add_row(*_row(trial))
         for trial, start in search.running.values():
             table.add_row(*_row(trial, time.monotonic() - start))
-        ended = sum(trial.state != "running" for trial in search.ledger.searched())
-        left = self._left(trials)
-        counts = f"{ended} of {search.count} trials" + (f", about {left} left" if left else "")
-        return Group(table, f"{counts}, {time.monotonic() - self._begun:.0f} s so far. {self.title}")
+        ended = sum(trial.state != "running" for trial in search.ledger.search_trials())
+        remaining = self._remaining_time(trials)
+        counts = f"{ended} of {search.num_trials} trials" + (f", about {remaining} remaining" if remaining else "")
+        return Group(table, f"{counts}, {time.monotonic() - self._start:.0f} s elapsed. {self.title}")
 
-    def _left(self, trials: list[Any]) -> str:
-        done = [trial.seconds for trial in trials if trial.state in ("done", "stopped", "paused") and trial.seconds]
-        if not done:
+    def _remaining_time(self, trials: list[Trial]) -> str:
+        """Estimate the remaining time of the search from the mean time of ended trials; empty if there are none."""
+        seconds = [trial.seconds for trial in trials if trial.state in ("done", "stopped", "paused") and trial.seconds]
+        if not seconds:
             return ""
-        ended = sum(trial.state != "running" for trial in self.search.ledger.searched())
-        seconds = max(0, self.search.count - ended) * sum(done) / len(done) / self.search.jobs
-        return f"{math.ceil(seconds / 60)} min" if seconds > 90 else f"{seconds:.0f} s"
+        ended = sum(trial.state != "running" for trial in self.search.ledger.search_trials())
+        num_remaining = max(0, self.search.num_trials - ended)
+        remaining_seconds = num_remaining * sum(seconds) / len(seconds) / self.search.jobs
+        return f"{math.ceil(remaining_seconds / 60)} min" if remaining_seconds > 90 else f"{remaining_seconds:.0f} s"
 
-    def leaderboard(self, ranks: list[dict[str, Any]], verdict: str) -> None:
-        """The trials from the best to the worst, what the repetitions said, and the answer."""
+    def print_leaderboard(self, ranks: list[dict[str, Any]], verdict: str) -> None:
+        """Print all trials, best first, the scores of the finalists, and the comparison with the default."""
         from rich.table import Table
 
         search = self.search
-        table = Table("trial", "state", self.name(), "epochs", "seconds", "settings", **PLAIN)
-        rest = [trial for trial in search.ledger.searched() if trial.state != "done"]
-        for trial in [*search.ledger.best(search.better), *rest]:
+        table = Table("trial", "state", self.score_name(), "epochs", "seconds", "settings", **TABLE_STYLE)
+        unfinished = [trial for trial in search.ledger.search_trials() if trial.state != "done"]
+        for trial in [*search.ledger.ranked_trials(search.objective_mode), *unfinished]:
             table.add_row(*_row(trial))
-        search.say(table)
+        search.log(table)
         if ranks:
-            means = Table("again", f"mean {self.name()}", "spread", "seeds", **PLAIN)
-            for one in ranks:
-                spread = "" if one["spread"] is None else f"{one['spread']:.2g}"
-                means.add_row(str(one["trial"]), f"{one['mean']:.5g}", spread, str(len(one["scores"])))
-            search.say(means)
+            means = Table("finalist", f"mean {self.score_name()}", "std", "seeds", **TABLE_STYLE)
+            for rank in ranks:
+                std = "" if rank["std"] is None else f"{rank['std']:.2g}"
+                means.add_row(str(rank["trial"]), f"{rank['mean']:.5g}", std, str(len(rank["scores"])))
+            search.log(means)
         if verdict:
-            search.say(verdict)
+            search.log(verdict)
 
 
-def _row(trial: Any, more: float = 0.0) -> tuple[str, ...]:
+def _row(trial: Trial, extra_seconds: float = 0.0) -> tuple[str, ...]:
+    """Cells of a trial in a table."""
     score = "" if trial.score is None or trial.state != "done" else f"{trial.score:.5g}"
-    state = trial.state if not trial.reason else f"{trial.state}: {trial.reason[:60]}"
-    return str(trial.number), state, score, str(trial.epochs or ""), f"{trial.seconds + more:.0f}", _words(trial)
+    state = trial.state if not trial.reason else f"{trial.state}: {trial.reason[:MAX_REASON_CHARS]}"
+    seconds = f"{trial.seconds + extra_seconds:.0f}"
+    return str(trial.number), state, score, str(trial.epochs or ""), seconds, _format_settings(trial)
 
 
-def _words(trial: Any) -> str:
-    """Its settings, in words."""
-    words = " ".join(f"{name}={value}" for name, value in trial.settings.items()) or "as written"
-    return words + (f" seed={trial.seed}" if trial.seed is not None else "")
+def _format_settings(trial: Trial) -> str:
+    """Settings of a trial as `name=value`, or "default"."""
+    text = " ".join(f"{name}={value}" for name, value in trial.settings.items()) or "default"
+    return text + (f" seed={trial.seed}" if trial.seed is not None else "")

@@ -1,157 +1,182 @@
-"""Where a search looks: the domains of the page, changed by what was asked, and what Keras Tuner is told of them."""
+"""Search space: domains of the recipe with user overrides, and their conversion for Keras Tuner."""
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfkit.config import Config
 from tfkit.errors import UserError, nearest
+from tfkit.recipe import Recipe
 from tfkit.search import Choice, Range, domain
 
-# In every search, unless the page says where to look or a setting is fixed.
-ALWAYS: dict[str, Choice | Range] = {
+if TYPE_CHECKING:
+    from keras_tuner import HyperParameters
+
+# In every search, unless the recipe has another domain or the setting is fixed.
+DEFAULT_SPACE: dict[str, Choice | Range] = {
     "learning_rate": Range(1e-4, 1e-2, log=True),
     "batch_size": Choice((32, 64, 128, 256)),
     "optimizer": Choice(("adam", "adamw", "rmsprop", "nadam", "lion")),
 }
-POINTS = 4  # of a range, in a grid
+GRID_POINTS = 4  # of a range
 
 Space = dict[str, Choice | Range]
 
 
-def space(recipe: Any, asked: Mapping[str, str] | Sequence[str] = (), fixed: Mapping[str, Any] | None = None) -> Space:
-    """The domains of a search: what is in every one, what the page adds, what was asked; without what is fixed.
+def make_search_space(
+    recipe: Recipe, overrides: Mapping[str, Any] | Sequence[str] = (), fixed: Mapping[str, Any] | None = None
+) -> Space:
+    """Merge default domains, those of the recipe, and overrides; leave out fixed settings.
 
     Args:
-        recipe: Whose `search` and settings they are.
-        asked: Domains in words, `{"units": "64,128", "learning_rate": "1e-4..1e-2"}` or `["units=64,128"]`, or as a
-            page has them.
-        fixed: Settings that have a value.
+        recipe: Recipe with `search` and settings.
+        overrides: Domains as text, `{"units": "64,128", "learning_rate": "1e-4..1e-2"}` or `["units=64,128"]`, or as
+            Python values like those of a recipe.
+        fixed: Settings that have a fixed value.
 
     Raises:
-        UserError: If a domain is not understood, not allowed by the settings, or there is nothing to search.
+        UserError: If a domain cannot be parsed, has values that the setting does not allow, or the space is empty.
 
     Example:
         >>> import tfkit
-        >>> found = space(tfkit.load("tabular"), ["units=32,64"], {"optimizer": "adam", "depth": 2, "dropout": 0})
-        >>> for name, where in found.items():
-        ...     print(name, where.words())
-        learning_rate 0.002 to 0.02 in powers
-        batch_size 32, 64, 128, 256 or 512
-        units 32 or 64
+        >>> fixed = {"optimizer": "adam", "depth": 2, "dropout": 0}
+        >>> space = make_search_space(tfkit.load("tabular"), ["units=32,64"], fixed)
+        >>> for name, values in space.items():
+        ...     print(name, values)
+        learning_rate Range(low=0.002, high=0.02, log=True)
+        batch_size Choice(values=(32, 64, 128, 256, 512))
+        units Choice(values=(32, 64))
     """
-    found = ALWAYS | {name: domain(value) for name, value in recipe.search.items()}
-    for name, words in _pairs(asked):
-        if name in (fixed or {}):
+    fixed = fixed or {}
+    space = DEFAULT_SPACE | {name: domain(value) for name, value in recipe.search.items()}
+    for name, value in _split_overrides(overrides):
+        if name in fixed:
+            raise UserError(f"`{name}` must be either fixed or searched. Received: {name}={fixed[name]} and a domain")
+        space[name] = _parse_domain(recipe.Config, name, value, space.get(name))
+    space = {name: setting_domain for name, setting_domain in space.items() if name not in fixed}
+    if not space:
+        raise UserError(
+            "A search needs at least one setting that is not fixed: remove a key=value, or add --search key=a,b."
+        )
+    return space
+
+
+def _split_overrides(overrides: Mapping[str, Any] | Sequence[str]) -> list[tuple[str, Any]]:
+    """Split overrides into pairs of a setting and its domain."""
+    if isinstance(overrides, Mapping):
+        return list(overrides.items())
+    pairs = [override.partition("=") for override in overrides]
+    for name, equals, text in pairs:
+        if not equals or not text:
             raise UserError(
-                f"`{name}` is either fixed or searched. Received: {name}={(fixed or {})[name]} and a domain"
+                f"A domain must have the form key=low..high or key=value1,value2. Received: {name + equals!r}"
             )
-        found[name] = _domain(recipe.Config, name, words, found.get(name))
-    found = {name: where for name, where in found.items() if name not in (fixed or {})}
-    if not found:
-        raise UserError("A search needs a setting that may change: leave out a key=value, or give --search key=a,b.")
-    return found
+    return [(name, text) for name, _, text in pairs]
 
 
-def _pairs(asked: Any) -> list[tuple[str, Any]]:
-    if isinstance(asked, Mapping):
-        return list(asked.items())
-    pairs = [word.partition("=") for word in asked]
-    for name, equals, words in pairs:
-        if not equals or not words:
-            raise UserError(f"A domain is written key=low..high or key=one,two. Received: {name + equals!r}")
-    return [(name, words) for name, _, words in pairs]
-
-
-def _domain(Config: Any, name: str, words: Any, before: Any) -> Choice | Range:
-    """What words say of a setting: a range is in powers where the page's is, or where it is the learning rate's."""
-    if name not in Config.model_fields:
-        names = Config.model_fields
+def _parse_domain(config_class: type[Config], name: str, value: Any, previous: Choice | Range | None) -> Choice | Range:
+    """Parse and validate the domain of a setting; a range is on a log scale if the previous domain is."""
+    if name not in config_class.model_fields:
+        names = config_class.model_fields
         raise UserError(f"Unknown setting `{name}`.{nearest(name, names)} Settings: {', '.join(names)}.")
-    if not isinstance(words, str):
-        found = domain(words)
-    elif ".." in words:
-        low, _, high = words.partition("..")
-        ends = [_number(Config.checked(name, end), words) for end in (low, high)]
-        found = domain((ends[0], ends[1]))
-        if isinstance(found, Range) and getattr(before, "log", False):
-            found = Range(found.low, found.high, log=True)
+    if not isinstance(value, str):
+        result = domain(value)
+    elif ".." in value:
+        low, _, high = value.partition("..")
+        ends = [_check_number(config_class.checked(name, end), value) for end in (low, high)]
+        result = domain((ends[0], ends[1]))
+        if isinstance(result, Range) and getattr(previous, "log", False):
+            result = Range(result.low, result.high, log=True)
     else:
-        found = Choice(tuple(Config.checked(name, word.strip()) for word in words.split(",")))
-    for end in found.ends:
-        Config.checked(name, end)
-    return found
+        result = Choice(tuple(config_class.checked(name, text.strip()) for text in value.split(",")))
+    for end in result.ends:
+        config_class.checked(name, end)
+    return result
 
 
-def _number(value: Any, words: str) -> int | float:
+def _check_number(value: Any, text: str) -> int | float:
+    """Return the end of a range; raise if it is not a number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UserError(f"A range low..high is of numbers; write a choice as one,two. Received: {words}")
+        raise UserError(
+            f"A range low..high must have numbers as ends; write a choice as value1,value2. Received: {text}"
+        )
     return value
 
 
-def told(space: Space, values: Mapping[str, Any]) -> bool:
-    """Whether a trial with these values lies in the space, so that an oracle can be told of it."""
-    return all(name in values and where.contains(values[name]) for name, where in space.items())
+def told(space: Space, settings: Mapping[str, Any]) -> bool:
+    """Whether these settings are inside the space, so that they can be reported to an oracle."""
+    return all(name in settings and setting_domain.contains(settings[name]) for name, setting_domain in space.items())
 
 
-def grid(space: Space, written: Mapping[str, Any]) -> Space:
-    """The same space in points: a few of each range, and the recipe's own value first."""
+def grid(space: Space, default_settings: Mapping[str, Any]) -> Space:
+    """Reduce every domain to a few values, the default value first."""
     points = {}
-    for name, where in space.items():
-        values = list(where.values) if isinstance(where, Choice) else _points(where)
-        own = [written[name]] if where.contains(written.get(name)) else []
-        points[name] = Choice(tuple(own + [value for value in values if value not in own]))
+    for name, setting_domain in space.items():
+        values = list(setting_domain.values) if isinstance(setting_domain, Choice) else _range_points(setting_domain)
+        default_values = [default_settings[name]] if setting_domain.contains(default_settings.get(name)) else []
+        points[name] = Choice(tuple(default_values + [value for value in values if value not in default_values]))
     return dict(points)
 
 
-def _points(where: Range) -> list[Any]:
-    if where.integer and where.high - where.low < POINTS:
-        return list(range(int(where.low), int(where.high) + 1))
-    between = np.geomspace if where.log else np.linspace
-    found = between(where.low, where.high, POINTS).tolist()
-    return sorted({round(value) for value in found}) if where.integer else [float(f"{value:.6g}") for value in found]
+def _range_points(bounds: Range) -> list[Any]:
+    """Evenly spaced values of a range, both ends included."""
+    if bounds.integer and bounds.high - bounds.low < GRID_POINTS:
+        return list(range(int(bounds.low), int(bounds.high) + 1))
+    spacing = np.geomspace if bounds.log else np.linspace
+    values = spacing(bounds.low, bounds.high, GRID_POINTS).tolist()
+    return sorted({round(value) for value in values}) if bounds.integer else [float(f"{value:.6g}") for value in values]
 
 
-def hyperparameters(space: Space) -> Any:
-    """The space as Keras Tuner has it. What it has no kind for, it gets as words; `settings` reads them back."""
+def to_keras_tuner_space(space: Space) -> "HyperParameters":
+    """Convert the space for Keras Tuner; values of types that it does not support are encoded as JSON."""
     from keras_tuner import HyperParameters
 
-    found = HyperParameters()
-    for name, where in space.items():
-        if isinstance(where, Choice):
-            unordered = {"ordered": False} if _words(where) else {}
-            found.Choice(name, [_word(value) for value in where.values], **unordered)
-        elif where.integer:
-            found.Int(name, int(where.low), int(where.high), sampling="log" if where.log else "linear")
+    parameters = HyperParameters()
+    for name, setting_domain in space.items():
+        if isinstance(setting_domain, Choice):
+            unordered = {"ordered": False} if _is_categorical(setting_domain) else {}
+            parameters.Choice(name, [_encode_value(value) for value in setting_domain.values], **unordered)
+        elif setting_domain.integer:
+            parameters.Int(
+                name,
+                int(setting_domain.low),
+                int(setting_domain.high),
+                sampling="log" if setting_domain.log else "linear",
+            )
         else:
-            found.Float(name, where.low, where.high, sampling="log" if where.log else "linear")
-    return found
+            parameters.Float(
+                name, setting_domain.low, setting_domain.high, sampling="log" if setting_domain.log else "linear"
+            )
+    return parameters
 
 
-def settings(space: Space, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of Keras Tuner as settings of the recipe; its own, such as those of Hyperband, are left out."""
-    found: dict[str, Any] = {}
-    for name, where in space.items():
+def to_settings(space: Space, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert values of Keras Tuner to settings of the recipe, without extra values such as those of Hyperband."""
+    settings: dict[str, Any] = {}
+    for name, setting_domain in space.items():
         value = values[name]
-        if isinstance(where, Choice):
-            value = next(one for one in where.values if _word(one) == value)
-        found[name] = float(f"{value:.4g}") if isinstance(value, float) else value
-    return found
+        if isinstance(setting_domain, Choice):
+            value = next(choice for choice in setting_domain.values if _encode_value(choice) == value)
+        settings[name] = float(f"{value:.4g}") if isinstance(value, float) else value
+    return settings
 
 
-def values(space: Space, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of a recipe as the values of Keras Tuner."""
+def to_keras_tuner_values(space: Space, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert settings of a recipe to values of Keras Tuner."""
     return {
-        name: _word(settings[name]) if isinstance(where, Choice) else settings[name] for name, where in space.items()
+        name: _encode_value(settings[name]) if isinstance(setting_domain, Choice) else settings[name]
+        for name, setting_domain in space.items()
     }
 
 
-def _words(where: Choice) -> bool:
-    return not all(isinstance(value, int | float) and not isinstance(value, bool) for value in where.values)
+def _is_categorical(choice: Choice) -> bool:
+    """Whether a choice has values that are not numbers."""
+    return not all(isinstance(value, int | float) and not isinstance(value, bool) for value in choice.values)
 
 
-def _word(value: Any) -> Any:
-    """A number as it is, all else as JSON: Keras Tuner knows numbers and words."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if number else json.dumps(value, default=str)
+def _encode_value(value: Any) -> Any:
+    """Keep a number, encode other values as JSON: Keras Tuner supports numbers and strings."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number else json.dumps(value, default=str)

@@ -1,7 +1,7 @@
-"""Where trials run: processes started afresh and used again, each with its share of the machine, behind an executor.
+"""Executors that run trials in worker processes, each with a share of the machine's cores and GPUs.
 
-The search submits `run(job)` to any `concurrent.futures.Executor` and knows no more. Here that is a pool of threads,
-each of which owns a process; on a cluster it is Dask's, whose workers then own the processes.
+The search submits `run(job)` to any `concurrent.futures.Executor`. On one machine that is a pool of threads, each of
+which owns a process; on a cluster it is the executor of Dask, whose workers own the processes.
 """
 
 import contextlib
@@ -11,34 +11,38 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tfkit.errors import UserError
+from tfkit.recipe import Recipe
 
-TRIALS = 20  # of a process, before it is started afresh: memory comes back
+MAX_TRIALS_PER_PROCESS = 20  # then the process is restarted, which frees its memory
+CONNECT_TIMEOUT_SECONDS = 10
 
-_own = threading.local()
-_all: list["Worker"] = []
+Item = TypeVar("Item")
+
+_thread_local = threading.local()
+_workers: list["Worker"] = []
 
 
 class Worker:
-    """A process that trains, and that may die without taking anybody along.
+    """Worker process that trains trials, and is restarted if it dies.
 
     Args:
-        share: Which of how many workers on this machine it is; it gets that part of the cores and of the GPUs.
+        share: Index of this worker and number of workers on this machine; the cores and GPUs are divided among them.
     """
 
     def __init__(self, share: tuple[int, int] = (0, 1)):
         self.share, self.trials = share, 0
         self._process: subprocess.Popen[str] | None = None
-        _all.append(self)
+        _workers.append(self)
 
     def run(self, job: dict[str, Any]) -> dict[str, Any]:
-        """Train, and say what came of it; a process that dies has failed, and the next job gets another."""
-        if self._process is not None and (self._process.poll() is not None or self.trials >= TRIALS):
+        """Run a job and return its result; if the process dies the job has failed."""
+        if self._process is not None and (self._process.poll() is not None or self.trials >= MAX_TRIALS_PER_PROCESS):
             self.close()
         process = self._process = self._process or self._start()
         self.trials += 1
@@ -49,29 +53,32 @@ class Worker:
         except OSError:
             line = ""
         if line:
-            if job["device"].startswith("mirrored") or len(gpus()) > self.share[1]:
-                self.close()  # a process takes one model over several replicas: a second one may fail
+            if job["device"].startswith("mirrored") or len(visible_gpus()) > self.share[1]:
+                self.close()  # a second model over several replicas may fail in the same process
             return dict(json.loads(line))
         code = process.wait()
         self.close()
-        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        why = ": memory may have run out" if code == -signal.SIGKILL else ""
-        return {"state": "failed", "reason": f"its process ended with {how}{why}"}
+        status = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        hint = ": possibly out of memory" if code == -signal.SIGKILL else ""
+        return {"state": "failed", "reason": f"its process ended with {status}{hint}"}
 
     def _start(self) -> subprocess.Popen[str]:
-        number, of = self.share
+        """Start the process, with its share of the cores."""
+        index, count = self.share
         self.trials = 0
         command = [sys.executable, "-m", "tfkit.tuner.child"]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        found = subprocess.Popen(command, text=True, start_new_session=True, env=environment(number, of), **pipes)  # type: ignore[call-overload]
-        cores = share_of(sorted(os.sched_getaffinity(0)), number, of) if hasattr(os, "sched_setaffinity") else []
-        if of > 1 and cores:
+        process = subprocess.Popen(
+            command, text=True, start_new_session=True, env=worker_environment(index, count), **pipes
+        )  # type: ignore[call-overload]
+        cores = share_of(sorted(os.sched_getaffinity(0)), index, count) if hasattr(os, "sched_setaffinity") else []
+        if count > 1 and cores:
             with contextlib.suppress(OSError):
-                os.sched_setaffinity(found.pid, cores)
-        return found
+                os.sched_setaffinity(process.pid, cores)
+        return process
 
     def close(self) -> None:
-        """End the process."""
+        """Kill the process."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -82,90 +89,106 @@ class Worker:
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
-    """Do a job in the process that belongs to this thread."""
-    if not hasattr(_own, "worker"):
-        _own.worker = Worker(getattr(_own, "share", (0, 1)))
-    return _own.worker.run(job)
+    """Run a job in the worker process of this thread."""
+    if not hasattr(_thread_local, "worker"):
+        _thread_local.worker = Worker(getattr(_thread_local, "share", (0, 1)))
+    return _thread_local.worker.run(job)
 
 
-def share_of(things: list[Any], number: int, of: int) -> list[Any]:
-    """The part of some things that one of several workers gets; more workers than things share them.
+def share_of(items: Sequence[Item], index: int, count: int) -> list[Item]:
+    """Select the items of one of several workers; if there are more workers than items they share them.
+
+    Args:
+        items: Items to divide, such as cores.
+        index: Index of the worker.
+        count: Number of workers.
 
     Example:
         >>> share_of([0, 1, 2, 3], 1, 2), share_of([0, 1], 2, 3)
         ([1, 3], [0])
     """
-    return things[number::of] or ([things[number % len(things)]] if things else [])
+    return list(items[index::count]) or ([items[index % len(items)]] if items else [])
 
 
-def environment(number: int, of: int) -> dict[str, str]:
-    """What a worker's process is told: its GPUs, and that this very tfkit is the one to import."""
+def worker_environment(index: int, count: int) -> dict[str, str]:
+    """Environment variables of a worker process: its GPUs, and the path of this tfkit."""
     from tfkit import HERE
 
-    found = dict(os.environ)
-    found["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE.parent), found.get("PYTHONPATH"), os.getcwd()]))
-    if of > 1 and gpus():
-        found["CUDA_VISIBLE_DEVICES"] = ",".join(share_of(gpus(), number, of))
-    return found
+    environment = dict(os.environ)
+    paths = [str(HERE.parent), environment.get("PYTHONPATH"), os.getcwd()]
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    if count > 1 and visible_gpus():
+        environment["CUDA_VISIBLE_DEVICES"] = ",".join(share_of(visible_gpus(), index, count))
+    return environment
 
 
-def gpus() -> list[str]:
-    """The GPUs that this process may use, by number."""
+def visible_gpus() -> list[str]:
+    """Indices of the GPUs that this process may use."""
     if "CUDA_VISIBLE_DEVICES" in os.environ:
         return [name for name in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if name]
-    return [str(number) for number, _ in enumerate(Path("/proc/driver/nvidia/gpus").glob("*"))]
+    return [str(index) for index, _ in enumerate(Path("/proc/driver/nvidia/gpus").glob("*"))]
 
 
 class Here(Executor):
-    """Trains in this process, one job after the other: a recipe that exists in memory only cannot go elsewhere."""
+    """Executor that trains in this process, for a recipe that exists only in memory.
 
-    def __init__(self, recipe: Any):
+    Args:
+        recipe: The recipe to train.
+    """
+
+    def __init__(self, recipe: Recipe):
         from tfkit.tuner.prepared import Prepared
 
         self.recipes = {True: recipe, False: recipe.replace(data=Prepared(recipe.data))}
 
-    def submit(self, function: Any, job: dict[str, Any], /, *_: Any, **__: Any) -> Future[Any]:  # type: ignore[override]
-        """Do the job now."""
-        from tfkit.tuner.child import do
+    def submit(self, function: Callable[..., Any], job: dict[str, Any], /, *_: Any, **__: Any) -> Future[Any]:  # type: ignore[override]
+        """Run the job now; `function` is ignored."""
+        from tfkit.tuner.child import run_job
 
-        found: Future[Any] = Future()
-        found.set_result(do(job, self.recipes[job["test"]]))
-        return found
+        future: Future[Any] = Future()
+        future.set_result(run_job(job, self.recipes[job["test"]]))
+        return future
 
 
 @contextlib.contextmanager
 def executor(jobs: int, scheduler: str | None = None) -> Iterator[Executor]:
-    """So many workers of this machine, or those of a Dask cluster, as an executor; closed with all of its processes."""
+    """Open an executor with local workers, or those of a Dask cluster; all processes end with the block.
+
+    Args:
+        jobs: Number of local workers.
+        scheduler: Address of a Dask cluster; None for this machine.
+    """
     if scheduler is not None:
-        with _cluster(scheduler) as found:
-            yield found
+        with _dask_executor(scheduler) as dask_executor:
+            yield dask_executor
         return
-    numbers = iter(range(jobs))
+    indices = iter(range(jobs))
     lock = threading.Lock()
 
-    def begin() -> None:
+    def set_share() -> None:
         with lock:
-            _own.share = (next(numbers), jobs)
+            _thread_local.share = (next(indices), jobs)
 
-    pool = ThreadPoolExecutor(jobs, initializer=begin)
+    pool = ThreadPoolExecutor(jobs, initializer=set_share)
     try:
         yield pool
     finally:
-        for worker in list(_all):
+        for worker in list(_workers):
             worker.close()
-        _all.clear()
+        _workers.clear()
         pool.shutdown(cancel_futures=True)
 
 
 @contextlib.contextmanager
-def _cluster(address: str) -> Iterator[Executor]:
+def _dask_executor(address: str) -> Iterator[Executor]:
+    """Open an executor on a Dask cluster."""
     try:
         from distributed import Client
     except ImportError:
         raise UserError("Trials on a Dask cluster need the extra `cluster`: pip install 'tfkit[cluster]'") from None
     try:
-        client = Client(address, timeout=10)
+        client = Client(address, timeout=CONNECT_TIMEOUT_SECONDS)
     except OSError as error:
-        raise UserError(f"No Dask scheduler answers at {address}: {error}") from None
+        raise UserError(f"No Dask scheduler is reachable at {address}: {error}") from None
     with client:
         yield client.get_executor(pure=False)
