@@ -21,7 +21,7 @@ log = logging.getLogger("tfkit")
 PREFLIGHT_ROWS = 8
 
 
-def before_training(run: Run, config: Config, data: Data, model: Any) -> None:
+def before_training(run: RunDir, config: Config, data: Data, model: Any) -> None:
     """Warn about data problems, check the memory, and try one step and one checkpoint.
 
     The warnings are stored as `warnings` in about.json. The initial state of training does not change.
@@ -74,7 +74,7 @@ def _try_step(model: Any, data: Data, config: Config) -> tuple[float, float]:
     return norm, float(logs.get("loss", 0.0))
 
 
-def _try_checkpoint(run: Run, model: Any) -> None:
+def _try_checkpoint(run: RunDir, model: Any) -> None:
     """Save the state of the model once and restore it."""
     from tfkit.loop import Place
     from tfkit.resume import Checkpoint

@@ -11,8 +11,9 @@ from unittest.mock import patch
 
 import numpy as np
 
-from tfkit import answers, engine, loop, resume
+from tfkit import engine, loop, resume
 from tfkit.checks.replicas import train_steps
+from tfkit.datasets import batch_predict
 from tfkit.errors import Interrupted, NotFiniteError, UserError
 from tfkit.inference.predictor import Predictor
 from tfkit.run_dir import RunDir
@@ -27,25 +28,26 @@ def train(*, predictions_file: str | None = None, kill: dict[str, Any] | None = 
         task: Arguments of `engine.train`.
     """
     models: list[Any] = []
-    original_keep = Run.keep
+    original_keep = RunDir.keep
 
-    def keep(run: Run, model: Any, history: Any) -> None:
+    def keep(run: RunDir, model: Any, history: Any) -> None:
         models.append(model)
         original_keep(run, model, history)
 
     with ExitStack() as stack:
-        stack.enter_context(patch.object(Run, "keep", keep))
+        stack.enter_context(patch.object(RunDir, "keep", keep))
         if kill:
             _kill_at(stack, **kill)
-        run = engine.train(task.pop("recipe"), quiet=True, test=False, report=False, **task)
+        run = engine.train(task.pop("recipe"), quiet=True, test=False, **task)
     if predictions_file:
-        np.savez(predictions_file, predictions=answers.answer(models[-1], run.examples))
+        outputs = batch_predict.predict(models[-1], Predictor(run).sample_inputs)
+        np.savez(predictions_file, predictions=batch_predict.squeeze_outputs(outputs))
 
 
 def predict(*, run: str, recipe: str, predictions_file: str) -> None:
     """Save the predictions of the saved model of a run for its example rows."""
-    opened = Run(run, recipe=recipe)
-    np.savez(predictions_file, predictions=opened.answer(opened.examples))
+    predictor = Predictor(RunDir(run), recipe)
+    np.savez(predictions_file, predictions=predictor.predict_arrays(predictor.sample_inputs))
 
 
 def _kill_at(stack: ExitStack, *, where: str, step: int = 0, save: int | None = None) -> None:

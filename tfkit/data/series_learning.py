@@ -160,7 +160,7 @@ def with_kernels(
 
 def series_rows(splits: Iterable[Series], info: Mapping[str, Any], prepare: Any) -> list[Rows]:
     """Create a dataset of each split, preprocessed once and stored in memory."""
-    from tfkit.loop import predict
+    from tfkit.datasets.batch_predict import predict
 
     splits = list(splits)
     longest = max(len(array) for split in splits for array in split.each())

@@ -25,7 +25,7 @@ RAW_ROWS, TRAINED_MODEL = "raw rows", "the trained part"  # values of `holds` in
 MAX_REASON_CHARS = 200
 
 
-def export(run: Any, format: str = "keras", out: str | os.PathLike[str] | None = None) -> Path:
+def export(predictor: Predictor, format: str = "keras", out: str | os.PathLike[str] | None = None) -> Path:
     """Export the model of a run, including the preprocessing of raw rows if the format supports it.
 
     A separate process without the recipe's code loads the export with the runtime of the format and predicts the raw
@@ -35,7 +35,7 @@ def export(run: Any, format: str = "keras", out: str | os.PathLike[str] | None =
     preprocessed rows.
 
     Args:
-        run: A finished `tfkit.Run`.
+        predictor: The model of a finished run, with the reader of its rows.
         format: keras (a file for `tfkit.load_model`), savedmodel (a directory for TensorFlow alone), onnx (a file for
             onnxruntime) or litert (a file for LiteRT).
         out: Path of the export; None for a default name in the run's directory.
@@ -47,12 +47,13 @@ def export(run: Any, format: str = "keras", out: str | os.PathLike[str] | None =
         UserError: If the format is unknown or its packages are not installed, `out` exists, the model cannot be
             converted to this format, or the export cannot be loaded or its predictions differ.
     """
+    run = predictor.run_dir
     path = _check_path(run, format, out)
     temporary = path if path == run.path("model.keras") else path.with_name(f"part-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path.parent).close()  # fails with one line, TensorFlow would print many
-        result = _export_first_valid(run, format, temporary)
+        result = _export_first_valid(predictor, format, temporary)
         if result["inputs"]:
             write_json(path.with_name("inputs.json"), result["inputs"])
         if temporary != path:
@@ -110,17 +111,17 @@ def _attempts(format: str, has_strings: bool) -> list[Attempt]:
     return [Attempt(content, one_row) for content in contents for one_row in one_row_options]
 
 
-def _export_first_valid(run: Any, format: str, path: Path) -> dict[str, Any]:
+def _export_first_valid(predictor: Predictor, format: str, path: Path) -> dict[str, Any]:
     """Try one way after the other until an export makes the same predictions as the model."""
-    raw = run.examples
-    expected, precision = run.answer(raw), run.config["precision"]
+    raw = predictor.sample_inputs
+    expected, precision = predictor.predict_arrays(raw), predictor.run_dir.config["precision"]
     has_strings = any(np.asarray(values).dtype == object for values in raw.values())
     attempts, reasons = _attempts(format, has_strings), []
     if has_strings and format in NUMERIC_FORMATS:
         reasons.append(f"{format} does not support string preprocessing")
     for attempt in attempts:
         try:
-            rows, inputs = _write_attempt(run, format, attempt, path, raw)
+            rows, inputs = _write_attempt(predictor, format, attempt, path, raw)
             measurements = check(format, path, rows, expected, precision)
             return {
                 "holds": attempt.content,
@@ -141,13 +142,13 @@ def _export_first_valid(run: Any, format: str, path: Path) -> dict[str, Any]:
     )
 
 
-def _write_attempt(run: Any, format: str, attempt: Attempt, path: Path, raw: Any) -> tuple[Any, Any]:
+def _write_attempt(predictor: Predictor, format: str, attempt: Attempt, path: Path, raw: Any) -> tuple[Any, Any]:
     """Write an export.
 
     Returns:
         The rows to verify it with, and the content of `inputs.json`, None if the export takes raw rows.
     """
-    from tfkit.loop import predict
+    from tfkit.datasets.batch_predict import predict
 
     run = predictor.run_dir
     if format == "keras":
@@ -155,12 +156,12 @@ def _write_attempt(run: Any, format: str, attempt: Attempt, path: Path, raw: Any
             writing.copy(run.path("model.keras"), path)
         return raw, None
     if attempt.content == RAW_ROWS:
-        writing.write(format, run.model, path, one_row=attempt.one_row)
+        writing.write(format, predictor.model, path, one_row=attempt.one_row)
         return raw, None
     from tfkit.export.halves import halves
     from tfkit.export.told import describe
 
-    preprocessor, trained = halves(run.model, run.about.get("network"))
+    preprocessor, trained = halves(predictor.model, run.about.get("network"))
     writing.write(format, trained, path, one_row=attempt.one_row)
     tensors = predict(preprocessor, raw)
     inputs = describe(preprocessor, run.info, raw, tensors)

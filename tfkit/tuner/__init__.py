@@ -32,7 +32,7 @@ def tune(
     settings: Any = None,
     quiet: bool = False,
     **overrides: Any,
-) -> Run:
+) -> RunDir:
     """Search the hyperparameters of a recipe, and train the winner as a normal run.
 
     Keras Tuner proposes the settings. Every trial is a run in a separate process, which sees only the training and
@@ -99,7 +99,7 @@ def tune(
         ledger = Ledger.open(folder, request, fresh)
         if ledger.winner is not None and len(ledger.search_trials()) >= trials:
             log(f"Already finished: {folder}")
-            return Run(folder / ledger.winner["run"])
+            return RunDir(folder / ledger.winner["run"])
         state = Search(loaded, config, fixed, space, ledger, method, jobs, device, scheduler, log, quiet)
         deadline = start + 60 * minutes if minutes is not None else None
         try:

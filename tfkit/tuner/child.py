@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tfkit.recipe import Recipe
-    from tfkit.run import Run
 
 LOG_FILE = "log.txt"
 
@@ -73,7 +72,7 @@ def run_job(job: dict[str, Any], recipe: "Recipe", quiet: bool = True) -> dict[s
         return {"state": "failed", "reason": f"{type(error).__name__}: {first_line(error)}"}
 
 
-def _train_or_resume(job: dict[str, Any], recipe: "Recipe", quiet: bool) -> "Run":
+def _train_or_resume(job: dict[str, Any], recipe: "Recipe", quiet: bool) -> "RunDir":
     """Train the run of a job; resume an existing run if the job has one."""
     from tfkit.engine import train
     from tfkit.errors import UserError
@@ -81,7 +80,7 @@ def _train_or_resume(job: dict[str, Any], recipe: "Recipe", quiet: bool) -> "Run
 
     options = {
         "test": job["test"],
-        "report": job["test"],
+        "on_finish": analyze_and_report if job["test"] else None,
         "until": job["until"],
         "device": job["device"],
         "quiet": quiet,

@@ -125,7 +125,7 @@ def summarize_winner(search: Search, ranks: list[dict[str, Any]]) -> str:
     )
 
 
-def crown(search: Search) -> Run:
+def crown(search: Search) -> RunDir:
     """Train the winner as a normal run; it is the only trial that is scored on the test set."""
     ledger = search.ledger
     ranks = standings(search)
@@ -142,7 +142,7 @@ def crown(search: Search) -> Run:
         raise UserError(f"Training of the winner failed: {trial.reason}")
     ledger.winner = {"trial": winner.number, "run": trial.run, "verdict": verdict}
     ledger.save()
-    run = Run(ledger.folder / trial.run)
+    run = RunDir(ledger.folder / trial.run)
     write_json(ledger.folder / BEST_SETTINGS_FILE, run.config)
     search.display.print_leaderboard(ranks, verdict)
     search.log(f"Report of the search: {report.write(search, ranks, verdict)}")

@@ -251,7 +251,7 @@ class Search:
             return
         if trial.state != "done":
             return
-        run = Run(folder)
+        run = RunDir(folder)
         if self.ledger.objective is None:
             objective = self.ledger.asked["objective"] or (self.monitor if self.method == "hyperband" else None)
             self.ledger.objective = objective or curves.default_objective(run.metrics, self.monitor)
