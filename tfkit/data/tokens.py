@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 CHUNK_ROWS = 4096  # texts tokenized at a time
 # Scripts without spaces between words: each letter is a token.
@@ -102,7 +103,7 @@ def tokenize(texts: Any, kind: str) -> Any:
 
 
 def build_vocabulary(
-    texts: Sequence[str], kind: str, *, max_tokens: int, min_count: int = 2
+    texts: Sequence[str] | np.ndarray, kind: str, *, max_tokens: int, min_count: int = 2
 ) -> tuple[list[str], list[int]]:
     """Build the vocabulary of texts, most frequent tokens first.
 
