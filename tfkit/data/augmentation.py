@@ -1,12 +1,12 @@
-"""Training pictures are moved, recoloured and mixed as they are taken, so that a net sees each of them once only."""
+"""Random augmentation of batches of training images: affine maps, color jitter, MixUp and CutMix."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-FLIPS = {"none": (False, False), "horizontal": (True, False), "vertical": (False, True), "both": (True, True)}
-GREY = (0.299, 0.587, 0.114)  # how bright red, green and blue are to the eye (ITU-R BT.601)
+FLIP_AXES = {"none": (False, False), "horizontal": (True, False), "vertical": (False, True), "both": (True, True)}
+LUMA_WEIGHTS = (0.299, 0.587, 0.114)  # perceived brightness of red, green and blue (ITU-R BT.601)
 
 
 def augment_images(
@@ -20,69 +20,78 @@ def augment_images(
     mixup: float = 0.0,
     cutmix: float = 0.0,
 ) -> Callable[..., Any] | None:
-    """What is done to each batch of training pictures; None where that is nothing.
+    """Make the function that augments batches of training images.
 
-    All moves of a picture are one affine map, read by linear interpolation; what comes from outside is the nearest
-    pixel of the edge. What is mixed are a picture and another of its batch, with their targets in the same shares.
+    All geometric changes of an image are one affine map with linear interpolation; positions outside of the image take
+    the nearest pixel of the edge. MixUp and CutMix combine an image with another one of its batch, and their targets in
+    the same proportions.
 
     Args:
-        info: What `learn_images` found.
-        shift: How far a picture moves at most, as a share of its height and width.
-        rotation: How far it is turned at most, in degrees.
-        zoom: By what share it is made larger or smaller at most.
-        flip: none, horizontal (left and right change places), vertical or both; each in half of the pictures.
-        colour: By what share brightness, contrast and (of colour) saturation change at most.
-        mixup: Parameter of the Beta distribution of the shares in which two pictures are laid over each other; 0 for
-            never (Zhang et al. 2018, https://arxiv.org/abs/1710.09412).
-        cutmix: The same for the area of a box of the other picture laid on one; 0 for never (Yun et al. 2019,
-            https://arxiv.org/abs/1905.04899). With both, each takes half of the pictures.
+        info: The result of `learn_images`.
+        shift: Largest translation, as a fraction of height and width.
+        rotation: Largest rotation, in degrees.
+        zoom: Largest change of scale, as a fraction.
+        flip: none, horizontal (left and right are swapped), vertical or both; each applied to half of the images.
+        colour: Largest relative change of brightness, contrast and (of color images) saturation.
+        mixup: Parameter of the Beta distribution of the weights with which two images are averaged; 0 turns MixUp off
+            (Zhang et al. 2018, https://arxiv.org/abs/1710.09412).
+        cutmix: The same for the area of a box that is replaced by the same box of another image; 0 turns CutMix off
+            (Yun et al. 2019, https://arxiv.org/abs/1905.04899). With both, each is applied to half of the images.
 
     Returns:
-        `(pixels, y, weight, random) -> (pixels, y, weight)` for `tfkit.fit`; mixed classes become shares of each,
-        `(rows, classes)`.
+        `(pixels, y, weight, seed) -> (pixels, y, weight)` for `tfkit.fit`, where `seed` is that of TensorFlow's
+        stateless functions; None if all settings are off. Mixed classes become class probabilities `(rows, classes)`.
     """
-    moves = bool(shift or rotation or zoom or flip != "none")
-    if not (moves or colour or mixup or cutmix):
+    has_affine = bool(shift or rotation or zoom or flip != "none")
+    if not (has_affine or colour or mixup or cutmix):
         return None
     classes = info["target"]["classes"]
 
-    def augment(x: Any, y: Any, weight: Any, random: Any) -> Any:
+    def augment(x: Any, y: Any, weight: Any, seed: Any) -> Any:
         import tensorflow as tf
 
-        chance = tf.random.stateless_uniform((tf.shape(x)[0], 12), random)
-        if moves:
-            x = _moved(x, chance[:, :6], shift, rotation, zoom, FLIPS[flip])
+        uniform = tf.random.stateless_uniform((tf.shape(x)[0], 12), seed)
+        if has_affine:
+            x = _random_affine(x, uniform[:, :6], shift, rotation, zoom, FLIP_AXES[flip])
         if colour:
-            x = _recoloured(tf.cast(x, "float32"), chance[:, 6:9], colour)
+            x = _color_jitter(tf.cast(x, "float32"), uniform[:, 6:9], colour)
         if mixup or cutmix:
-            x, share = _mixed(tf.cast(x, "float32"), chance[:, 9:12], random, mixup, cutmix)
+            x, fraction = _mix(tf.cast(x, "float32"), uniform[:, 9:12], seed, mixup, cutmix)
             y = tf.one_hot(y, len(classes)) if classes else y
-            y, weight = (None if each is None else _between(each, share) for each in (y, weight))
+            y, weight = (None if values is None else _blend(values, fraction) for values in (y, weight))
         return (x if x.dtype == tf.uint8 else tf.cast(tf.round(tf.clip_by_value(x, 0.0, 255.0)), "uint8")), y, weight
 
     return augment
 
 
-def _moved(x: Any, chance: Any, shift: float, rotation: float, zoom: float, flip: tuple[bool, bool]) -> Any:
-    """Each picture through an affine map of its own, about its middle."""
+def _random_affine(x: Any, uniform: Any, shift: float, rotation: float, zoom: float, flip: tuple[bool, bool]) -> Any:
+    """Apply to each image its own affine map about the center of the image.
+
+    Args:
+        x: Images `(rows, height, width, channels)`.
+        uniform: Random values `(rows, 6)` in `[0, 1)`: horizontal and vertical shift, rotation, zoom, horizontal and
+            vertical flip.
+        shift, rotation, zoom: As in `augment_images`.
+        flip: Whether to flip horizontally and vertically.
+    """
     import tensorflow as tf
 
     height, width = x.shape[1], x.shape[2]
-    across, down, turn, larger, mirror, tumble = tf.unstack(2.0 * chance - 1.0, axis=1)
-    angle, scale = turn * float(np.deg2rad(rotation)), tf.exp(larger * float(np.log1p(zoom)))
-    one = tf.ones_like(scale)
-    across_scale, down_scale = (
-        scale * (tf.sign(chance) if on else one) for on, chance in zip(flip, (mirror, tumble), strict=True)
+    shift_x, shift_y, turn, log_scale, flip_x, flip_y = tf.unstack(2.0 * uniform - 1.0, axis=1)
+    angle, scale = turn * float(np.deg2rad(rotation)), tf.exp(log_scale * float(np.log1p(zoom)))
+    ones = tf.ones_like(scale)
+    scale_x, scale_y = (
+        scale * (tf.sign(value) if enabled else ones) for enabled, value in zip(flip, (flip_x, flip_y), strict=True)
     )
-    a, b = tf.cos(angle) * across_scale, -tf.sin(angle) * down_scale
-    c, d = tf.sin(angle) * across_scale, tf.cos(angle) * down_scale
-    middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
-    to_x = middle_x - a * middle_x - b * middle_y + across * shift * width
-    to_y = middle_y - c * middle_x - d * middle_y + down * shift * height
-    nothing = tf.zeros_like(one)
+    a, b = tf.cos(angle) * scale_x, -tf.sin(angle) * scale_y
+    c, d = tf.sin(angle) * scale_x, tf.cos(angle) * scale_y
+    center_x, center_y = (width - 1) / 2, (height - 1) / 2
+    offset_x = center_x - a * center_x - b * center_y + shift_x * shift * width
+    offset_y = center_y - c * center_x - d * center_y + shift_y * shift * height
+    zeros = tf.zeros_like(ones)
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=x,
-        transforms=tf.stack([a, b, to_x, c, d, to_y, nothing, nothing], axis=1),
+        transforms=tf.stack([a, b, offset_x, c, d, offset_y, zeros, zeros], axis=1),
         output_shape=(height, width),
         fill_value=0.0,
         interpolation="BILINEAR",
@@ -90,49 +99,64 @@ def _moved(x: Any, chance: Any, shift: float, rotation: float, zoom: float, flip
     )
 
 
-def _recoloured(x: Any, chance: Any, colour: float) -> Any:
-    """Each picture brighter or darker, with more or less contrast, with more or less saturation."""
+def _color_jitter(x: Any, uniform: Any, strength: float) -> Any:
+    """Change brightness, contrast and saturation of each image by up to `strength`.
+
+    `uniform` are random values `(rows, 3)` in `[0, 1)`.
+    """
     import tensorflow as tf
 
-    brighter, contrast, saturation = tf.unstack((2.0 * chance - 1.0)[:, None, None, None, :] * colour, axis=-1)
-    more = tf.reduce_mean(x, axis=(1, 2, 3), keepdims=True) * (brighter - contrast)
+    brightness, contrast, saturation = tf.unstack((2.0 * uniform - 1.0)[:, None, None, None, :] * strength, axis=-1)
+    offset = tf.reduce_mean(x, axis=(1, 2, 3), keepdims=True) * (brightness - contrast)
     if x.shape[-1] != 3:
-        return x * (1.0 + contrast) + more
-    # grey + (x - grey) * (1 + saturation), with few passes over the pixels
-    grey = tf.tensordot(x, tf.constant(GREY)[:, None], 1)
-    return x * ((1.0 + contrast) * (1.0 + saturation)) + (more - saturation * (1.0 + contrast) * grey)
+        return x * (1.0 + contrast) + offset
+    # gray + (x - gray) * (1 + saturation), with few passes over the pixels
+    gray = tf.tensordot(x, tf.constant(LUMA_WEIGHTS)[:, None], 1)
+    return x * ((1.0 + contrast) * (1.0 + saturation)) + (offset - saturation * (1.0 + contrast) * gray)
 
 
-def _mixed(x: Any, chance: Any, random: Any, mixup: float, cutmix: float) -> tuple[Any, Any]:
-    """Each picture with another of the batch, and what share of it is left, `(rows,)`."""
+def _mix(x: Any, uniform: Any, seed: Any, mixup: float, cutmix: float) -> tuple[Any, Any]:
+    """Combine each image with another of the batch, by MixUp or CutMix.
+
+    Returns:
+        The images, and the fraction `(rows,)` that remains of each.
+    """
     import tensorflow as tf
 
     rows, height, width = tf.shape(x)[0], x.shape[1], x.shape[2]
-    kept = []
+    masks = []  # weight of the image itself at each pixel, (rows, height, width), for each method
     if mixup:
-        kept.append(tf.broadcast_to(_beta(rows, mixup, random, 1)[:, None, None], (rows, height, width)))
+        masks.append(tf.broadcast_to(_sample_beta(rows, mixup, seed, 1)[:, None, None], (rows, height, width)))
     if cutmix:
-        side = tf.sqrt(1.0 - _beta(rows, cutmix, random, 2))
-        down, across = (
-            tf.abs(tf.range(length, dtype="float32") + 0.5 - place[:, None] * length) >= 0.5 * side[:, None] * length
-            for length, place in ((height, chance[:, 0]), (width, chance[:, 1]))
+        box_side = tf.sqrt(1.0 - _sample_beta(rows, cutmix, seed, 2))
+        outside_y, outside_x = (
+            tf.abs(tf.range(length, dtype="float32") + 0.5 - center[:, None] * length)
+            >= 0.5 * box_side[:, None] * length
+            for length, center in ((height, uniform[:, 0]), (width, uniform[:, 1]))
         )
-        kept.append(tf.cast(down[:, :, None] | across[:, None, :], "float32"))
-    own = kept[0] if len(kept) == 1 else tf.where(chance[:, 2, None, None] < 0.5, kept[0], kept[1])
-    return _between(x, own[..., None]), tf.reduce_mean(own, axis=(1, 2))
+        masks.append(tf.cast(outside_y[:, :, None] | outside_x[:, None, :], "float32"))
+    mask = masks[0] if len(masks) == 1 else tf.where(uniform[:, 2, None, None] < 0.5, masks[0], masks[1])
+    return _blend(x, mask[..., None]), tf.reduce_mean(mask, axis=(1, 2))
 
 
-def _beta(rows: Any, alpha: float, random: Any, number: int) -> Any:
-    """Shares `(rows,)` of a symmetric Beta distribution."""
+def _sample_beta(rows: Any, alpha: float, seed: Any, offset: int) -> Any:
+    """Sample `(rows,)` values of a symmetric Beta distribution.
+
+    `offset` makes the seeds of MixUp and CutMix differ.
+    """
     import tensorflow as tf
 
-    pair = tf.random.stateless_gamma((rows, 2), random + tf.constant([number, 0], random.dtype), alpha)
+    pair = tf.random.stateless_gamma((rows, 2), seed + tf.constant([offset, 0], seed.dtype), alpha)
     return tf.math.divide_no_nan(pair[:, 0], pair[:, 0] + pair[:, 1])
 
 
-def _between(values: Any, share: Any) -> Any:
-    """Each row and that in its place from the end of the batch, in the shares."""
+def _blend(values: Any, fraction: Any) -> Any:
+    """Average each row with its partner in the reversed batch.
+
+    `fraction` is the weight of the row itself; its axes are the first axes of `values`.
+    """
     import tensorflow as tf
 
-    share = tf.reshape(share, tf.concat([tf.shape(share), tf.ones(len(values.shape) - len(share.shape), "int32")], 0))
-    return share * values + (1.0 - share) * tf.reverse(values, [0])
+    trailing_ones = tf.ones(len(values.shape) - len(fraction.shape), "int32")
+    fraction = tf.reshape(fraction, tf.concat([tf.shape(fraction), trailing_ones], 0))
+    return fraction * values + (1.0 - fraction) * tf.reverse(values, [0])

@@ -1,4 +1,4 @@
-"""One picture, whatever file it comes in, becomes grey or colour of eight bits a channel."""
+"""Inspect and decode one image file of any format into 8-bit grayscale or RGB pixels."""
 
 import hashlib
 import io
@@ -8,89 +8,99 @@ import numpy as np
 
 from tfkit.errors import first_line
 
-LARGEST = 50_000_000  # pixels: more is a trap, or a map to be cut into tiles first
+MAX_PIXELS = 50_000_000  # larger files are decompression bombs, or maps that must be cut into tiles first
 
 
 class Unreadable(ValueError):
-    """A picture that cannot be used, and why."""
+    """An image that cannot be used; the message is the reason."""
 
 
 def glance(content: bytes) -> dict[str, Any]:
-    """What is to be known of a picture before any is used: its size, whether it is grey, and a digest of its pixels.
+    """Inspect an image file: size, grayscale or color, largest value, pixel digest.
 
-    Two files of the same pixels have the same digest, whatever their format, and whether grey is written as colour.
-    `deepest` is the largest value of a picture of more than eight bits a channel, else 0.
+    Two files of the same pixels have the same digest, whatever their format, and whether or not gray is stored as
+    color. `deepest` is the largest value of an image of more than 8 bits per channel, else 0.
 
     Raises:
-        Unreadable: If it is no picture, is broken, or has more than 50 million pixels.
+        Unreadable: If the content is not an image, is corrupt, or has more than 50 million pixels.
     """
-    image = _opened(content)
-    values = np.asarray(image if _deep(image) else _flat(image))
-    deepest = float(values.max()) if _deep(image) else 0.0
-    grey = values.ndim == 2 or bool((values == values[..., :1]).all())
-    seen = np.ascontiguousarray(values[..., 0] if grey and values.ndim == 3 else values)
-    digest = hashlib.blake2b(f"{seen.shape}{seen.dtype}".encode() + seen.tobytes(), digest_size=16).hexdigest()
-    return {"height": image.height, "width": image.width, "grey": grey, "deepest": deepest, "digest": digest}
+    image = _open(content)
+    values = np.asarray(image if _is_high_bit_depth(image) else _flatten(image))
+    max_value = float(values.max()) if _is_high_bit_depth(image) else 0.0
+    is_grayscale = values.ndim == 2 or bool((values == values[..., :1]).all())
+    pixels = np.ascontiguousarray(values[..., 0] if is_grayscale and values.ndim == 3 else values)
+    digest = hashlib.blake2b(f"{pixels.shape}{pixels.dtype}".encode() + pixels.tobytes(), digest_size=16).hexdigest()
+    return {
+        "height": image.height,
+        "width": image.width,
+        "grey": is_grayscale,
+        "deepest": max_value,
+        "digest": digest,
+    }
 
 
 def decode(content: bytes, *, height: int, width: int, channels: int, white: float = 255.0) -> np.ndarray:
-    """The pixels of a picture, `(height, width, channels)` uint8.
+    """Decode an image file to pixels `(height, width, channels)` uint8.
 
-    The picture is turned as its camera says (EXIF), of an animation it is the first frame, what is transparent lies on
-    white, and it is stretched to the size by triangular filtering, which sees every pixel.
+    The EXIF orientation is applied, the first frame of an animation is used, transparent pixels are composited on
+    white, and the image is resized with a triangular (antialiased bilinear) filter, to which every pixel contributes.
 
     Args:
-        content: What is in the file: PNG, JPEG, GIF, BMP, WebP, TIFF, or whatever else Pillow reads.
-        height, width: Size of the answer.
-        channels: 1 for grey, 3 for red, green, blue.
-        white: The value that is white in a picture of more than eight bits a channel.
+        content: The content of the file: PNG, JPEG, GIF, BMP, WebP, TIFF, or any other format that Pillow reads.
+        height, width: Size of the result.
+        channels: 1 for grayscale, 3 for red, green, blue.
+        white: The value of white in an image of more than 8 bits per channel.
 
     Raises:
         Unreadable: As in `glance`.
     """
     from PIL import Image
 
-    image = _opened(content, 2 * max(height, width))
-    if _deep(image):
+    image = _open(content, 2 * max(height, width))
+    if _is_high_bit_depth(image):
         values = np.clip(np.asarray(image, "float32") * (255.0 / white), 0, 255)
         image = Image.fromarray(np.rint(values).astype("uint8"))
-    image = _flat(image).convert("L" if channels == 1 else "RGB")
+    image = _flatten(image).convert("L" if channels == 1 else "RGB")
     if image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0)
     return np.asarray(image).reshape(height, width, channels)
 
 
-def _opened(content: bytes, enough: int | None = None) -> Any:
-    """The picture, upright; a JPEG may come smaller, but with `enough` pixels a side where it has them."""
+def _open(content: bytes, min_side: int | None = None) -> Any:
+    """Open an image and apply its EXIF orientation.
+
+    With `min_side`, a JPEG may be decoded at a reduced size, but with at least `min_side` pixels per side if it has
+    them.
+    """
     from PIL import Image, ImageOps
 
     if not content:
         raise Unreadable("an empty file")
     try:
         image = Image.open(io.BytesIO(content))
-        pixels = image.width * image.height
-        if pixels > LARGEST:
-            raise Unreadable(f"{pixels / 1e6:,.0f} million pixels, more than {LARGEST // 10**6} million")
-        if enough is not None:
-            image.draft(image.mode, (enough, enough))
+        num_pixels = image.width * image.height
+        if num_pixels > MAX_PIXELS:
+            raise Unreadable(f"{num_pixels / 1e6:,.0f} million pixels, more than {MAX_PIXELS // 10**6} million")
+        if min_side is not None:
+            image.draft(image.mode, (min_side, min_side))
         image.load()
         return ImageOps.exif_transpose(image)
     except Unreadable:
         raise
     except Image.DecompressionBombError:
-        raise Unreadable(f"more than {LARGEST // 10**6} million pixels") from None
+        raise Unreadable(f"more than {MAX_PIXELS // 10**6} million pixels") from None
     except Image.UnidentifiedImageError:
-        raise Unreadable("no picture") from None
-    except Exception as error:  # every format has its own ways to be broken
-        raise Unreadable(f"broken: {first_line(error)}") from error
+        raise Unreadable("not an image") from None
+    except Exception as error:  # Pillow raises different exceptions for each corrupt format
+        raise Unreadable(f"corrupt: {first_line(error)}") from error
 
 
-def _deep(image: Any) -> bool:
+def _is_high_bit_depth(image: Any) -> bool:
     return image.mode in ("I", "F") or image.mode.startswith("I;16")
 
 
-def _flat(image: Any) -> Any:
-    """Grey or colour, with what is transparent on white."""
+def _flatten(image: Any) -> Any:
+    """Convert to grayscale or RGB, with transparent pixels composited on white."""
     from PIL import Image
 
     if image.has_transparency_data:

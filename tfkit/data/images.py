@@ -1,4 +1,4 @@
-"""Pictures of any size and kind become rows of one size, and what is learnt of them is learnt from training alone."""
+"""Load, split, preprocess and read labeled images; their common size is inferred from the training split."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,8 @@ from tfkit.errors import UserError
 
 log = logging.getLogger("tfkit")
 
-LONGEST = 64  # pixels of a picture's longer side, unless more are asked for
+DEFAULT_MAX_SIDE_PIXELS = 64  # longer side of an image, unless `size` is given
+CHUNK_ROWS = 1024  # images whose sums are computed at a time
 
 
 def load_images(
@@ -27,66 +28,76 @@ def load_images(
     path_column: str = "path",
     delimiter: str | None = None,
     duplicates: str = "drop",
-) -> tuple[Any, Any, list[str]]:
-    """Find pictures and their labels, look at each once, and leave out what is broken or there twice.
+) -> tuple[Pictures, Pictures | None, list[str]]:
+    """Find labeled images, inspect each once, and drop unreadable and duplicate ones.
 
     Args:
-        source: A folder with a folder for each class, a .zip of one, or a table of paths and labels.
-        target: The column of labels; what the label is called where folders say it.
-        test: Pictures of the user's own to test on, or None.
+        source: A folder with one folder per class, a .zip of one, or a table of paths and labels.
+        target: The column of labels; for folders, the name given to the label.
+        test: The user's own test images, in the same forms as `source`, or None.
         path_column: The column of paths.
-        delimiter: Of a table; found where it is left out.
-        duplicates: "drop" or "keep" pictures that equal another of the same label.
+        delimiter: Delimiter of a table; detected if None.
+        duplicates: "drop" or "keep" images that equal another image of the same label.
 
     Returns:
-        The pictures, those of the test or None, and what was done, in words. Each row also has the picture's size, and
-        a digest that is the same for equal pixels.
+        The images, the test images or None, and messages about what was dropped. Each row also has the size of the
+        image, and a digest that is the same for equal pixels.
 
     Raises:
-        UserError: If there are none, or more than 1% of them cannot be read.
+        UserError: If there are no images, or more than 1% of them cannot be read.
     """
-    same: dict[str, Any] = {"target": target, "path_column": path_column, "delimiter": delimiter}
-    found, said = find_pictures(source, **same)
-    found, broken = looked_at(found)
-    said += broken
-    twice = found.frame.duplicated(["digest", target]).to_numpy()
-    if duplicates == "drop" and twice.any():
-        said.append(f"{int(twice.sum()):,} of {len(found):,} left out: the same picture as another")
-        found = found.having(found.frame[~twice])
-    told = found.frame.drop_duplicates(["digest", target])["digest"].duplicated()
-    if told.any():
-        said.append(f"{int(told.sum()):,} pictures have several labels; each stays with its equal in one split")
+    options: dict[str, Any] = {"target": target, "path_column": path_column, "delimiter": delimiter}
+    images, messages = find_pictures(source, **options)
+    images, unreadable_messages = looked_at(images)
+    messages += unreadable_messages
+    is_duplicate = images.frame.duplicated(["digest", target]).to_numpy()
+    if duplicates == "drop" and is_duplicate.any():
+        messages.append(f"{int(is_duplicate.sum()):,} of {len(images):,} images dropped: duplicates of another image")
+        images = images.with_frame(images.frame[~is_duplicate])
+    has_label_conflict = images.frame.drop_duplicates(["digest", target])["digest"].duplicated()
+    if has_label_conflict.any():
+        messages.append(
+            f"{int(has_label_conflict.sum()):,} images have several labels; all copies of an image stay in one split"
+        )
     if test is None:
-        return found, None, said
-    own, more = find_pictures(test, **same)
-    own, broken = looked_at(own)
-    said += [f"test: {words}" for words in more + broken]
-    shared = found.frame["digest"].isin(own.frame["digest"]).to_numpy()
-    if shared.all():
-        raise UserError(f"There must be pictures that are not in the test. Received: {len(found):,}, all in both")
-    if shared.any():
-        said.append(f"{int(shared.sum()):,} of {len(found):,} left out: they are pictures of the test too")
-        found = found.having(found.frame[~shared])
-    return found, own, said
+        return images, None, messages
+    test_images, test_messages = find_pictures(test, **options)
+    test_images, unreadable_messages = looked_at(test_images)
+    messages += [f"test: {message}" for message in test_messages + unreadable_messages]
+    in_test = images.frame["digest"].isin(test_images.frame["digest"]).to_numpy()
+    if in_test.all():
+        raise UserError(
+            f"There must be training images that are not test images. Received: {len(images):,} images, "
+            f"all of them test images too"
+        )
+    if in_test.any():
+        messages.append(f"{int(in_test.sum()):,} of {len(images):,} images dropped: they are test images too")
+        images = images.with_frame(images.frame[~in_test])
+    return images, test_images, messages
 
 
 def split_images(
-    found: Pictures, target: Mapping[str, Any], *, test: Pictures | None = None, **how: Any
+    images: Pictures, target: Mapping[str, Any], *, test: Pictures | None = None, **options: Any
 ) -> tuple[Pictures, Pictures, Pictures]:
-    """Training, validation and test pictures, stratified by class or by group; equal ones stay together.
+    """Split images into training, validation and test sets.
+
+    The split is stratified by class, or by group. Images with equal pixels stay in one split.
 
     Args:
-        found: What `load_images` found.
-        target: What `learn_target` found of the labels.
-        test: Test pictures of the user's own, or None to take a share.
-        how: val_fraction, test_fraction, seed and group_column of `split_table`.
+        images: The images returned by `load_images`.
+        target: The target description returned by `learn_target`.
+        test: The user's own test images, or None to take a fraction of `images`.
+        options: val_fraction, test_fraction, seed and group_column of `split_table`.
     """
     import pandas as pd
 
-    alike = pd.factorize(found.frame["digest"])[0]
-    tested = None if test is None else test.frame
-    train, val, own = split_table(found.frame, dict(target), test=tested, alike=alike, **how)
-    return found.having(train), found.having(val), (found if test is None else test).having(own)
+    duplicate_ids = pd.factorize(images.frame["digest"])[0]
+    test_frame = None if test is None else test.frame
+    train_rows, val_rows, test_rows = split_table(
+        images.frame, dict(target), test=test_frame, alike=duplicate_ids, **options
+    )
+    test_source = images if test is None else test
+    return images.with_frame(train_rows), images.with_frame(val_rows), test_source.with_frame(test_rows)
 
 
 def learn_images(
@@ -98,49 +109,52 @@ def learn_images(
     said: Iterable[str] = (),
     reading: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """What is learnt from the training pictures, as plain JSON: the size of all, grey or colour, what white is.
+    """Infer common size, color mode and white level from the training images.
 
-    The size is the middle one of the heights and of the widths, made smaller where the longer side has more than `size`
-    pixels; with `size` given it is also made larger.
+    The size is the median height and the median width, reduced if the longer side has more than `size` pixels; if
+    `size` is given, smaller images are enlarged to it too.
 
     Args:
-        train: The training pictures.
-        target: What `learn_target` found of the labels.
-        size: Pixels of the longer side; None for as found, at most 64.
-        channels: "grey", "rgb", or "auto": colour where a training picture has some.
-        said: What was done before, in words, to be kept with the rest.
-        reading: delimiter of a table, to be kept for later ones.
+        train: The training images.
+        target: The target description returned by `learn_target`.
+        size: Pixels of the longer side; None for the median, at most 64.
+        channels: "grey", "rgb", or "auto": color if at least one training image has color.
+        said: Messages about earlier steps, stored with the result.
+        reading: The delimiter of a table, stored for reading later tables.
+
+    Returns:
+        The schema, as plain JSON.
     """
     frame = train.frame
     height, width = float(frame["height"].median()), float(frame["width"].median())
-    longer = max(height, width)
-    scale = (size or min(longer, LONGEST)) / longer
+    max_side = max(height, width)
+    scale = (size or min(max_side, DEFAULT_MAX_SIDE_PIXELS)) / max_side
     height, width = (max(1, round(side * scale)) for side in (height, width))
-    grey = channels == "grey" or (channels == "auto" and bool(frame["grey"].all()))
-    shape = [height, width, 1 if grey else 3]
-    truth = read_target(frame, target)
-    answers = (
-        {"counts": count_classes(truth, target["classes"])}
+    is_grayscale = channels == "grey" or (channels == "auto" and bool(frame["grey"].all()))
+    shape = [height, width, 1 if is_grayscale else 3]
+    y_true = read_target(frame, target)
+    target_statistics = (
+        {"counts": count_classes(y_true, target["classes"])}
         if target["classes"]
-        else {"mean": float(truth.mean()), "scale": float(truth.std()) or 1.0}
+        else {"mean": float(y_true.mean()), "scale": float(y_true.std()) or 1.0}
     )
     return {
         "task": target["task"],
-        "target": {**target, **answers},
+        "target": {**target, **target_statistics},
         "cleaning": list(said),
-        "reading": {**(reading or {}), "path_column": train.path},
+        "reading": {**(reading or {}), "path_column": train.path_column},
         "inputs": {"pixels": {"dtype": "uint8", "shape": shape}},
         "picture": {
             **dict(zip(("height", "width", "channels"), shape, strict=True)),
-            "white": _white(float(frame["deepest"].max())),
+            "white": _white_level(float(frame["deepest"].max())),
         },
     }
 
 
 def prepare_images(info: Mapping[str, Any]) -> Any:
-    """Told layers from raw pixels to what the model takes: pictures of any size are brought to the learnt one.
+    """Make the preprocessing model, which resizes raw pixels to the common size.
 
-    Those that have it already, as all have that `read_images` gives, stay as they are.
+    Images that have the common size already, such as all images of `read_images`, are not changed.
 
     Returns:
         A `keras.Model` from `{"pixels": (rows, any height, any width, channels)}` uint8 to pixels of one size.
@@ -148,110 +162,117 @@ def prepare_images(info: Mapping[str, Any]) -> Any:
     import keras
     from keras import ops
 
-    # Not `keras.layers.Resizing`: it says training=True to all layers after it where nothing else was said, as in a
-    # SavedModel.
+    # Not `keras.layers.Resizing`: where no `training` argument is passed, as in a SavedModel, it passes training=True
+    # to all layers after it.
     picture = info["picture"]
     pixels = keras.Input((None, None, picture["channels"]), name="pixels", dtype="uint8")
     x = ops.image.resize(ops.cast(pixels, "float32"), (picture["height"], picture["width"]), antialias=True)
     return keras.Model({"pixels": pixels}, ops.cast(ops.round(x), "uint8"), name="prepare")
 
 
-def image_rows(parts: Iterable[Pictures], info: dict[str, Any]) -> list[Rows]:
-    """Splits of pictures, decoded once: in memory, or in a file where that is too small for them.
+def image_rows(splits: Iterable[Pictures], info: dict[str, Any]) -> list[Rows]:
+    """Decode splits of images into datasets.
 
-    The first of the parts is the training split; of its pixels mean and deviation are learnt.
+    Pixels are decoded once: into memory, or into a memory-mapped file if they do not fit. The first split is the
+    training split; mean and standard deviation are computed from its pixels and stored in `info["picture"]`.
     """
-    parts = list(parts)
-    total, picture = sum(map(len, parts)), info["picture"]
-    pixels, stored = room((total, picture["height"], picture["width"], picture["channels"]))
-    splits: list[Rows] = []
+    splits = list(splits)
+    total, picture = sum(map(len, splits)), info["picture"]
+    pixels, on_disk = room((total, picture["height"], picture["width"], picture["channels"]))
+    datasets: list[Rows] = []
     start = 0
-    for part in parts:
-        end = start + len(part)
-        decoded(part, picture, pixels[start:end])
-        truth = read_target(part.frame, info["target"])
+    for split in splits:
+        end = start + len(split)
+        decoded(split, picture, pixels[start:end])
+        targets = read_target(split.frame, info["target"])
         if info["task"] == "regression":
-            truth = ((truth - info["target"]["mean"]) / info["target"]["scale"]).astype("float32")
-        if stored:
-            splits.append(Stored(pixels, np.arange(start, end), truth))
+            targets = ((targets - info["target"]["mean"]) / info["target"]["scale"]).astype("float32")
+        if on_disk:
+            datasets.append(Stored(pixels, np.arange(start, end), targets))
         else:
-            splits.append(Rows(pixels[start:end], truth, raw={"pixels": pixels[start:end]}))
-        splits[-1].named(part.frame[part.path].astype(str).to_numpy())
+            datasets.append(Rows(pixels[start:end], targets, raw={"pixels": pixels[start:end]}))
+        datasets[-1].named(split.frame[split.path_column].astype(str).to_numpy())
         start = end
-    picture |= _moments(pixels[: len(parts[0])])
-    return splits
+    picture |= _channel_statistics(pixels[: len(splits[0])])
+    return datasets
 
 
 def read_images(source: Any, info: Mapping[str, Any], *, target: bool = False, own: bool = False) -> Any:
-    """Pictures as the model file takes them.
+    """Read images in the form of the inputs of the saved model.
 
     Args:
-        source: A folder, a .zip, one picture, a list of paths, a table of paths, or pixels `(rows, height, width)` or
-            `(rows, height, width, channels)` uint8.
-        info: What `learn_images` gave.
-        target: Whether the truth is wanted too: what the folders or the column of labels say.
-        own: Whether what names the pictures is wanted too, to stand beside the answers.
+        source: A folder, a .zip, one image file, a list of paths, a table of paths, or pixels `(rows, height, width)`
+            or `(rows, height, width, channels)` uint8.
+        info: The result of `learn_images`.
+        target: Whether to return the targets too, taken from the class folders or the column of labels.
+        own: Whether to return the identifying columns too, to be written beside the predictions.
 
     Returns:
-        `{"pixels": (rows, height, width, channels)}` uint8; with `target`, also the class numbers or values `(rows,)`;
+        `{"pixels": (rows, height, width, channels)}` uint8; with `target`, also the class indices or values `(rows,)`;
         with `own`, also a DataFrame of the paths, or of the table's own columns.
 
     Raises:
-        UserError: If there are no pictures, more than 1% of them cannot be read, or a label is none that was learnt.
+        UserError: If there are no images, more than 1% of them cannot be read, or a label is not a training class.
     """
     if hasattr(source, "dtype") and hasattr(source, "ndim"):
-        return _of_pixels(np.asarray(source), info, target or own)
+        return _resize_array(np.asarray(source), info, target or own)
     name = info["target"]["name"]
-    found, said = find_pictures(source, target=name, labelled=target, **info["reading"])
+    images, messages = find_pictures(source, target=name, labelled=target, **info["reading"])
     picture = info["picture"]
-    pixels = np.zeros((len(found), picture["height"], picture["width"], picture["channels"]), "uint8")
-    broken = decoded(found, picture, pixels)
-    for words in said + left_out(broken, len(found)):
-        log.warning("%s", words)
-    kept = np.array([path not in broken for path in found.frame[found.path]])
-    frame = found.frame[kept].reset_index(drop=True)
-    more = [read_target(frame, info["target"])] if target else []
+    pixels = np.zeros((len(images), picture["height"], picture["width"], picture["channels"]), "uint8")
+    unreadable = decoded(images, picture, pixels)
+    for message in messages + left_out(unreadable, len(images)):
+        log.warning("%s", message)
+    is_readable = np.array([path not in unreadable for path in images.frame[images.path_column]])
+    frame = images.frame[is_readable].reset_index(drop=True)
+    extras = [read_target(frame, info["target"])] if target else []
     if own:
-        unknown = name in frame and frame[name].isna().all()
-        more.append(frame.drop(columns=[name]) if unknown else frame)
-    raw = {"pixels": pixels[kept] if broken else pixels}
-    return (raw, *more) if more else raw
+        has_no_labels = name in frame and frame[name].isna().all()
+        extras.append(frame.drop(columns=[name]) if has_no_labels else frame)
+    raw = {"pixels": pixels[is_readable] if unreadable else pixels}
+    return (raw, *extras) if extras else raw
 
 
-def learn_label(found: Pictures, target: str, *, kind: str = "auto", positive: str | None = None) -> Any:
-    """What `learn_target` learns of the labels; a folder is a class even where it is called like a number."""
-    kind = "class" if found.folders and kind == "auto" else kind
-    return learn_target(found.frame[target], kind=kind, positive=positive)
+def learn_label(images: Pictures, target: str, *, kind: str = "auto", positive: str | None = None) -> dict[str, Any]:
+    """Infer the target from the labels, as `learn_target` does.
+
+    Names of folders are classes, even if they are numbers.
+    """
+    kind = "class" if images.labels_from_folders and kind == "auto" else kind
+    return learn_target(images.frame[target], kind=kind, positive=positive)
 
 
-def _of_pixels(pixels: np.ndarray, info: Mapping[str, Any], more: bool) -> dict[str, np.ndarray]:
-    """Pixels in memory, brought to the learnt size by what the model file does."""
-    from tfkit.datasets.batch_predict import predict
+def _resize_array(pixels: np.ndarray, info: Mapping[str, Any], with_labels: bool) -> dict[str, np.ndarray]:
+    """Resize pixels in memory with the same model that is part of the saved model."""
+    from tfkit.loop import predict
 
     channels = info["picture"]["channels"]
     pixels = pixels[..., None] if pixels.ndim == 3 else pixels
-    if more or pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[-1] != channels or not len(pixels):
+    if with_labels or pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[-1] != channels or not len(pixels):
         raise UserError(
-            f"Pixels must be uint8 (rows, height, width, {channels}), and have neither labels nor names. "
+            f"An array of pixels must be uint8 (rows, height, width, {channels}), and has neither labels nor names. "
             f"Received: {pixels.dtype} {pixels.shape}"
         )
     return {"pixels": predict(prepare_images(info), {"pixels": pixels})}
 
 
-def _white(deepest: float) -> float:
-    """The value that is white: of 12 bits 4095, of 16 bits 65535, of fractions 1."""
-    if deepest <= 0 or 1 < deepest <= 255:
+def _white_level(max_value: float) -> float:
+    """Infer the value of white from the largest value of the training images.
+
+    For 12 bits it is 4095, for 16 bits 65535, for fractions 1.
+    """
+    if max_value <= 0 or 1 < max_value <= 255:
         return 255.0
-    return 1.0 if deepest <= 1 else float(2 ** int(np.ceil(np.log2(deepest + 1))) - 1)
+    return 1.0 if max_value <= 1 else float(2 ** int(np.ceil(np.log2(max_value + 1))) - 1)
 
 
-def _moments(pixels: np.ndarray) -> dict[str, list[float]]:
-    """Mean and deviation of each channel of the training pixels, a block at a time."""
+def _channel_statistics(pixels: np.ndarray) -> dict[str, list[float]]:
+    """Compute mean and standard deviation of each channel, chunk by chunk."""
     sums, squares = np.zeros(pixels.shape[-1]), np.zeros(pixels.shape[-1])
-    for start in range(0, len(pixels), 1024):
-        block: np.ndarray = pixels[start : start + 1024].astype("float64")
-        sums += block.sum((0, 1, 2))
-        squares += (block**2).sum((0, 1, 2))
+    for start in range(0, len(pixels), CHUNK_ROWS):
+        chunk: np.ndarray = pixels[start : start + CHUNK_ROWS].astype("float64")
+        sums += chunk.sum((0, 1, 2))
+        squares += (chunk**2).sum((0, 1, 2))
     mean = sums / (pixels.size / pixels.shape[-1])
-    spread = np.sqrt(np.maximum(squares / (pixels.size / pixels.shape[-1]) - mean**2, 1.0))
-    return {"mean": mean.tolist(), "spread": spread.tolist()}
+    std = np.sqrt(np.maximum(squares / (pixels.size / pixels.shape[-1]) - mean**2, 1.0))
+    return {"mean": mean.tolist(), "spread": std.tolist()}

@@ -1,4 +1,4 @@
-"""Many pictures are looked at and decoded at once, and those that cannot be read are named and left out."""
+"""Inspect and decode many images in parallel; unreadable images are reported and dropped."""
 
 import os
 import warnings
@@ -12,63 +12,75 @@ from tfkit.data.decoding import Unreadable, decode, glance
 from tfkit.data.image_files import Pictures
 from tfkit.errors import UserError
 
-BROKEN = 0.01  # share of pictures that may be unreadable
-GLANCES = ("height", "width", "grey", "deepest", "digest")
+MAX_UNREADABLE_FRACTION = 0.01
+INSPECTED_COLUMNS = ("height", "width", "grey", "deepest", "digest")
 
 
-def looked_at(found: Pictures) -> tuple[Pictures, list[str]]:
-    """The pictures that can be read, with what a glance tells of each."""
+def looked_at(images: Pictures) -> tuple[Pictures, list[str]]:
+    """Inspect all images.
+
+    Returns:
+        The readable images, with the results of `glance` as columns, and messages about the unreadable ones.
+    """
     import pandas as pd
 
-    paths = found.frame[found.path].tolist()
-    seen = _each(paths, lambda place: glance(found.read(paths[place])))
-    broken = {path: str(one) for path, one in zip(paths, seen, strict=True) if isinstance(one, Unreadable)}
-    said = left_out(broken, len(paths))
-    kept = [not isinstance(one, Unreadable) for one in seen]
-    frame = found.frame[kept].reset_index(drop=True)
-    told = pd.DataFrame([one for one in seen if not isinstance(one, Unreadable)], columns=list(GLANCES))
-    return found.having(pd.concat([frame.drop(columns=[n for n in GLANCES if n in frame]), told], axis=1)), said
+    paths = images.frame[images.path_column].tolist()
+    results = _map_in_threads(paths, lambda index: glance(images.read(paths[index])))
+    unreadable = {
+        path: str(result) for path, result in zip(paths, results, strict=True) if isinstance(result, Unreadable)
+    }
+    messages = left_out(unreadable, len(paths))
+    is_readable = [not isinstance(result, Unreadable) for result in results]
+    frame = images.frame[is_readable].reset_index(drop=True)
+    inspected = pd.DataFrame(
+        [result for result in results if not isinstance(result, Unreadable)], columns=list(INSPECTED_COLUMNS)
+    )
+    frame = frame.drop(columns=[column for column in INSPECTED_COLUMNS if column in frame])
+    return images.with_frame(pd.concat([frame, inspected], axis=1)), messages
 
 
-def decoded(found: Pictures, picture: Mapping[str, Any], into: np.ndarray) -> dict[str, str]:
-    """Fill an array with the pixels; the pictures that cannot be read, and why."""
-    paths = found.frame[found.path].tolist()
-    form = {name: picture[name] for name in ("height", "width", "channels", "white")}
+def decoded(images: Pictures, picture: Mapping[str, Any], out: np.ndarray) -> dict[str, str]:
+    """Decode images into the array `out`; return unreadable paths with the reason."""
+    paths = images.frame[images.path_column].tolist()
+    options = {name: picture[name] for name in ("height", "width", "channels", "white")}
 
-    def fill(place: int) -> None:
-        into[place] = decode(found.read(paths[place]), **form)
+    def decode_into(index: int) -> None:
+        out[index] = decode(images.read(paths[index]), **options)
 
-    done = _each(paths, fill)
-    return {path: str(one) for path, one in zip(paths, done, strict=True) if isinstance(one, Unreadable)}
+    results = _map_in_threads(paths, decode_into)
+    return {path: str(result) for path, result in zip(paths, results, strict=True) if isinstance(result, Unreadable)}
 
 
-def _each(paths: list[str], work: Callable[[int], Any]) -> list[Any]:
-    """The work for each place, or why it cannot be done; decoding lets other threads run."""
+def _map_in_threads(paths: list[str], function: Callable[[int], Any]) -> list[Any]:
+    """Call a function with the index of each path, in threads.
 
-    def tried(place: int) -> Any:
+    Failures become `Unreadable` results. Threads suffice, because decoding releases the global interpreter lock.
+    """
+
+    def call(index: int) -> Any:
         try:
-            return work(place)
+            return function(index)
         except Unreadable as error:
             return error
         except (OSError, KeyError) as error:
             return Unreadable(getattr(error, "strerror", None) or str(error))
         except Exception as error:  # a damaged entry of a .zip
-            return Unreadable(f"broken: {error}")
+            return Unreadable(f"corrupt: {error}")
 
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as threads:
-        warnings.simplefilter("ignore")  # Pillow warns of damage that it can live with
-        return list(threads.map(tried, range(len(paths))))
+        warnings.simplefilter("ignore")  # Pillow warns about damage that it can recover from
+        return list(threads.map(call, range(len(paths))))
 
 
-def left_out(broken: Mapping[str, str], total: int) -> list[str]:
-    """What is said of pictures that cannot be read; too many are refused."""
-    if not broken:
+def left_out(unreadable: Mapping[str, str], total: int) -> list[str]:
+    """Make the message about unreadable images; raise an error if more than 1% are."""
+    if not unreadable:
         return []
-    named = ", ".join(f"{path} ({why})" for path, why in list(broken.items())[:5])
-    more = f" and {len(broken) - 5:,} more" if len(broken) > 5 else ""
-    if len(broken) > BROKEN * total:
+    examples = ", ".join(f"{path} ({reason})" for path, reason in list(unreadable.items())[:5])
+    suffix = f" and {len(unreadable) - 5:,} more" if len(unreadable) > 5 else ""
+    if len(unreadable) > MAX_UNREADABLE_FRACTION * total:
         raise UserError(
-            f"At most 1% of the pictures may be unreadable; mend or remove them. Received: {len(broken):,} "
-            f"of {total:,}: {named}{more}"
+            f"At most 1% of the images may be unreadable; repair or remove them. Received: {len(unreadable):,} "
+            f"of {total:,}: {examples}{suffix}"
         )
-    return [f"{len(broken):,} of {total:,} left out, unreadable: {named}{more}"]
+    return [f"{len(unreadable):,} of {total:,} images dropped, unreadable: {examples}{suffix}"]

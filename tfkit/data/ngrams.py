@@ -1,22 +1,24 @@
-"""Which n-grams there are in training rows, often enough to be learnt, and what they say by themselves."""
+"""Select frequent n-grams of token ids, and fit linear models on their counts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-ROWS_AT_ONCE = 1024
-STRENGTH = 30.0  # C of the logistic regression, and 1 / alpha of the ridge regression
+CHUNK_ROWS = 1024  # rows processed at a time
+INVERSE_REGULARIZATION = 30.0  # C of the logistic regression, and 1 / alpha of the ridge regression
 
 
 def frequent_ngrams(ids: Any, *, sizes: Sequence[int] = (1, 2), most: int = 50_000, least: int = 2) -> list[int]:
-    """The codes of the most frequent n-grams of training rows, for `tfkit.layers.NgramEmbedding`.
+    """Select the most frequent n-grams of training rows.
+
+    The result is the argument `ngrams` of `tfkit.layers.NgramEmbedding`.
 
     Args:
         ids: `(rows, time)`, integers; 0 is padding.
         sizes: Lengths of the n-grams.
-        most: How many codes at most, the most frequent.
-        least: In how many places an n-gram must stand; where none stands in so many, one is enough.
+        most: Maximum number of n-grams.
+        least: How often an n-gram must occur; if none occurs so often, once is enough.
 
     Returns:
         Codes in `[0, 2**20)`, ascending.
@@ -29,22 +31,23 @@ def frequent_ngrams(ids: Any, *, sizes: Sequence[int] = (1, 2), most: int = 50_0
     from tfkit.layers.ngrams import CODES, ngram_codes
 
     counts: np.ndarray = np.zeros(CODES, "int64")
-    for start in range(0, len(ids), ROWS_AT_ONCE):
-        some = np.asarray(ids[start : start + ROWS_AT_ONCE]).astype("int32")
-        codes, there = (np.asarray(part) for part in ngram_codes(some, list(sizes)))
-        counts += np.bincount(codes[there], minlength=CODES)
-    often = np.flatnonzero(counts >= min(least, counts.max()))
-    kept = often[np.argsort(-counts[often], kind="stable")][:most]
-    return np.sort(kept).tolist()
+    for start in range(0, len(ids), CHUNK_ROWS):
+        chunk = np.asarray(ids[start : start + CHUNK_ROWS]).astype("int32")
+        codes, is_ngram = (np.asarray(tensor) for tensor in ngram_codes(chunk, list(sizes)))
+        counts += np.bincount(codes[is_ngram], minlength=CODES)
+    frequent = np.flatnonzero(counts >= min(least, counts.max()))
+    selected = frequent[np.argsort(-counts[frequent], kind="stable")][:most]
+    return np.sort(selected).tolist()
 
 
-def solved_ngrams(train: Any, info: Mapping[str, Any]) -> Any:
-    """Logistic regression on the n-grams of training rows, ridge regression for a number: layers that are not trained.
+def solved_ngrams(train: Any, info: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Any]:
+    """Fit logistic or ridge regression on n-grams; return it as frozen layers.
 
-    Linear in the same sums as `tfkit.layers.NgramEmbedding` gives, with a vector of one number a class; solved by
-    scikit-learn (C=30, in at most 200 steps), weights of rows included. Steps of Adam move rare n-grams as far as
-    frequent ones and soon know the training rows by heart; what is solved does not, which is why it is as good as
-    TF-IDF where texts are few.
+    Logistic regression for classes, ridge regression for a number. The model is linear in the sums that
+    `tfkit.layers.NgramEmbedding` computes, with one weight per n-gram and class. scikit-learn solves it (C=30, at most
+    200 iterations); sample weights are used. Adam changes the weights of rare n-grams as much as those of frequent
+    ones, and soon overfits the training rows; this solution does not, and is therefore as good as TF-IDF where texts
+    are few.
 
     Args:
         train: Rows whose x are ids `(rows, time)` for each name in `info["ngrams"]`.
@@ -58,70 +61,81 @@ def solved_ngrams(train: Any, info: Mapping[str, Any]) -> Any:
     from tfkit.layers import NgramEmbedding
 
     x, y, weight = train.take(np.arange(len(train)))
-    told, classes = info["ngrams"], info["target"]["classes"]
-    kernel, bias = _solve([_shares(x[name], **told[name]) for name in told], np.asarray(y).ravel(), weight, classes)
-    cuts = np.cumsum([len(one["ngrams"]) for one in told.values()])[:-1]
-    tables = dict(zip(told, np.split(kernel, cuts), strict=True))
-    same = {"trainable": False, "dtype": "float32"}
-    last = keras.layers.Dense(len(bias), kernel_initializer="identity", name="solved", **same)
+    ngrams, classes = info["ngrams"], info["target"]["classes"]
+    features = [_ngram_features(x[name], **ngrams[name]) for name in ngrams]
+    kernel, bias = _fit_linear(features, np.asarray(y).ravel(), weight, classes)
+    boundaries = np.cumsum([len(options["ngrams"]) for options in ngrams.values()])[:-1]
+    tables = dict(zip(ngrams, np.split(kernel, boundaries), strict=True))
+    frozen = {"trainable": False, "dtype": "float32"}
+    output_layer = keras.layers.Dense(len(bias), kernel_initializer="identity", name="solved", **frozen)
 
-    def answer(inputs: Any) -> Any:
-        parts = []
+    def apply(inputs: Mapping[str, Any]) -> Any:
+        terms = []
         for name, table in tables.items():
-            layer = NgramEmbedding(**told[name], dim=len(bias), name=f"solved_{name}", **same)
-            parts.append(layer(inputs[name]))
+            layer = NgramEmbedding(**ngrams[name], dim=len(bias), name=f"solved_{name}", **frozen)
+            terms.append(layer(inputs[name]))
             layer.table.assign(table)
-        said = last(keras.layers.Add(dtype="float32")(parts) if len(parts) > 1 else parts[0])
-        last.bias.assign(bias)
-        return said
+        outputs = output_layer(keras.layers.Add(dtype="float32")(terms) if len(terms) > 1 else terms[0])
+        output_layer.bias.assign(bias)
+        return outputs
 
-    return answer
+    return apply
 
 
-def _shares(ids: Any, ngrams: list[int], sizes: list[int]) -> Any:
-    """How often each told n-gram stands in each row, over the root of how many do: a sparse matrix."""
+def _ngram_features(ids: Any, ngrams: list[int], sizes: list[int]) -> Any:
+    """Count the selected n-grams of each row, divided by the root of their total.
+
+    Returns:
+        A sparse matrix `(rows, n-grams)`.
+    """
     from scipy import sparse
 
     from tfkit.layers.ngrams import CODES, ngram_codes
 
-    places: np.ndarray = np.full(CODES, -1, "int32")
-    places[ngrams] = np.arange(len(ngrams))
+    column_of_code: np.ndarray = np.full(CODES, -1, "int32")
+    column_of_code[ngrams] = np.arange(len(ngrams))
     rows: list[np.ndarray] = []
     columns: list[np.ndarray] = []
-    for start in range(0, len(ids), ROWS_AT_ONCE):
-        some = np.asarray(ids[start : start + ROWS_AT_ONCE]).astype("int32")
-        codes, there = (np.asarray(part) for part in ngram_codes(some, sizes))
-        found = places[codes]
-        row, place = np.nonzero(there & (found >= 0))
+    for start in range(0, len(ids), CHUNK_ROWS):
+        chunk = np.asarray(ids[start : start + CHUNK_ROWS]).astype("int32")
+        codes, is_ngram = (np.asarray(tensor) for tensor in ngram_codes(chunk, sizes))
+        code_columns = column_of_code[codes]
+        row, position = np.nonzero(is_ngram & (code_columns >= 0))
         rows.append(row + start)
-        columns.append(found[row, place])
-    at = np.concatenate(rows), np.concatenate(columns)
-    counts = sparse.coo_matrix((np.ones(len(at[0]), "float32"), at), shape=(len(ids), len(ngrams))).tocsr()
+        columns.append(code_columns[row, position])
+    indices = np.concatenate(rows), np.concatenate(columns)
+    shape = len(ids), len(ngrams)
+    counts = sparse.coo_matrix((np.ones(len(indices[0]), "float32"), indices), shape=shape).tocsr()
     return sparse.diags(1 / np.sqrt(np.maximum(np.asarray(counts.sum(axis=1)).ravel(), 1))) @ counts
 
 
-def _solve(parts: list[Any], y: np.ndarray, weight: Any, classes: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Kernel `(n-grams, answers)` and bias `(answers,)`."""
+def _fit_linear(
+    features: list[Any], y: np.ndarray, weight: Any, classes: Sequence[str] | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fit kernel `(n-grams, outputs)` and bias `(outputs,)`.
+
+    Classes that are not in the training rows get the logit -30.
+    """
     import warnings
 
     from scipy import sparse
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression, Ridge
 
-    x, weight = sparse.hstack(parts).tocsr(), None if weight is None else np.asarray(weight)
+    x, weight = sparse.hstack(features).tocsr(), None if weight is None else np.asarray(weight)
     if not classes:
-        ridge = Ridge(alpha=1 / STRENGTH, solver="lsqr", tol=1e-6).fit(x, y, sample_weight=weight)
+        ridge = Ridge(alpha=1 / INVERSE_REGULARIZATION, solver="lsqr", tol=1e-6).fit(x, y, sample_weight=weight)
         return ridge.coef_[:, None], np.array([ridge.intercept_])
     kernel, bias = np.zeros((x.shape[1], len(classes))), np.full(len(classes), -30.0)
-    there = np.unique(y)
-    if len(there) == 1:
-        bias[there] = 0.0
+    present = np.unique(y)
+    if len(present) == 1:
+        bias[present] = 0.0
         return kernel, bias
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        solved = LogisticRegression(C=STRENGTH, max_iter=200).fit(x, y, sample_weight=weight)
-    if len(there) == 2:
-        kernel[:, there], bias[there] = solved.coef_.T * [-0.5, 0.5], solved.intercept_ * [-0.5, 0.5]
+        model = LogisticRegression(C=INVERSE_REGULARIZATION, max_iter=200).fit(x, y, sample_weight=weight)
+    if len(present) == 2:
+        kernel[:, present], bias[present] = model.coef_.T * [-0.5, 0.5], model.intercept_ * [-0.5, 0.5]
     else:
-        kernel[:, there], bias[there] = solved.coef_.T, solved.intercept_
+        kernel[:, present], bias[present] = model.coef_.T, model.intercept_
     return kernel, bias

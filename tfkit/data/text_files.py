@@ -1,4 +1,4 @@
-"""Texts from whatever holds them: a table, a list of strings, a folder of .txt files with a folder for each class."""
+"""Read texts and their classes from a table, a list of strings, or a folder of .txt files."""
 
 import os
 from collections.abc import Mapping
@@ -9,18 +9,18 @@ from tfkit.data import encodings
 from tfkit.data.files import read_marked
 from tfkit.errors import UserError
 
-FILE = "file"  # the column with the path of each text of a folder
+PATH_COLUMN = "file"  # the column with the path of each text of a folder
 
 
 def read_text_frame(source: Any, *, text: str | None, target: str, **reading: Any) -> tuple[Any, dict[str, Any]]:
-    """The rows of a source as they are, and which words of which column were taken for missing.
+    """Read the rows of a source, and which cells of each column were read as missing.
 
     Args:
-        source: What `read_frame` takes, a list of strings, or a folder. In a folder every `.txt` file is a text, and
-            the first folder on the way to it is its class.
-        text: The column of texts that a folder or a list becomes; None for "text".
-        target: The column of classes that a folder becomes.
-        reading: delimiter, encoding, missing of `read_frame`; without `missing` only empty cells are.
+        source: Any source that `read_frame` accepts, a list of strings, or a folder. In a folder, each `.txt` file is
+            a text, and the top-level folder it is in is its class.
+        text: The name of the text column made from a folder or a list; None for "text".
+        target: The name of the class column made from a folder.
+        reading: delimiter, encoding, missing of `read_frame`; without `missing`, only empty cells are missing.
 
     Raises:
         UserError: If there is nothing to read, or it cannot be read.
@@ -31,38 +31,40 @@ def read_text_frame(source: Any, *, text: str | None, target: str, **reading: An
     if isinstance(source, list | tuple | pd.Series):
         source = {text or "text": list(source)}
     if isinstance(source, str | os.PathLike) and "\n" not in str(source) and Path(source).expanduser().is_dir():
-        frame = _from_folder(Path(source).expanduser(), text or "text", target, reading.get("encoding"))
+        frame = _read_folder(Path(source).expanduser(), text or "text", target, reading.get("encoding"))
         return frame, {}
     return read_marked(source, **reading)
 
 
-def _from_folder(folder: Path, text: str, target: str, encoding: str | None) -> Any:
-    """A row for each .txt file: its text, its class if it lies in a folder, its path."""
+def _read_folder(folder: Path, text: str, target: str, encoding: str | None) -> Any:
+    """Read each .txt file of a folder into a row: text, class or None, and path."""
     import pandas as pd
 
-    files = sorted(path for path in folder.rglob("*.txt") if path.is_file() and not _hidden(path.relative_to(folder)))
+    files = sorted(
+        path for path in folder.rglob("*.txt") if path.is_file() and not _is_hidden(path.relative_to(folder))
+    )
     if not files:
         raise UserError(
-            f"A folder of texts must hold .txt files, for training in a folder for each class. "
-            f"Received: {folder}, with none"
+            f"A folder of texts must contain .txt files, for training in one folder per class. "
+            f"Received: {folder} without .txt files"
         )
     encodings.check_names([path.relative_to(folder).as_posix() for path in files], folder)
-    columns: Mapping[str, list[Any]] = {text: [], target: [], FILE: []}
+    columns: Mapping[str, list[Any]] = {text: [], target: [], PATH_COLUMN: []}
     for path in files:
         parts = path.relative_to(folder).parts
-        columns[text].append(_text(path, encoding))
+        columns[text].append(_read_text(path, encoding))
         columns[target].append(parts[0] if len(parts) > 1 else None)
-        columns[FILE].append("/".join(parts))
+        columns[PATH_COLUMN].append("/".join(parts))
     return pd.DataFrame(columns)
 
 
-def _hidden(path: Path) -> bool:
+def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _text(path: Path, encoding: str | None) -> str:
+def _read_text(path: Path, encoding: str | None) -> str:
     try:
-        raw = path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
-        raise UserError(f"Every text must be readable. Received: {path}, {error.strerror or error}") from error
-    return encodings.to_utf8(raw, encoding, path)[0].decode().strip()
+        raise UserError(f"Every text file must be readable. Received: {path}, {error.strerror or error}") from error
+    return encodings.to_utf8(content, encoding, path)[0].decode().strip()

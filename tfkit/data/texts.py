@@ -1,84 +1,96 @@
-"""Any rows of texts become what the model file takes; what is learnt of them is learnt from the training rows alone."""
+"""Load, split, preprocess and read labeled texts; the vocabulary is built from the training rows only."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from tfkit.data import cells, columns, tokens
-from tfkit.data.cleaning import clean
+from tfkit.data import tokens
 from tfkit.data.ngrams import frequent_ngrams
 from tfkit.data.splits import Rows
 from tfkit.data.splitting import split_table
 from tfkit.data.stored import Stored, fits, lying, record_of
 from tfkit.data.tables import check_columns
-from tfkit.data.targets import count_classes, listed, read_target
+from tfkit.data.targets import count_classes, read_target
+from tfkit.data.text_columns import (
+    check_is_text,
+    clean_texts,
+    longest_text_column,
+    normalize_for_comparison,
+    text_array,
+)
 from tfkit.data.text_files import read_text_frame
 from tfkit.errors import UserError
 
 log = logging.getLogger("tfkit")
 
-INPUT = "text"  # the one input of the model file
-COVERED = 0.99  # share of the training texts that are read to their end
-UNSPACED = 0.3  # share of letters of scripts without spaces, above which characters are the tokens
-LOOKED_AT = 4096  # texts that are enough to judge all by
+INPUT_NAME = "text"  # the only input of the saved model
+LENGTH_QUANTILE = 0.99  # fraction of the training texts that are not truncated
+MAX_UNSPACED_FRACTION = 0.3  # of letters in scripts without spaces; above it, tokens are characters
+CHUNK_ROWS = 4096  # texts processed at a time, and sampled to infer the kind of token
 
 
 def load_texts(
-    table: Any, text: str | None, target: str, *, test_table: Any = None, keep: Any = (), **reading: Any
+    table: Any,
+    text: str | None,
+    target: str,
+    *,
+    test_table: Any = None,
+    keep: Iterable[str | None] = (),
+    **reading: Any,
 ) -> tuple[Any, Any, str, list[str]]:
-    """Read texts with what is to be predicted of them, and a test table where there is one.
+    """Read a table of texts and targets, and optionally a test table.
 
     Args:
-        table, test_table: Whatever `read_text_frame` takes.
-        text: The column of texts; None for the one with the longest.
+        table, test_table: Any source that `read_text_frame` accepts.
+        text: The column of texts; None for the one with the longest texts.
         target: The column to predict.
-        keep: Columns that are needed for splitting.
+        keep: More columns to keep, needed for splitting.
         reading: delimiter, encoding, missing of `read_frame`.
 
     Returns:
-        The rows that can be learnt from, those of the test table or None, the column of texts, and what was done, in
-        words.
+        The rows with a text and a target, those of the test table or None, the name of the text column, and messages
+        about what was dropped.
 
     Raises:
-        UserError: If there are no texts, a column is not there, or the texts are numbers.
+        UserError: If there are no texts, a column does not exist, or the text column has numbers.
     """
     frame, marked = read_text_frame(table, text=text, target=target, **reading)
     check_columns(frame, [target, *([text] if text else [])])
-    name = text or _longest(frame, target)
-    wanted = list(dict.fromkeys([name, target, *(column for column in keep if column)]))
-    check_columns(frame, wanted)
-    frame, said = _cleaned(frame[wanted], name, target, marked)
+    name = text or longest_text_column(frame, target)
+    columns = list(dict.fromkeys([name, target, *(column for column in keep if column)]))
+    check_columns(frame, columns)
+    frame, messages = clean_texts(frame[columns], name, target, marked)
     if test_table is None:
-        return frame, None, name, said
+        return frame, None, name, messages
     test, marked = read_text_frame(test_table, text=name, target=target, **reading)
     check_columns(test, [name, target], "test table")
-    test, more = _cleaned(test[[name, target]], name, target, marked, "test table")
-    shared = keys(frame[name]).isin(keys(test[name])).to_numpy()
-    if shared.all():
+    test, test_messages = clean_texts(test[[name, target]], name, target, marked, "test table")
+    in_test = normalize_for_comparison(frame[name]).isin(normalize_for_comparison(test[name])).to_numpy()
+    if in_test.all():
         raise UserError(
             f"The table must have texts that are not in the test table. Received: {len(frame):,} rows, all in both"
         )
-    if shared.any():
-        more.append(f"{int(shared.sum()):,} of {len(frame):,} rows left out: their text stands in the test table too")
-    return frame[~shared], test, name, said + more
+    if in_test.any():
+        test_messages.append(
+            f"{int(in_test.sum()):,} of {len(frame):,} rows dropped: their text is in the test table too"
+        )
+    return frame[~in_test], test, name, messages + test_messages
 
 
 def split_texts(frame: Any, text: str, target: dict[str, Any], **settings: Any) -> tuple[Any, Any, Any]:
-    """Training, validation and test rows as `split_table` makes them; rows of one text stay together.
+    """Split rows as `split_table` does; all rows with the same text stay in one split.
 
-    Capitals and white space do not make another text.
+    Texts that differ only in upper and lower case and white space count as the same.
     """
-    key = keys(frame[text])
-    parts = split_table(frame[~key.duplicated()], target, **settings)
-    train, val, test = (part if part is settings["test"] else frame[key.isin(keys(part[text]))] for part in parts)
+    normalized = normalize_for_comparison(frame[text])
+    splits = split_table(frame[~normalized.duplicated()], target, **settings)
+    train, val, test = (
+        split if split is settings["test"] else frame[normalized.isin(normalize_for_comparison(split[text]))]
+        for split in splits
+    )
     return train, val, test
-
-
-def keys(texts: Any) -> Any:
-    """What two texts have in common that one must not be a test of the other: their words, however they are written."""
-    return texts.str.lower().str.split().str.join(" ")
 
 
 def learn_texts(
@@ -90,51 +102,52 @@ def learn_texts(
     max_length: int = 2000,
     vocabulary: int = 20_000,
     reading: Mapping[str, Any] | None = None,
-    said: Any = (),
+    said: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """Everything that is learnt from the training rows, as plain JSON.
+    """Infer text length, kind of token and vocabularies from the training rows.
 
     Args:
         frame: The training rows.
         text: The column of texts.
-        target: What `learn_target` found of the column to predict.
-        kind: What a token is: "words", "characters", or "auto" for characters where there are no spaces between words.
-        max_length: The most characters of a text that are read.
-        vocabulary: The most words, and the most characters, that are told apart.
-        reading: delimiter, encoding, missing of `read_frame`; kept for later files.
-        said: What was done before, in words, to be kept with the rest.
+        target: The target description returned by `learn_target`.
+        kind: The kind of token: "words", "characters", or "auto" for characters in scripts without spaces between
+            words.
+        max_length: The maximum number of characters of a text; longer texts are truncated.
+        vocabulary: The maximum number of words, and of characters, in the vocabularies.
+        reading: delimiter, encoding, missing of `read_frame`; stored for reading later files.
+        said: Messages about earlier steps, stored with the result.
 
     Returns:
-        `info`: task, target, inputs, and what `prepare_texts` is told.
+        The schema, as plain JSON: task, target, inputs, and the parameters of `prepare_texts`.
     """
-    texts = raw_texts(frame[text])
-    lengths = np.array([len(one) for one in texts])
-    length = max(1, min(max_length, int(np.quantile(lengths, COVERED, method="higher"))))
-    texts = _in_pieces(texts, length)
-    kind = _kind(texts) if kind == "auto" else kind
-    said = [
+    texts = text_array(frame[text])
+    lengths = np.array([len(string) for string in texts])
+    length = max(1, min(max_length, int(np.quantile(lengths, LENGTH_QUANTILE, method="higher"))))
+    texts = _truncate_in_chunks(texts, length)
+    kind = _infer_token_kind(texts) if kind == "auto" else kind
+    messages = [
         *said,
-        f"texts are read to their character {length:,}; {int((lengths > length).sum()):,} of {len(texts):,} "
-        f"training texts are longer, and are cut",
+        f"texts are truncated to {length:,} characters; {int((lengths > length).sum()):,} of {len(texts):,} "
+        f"training texts are longer",
     ]
     streams = {}
     for stream in ("words", "characters") if kind == "words" else ("characters",):
-        known, counts = tokens.vocabulary(texts, stream, most=vocabulary)
+        entries, counts = tokens.build_vocabulary(texts, stream, max_tokens=vocabulary)
         steps = max(1, int(np.quantile(counts, 0.995, method="higher")))
-        streams[stream] = {"vocabulary": known, "length": steps}
-        said.append(f"{len(known):,} {stream} are known: they stand twice or more in the training texts")
-    values = read_target(frame, target)
-    learnt = (
-        {"counts": count_classes(values, target["classes"])}
+        streams[stream] = {"vocabulary": entries, "length": steps}
+        messages.append(f"the vocabulary has {len(entries):,} {stream}, those that occur twice or more in training")
+    y_true = read_target(frame, target)
+    target_statistics = (
+        {"counts": count_classes(y_true, target["classes"])}
         if target["classes"]
-        else {"mean": float(values.mean()), "scale": float(values.std()) or 1.0}
+        else {"mean": float(y_true.mean()), "scale": float(y_true.std()) or 1.0}
     )
     return {
         "task": target["task"],
-        "target": {**target, **learnt},
-        "cleaning": said,
+        "target": {**target, **target_statistics},
+        "cleaning": messages,
         "reading": dict(reading or {}),
-        "inputs": {INPUT: {"dtype": "string", "column": text}},
+        "inputs": {INPUT_NAME: {"dtype": "string", "column": text}},
         "length": length,
         "tokens": kind,
         "streams": streams,
@@ -142,172 +155,141 @@ def learn_texts(
 
 
 def prepare_texts(info: Mapping[str, Any]) -> Any:
-    """Told layers from strings to ids: `{"words": (rows, words), "characters": (rows, characters)}`.
+    """Make the preprocessing model from strings to token ids.
 
-    Only characters where they are the tokens. 0 is padding, 1 unknown.
+    Its outputs are `{"words": (rows, words), "characters": (rows, characters)}`, or only characters where they are the
+    tokens. Id 0 is padding, 1 an unknown token.
     """
     import keras
 
-    text = keras.Input((1,), name=INPUT, dtype="string")
-    short = tokens.CutText(info["length"], name="cut")(text)
-    ids = {name: tokens.ids(short, name, **told, name=name) for name, told in info["streams"].items()}
-    return keras.Model({INPUT: text}, ids, name="prepare")
+    text = keras.Input((1,), name=INPUT_NAME, dtype="string")
+    truncated = tokens.CutText(info["length"], name="cut")(text)
+    ids = {name: tokens.token_ids(truncated, name, **stream, name=name) for name, stream in info["streams"].items()}
+    return keras.Model({INPUT_NAME: text}, ids, name="prepare")
 
 
 def text_rows(frame: Any, info: Mapping[str, Any], prepare: Any) -> Rows:
-    """Rows of texts, prepared once and kept as a split; where its ids would fill the memory they lie on disk."""
-    from tfkit.datasets.batch_predict import compiled_predictor
+    """Make a dataset of token ids: in memory, or memory-mapped if they do not fit."""
+    from tfkit.loop import predictor
 
-    raw = {INPUT: raw_texts(frame[info["inputs"][INPUT]["column"]]).reshape(-1, 1)}
-    says = compiled_predictor(prepare, raw)
-    truth = read_target(frame, info["target"])
+    raw = {INPUT_NAME: text_array(frame[info["inputs"][INPUT_NAME]["column"]]).reshape(-1, 1)}
+    to_ids = predictor(prepare, raw)
+    targets = read_target(frame, info["target"])
     if info["task"] == "regression":
-        truth = ((truth - info["target"]["mean"]) / info["target"]["scale"]).astype("float32")
-    record = record_of(says({INPUT: raw[INPUT][:1]}))
-    if fits(record.itemsize * len(frame)):
-        return Rows(says(raw), truth, raw=raw).named(frame.index.to_numpy() + 1)
-    array = lying((len(frame),), record)
-    log.info("Too large for memory, so the ids of the texts lie on disk: %.1f GB", array.nbytes / 1e9)
-    for start in range(0, len(frame), LOOKED_AT):
-        for name, ids in says({INPUT: raw[INPUT][start : start + LOOKED_AT]}).items():
+        targets = ((targets - info["target"]["mean"]) / info["target"]["scale"]).astype("float32")
+    record_dtype = record_of(to_ids({INPUT_NAME: raw[INPUT_NAME][:1]}))
+    if fits(record_dtype.itemsize * len(frame)):
+        return Rows(to_ids(raw), targets, raw=raw).named(frame.index.to_numpy() + 1)
+    array = lying((len(frame),), record_dtype)
+    log.info("The token ids do not fit into memory; they are stored on disk: %.1f GB", array.nbytes / 1e9)
+    for start in range(0, len(frame), CHUNK_ROWS):
+        for name, ids in to_ids({INPUT_NAME: raw[INPUT_NAME][start : start + CHUNK_ROWS]}).items():
             array[name][start : start + len(ids)] = ids
-    return Stored(array, np.arange(len(frame)), truth, raw=lambda places: {INPUT: raw[INPUT][places]}).named(
-        frame.index.to_numpy() + 1
-    )
+    dataset = Stored(array, np.arange(len(frame)), targets, raw=lambda indices: {INPUT_NAME: raw[INPUT_NAME][indices]})
+    return dataset.named(frame.index.to_numpy() + 1)
 
 
 def learn_ngrams(train: Rows, *, most: int) -> dict[str, Any]:
-    """The frequent n-grams of each kind of tokens, as `tfkit.layers.NgramEmbedding` is told them.
+    """Find the frequent n-grams of each kind of token.
 
-    One and two words and two to five characters beside them, or one to four characters where these are the tokens.
+    They are the parameters of `tfkit.layers.NgramEmbedding`. With words: n-grams of one and two words, and of two to
+    five characters. With characters only: n-grams of one to four characters.
 
     Args:
-        train: Training rows of `text_rows`.
-        most: How many n-grams of each kind at most.
+        train: Training rows made by `text_rows`.
+        most: The maximum number of n-grams of each kind.
 
     Returns:
-        For each kind of tokens its `sizes` and `ngrams`.
+        For each kind of token its `sizes` and `ngrams`.
     """
     ids = train.arrays[0]
     if isinstance(train, Stored):
         ids = {name: train.array[name] for name in train.array.dtype.fields or ()}
     sizes = {"words": [1, 2], "characters": [2, 3, 4, 5] if "words" in ids else [1, 2, 3, 4]}
     return {
-        name: {"sizes": sizes[name], "ngrams": frequent_ngrams(some, sizes=sizes[name], most=most)}
-        for name, some in ids.items()
+        name: {"sizes": sizes[name], "ngrams": frequent_ngrams(stream_ids, sizes=sizes[name], most=most)}
+        for name, stream_ids in ids.items()
     }
 
 
 def read_texts(source: Any, info: Mapping[str, Any], *, target: bool = False, own: bool = False) -> Any:
-    """Texts as the model file takes them, held against what was learnt.
+    """Read texts in the form of the inputs of the saved model.
+
+    Empty texts, and texts of unknown tokens, are logged as warnings.
 
     Args:
         source: The path of a table or of a folder of .txt files, a DataFrame, a dictionary of columns, a list of texts.
-        info: What `learn_texts` gave.
-        target: Whether the truth is wanted too; rows without it are left out, and said.
-        own: Whether the source's own columns are wanted too, to stand beside the answers; of a folder the paths.
+        info: The result of `learn_texts`.
+        target: Whether to return the targets too; rows without a target are dropped with a warning.
+        own: Whether to return the source's own columns too, to be written beside the predictions; of a folder the
+            paths.
 
     Returns:
-        `{"text": (rows, 1)}` strings; with `target`, also the truth `(rows,)`; with `own`, also a DataFrame.
+        `{"text": (rows, 1)}` strings; with `target`, also the targets `(rows,)`; with `own`, also a DataFrame.
 
     Raises:
-        UserError: If there are no rows (with `target`, none whose truth is known), or a column is not there, or the
-            texts are numbers.
+        UserError: If there are no rows (with `target`, no rows with a target), a column does not exist, or the text
+            column has numbers.
     """
-    column, name = info["inputs"][INPUT]["column"], info["target"]["name"]
+    column, name = info["inputs"][INPUT_NAME]["column"], info["target"]["name"]
     frame, _ = read_text_frame(source, text=column, target=name, **info["reading"])
     check_columns(frame, [column, *([name] if target else [])])
     if target:
-        there = frame[name].notna()
-        if not there.any():
+        has_target = frame[name].notna()
+        if not has_target.any():
             raise UserError(
-                f"There must be rows with a target to score. Received: {name!r}, missing in all {len(frame):,}"
+                f"There must be rows with a target to score. Received: {name!r}, missing in all {len(frame):,} rows"
             )
-        if not there.all():
-            log.warning("%s of %s rows left out: no %s", f"{(~there).sum():,}", f"{len(frame):,}", name)
-        frame = frame[there]
-    _refuse_numbers(frame[column])
-    texts = raw_texts(frame[column])
-    _report(texts, info)
-    found: list[Any] = [{INPUT: texts.reshape(-1, 1)}]
+        if not has_target.all():
+            log.warning("%s of %s rows dropped: no %s", f"{(~has_target).sum():,}", f"{len(frame):,}", name)
+        frame = frame[has_target]
+    check_is_text(frame[column])
+    texts = text_array(frame[column])
+    _warn_about_unreadable(texts, info)
+    outputs: list[Any] = [{INPUT_NAME: texts.reshape(-1, 1)}]
     if target:
-        found.append(read_target(frame, info["target"]))
+        outputs.append(read_target(frame, info["target"]))
     if own:
-        found.append(frame)
-    return tuple(found) if len(found) > 1 else found[0]
+        outputs.append(frame)
+    return tuple(outputs) if len(outputs) > 1 else outputs[0]
 
 
-def raw_texts(column: Any) -> np.ndarray:
-    """Texts `(rows,)` as strings, "" where missing."""
-    return cells.spelled(cells.plain(column))
+def _truncate_in_chunks(texts: np.ndarray, length: int) -> np.ndarray:
+    """Truncate texts exactly as the saved model does, chunk by chunk.
 
-
-def _cleaned(frame: Any, text: str, target: str, marked: Mapping[str, Any], what: str = "") -> tuple[Any, list[str]]:
-    """Rows that have a target and a text, and what was done."""
-    rows = len(frame)
-    _refuse_numbers(frame[text])
-    frame, said = clean(frame, target, duplicates="keep", what=what, marked=marked.get(target))
-    frame = frame.assign(**{text: raw_texts(frame[text])})
-    empty = (frame[text].str.strip() == "").to_numpy()
-    if empty.all():
-        raise UserError(f"The column of texts must hold some. Received: {text!r}, empty in every row with a target")
-    if empty.any():
-        said.append(f"{int(empty.sum()):,} of {rows:,} rows{f' of the {what}' if what else ''} left out: no {text}")
-    return frame[~empty], said
-
-
-def _longest(frame: Any, target: str) -> str:
-    """The column whose cells are longest, among those of words."""
-    sizes = {}
-    for name, column in frame.items():
-        plain = cells.plain(column.head(LOOKED_AT))
-        if name != target and plain.dtype.kind not in "fM" and plain.notna().any():
-            sizes[name] = float(plain.dropna().str.len().mean())
-    if not sizes:
-        raise UserError(f"The table must have a column of texts; name it with text=. Received: {listed(frame)}")
-    return max(sizes, key=lambda name: sizes[name])
-
-
-def _refuse_numbers(column: Any) -> None:
-    """Refuse a column that holds numbers or dates: there are no words in it."""
-    rule = columns.infer(column.head(LOOKED_AT))
-    if "written" in rule or rule["kind"] in ("date", "empty"):
-        what = "nothing" if rule["kind"] == "empty" else "dates" if rule["kind"] == "date" else "numbers"
-        raise UserError(
-            f"The column of texts must hold texts; name it with text=, or learn from other columns with "
-            f"`tfkit train tabular`. Received: {column.name!r}, which holds {what}"
-        )
-
-
-def _in_pieces(texts: np.ndarray, length: int) -> np.ndarray:
-    """The texts as they are read, so that what is learnt is what is seen."""
+    So vocabularies are built from the same characters that the model reads.
+    """
     import tensorflow as tf
 
-    pieces = [texts[start : start + LOOKED_AT] for start in range(0, len(texts), LOOKED_AT)]
-    return np.concatenate([tokens.cut(tf.constant(piece), length).numpy() for piece in pieces])
+    chunks = [texts[start : start + CHUNK_ROWS] for start in range(0, len(texts), CHUNK_ROWS)]
+    return np.concatenate([tokens.truncate(tf.constant(chunk), length).numpy() for chunk in chunks])
 
 
-def _kind(texts: np.ndarray) -> str:
-    """Words, but where too many letters are of scripts without spaces."""
+def _infer_token_kind(texts: np.ndarray) -> str:
+    """Return "words", or "characters" if too many letters are of unspaced scripts."""
     import tensorflow as tf
 
-    some = tf.constant(texts[:: max(1, len(texts) // LOOKED_AT)])
-    letters = tf.strings.regex_replace(some, r"[^\pL]", "")
-    spaced = tf.strings.regex_replace(letters, f"[{tokens.UNSPACED}]", "")
-    all_, few = (float(tf.reduce_sum(tf.strings.length(t, unit="UTF8_CHAR"))) for t in (letters, spaced))
-    return "characters" if all_ - few > UNSPACED * all_ else "words"
+    sample = tf.constant(texts[:: max(1, len(texts) // CHUNK_ROWS)])
+    letters = tf.strings.regex_replace(sample, r"[^\pL]", "")
+    spaced = tf.strings.regex_replace(letters, f"[{tokens.UNSPACED_SCRIPTS}]", "")
+    num_letters, num_spaced = (
+        float(tf.reduce_sum(tf.strings.length(strings, unit="UTF8_CHAR"))) for strings in (letters, spaced)
+    )
+    return "characters" if num_letters - num_spaced > MAX_UNSPACED_FRACTION * num_letters else "words"
 
 
-def _report(texts: np.ndarray, info: Mapping[str, Any]) -> None:
-    """Say what of these texts the model cannot read."""
+def _warn_about_unreadable(texts: np.ndarray, info: Mapping[str, Any]) -> None:
+    """Log warnings about empty texts, and about mostly unknown tokens."""
     import tensorflow as tf
 
-    empty = int(sum(not text.strip() for text in texts))
-    if empty:
-        log.warning("%s of %s texts are empty; they are answered as such", f"{empty:,}", f"{len(texts):,}")
+    num_empty = int(sum(not text.strip() for text in texts))
+    if num_empty:
+        log.warning("%s of %s texts are empty; they get a prediction too", f"{num_empty:,}", f"{len(texts):,}")
     stream = info["tokens"]
-    known = {word.encode() for word in info["streams"][stream]["vocabulary"]}
-    found = tokens.split(tokens.cut(tf.constant(texts[:LOOKED_AT]), info["length"]), stream).flat_values.numpy()
-    unknown = sum(word not in known for word in found.tolist())
-    if unknown > 0.5 * max(1, len(found)):
-        log.warning("%.0f%% of the %s of these texts were not in training", 100 * unknown / len(found), stream)
+    vocabulary = {token.encode() for token in info["streams"][stream]["vocabulary"]}
+    truncated = tokens.truncate(tf.constant(texts[:CHUNK_ROWS]), info["length"])
+    sample_tokens = tokens.tokenize(truncated, stream).flat_values.numpy()
+    num_unknown = sum(token not in vocabulary for token in sample_tokens.tolist())
+    if num_unknown > 0.5 * max(1, len(sample_tokens)):
+        percent = 100 * num_unknown / len(sample_tokens)
+        log.warning("%.0f%% of the %s of these texts are not in the vocabulary", percent, stream)

@@ -1,30 +1,33 @@
-"""Strings to ids by told layers: words where there are spaces, characters where there are none."""
+"""Truncate, tokenize and index texts, with the same operations in training and in the saved model."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
-# Scripts without spaces between words: each letter is a word of its own.
-UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-# Letters with their marks, and digits, make words; all else is a word of its own.
-ALONE = rf"([{UNSPACED}]|[^\p{{L}}\p{{M}}\p{{N}}\pZ\s])"
+CHUNK_ROWS = 4096  # texts tokenized at a time
+# Scripts without spaces between words: each letter is a token.
+UNSPACED_SCRIPTS = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+# Letters with their marks, and digits, form words; any other character is a token.
+SINGLE_CHARACTER_TOKEN = rf"([{UNSPACED_SCRIPTS}]|[^\p{{L}}\p{{M}}\p{{N}}\pZ\s])"
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class CutText(keras.layers.Layer):
-    """Keep the first characters of a text, so that one of a whole book takes no longer than others.
+    """Truncate texts to their first characters, which bounds the time per text.
 
     White space of any kind becomes one space.
 
     Args:
-        length: How many characters are kept, at least 1.
+        length: Maximum number of characters, at least 1.
 
     Input shape:
         `(batch, 1)`, strings of UTF-8.
 
     Output shape:
-        The same.
+        The same as the input shape.
 
     Raises:
         ValueError: If `length` is below 1.
@@ -42,27 +45,28 @@ class CutText(keras.layers.Layer):
         self.length = length
 
     def call(self, text: Any) -> Any:
-        return cut(text, self.length)
+        return truncate(text, self.length)
 
     def compute_output_spec(self, text: Any) -> Any:
         return keras.KerasTensor(text.shape, "string")
 
 
-def cut(text: Any, length: int) -> Any:
-    """Strings of at most `length` characters, white space made one space."""
+def truncate(text: Any, length: int) -> Any:
+    """Truncate strings to `length` characters, with white space collapsed."""
     import tensorflow as tf
 
-    text = tf.strings.substr(text, 0, 4 * length, unit="UTF8_CHAR")  # a book is not searched for spaces
+    # first to 4 * length, so that white space is not collapsed in the whole of a very long text
+    text = tf.strings.substr(text, 0, 4 * length, unit="UTF8_CHAR")
     text = tf.strings.regex_replace(text, r"[\pZ\s\p{Cc}]+", " ")
     return tf.strings.substr(tf.strings.strip(text), 0, length, unit="UTF8_CHAR")
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
 def words_apart(text: Any) -> Any:
-    """Small letters, spaces around all that is no part of a word, and no digits of long numbers.
+    """Convert to lower case, separate words and symbols by spaces, mask long numbers.
 
-    A number of three digits or more is mostly seen once, so what is kept of it is whether it is long: a phone number
-    looks like any other.
+    Most numbers of three or more digits occur only once. Three or four digits become `###`, five or more `#####`, so
+    that all phone numbers are the same token.
 
     Example:
         >>> words_apart("Don't PANIC: 42 次! Call 01632960001").numpy().decode()
@@ -70,13 +74,13 @@ def words_apart(text: Any) -> Any:
     """
     import tensorflow as tf
 
-    text = tf.strings.regex_replace(tf.strings.lower(text, encoding="utf-8"), ALONE, r" \1 ")
+    text = tf.strings.regex_replace(tf.strings.lower(text, encoding="utf-8"), SINGLE_CHARACTER_TOKEN, r" \1 ")
     return tf.strings.regex_replace(tf.strings.regex_replace(text, r"\p{Nd}{5,}", "#####"), r"\p{Nd}{3,4}", "###")
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
 def digits_alike(text: Any) -> Any:
-    """The text itself, for capitals and punctuation say something, with 0 for every digit.
+    """Replace every digit by 0; upper case and punctuation are informative and stay.
 
     Example:
         >>> digits_alike("FREE! 08712").numpy().decode()
@@ -87,44 +91,59 @@ def digits_alike(text: Any) -> Any:
     return tf.strings.regex_replace(text, r"\p{Nd}", "0")
 
 
-STANDARDS = {"words": words_apart, "characters": digits_alike}
+STANDARDIZE = {"words": words_apart, "characters": digits_alike}  # function by kind of token
 
 
-def split(texts: Any, kind: str) -> Any:
-    """The tokens of texts `(rows,)`, as a ragged tensor `(rows, None)`."""
+def tokenize(texts: Any, kind: str) -> Any:
+    """Split texts `(rows,)` into tokens, a ragged tensor `(rows, None)`."""
     import tensorflow as tf
 
-    texts = STANDARDS[kind](texts)
+    texts = STANDARDIZE[kind](texts)
     return tf.strings.split(texts) if kind == "words" else tf.strings.unicode_split(texts, "UTF-8")
 
 
-def vocabulary(texts: Any, kind: str, *, most: int, least: int = 2) -> tuple[list[str], Any]:
-    """The tokens that stand in at least so many places, the most frequent first, and how many tokens each text has.
+def build_vocabulary(
+    texts: Sequence[str] | np.ndarray, kind: str, *, max_tokens: int, min_count: int = 2
+) -> tuple[list[str], list[int]]:
+    """Build the vocabulary of texts, most frequent tokens first.
+
+    Args:
+        texts: Strings `(rows,)`.
+        kind: "words" or "characters".
+        max_tokens: Maximum size of the vocabulary.
+        min_count: How often a token must occur.
+
+    Returns:
+        The vocabulary, and the number of tokens of each text.
 
     Example:
-        >>> vocabulary(["to be or not to be", "to do"], "words", most=10)[0]
+        >>> build_vocabulary(["to be or not to be", "to do"], "words", max_tokens=10)[0]
         ['to', 'be']
     """
     import tensorflow as tf
 
     counts: Counter[bytes] = Counter()
     lengths = []
-    for start in range(0, len(texts), 4096):
-        ragged = split(tf.constant(texts[start : start + 4096]), kind)
+    for start in range(0, len(texts), CHUNK_ROWS):
+        ragged = tokenize(tf.constant(texts[start : start + CHUNK_ROWS]), kind)
         counts.update(ragged.flat_values.numpy().tolist())
         lengths += ragged.row_lengths().numpy().tolist()
-    found = sorted((word for word, count in counts.items() if count >= least), key=lambda word: (-counts[word], word))
-    return [word.decode() for word in found[:most]], lengths
+    frequent = (token for token, count in counts.items() if count >= min_count)
+    vocabulary = sorted(frequent, key=lambda token: (-counts[token], token))
+    return [token.decode() for token in vocabulary[:max_tokens]], lengths
 
 
-def ids(text: Any, kind: str, *, vocabulary: list[str], length: int, name: str) -> Any:
-    """Symbolic strings `(batch, 1)` to ids `(batch, length)`: 0 padding, 1 unknown, then the vocabulary."""
+def token_ids(text: Any, kind: str, *, vocabulary: list[str], length: int, name: str) -> Any:
+    """Map symbolic strings `(batch, 1)` to token ids `(batch, length)`.
+
+    Id 0 is padding, 1 an unknown token; the ids of the vocabulary start at 2.
+    """
     table = keras.layers.TextVectorization(
-        standardize=STANDARDS[kind],
+        standardize=STANDARDIZE[kind],
         split="whitespace" if kind == "words" else "character",
         output_sequence_length=length,
         vocabulary=vocabulary or [" "],
         name=f"{name}_table",
     )
-    small = "uint16" if len(vocabulary) + 2 < 2**16 else "int32"
-    return keras.layers.Activation("linear", dtype=small, name=name)(keras.ops.cast(table(text), small))
+    dtype = "uint16" if len(vocabulary) + 2 < 2**16 else "int32"
+    return keras.layers.Activation("linear", dtype=dtype, name=name)(keras.ops.cast(table(text), dtype))
