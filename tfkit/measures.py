@@ -1,4 +1,4 @@
-"""Metrics of each task as functions of sample weights, precomputed for targets and predictions.
+"""Metrics of each task as functions of sample weights.
 
 Weights are a matrix `(rows, samples)`: a column of ones gives the metric itself; a thousand columns that count how
 often each row was resampled give its bootstrap. A metric sorts and groups rows once and afterwards only adds weights.
@@ -18,7 +18,7 @@ CALIBRATION_BINS = 15  # bins of the expected calibration error, as in Guo et al
 
 
 def task_metrics(y_true: Any, y_pred: Any, info: Info) -> list[Metric]:
-    """Create the metrics of a task for these rows; none for an unknown task or no rows.
+    """Create the metrics of a task; none for an unknown task or no rows.
 
     Undefined values are NaN.
     """
@@ -30,7 +30,7 @@ def task_metrics(y_true: Any, y_pred: Any, info: Info) -> list[Metric]:
 
 
 def validate_predictions(y_true: Any, y_pred: Any, info: Info) -> tuple[np.ndarray, np.ndarray]:
-    """Return targets and predictions as arrays, after checking shapes and finite values."""
+    """Return targets and predictions as arrays; check shapes and finite values."""
     regression, forecast = info["task"] == "regression", info["task"] == "forecast"
     y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
     if forecast:
@@ -56,7 +56,10 @@ def validate_predictions(y_true: Any, y_pred: Any, info: Info) -> tuple[np.ndarr
 
 
 def class_counts(y_true: np.ndarray, y_pred: np.ndarray) -> list[Callable[[np.ndarray], np.ndarray]]:
-    """Return functions from weights to true positives, predicted rows and support, `(classes, samples)`."""
+    """Return functions that count true positives, predictions and support.
+
+    Each takes weights `(rows, samples)` and returns `(classes, samples)`.
+    """
     predicted, num = y_pred.argmax(1), y_pred.shape[1]
     return [_sums(y_true, num, y_true == predicted), _sums(predicted, num), _sums(y_true, num)]
 
@@ -85,7 +88,7 @@ def _class_metrics(y_true: np.ndarray, y_pred: np.ndarray, info: Info) -> Metric
 
 
 def _ranking_metrics(y_true: np.ndarray, y_pred: np.ndarray, info: Info) -> Metric:
-    """Create the metrics of the order of rows by probability: ROC AUC, average precision."""
+    """Create the ranking metrics: ROC AUC, average precision."""
     positive = _positive_code(info)
     codes = [code for code in np.unique(y_true) if positive is None or code == positive]
     class_metrics = [_roc_auc_and_ap(y_pred[:, code], y_true == code) for code in codes]
@@ -212,7 +215,7 @@ def _positive_code(info: Info) -> int | None:
 
 
 def _sums(groups: np.ndarray, num: int, rows: np.ndarray | None = None) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function that sums weights `(rows, samples)` by group to `(num, samples)`.
+    """Return a function from weights `(rows, samples)` to sums `(num, samples)`.
 
     Only rows in the mask `rows` count, if it is given.
     """

@@ -1,4 +1,4 @@
-"""Test metrics, their bootstrap intervals, and the paired comparison of a model with baselines.
+"""Test metrics, bootstrap intervals, and paired comparison with baselines.
 
 Intervals come from the bootstrap over rows (Efron & Tibshirani 1993): rows are resampled as integer weights.
 """
@@ -175,8 +175,8 @@ def against(
     Returns:
         `score`, the name of the metric; `baseline`, the name of the best baseline; `own` and `other`, the scores of
         model and baseline; `interval`, the 95% interval of `own` minus `other`; `better`, the 95% interval of the
-        improvement over the baseline, positive if the model is better. None if there is nothing to compare, or if the model
-        predicts a quantile, which the primary metric cannot rate.
+        improvement over the baseline, positive if the model is better. None if there is nothing to compare, or if the
+        model predicts a quantile, which the primary metric cannot rate.
 
     Example:
         >>> y_true, info = np.arange(40.0), {"task": "regression"}
@@ -207,7 +207,7 @@ def against(
 def verdict(
     y_true: Any, y_pred: Any, baselines: Mapping[str, Any], info: Info, *, known: Mapping[str, Any] | None = None
 ) -> str:
-    """Summarize in one sentence whether the model is better or worse than the best baseline.
+    """Summarize the comparison with the best baseline in one sentence.
 
     Better and worse mean that the 95% interval of the paired difference does not contain zero. For a predicted
     quantile (`info["target"]["quantile"]`) the sentence gives the fraction of targets at or below the prediction.
@@ -253,13 +253,13 @@ def _format(value: float) -> str:
 
 
 def _num_samples(samples: int, rows: int, info: Info) -> int:
-    """Return the number of bootstrap samples, fewer than `samples` for very large test sets."""
+    """Return the number of bootstrap samples, fewer for very large test sets."""
     columns = len(info["target"]["classes"]) if info["task"] == "multiclass" else 1
     return min(samples, max(MIN_SAMPLES, MAX_BOOTSTRAP_CELLS // max(rows * columns, 1)))
 
 
 def _bootstrap_weights(rows: int, samples: int, seed: int, block_length: int = 1) -> Iterator[np.ndarray]:
-    """Yield bootstrap weights, `(rows, chunk of samples)`: how often each row is resampled.
+    """Yield bootstrap weights (counts of rows), `(rows, chunk of samples)`.
 
     Neighboring windows overlap in time, so blocks of `block_length` windows are resampled together (circular block
     bootstrap, Politis and Romano 1992). Fewer than two blocks cannot give an interval; then nothing is yielded.
@@ -280,7 +280,7 @@ def _bootstrap_indices(rng: np.random.Generator, rows: int, block_length: int) -
 
 
 def _percentile_interval(values: np.ndarray, level: float) -> list[float] | None:
-    """Return the percentile interval of the finite values; None if most values are not finite."""
+    """Return the percentile interval; None if most values are not finite."""
     finite = values[np.isfinite(values)]
     if 2 * len(finite) < len(values):
         return None

@@ -12,7 +12,7 @@ CHUNK_ROWS = 1024  # images in memory at once
 
 
 def linear_pixels(train: Split, test: Split, info: Mapping[str, Any], *, seed: int = 0) -> np.ndarray:
-    """Fit `linear` on the pixels of images, in grayscale and downscaled to at most 16 x 16.
+    """Fit `linear` on grayscale pixels, downscaled to at most 16 x 16.
 
     Each pixel of the downscaled image is the mean of a block of pixels.
 
@@ -48,7 +48,7 @@ class _PixelColumns:
 
 
 def _downscale(pixels: np.ndarray) -> np.ndarray:
-    """Convert `(rows, height, width, channels)` to `(rows, at most 256)` by means of nearly equal blocks."""
+    """Average images over nearly equal blocks to `(rows, at most 256)`."""
     values = pixels.astype("float32").mean(axis=-1)
     for axis in (1, 2):
         length = values.shape[axis]

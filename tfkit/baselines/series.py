@@ -1,4 +1,4 @@
-"""Baselines of time series: nearest neighbor, and a linear model of values and statistics."""
+"""Baselines of time series: nearest neighbor and linear model."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ CHUNK_ROWS = 256  # test series in memory at once
 
 
 def nearest_series(train: Split, test: Split, info: Mapping[str, Any], *, seed: int = 0) -> np.ndarray:
-    """Predict the target of the nearest training series by Euclidean distance (1-nearest neighbor).
+    """Predict the target of the nearest training series (Euclidean distance).
 
     Each channel is divided by its standard deviation in training, or each series by its own if the recipe scales that
     way. Missing values are interpolated linearly. Series of unequal length, or with more than 512 steps, are resampled
@@ -81,7 +81,7 @@ class _SeriesColumns:
 def _load_values(
     split: Any, info: Mapping[str, Any], max_steps: int, steps: int | None = None
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return scaled series of equal length `(rows, steps, channels)`, their targets, and the length."""
+    """Return scaled series `(rows, steps, channels)`, targets, and number of steps."""
     indices = np.arange(len(split))
     raw, y = split.raw(indices)["series"], np.asarray(split.take(indices)[1])
     lengths = [_length(series) for series in raw]
@@ -103,7 +103,7 @@ def _length(series: np.ndarray) -> int:
 
 
 def _resample(series: np.ndarray, steps: int) -> np.ndarray:
-    """Interpolate a series `(length, channels)` linearly to `steps` evenly spaced steps."""
+    """Interpolate a series `(length, channels)` linearly to `steps` steps."""
     positions, resampled = np.linspace(0, len(series) - 1, steps), np.zeros((steps, series.shape[1]))
     for channel, values in enumerate(series.T):
         finite = np.flatnonzero(np.isfinite(values))

@@ -114,7 +114,7 @@ def boosted_trees(train: Split, test: Split, info: Info, *, seed: int = 0) -> np
 
 
 def _half_the_cores() -> Any:
-    """Limit OpenMP threads to half of the cores, because boosting threads wait for each other.
+    """Limit OpenMP threads to half of the cores; they wait for each other.
 
     On two cores, one of them used by another process, 26 classes took 54 s with two threads and 8 s with one; with
     both cores free, 6 s and 8 s.
@@ -174,7 +174,7 @@ def _load_rows(split: Split, indices: np.ndarray, info: Info) -> _Rows:
 
 
 def _take(split: Split, indices: np.ndarray) -> tuple[Any, Any, Any]:
-    """Return inputs, targets and weights of rows; data that are not a table have no inputs."""
+    """Return inputs, targets and weights of rows; no inputs if not a table."""
     x, y, weight = split.take(indices)
     return (x if isinstance(x, Mapping) else {}), y, weight
 
@@ -194,7 +194,7 @@ def _predict_constant(rows: _Rows, num_rows: int, info: Info) -> np.ndarray:
 
 
 def _can_fit(rows: _Rows) -> bool:
-    """Return whether there are columns and at least two classes, which scikit-learn requires."""
+    """Return whether there are columns and at least two classes to fit on."""
     single_class = rows.classes is not None and len(rows.classes) < 2
     return not single_class and rows.numbers.shape[1] + rows.categories.shape[1] > 0
 
@@ -220,7 +220,7 @@ def _unscale(value: Any, info: Info) -> Any:
 
 
 class _LinearEncoder:
-    """Encode rows for the linear model: standardized numbers, indicators, one-hot categories."""
+    """Encode rows as standardized numbers, indicators and one-hot categories."""
 
     def __init__(self, train: _Rows):
         self.mean, scale = train.numbers.mean(0, dtype="float64"), train.numbers.std(0, dtype="float64")

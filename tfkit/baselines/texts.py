@@ -18,7 +18,7 @@ MAX_NGRAMS = 100_000  # n-grams of each vectorizer
 
 
 def tfidf(train: Split, test: Split, info: Mapping[str, Any], *, seed: int = 0) -> np.ndarray:
-    """Fit logistic regression (C=10), or ridge regression for a numeric target, on TF-IDF.
+    """Fit logistic regression (C=10), or ridge regression, on TF-IDF.
 
     N-grams are 1 to 2 words and 2 to 5 characters inside words; or 1 to 4 characters if the network reads characters.
     Term frequencies are sublinear. Each vectorizer uses the 100,000 most frequent n-grams. Texts are truncated to the
@@ -67,7 +67,7 @@ def _make_vectorizer(tokens: str | None) -> Any:
 
 
 def _load_texts(split: Split, info: Mapping[str, Any], max_rows: int | None = None) -> tuple[list[str], Any, Any]:
-    """Load truncated texts, targets and weights of all rows, or of a random sample of `max_rows`."""
+    """Load texts, targets and weights of all rows, or of `max_rows` random rows."""
     indices = np.arange(len(split))
     if max_rows is not None and len(split) > max_rows:
         log.info(

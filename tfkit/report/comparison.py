@@ -1,4 +1,4 @@
-"""Compare runs: paired differences of test scores, and an HTML page with settings and curves."""
+"""Compare runs: paired differences of test scores, and an HTML page."""
 
 import itertools
 import os
@@ -39,7 +39,7 @@ class Difference:
 
 
 def compare(*runs: Any, out: str | os.PathLike[str] = "compare.html") -> Path:
-    """Write an HTML page that compares runs: settings, scores, curves and significance.
+    """Write an HTML page that compares settings, scores and curves of runs.
 
     Args:
         runs: At least two runs or run folders.
@@ -93,7 +93,7 @@ def _check(records: list[Record]) -> None:
 
 
 def named(records: list[Record]) -> list[str]:
-    """Return a distinct name for each run: its folder name, or its path if folder names are ambiguous."""
+    """Return distinct names of runs: folder names, or paths if those are ambiguous."""
     paths = [record.run.folder.resolve() for record in records]
     names = [path.name for path in paths]
     if len(set(names)) < len(set(paths)):
@@ -147,7 +147,7 @@ def same_rows(a: Record, b: Record) -> bool:
 
 
 def _unpaired(a: Record, b: Record, name: str) -> list[float] | None:
-    """Return the interval of the difference of two scores on different rows, from the interval of each."""
+    """Return the interval of a difference of scores on different rows."""
     intervals = [record.metrics["intervals"].get(name) for record in (a, b)]
     if None in intervals:
         return None

@@ -31,7 +31,7 @@ MAX_POINTS = 700  # points of a scatter plot
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a caption; `head` has the column names, the first column has the row names."""
+    """A table with a caption and column names; the first column has the row names."""
 
     caption: str
     head: Sequence[str]
@@ -91,7 +91,7 @@ def draw(
 
 
 def legend(axes: Any, **options: Any) -> None:
-    """Add a legend above the axes, so that it covers no data. Fewer than two labels need none."""
+    """Add a legend above the axes, unless there are fewer than two labels."""
     if len(axes.get_legend_handles_labels()[0]) < 2:
         return
     axes.legend(

@@ -1,4 +1,4 @@
-"""Render sections into one self-contained HTML file without scripts, fonts or external images."""
+"""Render sections into one self-contained HTML file."""
 
 from collections.abc import Sequence
 from pathlib import Path

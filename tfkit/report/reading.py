@@ -103,7 +103,9 @@ def _predictions(path: Path, info: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def _forecast_windows(frame: "pd.DataFrame", info: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Convert the predictions of a forecast to targets by window and quantiles `(windows, horizon, quantiles)`.
+    """Convert a forecast to targets and quantiles by window.
+
+    Quantiles have the shape `(windows, horizon, quantiles)`.
 
     The file has windows that do not overlap.
     """

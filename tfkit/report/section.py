@@ -19,7 +19,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Marked:
-    """A text with segments highlighted by importance: pairs (segment, importance in [-1, 1])."""
+    """A text with highlighted segments: pairs (segment, importance in [-1, 1])."""
 
     caption: str
     segments: Sequence[tuple[str, float]]

@@ -10,7 +10,7 @@ FOLDER = "tensorboard"
 
 
 class Board(keras.callbacks.Callback):
-    """Write settings and the metrics of every epoch for TensorBoard: `tensorboard --logdir runs`.
+    """Write settings and metrics for TensorBoard: `tensorboard --logdir runs`.
 
     Training and validation are two TensorBoard runs, so that their curves are in the same plot.
 

@@ -25,7 +25,7 @@ FILES = (
 
 
 def log_to_mlflow(run: Run, address: str = "local", *, experiment: str | None = None) -> str:
-    """Log a finished run to MLflow: settings, epochs, scores, baselines, model and files.
+    """Log a finished run to MLflow: settings, curves, scores, model and files.
 
     Args:
         run: The run.

@@ -1,4 +1,4 @@
-"""Find possible label errors: validation and test rows whose label is least likely to the model."""
+"""Find possible label errors: rows whose label is least likely."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ MAX_CELL_CHARACTERS = 200  # characters of a cell in the report
 
 
 def doubts(trained: Trained) -> dict[str, Any]:
-    """Write `doubted.csv`, the least likely labels first, and return the first rows for the report."""
+    """Write `doubted.csv`, least likely labels first; return its first rows."""
     classes = trained.info["target"]["classes"]
     issues = []
     for split, (y_true, y_pred) in trained.predictions.items():
@@ -49,7 +49,7 @@ def doubts(trained: Trained) -> dict[str, Any]:
 
 
 def _label_and_prediction(y_true: Any, y_pred: Any, classes: Any) -> dict[str, Any]:
-    """Return label and prediction of a row, and for a class the probability of the label."""
+    """Return label, prediction, and for a class the probability of the label."""
     if not classes:
         return {"label": float(y_true), "predicted": float(np.reshape(y_pred, -1)[0])}
     code = int(y_true)
@@ -61,7 +61,7 @@ def _label_and_prediction(y_true: Any, y_pred: Any, classes: Any) -> dict[str, A
 
 
 def _cells(info: dict[str, Any], raw: dict[str, Any], row: int) -> dict[str, Any]:
-    """Return the cells of a raw row by the column names of the user, without images and series."""
+    """Return the cells of a raw row by column name, without images and series."""
     cells = {}
     for name, values in raw.items():
         if np.ndim(values[row]) > 1 or np.size(values[row]) != 1:

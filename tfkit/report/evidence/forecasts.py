@@ -12,7 +12,7 @@ PAST_HORIZONS = 2.0  # past values in figures, in horizons
 
 
 def forecasts(trained: Trained) -> dict[str, Any]:
-    """Return error and coverage of each step, errors of the naive forecasts, and the last windows."""
+    """Return errors and coverage by step, and the last windows."""
     info, test = trained.info, trained.test
     y_true, y_pred = trained.predictions["test"]
     values, middle = y_true["values"], y_pred[..., len(info["quantiles"]) // 2]
@@ -29,7 +29,7 @@ def forecasts(trained: Trained) -> dict[str, Any]:
 
 
 def _last_windows(test: Any) -> np.ndarray:
-    """Return the last windows that do not overlap; with several series, one window of each."""
+    """Return the last non-overlapping windows; one of each of several series."""
     windows = test.apart()
     codes = test.series[test.origins[windows]]
     if len(np.unique(codes)) > 1:
@@ -38,7 +38,7 @@ def _last_windows(test: Any) -> np.ndarray:
 
 
 def _example(trained: Trained, window: int) -> dict[str, Any]:
-    """Return past, targets and predictions of a window, with its series and timestamps."""
+    """Return past, targets, predictions, series and timestamps of a window."""
     info, test = trained.info, trained.test
     y_true, y_pred = trained.predictions["test"]
     past = min(info["past"], max(int(PAST_HORIZONS * info["horizon"]), info["season"]))

@@ -15,7 +15,7 @@ Analysis = Callable[[Trained], Any]
 
 
 def data_kind(info: dict[str, Any]) -> str:
-    """Return the kind of data of a run: forecast, pictures, texts, series, table or other.
+    """Return the kind of data: forecast, pictures, texts, series, table or other.
 
     Example:
         >>> data_kind({"task": "binary", "columns": {}}), data_kind({"task": "regression", "picture": {}})
@@ -30,7 +30,7 @@ def data_kind(info: dict[str, Any]) -> str:
 
 
 def _analyses() -> dict[str, tuple[Analysis, tuple[str, ...]]]:
-    """Return by name the function of each analysis and the kinds of data it applies to; () is all kinds."""
+    """Return the function of each analysis and its kinds of data; () is all kinds."""
     from tfkit.report.evidence import doubts, forecasts, models, pictures, series, tables, texts
 
     with_row_loss = ("table", "pictures", "texts", "series", "other")

@@ -31,7 +31,7 @@ def describe(trained: Trained) -> dict[str, Any]:
 
 
 def _shape(layer: Any) -> str | None:
-    """Return the output shape of a layer without the batch axis, None if it is unknown."""
+    """Return the output shape of a layer without batch axis; None if unknown."""
     try:
         output = layer.output
     except (AttributeError, ValueError):
@@ -58,7 +58,7 @@ def _latency(trained: Trained) -> dict[str, float]:
 
 
 def gradients_and_dead_units(trained: Trained) -> dict[str, Any] | None:
-    """Return the gradient norm and norm of each weight, and the dead units of each layer."""
+    """Return gradient norms of weights and dead units of layers."""
     import keras
 
     from tfkit.callbacks.gradient_norm import gradient_norms

@@ -1,4 +1,4 @@
-"""Find the images with the largest errors and lowest confidence, with saliency maps."""
+"""Find the worst and the least confident images, with saliency maps."""
 
 import base64
 import io
@@ -105,7 +105,10 @@ def record_feature_maps(model: Any) -> Iterator[list[Any]]:
 
 
 def _occlusion(trained: Trained, pixels: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
-    """Compute how much the prediction changes if a tile has the mean color (Zeiler and Fergus 2014)."""
+    """Compute occlusion maps (Zeiler and Fergus 2014).
+
+    Each value is the change of the prediction if a tile of the image is replaced by the mean color.
+    """
     rows, height, width, _ = pixels.shape
     tile_rows, tile_columns = min(OCCLUSION_TILES, height), min(OCCLUSION_TILES, width)
     tops, lefts = (

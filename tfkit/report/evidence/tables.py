@@ -148,7 +148,7 @@ def _compare_slice(errors: np.ndarray, in_slice: np.ndarray) -> dict[str, Any]:
 
 
 def _critical_standard_errors(num_slices: int) -> float:
-    """Return the one-sided critical value at level 0.05, Bonferroni-corrected for the number of slices."""
+    """Return the one-sided critical value at level 0.05, Bonferroni-corrected."""
     from statistics import NormalDist
 
     return max(MIN_STANDARD_ERRORS, NormalDist().inv_cdf(1 - 0.05 / max(1, num_slices)))

@@ -1,4 +1,4 @@
-"""Find the texts with the largest errors, with the importance of each word by occlusion."""
+"""Find the texts with the largest errors, with word importance by occlusion."""
 
 import re
 from typing import Any
@@ -13,7 +13,7 @@ MAX_CHARACTERS = 600  # characters of a text
 
 
 def texts(trained: Trained) -> dict[str, Any]:
-    """Return the worst test texts, with the change of the prediction if a word is removed."""
+    """Return the worst test texts, with the importance of each word."""
     y_true, y_pred = trained.predictions["test"]
     classes, (name, *_) = trained.info["target"]["classes"], trained.info["inputs"]
     worst = np.argsort(-row_loss(y_true, y_pred, trained.info), kind="stable")[:MAX_TEXTS]
@@ -43,7 +43,9 @@ def texts(trained: Trained) -> dict[str, Any]:
 
 
 def split_segments(text: str, has_spaces: bool) -> list[str]:
-    """Split a text into at most 40 segments: words with the space after them, or characters.
+    """Split a text into at most 40 segments of words or characters.
+
+    Words include the space after them.
 
     Example:
         >>> split_segments("not  bad", True), split_segments("不错", False), len(split_segments("a " * 100, True))

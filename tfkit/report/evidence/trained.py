@@ -87,7 +87,7 @@ def tensors(raw: Any) -> dict[str, Any]:
 
 
 def row_loss(y_true: Any, y_pred: np.ndarray, info: dict[str, Any]) -> np.ndarray:
-    """Compute the loss of each row, `(rows,)`: log loss of a class, absolute error of a number."""
+    """Compute the log loss or absolute error of each row, `(rows,)`."""
     if info["target"]["classes"]:
         probability = np.take_along_axis(y_pred, np.asarray(y_true).reshape(-1, 1).astype(int), 1)[:, 0]
         return -np.log(np.clip(probability.astype("float64"), 1e-7, 1))

@@ -9,7 +9,7 @@ RECTIFIERS = {"relu", "relu6", "leaky_relu", "elu", "silu", "swish", "gelu", "se
 
 
 def dead_units(model: Any, x: Any) -> list[dict[str, Any]]:
-    """Count for each layer with a rectifier the units that output exactly 0 for all rows.
+    """Count the units that output exactly 0 for all rows, per rectifier layer.
 
     Args:
         model: A built Keras model.
@@ -42,7 +42,7 @@ def dead_units(model: Any, x: Any) -> list[dict[str, Any]]:
 
 
 def _rectifies(layer: Any) -> bool:
-    """Return whether the activation of a layer is a rectifier, 0 or small for negative inputs."""
+    """Return whether the activation of a layer is a rectifier."""
     name = getattr(getattr(layer, "activation", None), "__name__", "")
     return name in RECTIFIERS or isinstance(layer, keras.layers.ReLU)
 

@@ -1,4 +1,4 @@
-"""Diagnostics of a run: each function returns a diagnosis with its evidence, or None."""
+"""Diagnostics of a run: each function returns a diagnosis or None."""
 
 from collections.abc import Callable
 
@@ -28,5 +28,5 @@ JUDGEMENTS: tuple[Callable[[Record], Judgement | None], ...] = (
 
 
 def judge(record: Record) -> list[Judgement]:
-    """Return the diagnoses of a run, the most important first; an empty list for a healthy run."""
+    """Return the diagnoses of a run, the most important first."""
     return [diagnosis for diagnose in JUDGEMENTS if (diagnosis := diagnose(record)) is not None]

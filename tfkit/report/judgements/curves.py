@@ -1,4 +1,4 @@
-"""Diagnoses from the training curves: overfitting, divergence, learning rate, number of epochs."""
+"""Diagnoses from the training curves: overfitting, divergence, learning rate."""
 
 from typing import Any
 
@@ -91,7 +91,7 @@ def plateau(record: Record) -> Judgement | None:
 
 
 def rate_too_high(record: Record) -> Judgement | None:
-    """Diagnose a high learning rate: training loss oscillates, or the range test suggests a lower rate."""
+    """Diagnose a high learning rate by the range test or an oscillating loss."""
     finder = record.evidence.get("finder")
     learning_rate = record.config.get("learning_rate")
     if finder and isinstance(learning_rate, float) and learning_rate > 5 * finder["suggestion"]:
@@ -117,7 +117,7 @@ def rate_too_high(record: Record) -> Judgement | None:
 
 
 def rate_too_low(record: Record) -> Judgement | None:
-    """Diagnose a low learning rate: training loss falls linearly, or the range test suggests a higher rate."""
+    """Diagnose a low learning rate by the range test or a linear loss curve."""
     finder = record.evidence.get("finder")
     learning_rate = record.config.get("learning_rate")
     if finder and isinstance(learning_rate, float) and learning_rate < finder["suggestion"] / 10:
@@ -161,7 +161,7 @@ def loss_without_score(record: Record) -> Judgement | None:
 
 
 def not_finite(record: Record) -> Judgement | None:
-    """Diagnose NaN or infinite loss in some epoch, after which training was rolled back."""
+    """Diagnose NaN or infinite loss, after which training was rolled back."""
     train = record.curve("loss")
     epochs = [f"{epoch:.0f}" for epoch in record.curve("epoch")[~np.isfinite(train)]]
     if not epochs:
@@ -182,7 +182,7 @@ def not_finite(record: Record) -> Judgement | None:
 
 
 def _largest_gradient(record: Record) -> str | None:
-    """Return the name of the weight with the largest gradient norm at the end of training."""
+    """Return the name of the weight with the largest gradient norm at the end."""
     gradients = (record.evidence.get("learning") or {}).get("gradients") or []
     finite = [gradient for gradient in gradients if gradient["norm"] is not None]
     return max(finite, key=lambda gradient: gradient["norm"])["weight"] if finite else None

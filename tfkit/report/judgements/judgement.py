@@ -43,7 +43,7 @@ def stronger(record: Record) -> dict[str, Any]:
 
 
 def larger(record: Record) -> dict[str, Any]:
-    """Return a setting that increases the capacity of the model, or the number of epochs."""
+    """Return a setting that increases capacity, or the number of epochs."""
     config = record.config
     for name in ("units", "depth"):
         if isinstance(config.get(name), int):

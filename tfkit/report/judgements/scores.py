@@ -34,7 +34,10 @@ def _tune_command(record: Record) -> str:
 
 
 def under_fitting(record: Record) -> Judgement | None:
-    """Diagnose underfitting: less than half of the improvement of the best baseline over the constant baseline."""
+    """Diagnose underfitting, compared with the best baseline.
+
+    The model reaches at most half of the improvement of the best baseline over the constant or naive baseline.
+    """
     name = SKILL_METRICS.get(record.task)
     scores, baselines = record.metrics.get("test") or {}, record.metrics.get("baselines") or {}
     constant = (baselines.get("constant") or baselines.get("naive") or {}).get(name)
@@ -59,7 +62,7 @@ def under_fitting(record: Record) -> Judgement | None:
 
 
 def says_one_class(record: Record) -> Judgement | None:
-    """Diagnose that the model predicts one class only, although its probabilities are informative."""
+    """Diagnose that the model predicts one class, despite a good log loss."""
     scores, constant = record.metrics.get("test") or {}, (record.metrics.get("baselines") or {}).get("constant") or {}
     needed = ("accuracy", "log_loss")
     if record.task != "binary" or not all(name in metrics for metrics in (scores, constant) for name in needed):

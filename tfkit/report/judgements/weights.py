@@ -1,4 +1,4 @@
-"""Diagnoses from gradients and units: exploding and vanishing gradients, dead units."""
+"""Diagnoses of exploding and vanishing gradients, and dead units."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ MAX_DEAD_FRACTION = 0.6  # dead units of a layer
 
 
 def exploding(record: Record) -> Judgement | None:
-    """Diagnose exploding gradients: one epoch has a gradient norm far above the median."""
+    """Diagnose exploding gradients: a gradient norm far above the median."""
     norms = record.curve("gradient_norm")
     norms = norms[np.isfinite(norms)]
     if len(norms) < 4 or norms[1:].max() < EXPLODING_RATIO * max(float(np.median(norms)), 1e-12):
@@ -77,6 +77,6 @@ def _is_kernel(gradient: dict[str, Any]) -> bool:
 
 
 def _fewer_layers(record: Record) -> dict[str, Any]:
-    """Return a setting with one layer less; if there is only one, a higher learning rate."""
+    """Return a setting with one layer less, or with a higher learning rate."""
     depth = record.config.get("depth")
     return {"depth": depth - 1} if isinstance(depth, int) and depth > 1 else rate(record, 3)

@@ -1,4 +1,4 @@
-"""Sections of a report, in order, chosen by the task and the contents of a run folder."""
+"""Sections of a report in order, for the task and contents of a run."""
 
 from collections.abc import Callable
 

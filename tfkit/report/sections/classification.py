@@ -18,7 +18,7 @@ CALIBRATION_BINS = 10
 
 
 def classification(record: Record) -> list[Section]:
-    """Return confusion matrix, ROC and precision-recall curves, calibration and thresholds."""
+    """Return confusion matrix, ROC and PR curves, calibration and thresholds."""
     if record.truth is None:
         return []
     figures = [_confusion_matrix(record)] if len(record.classes) <= MAX_MATRIX_CLASSES else []
@@ -106,7 +106,7 @@ def _top_confusions(record: Record) -> Table:
 
 
 def _plotted_classes(record: Record) -> list[int]:
-    """Return the codes of the classes with curves: the positive class, or the largest classes."""
+    """Return the classes with curves: the positive class, or the largest ones."""
     positive = record.info["target"].get("positive")
     if record.task == "binary" and positive is not None:
         return [record.classes.index(str(positive))]
@@ -169,7 +169,7 @@ def _roc_and_pr_curves(y_true: np.ndarray, y_prob: np.ndarray, record: Record) -
 
 
 def _curve_points(is_positive: np.ndarray, y_score: np.ndarray) -> dict[str, np.ndarray]:
-    """Return points of the ROC and precision-recall curves of a class, at most MAX_CURVE_POINTS."""
+    """Return at most MAX_CURVE_POINTS points of the ROC and PR curves of a class."""
     order = np.argsort(-y_score, kind="stable")
     hits, thresholds = np.cumsum(is_positive[order]), y_score[order]
     last = np.r_[np.diff(thresholds) != 0, True]
@@ -195,7 +195,7 @@ def _calibration_paragraphs(record: Record) -> list[str]:
 
 
 def _calibration_plot(record: Record) -> Figure:
-    """Plot the observed frequency against the predicted probability, with 95% intervals."""
+    """Plot observed frequency by predicted probability, with 95% intervals."""
     codes = _plotted_classes(record) if record.task == "binary" else []
     y_prob = record.answer[:, codes[0]] if codes else record.answer.max(1)
     is_hit = (record.truth == codes[0]) if codes else (record.answer.argmax(1) == record.truth)

@@ -80,7 +80,7 @@ def _intervals(records: list[Record], names: list[str]) -> Figure:
 
 
 def _settings(records: list[Record], names: list[str]) -> Section:
-    """Return the settings side by side, in two tables: those that differ and those that do not."""
+    """Return tables of the settings that differ and of those that are equal."""
     keys = dict.fromkeys(key for record in records for key in record.config)
     differing: list[list[str]] = []
     equal: list[list[str]] = []

@@ -32,7 +32,7 @@ def _array(values: list[float | None]) -> np.ndarray:
 
 
 def _forecast_figure(example: dict[str, Any], record: Record) -> Figure:
-    """Plot past values, forecast with prediction intervals, and true values of a window."""
+    """Plot past values, forecast, prediction intervals and true values."""
     quantiles, middle = record.info["quantiles"], len(record.info["quantiles"]) // 2
     past, y_true = _array(example["past"]), _array(example["truth"])
     quantile_forecasts = [_array(values) for values in example["answer"]]

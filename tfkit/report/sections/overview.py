@@ -12,7 +12,7 @@ AVERAGED = ("_macro", "_weighted")  # suffixes of scores shown only in metrics.j
 
 
 def test_scores(record: Record) -> list[Section]:
-    """Return the scores of the model next to the baselines; validation scores if the test set was not evaluated."""
+    """Return test scores, or validation scores, of the model and the baselines."""
     metrics = record.metrics
     split = "test" if metrics.get("test") else "val"
     scores, baselines = metrics.get(split) or {}, metrics.get("baselines") or {}

@@ -1,4 +1,4 @@
-"""Errors section of a regression: predicted against true values, residuals, error by decile."""
+"""Errors section of a regression: predictions, residuals, error by decile."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def regression(record: Record) -> list[Section]:
 
 
 def _predicted_against_true(record: Record) -> Figure:
-    """Plot predictions against true values, on logarithmic axes if all are positive and the range is large."""
+    """Plot predictions against true values, on log axes if the range is large."""
     y_true, y_pred = record.truth, record.answer
     plotted = np.argsort(y_true, kind="stable")[thinned(len(y_true))]
     ends = [float(y_true.min()), float(y_true.max())]

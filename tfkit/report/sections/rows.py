@@ -98,7 +98,7 @@ def _slices(slices: dict[str, Any]) -> Section:
 
 
 def images(record: Record) -> list[Section]:
-    """Return the images with the largest errors and the least confident ones, with saliency maps."""
+    """Return the worst and the least confident images, with saliency maps."""
     analysis = record.evidence.get("pictures")
     if not analysis:
         return []

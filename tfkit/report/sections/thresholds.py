@@ -11,7 +11,7 @@ from tfkit.report.words import number, percent
 
 
 def thresholds(record: Record) -> list[Section]:
-    """Return precision, recall and F1 by threshold, with the best thresholds for F1 and for cost."""
+    """Return precision, recall and F1 by threshold, and the best thresholds."""
     positive = record.info["target"].get("positive")
     if record.task != "binary" or positive is None:
         return []

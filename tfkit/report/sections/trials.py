@@ -1,4 +1,4 @@
-"""Sections on additional training runs: learning curve and learning rate range test."""
+"""Sections on the learning curve and the learning rate range test."""
 
 from typing import Any
 
