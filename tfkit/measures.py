@@ -1,10 +1,10 @@
-"""The measures: each is made once for truth and answers, and then takes any weights.
+"""Metrics of each task as functions of sample weights.
 
-Weights are a matrix `(rows, samples)`: one column of ones is the score itself, a thousand columns that count how often
-each row was drawn are its bootstrap. So a measure sorts and groups when it is made, and afterwards only adds.
+Weights are a matrix `(rows, samples)`: a column of ones gives the metric itself; a thousand columns that count how
+often each row was resampled give its bootstrap. A metric sorts and groups rows once and afterwards only adds weights.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,198 +12,215 @@ import numpy as np
 from tfkit.errors import NotFiniteError
 
 Info = Mapping[str, Any]
-Measure = Callable[[np.ndarray], dict[str, np.ndarray]]  # weights (rows, samples) -> (samples,) a name, NaN: undefined
+Metric = Callable[[np.ndarray], dict[str, np.ndarray]]  # weights (rows, samples) -> values (samples,) by name
 
-BINS = 15  # of the calibration error, as Guo et al. have them
+CALIBRATION_BINS = 15  # bins of the expected calibration error, as in Guo et al.
 
 
-def measures(truth: Any, answer: Any, info: Info) -> list[Measure]:
-    """What a task is measured by, made for these rows; nothing for an unknown task, or no rows."""
-    if info["task"] not in _TASKS or not len(truth):
+def task_metrics(y_true: Any, y_pred: Any, info: Info) -> list[Metric]:
+    """Create the metrics of a task; none for an unknown task or no rows.
+
+    Undefined values are NaN.
+    """
+    if info["task"] not in _TASKS or not len(y_true):
         return []
-    truth, answer = checked(truth, answer, info)
+    y_true, y_pred = validate_predictions(y_true, y_pred, info)
     with np.errstate(over="ignore"):
-        return [make(truth, answer, info) for make in _TASKS[info["task"]]]
+        return [make_metric(y_true, y_pred, info) for make_metric in _TASKS[info["task"]]]
 
 
-def checked(truth: Any, answer: Any, info: Info) -> tuple[np.ndarray, np.ndarray]:
-    """Codes or values `(rows,)` and finite answers, one for each row."""
+def validate_predictions(y_true: Any, y_pred: Any, info: Info) -> tuple[np.ndarray, np.ndarray]:
+    """Return targets and predictions as arrays; check shapes and finite values."""
     regression, forecast = info["task"] == "regression", info["task"] == "forecast"
-    truth, answer = np.asarray(truth), np.asarray(answer)
+    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
     if forecast:
-        wanted = truth["values"].shape + ((len(info["quantiles"]),) if answer.ndim == 3 else ())
+        expected = y_true["values"].shape + ((len(info["quantiles"]),) if y_pred.ndim == 3 else ())
     else:
-        wanted = (len(truth),) if regression else (len(truth), len(info["target"]["classes"]))
-    if answer.shape != wanted and not (regression and answer.shape == (len(truth), 1)):
+        expected = (len(y_true),) if regression else (len(y_true), len(info["target"]["classes"]))
+    if y_pred.shape != expected and not (regression and y_pred.shape == (len(y_true), 1)):
         raise ValueError(
-            "Every row must have one answer (a number, or a probability for each class) to be scored. "
-            f"Received: {len(truth)} rows, answers of shape {answer.shape} where {wanted} is needed"
+            "Every row must have one prediction (a number, or a probability for each class). "
+            f"Received: {len(y_true)} rows, predictions of shape {y_pred.shape}, expected {expected}"
         )
-    wrong = int((~np.isfinite(answer.reshape(len(truth), -1))).any(1).sum())
-    if wrong:
+    not_finite = int((~np.isfinite(y_pred.reshape(len(y_true), -1))).any(1).sum())
+    if not_finite:
         raise NotFiniteError(
-            "Answers must be finite numbers to be scored; train with a lower `learning_rate` or with `clip_norm`. "
-            f"Received: {wrong} of {len(truth)} rows with NaN or infinity"
+            "Predictions must be finite numbers; train with a lower `learning_rate` or with `clip_norm`. "
+            f"Received: {not_finite} of {len(y_true)} rows with NaN or infinity"
         )
     if forecast:
-        return truth, answer.astype("float64")
+        return y_true, y_pred.astype("float64")
     if regression:
-        return truth.reshape(-1).astype("float64"), answer.reshape(-1).astype("float64")
-    return truth.reshape(-1).astype("int64"), answer.astype("float32" if answer.dtype == "float32" else "float64")
+        return y_true.reshape(-1).astype("float64"), y_pred.reshape(-1).astype("float64")
+    return y_true.reshape(-1).astype("int64"), y_pred.astype("float32" if y_pred.dtype == "float32" else "float64")
 
 
-def confusion(truth: np.ndarray, answer: np.ndarray) -> list[Callable[[np.ndarray], np.ndarray]]:
-    """By class `(classes, samples)`: rows found, rows predicted, rows there are."""
-    guess, num = answer.argmax(1), answer.shape[1]
-    return [_sums(truth, num, truth == guess), _sums(guess, num), _sums(truth, num)]
+def class_counts(y_true: np.ndarray, y_pred: np.ndarray) -> list[Callable[[np.ndarray], np.ndarray]]:
+    """Return functions that count true positives, predictions and support.
+
+    Each takes weights `(rows, samples)` and returns `(classes, samples)`.
+    """
+    predicted, num = y_pred.argmax(1), y_pred.shape[1]
+    return [_sums(y_true, num, y_true == predicted), _sums(predicted, num), _sums(y_true, num)]
 
 
-def _decided(truth: np.ndarray, answer: np.ndarray, info: Info) -> Measure:
-    """What follows from the predicted class alone."""
-    sums, positive = confusion(truth, answer), _positive(info)
+def _class_metrics(y_true: np.ndarray, y_pred: np.ndarray, info: Info) -> Metric:
+    """Create the metrics of the predicted class: accuracy, precision, recall, F1."""
+    sums, positive = class_counts(y_true, y_pred), _positive_code(info)
 
-    def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
-        hit, told, true = (add(weights) for add in sums)
-        there, total = told + true > 0, true.sum(0)
-        found = {"accuracy": ratio(hit.sum(0), total), "balanced_accuracy": _mean(ratio(hit, true, true > 0))}
-        each = {"precision": ratio(hit, told, there), "recall": ratio(hit, true, there)}
-        each["f1"] = ratio(2 * hit, told + true, there)
-        for name, value in each.items():
-            found[name] = _mean(value) if positive is None else value[positive]
-        if positive is not None:  # a mean counts a class as not found at all; alone, it has nothing to be found
-            found["recall"] = np.where(true[positive] > 0, found["recall"], np.nan)
-        found |= {f"{name}_macro": _mean(value) for name, value in each.items()}
-        return found | {f"{name}_weighted": ratio(np.nansum(v * true, 0), total) for name, v in each.items()}
+    def metric(weights: np.ndarray) -> dict[str, np.ndarray]:
+        hits, predicted, support = (add(weights) for add in sums)
+        is_defined, total = predicted + support > 0, support.sum(0)
+        values = {
+            "accuracy": ratio(hits.sum(0), total),
+            "balanced_accuracy": _mean(ratio(hits, support, support > 0)),
+        }
+        per_class = {"precision": ratio(hits, predicted, is_defined), "recall": ratio(hits, support, is_defined)}
+        per_class["f1"] = ratio(2 * hits, predicted + support, is_defined)
+        for name, value in per_class.items():
+            values[name] = _mean(value) if positive is None else value[positive]
+        if positive is not None:  # without rows, recall counts as 0 in a mean, but is undefined for a single class
+            values["recall"] = np.where(support[positive] > 0, values["recall"], np.nan)
+        values |= {f"{name}_macro": _mean(value) for name, value in per_class.items()}
+        return values | {f"{name}_weighted": ratio(np.nansum(v * support, 0), total) for name, v in per_class.items()}
 
-    return measure
+    return metric
 
 
-def _ranked(truth: np.ndarray, answer: np.ndarray, info: Info) -> Measure:
-    """What follows from the order of the rows by the probability of a class."""
-    positive = _positive(info)
-    codes = [code for code in np.unique(truth) if positive is None or code == positive]
-    rankings = [_ranking(answer[:, code], truth == code) for code in codes]
+def _ranking_metrics(y_true: np.ndarray, y_pred: np.ndarray, info: Info) -> Metric:
+    """Create the ranking metrics: ROC AUC, average precision."""
+    positive = _positive_code(info)
+    codes = [code for code in np.unique(y_true) if positive is None or code == positive]
+    class_metrics = [_roc_auc_and_ap(y_pred[:, code], y_true == code) for code in codes]
 
-    def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
-        pairs = np.array([ranking(weights) for ranking in rankings]).reshape(-1, 2, weights.shape[1])
+    def metric(weights: np.ndarray) -> dict[str, np.ndarray]:
+        pairs = np.array([class_metric(weights) for class_metric in class_metrics]).reshape(-1, 2, weights.shape[1])
         return {"roc_auc": _mean(pairs[:, 0]), "average_precision": _mean(pairs[:, 1])}
 
-    return measure
+    return metric
 
 
-def _ranking(value: np.ndarray, positive: np.ndarray) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """The area under the ROC curve and the average precision of one class, ties shared."""
-    order = np.argsort(-value, kind="stable")
-    fresh = np.r_[True, np.diff(value[order]) != 0]
-    holding = np.logical_or.reduceat(positive[order], np.flatnonzero(fresh))
-    # Neighbouring ties without a positive row move neither score: as one group they make rare classes cheap.
-    group = (np.cumsum(np.r_[True, holding[1:] | holding[:-1]]) - 1)[np.cumsum(fresh) - 1]
+def _roc_auc_and_ap(
+    y_score: np.ndarray, is_positive: np.ndarray
+) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Create ROC AUC and average precision of one class; tied scores are one group."""
+    order = np.argsort(-y_score, kind="stable")
+    starts_tie = np.r_[True, np.diff(y_score[order]) != 0]
+    has_positive = np.logical_or.reduceat(is_positive[order], np.flatnonzero(starts_tie))
+    # Neighboring ties without a positive row change neither metric: merging them makes rare classes cheap.
+    group = (np.cumsum(np.r_[True, has_positive[1:] | has_positive[:-1]]) - 1)[np.cumsum(starts_tie) - 1]
     groups = np.empty_like(group)
     groups[order] = group
-    add_positive, add_negative = (_sums(groups, group[-1] + 1, rows) for rows in (positive, ~positive))
+    add_positive, add_negative = (_sums(groups, group[-1] + 1, rows) for rows in (is_positive, ~is_positive))
 
-    def measure(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def metric(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         p, n = add_positive(weights), add_negative(weights)
         tp, fp = np.cumsum(p, 0), np.cumsum(n, 0)
         precision = ratio(p * tp, tp + fp, tp >= 0).sum(0)
         above = ratio((p * (fp - n / 2)).sum(0), tp[-1] * fp[-1])
         return 1 - above, ratio(precision, tp[-1])
 
-    return measure
+    return metric
 
 
-def _probable(truth: np.ndarray, answer: np.ndarray, info: Info) -> Measure:
-    """What follows from the size of the probabilities."""
-    tiny, rows = np.finfo(answer.dtype).eps, np.arange(len(truth))  # clipped by its dtype, as scikit-learn does
-    loss = -np.log(np.clip(answer[rows, truth], tiny, 1 - tiny).astype("float64"))
-    top = answer.max(1).astype("float64")
-    gaps = np.zeros((BINS, len(truth)))
-    gaps[np.clip(np.ceil(top * BINS) - 1, 0, BINS - 1).astype(int), rows] = (answer.argmax(1) == truth) - top
+def _probability_metrics(y_true: np.ndarray, y_pred: np.ndarray, info: Info) -> Metric:
+    """Create the metrics of the probabilities: log loss, expected calibration error."""
+    eps, rows = np.finfo(y_pred.dtype).eps, np.arange(len(y_true))  # clipped by its dtype, as in scikit-learn
+    loss = -np.log(np.clip(y_pred[rows, y_true], eps, 1 - eps).astype("float64"))
+    confidence = y_pred.max(1).astype("float64")
+    bins = np.clip(np.ceil(confidence * CALIBRATION_BINS) - 1, 0, CALIBRATION_BINS - 1).astype(int)
+    gaps = np.zeros((CALIBRATION_BINS, len(y_true)))
+    gaps[bins, rows] = (y_pred.argmax(1) == y_true) - confidence
 
-    def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
+    def metric(weights: np.ndarray) -> dict[str, np.ndarray]:
         total = weights.sum(0)
         calibration = np.abs(gaps @ weights).sum(0)
         return {"log_loss": ratio(loss @ weights, total), "expected_calibration_error": ratio(calibration, total)}
 
-    return measure
+    return metric
 
 
-def _erring(truth: np.ndarray, answer: np.ndarray, info: Info) -> Measure:
-    """How far numbers are off."""
-    error, centred = np.abs(truth - answer), truth - truth.mean()
+def _regression_metrics(y_true: np.ndarray, y_pred: np.ndarray, info: Info) -> Metric:
+    """Create the metrics of a regression: RMSE, MAE, R2, median absolute error."""
+    error, centered = np.abs(y_true - y_pred), y_true - y_true.mean()
     order = np.argsort(error, kind="stable")
-    ranked = error[order]
-    rounding = 4 * (np.finfo("float64").eps * np.abs(truth).max()) ** 2
+    sorted_error = error[order]
+    rounding = 4 * (np.finfo("float64").eps * np.abs(y_true).max()) ** 2
 
-    @np.errstate(over="ignore", invalid="ignore")  # a square that overflows is left out in the end
-    def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
-        total, squared, around = weights.sum(0), error**2 @ weights, centred**2 @ weights
-        spread = around - ratio((centred @ weights) ** 2, total, total > 0)
-        spread = np.where(spread > np.maximum(rounding * total, 1e-12 * around), spread, np.nan)
-        climbed = np.cumsum(weights[order], 0)
-        middle = [np.minimum(side(climbed, total / 2).sum(0), len(error) - 1) for side in (np.less, np.less_equal)]
+    @np.errstate(over="ignore", invalid="ignore")  # metrics whose squares overflow are left out by `score`
+    def metric(weights: np.ndarray) -> dict[str, np.ndarray]:
+        total, squared, second_moment = weights.sum(0), error**2 @ weights, centered**2 @ weights
+        variance = second_moment - ratio((centered @ weights) ** 2, total, total > 0)
+        variance = np.where(variance > np.maximum(rounding * total, 1e-12 * second_moment), variance, np.nan)
+        cumulative = np.cumsum(weights[order], 0)
+        middle = [np.minimum(below(cumulative, total / 2).sum(0), len(error) - 1) for below in (np.less, np.less_equal)]
         return {
             "root_mean_squared_error": np.sqrt(ratio(squared, total)),
             "mean_absolute_error": ratio(error @ weights, total),
-            "r2": 1 - squared / spread,
-            "median_absolute_error": np.where(total > 0, ranked[np.array(middle)].mean(0), np.nan),
+            "r2": 1 - squared / variance,
+            "median_absolute_error": np.where(total > 0, sorted_error[np.array(middle)].mean(0), np.nan),
         }
 
-    return measure
+    return metric
 
 
-def _foretold(truth: np.ndarray, answer: np.ndarray, info: Info) -> Measure:
-    """How far forecasts are off, in units, as shares, and as multiples of what the seasonal naive was off in training.
+def _forecast_metrics(y_true: np.ndarray, y_pred: np.ndarray, info: Info) -> Metric:
+    """Create the metrics of a forecast: MAE, RMSE, sMAPE, MASE, coverage.
 
-    A row is a window: the number of its series, and a value for each step, NaN where it is not known. Answers are one
-    for each step, or one for each step and quantile.
+    A row is a window: the code of its series, and a value for each step, NaN if missing. Predictions have one value for
+    each step, or one for each step and quantile. MASE divides by the error of the seasonal naive forecast in training.
     """
-    values, there = truth["values"], np.isfinite(truth["values"])
-    quantiles = list(info["quantiles"]) if answer.ndim == 3 else []
-    middle = answer[..., len(quantiles) // 2] if quantiles else answer
-    error = np.abs(np.where(there, values - middle, 0.0))
-    scales = {name: _of_series(truth["series"], info["series"][name]) for name in ("naive_error", "scale")}
-    size = np.where(there, np.abs(values) + np.abs(middle), 0.0)
-    parts = {  # name -> what is added up, and how much of it there is
-        "mean_absolute_error": (error.sum(1), there.sum(1)),
-        "root_mean_squared_error": (np.square(error).sum(1), there.sum(1)),
-        "smape": (200 * ratio(error, size, size >= 0).sum(1), there.sum(1)),
-        "mase": _scaled(error.sum(1), there.sum(1), scales["naive_error"]),
+    values, is_present = y_true["values"], np.isfinite(y_true["values"])
+    quantiles = list(info["quantiles"]) if y_pred.ndim == 3 else []
+    middle = y_pred[..., len(quantiles) // 2] if quantiles else y_pred
+    error = np.abs(np.where(is_present, values - middle, 0.0))
+    scales = {name: _by_series(y_true["series"], info["series"][name]) for name in ("naive_error", "scale")}
+    size = np.where(is_present, np.abs(values) + np.abs(middle), 0.0)
+    sums = {  # name -> sum and count of each window
+        "mean_absolute_error": (error.sum(1), is_present.sum(1)),
+        "root_mean_squared_error": (np.square(error).sum(1), is_present.sum(1)),
+        "smape": (200 * ratio(error, size, size >= 0).sum(1), is_present.sum(1)),
+        "mase": _scaled(error.sum(1), is_present.sum(1), scales["naive_error"]),
     }
     if len(info["series"]["names"]) > 1:
-        parts["standardised_mean_squared_error"] = _scaled(np.square(error).sum(1), there.sum(1), scales["scale"] ** 2)
-        parts["standardised_mean_absolute_error"] = _scaled(error.sum(1), there.sum(1), scales["scale"])
+        sums["standardised_mean_squared_error"] = _scaled(
+            np.square(error).sum(1), is_present.sum(1), scales["scale"] ** 2
+        )
+        sums["standardised_mean_absolute_error"] = _scaled(error.sum(1), is_present.sum(1), scales["scale"])
     for i in range(len(quantiles) // 2):
-        inside = there & (answer[..., i] <= values) & (values <= answer[..., -1 - i])
-        parts[f"coverage_{100 * (quantiles[-1 - i] - quantiles[i]):.0f}"] = (inside.sum(1), there.sum(1))
+        inside = is_present & (y_pred[..., i] <= values) & (values <= y_pred[..., -1 - i])
+        sums[f"coverage_{100 * (quantiles[-1 - i] - quantiles[i]):.0f}"] = (inside.sum(1), is_present.sum(1))
 
-    def measure(weights: np.ndarray) -> dict[str, np.ndarray]:
-        found = {name: ratio(added @ weights, counts @ weights) for name, (added, counts) in parts.items()}
-        return found | {"root_mean_squared_error": np.sqrt(found["root_mean_squared_error"])}
+    def metric(weights: np.ndarray) -> dict[str, np.ndarray]:
+        means = {name: ratio(total @ weights, counts @ weights) for name, (total, counts) in sums.items()}
+        return means | {"root_mean_squared_error": np.sqrt(means["root_mean_squared_error"])}
 
-    return measure
-
-
-def _of_series(codes: np.ndarray, told: Any) -> np.ndarray:
-    """What was told of the series of each row; 0 for one that is not known."""
-    return np.append(np.asarray(told, "float64"), 0.0)[codes]  # code -1, not known, is the last
+    return metric
 
 
-def _scaled(added: np.ndarray, counts: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """In units of a scale; rows whose scale is 0 count nothing."""
-    return ratio(added, scale, scale >= 0), np.where(scale > 0, counts, 0)
+def _by_series(codes: np.ndarray, values: Sequence[float]) -> np.ndarray:
+    """Return the value of the series of each row; 0 for an unknown series."""
+    return np.append(np.asarray(values, "float64"), 0.0)[codes]  # code -1 (unknown) is the last element
 
 
-def _positive(info: Info) -> int | None:
-    """The code of the positive class where there is one, and None where the mean over classes is meant."""
+def _scaled(total: np.ndarray, counts: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Divide sums by a scale; rows with scale 0 do not count."""
+    return ratio(total, scale, scale >= 0), np.where(scale > 0, counts, 0)
+
+
+def _positive_code(info: Info) -> int | None:
+    """Return the code of the positive class of a binary task, else None."""
     target = info["target"]
     return list(target["classes"]).index(target["positive"]) if info["task"] == "binary" else None
 
 
 def _sums(groups: np.ndarray, num: int, rows: np.ndarray | None = None) -> Callable[[np.ndarray], np.ndarray]:
-    """Add weights `(rows, samples)` up by group: `(num, samples)`; of the marked `rows` only, if any are."""
-    chosen = np.arange(len(groups)) if rows is None else np.flatnonzero(rows)
-    order = chosen[np.argsort(groups[chosen], kind="stable")]
+    """Return a function from weights `(rows, samples)` to sums `(num, samples)`.
+
+    Only rows in the mask `rows` count, if it is given.
+    """
+    indices = np.arange(len(groups)) if rows is None else np.flatnonzero(rows)
+    order = indices[np.argsort(groups[indices], kind="stable")]
     present, starts = np.unique(groups[order], return_index=True)
 
     def add(weights: np.ndarray) -> np.ndarray:
@@ -215,22 +232,22 @@ def _sums(groups: np.ndarray, num: int, rows: np.ndarray | None = None) -> Calla
     return add
 
 
-def ratio(above: np.ndarray, below: np.ndarray, defined: np.ndarray | None = None) -> np.ndarray:
-    """`above / below`; where `below` is 0 it is 0 if that is `defined`, else NaN."""
-    kept = below != 0
-    found = np.divide(above, below, out=np.zeros(np.shape(above)), where=kept)
-    return np.where(kept if defined is None else defined, found, np.nan)
+def ratio(numerator: np.ndarray, denominator: np.ndarray, defined: np.ndarray | None = None) -> np.ndarray:
+    """Divide; where the denominator is 0, return 0 if `defined`, else NaN."""
+    is_nonzero = denominator != 0
+    quotient = np.divide(numerator, denominator, out=np.zeros(np.shape(numerator)), where=is_nonzero)
+    return np.where(is_nonzero if defined is None else defined, quotient, np.nan)
 
 
 def _mean(values: np.ndarray) -> np.ndarray:
-    """The mean over the first axis of what is not NaN."""
-    known = np.isfinite(values)
-    return ratio(np.where(known, values, 0).sum(0), known.sum(0))
+    """Return the mean over the first axis, ignoring values that are not finite."""
+    is_finite = np.isfinite(values)
+    return ratio(np.where(is_finite, values, 0).sum(0), is_finite.sum(0))
 
 
-_TASKS: dict[str, tuple[Callable[[np.ndarray, np.ndarray, Info], Measure], ...]] = {
-    "binary": (_decided, _ranked, _probable),
-    "multiclass": (_decided, _ranked, _probable),
-    "regression": (_erring,),
-    "forecast": (_foretold,),
+_TASKS: dict[str, tuple[Callable[[np.ndarray, np.ndarray, Info], Metric], ...]] = {
+    "binary": (_class_metrics, _ranking_metrics, _probability_metrics),
+    "multiclass": (_class_metrics, _ranking_metrics, _probability_metrics),
+    "regression": (_regression_metrics,),
+    "forecast": (_forecast_metrics,),
 }

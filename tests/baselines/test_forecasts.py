@@ -8,8 +8,8 @@ VALUES = np.arange(30.0)
 
 
 @pytest.mark.parametrize("season", [1, 3, 5, 8])
-def test_the_value_of_the_last_season_and_where_there_is_none_the_last(season):
-    """Two series, of 20 and of 10 steps; a season may be longer than the past that the network sees."""
+def test_seasonal_naive_uses_the_last_season_or_the_last_value(season):
+    """Two series with 20 and 10 steps; a season may be longer than the past of the network."""
     origins, horizon = [6, 12, 25], 7
     test = Windows(
         VALUES, [o for o in origins if o + horizon <= 30], past=4, horizon=horizon, series=np.repeat([0, 1], [20, 10])
@@ -19,8 +19,8 @@ def test_the_value_of_the_last_season_and_where_there_is_none_the_last(season):
     expected = np.empty((len(origins), horizon))
     for row, (origin, begin) in enumerate(zip(origins, begins, strict=True)):
         for step in range(horizon):
-            place = origin + step % season - season
-            expected[row, step] = VALUES[place if place >= begin else origin - 1]
+            index = origin + step % season - season
+            expected[row, step] = VALUES[index if index >= begin else origin - 1]
     np.testing.assert_array_equal(seasonal_naive(None, test, {"season": season}), expected)
     last = np.repeat(VALUES[test.origins - 1], horizon).reshape(-1, horizon)
     np.testing.assert_array_equal(naive(None, test, {"season": season}), last)

@@ -4,8 +4,8 @@ import pytest
 
 import tfkit
 
-RARE = '<script>alert("1")</script> & ü'
-SMALL = {
+POSITIVE = '<script>alert("1")</script> & ü'
+FAST_SETTINGS = {
     "epochs": 3,
     "learning_rate": 0.03,
     "body": "mlp",
@@ -18,25 +18,25 @@ SMALL = {
 
 
 def table(rows=1200, seed=0):
-    """Rows whose class follows from one column, with names that no page may take for its own."""
+    """A table whose class depends on one column, with names that must be escaped in HTML."""
     random = np.random.default_rng(seed)
     a, noise = random.normal(size=rows), random.normal(size=rows)
-    word = random.choice(["<b>x</b>", "y", "z"], rows)
-    wrong = (word == "z") & (random.random(rows) < 0.5)
-    label = np.where((a > 0) ^ wrong, RARE, "no")
-    return pd.DataFrame({"a <i>": a, "noise": noise, "word": word, "label": label})
+    category = random.choice(["<b>x</b>", "y", "z"], rows)
+    flipped = (category == "z") & (random.random(rows) < 0.5)
+    label = np.where((a > 0) ^ flipped, POSITIVE, "no")
+    return pd.DataFrame({"a <i>": a, "noise": noise, "word": category, "label": label})
 
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory):
-    """Two finished runs of one table with their reports; the table is gone."""
+    """Two finished runs on the same table with reports; the table is deleted afterwards."""
     folder = tmp_path_factory.mktemp("runs")
     path = folder / "table.csv"
     table().to_csv(path, index=False)
-    how = {"table": str(path), "target": "label", "positive": RARE, "out": folder / "runs", "quiet": True}
-    made = [
-        tfkit.train("tabular", report=True, slices=["word"], **how, **SMALL),
-        tfkit.train("tabular", report=True, **how, **SMALL | {"epochs": 1, "learning_rate": 1e-5}),
+    settings = {"table": str(path), "target": "label", "positive": POSITIVE, "out": folder / "runs", "quiet": True}
+    finished_runs = [
+        tfkit.train("tabular", report=True, slices=["word"], **settings, **FAST_SETTINGS),
+        tfkit.train("tabular", report=True, **settings, **FAST_SETTINGS | {"epochs": 1, "learning_rate": 1e-5}),
     ]
     path.unlink()
-    return made
+    return finished_runs

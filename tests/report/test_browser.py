@@ -1,6 +1,6 @@
-"""Reports in a real browser: no request leaves the file, nothing overflows, axe-core finds nothing serious.
+"""Tests of reports in a browser: no external requests, no overflow, no serious axe-core violations.
 
-Skipped where there is no Chromium or no Playwright; `make test-browser` installs both where it may.
+Skipped without Chromium or Playwright; `make test-browser` installs both if possible.
 """
 
 import os
@@ -24,9 +24,9 @@ SAMPLES = {
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: make test-browser"),
-    pytest.mark.skipif(find_spec("playwright") is None, reason="there is no Playwright: make test-browser"),
-    pytest.mark.skipif(find_spec("axe_playwright_python") is None, reason="there is no axe-core: make test-browser"),
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: make test-browser"),
+    pytest.mark.skipif(find_spec("playwright") is None, reason="needs Playwright: make test-browser"),
+    pytest.mark.skipif(find_spec("axe_playwright_python") is None, reason="needs axe-core: make test-browser"),
 ]
 
 
@@ -41,8 +41,8 @@ def browser():
 
 
 @pytest.fixture(scope="module", params=[*SAMPLES, "compare", "names"])
-def page(request, tmp_path_factory):
-    """The path of a page; that of names that are not to be taken for HTML, and of two runs compared, too."""
+def report_path(request, tmp_path_factory):
+    """Path of the report of a recipe, of names that must be escaped, or of the comparison of two runs."""
     folder = tmp_path_factory.mktemp("pages")
     if request.param == "names":
         return request.getfixturevalue("runs")[0].path("report.html")
@@ -52,74 +52,76 @@ def page(request, tmp_path_factory):
     return tfkit.train(recipe, out=folder, report=True, quiet=True, **SAMPLES[request.param]).path("report.html")
 
 
-def opened(browser, page, width, scheme="light"):
-    """The page at a width, and what it said and asked for while it opened; every fold is unfolded."""
+def open_page(browser, report_path, width, scheme="light"):
+    """Open a report with all details expanded; return tab, console messages and requested URLs."""
     tab = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    said, wanted = [], []
-    tab.on("console", lambda message: said.append(message.text))
-    tab.on("pageerror", lambda error: said.append(str(error)))
-    tab.on("request", lambda request: wanted.append(request.url))
-    tab.goto(page.resolve().as_uri())
-    tab.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
-    return tab, said, [url for url in wanted if not url.startswith("data:")]
+    messages, requests = [], []
+    tab.on("console", lambda message: messages.append(message.text))
+    tab.on("pageerror", lambda error: messages.append(str(error)))
+    tab.on("request", lambda request: requests.append(request.url))
+    tab.goto(report_path.resolve().as_uri())
+    tab.evaluate("document.querySelectorAll('details').forEach(element => element.open = true)")
+    return tab, messages, [url for url in requests if not url.startswith("data:")]
 
 
 TOO_WIDE = """
-() => [...document.querySelectorAll('body *')].filter(one => {
-    if (one.closest('.scroll') && !one.matches('.scroll')) return false;
-    if (one.closest('svg') && one.tagName !== 'svg') return false;
-    if (one.matches('.skip, .hidden')) return false;
-    return one.getBoundingClientRect().right > document.documentElement.clientWidth + 1;
-}).map(one => one.outerHTML.slice(0, 120))
+() => [...document.querySelectorAll('body *')].filter(element => {
+    if (element.closest('.scroll') && !element.matches('.scroll')) return false;
+    if (element.closest('svg') && element.tagName !== 'svg') return false;
+    if (element.matches('.skip, .hidden')) return false;
+    return element.getBoundingClientRect().right > document.documentElement.clientWidth + 1;
+}).map(element => element.outerHTML.slice(0, 120))
 """
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_it_says_and_asks_nothing_and_nothing_overflows(browser, page, width):
-    tab, said, wanted = opened(browser, page, width)
-    assert said == []
-    assert wanted == [page.resolve().as_uri()]
+def test_no_messages_no_requests_no_overflow(browser, report_path, width):
+    tab, messages, requests = open_page(browser, report_path, width)
+    assert messages == []
+    assert requests == [report_path.resolve().as_uri()]
     assert tab.evaluate(TOO_WIDE) == []
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
     tab.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_core_finds_nothing_serious(browser, page, scheme):
+def test_axe_core_reports_no_serious_violation(browser, report_path, scheme):
     from axe_playwright_python.sync_playwright import Axe
 
-    tab, _, _ = opened(browser, page, 1440, scheme)
-    found = Axe().run(tab).response["violations"]
+    tab, _, _ = open_page(browser, report_path, 1440, scheme)
+    violations = Axe().run(tab).response["violations"]
     serious = [
-        f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found if one["impact"] in ("serious", "critical")
+        f"{violation['id']}: {violation['nodes'][0]['html'][:200]}"
+        for violation in violations
+        if violation["impact"] in ("serious", "critical")
     ]
     assert serious == []
     tab.close()
 
 
-def test_what_is_wrong_would_be_found(browser, tmp_path):
+def test_violations_are_detected(browser, tmp_path):
     from axe_playwright_python.sync_playwright import Axe
 
-    page = tmp_path / "wrong.html"
-    page.write_text(
+    report_path = tmp_path / "wrong.html"
+    report_path.write_text(
         '<html><body><p style="color:#ccc;background:#fff">pale</p><img src="none.png">'
         '<div style="width:2000px">wide</div></body></html>'
     )
-    tab, said, wanted = opened(browser, page, 768)
-    assert len(said) == 1
-    assert [url.rsplit("/", 1)[-1] for url in wanted] == ["wrong.html", "none.png"]
+    tab, messages, requests = open_page(browser, report_path, 768)
+    assert len(messages) == 1
+    assert [url.rsplit("/", 1)[-1] for url in requests] == ["wrong.html", "none.png"]
     assert "wide" in tab.evaluate(TOO_WIDE)[0]
-    found = {one["id"] for one in Axe().run(tab).response["violations"]}
-    assert {"color-contrast", "image-alt", "html-has-lang"} <= found
+    ids = {violation["id"] for violation in Axe().run(tab).response["violations"]}
+    assert {"color-contrast", "image-alt", "html-has-lang"} <= ids
     tab.close()
 
 
-def test_words_in_drawings_stay_inside_of_them(browser, page):
-    tab, _, _ = opened(browser, page, 1440)
+def test_text_in_figures_stays_inside(browser, report_path):
+    tab, _, _ = open_page(browser, report_path, 1440)
     outside = tab.evaluate("""
         () => [...document.querySelectorAll('svg text')].filter(text => {
-            const one = text.getBoundingClientRect(), all = text.closest('svg').getBoundingClientRect();
-            return one.right > all.right + 12 || one.left < all.left - 12;
+            const box = text.getBoundingClientRect(), svg = text.closest('svg').getBoundingClientRect();
+            return box.right > svg.right + 12 || box.left < svg.left - 12;
         }).map(text => text.closest('svg').getAttribute('aria-label').slice(0, 60) + ': ' + text.textContent)
     """)
     assert outside == []

@@ -31,35 +31,37 @@ def run(tmp_path):
 
 
 def record(run, loss=(), val=(), metrics=None, evidence=None, config=None, info=None, **more):
-    """A run of which these curves, scores and looks are known."""
+    """Results of a run with these curves, scores and analyses."""
     columns = {"loss": loss, "val_loss": val, **more}
     epochs = max(map(len, columns.values()))
     history = [{"epoch": i + 1.0, **{n: float(v[i]) for n, v in columns.items() if len(v)}} for i in range(epochs)]
-    known = {"test": {}, "baselines": {}, "classes": {}} | (metrics or {})
-    return Record(run, info or BINARY, CONFIG | (config or {}), {"recipe": "tabular"}, known, history, evidence or {})
+    all_metrics = {"test": {}, "baselines": {}, "classes": {}} | (metrics or {})
+    return Record(
+        run, info or BINARY, CONFIG | (config or {}), {"recipe": "tabular"}, all_metrics, history, evidence or {}
+    )
 
 
 def falling(start, end, epochs, bend=5.0):
-    """A loss that falls fast at first and then hardly any more."""
+    """A loss that falls exponentially from `start` to `end`."""
     steps = np.arange(epochs)
     return end + (start - end) * np.exp(-bend * steps / max(1, epochs - 1))
 
 
 def bowl(start, low, end, best, epochs):
-    """A loss that falls to epoch `best` and rises after it."""
+    """A loss that falls until epoch `best` and rises afterwards."""
     return np.r_[falling(start, low, best), np.linspace(low, end, epochs - best + 1)[1:]]
 
 
-JUMPING = np.array([1.0, 0.5, 0.9, 0.4, 1.0, 0.5, 0.8, 0.45])
-GOOD = falling(1.0, 0.3, 20)
-SHARP = {
+OSCILLATING = np.array([1.0, 0.5, 0.9, 0.4, 1.0, 0.5, 0.8, 0.45])
+CONVERGING = falling(1.0, 0.3, 20)
+VANISHING = {
     "gradients": [{"weight": "a/kernel", "norm": 1.0, "size": 3.0}, {"weight": "b/kernel", "norm": 1e-9, "size": 3.0}]
 }
-LESS = {
+MODERATE = {
     "gradients": [{"weight": "a/kernel", "norm": 1.0, "size": 3.0}, {"weight": "b/kernel", "norm": 1e-4, "size": 3.0}]
 }
 
-CASES = {  # judgement -> what must raise it, and what is near and must not
+CASES = {  # diagnostic function -> a run with the problem, and a similar run without it
     curves.over_fitting: (
         {"loss": falling(1.0, 0.1, 20, bend=2), "val": bowl(1.0, 0.5, 0.9, 8, 20)},
         {"loss": falling(1.0, 0.1, 20, bend=2), "val": bowl(1.0, 0.5, 0.53, 8, 20)},
@@ -74,19 +76,19 @@ CASES = {  # judgement -> what must raise it, and what is near and must not
     ),
     curves.plateau: (
         {"loss": falling(1.0, 0.5, 30, bend=40), "val": np.r_[1.0, 0.5, 0.45, np.full(27, 0.452)]},
-        {"loss": GOOD, "val": GOOD},
+        {"loss": CONVERGING, "val": CONVERGING},
     ),
     curves.rate_too_high: (
-        {"loss": JUMPING, "val": JUMPING},
-        {"loss": 0.3 + 0.1 * JUMPING + falling(1.0, 0.0, 8), "val": GOOD[:8]},
+        {"loss": OSCILLATING, "val": OSCILLATING},
+        {"loss": 0.3 + 0.1 * OSCILLATING + falling(1.0, 0.0, 8), "val": CONVERGING[:8]},
     ),
     curves.rate_too_low: (
         {"loss": np.linspace(1.0, 0.95, 10), "val": np.linspace(1.0, 0.95, 10)},
         {"loss": falling(1.0, 0.95, 10, bend=2), "val": falling(1.0, 0.95, 10, bend=2)},
     ),
     curves.loss_without_score: (
-        {"loss": GOOD, "val": GOOD, "val_accuracy": np.full(20, 0.75)},
-        {"loss": GOOD, "val": GOOD, "val_accuracy": np.linspace(0.75, 0.77, 20)},
+        {"loss": CONVERGING, "val": CONVERGING, "val_accuracy": np.full(20, 0.75)},
+        {"loss": CONVERGING, "val": CONVERGING, "val_accuracy": np.linspace(0.75, 0.77, 20)},
     ),
     curves.not_finite: (
         {"loss": np.r_[1.0, 0.8, np.nan, 0.7], "val": np.r_[1.0, 0.8, 0.8, 0.7], "gradient_norm": [1.0, 9, 1, 1]},
@@ -161,65 +163,69 @@ CASES = {  # judgement -> what must raise it, and what is near and must not
         },
     ),
     weights.exploding: (
-        {"gradient_norm": [1.0, 1.2, 0.9, 1.1, 80.0, 1.0], "evidence": {"learning": SHARP}},
-        {"gradient_norm": [1.0, 1.2, 0.9, 1.1, 8.0, 1.0], "evidence": {"learning": SHARP}},
+        {"gradient_norm": [1.0, 1.2, 0.9, 1.1, 80.0, 1.0], "evidence": {"learning": VANISHING}},
+        {"gradient_norm": [1.0, 1.2, 0.9, 1.1, 8.0, 1.0], "evidence": {"learning": VANISHING}},
     ),
-    weights.vanishing: ({"val": GOOD, "evidence": {"learning": SHARP}}, {"val": GOOD, "evidence": {"learning": LESS}}),
+    weights.vanishing: (
+        {"val": CONVERGING, "evidence": {"learning": VANISHING}},
+        {"val": CONVERGING, "evidence": {"learning": MODERATE}},
+    ),
     weights.dead_units: (
-        {"val": GOOD, "evidence": {"learning": {"dead": [{"layer": "dense", "units": 64, "dead": 50}]}}},
-        {"val": GOOD, "evidence": {"learning": {"dead": [{"layer": "dense", "units": 64, "dead": 20}]}}},
+        {"val": CONVERGING, "evidence": {"learning": {"dead": [{"layer": "dense", "units": 64, "dead": 50}]}}},
+        {"val": CONVERGING, "evidence": {"learning": {"dead": [{"layer": "dense", "units": 64, "dead": 20}]}}},
     ),
 }
 
 
-def test_every_judgement_has_a_case():
+def test_every_diagnostic_has_a_case():
     assert set(CASES) == set(JUDGEMENTS)
 
 
-@pytest.mark.parametrize("judgement", CASES, ids=lambda one: one.__name__)
-def test_it_speaks_where_it_must_with_numbers_and_a_command(judgement, run):
-    found = judgement(record(run, **CASES[judgement][0]))
-    assert found is not None
-    assert any(letter.isdigit() for letter in found.evidence)
-    assert found.command.startswith(("tfkit train tabular --settings ", "tfkit tune tabular --settings "))
+@pytest.mark.parametrize("diagnose", CASES, ids=lambda diagnose: diagnose.__name__)
+def test_diagnosis_has_numbers_and_a_command(diagnose, run):
+    diagnosis = diagnose(record(run, **CASES[diagnose][0]))
+    assert diagnosis is not None
+    assert any(character.isdigit() for character in diagnosis.evidence)
+    assert diagnosis.command.startswith(("tfkit train tabular --settings ", "tfkit tune tabular --settings "))
 
 
-@pytest.mark.parametrize("judgement", CASES, ids=lambda one: one.__name__)
-def test_it_is_silent_where_it_is_near(judgement, run):
-    assert judgement(record(run, **CASES[judgement][1])) is None
+@pytest.mark.parametrize("diagnose", CASES, ids=lambda diagnose: diagnose.__name__)
+def test_similar_run_without_the_problem_has_no_diagnosis(diagnose, run):
+    assert diagnose(record(run, **CASES[diagnose][1])) is None
 
 
-@pytest.mark.parametrize("judgement", CASES, ids=lambda one: one.__name__)
-def test_it_is_silent_where_nothing_is_known(judgement, run):
-    assert judgement(record(run, info=BINARY | {"task": "other"})) is None
+@pytest.mark.parametrize("diagnose", CASES, ids=lambda diagnose: diagnose.__name__)
+def test_run_without_data_has_no_diagnosis(diagnose, run):
+    assert diagnose(record(run, info=BINARY | {"task": "other"})) is None
 
 
 @pytest.mark.parametrize("name", HEALTHY)
-def test_none_speaks_of_a_healthy_run(name, run):
-    told = HEALTHY[name]
-    found = judge(
-        Record(run, told["info"], told["config"], told["about"], told["metrics"], told["history"], told["evidence"])
-    )
-    assert [one.what for one in found] == []
+def test_healthy_run_has_no_diagnosis(name, run):
+    names = ("info", "config", "about", "metrics", "history", "evidence")
+    diagnoses = judge(Record(run, *(HEALTHY[name][key] for key in names)))
+    assert [diagnosis.finding for diagnosis in diagnoses] == []
 
 
-def test_twenty_healthy_runs_are_known():
+def test_there_are_twenty_healthy_runs():
     assert len(HEALTHY) == 20
 
 
-def test_the_commands_are_settings_that_the_page_has(run):
+def test_commands_have_valid_settings_of_the_recipe(run):
     config = tfkit.load("tabular").Config
-    for raising, _ in CASES.values():
-        for found in judge(record(run, **raising)):
-            for word in found.command.split()[5:]:
-                if "=" in word:
-                    name, _, value = word.partition("=")
+    for case, _ in CASES.values():
+        for diagnosis in judge(record(run, **case)):
+            for argument in diagnosis.command.split()[5:]:
+                if "=" in argument:
+                    name, _, value = argument.partition("=")
                     config.checked(name, value)
 
 
-def test_the_finder_is_believed_before_the_curve(run):
-    told = {"finder": {"suggestion": 1e-4, "low": 1e-6, "high": 1.0}}
-    assert "suggests 0.0001" in curves.rate_too_high(record(run, GOOD, GOOD, evidence=told)).evidence
-    assert curves.rate_too_high(record(run, GOOD, GOOD, evidence=told, config={"learning_rate": 4e-4})) is None
-    told = {"finder": {"suggestion": 0.5, "low": 1e-6, "high": 1.0}}
-    assert "learning_rate=0.5" in curves.rate_too_low(record(run, GOOD, GOOD, evidence=told)).command
+def test_range_test_has_priority_over_the_curve(run):
+    evidence = {"finder": {"suggestion": 1e-4, "low": 1e-6, "high": 1.0}}
+    assert "suggests 0.0001" in curves.rate_too_high(record(run, CONVERGING, CONVERGING, evidence=evidence)).evidence
+    assert (
+        curves.rate_too_high(record(run, CONVERGING, CONVERGING, evidence=evidence, config={"learning_rate": 4e-4}))
+        is None
+    )
+    evidence = {"finder": {"suggestion": 0.5, "low": 1e-6, "high": 1.0}}
+    assert "learning_rate=0.5" in curves.rate_too_low(record(run, CONVERGING, CONVERGING, evidence=evidence)).command

@@ -10,16 +10,16 @@ import pytest
 import tfkit
 from tfkit.report.tracking import log_to_mlflow
 
-needs_mlflow = pytest.mark.skipif(find_spec("mlflow") is None, reason="there is no mlflow: pip install 'tfkit[mlflow]'")
+needs_mlflow = pytest.mark.skipif(find_spec("mlflow") is None, reason="needs mlflow: pip install 'tfkit[mlflow]'")
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """The address of a real MLflow server on this machine."""
+    """Address of a local MLflow server."""
     folder = tmp_path_factory.mktemp("mlflow")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    with socket.socket() as free_socket:
+        free_socket.bind(("127.0.0.1", 0))
+        port = free_socket.getsockname()[1]
     command = [
         sys.executable,
         "-m",
@@ -51,55 +51,57 @@ def server(tmp_path_factory):
         process.wait(30)
 
 
-def held_against(client, number, run, folder):
-    """What MLflow gives back is what the run says."""
-    kept = client.get_run(number)
-    assert kept.info.status == "FINISHED"
-    assert kept.data.params["learning_rate"] == str(run.config["learning_rate"])
-    assert len(kept.data.params) == len(run.config)
-    assert kept.data.metrics["test/accuracy"] == pytest.approx(run.metrics["test"]["accuracy"])
-    assert kept.data.metrics["baseline_constant/accuracy"] == pytest.approx(
+def assert_logged(client, run_id, run, folder):
+    """Assert that the data in MLflow equal those of the run."""
+    logged = client.get_run(run_id)
+    assert logged.info.status == "FINISHED"
+    assert logged.data.params["learning_rate"] == str(run.config["learning_rate"])
+    assert len(logged.data.params) == len(run.config)
+    assert logged.data.metrics["test/accuracy"] == pytest.approx(run.metrics["test"]["accuracy"])
+    assert logged.data.metrics["baseline_constant/accuracy"] == pytest.approx(
         run.metrics["baselines"]["constant"]["accuracy"]
     )
-    steps = [one.step for one in client.get_metric_history(number, "val_loss")]
+    steps = [metric.step for metric in client.get_metric_history(run_id, "val_loss")]
     assert steps == list(range(1, run.config["epochs"] + 1))
-    model = client.download_artifacts(number, "model.keras", str(folder))
+    model = client.download_artifacts(run_id, "model.keras", str(folder))
     with open(model, "rb") as file:
         assert file.read() == run.path("model.keras").read_bytes()
 
 
 @needs_mlflow
 @pytest.mark.slow
-def test_a_real_server_has_settings_scores_curves_and_the_model(runs, server, tmp_path):
+def test_server_has_settings_scores_curves_and_the_model(runs, server, tmp_path):
     import mlflow
 
-    number = log_to_mlflow(runs[0], server)
-    held_against(mlflow.MlflowClient(server), number, runs[0], tmp_path)
+    run_id = log_to_mlflow(runs[0], server)
+    assert_logged(mlflow.MlflowClient(server), run_id, runs[0], tmp_path)
 
 
 @needs_mlflow
 @pytest.mark.slow
-def test_local_is_a_sqlite_file_where_one_stands(runs, tmp_path, monkeypatch):
+def test_local_store_is_a_sqlite_file_in_the_current_folder(runs, tmp_path, monkeypatch):
     import mlflow
 
     monkeypatch.chdir(tmp_path)
     first, second = log_to_mlflow(runs[0]), log_to_mlflow(runs[1])
     assert (tmp_path / "mlflow.db").is_file()
     client = mlflow.MlflowClient("sqlite:///mlflow.db")
-    held_against(client, first, runs[0], tmp_path)
+    assert_logged(client, first, runs[0], tmp_path)
     assert len(client.search_runs([client.get_experiment_by_name("tabular").experiment_id])) == 2
     assert first != second
 
 
 @needs_mlflow
 @pytest.mark.slow
-def test_a_server_that_is_not_there_is_said_in_a_line(runs, monkeypatch):
+def test_unreachable_server_raises(runs, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    with pytest.raises(tfkit.UserError, match=r"MLflow must answer under its address. Received: http://127.0.0.1:9"):
+    with pytest.raises(
+        tfkit.UserError, match=r"MLflow must be reachable under its address. Received: http://127.0.0.1:9"
+    ):
         log_to_mlflow(runs[0], "http://127.0.0.1:9")
 
 
-def test_without_mlflow_the_extra_is_named(runs, monkeypatch):
+def test_missing_mlflow_raises(runs, monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow", None)
     with pytest.raises(tfkit.UserError, match=r"pip install 'tfkit\[mlflow\]'"):
         log_to_mlflow(runs[0])

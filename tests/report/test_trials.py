@@ -3,7 +3,7 @@ import json
 import pytest
 
 import tfkit
-from tests.report.conftest import SMALL, table
+from tests.report.conftest import FAST_SETTINGS, table
 from tfkit.report import trials
 
 
@@ -18,12 +18,12 @@ def run(tmp_path_factory):
         out=folder,
         tensorboard=True,
         quiet=True,
-        **SMALL | {"epochs": 1},
+        **FAST_SETTINGS | {"epochs": 1},
     )
 
 
 @pytest.fixture
-def untested(tmp_path):
+def run_without_test(tmp_path):
     table(200).to_csv(tmp_path / "t.csv", index=False)
     return tfkit.train(
         "tabular",
@@ -32,53 +32,53 @@ def untested(tmp_path):
         out=tmp_path,
         test=False,
         quiet=True,
-        **SMALL | {"epochs": 1},
+        **FAST_SETTINGS | {"epochs": 1},
     )
 
 
 @pytest.mark.slow
-def test_a_quarter_and_a_half_are_scored_on_the_same_test_rows(run):
-    told = trials.more_rows(run, quiet=True)
-    assert [one["rows"] for one in told] == [210, 420, 840]
-    assert told[-1]["score"] == run.metrics["test"]["accuracy"]
-    for one in told[:-1]:
-        low, high = one["gained"]
-        assert low <= told[-1]["score"] - one["score"] <= high
-    page = run.report().read_text(encoding="utf-8")
-    assert "Would more rows help?" in page
+def test_learning_curve_uses_the_same_test_rows(run):
+    points = trials.more_rows(run, quiet=True)
+    assert [point["rows"] for point in points] == [210, 420, 840]
+    assert points[-1]["score"] == run.metrics["test"]["accuracy"]
+    for point in points[:-1]:
+        low, high = point["gained"]
+        assert low <= points[-1]["score"] - point["score"] <= high
+    report_html = run.report().read_text(encoding="utf-8")
+    assert "Learning curve" in report_html
 
 
 @pytest.mark.slow
-def test_the_finder_is_shown(run):
-    told = trials.find_rate(run)
-    assert told["low"] < told["suggestion"] < told["high"]
-    assert "Does the learning rate fit?" in run.report().read_text(encoding="utf-8")
+def test_range_test_is_in_the_report(run):
+    finder = trials.find_rate(run)
+    assert finder["low"] < finder["suggestion"] < finder["high"]
+    assert "Learning rate range test" in run.report().read_text(encoding="utf-8")
 
 
-def test_without_a_test_nothing_can_be_said_of_more_rows(untested):
+def test_learning_curve_without_test_scores_raises(run_without_test):
     with pytest.raises(tfkit.UserError, match="seen on the test rows, and this run left them alone"):
-        trials.more_rows(untested)
-    assert "the test was left alone" in untested.report().read_text(encoding="utf-8")
+        trials.more_rows(run_without_test)
+    assert "test set not evaluated" in run_without_test.report().read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
-def test_a_rate_that_cannot_be_found_is_said(run, monkeypatch):
+def test_failed_range_test_raises(run, monkeypatch):
     monkeypatch.setattr(trials, "RATE_ROWS", 1)
     recipe = tfkit.load("tabular")
 
     def model(config, data):
         import keras
 
-        made = recipe.model(config, data)
-        made.compile(keras.optimizers.SGD(), lambda truth, answer: keras.ops.mean(answer) * float("nan"))
-        return made
+        nan_model = recipe.model(config, data)
+        nan_model.compile(keras.optimizers.SGD(), lambda y_true, y_pred: keras.ops.mean(y_pred) * float("nan"))
+        return nan_model
 
     with pytest.raises(tfkit.UserError, match="No rate was found: The loss must fall somewhere"):
         trials.find_rate(run, recipe.replace(model=model))
 
 
 @pytest.mark.slow
-def test_other_data_is_refused(run, tmp_path):
+def test_changed_data_raise(run, tmp_path):
     for path in run.folder.iterdir():
         if path.is_file():
             (tmp_path / path.name).write_bytes(path.read_bytes())
@@ -88,7 +88,7 @@ def test_other_data_is_refused(run, tmp_path):
         trials.more_rows(tfkit.Run(tmp_path), quiet=True)
 
 
-def test_a_page_that_is_gone_must_be_named(run, tmp_path):
+def test_missing_recipe_raises(run, tmp_path):
     for path in run.folder.iterdir():
         if path.is_file():
             (tmp_path / path.name).write_bytes(path.read_bytes())
@@ -101,18 +101,18 @@ def test_a_page_that_is_gone_must_be_named(run, tmp_path):
         trials.more_rows(copy)
 
 
-def test_what_tensorboard_shows_is_what_the_journal_says(run):
+def test_tensorboard_has_the_values_of_the_history(run):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.util.tensor_util import make_ndarray
 
-    def shown(which, name):
-        board = EventAccumulator(str(run.path("tensorboard") / which))
-        board.Reload()
-        return [(one.step, make_ndarray(one.tensor_proto).item()) for one in board.Tensors(name)]
+    def logged(split, name):
+        events = EventAccumulator(str(run.path("tensorboard") / split))
+        events.Reload()
+        return [(event.step, make_ndarray(event.tensor_proto).item()) for event in events.Tensors(name)]
 
-    assert shown("test", "score/accuracy") == [(1, pytest.approx(run.metrics["test"]["accuracy"]))]
+    assert logged("test", "score/accuracy") == [(1, pytest.approx(run.metrics["test"]["accuracy"]))]
     [line] = run.path("history.csv").read_text().splitlines()[1:]
     loss, val_loss = map(float, line.split(",")[1:3])
-    assert shown("training", "loss") == [(1, pytest.approx(loss))]
-    assert shown("validation", "loss") == [(1, pytest.approx(val_loss))]
-    assert b"learning_rate" in shown("training", "settings")[0][1]
+    assert logged("training", "loss") == [(1, pytest.approx(loss))]
+    assert logged("validation", "loss") == [(1, pytest.approx(val_loss))]
+    assert b"learning_rate" in logged("training", "settings")[0][1]

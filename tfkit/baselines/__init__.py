@@ -1,4 +1,4 @@
-"""What a network must beat, by kind of data; each is fitted on the very rows that the network had."""
+"""Baselines for each kind of data, fitted on the training rows of the network."""
 
 from tfkit.baselines.forecasts import naive, seasonal_naive
 from tfkit.baselines.pixels import linear_pixels

@@ -1,4 +1,4 @@
-"""What a forecast must beat: that nothing changes, and that all comes again as it was a season ago."""
+"""Baselines of forecasts: the naive and the seasonal naive forecast."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,10 @@ import numpy as np
 
 
 def naive(train: Any, test: Any, info: Mapping[str, Any], *, seed: int = 0) -> np.ndarray:
-    """Answer with the last value of the past, at every step; `(windows, horizon)`.
+    """Naive forecast: the last past value at every step.
+
+    Returns:
+        Forecasts `(windows, horizon)`.
 
     Example:
         >>> import numpy as np, tfkit
@@ -19,9 +22,12 @@ def naive(train: Any, test: Any, info: Mapping[str, Any], *, seed: int = 0) -> n
 
 
 def seasonal_naive(train: Any, test: Any, info: Mapping[str, Any], *, seed: int = 0) -> np.ndarray:
-    """Answer with the value of the same place in the last season, `info["season"]` steps long; `(windows, horizon)`.
+    """Seasonal naive forecast: the value of the same step in the last season.
 
-    Where a series has not been there for a season, with its last value.
+    A season has `info["season"]` steps. If a series is shorter than a season, its last value is used.
+
+    Returns:
+        Forecasts `(windows, horizon)`.
     """
     season = info["season"]
     last = test.before(season)[:, np.arange(test.horizon) % season]

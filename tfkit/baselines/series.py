@@ -1,4 +1,4 @@
-"""What a network for whole series must beat: the nearest training series, and a weighted sum of their values."""
+"""Baselines of time series: nearest neighbor and linear model."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,17 +7,17 @@ import numpy as np
 
 from tfkit.baselines.tables import Split, linear
 
-STEPS = 512  # of a series that is compared, at most
-FEW = 64  # values of a channel that are weighted, at most
-BLOCK = 256  # test series at once
+MAX_STEPS = 512  # steps of a series for the nearest neighbor
+MAX_LINEAR_STEPS = 64  # steps of a series for the linear model
+CHUNK_ROWS = 256  # test series in memory at once
 
 
 def nearest_series(train: Split, test: Split, info: Mapping[str, Any], *, seed: int = 0) -> np.ndarray:
-    """Answer with the truth of the training series that is nearest: the sum of squared differences, step by step.
+    """Predict the target of the nearest training series (Euclidean distance).
 
-    Each channel is divided by its deviation in training (where the page scales each series by itself, each series is).
-    Gaps are filled along straight lines; series of unequal length, and those of more than 512 steps, are resampled to
-    one length. Of a class the answer is all but sure: of n training series it has n + 1 of n + k shares.
+    Each channel is divided by its standard deviation in training, or each series by its own if the recipe scales that
+    way. Missing values are interpolated linearly. Series of unequal length, or with more than 512 steps, are resampled
+    to one length. With n training series and k classes, the predicted class has the probability (n + 1) / (n + k).
 
     Example:
         >>> import tfkit
@@ -28,21 +28,23 @@ def nearest_series(train: Split, test: Split, info: Mapping[str, Any], *, seed: 
         >>> nearest_series(rows, rows, info).argmax(axis=1)
         array([0, 1])
     """
-    x, y, steps = _values(train, info, STEPS)
-    asked, _, _ = _values(test, info, STEPS, steps)
-    x, asked = x.reshape(len(x), -1), asked.reshape(len(asked), -1)
-    size, found = (x**2).sum(axis=1), []
-    for start in range(0, len(asked), BLOCK):
-        found.append((size - 2 * asked[start : start + BLOCK] @ x.T).argmin(axis=1))
-    answer = y[np.concatenate(found)]
+    x, y, steps = _load_values(train, info, MAX_STEPS)
+    x_test, _, _ = _load_values(test, info, MAX_STEPS, steps)
+    x, x_test = x.reshape(len(x), -1), x_test.reshape(len(x_test), -1)
+    squared_norms, neighbors = (x**2).sum(axis=1), []
+    for start in range(0, len(x_test), CHUNK_ROWS):
+        neighbors.append((squared_norms - 2 * x_test[start : start + CHUNK_ROWS] @ x.T).argmin(axis=1))
+    y_pred = y[np.concatenate(neighbors)]
     if info["task"] == "regression":
-        return answer * info["target"]["scale"] + info["target"]["mean"]
-    count = len(info["target"]["classes"])
-    return (len(y) * np.eye(count)[answer] + 1) / (len(y) + count)
+        return y_pred * info["target"]["scale"] + info["target"]["mean"]
+    num_classes = len(info["target"]["classes"])
+    return (len(y) * np.eye(num_classes)[y_pred] + 1) / (len(y) + num_classes)
 
 
 def linear_series(train: Split, test: Split, info: Mapping[str, Any], *, seed: int = 0) -> np.ndarray:
-    """Answer with a weighted sum of up to 64 values of each channel, and of its mean, deviation and ends: see `linear`.
+    """Fit `linear` on up to 64 values of each channel and its statistics.
+
+    The statistics are mean, standard deviation, minimum, maximum and mean absolute difference of neighboring steps.
 
     Example:
         >>> import tfkit
@@ -53,54 +55,58 @@ def linear_series(train: Split, test: Split, info: Mapping[str, Any], *, seed: i
         >>> linear_series(rows, rows, info).argmax(axis=1)[:4]
         array([0, 1, 0, 1])
     """
-    _, _, steps = _values(train, info, FEW)
-    return linear(_Summed(train, info, steps), _Summed(test, info, steps), info, seed=seed)
+    _, _, steps = _load_values(train, info, MAX_LINEAR_STEPS)
+    return linear(_SeriesColumns(train, info, steps), _SeriesColumns(test, info, steps), info, seed=seed)
 
 
-class _Summed:
-    """A split whose rows are values and summaries of series, as columns of a table."""
+class _SeriesColumns:
+    """A dataset of time series as a table of values and statistics."""
 
     def __init__(self, split: Split, info: Mapping[str, Any], steps: int):
         self.split = split
-        values, self.y, _ = _values(split, info, FEW, steps)
-        told = [values.mean(1), values.std(1), values.min(1), values.max(1), np.abs(np.diff(values, axis=1)).mean(1)]
-        self.numbers = np.concatenate([values.reshape(len(values), -1), *told], axis=1).astype("float32")
+        values, self.y, _ = _load_values(split, info, MAX_LINEAR_STEPS, steps)
+        differences = np.abs(np.diff(values, axis=1))
+        statistics = [values.mean(1), values.std(1), values.min(1), values.max(1), differences.mean(1)]
+        self.columns = np.concatenate([values.reshape(len(values), -1), *statistics], axis=1).astype("float32")
 
     def __len__(self) -> int:
         return len(self.split)
 
-    def take(self, numbers: np.ndarray, /) -> Any:
-        """The rows of these numbers."""
-        _, _, weight = self.split.take(numbers)
-        return {"numbers": self.numbers[numbers]}, self.y[numbers], weight
+    def take(self, indices: np.ndarray, /) -> Any:
+        """Return the rows with these indices."""
+        _, _, weight = self.split.take(indices)
+        return {"numbers": self.columns[indices]}, self.y[indices], weight
 
 
-def _values(split: Any, info: Mapping[str, Any], most: int, steps: int | None = None) -> tuple[Any, Any, int]:
-    """Series of one length `(rows, steps, channels)` on one scale, their truth, and the length."""
-    numbers = np.arange(len(split))
-    raw, y = split.raw(numbers)["series"], np.asarray(split.take(numbers)[1])
-    lengths = [_length(one) for one in raw]
-    steps = steps or min(most, int(np.median(lengths)))
-    values = np.stack([_resampled(one[:length], steps) for one, length in zip(raw, lengths, strict=True)])
-    told = info["series"]
-    if told["scale"] == "each":
+def _load_values(
+    split: Any, info: Mapping[str, Any], max_steps: int, steps: int | None = None
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return scaled series `(rows, steps, channels)`, targets, and number of steps."""
+    indices = np.arange(len(split))
+    raw, y = split.raw(indices)["series"], np.asarray(split.take(indices)[1])
+    lengths = [_length(series) for series in raw]
+    steps = steps or min(max_steps, int(np.median(lengths)))
+    values = np.stack([_resample(series[:length], steps) for series, length in zip(raw, lengths, strict=True)])
+    scaling = info["series"]
+    if scaling["scale"] == "each":
         deviation = values.std(axis=1, keepdims=True)
         values = (values - values.mean(axis=1, keepdims=True)) / np.where(deviation > 1e-6, deviation, 1.0)
-    elif told["scale"] == "train":
-        values = (values - told["mean"]) / told["spread"]
+    elif scaling["scale"] == "train":
+        values = (values - scaling["mean"]) / scaling["spread"]
     return values, y, steps
 
 
 def _length(series: np.ndarray) -> int:
-    known = np.flatnonzero(np.isfinite(series).any(axis=1))
-    return int(known[-1]) + 1 if len(known) else 1
+    """Return the length of a series without trailing padding."""
+    finite = np.flatnonzero(np.isfinite(series).any(axis=1))
+    return int(finite[-1]) + 1 if len(finite) else 1
 
 
-def _resampled(series: np.ndarray, steps: int) -> np.ndarray:
-    """One series `(steps, channels)` at evenly spaced places, along straight lines."""
-    places, found = np.linspace(0, len(series) - 1, steps), np.zeros((steps, series.shape[1]))
+def _resample(series: np.ndarray, steps: int) -> np.ndarray:
+    """Interpolate a series `(length, channels)` linearly to `steps` steps."""
+    positions, resampled = np.linspace(0, len(series) - 1, steps), np.zeros((steps, series.shape[1]))
     for channel, values in enumerate(series.T):
-        known = np.flatnonzero(np.isfinite(values))
-        if len(known):
-            found[:, channel] = np.interp(places, known, values[known])
-    return found
+        finite = np.flatnonzero(np.isfinite(values))
+        if len(finite):
+            resampled[:, channel] = np.interp(positions, finite, values[finite])
+    return resampled

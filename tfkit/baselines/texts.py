@@ -1,4 +1,4 @@
-"""What a network that reads must beat: TF-IDF of words and characters with a linear model, which is hard to beat."""
+"""Baseline of texts: a linear model on TF-IDF of word and character n-grams."""
 
 import logging
 import warnings
@@ -11,18 +11,18 @@ from tfkit.baselines.tables import Split, constant
 
 log = logging.getLogger("tfkit")
 
-BLOCK = 65_536  # rows taken at once
-TEXTS = 100_000  # training texts that it is fitted on, at most
-STRENGTH = 10.0  # C of the logistic regression: TF-IDF is small, so less shrinking than usual is best
-MOST = 100_000  # n-grams of each kind
+CHUNK_ROWS = 65_536  # rows read at once
+MAX_TEXTS = 100_000  # training texts
+INVERSE_REGULARIZATION = 10.0  # C of logistic regression; TF-IDF values are small, so less regularization is better
+MAX_NGRAMS = 100_000  # n-grams of each vectorizer
 
 
 def tfidf(train: Split, test: Split, info: Mapping[str, Any], *, seed: int = 0) -> np.ndarray:
-    """Answer with logistic regression (C=10), or ridge regression for a number, on TF-IDF of n-grams.
+    """Fit logistic regression (C=10), or ridge regression, on TF-IDF.
 
-    N-grams of one and two words and of two to five characters inside words, or of one to four characters where the
-    network reads characters, sublinear, the 100,000 most frequent of each. Texts are read to the same character as the
-    network reads them. Fitting stops after 200 steps, converged or not.
+    N-grams are 1 to 2 words and 2 to 5 characters inside words; or 1 to 4 characters if the network reads characters.
+    Term frequencies are sublinear. Each vectorizer uses the 100,000 most frequent n-grams. Texts are truncated to the
+    same number of characters as for the network. Fitting stops after 200 iterations, converged or not.
 
     Example:
         >>> import numpy as np, tfkit
@@ -35,43 +35,46 @@ def tfidf(train: Split, test: Split, info: Mapping[str, Any], *, seed: int = 0) 
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression, Ridge
 
-    (texts, y, weight), (asked, _, _) = _rows(train, info, most=TEXTS), _rows(test, info)
-    numbers, target = info["task"] == "regression", info["target"]
-    if not numbers and len(np.unique(y)) < 2:
+    texts, y, weight = _load_texts(train, info, max_rows=MAX_TEXTS)
+    test_texts, _, _ = _load_texts(test, info)
+    is_regression, target = info["task"] == "regression", info["target"]
+    if not is_regression and len(np.unique(y)) < 2:
         return constant(train, test, info, seed=seed)
-    design = _design(info.get("tokens"))
-    model = Ridge() if numbers else LogisticRegression(C=STRENGTH, max_iter=200)
+    vectorizer = _make_vectorizer(info.get("tokens"))
+    model = Ridge() if is_regression else LogisticRegression(C=INVERSE_REGULARIZATION, max_iter=200)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(design.fit_transform(texts), y, sample_weight=weight)
-    rows = design.transform(asked)
-    if numbers:
-        return model.predict(rows) * target["scale"] + target["mean"]
-    answer = np.zeros((len(asked), len(target["classes"])))
-    answer[:, model.classes_] = model.predict_proba(rows)
-    return answer
+        model.fit(vectorizer.fit_transform(texts), y, sample_weight=weight)
+    x = vectorizer.transform(test_texts)
+    if is_regression:
+        return model.predict(x) * target["scale"] + target["mean"]
+    y_prob = np.zeros((len(test_texts), len(target["classes"])))
+    y_prob[:, model.classes_] = model.predict_proba(x)
+    return y_prob
 
 
-def _design(tokens: str | None) -> Any:
+def _make_vectorizer(tokens: str | None) -> Any:
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.pipeline import make_union
 
-    same = {"sublinear_tf": True, "max_features": MOST, "dtype": np.float32}
-    if tokens == "characters":  # a clause passes for a word there, and a character is one
-        return TfidfVectorizer(ngram_range=(1, 4), analyzer="char", **same)
+    options = {"sublinear_tf": True, "max_features": MAX_NGRAMS, "dtype": np.float32}
+    if tokens == "characters":  # there are no spaces between words
+        return TfidfVectorizer(ngram_range=(1, 4), analyzer="char", **options)
     return make_union(
-        TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"(?u)\w+|[^\w\s]", **same),
-        TfidfVectorizer(ngram_range=(2, 5), analyzer="char_wb", **same),
+        TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"(?u)\w+|[^\w\s]", **options),
+        TfidfVectorizer(ngram_range=(2, 5), analyzer="char_wb", **options),
     )
 
 
-def _rows(split: Split, info: Mapping[str, Any], most: int | None = None) -> tuple[list[str], Any, Any]:
-    """Texts as far as the network reads them, targets, weights; of more than `most` some that are drawn by chance."""
-    numbers = np.arange(len(split))
-    if most is not None and len(split) > most:
-        log.info("Baselines are fitted on %s of %s training rows, drawn by chance", f"{most:,}", f"{len(split):,}")
-        numbers = np.sort(np.random.default_rng(0).choice(len(split), most, replace=False))
-    blocks = [split.take(numbers[start : start + BLOCK])[1:] for start in range(0, len(numbers), BLOCK)]
-    y, weight = (None if part[0] is None else np.concatenate(part) for part in zip(*blocks, strict=True))
-    [texts] = split.raw(numbers).values()  # type: ignore[attr-defined]
+def _load_texts(split: Split, info: Mapping[str, Any], max_rows: int | None = None) -> tuple[list[str], Any, Any]:
+    """Load texts, targets and weights of all rows, or of `max_rows` random rows."""
+    indices = np.arange(len(split))
+    if max_rows is not None and len(split) > max_rows:
+        log.info(
+            "Baselines are fitted on a random sample of %s of %s training rows", f"{max_rows:,}", f"{len(split):,}"
+        )
+        indices = np.sort(np.random.default_rng(0).choice(len(split), max_rows, replace=False))
+    chunks = [split.take(indices[start : start + CHUNK_ROWS])[1:] for start in range(0, len(indices), CHUNK_ROWS)]
+    y, weight = (None if arrays[0] is None else np.concatenate(arrays) for arrays in zip(*chunks, strict=True))
+    [texts] = split.raw(indices).values()  # type: ignore[attr-defined]
     return [" ".join(text.split())[: info["length"]] for text in texts[:, 0]], y, weight

@@ -1,4 +1,4 @@
-"""Several runs on one page: what differs in their settings, which is better on the same rows, their curves."""
+"""Compare runs: paired differences of test scores, and an HTML page."""
 
 import itertools
 import os
@@ -16,19 +16,19 @@ from tfkit.report.reading import Record
 from tfkit.report.words import number, span, spoken
 from tfkit.run_dir import RunDir
 
-PAIRS = 15  # of runs that are held against each other
-POINTS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")  # scores that are said in points of a hundred
+MAX_PAIRS = 15  # pairs of runs that are compared
+PERCENT_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")  # reported in percentage points
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Two runs held against each other.
+    """Comparison of two runs by the primary metric.
 
     Args:
-        first, second: Their places among the runs.
-        interval: 95%, of the first's score less the second's; None where it is not known.
+        first, second: Positions of the two runs in the list of runs.
+        interval: 95% interval of the score of the first run minus that of the second; None if unknown.
         paired: Whether both were scored on the same rows.
-        says: The same in a sentence.
+        says: The conclusion in one sentence.
     """
 
     first: int
@@ -39,119 +39,118 @@ class Difference:
 
 
 def compare(*runs: Any, out: str | os.PathLike[str] = "compare.html") -> Path:
-    """Write one page that compares runs: settings, scores, curves, and which is better by more than chance.
+    """Write an HTML page that compares settings, scores and curves of runs.
 
     Args:
-        runs: Two runs or more, or their folders.
-        out: Where the page goes.
+        runs: At least two runs or run folders.
+        out: Path of the page.
 
     Returns:
-        Its path.
+        The path of the page.
 
     Raises:
-        UserError: If there are fewer than two runs, one is not finished, or they are of other tasks or targets, or
-            there is no folder for the page.
+        UserError: If there are fewer than two runs, a run is not finished, tasks or targets differ, or the folder of
+            `out` does not exist.
     """
     from tfkit.report.page import page
     from tfkit.report.sections.comparison import sections
 
     records = opened(runs)
     if not Path(out).resolve().parent.is_dir():
-        raise UserError(f"The folder that the page goes to must be there. Received: {out}")
-    found = differences(records)
+        raise UserError(f"The folder of `out` must exist. Received: {out}")
+    comparisons = differences(records)
     names = named(records)
     text = page(
-        "Runs compared: " + ", ".join(names),
-        sections(records, names, found),
-        verdict=found[0].says,
-        foot=f"{len(records)} runs of {records[0].target}.",
+        "Comparison of runs: " + ", ".join(names),
+        sections(records, names, comparisons),
+        verdict=comparisons[0].says,
+        foot=f"{len(records)} runs with the target {records[0].target}.",
     )
     write_text(Path(out), text)
     return Path(out)
 
 
 def opened(runs: Iterable[Any]) -> list[Record]:
-    """The runs, read and found comparable."""
-    records = [Record.of(run if isinstance(run, RunDir) else RunDir(run)) for run in runs]
+    """Read the results of runs and check that they are comparable."""
+    records = [Record.of(run if isinstance(run, Run) else Run(run)) for run in runs]
     _check(records)
     return records
 
 
 def _check(records: list[Record]) -> None:
-    """Refuse what cannot be compared."""
+    """Raise an error if the runs cannot be compared."""
     if len(records) < 2:
-        raise UserError(f"Name two runs or more to compare. Received: {len(records)}")
-    for what in ("task", "target"):
-        each = list(dict.fromkeys(getattr(record, what) for record in records))
-        if len(each) > 1:
-            raise UserError(f"Runs to compare must have one {what}. Received: {', '.join(each)}")
+        raise UserError(f"A comparison needs at least two runs. Received: {len(records)}")
+    for attribute in ("task", "target"):
+        values = list(dict.fromkeys(getattr(record, attribute) for record in records))
+        if len(values) > 1:
+            raise UserError(f"Runs to compare must have the same {attribute}. Received: {', '.join(values)}")
     if len({tuple(record.classes) for record in records}) > 1:
         raise UserError(
-            "Runs to compare must tell the same classes apart. Received: "
+            "Runs to compare must have the same classes. Received: "
             + " and ".join(f"{len(record.classes)} classes" for record in records)
         )
 
 
 def named(records: list[Record]) -> list[str]:
-    """The names of their folders, or their paths where the names do not tell them apart."""
+    """Return distinct names of runs: folder names, or paths if those are ambiguous."""
     paths = [record.run.folder.resolve() for record in records]
     names = [path.name for path in paths]
     if len(set(names)) < len(set(paths)):
         names = list(map(str, paths))
-    seen: list[str] = []
-    for name in names:  # the same run, named again
-        seen.append(f"{name} ({seen.count(name) + 1})" if name in seen else name)
-    return seen
+    distinct: list[str] = []
+    for name in names:  # the same run may be passed more than once
+        distinct.append(f"{name} ({distinct.count(name) + 1})" if name in distinct else name)
+    return distinct
 
 
 def differences(records: list[Record]) -> list[Difference]:
-    """Every pair of runs held against each other by the headline score, the best first."""
+    """Compare all pairs of runs by the primary metric, the best runs first."""
     name, mode = scores.headline(records[0].task)
     sign = 1 if mode == "max" else -1
-    known = [place for place, record in enumerate(records) if name in (record.metrics.get("test") or {})]
-    order = sorted(known, key=lambda place: -sign * records[place].metrics["test"][name])
-    pairs = list(itertools.combinations(order, 2))[:PAIRS]
+    scored = [i for i, record in enumerate(records) if name in (record.metrics.get("test") or {})]
+    order = sorted(scored, key=lambda i: -sign * records[i].metrics["test"][name])
+    pairs = list(itertools.combinations(order, 2))[:MAX_PAIRS]
     names = named(records)
     if not pairs:
-        return [Difference(0, 1, None, False, "Fewer than two of these runs were scored on test rows.")]
-    return [_held(records, names, first, second, name, sign) for first, second in pairs]
+        return [Difference(0, 1, None, False, "Fewer than two of these runs have test scores.")]
+    return [_compare_pair(records, names, first, second, name, sign) for first, second in pairs]
 
 
-def _held(records: list[Record], names: list[str], first: int, second: int, name: str, sign: int) -> Difference:
-    """The better of two runs beside the other."""
-    one, other = records[first], records[second]
-    paired = same_rows(one, other)
-    interval = (
-        scores.difference(one.truth, one.answer, other.answer, one.info, name) if paired else _apart(one, other, name)
-    )
-    how = "paired, on the same test rows" if paired else "not paired: their test rows differ"
+def _compare_pair(records: list[Record], names: list[str], first: int, second: int, name: str, sign: int) -> Difference:
+    """Compare a run with another run of equal or lower score."""
+    a, b = records[first], records[second]
+    paired = same_rows(a, b)
+    interval = scores.difference(a.truth, a.answer, b.answer, a.info, name) if paired else _unpaired(a, b, name)
+    method = "paired, same test rows" if paired else "not paired: the test rows differ"
     if interval is None:
-        return Difference(first, second, None, paired, f"{names[first]} and {names[second]}: too few rows to tell.")
+        conclusion = f"{names[first]} and {names[second]}: too few rows for a comparison."
+        return Difference(first, second, None, paired, conclusion)
     low, high = sorted(sign * end for end in interval)
-    own = f"{spoken(name)} {number(one.metrics['test'][name])} against {number(other.metrics['test'][name])}"
+    values = f"{spoken(name)} {number(a.metrics['test'][name])} vs {number(b.metrics['test'][name])}"
     if low > 0:
-        by = f"{100 * low:.1f} to {100 * high:.1f} points" if name in POINTS else span([low, high])
-        says = f"{names[first]} is better than {names[second]} by {by}: {own} (95% interval, {how})."
+        gap = f"{100 * low:.1f} to {100 * high:.1f} percentage points" if name in PERCENT_METRICS else span([low, high])
+        conclusion = f"{names[first]} is better than {names[second]} by {gap}: {values} (95% CI, {method})."
     else:
-        says = f"{names[first]} and {names[second]} are not distinguishable: {own}; 95% interval of the difference "
-        says += f"{span(interval)} ({how})."
-    return Difference(first, second, interval, paired, says)
+        conclusion = f"No significant difference between {names[first]} and {names[second]}: {values} "
+        conclusion += f"(95% CI of the difference: {span(interval)}, {method})."
+    return Difference(first, second, interval, paired, conclusion)
 
 
-def same_rows(one: Record, other: Record) -> bool:
-    """Whether two runs were scored on the same rows, in the same order."""
-    digests = [record.about.get("test_rows") for record in (one, other)]
-    if one.truth is None or other.truth is None or None in digests or digests[0] != digests[1]:
+def same_rows(a: Record, b: Record) -> bool:
+    """Return whether two runs were scored on the same rows, in the same order."""
+    digests = [record.about.get("test_rows") for record in (a, b)]
+    if a.truth is None or b.truth is None or None in digests or digests[0] != digests[1]:
         return False
-    a, b = (record.truth["values"] if record.task == "forecast" else record.truth for record in (one, other))
-    return a.shape == b.shape and np.allclose(a, b, rtol=1e-4, equal_nan=True)
+    y_a, y_b = (record.truth["values"] if record.task == "forecast" else record.truth for record in (a, b))
+    return y_a.shape == y_b.shape and np.allclose(y_a, y_b, rtol=1e-4, equal_nan=True)
 
 
-def _apart(one: Record, other: Record, name: str) -> list[float] | None:
-    """The difference of two scores of other rows, from the interval of each."""
-    spans = [record.metrics["intervals"].get(name) for record in (one, other)]
-    if None in spans:
+def _unpaired(a: Record, b: Record, name: str) -> list[float] | None:
+    """Return the interval of a difference of scores on different rows."""
+    intervals = [record.metrics["intervals"].get(name) for record in (a, b)]
+    if None in intervals:
         return None
-    gap = one.metrics["test"][name] - other.metrics["test"][name]
-    half = float(np.hypot(*[(high - low) / 2 for low, high in spans]))
+    gap = a.metrics["test"][name] - b.metrics["test"][name]
+    half = float(np.hypot(*[(high - low) / 2 for low, high in intervals]))
     return [gap - half, gap + half]

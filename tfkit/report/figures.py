@@ -1,4 +1,4 @@
-"""Drawings as SVG that stand in a page: its colours, its fonts, words for those who cannot see them."""
+"""Draw figures as themed, accessible SVG for HTML reports."""
 
 import io
 import re
@@ -8,29 +8,30 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-# What matplotlib is told to paint with -> the colour of the page that stands there in the end.
+import numpy as np
+
+# Placeholder color used in matplotlib -> CSS variable that replaces it in the SVG.
 PALETTE = {
     "#010101": "var(--ink)",
     "#020202": "var(--muted)",
     "#030303": "var(--line)",
     "#040404": "var(--paper)",
-    "#0a0101": "var(--one)",
-    "#0a0202": "var(--two)",
-    "#0a0303": "var(--three)",
-    "#0a0404": "var(--four)",
-    "#0a0505": "var(--five)",
-    "#0a0606": "var(--six)",
+    "#0a0101": "var(--blue)",
+    "#0a0202": "var(--orange)",
+    "#0a0303": "var(--green)",
+    "#0a0404": "var(--purple)",
+    "#0a0505": "var(--teal)",
+    "#0a0606": "var(--red)",
 }
 INK, MUTED, LINE, PAPER, ONE, TWO, THREE, FOUR, FIVE, SIX = PALETTE
 SERIES = (ONE, TWO, THREE, FOUR, FIVE, SIX)
-DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))  # lines differ in more than colour
-SHOWN = 200  # rows of the numbers beside a figure
-POINTS = 700  # of a scatter
+DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))  # lines differ in more than color
+MAX_POINTS = 700  # points of a scatter plot
 
 
 @dataclass(frozen=True)
 class Table:
-    """Numbers in rows under a caption; `head` names the columns, the first of which names the row."""
+    """A table with a caption and column names; the first column has the row names."""
 
     caption: str
     head: Sequence[str]
@@ -40,10 +41,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing, what it shows in words, and the numbers that it was drawn from."""
+    """An SVG figure with a description and the table of its data."""
 
     title: str
-    says: str
+    description: str
     svg: str
     numbers: Table | None = None
     wide: bool = False
@@ -51,8 +52,8 @@ class Figure:
 
 def draw(
     title: str,
-    says: str,
-    paint: Callable[[Any], None],
+    description: str,
+    plot: Callable[[Any], None],
     *,
     numbers: Table | None = None,
     height: float = 2.7,
@@ -60,69 +61,74 @@ def draw(
     x: str = "",
     y: str = "",
 ) -> Figure:
-    """A figure that `paint` draws on axes.
+    """Create a figure by calling `plot` with matplotlib axes.
 
     Args:
-        title: What stands above it.
-        says: What it shows, in a sentence: for those who cannot see it, and for all beneath it.
-        paint: Draws on the matplotlib axes that it is given.
-        numbers: What it was drawn from.
-        height: In inches; the width is 4.2, or 8.8 where it is wide.
-        wide: Whether it needs the width of the page.
-        x, y: What the axes are called.
+        title: Title above the figure.
+        description: One sentence on what the figure shows, without a final period. It is the caption and the text
+            for screen readers.
+        plot: Function that plots on the matplotlib axes passed to it.
+        numbers: Table of the plotted data.
+        height: Height in inches. The width is 4.2 inches, or 8.8 if `wide`.
+        wide: Whether the figure has the full width of the report.
+        x, y: Axis labels.
+
+    Returns:
+        The figure.
     """
     with _style():
-        from matplotlib.figure import Figure as Drawing
+        from matplotlib.figure import Figure as MatplotlibFigure
 
-        drawing = Drawing(figsize=(8.8 if wide else 4.2, height), layout="constrained")
+        drawing = MatplotlibFigure(figsize=(8.8 if wide else 4.2, height), layout="constrained")
         axes = drawing.add_subplot()
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_xlabel(x)
         axes.set_ylabel(y)
-        paint(axes)
+        plot(axes)
         buffer = io.StringIO()
         drawing.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return Figure(title, says, _themed(buffer.getvalue(), title, says), numbers, wide)
+    return Figure(title, description, _apply_theme(buffer.getvalue(), title, description), numbers, wide)
 
 
-def legend(axes: Any, **where: Any) -> None:
-    """Say what the lines are, above the drawing, so that nothing is covered."""
+def legend(axes: Any, **options: Any) -> None:
+    """Add a legend above the axes, unless there are fewer than two labels."""
     if len(axes.get_legend_handles_labels()[0]) < 2:
         return
     axes.legend(
-        **{"loc": "lower left", "bbox_to_anchor": (0, 1.0), "ncols": 2, "frameon": False, "borderaxespad": 0, **where}
+        **{"loc": "lower left", "bbox_to_anchor": (0, 1.0), "ncols": 2, "frameon": False, "borderaxespad": 0, **options}
     )
 
 
 def in_powers(axis: Any) -> None:
-    """An axis in powers of ten, with its numbers written out: the page has no mathematics."""
+    """Make an axis logarithmic, with plain numbers as tick labels."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axis._set_axes_scale("log")
     low, high = axis.get_view_interval()
-    if high < 100 * low:  # or hardly a power lies on it
+    if high < 100 * low:  # fewer than two powers of ten are in view
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:,.10g}" if value < 1e6 else f"{value:.0e}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, position: f"{value:,.10g}" if value < 1e6 else f"{value:.0e}"))
     axis.set_minor_formatter(NullFormatter())
 
 
-def thinned(count: int, most: int = POINTS) -> Any:
-    """The numbers of at most so many of `count` things, evenly spread."""
-    import numpy as np
-
+def thinned(count: int, most: int = MAX_POINTS) -> np.ndarray:
+    """Return at most `most` evenly spaced indices into `count` items, with both ends."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
 
 
 @contextmanager
 def _style() -> Any:
-    """How everything is drawn. Fonts are the page's own, so no letter is missing here that the page has."""
+    """Apply the matplotlib style of reports.
+
+    Text stays text in the SVG and uses the fonts of the HTML document, so missing glyphs of matplotlib do not matter.
+    """
     import logging
     import warnings
 
     import matplotlib as mpl
     from cycler import cycler
 
-    drawn = {
+    colors = {
         "axes.edgecolor": MUTED,
         "axes.labelcolor": INK,
         "text.color": INK,
@@ -143,7 +149,7 @@ def _style() -> Any:
         "lines.linewidth": 1.6,
         "axes.linewidth": 0.8,
     }
-    told = {
+    options = {
         "svg.fonttype": "none",
         "svg.hashsalt": "tfkit",
         "text.parse_math": False,
@@ -154,7 +160,7 @@ def _style() -> Any:
     }
     log = logging.getLogger("matplotlib")
     level = log.level
-    with mpl.rc_context({**drawn, **sizes, **told}), warnings.catch_warnings():
+    with mpl.rc_context({**colors, **sizes, **options}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*[Gg]lyph.*")
         log.setLevel(logging.ERROR)
         try:
@@ -163,23 +169,23 @@ def _style() -> Any:
             log.setLevel(level)
 
 
-def _themed(svg: str, title: str, says: str) -> str:
-    """The drawing as a part of the page: its colours, names of its own, and words."""
+def _apply_theme(svg: str, title: str, description: str) -> str:
+    """Prepare an SVG for embedding: CSS colors, unique ids, title and description."""
     from html import escape
 
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style type=\"text/css\">.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
-    name = f"f{zlib.crc32((title + says + svg).encode()):x}"
+    name = f"f{zlib.crc32((title + description + svg).encode()):x}"
     svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", svg)
     svg = re.sub(r' id="[^"]*-(?:text|line2d|patch|xtick|ytick|axes|figure|matplotlib|legend)[^"]*"', "", svg)
-    svg = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\d\.\d{2})\d+", r"\1", tag.group()), svg)  # not what is written
+    svg = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\d\.\d{2})\d+", r"\1", tag.group()), svg)  # tags only, not text
     svg = re.sub(r' transform="rotate\(-0[^"]*"', "", svg)
-    for told, colour in PALETTE.items():
-        svg = svg.replace(told, colour)
+    for placeholder, color in PALETTE.items():
+        svg = svg.replace(placeholder, color)
     svg = re.sub(r"font: ([\d.]+)px [^;\"]*|font-size: ([\d.]+)px; font-family: [^;\"]*", r"font-size: \1\2px", svg)
     svg = re.sub(r"\s+", " ", svg).replace("> <", "><")
     view = re.search(r'viewBox="[^"]*"', svg)
-    words = f"<title>{escape(title)}</title><desc>{escape(says)}</desc>"
-    head = f'<svg role="img" aria-label="{escape(title)}: {escape(says)}" {view.group(0) if view else ""}'
+    texts = f"<title>{escape(title)}</title><desc>{escape(description)}</desc>"
+    head = f'<svg role="img" aria-label="{escape(title)}: {escape(description)}" {view.group(0) if view else ""}'
     xlink = 'xmlns:xlink="http://www.w3.org/1999/xlink" xmlns="http://www.w3.org/2000/svg" version="1.1">'
-    return re.sub(r"<svg[^>]*>", lambda _: f"{head} {xlink}{words}", svg, count=1).strip()
+    return re.sub(r"<svg[^>]*>", lambda _: f"{head} {xlink}{texts}", svg, count=1).strip()

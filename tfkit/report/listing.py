@@ -1,4 +1,4 @@
-"""The runs of a folder with what they scored: the folder is the registry."""
+"""List the runs in a folder with their test scores."""
 
 import contextlib
 import json
@@ -13,20 +13,20 @@ COLUMNS = ("run", "recipe", "score", "date", "target", "rows", "seconds")
 
 
 def runs(folder: str | os.PathLike[str] = "runs", *, sort: str = "date") -> list[dict[str, Any]]:
-    """List the runs of a folder, the newest or the best first.
+    """List the runs in a folder, sorted by date, score or another column.
 
     Args:
-        folder: Where they lie.
-        sort: "date" for the newest first, "score" for the best first within each score, "run", "recipe", "target",
+        folder: Folder that contains the run folders.
+        sort: "date" for the newest first, "score" for the best first within each metric, "run", "recipe", "target",
             "rows" or "seconds".
 
     Returns:
-        For each run a dictionary: run (its path), recipe, date, target, measure (the name of the score), better (where
-        it is best, "max" or "min"), score (None where it is not finished or the test was left alone), rows to train,
-        seconds.
+        One dictionary per run: run (path), recipe, date, target, measure (name of the primary metric), better ("max" or
+        "min"), score (on the test set; None if the run is not finished or the test set was not evaluated), rows
+        (training rows), seconds.
 
     Raises:
-        UserError: If there is nothing to sort by under that name.
+        UserError: If `sort` is not one of these columns.
 
     Example:
         >>> runs("nowhere")
@@ -34,22 +34,22 @@ def runs(folder: str | os.PathLike[str] = "runs", *, sort: str = "date") -> list
     """
     if sort not in COLUMNS:
         raise UserError(f"Runs are sorted by {', '.join(COLUMNS)}.{nearest(sort, COLUMNS)} Received: sort={sort}")
-    found = []
+    all_runs = []
     for path in Path(folder).glob("*/about.json"):
         with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            found.append(_run(path.parent))  # a damaged one is no run
-    found.sort(key=lambda one: one["date"], reverse=True)
+            all_runs.append(_summarize(path.parent))  # damaged run folders are skipped
+    all_runs.sort(key=lambda run: run["date"], reverse=True)
     if sort == "score":
-        found.sort(key=lambda one: (one["score"] is None, one["measure"], _worse(one)))
+        all_runs.sort(key=lambda run: (run["score"] is None, run["measure"], _ascending_score(run)))
     elif sort != "date":
-        found.sort(
-            key=lambda one: (one[sort] is None, one[sort] or 0 if sort in ("rows", "seconds") else str(one[sort]))
+        all_runs.sort(
+            key=lambda run: (run[sort] is None, run[sort] or 0 if sort in ("rows", "seconds") else str(run[sort]))
         )
-    return found
+    return all_runs
 
 
-def _run(folder: Path) -> dict[str, Any]:
-    """What one run is, from its JSON files alone."""
+def _summarize(folder: Path) -> dict[str, Any]:
+    """Read the summary of a run from its JSON files."""
     from tfkit.scores import headline
 
     about = _json(folder / "about.json")
@@ -70,38 +70,40 @@ def _run(folder: Path) -> dict[str, Any]:
     }
 
 
-def _worse(one: dict[str, Any]) -> float:
-    """What is smaller for a better score."""
-    return -(one["score"] or 0) if one["better"] == "max" else (one["score"] or 0)
+def _ascending_score(run: dict[str, Any]) -> float:
+    """Return a sort key that is lower for a better score."""
+    return -(run["score"] or 0) if run["better"] == "max" else (run["score"] or 0)
 
 
 def _json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def lines(found: list[dict[str, Any]]) -> list[str]:
-    """The list as it is printed."""
-    rows = [("run", "score", "", "recipe", "target", "rows", "seconds", "begun"), *map(_cells, found)]
+def lines(all_runs: list[dict[str, Any]]) -> list[str]:
+    """Format a list of runs as an aligned text table, one string per line."""
+    rows = [("run", "score", "", "recipe", "target", "rows", "seconds", "started"), *map(_cells, all_runs)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    sides = "<><<<>><"
+    alignments = "<><<<>><"
     return [
-        "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)).rstrip()
+        "  ".join(
+            f"{cell:{alignment}{width}}" for cell, alignment, width in zip(row, alignments, widths, strict=True)
+        ).rstrip()
         for row in rows
     ]
 
 
-def _cells(one: dict[str, Any]) -> tuple[str, ...]:
-    """What is printed of a run."""
-    scored = one["score"] is not None
-    score = number(one["score"]) if scored else "" if one["seconds"] is not None else "not finished"
-    measure, begun = spoken(one["measure"]) if scored else "", one["date"][:16].replace("T", " ")
+def _cells(run: dict[str, Any]) -> tuple[str, ...]:
+    """Format the cells of a row of the table."""
+    has_score = run["score"] is not None
+    score = number(run["score"]) if has_score else "" if run["seconds"] is not None else "not finished"
+    metric, started = spoken(run["measure"]) if has_score else "", run["date"][:16].replace("T", " ")
     return (
-        str(one["run"]),
+        str(run["run"]),
         score,
-        measure,
-        one["recipe"],
-        one["target"],
-        number(one["rows"]),
-        number(one["seconds"]),
-        begun,
+        metric,
+        run["recipe"],
+        run["target"],
+        number(run["rows"]),
+        number(run["seconds"]),
+        started,
     )

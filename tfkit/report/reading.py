@@ -1,26 +1,30 @@
-"""Everything that a report is made of, read from the folder of a run: neither its data nor its page is needed."""
+"""Read the results of a run from its folder, without its data or recipe."""
 
 import csv
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tfkit.run_dir import RunDir
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 @dataclass(frozen=True)
 class Record:
-    """What a finished run has left, opened.
+    """Results of a finished run, read from its folder.
 
     Args:
         run: The run.
-        info, config, about, metrics: Its JSON files.
-        history: A line for each epoch.
-        evidence: What was looked at when it was trained; empty for a run that was made without a report.
-        truth, answer: The test rows' truth and answers as `scores` takes them; None where no test was taken.
-        options: What was asked for when the report was made, such as the cost of a miss.
+        info, config, about, metrics: Contents of its JSON files.
+        history: One dictionary per epoch.
+        evidence: Results of the analyses made after training; empty for a run trained without a report.
+        truth: Targets of the test set, as `scores` takes them; None if the test set was not evaluated.
+        answer: Predictions for the test set, as `scores` takes them; None if the test set was not evaluated.
+        options: Options of the report, such as the cost of a false negative.
     """
 
     run: RunDir
@@ -35,63 +39,61 @@ class Record:
     options: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, run: RunDir, **options: Any) -> "Record":
-        """Read the folder of a finished run."""
-        info, found = run.info, run.metrics
-        truth, answer = _predictions(run.path("predictions.csv"), info) if found.get("test") else (None, None)
-        evidence = run.path("evidence.json")
-        known = run.evidence if evidence.is_file() else {}
-        return cls(
-            run, info, run.config, run.about, found, _history(run.path("history.csv")), known, truth, answer, options
-        )
+    def of(cls, run: Run, **options: Any) -> "Record":
+        """Read the results of a finished run."""
+        info, metrics = run.info, run.metrics
+        y_true, y_pred = _predictions(run.path("predictions.csv"), info) if metrics.get("test") else (None, None)
+        evidence = run.evidence if run.path("evidence.json").is_file() else {}
+        history = _history(run.path("history.csv"))
+        return cls(run, info, run.config, run.about, metrics, history, evidence, y_true, y_pred, options)
 
     @property
     def task(self) -> str:
-        """What kind of task it is."""
+        """The task, such as "binary" or "regression"."""
         return self.info["task"]
 
     @property
     def classes(self) -> list[str]:
-        """The names of the classes; none of a number."""
+        """The names of the classes; empty for a regression."""
         return [str(name) for name in self.info["target"]["classes"] or []]
 
     @property
     def target(self) -> str:
-        """What is predicted."""
+        """The name of the target."""
         return self.info["target"].get("name", "target")
 
     def curve(self, name: str) -> np.ndarray:
-        """A column of the history, NaN where there is no number."""
+        """Return a column of the history, `(epochs,)`; missing values are NaN."""
         return np.array([line.get(name, np.nan) for line in self.history], "float64")
 
 
 def _history(path: Path) -> list[dict[str, float]]:
-    """The epochs of a history.csv; what is no single number is left out."""
+    """Read the epochs of a history.csv; cells that are not numbers are left out."""
     if not path.is_file():
         return []
     with path.open(encoding="utf-8", newline="") as file:
         return [
-            {name: number for name, word in line.items() if (number := _number(word)) is not None}
+            {name: number for name, cell in line.items() if (number := _parse_number(cell)) is not None}
             for line in csv.DictReader(file)
         ]
 
 
-def _number(word: str | None) -> float | None:
+def _parse_number(cell: str | None) -> float | None:
     try:
-        return float(word or "")
+        return float(cell or "")
     except ValueError:
         return None
 
 
 def _predictions(path: Path, info: dict[str, Any]) -> tuple[Any, Any]:
-    """Truth and answers of the test rows."""
+    """Read targets and predictions of the test set; (None, None) if there is no file."""
     import pandas as pd
 
     if not path.is_file():
         return None, None
     classes = info["target"].get("classes")
     if info["task"] == "forecast":
-        return _windows(pd.read_csv(path), info)
+        return _forecast_windows(pd.read_csv(path), info)
     if not classes:
         frame = pd.read_csv(path)
         return frame["truth"].to_numpy("float64"), frame["predicted"].to_numpy("float64")
@@ -100,18 +102,23 @@ def _predictions(path: Path, info: dict[str, Any]) -> tuple[Any, Any]:
     return frame["truth"].map(codes).to_numpy("int64"), frame.iloc[:, -len(classes) :].to_numpy("float64")
 
 
-def _windows(frame: Any, info: dict[str, Any]) -> tuple[Any, Any]:
-    """Windows that do not overlap, as they were kept: the truth of each with its series, and its quantiles."""
+def _forecast_windows(frame: "pd.DataFrame", info: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Convert a forecast to targets and quantiles by window.
+
+    Quantiles have the shape `(windows, horizon, quantiles)`.
+
+    The file has windows that do not overlap.
+    """
     from tfkit.data.windows import truths
 
     horizon, names = info["horizon"], [str(name) for name in info["series"]["names"]]
-    truth = truths(len(frame) // horizon, horizon)
-    truth["values"] = frame["truth"].to_numpy("float64").reshape(-1, horizon)
+    y_true = truths(len(frame) // horizon, horizon)
+    y_true["values"] = frame["truth"].to_numpy("float64").reshape(-1, horizon)
     column = info["rules"]["series_column"] or "series"
     if column in frame:
-        truth["series"] = [names.index(name) for name in frame[column].astype(str).iloc[::horizon]]
+        y_true["series"] = [names.index(name) for name in frame[column].astype(str).iloc[::horizon]]
     half = len(info["quantiles"]) // 2
-    bands = [name for name in frame.columns if name.startswith(("low_", "high_"))]
-    lows, highs = bands[0::2][::-1], bands[1::2]
+    bounds = [name for name in frame.columns if name.startswith(("low_", "high_"))]
+    lows, highs = bounds[0::2][::-1], bounds[1::2]
     ordered = [*lows[:half], "predicted", *highs[:half]]
-    return truth, frame[ordered].to_numpy("float64").reshape(-1, horizon, len(ordered))
+    return y_true, frame[ordered].to_numpy("float64").reshape(-1, horizon, len(ordered))

@@ -1,4 +1,4 @@
-"""What a page is made of: sections of words, drawings, tables and pictures."""
+"""Data classes of a report: sections of paragraphs, figures, tables and images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,9 +9,9 @@ from tfkit.report.figures import Figure, Table
 
 @dataclass(frozen=True)
 class Picture:
-    """A small picture with what is said of it."""
+    """A small image with a caption."""
 
-    data: str  # of a PNG, as text
+    data: str  # PNG, encoded as base64
     alt: str
     caption: str
     name: str = ""
@@ -19,15 +19,15 @@ class Picture:
 
 @dataclass(frozen=True)
 class Marked:
-    """A text whose pieces are marked by how much they mattered: (piece, -1 to 1)."""
+    """A text with highlighted segments: pairs (segment, importance in [-1, 1])."""
 
     caption: str
-    pieces: Sequence[tuple[str, float]]
+    segments: Sequence[tuple[str, float]]
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page, under a heading."""
+    """A section of a report with a heading."""
 
     title: str
     words: Sequence[str] = ()
@@ -35,11 +35,11 @@ class Section:
     tables: Sequence[Table] = ()
     pictures: Sequence[tuple[str, Sequence[Picture]]] = ()
     texts: Sequence[Marked] = ()
-    code: Sequence[tuple[str, str]] = ()  # what a command does, and the command
-    judgements: Sequence[Any] = field(default_factory=tuple)
+    code: Sequence[tuple[str, str]] = ()  # pairs: what a command does, the command
+    diagnoses: Sequence[Any] = field(default_factory=tuple)
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing under the heading."""
-        parts = (self.words, self.figures, self.tables, self.pictures, self.texts, self.code, self.judgements)
-        return not any(parts)
+        """Whether the section has no content besides its title."""
+        contents = (self.words, self.figures, self.tables, self.pictures, self.texts, self.code, self.diagnoses)
+        return not any(contents)

@@ -1,4 +1,4 @@
-"""What TensorBoard shows: the curves while a run is trained, its settings, and its scores at the end."""
+"""Write curves, settings and test scores of a run for TensorBoard."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ FOLDER = "tensorboard"
 
 
 class Board(keras.callbacks.Callback):
-    """Write every epoch of a journal for TensorBoard: `tensorboard --logdir runs`.
+    """Write settings and metrics for TensorBoard: `tensorboard --logdir runs`.
 
-    Training and validation are two runs of TensorBoard, so that their curves lie over each other.
+    Training and validation are two TensorBoard runs, so that their curves are in the same plot.
 
     Args:
-        run: The run, in whose folder `tensorboard/` it goes.
-        journal: The `tfkit.callbacks.Journal` that stands before this one.
+        run: The run; the files are written to `tensorboard/` in its folder.
+        journal: The `tfkit.callbacks.Journal` of the run. It must come before this callback.
     """
 
     def __init__(self, run: RunDir, journal: Any):
@@ -25,14 +25,14 @@ class Board(keras.callbacks.Callback):
         self.writers: dict[str, Any] = {}
 
     def on_train_begin(self, logs: Any = None) -> None:
-        words = "\n".join(f"| {name} | {value} |" for name, value in self.run.config.items())
-        text(self._writer("training"), "settings", f"| setting | value |\n|---|---|\n{words}")
+        rows = "\n".join(f"| {name} | {value} |" for name, value in self.run.config.items())
+        text(self._writer("training"), "settings", f"| setting | value |\n|---|---|\n{rows}")
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         for name, value in self.journal.lines[-1].items():
             if name != "epoch" and isinstance(value, int | float):
-                which = "validation" if name.startswith("val_") else "training"
-                scalar(self._writer(which), name.removeprefix("val_"), value, epoch + 1)
+                split = "validation" if name.startswith("val_") else "training"
+                scalar(self._writer(split), name.removeprefix("val_"), value, epoch + 1)
         for writer in self.writers.values():
             writer.flush()
 
@@ -41,16 +41,17 @@ class Board(keras.callbacks.Callback):
             writer.close()
         self.writers = {}
 
-    def _writer(self, which: str) -> Any:
+    def _writer(self, split: str) -> Any:
+        """Return the summary writer of a split, created on first use."""
         import tensorflow as tf
 
-        if which not in self.writers:
-            self.writers[which] = tf.summary.create_file_writer(str(self.run.path(FOLDER) / which))
-        return self.writers[which]
+        if split not in self.writers:
+            self.writers[split] = tf.summary.create_file_writer(str(self.run.path(FOLDER) / split))
+        return self.writers[split]
 
 
-def write_scores(run: RunDir) -> None:
-    """The scores of the test rows, once a run is finished, at the step of its best epoch."""
+def write_scores(run: Run) -> None:
+    """Write the test scores of a finished run, at the step of its best epoch."""
     import tensorflow as tf
 
     if not run.path(FOLDER).is_dir():
@@ -62,16 +63,16 @@ def write_scores(run: RunDir) -> None:
 
 
 def scalar(writer: Any, name: str, value: float, step: int) -> None:
-    """One number at one step."""
+    """Write a scalar summary."""
     import tensorflow as tf
 
     with writer.as_default():
         tf.summary.scalar(name, value, step=step)
 
 
-def text(writer: Any, name: str, words: str) -> None:
-    """Some words, as Markdown."""
+def text(writer: Any, name: str, markdown: str) -> None:
+    """Write a text summary in Markdown."""
     import tensorflow as tf
 
     with writer.as_default():
-        tf.summary.text(name, words, step=0)
+        tf.summary.text(name, markdown, step=0)

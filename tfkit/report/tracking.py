@@ -1,13 +1,15 @@
-"""A run for MLflow: settings, curves, scores and the files, from its folder alone."""
+"""Log a finished run to MLflow: settings, curves, scores and files."""
 
+import math
 from typing import Any
 
 from tfkit.errors import UserError, first_line
 from tfkit.report.reading import Record
 from tfkit.run_dir import RunDir
 
-LOCAL = "sqlite:///mlflow.db"
-LONGEST = 500  # characters of a setting, which MLflow takes
+LOCAL_STORE = "sqlite:///mlflow.db"
+MAX_CHARACTERS = 500  # characters of a setting that MLflow accepts
+MAX_METRICS = 1000  # metrics of a batch that MLflow accepts
 FILES = (
     "model.keras",
     "report.html",
@@ -22,17 +24,17 @@ FILES = (
 )
 
 
-def log_to_mlflow(run: RunDir, address: str = "local", *, experiment: str | None = None) -> str:
-    """Log a finished run to MLflow: every setting, every epoch, the scores with their baselines, the model and files.
+def log_to_mlflow(run: Run, address: str = "local", *, experiment: str | None = None) -> str:
+    """Log a finished run to MLflow: settings, curves, scores, model and files.
 
     Args:
         run: The run.
-        address: A server, `http://host:5000`; another store that MLflow knows; or "local" for `mlflow.db`, a SQLite
-            file in the folder where one stands (`mlflow ui --backend-store-uri sqlite:///mlflow.db` shows it).
-        experiment: Under which name; the recipe's where it is left out.
+        address: URI of a server, `http://host:5000`, or of another MLflow store; or "local" for `mlflow.db`, a SQLite
+            file in the current folder (show it with `mlflow ui --backend-store-uri sqlite:///mlflow.db`).
+        experiment: Name of the MLflow experiment. The default is the name of the recipe.
 
     Returns:
-        The id that MLflow gave it.
+        The MLflow run id.
 
     Raises:
         UserError: If mlflow is not installed, the server cannot be reached, or the run is not finished.
@@ -43,23 +45,23 @@ def log_to_mlflow(run: RunDir, address: str = "local", *, experiment: str | None
     except ImportError:
         raise UserError("Logging to MLflow needs the package mlflow: pip install 'tfkit[mlflow]'") from None
     record = Record.of(run)
-    client = mlflow.MlflowClient(tracking_uri=LOCAL if address == "local" else address)
+    client = mlflow.MlflowClient(tracking_uri=LOCAL_STORE if address == "local" else address)
     name = experiment or record.about.get("recipe") or "tfkit"
     try:
-        known = client.get_experiment_by_name(name)
-        home = known.experiment_id if known else client.create_experiment(name)
-        return _logged(client, home, record)
+        existing = client.get_experiment_by_name(name)
+        experiment_id = existing.experiment_id if existing else client.create_experiment(name)
+        return _log_run(client, experiment_id, record)
     except (MlflowException, OSError) as error:
         raise UserError(
-            f"MLflow must answer under its address. Received: {address}, of which it says: {first_line(error)}"
+            f"MLflow must be reachable under its address. Received: {address} ({first_line(error)})"
         ) from None
 
 
-def _logged(client: Any, home: str, record: Record) -> str:
-    """Everything of a run, under an id of its own."""
+def _log_run(client: Any, experiment_id: str, record: Record) -> str:
+    """Log a run as a new MLflow run and return its id."""
     from mlflow.entities import Metric, Param, RunTag
 
-    told = {
+    tag_values = {
         "recipe": record.about.get("recipe"),
         "commit": record.about.get("commit"),
         "task": record.task,
@@ -68,38 +70,38 @@ def _logged(client: Any, home: str, record: Record) -> str:
         "verdict": record.metrics.get("verdict"),
         "mlflow.runName": record.run.folder.name,
     }
-    tags = [RunTag(name, str(value)) for name, value in told.items() if value is not None]
-    params = [Param(name, str(value)[:LONGEST]) for name, value in record.config.items()]
-    begun = client.create_run(home)
-    number = begun.info.run_id
+    tags = [RunTag(name, str(value)) for name, value in tag_values.items() if value is not None]
+    params = [Param(name, str(value)[:MAX_CHARACTERS]) for name, value in record.config.items()]
+    created = client.create_run(experiment_id)
+    run_id = created.info.run_id
     try:
-        client.log_batch(number, params=params, tags=tags)
-        metrics = [Metric(name, value, begun.info.start_time, step) for name, value, step in _numbers(record)]
-        for start in range(0, len(metrics), 1000):  # as many as it takes at once
-            client.log_batch(number, metrics=metrics[start : start + 1000])
+        client.log_batch(run_id, params=params, tags=tags)
+        metrics = [Metric(name, value, created.info.start_time, step) for name, value, step in _metrics(record)]
+        for start in range(0, len(metrics), MAX_METRICS):
+            client.log_batch(run_id, metrics=metrics[start : start + MAX_METRICS])
         for file in FILES:
             if record.run.path(file).is_file():
-                client.log_artifact(number, str(record.run.path(file)))
+                client.log_artifact(run_id, str(record.run.path(file)))
     except BaseException:
-        client.set_terminated(number, "FAILED")
+        client.set_terminated(run_id, "FAILED")
         raise
-    client.set_terminated(number)
-    return number
+    client.set_terminated(run_id)
+    return run_id
 
 
-def _numbers(record: Record) -> list[tuple[str, float, int]]:
-    """Name, value and step of every number of a run."""
-    import math
-
-    found = [
+def _metrics(record: Record) -> list[tuple[str, float, int]]:
+    """Return name, value and step of every metric of a run."""
+    epoch_metrics = [
         (name, value, int(line["epoch"]))
         for line in record.history
         for name, value in line.items()
         if name != "epoch" and math.isfinite(value)
     ]
-    last = int(record.about.get("best_epoch") or 0)
-    parts = {"test": record.metrics.get("test") or {}, "val": record.metrics.get("val") or {}}
-    parts |= {f"baseline_{name}": scores for name, scores in (record.metrics.get("baselines") or {}).items()}
-    return found + [
-        (f"{part}/{name}", float(value), last) for part, scores in parts.items() for name, value in scores.items()
+    best_epoch = int(record.about.get("best_epoch") or 0)
+    groups = {"test": record.metrics.get("test") or {}, "val": record.metrics.get("val") or {}}
+    groups |= {f"baseline_{name}": scores for name, scores in (record.metrics.get("baselines") or {}).items()}
+    return epoch_metrics + [
+        (f"{group}/{name}", float(value), best_epoch)
+        for group, scores in groups.items()
+        for name, value in scores.items()
     ]

@@ -1,11 +1,12 @@
-"""Numbers as people read them."""
+"""Format numbers, percentages, intervals, sizes and names for people."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 
 def number(value: Any) -> str:
-    """A number with four digits that count, or as it is where it counts things.
+    """Format a number with four significant digits; integers are kept exact.
 
     Example:
         >>> number(0.123456), number(12345.678), number(7), number(None)
@@ -27,7 +28,7 @@ def number(value: Any) -> str:
 
 
 def percent(share: float) -> str:
-    """A share in percent.
+    """Format a fraction as a percentage.
 
     Example:
         >>> percent(0.1234), percent(0.0012), percent(1)
@@ -36,8 +37,8 @@ def percent(share: float) -> str:
     return f"{share:.0%}" if share in (0, 1) else f"{share:.2%}" if abs(share) < 0.01 else f"{share:.1%}"
 
 
-def span(ends: Any) -> str:
-    """An interval.
+def span(ends: Sequence[float] | None) -> str:
+    """Format an interval; None is an empty string.
 
     Example:
         >>> span([0.1, 0.25])
@@ -47,7 +48,7 @@ def span(ends: Any) -> str:
 
 
 def size(bytes: int) -> str:
-    """A file's size.
+    """Format a file size in MB or kB.
 
     Example:
         >>> size(1_234_567)
@@ -57,11 +58,11 @@ def size(bytes: int) -> str:
 
 
 def spoken(name: str) -> str:
-    """The name of a score or a setting as words.
+    """Return the display name of a metric or a setting.
 
     Example:
         >>> spoken("roc_auc"), spoken("root_mean_squared_error")
         ('ROC AUC', 'root mean squared error')
     """
-    words = {"roc": "ROC", "auc": "AUC", "f1": "F1", "r2": "R2", "mase": "MASE", "smape": "sMAPE"}
-    return " ".join(words.get(word, word) for word in name.split("_"))
+    acronyms = {"roc": "ROC", "auc": "AUC", "f1": "F1", "r2": "R2", "mase": "MASE", "smape": "sMAPE"}
+    return " ".join(acronyms.get(part, part) for part in name.split("_"))

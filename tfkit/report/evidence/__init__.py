@@ -1,4 +1,4 @@
-"""What needs the model, the data or raw rows is looked at when a run ends, and kept with it: a report needs no more."""
+"""Analyses at the end of a run that need its model and data."""
 
 from tfkit.report.evidence.gathering import gather
 from tfkit.report.evidence.trained import Trained

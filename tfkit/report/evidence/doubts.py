@@ -1,4 +1,4 @@
-"""The rows of validation and test whose label the model doubts most: wrong labels are found among them."""
+"""Find possible label errors: rows whose label is least likely."""
 
 import csv
 import io
@@ -9,64 +9,71 @@ import numpy as np
 from tfkit.keeping import write_text
 from tfkit.report.evidence.trained import Trained, row_loss
 
-MOST = 200  # rows of the file
-SHOWN = 10  # of the report
-COLUMNS = 12  # beside a row of the report
+MAX_FILE_ROWS = 200
+MAX_REPORT_ROWS = 10
+MAX_REPORT_COLUMNS = 12
 SPLITS = {"val": "validation", "test": "test"}
-LONGEST = 200  # characters of a cell in the report
+MAX_CELL_CHARACTERS = 200  # characters of a cell in the report
 
 
 def doubts(trained: Trained) -> dict[str, Any]:
-    """Write `doubted.csv`, what the model found least likely first, and give the first rows for the report."""
+    """Write `doubted.csv`, least likely labels first; return its first rows."""
     classes = trained.info["target"]["classes"]
-    found = []
-    for split, (truth, answer) in trained.said.items():
-        loss = row_loss(truth, answer, trained.info)
-        worst = np.argsort(-loss, kind="stable")[:MOST]
-        if classes:  # what is right is in no doubt
-            worst = worst[answer[worst].argmax(1) != np.asarray(truth).reshape(-1)[worst]]
+    issues = []
+    for split, (y_true, y_pred) in trained.predictions.items():
+        loss = row_loss(y_true, y_pred, trained.info)
+        worst = np.argsort(-loss, kind="stable")[:MAX_FILE_ROWS]
+        if classes:  # correctly classified rows are no issue
+            worst = worst[y_pred[worst].argmax(1) != np.asarray(y_true).reshape(-1)[worst]]
         raw = getattr(trained.data, split).raw(worst)
-        names = getattr(getattr(trained.data, split), "names", None)
-        for place, row in enumerate(worst):
-            told = _told(truth[row], answer[row], classes) | {"loss": float(loss[row])}
-            own = {} if names is None else {"row": _plain(names[row])}
-            found.append({"split": SPLITS[split], **own, **told, "cells": _cells(trained.info, raw, place)})
-    found.sort(key=lambda one: -one["loss"])
-    found = found[:MOST]
-    _write(trained, found)
-    short = [
-        {**one, "cells": {n: str(v)[:LONGEST] for n, v in list(one["cells"].items())[:COLUMNS]}}
-        for one in found[:SHOWN]
+        row_ids = getattr(getattr(trained.data, split), "names", None)
+        for position, row in enumerate(worst):
+            label = _label_and_prediction(y_true[row], y_pred[row], classes) | {"loss": float(loss[row])}
+            row_id = {} if row_ids is None else {"row": _to_json(row_ids[row])}
+            issues.append({"split": SPLITS[split], **row_id, **label, "cells": _cells(trained.info, raw, position)})
+    issues.sort(key=lambda issue: -issue["loss"])
+    issues = issues[:MAX_FILE_ROWS]
+    _write(trained, issues)
+    first = [
+        {
+            **issue,
+            "cells": {
+                name: str(value)[:MAX_CELL_CHARACTERS]
+                for name, value in list(issue["cells"].items())[:MAX_REPORT_COLUMNS]
+            },
+        }
+        for issue in issues[:MAX_REPORT_ROWS]
     ]
-    return {"count": len(found), "of": sum(len(truth) for truth, _ in trained.said.values()), "first": short}
+    num_rows = sum(len(y_true) for y_true, _ in trained.predictions.values())
+    return {"count": len(issues), "of": num_rows, "first": first}
 
 
-def _told(truth: Any, answer: Any, classes: Any) -> dict[str, Any]:
-    """What is written beside what the model says."""
+def _label_and_prediction(y_true: Any, y_pred: Any, classes: Any) -> dict[str, Any]:
+    """Return label, prediction, and for a class the probability of the label."""
     if not classes:
-        return {"label": float(truth), "predicted": float(np.reshape(answer, -1)[0])}
-    code = int(truth)
+        return {"label": float(y_true), "predicted": float(np.reshape(y_pred, -1)[0])}
+    code = int(y_true)
     return {
         "label": str(classes[code]),
-        "predicted": str(classes[int(answer.argmax())]),
-        "probability_of_label": round(float(answer[code]), 4),
+        "predicted": str(classes[int(y_pred.argmax())]),
+        "probability_of_label": round(float(y_pred[code]), 4),
     }
 
 
 def _cells(info: dict[str, Any], raw: dict[str, Any], row: int) -> dict[str, Any]:
-    """The cells of a raw row, by the user's names; pictures and series are no cells."""
+    """Return the cells of a raw row by column name, without images and series."""
     cells = {}
     for name, values in raw.items():
         if np.ndim(values[row]) > 1 or np.size(values[row]) != 1:
             continue
         rule = info["inputs"].get(name, {})
         column, part = rule.get("column", name), rule.get("part", "")
-        cells[f"{column} {part}".strip()] = _plain(np.reshape(values[row], -1)[0])
+        cells[f"{column} {part}".strip()] = _to_json(np.reshape(values[row], -1)[0])
     return cells
 
 
-def _plain(value: Any) -> Any:
-    """A cell as plain JSON; missing numbers are empty."""
+def _to_json(value: Any) -> Any:
+    """Convert a cell to a JSON value; missing numbers become empty strings."""
     value = value.item() if hasattr(value, "item") else value
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
@@ -77,13 +84,13 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, int) else str(value)
 
 
-def _write(trained: Trained, found: list[dict[str, Any]]) -> None:
-    """The file, one row each, with the row's own cells."""
+def _write(trained: Trained, issues: list[dict[str, Any]]) -> None:
+    """Write the CSV file, one line per row, with the cells of the row."""
     buffer = io.StringIO(newline="")
-    names = dict.fromkeys(name for one in found for name in one if name not in ("cells", "loss"))
-    columns = dict.fromkeys(name for one in found for name in one["cells"])
-    table = csv.writer(buffer)
-    table.writerow([*names, *columns])
-    for one in found:
-        table.writerow([one.get(name, "") for name in names] + [one["cells"].get(name, "") for name in columns])
+    names = dict.fromkeys(name for issue in issues for name in issue if name not in ("cells", "loss"))
+    columns = dict.fromkeys(name for issue in issues for name in issue["cells"])
+    writer = csv.writer(buffer)
+    writer.writerow([*names, *columns])
+    for issue in issues:
+        writer.writerow([issue.get(name, "") for name in names] + [issue["cells"].get(name, "") for name in columns])
     write_text(trained.run.path("doubted.csv"), buffer.getvalue())

@@ -1,4 +1,4 @@
-"""Which things are looked at for which kind of data, found by what `info` holds."""
+"""Run the analyses that apply to the data of a run."""
 
 import logging
 import math
@@ -11,31 +11,33 @@ from tfkit.report.evidence.trained import Trained
 
 log = logging.getLogger("tfkit")
 
-# what is kept -> where it is made, and for whom
-Look = Callable[[Trained], Any]
+Analysis = Callable[[Trained], Any]
 
 
-def kind(info: dict[str, Any]) -> str:
-    """What kind of data a run is of, by what was learnt: forecast, pictures, texts, series, table or other.
+def data_kind(info: dict[str, Any]) -> str:
+    """Return the kind of data: forecast, pictures, texts, series, table or other.
 
     Example:
-        >>> kind({"task": "binary", "columns": {}}), kind({"task": "regression", "picture": {}}), kind({"task": "x"})
-        ('table', 'pictures', 'other')
+        >>> data_kind({"task": "binary", "columns": {}}), data_kind({"task": "regression", "picture": {}})
+        ('table', 'pictures')
+        >>> data_kind({"task": "x"})
+        'other'
     """
     if info["task"] == "forecast":
         return "forecast"
-    signs = {"picture": "pictures", "streams": "texts", "series": "series", "columns": "table"}
-    return next((name for sign, name in signs.items() if sign in info), "other")
+    kinds = {"picture": "pictures", "streams": "texts", "series": "series", "columns": "table"}
+    return next((kind for key, kind in kinds.items() if key in info), "other")
 
 
-def _looks() -> dict[str, tuple[Look, tuple[str, ...]]]:
+def _analyses() -> dict[str, tuple[Analysis, tuple[str, ...]]]:
+    """Return the function of each analysis and its kinds of data; () is all kinds."""
     from tfkit.report.evidence import doubts, forecasts, models, pictures, series, tables, texts
 
-    judged = ("table", "pictures", "texts", "series", "other")
+    with_row_loss = ("table", "pictures", "texts", "series", "other")
     return {
         "model": (models.describe, ()),
-        "learning": (models.learning, ()),
-        "doubts": (doubts.doubts, judged),
+        "learning": (models.gradients_and_dead_units, ()),
+        "doubts": (doubts.doubts, with_row_loss),
         "columns": (tables.importance, ("table",)),
         "slices": (tables.slices, ("table",)),
         "pictures": (pictures.pictures, ("pictures",)),
@@ -46,38 +48,39 @@ def _looks() -> dict[str, tuple[Look, tuple[str, ...]]]:
 
 
 def gather(trained: Trained) -> dict[str, Any]:
-    """Look at everything that suits the data; what fails is named in `not_made`, and the rest is kept.
+    """Run all analyses that apply to the data; an analysis that fails is skipped.
 
     Returns:
-        Plain JSON: what was found by name, `seconds` and `not_made`.
+        JSON values: results by name, `seconds` by name, and `not_made` with the errors of skipped analyses.
     """
-    found: dict[str, Any] = {"kind": kind(trained.info), "seconds": {}, "not_made": {}}
-    for name, (look, kinds) in _looks().items():
-        if kinds and found["kind"] not in kinds:
+    results: dict[str, Any] = {"kind": data_kind(trained.info), "seconds": {}, "not_made": {}}
+    for name, (analyze, kinds) in _analyses().items():
+        if kinds and results["kind"] not in kinds:
             continue
         start = time.perf_counter()
         try:
-            seen = look(trained)
+            result = analyze(trained)
         except Exception as error:
-            log.warning("The report goes without %s: %s: %s", name, type(error).__name__, first_line(error))
-            found["not_made"][name] = f"{type(error).__name__}: {first_line(error)}"
+            message = f"{type(error).__name__}: {first_line(error)}"
+            log.warning("The analysis '%s' of the report was skipped: %s", name, message)
+            results["not_made"][name] = message
         else:
-            if seen is not None:
-                found[name] = plain(seen)
-        found["seconds"][name] = round(time.perf_counter() - start, 2)
-    return found
+            if result is not None:
+                results[name] = to_json(result)
+        results["seconds"][name] = round(time.perf_counter() - start, 2)
+    return results
 
 
-def plain(value: Any) -> Any:
-    """What JSON has words for: what is not finite is null.
+def to_json(value: Any) -> Any:
+    """Convert to JSON values; numbers that are not finite become null.
 
     Example:
-        >>> plain({"a": [1.5, float("nan")], 2: (True, "x")})
+        >>> to_json({"a": [1.5, float("nan")], 2: (True, "x")})
         {'a': [1.5, None], '2': [True, 'x']}
     """
     if isinstance(value, dict):
-        return {str(name): plain(one) for name, one in value.items()}
+        return {str(name): to_json(element) for name, element in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
+        return [to_json(element) for element in value]
     value = value.item() if hasattr(value, "item") else value
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,4 +1,4 @@
-"""The model itself: its layers, how fast it answers, how its gradients run, and which of its units are dead."""
+"""Summarize a model: layers, size, latency, gradient norms and dead units."""
 
 import time
 from typing import Any
@@ -7,12 +7,13 @@ import numpy as np
 
 from tfkit.report.evidence.trained import Trained, tensors
 
-CALLS = 15  # of one row; the middle one counts
-SAMPLE = 128  # training rows that gradients and units are looked at with
+LATENCY_CALLS = 15  # calls with one row; the latency is their median
+MAX_BATCH_ROWS = 256  # rows of the throughput measurement
+MAX_SAMPLE_ROWS = 128  # training rows for gradients and dead units
 
 
 def describe(trained: Trained) -> dict[str, Any]:
-    """Layers, weights, size of the file and time of an answer."""
+    """Return layers, number of weights, file size and inference time."""
     model = trained.model
     layers = [
         {"name": layer.name, "kind": type(layer).__name__, "weights": int(layer.count_params()), "shape": _shape(layer)}
@@ -30,7 +31,7 @@ def describe(trained: Trained) -> dict[str, Any]:
 
 
 def _shape(layer: Any) -> str | None:
-    """The shape of what a layer gives, where it is known."""
+    """Return the output shape of a layer without batch axis; None if unknown."""
     try:
         output = layer.output
     except (AttributeError, ValueError):
@@ -40,35 +41,35 @@ def _shape(layer: Any) -> str | None:
 
 
 def _latency(trained: Trained) -> dict[str, float]:
-    """Milliseconds for one raw row, and rows a second where many come at once."""
-    rows = min(256, len(trained.test))
-    many = tensors(trained.test.raw(np.arange(rows)))
-    one = {name: tensor[:1] for name, tensor in many.items()}
-    trained.compiled(one), trained.compiled(many)
-    spent = []
-    for _ in range(CALLS):
+    """Measure milliseconds for one raw row, and rows per second in a batch."""
+    rows = min(MAX_BATCH_ROWS, len(trained.test))
+    batch = tensors(trained.test.raw(np.arange(rows)))
+    single_row = {name: tensor[:1] for name, tensor in batch.items()}
+    trained.compiled(single_row), trained.compiled(batch)
+    seconds = []
+    for _ in range(LATENCY_CALLS):
         start = time.perf_counter()
-        trained.compiled(one)
-        spent.append(time.perf_counter() - start)
+        trained.compiled(single_row)
+        seconds.append(time.perf_counter() - start)
     start = time.perf_counter()
-    trained.compiled(many)
-    whole = max(time.perf_counter() - start, 1e-9)
-    return {"milliseconds": round(1000 * float(np.median(spent)), 3), "rows_per_second": round(rows / whole)}
+    trained.compiled(batch)
+    batch_seconds = max(time.perf_counter() - start, 1e-9)
+    return {"milliseconds": round(1000 * float(np.median(seconds)), 3), "rows_per_second": round(rows / batch_seconds)}
 
 
-def learning(trained: Trained) -> dict[str, Any] | None:
-    """Of each weight the length of its gradient beside its own, and of each layer its dead units."""
+def gradients_and_dead_units(trained: Trained) -> dict[str, Any] | None:
+    """Return gradient norms of weights and dead units of layers."""
     import keras
 
     from tfkit.callbacks.gradient_norm import gradient_norms
     from tfkit.report.evidence.units import dead_units
 
     model, data = trained.model, trained.data
-    rows = data.train.take(np.arange(min(SAMPLE, len(data.train))))
-    found: dict[str, Any] = {"dead": dead_units(model, rows[0])}
+    rows = data.train.take(np.arange(min(MAX_SAMPLE_ROWS, len(data.train))))
+    results: dict[str, Any] = {"dead": dead_units(model, rows[0])}
     if type(model).train_step is keras.Model.train_step:
-        found["gradients"] = [
+        results["gradients"] = [
             {"weight": weight.path, "norm": norm, "size": float(np.linalg.norm(weight.numpy()))}
             for weight, norm in gradient_norms(model, rows)
         ]
-    return found
+    return results

@@ -1,4 +1,4 @@
-"""The pictures that a model is most wrong about and least sure of, and where it looked."""
+"""Find the worst and the least confident images, with saliency maps."""
 
 import base64
 import io
@@ -10,61 +10,66 @@ import numpy as np
 
 from tfkit.report.evidence.trained import Trained, beside, row_loss
 
-SHOWN = 8  # of each
-SIDE = 96  # pixels of the longer side, at least
-TILES = 8  # of a side, for occlusion
-SMALLEST = 4  # of a map's side that Grad-CAM says something with
+MAX_IMAGES = 8  # images of each group
+MIN_SIDE_PIXELS = 96  # longer side of an image in the report; the maximum is twice that
+OCCLUSION_TILES = 8  # tiles of a side
+MIN_MAP_SIDE = 4  # side of a feature map for Grad-CAM
 
 
 def pictures(trained: Trained) -> dict[str, Any]:
-    """The worst and the least sure test pictures as PNG, with what the net looked at laid over each."""
-    truth, answer = trained.said["test"]
+    """Return the worst and the least confident test images as PNG, with saliency maps."""
+    y_true, y_pred = trained.predictions["test"]
     classes = trained.info["target"]["classes"]
-    loss = row_loss(truth, answer, trained.info)
-    wanted = {"worst": np.argsort(-loss, kind="stable")[:SHOWN]}
+    loss = row_loss(y_true, y_pred, trained.info)
+    groups = {"worst": np.argsort(-loss, kind="stable")[:MAX_IMAGES]}
     if classes:
-        ordered = np.sort(answer, axis=1)
-        wanted["unsure"] = np.argsort(ordered[:, -1] - ordered[:, -2], kind="stable")[:SHOWN]
-    rows = np.unique(np.concatenate(list(wanted.values())))
+        ordered = np.sort(y_pred, axis=1)
+        groups["unsure"] = np.argsort(ordered[:, -1] - ordered[:, -2], kind="stable")[:MAX_IMAGES]
+    rows = np.unique(np.concatenate(list(groups.values())))
     pixels = np.asarray(trained.test.raw(rows)["pixels"])
-    how, maps = _looked(trained, rows, pixels, answer[rows])
-    shown = dict(zip(rows.tolist(), zip(pixels, maps, strict=True), strict=True))
-    names = getattr(trained.test, "names", None)
-    found: dict[str, Any] = {"how": how}
-    for which, some in wanted.items():
-        found[which] = [
-            beside(truth[row], answer[row], classes)
-            | ({} if names is None else {"name": str(names[row])})
-            | {"picture": png(shown[row][0]), "looked": png(_laid_over(*shown[row]))}
-            for row in some.tolist()
+    method, maps = _saliency_maps(trained, rows, pixels, y_pred[rows])
+    image_and_map = dict(zip(rows.tolist(), zip(pixels, maps, strict=True), strict=True))
+    row_ids = getattr(trained.test, "names", None)
+    results: dict[str, Any] = {"how": method}
+    for group, group_rows in groups.items():
+        results[group] = [
+            beside(y_true[row], y_pred[row], classes)
+            | ({} if row_ids is None else {"name": str(row_ids[row])})
+            | {"picture": png(image_and_map[row][0]), "looked": png(_overlay(*image_and_map[row]))}
+            for row in group_rows.tolist()
         ]
-    return found
+    return results
 
 
-def _looked(trained: Trained, rows: np.ndarray, pixels: np.ndarray, answer: np.ndarray) -> tuple[str, np.ndarray]:
-    """Where the model looked, `(rows, height, width)` in [0, 1], and how that was found."""
-    maps = grad_cam(trained.model, trained.test.take(rows)[0], answer)
-    return ("occlusion", _occlusion(trained, pixels, answer)) if maps is None else ("Grad-CAM", maps)
+def _saliency_maps(
+    trained: Trained, rows: np.ndarray, pixels: np.ndarray, y_pred: np.ndarray
+) -> tuple[str, np.ndarray]:
+    """Return the saliency method and the maps, `(rows, height, width)` in [0, 1].
+
+    The method is Grad-CAM, or occlusion for a model without feature maps.
+    """
+    maps = grad_cam(trained.model, trained.test.take(rows)[0], y_pred)
+    return ("occlusion", _occlusion(trained, pixels, y_pred)) if maps is None else ("Grad-CAM", maps)
 
 
-def grad_cam(model: Any, x: Any, answer: np.ndarray) -> np.ndarray | None:
-    """The parts of a map that speak for what is answered (Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391).
+def grad_cam(model: Any, x: Any, y_pred: np.ndarray) -> np.ndarray | None:
+    """Compute Grad-CAM maps (Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391).
 
-    The map is the last that any layer gives, those inside of layers too, that has 4 x 4 places at least.
+    The feature map is the last output of any layer, including nested layers, of at least 4 x 4 pixels.
 
     Args:
-        model: A Keras model of pictures.
-        x: Pictures as the model takes them.
-        answer: Probabilities `(rows, classes)`; the top one's score is looked at. Or values `(rows,)`.
+        model: A Keras model of images.
+        x: Images as the model takes them.
+        y_pred: Probabilities `(rows, classes)`, of which the top class is explained; or values `(rows,)`.
 
     Returns:
-        `(rows, height, width)` in [0, 1], as large as the map; None where no layer gives one.
+        `(rows, height, width)` in [0, 1], as large as the feature map; None if no layer has one.
     """
     import tensorflow as tf
 
-    with tf.GradientTape() as tape, maps_of(model) as maps:
-        said = model(x, training=False)
-        score = tf.gather(said, answer.argmax(1), batch_dims=1) if answer.ndim > 1 else said[:, 0]
+    with tf.GradientTape() as tape, record_feature_maps(model) as maps:
+        outputs = model(x, training=False)
+        score = tf.gather(outputs, y_pred.argmax(1), batch_dims=1) if y_pred.ndim > 1 else outputs[:, 0]
     gradient = tape.gradient(score, maps[-1]) if maps else None
     if gradient is None:
         return None
@@ -73,75 +78,81 @@ def grad_cam(model: Any, x: Any, answer: np.ndarray) -> np.ndarray | None:
 
 
 @contextmanager
-def maps_of(model: Any) -> Iterator[list[Any]]:
-    """While inside, every map that a layer with weights gives is added to the list, in the order of the computation."""
+def record_feature_maps(model: Any) -> Iterator[list[Any]]:
+    """Record the feature maps of all layers with weights, in order of computation."""
     maps: list[Any] = []
 
-    def watching(layer: Any) -> Any:
+    def recording_call(layer: Any) -> Any:
         call = layer.call
 
-        def watched(*arguments: Any, **options: Any) -> Any:
+        def call_and_record(*arguments: Any, **options: Any) -> Any:
             output = call(*arguments, **options)
             shape: Any = getattr(output, "shape", ())
-            if len(shape) == 4 and min(shape[1], shape[2]) >= SMALLEST:
+            if len(shape) == 4 and min(shape[1], shape[2]) >= MIN_MAP_SIDE:
                 maps.append(output)
             return output
 
-        return watched
+        return call_and_record
 
     layers = [layer for layer in model._flatten_layers(include_self=False) if layer.trainable_weights]
     try:
         for layer in layers:
-            layer.__dict__["call"] = watching(layer)  # not setattr, by which Keras would take notice
+            layer.__dict__["call"] = recording_call(layer)  # not setattr, which Keras overrides
         yield maps
     finally:
         for layer in layers:
             layer.__dict__.pop("call", None)
 
 
-def _occlusion(trained: Trained, pixels: np.ndarray, answer: np.ndarray) -> np.ndarray:
-    """How much less sure the answer is where a part of the picture is grey (Zeiler and Fergus 2014)."""
+def _occlusion(trained: Trained, pixels: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
+    """Compute occlusion maps (Zeiler and Fergus 2014).
+
+    Each value is the change of the prediction if a tile of the image is replaced by the mean color.
+    """
     rows, height, width, _ = pixels.shape
-    down, across = min(TILES, height), min(TILES, width)
-    tops, lefts = (np.linspace(0, side, count + 1).astype(int) for side, count in ((height, down), (width, across)))
-    hidden = np.repeat(pixels[:, None], down * across, axis=1)
-    middle = np.round(pixels.reshape(-1, pixels.shape[-1]).mean(0)).astype("uint8")
-    for tile in range(down * across):
-        i, j = divmod(tile, across)
-        hidden[:, tile, tops[i] : tops[i + 1], lefts[j] : lefts[j + 1]] = middle
-    said = trained.answer({"pixels": hidden.reshape(-1, *pixels.shape[1:])})
-    if answer.ndim > 1:
-        guess: np.ndarray = np.repeat(answer.argmax(1), down * across)
-        change = answer.max(1)[:, None] - said[np.arange(len(said)), guess].reshape(rows, -1)
+    tile_rows, tile_columns = min(OCCLUSION_TILES, height), min(OCCLUSION_TILES, width)
+    tops, lefts = (
+        np.linspace(0, side, count + 1).astype(int) for side, count in ((height, tile_rows), (width, tile_columns))
+    )
+    occluded = np.repeat(pixels[:, None], tile_rows * tile_columns, axis=1)
+    mean_color = np.round(pixels.reshape(-1, pixels.shape[-1]).mean(0)).astype("uint8")
+    for tile in range(tile_rows * tile_columns):
+        i, j = divmod(tile, tile_columns)
+        occluded[:, tile, tops[i] : tops[i + 1], lefts[j] : lefts[j + 1]] = mean_color
+    outputs = trained.predict({"pixels": occluded.reshape(-1, *pixels.shape[1:])})
+    if y_pred.ndim > 1:
+        top: np.ndarray = np.repeat(y_pred.argmax(1), tile_rows * tile_columns)
+        change = y_pred.max(1)[:, None] - outputs[np.arange(len(outputs)), top].reshape(rows, -1)
     else:
-        change = np.abs(said.reshape(rows, -1) - answer[:, None])
-    return _scaled(np.maximum(change, 0).reshape(rows, down, across))
+        change = np.abs(outputs.reshape(rows, -1) - y_pred[:, None])
+    return _scaled(np.maximum(change, 0).reshape(rows, tile_rows, tile_columns))
 
 
 def _scaled(maps: np.ndarray) -> np.ndarray:
-    most = maps.reshape(len(maps), -1).max(1)[:, None, None]
-    return np.divide(maps, most, out=np.zeros_like(maps), where=most > 0)
+    """Divide each map by its maximum."""
+    largest = maps.reshape(len(maps), -1).max(1)[:, None, None]
+    return np.divide(maps, largest, out=np.zeros_like(maps), where=largest > 0)
 
 
-def _laid_over(pixels: np.ndarray, looked: np.ndarray) -> np.ndarray:
-    """A picture in grey with what was looked at in orange over it."""
+def _overlay(pixels: np.ndarray, saliency: np.ndarray) -> np.ndarray:
+    """Return the image in grayscale with its saliency map in orange on top."""
     from PIL import Image
 
-    grey = pixels.mean(-1, keepdims=True).repeat(3, -1)
+    gray = pixels.mean(-1, keepdims=True).repeat(3, -1)
     size = (pixels.shape[1], pixels.shape[0])
-    heat = Image.fromarray((255 * looked).astype("uint8")).resize(size, Image.Resampling.BICUBIC)
-    share = 0.75 * np.asarray(heat, "float64")[..., None] / 255
-    return ((1 - share) * grey + share * np.array([255, 140, 0])).astype("uint8")
+    heat = Image.fromarray((255 * saliency).astype("uint8")).resize(size, Image.Resampling.BICUBIC)
+    opacity = 0.75 * np.asarray(heat, "float64")[..., None] / 255
+    return ((1 - opacity) * gray + opacity * np.array([255, 140, 0])).astype("uint8")
 
 
 def png(pixels: np.ndarray) -> str:
-    """A picture `(height, width, channels)` uint8 as the text of a PNG, small ones made larger."""
+    """Encode an image `(height, width, channels)` uint8 as base64 PNG, after resizing."""
     from PIL import Image
 
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
-    scale = max(1, SIDE // max(image.size))
-    if max(image.size) > 2 * SIDE:
-        image.thumbnail((2 * SIDE, 2 * SIDE))
+    scale = max(1, MIN_SIDE_PIXELS // max(image.size))
+    if max(image.size) > 2 * MIN_SIDE_PIXELS:
+        image.thumbnail((2 * MIN_SIDE_PIXELS, 2 * MIN_SIDE_PIXELS))
     else:
         image = image.resize((scale * image.width, scale * image.height), Image.Resampling.NEAREST)
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""A model that was trained just now, with its data and what it said of them, ready to be asked more."""
+"""A trained model with its data and predictions, as input of the analyses."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,32 +11,32 @@ from tfkit.datasets.batch_predict import squeeze_outputs
 from tfkit.recipe import Data
 from tfkit.run_dir import RunDir
 
-AT_ONCE = 1024  # rows of a table, or fewer of what is larger
+BATCH_ROWS = 1024  # raw rows of an inference call
 
 
 @dataclass
 class Trained:
-    """What a run has in memory when its scores are known.
+    """A run in memory after evaluation: settings, data, model and predictions.
 
     Args:
         run: The run.
         config: Its settings.
         data: Its data.
-        model: The trained model, on prepared rows.
-        joined: From raw rows to answers.
-        said: val, and test where there is one -> truth and answer of every row.
+        model: The trained model, on preprocessed rows.
+        inference_model: The model from raw rows to predictions.
+        predictions: Targets and predictions of all rows by split: "val", and "test" if it was evaluated.
     """
 
     run: RunDir
     config: Any
     data: Data
     model: Any
-    joined: Any
-    said: dict[str, tuple[Any, Any]]
+    inference_model: Any
+    predictions: dict[str, tuple[Any, Any]]
 
     @property
     def info(self) -> dict[str, Any]:
-        """What was learnt from the data."""
+        """Metadata of the data."""
         return self.data.info
 
     @property
@@ -44,59 +44,59 @@ class Trained:
         """The test split."""
         return self.data.test
 
-    def random(self) -> Any:
-        """Chance that is the same again for the same settings."""
+    def random(self) -> np.random.Generator:
+        """Return a random generator seeded by the settings."""
         return np.random.default_rng(self.config.seed)
 
-    def some(self, most: int) -> np.ndarray:
-        """The numbers of at most so many test rows, drawn by chance."""
+    def sample_test_rows(self, most: int) -> np.ndarray:
+        """Return indices of at most `most` randomly sampled test rows, in ascending order."""
         rows = len(self.test)
         return np.arange(rows) if rows <= most else np.sort(self.random().choice(rows, most, replace=False))
 
     @cached_property
     def compiled(self) -> Callable[[Any], Any]:
-        """The joined model, compiled once for all that is asked of it."""
+        """The inference model as one traced function for all analyses."""
         import tensorflow as tf
 
         raw = tensors(self.test.raw(np.arange(1)))
-        some = {
-            n: tf.TensorSpec((None, *([None] * (t.ndim - 1))), t.dtype)
-            if t.ndim > 2
-            else tf.TensorSpec((None, *t.shape[1:]), t.dtype)
-            for n, t in raw.items()
+        specs = {
+            name: tf.TensorSpec((None, *([None] * (tensor.ndim - 1))), tensor.dtype)
+            if tensor.ndim > 2
+            else tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype)
+            for name, tensor in raw.items()
         }
-        run = tf.function(lambda rows: self.joined(rows, training=False), autograph=False)
-        return run.get_concrete_function(some)
+        function = tf.function(lambda rows: self.inference_model(rows, training=False), autograph=False)
+        return function.get_concrete_function(specs)
 
-    def answer(self, raw: Any) -> np.ndarray:
-        """What the model says of raw rows."""
+    def predict(self, raw: Any) -> np.ndarray:
+        """Return the predictions for raw rows."""
         raw = tensors(raw)
         rows = len(next(iter(raw.values())))
-        pieces = [
-            np.asarray(self.compiled({name: tensor[start : start + AT_ONCE] for name, tensor in raw.items()}))
-            for start in range(0, rows, AT_ONCE)
+        outputs = [
+            np.asarray(self.compiled({name: tensor[start : start + BATCH_ROWS] for name, tensor in raw.items()}))
+            for start in range(0, rows, BATCH_ROWS)
         ]
-        return squeeze_outputs(np.concatenate(pieces))
+        return one_a_row(np.concatenate(outputs))
 
 
 def tensors(raw: Any) -> dict[str, Any]:
-    """Raw rows as tensors."""
+    """Convert raw rows to tensors."""
     import tensorflow as tf
 
     return {name: tf.convert_to_tensor(values) for name, values in raw.items()}
 
 
-def row_loss(truth: Any, answer: np.ndarray, info: dict[str, Any]) -> np.ndarray:
-    """How wrong each answer is, `(rows,)`: log loss of a class, absolute error of a number."""
+def row_loss(y_true: Any, y_pred: np.ndarray, info: dict[str, Any]) -> np.ndarray:
+    """Compute the log loss or absolute error of each row, `(rows,)`."""
     if info["target"]["classes"]:
-        given = np.take_along_axis(answer, np.asarray(truth).reshape(-1, 1).astype(int), 1)[:, 0]
-        return -np.log(np.clip(given.astype("float64"), 1e-7, 1))
-    return np.abs(np.asarray(truth, "float64").reshape(-1) - answer.reshape(-1))
+        probability = np.take_along_axis(y_pred, np.asarray(y_true).reshape(-1, 1).astype(int), 1)[:, 0]
+        return -np.log(np.clip(probability.astype("float64"), 1e-7, 1))
+    return np.abs(np.asarray(y_true, "float64").reshape(-1) - y_pred.reshape(-1))
 
 
-def beside(truth: Any, answer: Any, classes: Any) -> dict[str, Any]:
-    """What is true of a row beside what the model says of it."""
+def beside(y_true: Any, y_pred: Any, classes: Any) -> dict[str, Any]:
+    """Return label and prediction of a row, and for a class its probability (`sure`)."""
     if not classes:
-        return {"label": float(truth), "predicted": float(np.reshape(answer, -1)[0])}
-    guess = int(np.argmax(answer))
-    return {"label": str(classes[int(truth)]), "predicted": str(classes[guess]), "sure": float(answer[guess])}
+        return {"label": float(y_true), "predicted": float(np.reshape(y_pred, -1)[0])}
+    predicted = int(np.argmax(y_pred))
+    return {"label": str(classes[int(y_true)]), "predicted": str(classes[predicted]), "sure": float(y_pred[predicted])}

@@ -1,4 +1,4 @@
-"""What the curves say: each judgement looks at a run and speaks only with the numbers that it rests on."""
+"""Diagnostics of a run: each function returns a diagnosis or None."""
 
 from collections.abc import Callable
 
@@ -28,5 +28,5 @@ JUDGEMENTS: tuple[Callable[[Record], Judgement | None], ...] = (
 
 
 def judge(record: Record) -> list[Judgement]:
-    """What stands out in a run, what weighs most first; nothing for a healthy one."""
-    return [found for each in JUDGEMENTS if (found := each(record)) is not None]
+    """Return the diagnoses of a run, the most important first."""
+    return [diagnosis for diagnose in JUDGEMENTS if (diagnosis := diagnose(record)) is not None]

@@ -1,4 +1,4 @@
-"""A judgement: what was seen, the numbers that say so, and a command to try."""
+"""The diagnosis of a problem, and commands that change settings to fix it."""
 
 import shlex
 from dataclasses import dataclass
@@ -9,31 +9,31 @@ from tfkit.report.reading import Record
 
 @dataclass(frozen=True)
 class Judgement:
-    """What stands out in a run.
+    """A problem of a run.
 
     Args:
-        what: What was seen, in a few words.
-        evidence: The numbers that it rests on, in sentences.
-        command: What to try.
+        finding: The problem in one short sentence.
+        evidence: The numbers that show the problem, in sentences.
+        command: The command to try next.
     """
 
-    what: str
+    finding: str
     evidence: str
     command: str
 
 
 def again(record: Record, **changes: Any) -> str:
-    """The command that trains once more with some settings changed."""
+    """Return the command that trains again with some settings changed."""
     from tfkit.pages import pages
 
     name = record.about.get("recipe") or "RECIPE"
     recipe = name if name in pages() else record.about.get("page") or name
-    words = [f"{key}={value}" for key, value in changes.items()]
-    return shlex.join(["tfkit", "train", recipe, "--settings", str(record.run.path("config.json")), *words])
+    settings = [f"{key}={value}" for key, value in changes.items()]
+    return shlex.join(["tfkit", "train", recipe, "--settings", str(record.run.path("config.json")), *settings])
 
 
 def stronger(record: Record) -> dict[str, Any]:
-    """The setting that holds this model back most simply, made stronger."""
+    """Return a setting that increases regularization: dropout, weight decay or L2."""
     config = record.config
     if isinstance(config.get("dropout"), int | float):
         return {"dropout": round(min(0.5, config["dropout"] + 0.2), 2)}
@@ -43,7 +43,7 @@ def stronger(record: Record) -> dict[str, Any]:
 
 
 def larger(record: Record) -> dict[str, Any]:
-    """The setting that lets this model learn more, made larger."""
+    """Return a setting that increases capacity, or the number of epochs."""
     config = record.config
     for name in ("units", "depth"):
         if isinstance(config.get(name), int):
@@ -52,5 +52,5 @@ def larger(record: Record) -> dict[str, Any]:
 
 
 def rate(record: Record, factor: float) -> dict[str, float]:
-    """The learning rate times a factor."""
+    """Return the learning rate multiplied by a factor."""
     return {"learning_rate": float(f"{record.config['learning_rate'] * factor:.2g}")}

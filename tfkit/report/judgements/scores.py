@@ -1,88 +1,103 @@
-"""What the scores say, beside those of the baselines."""
+"""Diagnoses from the test scores and those of the baselines."""
 
 from tfkit.report.judgements.judgement import Judgement, again, larger
 from tfkit.report.reading import Record
 from tfkit.report.words import number, percent, spoken
 
-FEW = 30  # training rows of a class
-SKILLS = {"binary": "log_loss", "multiclass": "log_loss", "regression": "root_mean_squared_error", "forecast": "mase"}
+RARE_CLASS_ROWS = 30  # training rows below which a class is rare
+SKILL_METRICS = {
+    "binary": "log_loss",
+    "multiclass": "log_loss",
+    "regression": "root_mean_squared_error",
+    "forecast": "mase",
+}
 
 
 def baseline_wins(record: Record) -> Judgement | None:
-    """A baseline is better by more than chance."""
-    found = record.metrics.get("against")
-    if not found or not found["better"] or found["better"][1] >= 0:
+    """Diagnose that a baseline is significantly better than the model."""
+    comparison = record.metrics.get("against")
+    if not comparison or not comparison["better"] or comparison["better"][1] >= 0:
         return None
-    low, high = (-found["better"][1], -found["better"][0])
+    low, high = (-comparison["better"][1], -comparison["better"][0])
+    baseline = spoken(comparison["baseline"])
     return Judgement(
-        f"The baseline {spoken(found['baseline'])} is better",
-        f"{spoken(found['score'])}: model {number(found['own'])}, {spoken(found['baseline'])} {number(found['other'])} "
-        f"on the same test rows; it is better by {number(low)} to {number(high)} (95% interval).",
-        _tuned(record),
+        f"The baseline {baseline} is better than the model",
+        f"{spoken(comparison['score'])}: model {number(comparison['own'])}, {baseline} {number(comparison['other'])} "
+        f"on the same test rows. The baseline is better by {number(low)} to {number(high)} (95% CI). Try a "
+        "hyperparameter search.",
+        _tune_command(record),
     )
 
 
-def _tuned(record: Record) -> str:
+def _tune_command(record: Record) -> str:
     return again(record).replace("tfkit train", "tfkit tune", 1) + " --trials 20"
 
 
 def under_fitting(record: Record) -> Judgement | None:
-    """The model has learnt less than half of what a baseline has."""
-    name = SKILLS.get(record.task)
+    """Diagnose underfitting, compared with the best baseline.
+
+    The model reaches at most half of the improvement of the best baseline over the constant or naive baseline.
+    """
+    name = SKILL_METRICS.get(record.task)
     scores, baselines = record.metrics.get("test") or {}, record.metrics.get("baselines") or {}
     constant = (baselines.get("constant") or baselines.get("naive") or {}).get(name)
-    others = {word: 1 - each[name] / constant for word, each in baselines.items() if constant and name in each}
+    gains = {
+        baseline: 1 - values[name] / constant for baseline, values in baselines.items() if constant and name in values
+    }
     train, val = record.curve("loss"), record.curve("val_loss")
-    if name is None or not others or name not in scores or not len(train) or train.min() < 0.7 * val.min():
+    if name is None or not gains or name not in scores or not len(train) or train.min() < 0.7 * val.min():
         return None
-    best = max(others, key=lambda word: others[word])
-    own = 1 - scores[name] / constant
-    if others[best] < 0.05 or own > 0.5 * others[best]:
+    best = max(gains, key=lambda baseline: gains[baseline])
+    model_gain = 1 - scores[name] / constant
+    if gains[best] < 0.05 or model_gain > 0.5 * gains[best]:
         return None
     return Judgement(
-        "It under-fits: it has not learnt what there is to learn",
-        f"{spoken(name)} is {number(scores[name])}, {percent(max(own, 0.0))} better than saying the same of every row "
-        f"({number(constant)}); {spoken(best)} gets {percent(others[best])} better. Training loss, "
-        f"{number(float(train.min()))}, is no better than validation loss, {number(float(val.min()))}.",
+        "The model underfits",
+        f"{spoken(name)} is {number(scores[name])}, {percent(max(model_gain, 0.0))} better than the constant or naive "
+        f"baseline ({number(constant)}); {spoken(best)} is {percent(gains[best])} better. Training loss, "
+        f"{number(float(train.min()))}, is not much lower than validation loss, {number(float(val.min()))}. Try more "
+        "capacity.",
         again(record, **larger(record)),
     )
 
 
 def says_one_class(record: Record) -> Judgement | None:
-    """The probabilities are worth something, and the decisions nothing."""
+    """Diagnose that the model predicts one class, despite a good log loss."""
     scores, constant = record.metrics.get("test") or {}, (record.metrics.get("baselines") or {}).get("constant") or {}
     needed = ("accuracy", "log_loss")
-    if record.task != "binary" or not all(name in part for part in (scores, constant) for name in needed):
+    if record.task != "binary" or not all(name in metrics for metrics in (scores, constant) for name in needed):
         return None
     if scores["log_loss"] > 0.9 * constant["log_loss"] or scores["accuracy"] > constant["accuracy"] + 0.002:
         return None
     positive = record.info["target"]["positive"]
     return Judgement(
-        "The loss is good, but accuracy is not: it hardly ever says yes",
-        f"Log loss is {number(scores['log_loss'])} against {number(constant['log_loss'])} of a constant, yet accuracy "
-        f"is {number(scores['accuracy'])} against {number(constant['accuracy'])}; recall of {positive} is "
-        f"{number(scores.get('recall', 0.0))}. Choose another threshold, below, or weigh the classes.",
+        "The log loss is good, but the model almost always predicts one class",
+        f"Log loss is {number(scores['log_loss'])} (constant baseline: {number(constant['log_loss'])}), but accuracy "
+        f"is {number(scores['accuracy'])} (constant baseline: {number(constant['accuracy'])}); recall of {positive} is "
+        f"{number(scores.get('recall', 0.0))}. Choose another decision threshold (below) or use class weights.",
         again(record, class_weights="true") if "class_weights" in record.config else again(record),
     )
 
 
 def few_rows(record: Record) -> Judgement | None:
-    """A class with few training rows that is seldom found."""
+    """Diagnose classes with few training rows and low recall."""
     counts = record.info["target"].get("counts") or {}
     classes = record.metrics.get("classes") or {}
-    poor = [
+    rare = [
         (str(name), count, classes[str(name)]["recall"])
         for name, count in counts.items()
-        if count < FEW and classes.get(str(name), {}).get("recall", 1.0) < 0.5
+        if count < RARE_CLASS_ROWS and classes.get(str(name), {}).get("recall", 1.0) < 0.5
     ]
-    if not poor:
+    if not rare:
         return None
-    poor.sort(key=lambda one: one[1])
-    said = "; ".join(f"{name}: {count} training rows, {percent(recall)} found" for name, count, recall in poor[:5])
-    more = f"; and {len(poor) - 5} more classes" if len(poor) > 5 else ""
+    rare.sort(key=lambda entry: entry[1])
+    listed_classes = "; ".join(
+        f"{name}: {count} training rows, recall {percent(recall)}" for name, count, recall in rare[:5]
+    )
+    more = f"; and {len(rare) - 5} more classes" if len(rare) > 5 else ""
     changes = {"class_weights": "true"} if record.config.get("class_weights") is False else {}
     return Judgement(
-        "Too few rows of a class",
-        f"{said}{more}. Label more of these, or let them weigh more.",
+        "A class has too few training rows",
+        f"{listed_classes}{more}. Collect more rows of these classes or use class weights.",
         again(record, **changes),
     )

@@ -1,4 +1,4 @@
-"""The parts of a report; which ones a run has follows from what it has left."""
+"""Sections of a report in order, for the task and contents of a run."""
 
 from collections.abc import Callable
 
@@ -22,24 +22,24 @@ BY_TASK: dict[str, Callable[[Record], list[Section]]] = {
     "regression": regression.regression,
     "forecast": forecast.forecast,
 }
-EVIDENCE = (rows.pictures, rows.texts, rows.series, rows.columns, rows.doubts)  # each speaks where it is
+EVIDENCE = (rows.images, rows.texts, rows.series, rows.features_and_slices, rows.label_issues)  # empty if not analyzed
 
 
 def sections(record: Record) -> list[Section]:
-    """All parts of the report of a run, in order."""
+    """Return all non-empty sections of the report of a run, in order."""
     by_task = BY_TASK.get(record.task, lambda record: [])
     order = (
-        overview.how_good,
-        verdicts.verdicts,
+        overview.test_scores,
+        verdicts.diagnostics,
         by_task,
         *EVIDENCE,
         training.curves,
-        trials.more_rows,
-        trials.rate,
+        trials.learning_curve,
+        trials.lr_range_test,
         folder.data,
         folder.model,
         folder.settings,
-        folder.again,
+        folder.reproduce,
     )
-    found = [section for make in order for section in make(record)]
-    return [section for section in found if not section.empty]
+    all_sections = [section for make_sections in order for section in make_sections(record)]
+    return [section for section in all_sections if not section.empty]

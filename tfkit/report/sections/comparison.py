@@ -1,6 +1,7 @@
-"""The parts of the page that compares runs."""
+"""Sections of the page that compares runs: test scores, settings, training curves."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -8,113 +9,138 @@ from tfkit.report.figures import DASHES, INK, ONE, SERIES, Figure, Table, draw, 
 from tfkit.report.reading import Record
 from tfkit.report.section import Section
 from tfkit.report.sections.overview import AVERAGED
-from tfkit.report.sections.training import whole
+from tfkit.report.sections.training import integer_axis
 from tfkit.report.words import number, span, spoken
 from tfkit.scores import headline
 
 
-def sections(records: list[Record], names: list[str], found: list[Any]) -> list[Section]:
-    """Which is better, scores, settings, curves."""
-    parts = [_better(records, names, found), _settings(records, names), _curves(records, names), _made(records, names)]
-    return [part for part in parts if not part.empty]
+class Conclusion(Protocol):
+    """Anything with a sentence that compares two runs."""
+
+    @property
+    def says(self) -> str: ...
 
 
-def _better(records: list[Record], names: list[str], found: list[Any]) -> Section:
-    """The verdicts, and all scores side by side."""
-    all_names = dict.fromkeys(name for record in records for name in record.metrics.get("test") or {})
+def sections(records: list[Record], names: list[str], conclusions: Sequence[Conclusion]) -> list[Section]:
+    """Return test scores, settings, training curves and provenance of several runs."""
+    all_sections = [
+        _test_scores(records, names, conclusions),
+        _settings(records, names),
+        _curves(records, names),
+        _provenance(records, names),
+    ]
+    return [section for section in all_sections if not section.empty]
+
+
+def _test_scores(records: list[Record], names: list[str], conclusions: Sequence[Conclusion]) -> Section:
+    """Return pairwise conclusions and all scores side by side."""
+    metrics = dict.fromkeys(name for record in records for name in record.metrics.get("test") or {})
     rows = [
         [spoken(name), *(number((record.metrics.get("test") or {}).get(name)) for record in records)]
-        for name in all_names
+        for name in metrics
         if not name.endswith(AVERAGED)
     ]
-    tables = [Table("Scores of the test rows", ["score", *names], rows)] if rows else []
+    tables = [Table("Scores on the test set", ["metric", *names], rows)] if rows else []
     figures = [_intervals(records, names)] if rows else []
-    return Section("Which is better", [one.says for one in found], figures, tables)
+    return Section("Test scores", [conclusion.says for conclusion in conclusions], figures, tables)
 
 
 def _intervals(records: list[Record], names: list[str]) -> Figure:
-    """The headline score of each run with its interval."""
-    name, mode = headline(records[0].task)
-    values = [(record.metrics.get("test") or {}).get(name, np.nan) for record in records]
-    spans = [record.metrics.get("intervals", {}).get(name) for record in records]
-    places = list(range(len(records) - 1, -1, -1))
+    """Plot the primary metric of each run with its interval."""
+    metric, mode = headline(records[0].task)
+    values = [(record.metrics.get("test") or {}).get(metric, np.nan) for record in records]
+    intervals = [record.metrics.get("intervals", {}).get(metric) for record in records]
+    positions = list(range(len(records) - 1, -1, -1))
 
-    def paint(axes):  # type: ignore[no-untyped-def]
-        for value, ends, place in zip(values, spans, places, strict=True):
-            if ends:
-                axes.plot(ends, [place, place], color=ONE, lw=3, alpha=0.6, solid_capstyle="round")
-            axes.scatter([value], [place], c=INK, s=30, zorder=3)
-        axes.set_yticks(places, [one[-26:] for one in names])
+    def plot(axes: Any) -> None:
+        for value, interval, y in zip(values, intervals, positions, strict=True):
+            if interval:
+                axes.plot(interval, [y, y], color=ONE, lw=3, alpha=0.6, solid_capstyle="round")
+            axes.scatter([value], [y], c=INK, s=30, zorder=3)
+        axes.set_yticks(positions, [name[-26:] for name in names])
         axes.set_ylim(-0.6, len(records) - 0.4)
         axes.margins(x=0.1)
 
-    rows = [[one, number(value), span(ends)] for one, value, ends in zip(names, values, spans, strict=True)]
-    better = "more is better" if mode == "max" else "less is better"
-    says = f"each with its own 95% interval; {better}. Pairs on the same rows tell more than overlaps of intervals"
+    rows = [
+        [name, number(value), span(interval)] for name, value, interval in zip(names, values, intervals, strict=True)
+    ]
+    direction = "higher is better" if mode == "max" else "lower is better"
+    description = (
+        f"each run with its 95% interval; {direction}. The paired comparison on the same rows is more precise "
+    )
+    description += "than the overlap of intervals"
     return draw(
-        spoken(name),
-        says,
-        paint,
-        x=f"{spoken(name)} ({better})",
+        spoken(metric),
+        description,
+        plot,
+        x=f"{spoken(metric)} ({direction})",
         height=1.1 + 0.35 * len(records),
-        numbers=Table(spoken(name), ["run", spoken(name), "95% interval"], rows),
+        numbers=Table(spoken(metric), ["run", spoken(metric), "95% interval"], rows),
     )
 
 
 def _settings(records: list[Record], names: list[str]) -> Section:
-    """Settings side by side, those that differ first and marked."""
+    """Return tables of the settings that differ and of those that are equal."""
     keys = dict.fromkeys(key for record in records for key in record.config)
-    rows: dict[bool, list[list[str]]] = {True: [], False: []}
+    differing: list[list[str]] = []
+    equal: list[list[str]] = []
     for key in keys:
-        words = ["none" if (value := record.config.get(key)) is None else str(value) for record in records]
-        rows[len(set(words)) > 1].append([key, *words])
-    words = [f"{len(rows[True])} of {len(keys)} settings differ." if rows[True] else "All settings are the same."]
-    tables = [Table("Settings that differ", ["setting", *names], rows[True])] if rows[True] else []
-    if rows[False]:
-        tables.append(Table("Settings that are the same", ["setting", "value"], [row[:2] for row in rows[False]]))
-    return Section("Settings", words, tables=tables)
+        values = ["none" if (value := record.config.get(key)) is None else str(value) for record in records]
+        (differing if len(set(values)) > 1 else equal).append([key, *values])
+    paragraphs = [f"{len(differing)} of {len(keys)} settings differ." if differing else "All settings are equal."]
+    tables = [Table("Settings that differ", ["setting", *names], differing)] if differing else []
+    if equal:
+        tables.append(Table("Settings that are equal", ["setting", "value"], [row[:2] for row in equal]))
+    return Section("Settings", paragraphs, tables=tables)
 
 
 def _curves(records: list[Record], names: list[str]) -> Section:
-    """The losses of all runs, laid over each other."""
+    """Plot losses and learning rates of all runs in common axes."""
     figures = []
-    for metric in ("val_loss", "loss", "learning_rate"):
+    for column in ("val_loss", "loss", "learning_rate"):
         pairs = zip(names, records, strict=True)
-        lines = {name: (record.curve("epoch"), record.curve(metric)) for name, record in pairs}
+        lines = {name: (record.curve("epoch"), record.curve(column)) for name, record in pairs}
         lines = {name: line for name, line in lines.items() if np.isfinite(line[1]).any()}
         if lines:
-            figures.append(_laid(metric, lines))
-    return Section("Curves", [], figures)
+            figures.append(_curves_figure(column, lines))
+    return Section("Training curves", [], figures)
 
 
-def _laid(metric: str, lines: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
-    def paint(axes):  # type: ignore[no-untyped-def]
-        for place, (name, (epochs, values)) in enumerate(lines.items()):
+def _curves_figure(column: str, lines: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
+    def plot(axes: Any) -> None:
+        for i, (name, (epochs, values)) in enumerate(lines.items()):
             axes.plot(
                 epochs,
                 values,
-                ls=DASHES[place // 6 % 6],
-                color=SERIES[place % 6],
+                ls=DASHES[i // 6 % 6],
+                color=SERIES[i % 6],
                 label=name[-30:],
                 marker="o" if len(epochs) < 3 else None,
             )
-        known = np.concatenate([values[np.isfinite(values) & (values > 0)] for _, values in lines.values()])
-        if len(known) and known.max() > 100 * known.min():
+        positive = np.concatenate([values[np.isfinite(values) & (values > 0)] for _, values in lines.values()])
+        if len(positive) and positive.max() > 100 * positive.min():
             in_powers(axes.yaxis)
-        whole(axes)
+        integer_axis(axes)
         legend(axes, ncols=1)
 
-    title = "validation loss" if metric == "val_loss" else "training loss" if metric == "loss" else spoken(metric)
-    says = "; ".join(f"{name} ends at {number(float(values[-1]))}" for name, (_, values) in lines.items())
+    title = {"val_loss": "validation loss", "loss": "training loss"}.get(column, spoken(column))
+    description = "; ".join(
+        f"{name}: {number(float(values[-1]))} in the last epoch" for name, (_, values) in lines.items()
+    )
     longest = max(len(epochs) for epochs, _ in lines.values())
     rows = [[i + 1, *(number(float(v[i])) if i < len(v) else "" for _, v in lines.values())] for i in range(longest)]
     return draw(
-        title, says, paint, x="epoch", height=2.6 + 0.15 * len(lines), numbers=Table(title, ["epoch", *lines], rows)
+        title,
+        description,
+        plot,
+        x="epoch",
+        height=2.6 + 0.15 * len(lines),
+        numbers=Table(title, ["epoch", *lines], rows),
     )
 
 
-def _made(records: list[Record], names: list[str]) -> Section:
-    """What each was made with."""
+def _provenance(records: list[Record], names: list[str]) -> Section:
+    """Return start time, rows, seconds and commit of each run."""
     rows = [
         [
             name,
@@ -125,4 +151,4 @@ def _made(records: list[Record], names: list[str]) -> Section:
         ]
         for name, record in zip(names, records, strict=True)
     ]
-    return Section("Runs", tables=[Table("Runs", ["run", "begun", "rows trained on", "seconds", "commit"], rows)])
+    return Section("Runs", tables=[Table("Runs", ["run", "started", "training rows", "seconds", "commit"], rows)])

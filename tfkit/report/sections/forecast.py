@@ -1,4 +1,4 @@
-"""How far into the future a forecast can be trusted."""
+"""Sections of a forecast: example forecasts, error and coverage by horizon."""
 
 from typing import Any
 
@@ -11,98 +11,106 @@ from tfkit.report.words import number, percent, spoken
 
 
 def forecast(record: Record) -> list[Section]:
-    """Fans over the last windows, error and coverage by horizon."""
-    told = record.evidence.get("forecast")
-    if not told:
+    """Return example forecasts of the last windows, and error and coverage by horizon."""
+    analysis = record.evidence.get("forecast")
+    if not analysis:
         return []
-    fans = [_fan(one, record) for one in told["fans"]]
-    words = [
-        f"Each window sees {record.info['past']:,} steps and foretells {record.info['horizon']:,}; "
-        f"{told['windows']:,} windows of the test."
+    examples = [_forecast_figure(example, record) for example in analysis["fans"]]
+    paragraphs = [
+        f"Each forecast uses the last {record.info['past']:,} steps to predict the next {record.info['horizon']:,}. "
+        f"The test set has {analysis['windows']:,} windows."
     ]
-    steps = [_error(told, record)] if record.info["horizon"] > 1 else []
-    if told["coverage"]:
-        steps.append(_coverage(told, record))
-    return [Section("The last windows", words, fans), Section("How far ahead it can be trusted", [], steps)]
+    by_horizon = [_error_by_horizon(analysis)] if record.info["horizon"] > 1 else []
+    if analysis["coverage"]:
+        by_horizon.append(_coverage_by_horizon(analysis, record))
+    return [Section("Example forecasts", paragraphs, examples), Section("Scores by horizon", [], by_horizon)]
 
 
 def _array(values: list[float | None]) -> np.ndarray:
+    """Return an array with NaN instead of None."""
     return np.array([np.nan if value is None else value for value in values], "float64")
 
 
-def _fan(one: dict[str, Any], record: Record) -> Figure:
-    quantiles, half = record.info["quantiles"], len(record.info["quantiles"]) // 2
-    past, truth = _array(one["past"]), _array(one["truth"])
-    answer = [_array(values) for values in one["answer"]]
-    ahead = np.arange(1, len(truth) + 1)
+def _forecast_figure(example: dict[str, Any], record: Record) -> Figure:
+    """Plot past values, forecast, prediction intervals and true values."""
+    quantiles, middle = record.info["quantiles"], len(record.info["quantiles"]) // 2
+    past, y_true = _array(example["past"]), _array(example["truth"])
+    quantile_forecasts = [_array(values) for values in example["answer"]]
+    ahead = np.arange(1, len(y_true) + 1)
 
-    def paint(axes):  # type: ignore[no-untyped-def]
+    def plot(axes: Any) -> None:
         axes.plot(np.arange(1 - len(past), 1), past, color=MUTED, lw=1, label="past")
-        for i in range(half):
-            share = f"{100 * (quantiles[-1 - i] - quantiles[i]):.0f}% band"
-            axes.fill_between(ahead, answer[i], answer[-1 - i], color=ONE, alpha=0.18, lw=0, label=share)
-        axes.plot(ahead, answer[half], color=ONE, label="forecast")
-        axes.plot(ahead, truth, color=INK, lw=1.1, ls="--", label="truth")
+        for i in range(middle):
+            label = f"{100 * (quantiles[-1 - i] - quantiles[i]):.0f}% interval"
+            axes.fill_between(
+                ahead, quantile_forecasts[i], quantile_forecasts[-1 - i], color=ONE, alpha=0.18, lw=0, label=label
+            )
+        axes.plot(ahead, quantile_forecasts[middle], color=ONE, label="forecast")
+        axes.plot(ahead, y_true, color=INK, lw=1.1, ls="--", label="true")
         legend(axes, ncols=5, handlelength=1.4, columnspacing=1.0)
 
-    series = f"{one['series']}, " if len(record.info["series"]["names"]) > 1 else ""
-    error = np.nanmean(np.abs(truth - answer[half])) if np.isfinite(truth).any() else np.nan
+    series = f"{example['series']}, " if len(record.info["series"]["names"]) > 1 else ""
+    error = np.nanmean(np.abs(y_true - quantile_forecasts[middle])) if np.isfinite(y_true).any() else np.nan
     rows = [
-        [int(step), number(float(t)), *(number(float(values[i])) for values in answer)]
-        for i, (step, t) in enumerate(zip(ahead, truth, strict=True))
+        [int(step), number(float(value)), *(number(float(values[i])) for values in quantile_forecasts)]
+        for i, (step, value) in enumerate(zip(ahead, y_true, strict=True))
     ]
-    head = ["step", "truth", *(f"{q:.1%} quantile" for q in quantiles)]
-    says = f"{one['begins']} to {one['ends']}: off by {number(float(error))} on average"
+    head = ["step", "true", *(f"{q:.1%} quantile" for q in quantiles)]
+    description = f"{example['begins']} to {example['ends']}: mean absolute error {number(float(error))}"
     return draw(
-        f"{series}{one['begins']} to {one['ends']}",
-        says,
-        paint,
+        f"{series}{example['begins']} to {example['ends']}",
+        description,
+        plot,
         x="steps from the last known value",
-        numbers=Table("Truth and forecast", head, rows),
+        numbers=Table("True values and forecast", head, rows),
         wide=True,
         height=2.6,
     )
 
 
-def _error(told: dict[str, Any], record: Record) -> Figure:
-    lines = {name: _array(values) for name, values in told["error"].items()}
+def _error_by_horizon(analysis: dict[str, Any]) -> Figure:
+    """Plot the mean absolute error of model and baselines by step."""
+    lines = {name: _array(values) for name, values in analysis["error"].items()}
 
-    def paint(axes):  # type: ignore[no-untyped-def]
-        for (name, values), colour, dash in zip(lines.items(), SERIES, DASHES, strict=False):
-            axes.plot(range(1, len(values) + 1), values, ls=dash, color=colour, label=spoken(name))
+    def plot(axes: Any) -> None:
+        for (name, values), color, dash in zip(lines.items(), SERIES, DASHES, strict=False):
+            axes.plot(range(1, len(values) + 1), values, ls=dash, color=color, label=spoken(name))
         axes.set_ylim(bottom=0)
         legend(axes, ncols=3)
 
     rows = [[i + 1, *(number(float(v[i])) for v in lines.values())] for i in range(len(lines["model"]))]
     first, last = float(lines["model"][0]), float(lines["model"][-1])
-    says = f"mean absolute error of the model from {number(first)} one step ahead to {number(last)} at the last"
+    description = f"mean absolute error of the model: {number(first)} one step ahead, {number(last)} at the last step"
     return draw(
         "Error by horizon",
-        says,
-        paint,
+        description,
+        plot,
         x="steps ahead",
         y="mean absolute error",
         numbers=Table("Mean absolute error by step", ["step", *map(spoken, lines)], rows),
     )
 
 
-def _coverage(told: dict[str, Any], record: Record) -> Figure:
-    lines = {f"{float(share):.0%} band": (float(share), _array(values)) for share, values in told["coverage"].items()}
+def _coverage_by_horizon(analysis: dict[str, Any], record: Record) -> Figure:
+    """Plot the coverage of the prediction intervals by step."""
+    lines = {
+        f"{float(share):.0%} interval": (float(share), _array(values)) for share, values in analysis["coverage"].items()
+    }
 
-    def paint(axes):  # type: ignore[no-untyped-def]
-        for (name, (share, values)), colour, dash in zip(lines.items(), SERIES, DASHES, strict=False):
-            axes.plot(range(1, len(values) + 1), values, ls=dash, color=colour, label=name)
-            axes.axhline(share, color=colour, lw=0.8, ls=":")
+    def plot(axes: Any) -> None:
+        for (name, (share, values)), color, dash in zip(lines.items(), SERIES, DASHES, strict=False):
+            axes.plot(range(1, len(values) + 1), values, ls=dash, color=color, label=name)
+            axes.axhline(share, color=color, lw=0.8, ls=":")
         axes.set_ylim(0, 1.03)
         legend(axes)
 
     rows = [[i + 1, *(percent(float(v[i])) for _, v in lines.values())] for i in range(record.info["horizon"])]
-    held = ", ".join(f"the {name} holds {percent(float(np.nanmean(v)))}" for name, (_, v) in lines.items())
+    coverage = ", ".join(f"{percent(float(np.nanmean(v)))} for the {name}" for name, (_, v) in lines.items())
     return draw(
         "Coverage by horizon",
-        f"{held} of the values; dotted is what it should be",
-        paint,
+        f"coverage: {coverage}; dotted lines are nominal",
+        plot,
         x="steps ahead",
-        y="share inside",
-        numbers=Table("Share of values inside", ["step", *lines], rows),
+        y="coverage",
+        numbers=Table("Coverage by step", ["step", *lines], rows),
     )

@@ -1,16 +1,18 @@
-"""How good, and compared with what."""
+"""Test scores section: scores of the model with intervals, next to the baselines."""
 
-from tfkit.report.figures import INK, MUTED, ONE, Table, draw
+from typing import Any
+
+from tfkit.report.figures import INK, MUTED, ONE, Figure, Table, draw
 from tfkit.report.reading import Record
 from tfkit.report.section import Section
 from tfkit.report.words import number, span, spoken
 from tfkit.scores import headline
 
-AVERAGED = ("_macro", "_weighted")  # scores that stand in metrics.json alone
+AVERAGED = ("_macro", "_weighted")  # suffixes of scores shown only in metrics.json
 
 
-def how_good(record: Record) -> list[Section]:
-    """The scores beside the baselines."""
+def test_scores(record: Record) -> list[Section]:
+    """Return test scores, or validation scores, of the model and the baselines."""
     metrics = record.metrics
     split = "test" if metrics.get("test") else "val"
     scores, baselines = metrics.get(split) or {}, metrics.get("baselines") or {}
@@ -19,53 +21,56 @@ def how_good(record: Record) -> list[Section]:
             spoken(name),
             number(value),
             span(metrics.get("intervals", {}).get(name)) if split == "test" else "",
-            *(number(other.get(name)) for other in baselines.values()),
+            *(number(baseline_scores.get(name)) for baseline_scores in baselines.values()),
         ]
         for name, value in scores.items()
         if not name.endswith(AVERAGED)
     ]
-    what = "test rows, seen once" if split == "test" else "validation rows; the test was left alone"
-    head = ["score", "model", "95% interval", *map(spoken, baselines)]
-    table = Table(f"Scores of the {what}", head, rows)
-    return [Section("How good", [], _beside(record), [table] if rows else [])]
+    caption = "Scores on the test set" if split == "test" else "Scores on the validation set; test set not evaluated"
+    head = ["metric", "model", "95% interval", *map(spoken, baselines)]
+    table = Table(caption, head, rows)
+    title = "Test scores" if split == "test" else "Validation scores"
+    return [Section(title, [], _model_and_baselines(record), [table] if rows else [])]
 
 
-def _beside(record: Record) -> list:
-    """The headline score of the model with its interval beside those of the baselines."""
-    name, mode = headline(record.task)
-    scores, others = record.metrics.get("test") or {}, record.metrics.get("baselines") or {}
-    known = {word: each[name] for word, each in others.items() if name in each}
-    if name not in scores or not known:
+def _model_and_baselines(record: Record) -> list[Figure]:
+    """Plot the primary metric of the model with its interval next to the baselines."""
+    metric, mode = headline(record.task)
+    scores, baselines = record.metrics.get("test") or {}, record.metrics.get("baselines") or {}
+    baseline_scores = {name: values[metric] for name, values in baselines.items() if metric in values}
+    if metric not in scores or not baseline_scores:
         return []
-    interval = record.metrics["intervals"].get(name)
-    points = {"model": scores[name], **dict(sorted(known.items(), key=lambda one: one[1], reverse=mode == "max"))}
+    interval = record.metrics["intervals"].get(metric)
+    by_score = sorted(baseline_scores.items(), key=lambda item: item[1], reverse=mode == "max")
+    points = {"model": scores[metric], **dict(by_score)}
 
-    def paint(axes):  # type: ignore[no-untyped-def]
-        places = range(len(points) - 1, -1, -1)
+    def plot(axes: Any) -> None:
+        positions = range(len(points) - 1, -1, -1)
         if interval:
             axes.axvspan(*interval, color=ONE, alpha=0.15, lw=0)
             axes.plot(interval, [len(points) - 1] * 2, color=ONE, lw=3, solid_capstyle="round")
-        colours = [ONE] + [INK] * len(known)
-        axes.scatter(list(points.values()), list(places), c=colours, s=36, zorder=3)
-        for (_, value), place in zip(points.items(), places, strict=True):
-            axes.annotate(number(value), (value, place), (0, 7), textcoords="offset points", ha="center", fontsize=8.5)
-        axes.set_yticks(list(places), [spoken(word) for word in points])
+        colors = [ONE] + [INK] * len(baseline_scores)
+        axes.scatter(list(points.values()), list(positions), c=colors, s=36, zorder=3)
+        for value, y in zip(points.values(), positions, strict=True):
+            axes.annotate(number(value), (value, y), (0, 7), textcoords="offset points", ha="center", fontsize=8.5)
+        axes.set_yticks(list(positions), [spoken(name) for name in points])
         axes.set_ylim(-0.6, len(points) - 0.3)
         axes.margins(x=0.15)
         axes.grid(axis="y", color=MUTED, alpha=0.15)
 
-    better = "more is better" if mode == "max" else "less is better"
-    says = f"{spoken(name)} of the model, {number(scores[name])}" + (f" ({span(interval)})" if interval else "")
-    says += "; " + ", ".join(f"{spoken(word)} {number(value)}" for word, value in known.items()) + f"; {better}"
-    rows = [[spoken(word), number(value)] for word, value in points.items()]
-    table = Table(f"{spoken(name)} of the test rows", ["", spoken(name)], rows)
+    direction = "higher is better" if mode == "max" else "lower is better"
+    description = f"{spoken(metric)} of the model: {number(scores[metric])}"
+    description += f" (95% CI {span(interval)})" if interval else ""
+    description += "; " + ", ".join(f"{spoken(name)} {number(value)}" for name, value in baseline_scores.items())
+    rows = [[spoken(name), number(value)] for name, value in points.items()]
+    table = Table(f"{spoken(metric)} on the test set", ["", spoken(metric)], rows)
     return [
         draw(
-            f"{spoken(name)}: model and baselines",
-            says,
-            paint,
+            f"{spoken(metric)}: model and baselines",
+            f"{description}; {direction}",
+            plot,
             numbers=table,
-            x=f"{spoken(name)} ({better})",
+            x=f"{spoken(metric)} ({direction})",
             height=1.3 + 0.4 * len(points),
         )
     ]

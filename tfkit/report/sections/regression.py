@@ -1,4 +1,6 @@
-"""Where predicted numbers are off."""
+"""Errors section of a regression: predictions, residuals, error by decile."""
+
+from typing import Any
 
 import numpy as np
 
@@ -9,81 +11,86 @@ from tfkit.report.words import number
 
 
 def regression(record: Record) -> list[Section]:
-    """Predicted against true, residuals, error by decile."""
+    """Return the size of the errors with figures."""
     if record.truth is None or len(record.truth) < 2:
         return []
-    residual = record.answer - record.truth
-    far = float(np.quantile(np.abs(residual), 0.9))
-    words = [
-        f"Half of the test rows are off by less than {number(float(np.median(np.abs(residual))))}, nine in ten by "
-        f"less than {number(far)}. On average it says {number(abs(float(residual.mean())))} too "
-        f"{'much' if residual.mean() > 0 else 'little'}."
+    residuals = record.answer - record.truth
+    median, p90 = float(np.median(np.abs(residuals))), float(np.quantile(np.abs(residuals), 0.9))
+    bias = float(residuals.mean())
+    paragraphs = [
+        f"The absolute error is below {number(median)} for half of the test rows and below {number(p90)} for 90%. "
+        f"On average, predictions are too {'high' if bias > 0 else 'low'} by {number(abs(bias))}."
     ]
-    figures = [_beside(record), _residuals(record, residual), _deciles(record, residual)]
-    return [Section("Where it fails", words, figures)]
+    figures = [_predicted_against_true(record), _residual_histogram(residuals), _error_by_decile(record, residuals)]
+    return [Section("Errors", paragraphs, figures)]
 
 
-def _beside(record: Record) -> Figure:
-    truth, answer = record.truth, record.answer
-    some = np.argsort(truth, kind="stable")[thinned(len(truth))]
-    ends = [float(truth.min()), float(truth.max())]
-    log = truth.min() > 0 and answer.min() > 0 and np.quantile(truth, 0.99) > 30 * np.quantile(truth, 0.01)
+def _predicted_against_true(record: Record) -> Figure:
+    """Plot predictions against true values, on log axes if the range is large."""
+    y_true, y_pred = record.truth, record.answer
+    plotted = np.argsort(y_true, kind="stable")[thinned(len(y_true))]
+    ends = [float(y_true.min()), float(y_true.max())]
+    log = y_true.min() > 0 and y_pred.min() > 0 and np.quantile(y_true, 0.99) > 30 * np.quantile(y_true, 0.01)
 
-    def paint(axes):  # type: ignore[no-untyped-def]
-        axes.scatter(truth[some], answer[some], s=7, color=ONE, alpha=0.5, lw=0)
+    def plot(axes: Any) -> None:
+        axes.scatter(y_true[plotted], y_pred[plotted], s=7, color=ONE, alpha=0.5, lw=0)
         axes.plot(ends, ends, ":", color=MUTED, lw=1.2)
         if log:
             in_powers(axes.xaxis)
             in_powers(axes.yaxis)
 
     r2 = record.metrics["test"].get("r2")
-    says = f"{len(some)} test rows; on the dotted line predicted and true are equal; R2 is {number(r2)}"
-    return draw("Predicted against true", says, paint, x=f"true {record.target}", y="predicted", height=3.2)
+    description = f"{len(plotted)} test rows; a perfect model is on the dotted line; R2 is {number(r2)}"
+    return draw("Predicted against true", description, plot, x=f"true {record.target}", y="predicted", height=3.2)
 
 
-def _residuals(record: Record, residual: np.ndarray) -> Figure:
-    low, high = np.quantile(residual, [0.005, 0.995])
-    inside = residual[(residual >= low) & (residual <= high)]
+def _residual_histogram(residuals: np.ndarray) -> Figure:
+    """Plot the distribution of the residuals without the outermost 1%."""
+    low, high = np.quantile(residuals, [0.005, 0.995])
+    inside = residuals[(residuals >= low) & (residuals <= high)]
     counts, edges = np.histogram(inside, 40)
 
-    def paint(axes):  # type: ignore[no-untyped-def]
+    def plot(axes: Any) -> None:
         axes.stairs(counts, edges, fill=True, color=ONE, alpha=0.6)
         axes.axvline(0, color=MUTED, lw=1.2, ls=":")
 
-    rows = [[number(float(a)), number(float(b)), int(n)] for a, b, n in zip(edges, edges[1:], counts, strict=False)]
-    says = f"predicted less true; the middle half lies from {number(float(np.quantile(residual, 0.25)))} to "
-    says += f"{number(float(np.quantile(residual, 0.75)))}; the outermost hundredth is left out"
+    rows = [
+        [number(float(left)), number(float(right)), int(count)]
+        for left, right, count in zip(edges, edges[1:], counts, strict=False)
+    ]
+    q25, q75 = (number(float(np.quantile(residuals, q))) for q in (0.25, 0.75))
     return draw(
         "Residuals",
-        says,
-        paint,
-        x="predicted less true",
+        f"predicted minus true; half of the residuals are between {q25} and {q75}; the outermost 1% is not shown",
+        plot,
+        x="predicted minus true",
         y="test rows",
         numbers=Table("Test rows by residual", ["from", "to", "rows"], rows),
     )
 
 
-def _deciles(record: Record, residual: np.ndarray) -> Figure:
-    """Error and bias of each tenth of the rows by their true value."""
-    parts = [part for part in np.array_split(np.argsort(record.truth, kind="stable"), 10) if len(part)]
-    error = [float(np.abs(residual[part]).mean()) for part in parts]
-    bias = [float(residual[part].mean()) for part in parts]
+def _error_by_decile(record: Record, residuals: np.ndarray) -> Figure:
+    """Plot mean absolute error and bias by decile of the true value."""
+    deciles = [rows for rows in np.array_split(np.argsort(record.truth, kind="stable"), 10) if len(rows)]
+    error = [float(np.abs(residuals[rows]).mean()) for rows in deciles]
+    bias = [float(residuals[rows].mean()) for rows in deciles]
 
-    def paint(axes):  # type: ignore[no-untyped-def]
-        places = np.arange(1, len(parts) + 1)
-        axes.bar(places, error, 0.7, color=ONE, alpha=0.6, label="error")
-        axes.plot(places, bias, "o-", color=TWO, ms=4, label="bias")
+    def plot(axes: Any) -> None:
+        positions = np.arange(1, len(deciles) + 1)
+        axes.bar(positions, error, 0.7, color=ONE, alpha=0.6, label="error")
+        axes.plot(positions, bias, "o-", color=TWO, ms=4, label="bias")
         axes.axhline(0, color=MUTED, lw=0.8)
-        axes.set_xticks(places)
+        axes.set_xticks(positions)
         legend(axes)
 
-    ends = [(number(float(record.truth[p].min())), number(float(record.truth[p].max()))) for p in parts]
-    rows = [[i + 1, *ends[i], number(error[i]), number(bias[i])] for i in range(len(parts))]
-    says = f"bars: mean absolute error, from {number(min(error))} to {number(max(error))}; line: predicted less true"
+    ends = [(number(float(record.truth[rows].min())), number(float(record.truth[rows].max()))) for rows in deciles]
+    table_rows = [[i + 1, *ends[i], number(error[i]), number(bias[i])] for i in range(len(deciles))]
+    description = f"bars: mean absolute error, from {number(min(error))} to {number(max(error))}; line: bias "
+    description += "(mean of predicted minus true)"
     return draw(
         "Error by decile of the true value",
-        says,
-        paint,
-        x="tenth of the rows, by true value",
-        numbers=Table("Error by decile", ["tenth", "true from", "to", "error", "bias"], rows),
+        description,
+        plot,
+        x="decile of the true value",
+        numbers=Table("Error by decile", ["decile", "true from", "to", "error", "bias"], table_rows),
     )

@@ -1,4 +1,4 @@
-"""Single rows, columns and slices: where the model is wrong, and what it leans on."""
+"""Sections on single test examples, feature importance, slices and label errors."""
 
 from typing import Any
 
@@ -9,173 +9,186 @@ from tfkit.report.reading import Record
 from tfkit.report.section import Marked, Picture, Section
 from tfkit.report.words import number, percent, span
 
-COLUMNS = 25
+MAX_FEATURES = 25  # features in the figure
+MAX_FEATURE_ROWS = 200  # features in the table
+MAX_CHARACTERS = 60  # characters of a cell
 
 
-def columns(record: Record) -> list[Section]:
-    """What a table's model leans on, and the slices where it is worst."""
-    found = []
-    told = record.evidence.get("columns")
-    if told and told["columns"]:
-        found.append(Section("Which columns matter", _leans(record, told), [_importance(told, record)]))
-    told = record.evidence.get("slices")
-    if told:
-        found.append(_slices(told))
-    return found
+def features_and_slices(record: Record) -> list[Section]:
+    """Return feature importance and slices of a table."""
+    sections = []
+    importance = record.evidence.get("columns")
+    if importance and importance["columns"]:
+        paragraphs = _importance_paragraphs(record, importance)
+        sections.append(Section("Feature importance", paragraphs, [_importance_figure(importance, record)]))
+    slices = record.evidence.get("slices")
+    if slices:
+        sections.append(_slices(slices))
+    return sections
 
 
-def _leans(record: Record, told: dict[str, Any]) -> list[str]:
-    what = "log loss" if record.classes else "mean absolute error"
-    words = [
-        f"Each column in turn is shuffled among {told['rows']:,} test rows, {told['repeats']} times; what that "
-        f"adds to the {what} of {number(told['loss'])} is what the column was worth, given all others. Columns "
-        "that say the same share their worth."
+def _loss_name(record: Record) -> str:
+    return "log loss" if record.classes else "mean absolute error"
+
+
+def _importance_paragraphs(record: Record, importance: dict[str, Any]) -> list[str]:
+    paragraphs = [
+        f"Permutation importance: each column is shuffled among {importance['rows']:,} test rows, "
+        f"{importance['repeats']} times. The importance is the increase of the {_loss_name(record)}, which is "
+        f"{number(importance['loss'])} without shuffling. Columns with the same information share their importance."
     ]
-    if told["left_out"]:
-        words.append(f"{told['left_out']:,} more columns were not looked at.")
-    return words
+    if importance["left_out"]:
+        paragraphs.append(f"{importance['left_out']:,} more columns were not analyzed.")
+    return paragraphs
 
 
-def _importance(told: dict[str, Any], record: Record) -> Figure:
-    shown = told["columns"][:COLUMNS]
-    places = list(range(len(shown) - 1, -1, -1))
-    added = [one["added"] for one in shown]
+def _importance_figure(importance: dict[str, Any], record: Record) -> Figure:
+    shown = importance["columns"][:MAX_FEATURES]
+    positions = list(range(len(shown) - 1, -1, -1))
+    increases = [feature["added"] for feature in shown]
 
-    def paint(axes):  # type: ignore[no-untyped-def]
-        axes.barh(places, added, 0.62, color=ONE, alpha=0.6)
-        for one, place in zip(shown, places, strict=True):
-            axes.plot(one["interval"], [place, place], color=MUTED, lw=1.6, solid_capstyle="butt")
+    def plot(axes: Any) -> None:
+        axes.barh(positions, increases, 0.62, color=ONE, alpha=0.6)
+        for feature, position in zip(shown, positions, strict=True):
+            axes.plot(feature["interval"], [position, position], color=MUTED, lw=1.6, solid_capstyle="butt")
         axes.axvline(0, color=MUTED, lw=0.8)
-        axes.set_yticks(places, [one["column"][:22] for one in shown])
+        axes.set_yticks(positions, [feature["column"][:22] for feature in shown])
         axes.grid(axis="y", visible=False)
 
-    what = "log loss" if record.classes else "mean absolute error"
-    rows = [[one["column"], number(one["added"]), span(one["interval"])] for one in told["columns"][:200]]
-    says = f"{shown[0]['column']} matters most: without it the {what} is {number(added[0])} higher"
+    loss_name = _loss_name(record)
+    rows = [
+        [feature["column"], number(feature["added"]), span(feature["interval"])]
+        for feature in importance["columns"][:MAX_FEATURE_ROWS]
+    ]
     return draw(
         "Permutation importance",
-        says,
-        paint,
-        x=f"added to the {what}",
+        f"most important: {shown[0]['column']}; shuffling it increases the {loss_name} by {number(increases[0])}",
+        plot,
+        x=f"increase of the {loss_name}",
         height=1.1 + 0.24 * len(shown),
-        numbers=Table(f"Added to the {what}", ["column", "added", "95% interval"], rows),
+        numbers=Table(f"Increase of the {loss_name}", ["column", "increase", "95% interval"], rows),
     )
 
 
-def _slices(told: dict[str, Any]) -> Section:
-    as_word = percent if told["what"] == "share wrong" else number
-    head = ["slice", "rows", told["what"], "all other rows", "95% interval of the difference"]
+def _slices(slices: dict[str, Any]) -> Section:
+    metric = {"share wrong": "error rate"}.get(slices["what"], slices["what"])
+    as_text = percent if slices["what"] == "share wrong" else number
+    head = ["slice", "rows", metric, "all other rows", "95% interval of the difference"]
 
-    def row(one: dict[str, Any]) -> list[str]:
-        interval = "" if one["rest"] is None else " to ".join(as_word(end) for end in one["interval"])
-        rest = "" if one["rest"] is None else as_word(one["rest"])
-        return [f"{one['column']} = {one['value']}", number(one["rows"]), as_word(one["score"]), rest, interval]
+    def table_row(entry: dict[str, Any]) -> list[str]:
+        interval = "" if entry["rest"] is None else " to ".join(as_text(end) for end in entry["interval"])
+        other_rows = "" if entry["rest"] is None else as_text(entry["rest"])
+        name = f"{entry['column']} = {entry['value']}"
+        return [name, number(entry["rows"]), as_text(entry["score"]), other_rows, interval]
 
-    words = [
-        f"{told['looked_at']:,} slices (column = value) of 30 test rows or more were looked at; of all rows the "
-        f"{told['what']} is {as_word(told['all'])}."
+    paragraphs = [
+        f"{slices['looked_at']:,} slices (column = value) with at least 30 test rows were analyzed. The {metric} on "
+        f"all test rows is {as_text(slices['all'])}."
     ]
-    if not told["worst"]:
-        words.append("None is worse than the rest by more than chance in so many explains.")
-    if told["unknown"]:
-        words.append(f"Not among the columns that were learnt from: {', '.join(told['unknown'])}.")
-    tables = [Table("Where it is worst", head, [row(one) for one in told["worst"]])] if told["worst"] else []
-    if told["asked"]:
-        tables.append(Table("Slices asked for", head, [row(one) for one in told["asked"]]))
-    return Section("For whom it is worse", words, [], tables)
+    if not slices["worst"]:
+        paragraphs.append("No slice is significantly worse than the rest (Bonferroni-corrected).")
+    if slices["unknown"]:
+        paragraphs.append(f"Not among the input columns: {', '.join(slices['unknown'])}.")
+    tables = []
+    if slices["worst"]:
+        tables.append(Table("Slices that are significantly worse", head, [table_row(e) for e in slices["worst"]]))
+    if slices["asked"]:
+        tables.append(Table("Slices from the settings", head, [table_row(entry) for entry in slices["asked"]]))
+    return Section("Slices", paragraphs, [], tables)
 
 
-def pictures(record: Record) -> list[Section]:
-    """The worst and the least sure pictures, and where the model looked."""
-    told = record.evidence.get("pictures")
-    if not told:
+def images(record: Record) -> list[Section]:
+    """Return the worst and the least confident images, with saliency maps."""
+    analysis = record.evidence.get("pictures")
+    if not analysis:
         return []
     groups = []
-    titles = (("worst", "The worst: surest and wrong, or furthest off"), ("unsure", "The least sure"))
-    for which, title in titles:
+    titles = (("worst", "Largest errors"), ("unsure", "Least confident"))
+    for group, title in titles:
         shown: list[Picture] = []
-        for one in told.get(which, []):
-            caption = _said(one)
-            name = one.get("name", "")
+        for example in analysis.get(group, []):
+            caption = _caption(example)
+            name = example.get("name", "")
             shown += [
-                Picture(one["picture"], f"Test picture: {caption}", caption, name),
-                Picture(one["looked"], f"Where the model looked: {caption}", "where it looked"),
+                Picture(example["picture"], f"Test image: {caption}", caption, name),
+                Picture(example["looked"], f"Saliency map: {caption}", "saliency map"),
             ]
         if shown:
             groups.append((title, shown))
-    words = [f"Beside each picture, in orange, is what spoke for the answer ({told['how']})."]
-    return [Section("Pictures it fails on", words, pictures=groups)]
+    paragraphs = [
+        f"Next to each image is its saliency map: orange marks the regions that support the prediction "
+        f"({analysis['how']})."
+    ]
+    return [Section("Worst images", paragraphs, pictures=groups)]
 
 
-def _said(one: dict[str, Any]) -> str:
-    """Truth and answer in words."""
-    if "sure" in one:
-        taken = "rightly so" if one["label"] == one["predicted"] else f"taken for {one['predicted']}"
-        return f"is {one['label']}, {taken} ({percent(one['sure'])} sure)"
-    return f"is {number(one['label'])}, predicted {number(one['predicted'])}"
+def _caption(example: dict[str, Any]) -> str:
+    """Return label and prediction of an example as text."""
+    if "sure" in example:
+        correct = "correct" if example["label"] == example["predicted"] else f"predicted {example['predicted']}"
+        return f"label {example['label']}, {correct} (probability {percent(example['sure'])})"
+    return f"label {number(example['label'])}, predicted {number(example['predicted'])}"
 
 
 def texts(record: Record) -> list[Section]:
-    """The words that mattered for the worst texts."""
-    told = record.evidence.get("texts")
-    if not told:
+    """Return the texts with the largest errors, with highlighted words."""
+    analysis = record.evidence.get("texts")
+    if not analysis:
         return []
-    shown = []
-    for one in told["worst"]:
-        most = max((abs(score) for _, score in one["pieces"]), default=0) or 1
-        shown.append(Marked(_said(one), [(word, score / most) for word, score in one["pieces"]]))
-    words = [
-        "Each word was left out in turn. Underlined words spoke for the answer, and without them it is less sure; "
-        "words with a dotted line spoke against it. The stronger the colour, the more."
+    highlighted = []
+    for example in analysis["worst"]:
+        largest = max((abs(change) for _, change in example["pieces"]), default=0) or 1
+        segments = [(segment, change / largest) for segment, change in example["pieces"]]
+        highlighted.append(Marked(_caption(example), segments))
+    paragraphs = [
+        "Each word was removed in turn (occlusion). Words with a solid underline support the prediction: without them "
+        "its probability is lower. Words with a dotted underline oppose it. A stronger color means a larger change."
     ]
-    return [Section("Texts it is most wrong about", words, texts=shown)]
+    return [Section("Worst texts", paragraphs, texts=highlighted)]
 
 
 def series(record: Record) -> list[Section]:
-    """The worst series, as they ran."""
-    told = record.evidence.get("series")
-    if not told:
+    """Return plots of the time series with the largest errors."""
+    analysis = record.evidence.get("series")
+    if not analysis:
         return []
-    figures = [_course(one, told["channels"], number) for number, one in enumerate(told["worst"], 1)]
-    return [Section("Series it is most wrong about", [], figures)]
+    figures = [_series_figure(example, analysis["channels"], rank) for rank, example in enumerate(analysis["worst"], 1)]
+    return [Section("Worst series", [], figures)]
 
 
-def _course(one: dict[str, Any], channels: list[str], place: int) -> Figure:
-    def paint(axes):  # type: ignore[no-untyped-def]
-        for values, name, colour, dash in zip(one["values"], channels, SERIES, DASHES, strict=False):
-            axes.plot([np.nan if v is None else v for v in values], ls=dash, color=colour, lw=1.2, label=name)
-        if len(one["values"]) > 1:
+def _series_figure(example: dict[str, Any], channels: list[str], rank: int) -> Figure:
+    def plot(axes: Any) -> None:
+        for values, name, color, dash in zip(example["values"], channels, SERIES, DASHES, strict=False):
+            axes.plot([np.nan if v is None else v for v in values], ls=dash, color=color, lw=1.2, label=name)
+        if len(example["values"]) > 1:
             legend(axes)
 
-    return draw(
-        f"{place}: {_said(one)}", f"a series of {len(one['values'][0])} steps shown", paint, x="step", height=2.2
-    )
+    description = f"a series with {len(example['values'][0])} plotted steps"
+    return draw(f"{rank}: {_caption(example)}", description, plot, x="step", height=2.2)
 
 
-def doubts(record: Record) -> list[Section]:
-    """The rows whose label the model doubts most."""
-    told = record.evidence.get("doubts")
-    if not told or not told["first"]:
+def label_issues(record: Record) -> list[Section]:
+    """Return the rows whose label is least likely according to the model."""
+    issues = record.evidence.get("doubts")
+    if not issues or not issues["first"]:
         return []
-    names = list(dict.fromkeys(name for one in told["first"] for name in one["cells"]))[:8]
-    keys = [key for key in ("split", "row", "label", "predicted", "probability_of_label") if key in told["first"][0]]
+    first = issues["first"]
+    names = list(dict.fromkeys(name for issue in first for name in issue["cells"]))[:8]
+    keys = [key for key in ("split", "row", "label", "predicted", "probability_of_label") if key in first[0]]
     rows = []
-    for one in told["first"]:
-        own = [str(one[key]) if key == "row" else _word(one[key]) for key in keys]
-        rows.append(own + [_word(one["cells"].get(name, "")) for name in names])
-    what = "is" if record.classes else "value is"
-    words = [
-        f"Of the {told['of']:,} rows of validation and test, these are the ones whose {what} least likely to the "
-        f"model: a wrong label is often among them. The first {told['count']:,} stand in doubted.csv in the run's "
-        "folder."
+    for issue in first:
+        values = [str(issue[key]) if key == "row" else _cell(issue[key]) for key in keys]
+        rows.append(values + [_cell(issue["cells"].get(name, "")) for name in names])
+    criterion = "the lowest probability of their label" if record.classes else "the largest errors"
+    paragraphs = [
+        f"Of the {issues['of']:,} validation and test rows, these have {criterion}. Labels of such rows are often "
+        f"wrong. The first {issues['count']:,} rows are in doubted.csv in the run folder."
     ]
-    if record.classes:
-        words[0] = words[0].replace("whose is", "whose label is")
     head = ["probability of label" if key == "probability_of_label" else key for key in keys]
-    return [Section("Labels to look at", words, tables=[Table("The most doubted rows", [*head, *names], rows)])]
+    return [Section("Possible label errors", paragraphs, tables=[Table("Least likely labels", [*head, *names], rows)])]
 
 
-def _word(value: Any) -> str:
+def _cell(value: Any) -> str:
     if isinstance(value, str):
-        return value if len(value) <= 60 else value[:59] + "…"
+        return value if len(value) <= MAX_CHARACTERS else value[: MAX_CHARACTERS - 1] + "…"
     return number(value)

@@ -1,4 +1,6 @@
-"""What happened in training, epoch by epoch."""
+"""Training section: loss, metrics, learning rate and gradient norm by epoch."""
+
+from typing import Any
 
 import numpy as np
 
@@ -7,50 +9,51 @@ from tfkit.report.reading import Record
 from tfkit.report.section import Section
 from tfkit.report.words import number, spoken
 
-APART = {"learning_rate", "gradient_norm", "seconds", "rows_per_second", "epoch"}
+NOT_METRICS = {"learning_rate", "gradient_norm", "seconds", "rows_per_second", "epoch"}
 
 
 def curves(record: Record) -> list[Section]:
-    """Loss and other metrics, learning rate and gradient norm of every epoch, with the best one marked."""
+    """Return the training curves, with the best epoch marked."""
     if not record.history:
         return []
-    names = [name for name in record.history[0] if name not in APART and not name.startswith("val_")]
-    figures = [_pair(record, name) for name in names]
-    logged = {"learning_rate": True, "gradient_norm": True}
-    figures += [_line(record, name) for name in logged if np.isfinite(record.curve(name)).any()]
+    names = [name for name in record.history[0] if name not in NOT_METRICS and not name.startswith("val_")]
+    figures = [_train_and_val_curve(record, name) for name in names]
+    log_names = ("learning_rate", "gradient_norm")
+    figures += [_single_curve(record, name) for name in log_names if np.isfinite(record.curve(name)).any()]
     best = record.about.get("best_epoch")
     head = list(dict.fromkeys(name for line in record.history for name in line))
-    rows = [[int(line[n]) if n == "epoch" else number(line.get(n)) for n in head] for line in record.history]
-    words = [
-        f"{len(record.history)} epochs of {record.about['rows'][0]:,} rows in "
+    rows = [
+        [int(line[name]) if name == "epoch" else number(line.get(name)) for name in head] for line in record.history
+    ]
+    paragraphs = [
+        f"Trained for {len(record.history)} epochs on {record.about['rows'][0]:,} rows in "
         f"{number(record.metrics.get('seconds', {}).get('fit'))} s."
     ]
     if best:
-        words.append(f"Validation was best in epoch {best}; its weights are kept.")
+        paragraphs.append(f"Validation was best in epoch {best}; the model has the weights of that epoch.")
     if "refit" in record.metrics.get("seconds", {}):
-        words.append(
-            "Then the model was fitted once more on training and validation rows together; the curves are of "
-            "the first time."
+        paragraphs.append(
+            "The model was then refit on training and validation rows together. The curves show the first fit."
         )
-    return [Section("What happened in training", words, figures, [Table("Every epoch", list(map(spoken, head)), rows)])]
+    return [Section("Training", paragraphs, figures, [Table("All epochs", list(map(spoken, head)), rows)])]
 
 
 def _epochs(record: Record) -> np.ndarray:
     return record.curve("epoch")
 
 
-def _pair(record: Record, name: str) -> Figure:
-    """A metric of training and of validation."""
+def _train_and_val_curve(record: Record, name: str) -> Figure:
+    """Plot a metric of the training and validation sets."""
     lines = {
-        which: record.curve(n)
-        for which, n in (("training", name), ("validation", f"val_{name}"))
-        if np.isfinite(record.curve(n)).any()
+        split: record.curve(column)
+        for split, column in (("training", name), ("validation", f"val_{name}"))
+        if np.isfinite(record.curve(column)).any()
     }
     epochs, best = _epochs(record), record.about.get("best_epoch")
 
-    def paint(axes):  # type: ignore[no-untyped-def]
-        for (which, values), colour, dash in zip(lines.items(), SERIES, DASHES, strict=False):
-            axes.plot(epochs, values, dash, color=colour, label=which, marker="o" if len(epochs) < 3 else None)
+    def plot(axes: Any) -> None:
+        for (split, values), color, dash in zip(lines.items(), SERIES, DASHES, strict=False):
+            axes.plot(epochs, values, dash, color=color, label=split, marker="o" if len(epochs) < 3 else None)
         if best:
             axes.axvline(best, color=MUTED, lw=1, ls=":")
             axes.annotate(
@@ -63,31 +66,34 @@ def _pair(record: Record, name: str) -> Figure:
                 va="top",
                 fontsize=8.5,
             )
-        whole(axes)
+        integer_axis(axes)
         legend(axes)
 
-    last = "; ".join(f"{which} from {number(float(v[0]))} to {number(float(v[-1]))}" for which, v in lines.items())
-    says = f"{spoken(name)} of {len(epochs)} epochs: {last}" + (f"; best in epoch {best}" if best else "")
-    return draw(spoken(name), says, paint, x="epoch")
+    ends = "; ".join(
+        f"{split} from {number(float(values[0]))} to {number(float(values[-1]))}" for split, values in lines.items()
+    )
+    description = f"{spoken(name)} over {len(epochs)} epochs: {ends}" + (f"; best in epoch {best}" if best else "")
+    return draw(spoken(name), description, plot, x="epoch")
 
 
-def _line(record: Record, name: str) -> Figure:
+def _single_curve(record: Record, name: str) -> Figure:
+    """Plot a column of the history, on a logarithmic axis if its range is large."""
     values, epochs = record.curve(name), _epochs(record)
 
-    def paint(axes):  # type: ignore[no-untyped-def]
+    def plot(axes: Any) -> None:
         axes.plot(epochs, values, color=SERIES[0], marker="o" if len(epochs) < 3 else None)
         positive = values[values > 0]
         if len(positive) and positive.max() > 30 * positive.min():
             in_powers(axes.yaxis)
-        whole(axes)
+        integer_axis(axes)
 
-    known = values[np.isfinite(values)]
-    says = f"{spoken(name)} from {number(float(known[0]))} to {number(float(known[-1]))}"
-    return draw(spoken(name), says, paint, x="epoch")
+    finite = values[np.isfinite(values)]
+    description = f"{spoken(name)} from {number(float(finite[0]))} to {number(float(finite[-1]))}"
+    return draw(spoken(name), description, plot, x="epoch")
 
 
-def whole(axes) -> None:  # type: ignore[no-untyped-def]
-    """Epochs are whole numbers."""
+def integer_axis(axes: Any) -> None:
+    """Put ticks of the x axis at integers only."""
     from matplotlib.ticker import MaxNLocator
 
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))

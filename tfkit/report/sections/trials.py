@@ -1,4 +1,6 @@
-"""What further trainings told, where they were asked for."""
+"""Sections on the learning curve and the learning rate range test."""
+
+from typing import Any
 
 import numpy as np
 
@@ -9,69 +11,80 @@ from tfkit.report.words import number, span, spoken
 from tfkit.scores import headline
 
 
-def more_rows(record: Record) -> list[Section]:
-    """Whether more rows would help: the score at a quarter, a half and all of them."""
-    told = record.evidence.get("more_rows")
-    if not told:
+def learning_curve(record: Record) -> list[Section]:
+    """Return the score at a quarter, a half and all of the training rows, if measured."""
+    points = record.evidence.get("more_rows")
+    if not points:
         return []
     name, mode = headline(record.task)
     sign = 1 if mode == "max" else -1
-    low, high = sorted(sign * end for end in told[-2]["gained"]) if told[-2]["gained"] else (0.0, 0.0)
+    low, high = sorted(sign * end for end in points[-2]["gained"]) if points[-2]["gained"] else (0.0, 0.0)
     if low > 0:
-        words = (
-            f"More rows would most likely help: from half of them to all {spoken(name)} got better by {number(low)} to "
+        conclusion = (
+            f"More training rows will probably help: from half of the rows to all rows, {spoken(name)} improved by "
+            f"{number(low)} to {number(high)} (95% CI, paired, same test rows)."
         )
-        words += f"{number(high)} (95% interval, on the same test rows)."
     elif high < 0:
-        words = f"All rows were no better than half of them, but worse by {number(-high)} to {number(-low)}."
+        conclusion = (
+            f"All rows gave a worse {spoken(name)} than half of them, by {number(-high)} to {number(-low)} (95% CI)."
+        )
     else:
-        words = "More rows of the same kind would hardly help: from half of them to all nothing was gained that can be "
-        words += f"told from chance ({number(low)} to {number(high)}, 95% interval, on the same test rows)."
+        conclusion = (
+            f"More training rows of the same kind will probably not help: from half of the rows to all rows, "
+            f"{spoken(name)} did not improve significantly ({number(low)} to {number(high)}, 95% CI, paired, same test "
+            "rows)."
+        )
+    conclusion += " All settings were the same, so fewer rows also meant fewer training steps."
 
-    words += " Settings were the same, so fewer rows also meant fewer steps."
-
-    def paint(axes):  # type: ignore[no-untyped-def]
-        rows = [one["rows"] for one in told]
-        for one in told:
-            if one["interval"]:
-                axes.plot([one["rows"]] * 2, one["interval"], color=MUTED, lw=1.2)
-        axes.plot(rows, [one["score"] for one in told], "o-", color=ONE)
+    def plot(axes: Any) -> None:
+        counts = [point["rows"] for point in points]
+        for point in points:
+            if point["interval"]:
+                axes.plot([point["rows"]] * 2, point["interval"], color=MUTED, lw=1.2)
+        axes.plot(counts, [point["score"] for point in points], "o-", color=ONE)
         in_powers(axes.xaxis)
-        axes.set_xticks(rows, [number(one) for one in rows])
+        axes.set_xticks(counts, [number(count) for count in counts])
 
-    rows = [[number(one["rows"]), number(one["score"]), span(one["interval"]), span(one["gained"])] for one in told]
-    head = ["training rows", spoken(name), "95% interval", "all rows less these, 95%"]
+    rows = [
+        [number(point["rows"]), number(point["score"]), span(point["interval"]), span(point["gained"])]
+        for point in points
+    ]
+    head = ["training rows", spoken(name), "95% interval", "difference to all rows, 95% interval"]
     numbers = Table("Score by training rows", head, rows)
-    says = f"{spoken(name)} at a quarter, a half and all of the training rows"
-    figure = draw(f"{spoken(name)} by training rows", says, paint, x="training rows", y=spoken(name), numbers=numbers)
-    return [Section("Would more rows help?", [words], [figure])]
+    description = f"{spoken(name)} at a quarter, a half and all of the training rows"
+    figure = draw(
+        f"{spoken(name)} by training rows", description, plot, x="training rows", y=spoken(name), numbers=numbers
+    )
+    return [Section("Learning curve", [conclusion], [figure])]
 
 
-def rate(record: Record) -> list[Section]:
-    """What the finder of the learning rate saw."""
-    told = record.evidence.get("finder")
-    if not told:
+def lr_range_test(record: Record) -> list[Section]:
+    """Return the loss by learning rate of the learning rate range test, if measured."""
+    finder = record.evidence.get("finder")
+    if not finder:
         return []
-    losses = np.array([np.nan if loss is None else loss for loss in told["losses"]])
-    used = record.config.get("learning_rate")
+    losses = np.array([np.nan if loss is None else loss for loss in finder["losses"]])
+    learning_rate = record.config.get("learning_rate")
 
-    def paint(axes):  # type: ignore[no-untyped-def]
-        axes.plot(told["rates"], losses, color=ONE)
+    def plot(axes: Any) -> None:
+        axes.plot(finder["rates"], losses, color=ONE)
         in_powers(axes.xaxis)
-        axes.axvline(told["suggestion"], color=INK, lw=1, ls="--")
-        if isinstance(used, float):
-            axes.axvline(used, color=MUTED, lw=1, ls=":")
+        axes.axvline(finder["suggestion"], color=INK, lw=1, ls="--")
+        if isinstance(learning_rate, float):
+            axes.axvline(learning_rate, color=MUTED, lw=1, ls=":")
         axes.set_ylim(top=float(np.nanmedian(losses) * 2))
 
-    words = f"The rate was raised step by step from {number(told['low'])}; the finder suggests "
-    words += f"{number(told['suggestion'])} (dashed), training used {number(used)} (dotted)."
-    rows = [[number(one), number(loss)] for one, loss in zip(told["rates"], told["losses"], strict=True)]
+    summary = (
+        f"The learning rate was increased step by step from {number(finder['low'])}. The test suggests "
+        f"{number(finder['suggestion'])} (dashed); training used {number(learning_rate)} (dotted)."
+    )
+    rows = [[number(rate), number(loss)] for rate, loss in zip(finder["rates"], finder["losses"], strict=True)]
     figure = draw(
         "Loss by learning rate",
-        words.rstrip("."),
-        paint,
+        summary.rstrip("."),
+        plot,
         x="learning rate",
         y="loss, smoothed",
-        numbers=Table("Loss by learning rate", ["rate", "loss"], rows),
+        numbers=Table("Loss by learning rate", ["learning rate", "loss"], rows),
     )
-    return [Section("Does the learning rate fit?", [words], [figure])]
+    return [Section("Learning rate range test", [summary], [figure])]

@@ -1,23 +1,22 @@
-"""What the curves say, with the numbers that it rests on."""
+"""Diagnostics section: problems of a run, with evidence and a command to try."""
 
 from tfkit.report.judgements import judge
 from tfkit.report.reading import Record
 from tfkit.report.section import Section
 
 
-def verdicts(record: Record) -> list[Section]:
-    """What should be looked at, with evidence and a command to try; or that nothing stands out."""
-    found = judge(record)
-    words = (
+def diagnostics(record: Record) -> list[Section]:
+    """Return the diagnoses of a run, or a sentence that there are none."""
+    diagnoses = judge(record)
+    paragraphs = (
         []
-        if found
-        else [
-            "Nothing stands out: no sign of over-fitting, under-fitting, a rate that does not fit, "
-            "or a training that was cut short."
-        ]
+        if diagnoses
+        else ["No problems found: no sign of overfitting, underfitting, a bad learning rate or too few epochs."]
     )
     for name, reason in (record.evidence.get("not_made") or {}).items():
-        words.append(f"This report goes without {name}: {reason}.")
+        paragraphs.append(f"The analysis '{name}' was skipped: {reason}.")
     if not record.evidence:
-        words.append("This run was trained without a report, so what needs its model and data is not here.")
-    return [Section("What the curves say", words, judgements=found)]
+        paragraphs.append(
+            "This run was trained without a report, so analyses that need its model and data are not available."
+        )
+    return [Section("Diagnostics", paragraphs, diagnoses=diagnoses)]
