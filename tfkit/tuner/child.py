@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tfkit.recipe import Recipe
+    from tfkit.run_dir import RunDir
 
 LOG_FILE = "log.txt"
 
