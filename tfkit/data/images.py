@@ -244,7 +244,7 @@ def learn_label(images: Pictures, target: str, *, kind: str = "auto", positive: 
 
 def _resize_array(pixels: np.ndarray, info: Mapping[str, Any], with_labels: bool) -> dict[str, np.ndarray]:
     """Resize pixels in memory with the same model that is part of the saved model."""
-    from tfkit.loop import predict
+    from tfkit.datasets.batch_predict import predict
 
     channels = info["picture"]["channels"]
     pixels = pixels[..., None] if pixels.ndim == 3 else pixels

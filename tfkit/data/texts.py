@@ -170,10 +170,10 @@ def prepare_texts(info: Mapping[str, Any]) -> Any:
 
 def text_rows(frame: Any, info: Mapping[str, Any], prepare: Any) -> Rows:
     """Make a dataset of token ids: in memory, or memory-mapped if they do not fit."""
-    from tfkit.loop import predictor
+    from tfkit.datasets.batch_predict import compiled_predictor
 
     raw = {INPUT_NAME: text_array(frame[info["inputs"][INPUT_NAME]["column"]]).reshape(-1, 1)}
-    to_ids = predictor(prepare, raw)
+    to_ids = compiled_predictor(prepare, raw)
     targets = read_target(frame, info["target"])
     if info["task"] == "regression":
         targets = ((targets - info["target"]["mean"]) / info["target"]["scale"]).astype("float32")

@@ -72,7 +72,7 @@ def compare(*runs: Any, out: str | os.PathLike[str] = "compare.html") -> Path:
 
 def opened(runs: Iterable[Any]) -> list[Record]:
     """Read the results of runs and check that they are comparable."""
-    records = [Record.of(run if isinstance(run, Run) else Run(run)) for run in runs]
+    records = [Record.of(run if isinstance(run, RunDir) else RunDir(run)) for run in runs]
     _check(records)
     return records
 

@@ -39,7 +39,7 @@ class Record:
     options: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, run: Run, **options: Any) -> "Record":
+    def of(cls, run: RunDir, **options: Any) -> "Record":
         """Read the results of a finished run."""
         info, metrics = run.info, run.metrics
         y_true, y_pred = _predictions(run.path("predictions.csv"), info) if metrics.get("test") else (None, None)

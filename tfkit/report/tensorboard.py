@@ -50,7 +50,7 @@ class Board(keras.callbacks.Callback):
         return self.writers[split]
 
 
-def write_scores(run: Run) -> None:
+def write_scores(run: RunDir) -> None:
     """Write the test scores of a finished run, at the step of its best epoch."""
     import tensorflow as tf
 

@@ -24,7 +24,7 @@ FILES = (
 )
 
 
-def log_to_mlflow(run: Run, address: str = "local", *, experiment: str | None = None) -> str:
+def log_to_mlflow(run: RunDir, address: str = "local", *, experiment: str | None = None) -> str:
     """Log a finished run to MLflow: settings, curves, scores, model and files.
 
     Args:

@@ -76,7 +76,7 @@ class Trained:
             np.asarray(self.compiled({name: tensor[start : start + BATCH_ROWS] for name, tensor in raw.items()}))
             for start in range(0, rows, BATCH_ROWS)
         ]
-        return one_a_row(np.concatenate(outputs))
+        return squeeze_outputs(np.concatenate(outputs))
 
 
 def tensors(raw: Any) -> dict[str, Any]:
