@@ -130,7 +130,7 @@ def test_what_goes_wrong_ahead_goes_wrong_here(run, tmp_path, small):
 
 def test_a_column_that_holds_nothing_of_what_it_held_is_refused_at_the_end(run, tmp_path, small):
     write_frame(rows_to_predict().assign(amount="much"), tmp_path / "new.csv")
-    with pytest.raises(UserError, match=r"'amount' must hold what it held in training, finite numbers. Received: 300"):
+    with pytest.raises(UserError, match=r"'amount' must contain finite numbers, as in training. Received: 300"):
         run.predict_file(tmp_path / "new.csv", tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()
 

@@ -331,5 +331,7 @@ def test_rows_that_do_not_fit_into_memory_lie_in_a_file(folder, monkeypatch):
 
 def test_a_disk_without_room_says_so(monkeypatch):
     monkeypatch.setattr(stored, "SHARE", 0)
-    with pytest.raises(UserError, match=r"needs room for a file; free some, set TMPDIR.*Received: 1,000,000.0 GB"):
+    with pytest.raises(
+        UserError, match=r"needs disk space for a temporary file; free some, set TMPDIR.*Received: 1,000,000.0 GB"
+    ):
         stored.room((10**9, 10**6))

@@ -253,7 +253,7 @@ def test_what_training_did_not_have_is_said(caplog):
         (np.zeros((2, 20, 3)), {}, "must have the channels that they had in training, 1. Received: 3"),
         (table().drop(columns="label"), {"target": True}, "must have the column 'label'"),
         (table().assign(label=None), {"target": True}, "There must be series with a target to score"),
-        (table().assign(label="left"), {"target": True}, "must be one of those that were learnt, 'down', 'up'"),
+        (table().assign(label="left"), {"target": True}, "must be one of the training classes, 'down', 'up'"),
         (table().assign(t3="much"), {}, "Received: 'much' in 't3', row 1"),
     ],
 )

@@ -39,7 +39,7 @@ def test_rows_without_a_target_or_a_text_are_left_out_and_said():
     some.loc[11, "body"] = None
     rows, _, _, said = texts.load_texts(some, None, "label")
     assert len(rows) == 35
-    assert said == ["3 of 40 rows left out: no label", "2 of 40 rows left out: no body"]
+    assert said == ["3 of 40 rows dropped: label is missing", "2 of 40 rows left out: no body"]
 
 
 def test_what_looks_missing_in_a_table_is_a_text_here():
@@ -58,7 +58,7 @@ def test_what_looks_missing_in_a_table_is_a_text_here():
         ({"body": None}, ("body",), "which holds nothing"),
         ({"body": range(40)}, (None,), "must have a column of texts; name it with text=. Received: 'label', 'body'"),
         ({}, ("boody",), "must have the column 'boody'. Did you mean 'body'?"),
-        ({"label": [None] * 40}, ("body",), "The target must be there in some rows"),
+        ({"label": [None] * 40}, ("body",), "The target must be present in at least one row"),
         ({"label": ["a", *[None] * 39], "body": ["", *["x y z"] * 39]}, ("body",), "empty in every row with a target"),
     ],
 )

@@ -244,7 +244,7 @@ def test_settings_that_do_not_fit_are_refused_and_leave_nothing(table, tmp_path,
         (wide(30).assign(t3="much"), "Values of a series must be numbers, such as 1.5"),
         (wide(30).assign(**{f"t{step}": range(30) for step in range(24)}), "Series must change in the course of time"),
         (wide(30).assign(**{f"t{step}": None for step in range(24)}), "Series must have values"),
-        (wide(2, kinds=["flat"]).assign(label=["flat", "rising"]), "There must be rows for training, validation and"),
+        (wide(2, kinds=["flat"]).assign(label=["flat", "rising"]), "Training, validation and test must each have at least one row"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path, capfd, frame, message):

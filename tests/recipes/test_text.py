@@ -178,8 +178,8 @@ def test_settings_that_do_not_fit_are_refused_and_leave_nothing(table, tmp_path,
         ({"text": range(200)}, "The column of texts must hold texts; name it with text="),
         ({"text": ""}, "The column of texts must hold texts"),
         ({"label": "ham"}, "The target must have at least two classes"),
-        ({"label": None}, "The target must be there in some rows at least"),
-        ({"text": "the same words"}, "There must be rows for training, validation and test"),
+        ({"label": None}, "The target must be present in at least one row"),
+        ({"text": "the same words"}, "Training, validation and test must each have at least one row"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path, capfd, columns, message):
