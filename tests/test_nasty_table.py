@@ -1,4 +1,4 @@
-"""A small table with all kinds of unusual columns, from every file format to every model format."""
+"""A table of unusual columns, from every file format to every model format."""
 
 import datetime
 import decimal
@@ -62,7 +62,7 @@ def nasty():
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A run that is trained once on the nasty table, and the same rows in files of all formats."""
+    """Train once on the nasty table, and write its rows in all file formats."""
     folder = tmp_path_factory.mktemp("nasty")
     frame = nasty()
     for suffix in ("csv", "tsv.gz", "jsonl", "parquet"):

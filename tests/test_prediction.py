@@ -78,7 +78,7 @@ def test_a_file_read_in_blocks_gives_what_the_whole_gives(suffix, run, tmp_path,
     monkeypatch.setattr(blocks, "LEAST", 10**9)
     whole = run.predict_file(tmp_path / f"new{suffix}", tmp_path / f"whole{suffix}")
     assert sorted(record.getMessage() for record in caplog.records) == said
-    assert any("town: 2 cells hold words" in words and "'Bonn', 'Turin'" in words for words in said)
+    assert any("town: 2 cells have categories" in words and "'Bonn', 'Turin'" in words for words in said)
     assert any("called like the answers are replaced: predicted" in words for words in said)
     one, two = read_frame(parts), read_frame(whole)
     assert list(one) == list(two)

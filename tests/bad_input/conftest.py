@@ -30,7 +30,10 @@ def write_rows(frame=None, name="rows.csv", **changes):
 
 
 def list_files():
-    """All files of the working directory with their modification times; `runs` itself may be new and empty."""
+    """Map all files of the working directory to their modification times.
+
+    `runs` itself may be new and empty.
+    """
     return {path: path.stat().st_mtime_ns for path in Path().rglob("*") if path != Path("runs")}
 
 
@@ -61,7 +64,7 @@ def assert_rejected(capfd):
 
 @pytest.fixture
 def run_command(capfd):
-    """Run a command that must succeed, and return the last line of its output and all its log messages."""
+    """Run a command that must succeed; return its last output line and its log."""
 
     def run(*arguments):
         code = cli.main([str(argument) for argument in arguments])

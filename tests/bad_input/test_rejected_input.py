@@ -1,4 +1,4 @@
-"""Invalid input gives one line and exit code 2, and leaves no partly written files."""
+"""Invalid input gives one line and exit code 2, and leaves no partial files."""
 
 import builtins
 import errno
@@ -64,7 +64,7 @@ def test_nested_cells_of_parquet(assert_rejected):
 # Targets and settings that do not fit the table
 
 
-NUMBERS = np.random.default_rng(1).normal(size=ROWS).round(3)
+FLOATS = np.random.default_rng(1).normal(size=ROWS).round(3)
 
 
 @pytest.mark.parametrize(
@@ -80,11 +80,11 @@ NUMBERS = np.random.default_rng(1).normal(size=ROWS).round(3)
         ({"y": "u"}, "target=y", "The target must have at least two classes. Received: 'y', 'u' in every row"),
         ({"y": 3.5}, "target=y kind=number", "The target must vary. Received: 'y', which is 3.5 in every row"),
         (
-            {"y": [*NUMBERS[1:], "abc"]},
+            {"y": [*FLOATS[1:], "abc"]},
             "target=y",
             "Received in 'y': 'abc' in row 80 (line 81 of a CSV file), the first of 1",
         ),
-        ({"y": [*NUMBERS[1:], np.inf]}, "target=y", "must be a finite number in every row"),
+        ({"y": [*FLOATS[1:], np.inf]}, "target=y", "must be a finite number in every row"),
         ({}, "target=y kind=number", "or set kind=class"),
         ({"y": [f"id{n}" for n in range(ROWS)]}, "target=y", "The classes of the target must occur in several rows"),
         ({"y": pd.date_range("2024-01-01", periods=ROWS)}, "target=y", "convert dates to numbers first, such as days"),
@@ -239,7 +239,7 @@ def test_output_that_cannot_be_written(assert_rejected, model):
 
 @pytest.mark.parametrize("files", range(6))
 def test_full_disk_leaves_no_files(assert_rejected, monkeypatch, working_directory, files):
-    """The disk is full after this number of files, all before the first step of training."""
+    """The disk is full after this number of files, before the first training step."""
     table().to_csv("table.csv", index=False)
     remaining, builtin_open = [files], builtins.open
 

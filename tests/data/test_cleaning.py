@@ -75,7 +75,10 @@ def test_compared_excludes_identifiers():
 
 
 def test_very_many_equal_rows_are_not_duplicates():
-    """A questionnaire with three different rows: to drop equal rows would remove the frequencies to be learned."""
+    """A questionnaire with three distinct rows keeps all its rows.
+
+    To drop equal rows would remove the frequencies to be learned.
+    """
     frame = pd.DataFrame({"a": [0, 1, 2] * 100, "y": ["u", "v", "v"] * 100})
     rows, messages = clean(frame, "y")
     assert len(rows) == 300

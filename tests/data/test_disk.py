@@ -20,7 +20,7 @@ ROWS = 900
 
 
 def table(rows=ROWS, seed=0):
-    """A table with all kinds of columns, missing cells, duplicated rows and rows without a target."""
+    """A table with all kinds of columns, missing cells and duplicated rows."""
     random = np.random.default_rng(seed)
     amount = random.normal(size=rows).round(3)
     frame = pd.DataFrame(

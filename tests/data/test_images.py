@@ -307,7 +307,7 @@ def test_the_reader_gives_truth_and_names(folder, tmp_path):
     assert list(read_images(folder / "a", info, own=True)[1]) == ["path"]
     paint(tmp_path / "c" / "0.png", noise())
     paint(tmp_path / "a" / "0.png", noise())
-    with pytest.raises(UserError, match=r"Every class must be one of those.*Received in 'label': 'c'"):
+    with pytest.raises(UserError, match=r"Every class must be one of the training classes.*Received in 'label': 'c'"):
         read_images(tmp_path, info, target=True)
 
 

@@ -128,7 +128,7 @@ def test_steps_of_another_length_are_said():
     ("columns", "settings", "message"),
     [
         ({"day": "2024-01-01"}, {}, "one step at a time; mend or remove the .* Received: 3 more, the first of who"),
-        ({"day": ["soon", *"1111"]}, {}, "`time_column` must hold dates or numbers in every row"),
+        ({"day": ["soon", *"1111"]}, {}, "`time_column` must contain dates or numbers in every row"),
         ({"who": [None, "b", "a", "b", "a"]}, {}, "which series it is of. Received: 1 of 5 rows without 'who'"),
         ({"sick": ["no", "yes", "yes", "no", "yes"]}, {}, "must have one sick, .* Received: who 'b' with 'no', 'yes'"),
         ({"x": "much"}, {}, "must be numbers, such as 1.5; .* Received: 'much' in 'x', row 1"),

@@ -70,7 +70,7 @@ def test_different_lengths_are_rejected(arguments):
         Rows(X, raw={"a": [1, 2]})
 
 
-@pytest.mark.parametrize("x", [X[:0], {}, None], ids=["no rows", "no columns", "nothing"])
+@pytest.mark.parametrize("x", [X[:0], {}, None], ids=["no rows", "no columns", "none"])
 def test_dataset_without_rows_is_rejected(x):
     with pytest.raises(ValueError, match=r"A split must have at least one row\. Received: none"):
         Rows(x)

@@ -1,4 +1,4 @@
-"""Drop rows that cannot be used for training, and duplicated rows, before the data is split."""
+"""Drop rows without target and duplicated rows, before the data is split."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -62,13 +62,16 @@ def clean(
 
 
 def _missing_note(missing_counts: Mapping[str, int]) -> str:
-    """Describe texts in the target column that were read as missing: one of them may be a class."""
+    """Describe texts in the target column that were read as missing.
+
+    One of them may be a class.
+    """
     counts = ", ".join(f"{count:,} contain {text!r}" for text, count in list(missing_counts.items())[:3])
     return f"; {counts}: if that is a class, set the markers of missing cells with missing=" if counts else ""
 
 
 def without(frame: Any, test: Any) -> tuple[Any, list[str]]:
-    """Drop the rows of a table that are also in the test table, so that no row is used for training and test.
+    """Drop the rows of a table that are also in the test table.
 
     Returns:
         The remaining rows, and a list of messages that describe what was dropped.
@@ -117,7 +120,7 @@ def _is_identifier(column: Any) -> bool:
 
 
 def copies(frame: Any) -> np.ndarray:
-    """Mark rows that are duplicates of an earlier row, `(rows,)`; none if very many rows are equal.
+    """Mark duplicates of earlier rows, `(rows,)`; none if very many rows are equal.
 
     If more than a quarter of the rows equal another row, the table has few distinct rows, such as three answers of a
     questionnaire. To drop equal rows, or to keep them in one split, would then remove the frequencies to be learned.
@@ -132,7 +135,10 @@ def copies(frame: Any) -> np.ndarray:
 
 
 def exact_duplicates(frame: Any) -> np.ndarray:
-    """Mark rows that equal an earlier row, `(rows,)`; a few columns are compared first, to exclude most rows."""
+    """Mark rows that equal an earlier row, `(rows,)`.
+
+    A few columns are compared first, which excludes most rows.
+    """
     import pandas as pd
 
     if isinstance(frame, DiskTable):
@@ -154,7 +160,10 @@ def row_hashes(frame: Any) -> np.ndarray:
 
 
 def _align_dtypes(frame: Any, reference: Any) -> Any:
-    """Convert columns to strings if their dtype differs from the reference: 39 in Parquet, "39" in CSV."""
+    """Convert columns to strings if their dtype differs from the reference.
+
+    A number is 39 in Parquet and may be "39" in CSV.
+    """
     import pandas as pd
 
     aligned = {name: cells if cells.dtype == reference[name].dtype else spelled(cells) for name, cells in frame.items()}

@@ -1,4 +1,4 @@
-"""Out-of-core table in Parquet files, which is read like a frame: by column, by row, or in chunks."""
+"""Out-of-core table in Parquet files, read by column, by row, or in chunks."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def too_large(table: Any) -> bool:
 
 
 def _size(path: Path) -> float:
-    """Estimate the bytes that the cells of a file need in memory: 8 bytes a number, 24 bytes a text."""
+    """Estimate the memory for a file: 8 bytes a number, 24 bytes a text."""
     import pyarrow as pa
     from pyarrow import parquet as arrow
 
@@ -100,7 +100,7 @@ class DiskTable:
         return pd.concat(list(self.source.read(self.indices[:rows])))
 
     def sample(self, *, seed: int = 0) -> pd.DataFrame:
-        """Return all rows if they fit into memory, otherwise a random sample, in their order."""
+        """Return all rows, or an ordered random sample that fits into memory."""
         import pandas as pd
 
         max_rows = max(1, min(MAX_SAMPLE_ROWS, MAX_SAMPLE_CELLS // len(self.columns)))
@@ -127,7 +127,9 @@ class DiskTable:
 
 
 class Lying:
-    """The Parquet files of a table; text files are converted to an unlinked temporary Parquet file.
+    """The Parquet files of a table.
+
+    Text files are converted to an unlinked temporary Parquet file.
 
     Args:
         table: A file, or a folder of files.
@@ -172,7 +174,10 @@ class Lying:
         self.column_cache[name] = cells.astype("category") if is_categorical else cells
 
     def read(self, indices: np.ndarray, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
-        """Read rows with ascending indices in chunks; row groups without any of them are skipped."""
+        """Read rows with ascending indices, in chunks.
+
+        Row groups that contain none of the rows are skipped.
+        """
         columns = self.columns if columns is None else list(columns)
         for file, source_names, start in zip(self._files, self._source_names, self._starts, strict=False):
             for group in range(file.metadata.num_row_groups):
@@ -205,7 +210,10 @@ class Lying:
             start = end
 
     def _normalize(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Convert cells like `read_frame` and `cells.plain`; integers too long for a float become text."""
+        """Convert cells like `read_frame` and `cells.plain`.
+
+        Integers that float64 cannot represent exactly become text.
+        """
         import pandas as pd
 
         if not self._is_normalized:
@@ -217,7 +225,10 @@ class Lying:
         return pd.DataFrame({name: plain(column) for name, column in frame.items()})
 
     def _is_long_integer(self, name: str) -> bool:
-        """Whether integers without gaps exceed the exact range of float64, by the statistics of the files."""
+        """Whether a column has integers that float64 cannot represent exactly.
+
+        This is read from the statistics of the files; columns with missing cells are floats.
+        """
         import pyarrow as pa
 
         for file, source_names in zip(self._files, self._source_names, strict=True):
@@ -235,7 +246,11 @@ class Lying:
 
 
 def opened(table: Any, target: str, **read_options: Any) -> tuple[DiskTable, dict[str, dict[str, int]]]:
-    """Open an on-disk table with its target column in memory, and count the texts that are read as missing."""
+    """Open an on-disk table with its target column in memory.
+
+    Returns:
+        The table, and the counts of the texts that are read as missing: column -> text -> count.
+    """
     source = Lying(table, read_options)
     if target in source.columns:  # the caller raises if the target is absent
         source.cache_column(target)

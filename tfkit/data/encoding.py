@@ -1,4 +1,4 @@
-"""Preprocess the rows of an on-disk table once and store the model inputs in a memory-mapped file."""
+"""Preprocess an on-disk table once and store the inputs in a memory-mapped file."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ log = logging.getLogger("tfkit")
 
 
 def encoded_rows(table: DiskTable, info: Mapping[str, Any], prepare: Any) -> Stored:
-    """Preprocess the rows of an on-disk table and return them as a memory-mapped dataset.
+    """Preprocess rows of an on-disk table into a memory-mapped dataset.
 
     The first split that is requested encodes all rows of the files in one pass. The temporary file has no name, so that
     an interrupted process leaves no file.

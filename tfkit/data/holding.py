@@ -1,4 +1,4 @@
-"""Validate new rows against the training schema, chunk by chunk, and report mismatches once."""
+"""Validate rows against the training schema in chunks; report mismatches once."""
 
 import logging
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ MAX_UNSEEN_CATEGORIES = 100_000  # distinct ones of a column that are stored for
 
 
 def raw_rows(frame: Any, info: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-    """Convert rows to raw model inputs, and count the cells of each column that do not match its schema."""
+    """Convert rows to raw model inputs, and count unreadable cells per column."""
     arrays, unreadable = {}, {}
     for name in dict.fromkeys(rule["column"] for rule in info["inputs"].values()):
         arrays[name], count = columns.convert(frame[name], info["columns"][name])
@@ -102,7 +102,7 @@ class _ColumnMismatches:
         self.is_numeric = True
 
     def update(self, column: "pd.Series", rule: dict[str, Any], unreadable: int) -> None:
-        """Add the cells of a chunk; the first cell that does not match becomes the example."""
+        """Add the cells of a chunk; the first mismatch becomes the example."""
         self.present += int(column.notna().sum())
         self.is_numeric = self.is_numeric and column.dtype.kind == "f"
         if unreadable and not self.unreadable:

@@ -84,7 +84,10 @@ def learn_table(
 
 
 def _in_memory(rows: Any, messages: Iterable[str]) -> tuple[Any, list[str]]:
-    """Return the training rows, or a random sample of an on-disk table that fits into memory, and the messages."""
+    """Return the training rows in memory, and the messages.
+
+    Rows of a large on-disk table are a random sample, and a message says so.
+    """
     if not isinstance(rows, DiskTable):
         return rows, list(messages)
     sample = rows.sample()
@@ -97,7 +100,10 @@ def _in_memory(rows: Any, messages: Iterable[str]) -> tuple[Any, list[str]]:
 def _fit_vocabularies(
     rows: DiskTable, column_rules: dict[str, dict[str, Any]], inputs: dict[str, dict[str, Any]]
 ) -> None:
-    """Fit the vocabularies on all rows, after a sample has determined the categorical columns."""
+    """Fit the vocabularies on all rows of an on-disk table.
+
+    Which columns are categorical was inferred from a sample.
+    """
     categorical = {name: rule for name, rule in inputs.items() if rule["dtype"] == "string"}
     counts = {name: Counter[str]() for name in categorical}
     names = list(dict.fromkeys(rule["column"] for rule in categorical.values()))
@@ -157,7 +163,10 @@ def _fit_column(column: Any, kind: str | None, scale: str, bins: int) -> tuple[d
 
 
 def _fit_date(arrays: Mapping[str, np.ndarray], scale: str, bins: int) -> dict[str, Any]:
-    """Fit the parts of a date, without constant parts; only the first part has a missing indicator."""
+    """Fit the preprocessing of the parts of a date, without constant parts.
+
+    Only the first part has a missing indicator.
+    """
     varying = [part for part, values in arrays.items() if len(np.unique(values[np.isfinite(values)])) > 1] or ["days"]
     parts = {part: learn_numbers(arrays[part], scale=scale, bins=bins)[0] for part in varying}
     for part in varying[1:]:
@@ -166,7 +175,7 @@ def _fit_date(arrays: Mapping[str, np.ndarray], scale: str, bins: int) -> dict[s
 
 
 def _target_statistics(frame: Any, target: Mapping[str, Any]) -> dict[str, Any]:
-    """Count the training rows of each class, or compute mean and standard deviation of the target."""
+    """Count the rows of each class, or compute mean and standard deviation."""
     y = read_target(frame, target)
     if target["classes"]:
         return {"counts": count_classes(y, target["classes"])}
@@ -174,7 +183,10 @@ def _target_statistics(frame: Any, target: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _limit_bins(rules: list[dict[str, Any]]) -> None:
-    """Reduce the bins of each column if there are very many columns, so that a batch of them fits into memory."""
+    """Limit the number of bins of all columns together.
+
+    A batch holds a number for each bin of each row, and must fit into memory.
+    """
     max_edges = max(4, MAX_TOTAL_BINS // max(1, len(rules))) + 1
     for rule in rules:
         rule["edges"] = thin(rule["edges"], max_edges)
@@ -183,7 +195,10 @@ def _limit_bins(rules: list[dict[str, Any]]) -> None:
 
 
 class _InputNames:
-    """Create input names that every export format accepts: letters, digits and `_`, unique in lower case."""
+    """Create input names that every export format accepts.
+
+    They consist of letters, digits and `_`, and are unique in lower case.
+    """
 
     # Names that Python, Keras or a layer of the saved model already uses.
     reserved = re.compile(

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def source_names_of(file: ParquetFile, path: str) -> dict[str, str]:
-    """Map column names to the names in the file; a named pandas index comes first, an unnamed one is skipped."""
+    """Map column names to the names in the file.
+
+    A named pandas index comes first, an unnamed index is skipped.
+    """
     schema = file.schema_arrow
     index = [name for name in (schema.pandas_metadata or {}).get("index_columns", []) if isinstance(name, str)]
     source_names = [name for name in index if not name.startswith("__index_level_")]

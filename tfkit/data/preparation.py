@@ -1,4 +1,4 @@
-"""Build the preprocessing model of a table: raw cells to scaled numbers, missing indicators and category codes."""
+"""Build the preprocessing model of a table, from raw cells to encoded inputs."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,9 @@ MAX_SCALED_VALUE = 1e6  # largest absolute value of a scaled number: its square 
 
 
 def prepare_table(info: Mapping[str, Any]) -> "keras.Model":
-    """Build the preprocessing model from raw rows to scaled numbers, missing indicators and category codes.
+    """Build the preprocessing model of a table.
+
+    It converts raw rows to scaled numbers, missing indicators and category codes.
 
     All parameters are precomputed, so that the model can be saved with them.
 
@@ -81,7 +83,10 @@ def _codes(symbols: list[Any], vocabularies: list[list[str]]) -> Any:
 
 
 def _concatenate(symbols: list[Any]) -> Any:
-    """Concatenate columns in small groups, because Keras compares each input of a call with all the others."""
+    """Concatenate columns in groups of limited size.
+
+    Keras compares each input of a call with all other inputs, which is slow for many inputs.
+    """
     import keras
 
     while len(symbols) > 1:

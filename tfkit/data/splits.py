@@ -1,4 +1,4 @@
-"""In-memory dataset, and the dataset protocol: `len(split)` and `split.take(indices) -> (x, y, weight)`."""
+"""In-memory dataset; its protocol is `len` and `take(indices)` -> x, y, weight."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Self
@@ -47,7 +47,7 @@ class Rows:
         return gathered(self.tensors(), indices)
 
     def tensors(self) -> dict[str, Any]:
-        """Return `x`, `y` and `weight`, without those that are None, as tensors on the device."""
+        """Return `x`, `y` and `weight` as tensors, without those that are None."""
         import tensorflow as tf
 
         if self._tensors is None:
@@ -59,7 +59,9 @@ class Rows:
         return self._tensors
 
     def joined(self, dataset: "Rows") -> "Rows":
-        """Concatenate two datasets; if only one of them has sample weights, those of the other are 1.
+        """Concatenate two datasets.
+
+        If only one of them has sample weights, those of the other are 1.
 
         Example:
             >>> Rows(np.ones((2, 3)), np.zeros(2)).joined(Rows(np.ones((1, 3)), np.ones(1))).arrays[1].tolist()
@@ -84,7 +86,10 @@ class Rows:
         return Rows(x, y, weight, raw=self.raw_arrays)
 
     def named(self, names: Any) -> Self:
-        """Set the identifiers of the rows for reports, such as line numbers of the file or paths, and return self."""
+        """Set the identifiers of the rows for reports, and return self.
+
+        Identifiers are line numbers of the file, or paths.
+        """
         self.names = names
         return self
 
@@ -98,7 +103,7 @@ class Rows:
 
 
 def gathered(tensors: Mapping[str, Any], indices: Any) -> tuple[Any, Any, Any]:
-    """Gather rows from the result of `Rows.tensors`: x, y and weight, each None if absent."""
+    """Gather rows of the tensors of a dataset: x, y, weight, None if absent."""
     import tensorflow as tf
 
     x, y, weight = (_map_arrays(lambda tensor: tf.gather(tensor, indices), tensors.get(name)) for name in PARTS)
@@ -106,7 +111,7 @@ def gathered(tensors: Mapping[str, Any], indices: Any) -> tuple[Any, Any, Any]:
 
 
 def inputs(split: Any) -> Any:
-    """Create the symbolic Keras inputs of a model, with the shapes and dtypes of a dataset.
+    """Create symbolic Keras inputs with the shapes and dtypes of a dataset.
 
     Example:
         >>> import numpy as np, tfkit

@@ -73,7 +73,9 @@ def split_table(
     leave_out: Iterable[str] = (),
     alike: Any = None,
 ) -> tuple[Any, Any, Any]:
-    """Split a table into training, validation and test rows: stratified by class, in order of time, or by group.
+    """Split a table into training, validation and test rows.
+
+    The split is stratified by class, in order of time, or by group.
 
     Rows that are equal in every column except identifiers and excluded columns stay together.
 
@@ -153,7 +155,7 @@ def _check_columns(frame: Any, target: dict[str, Any], time_column: str | None, 
 
 
 def read_times(cells: Any) -> np.ndarray:
-    """Read times as numbers that increase with time: the numbers themselves, or days since 1970."""
+    """Read times as increasing numbers: as they are, or in days since 1970."""
     cells = plain(cells)
     rule = columns.infer(cells)
     if rule["kind"] == "date":
@@ -191,13 +193,19 @@ def _stratified(classes: np.ndarray, val: float, test: float, seed: int) -> np.n
 
 
 def _shuffled(sizes: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """Shuffle the groups; groups larger than a split come first, so that they are in training."""
+    """Shuffle the groups.
+
+    Groups larger than a split come first, so that they are in training.
+    """
     is_large = sizes > fraction * sizes.sum()
     return np.lexsort((np.random.default_rng(seed).random(len(sizes)), ~is_large))
 
 
 def _in_order(sizes: np.ndarray, order: np.ndarray, val: float, test: float) -> np.ndarray:
-    """Assign 0, 1 or 2 to each unit: in order, they fill training, validation and test, each with at least one."""
+    """Assign 0, 1 or 2 to each unit.
+
+    In order, the units fill training, validation and test, each with at least one.
+    """
     cumulative = np.cumsum(sizes[order]) / sizes.sum()  # fraction of rows up to the end of each unit
     max_units = len(sizes) - (test > 0)
     train_end = max(min(_nearest(cumulative, 1 - val - test), max_units - 1), 1)

@@ -16,7 +16,10 @@ SHARE = 1 / 8  # of the physical memory: a larger array is stored in a file
 
 
 def room(shape: tuple[int, ...]) -> tuple[np.ndarray, bool]:
-    """Allocate an array of uint8, and return it with a flag that is True if it is memory-mapped.
+    """Allocate an array of uint8 in memory or in a file.
+
+    Returns:
+        The array, and whether it is memory-mapped.
 
     Raises:
         UserError: If the disk has too little free space for the file.
@@ -56,7 +59,7 @@ def lying(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
 
 
 class Stored(Rows):
-    """Dataset whose inputs are rows of a memory-mapped array, read when they are taken.
+    """Dataset whose inputs are read from a memory-mapped array when taken.
 
     Args:
         array: The memory-mapped array, `(total_rows, ...)`; if its dtype is structured, `x` is a dictionary of its
@@ -96,7 +99,10 @@ class Stored(Rows):
         return dict(zip(names, x, strict=True)) if names else x[0], y, weight
 
     def joined(self, dataset: Any) -> "Stored":
-        """Concatenate two datasets; if they are in two files, the rows are copied to a new file."""
+        """Concatenate two datasets.
+
+        If they are in two files, the rows are copied to a new file.
+        """
         targets = super().joined(dataset).arrays[1:]
         if dataset.array is self.array:
             return Stored(self.array, np.concatenate([self.indices, dataset.indices]), *targets, raw=self.read_raw)

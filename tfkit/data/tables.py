@@ -1,4 +1,4 @@
-"""Load tables, and convert their rows to model inputs that are validated against the training schema."""
+"""Load tables, and convert their rows to validated model inputs."""
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
@@ -114,11 +114,12 @@ def read_table(source: Any, info: Mapping[str, Any], *, target: bool = False, ow
 
 
 def read_table_blocks(file: Any, info: Mapping[str, Any]) -> "_ValidatedChunks | None":
-    """Read a large file in chunks of rows like `read_table` with `own`; None if it must be read at once.
+    """Read a large file in chunks, like `read_table` with `own`.
 
     Returns:
-        An iterable of pairs: model inputs and source columns of a chunk. Its attribute `done` is the fraction of the
-        file that has been read. After the last chunk it logs the same warnings as `read_table`.
+        None if the file must be read at once. Otherwise an iterable of pairs: model inputs and source columns of a
+        chunk. Its attribute `done` is the fraction of the file that has been read. After the last chunk it logs the
+        same warnings as `read_table`.
     """
     from tfkit.data.blocks import LEAST, Blocks, Whole, worth_it
 
@@ -130,7 +131,7 @@ def read_table_blocks(file: Any, info: Mapping[str, Any]) -> "_ValidatedChunks |
 
 
 class _ValidatedChunks:
-    """Chunks of a file, converted to model inputs and validated against the training schema."""
+    """Chunks of a file, converted to validated model inputs."""
 
     def __init__(self, chunks: "Blocks", info: Mapping[str, Any]):
         self.chunks, self.info = chunks, info

@@ -1,4 +1,4 @@
-"""The target column: infer classes or numbers, read targets, and convert model outputs to predictions."""
+"""The target column: infer the task, read targets, postprocess model outputs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -44,7 +44,10 @@ def learn_target(cells: Any, *, kind: str = "auto", positive: str | None = None)
 
 
 def read_target(frame: Any, target: Mapping[str, Any]) -> np.ndarray:
-    """Read the targets: class codes `(rows,)` int32, or values in the original units `(rows,)` float64.
+    """Read the targets of rows.
+
+    Returns:
+        Class codes `(rows,)` int32, or values in the original units `(rows,)` float64.
 
     Raises:
         UserError: If a target is missing, is not one of the training classes, or is not a number.
@@ -74,7 +77,10 @@ def count_classes(codes: np.ndarray, classes: Sequence[str]) -> dict[str, int]:
 
 
 def _is_number(cells: "pd.Series", rule: Mapping[str, Any]) -> bool:
-    """Whether to treat the target as a number: many distinct values, or values that are not integers."""
+    """Whether to predict the target as a number.
+
+    True for many distinct values, or values that are not integers.
+    """
     if rule["kind"] == "yes/no":
         return False
     if "written" in rule:
@@ -100,7 +106,7 @@ def _infer_number(cells: "pd.Series") -> dict[str, Any]:
 
 
 def _check_finite(cells: "pd.Series", values: np.ndarray) -> None:
-    """Raise if cells of a numeric target are not finite numbers, and name the row of the first."""
+    """Raise if a numeric target is not finite, and name the first row."""
     with np.errstate(invalid="ignore"):
         invalid = np.flatnonzero(~(np.abs(values) <= columns.LARGEST))
     if len(invalid):
@@ -145,7 +151,10 @@ def _infer_classes(cells: Any, positive: str | None) -> dict[str, Any]:
 
 
 def _codes(labels: Any, classes: Sequence[str]) -> np.ndarray:
-    """Encode labels as class codes, -1 for unknown labels; yes and no match in any spelling."""
+    """Encode labels as class codes, -1 for unknown labels.
+
+    Yes and no match in any spelling.
+    """
     codes = {label: code for code, label in enumerate(classes)}
     if pair := columns.yes_no_pair(classes):
         codes = {**dict.fromkeys(columns.NO, codes[pair[0]]), **dict.fromkeys(columns.YES, codes[pair[1]]), **codes}
@@ -163,7 +172,9 @@ def _sort_key(label: str) -> tuple[int, float, str]:
 
 
 def restore_table(info: Mapping[str, Any]) -> "keras.Sequential":
-    """Build the postprocessing model: logits to probabilities, or scaled outputs to values in the original units.
+    """Build the postprocessing model.
+
+    It converts logits to probabilities, or scaled outputs to values in the original units.
 
     Returns:
         A `keras.Sequential` with outputs `(rows, classes)` or `(rows, 1)`.
@@ -180,7 +191,9 @@ def restore_table(info: Mapping[str, Any]) -> "keras.Sequential":
 
 
 def check_loss(name: str, target: Mapping[str, Any], *, quantile: float = 0.5) -> str:
-    """Resolve and validate the name of the loss: "auto" is cross-entropy for classes, squared for numbers.
+    """Validate the name of the loss, and replace "auto".
+
+    "auto" is `cross_entropy` for classes and `squared` for numbers.
 
     Raises:
         UserError: If the loss does not fit the target.
@@ -216,7 +229,9 @@ def table_loss(name: str, info: Mapping[str, Any], *, quantile: float = 0.5) -> 
 
 
 def with_class_weights(rows: Rows, info: Mapping[str, Any]) -> Rows:
-    """Weight rows by inverse class frequency, so that all classes have the same total weight.
+    """Weight rows by inverse class frequency.
+
+    All classes then have the same total weight.
 
     Raises:
         UserError: If the target is a number.

@@ -1,4 +1,4 @@
-"""Fit the preprocessing of one column: scaling and bin edges of numbers, vocabulary of categories."""
+"""Fit the preprocessing of one column: scaling, bin edges or vocabulary."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -98,7 +98,7 @@ def thin(values: Sequence[float], max_values: int) -> list[float]:
 
 
 def _center_and_divisor(present: np.ndarray, scale: str) -> tuple[float, float]:
-    """Compute what is subtracted from a number and what it is then divided by; `present` is sorted."""
+    """Compute center and divisor of a scaling method; `present` is sorted."""
     low, first, median, third, high = (float(v) for v in np.quantile(present, [0, 0.25, 0.5, 0.75, 1]))
     span = high - low if high - low > MIN_DIVISOR else 1.0
     center, divisor = {

@@ -1,4 +1,4 @@
-"""Dataset of sliding windows over long series, cut when they are taken: past values and the values to forecast."""
+"""Dataset of sliding windows over series, cut when they are taken."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,9 @@ CHUNK_WINDOWS = 4096  # windows whose targets are read at a time
 
 
 class Windows:
-    """Dataset whose rows are sliding windows of series; the series are stored once, even if windows overlap.
+    """Dataset of sliding windows over series: past values and forecast targets.
+
+    The series are stored once, even if windows overlap.
 
     A window is identified by the time step of its first target. Its raw inputs are a dictionary: `values` `(past,)`,
     and each covariate over past and horizon, `(past + horizon, dim)`; `prepare` converts them to the model inputs.
@@ -77,9 +79,12 @@ class Windows:
         return len(self.origins)
 
     def take(self, indices: Any) -> tuple[Any, Any, Any]:
-        """Return windows as tensors: x, targets `(windows, horizon, 1)`, weights `(windows, horizon)`.
+        """Return windows as tensors.
 
         In a compiled function, `indices` may be a tensor: the series are on the device.
+
+        Returns:
+            x, targets `(windows, horizon, 1)` and weights `(windows, horizon)`.
         """
         import tensorflow as tf
 
@@ -105,7 +110,7 @@ class Windows:
         return {"values": self.values[origins + np.arange(-self.past, 0)], **covariates}
 
     def truth(self) -> np.ndarray:
-        """Return the series code and the targets of each window, NaN where missing; see `truths`."""
+        """Return series code and targets of each window, NaN if missing; see `truths`."""
         targets = truths(len(self), self.horizon)
         targets["series"] = self.series[self.origins]
         for start in range(0, len(self), CHUNK_WINDOWS):
@@ -119,19 +124,28 @@ class Windows:
         return self.stamp((self.origins[indices][:, None] + np.arange(self.horizon)).ravel())
 
     def apart(self) -> np.ndarray:
-        """Return indices of windows whose targets do not overlap: every `horizon`-th window of each series."""
+        """Return indices of windows whose targets do not overlap.
+
+        These are every `horizon`-th window of each series.
+        """
         codes = self.series[self.origins]
         first = np.full(codes.max() + 1, len(self.values))
         np.minimum.at(first, codes, self.origins)
         return np.flatnonzero((self.origins - first[codes]) % self.horizon == 0)
 
     def before(self, steps: int) -> np.ndarray:
-        """Return the last values before the targets `(windows, steps)`, NaN before the start of the series."""
+        """Return the last values before the targets, `(windows, steps)`.
+
+        Values before the start of the series are NaN.
+        """
         indices = self.origins[:, None] + np.arange(-steps, 0)
         is_inside = (indices >= 0) & (self.series[indices] == self.series[self.origins][:, None])
         return np.where(is_inside, self.values[indices], np.nan)
 
 
 def truths(windows: int, horizon: int) -> np.ndarray:
-    """Allocate a structured array of window targets: `series`, the series code, and `values`, `(horizon,)`."""
+    """Allocate a structured array of window targets.
+
+    Its fields are `series`, the series code, and `values` `(horizon,)`.
+    """
     return np.zeros(windows, [("series", "int32"), ("values", "float64", (horizon,))])
