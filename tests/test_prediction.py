@@ -78,7 +78,7 @@ def test_a_file_read_in_blocks_gives_what_the_whole_gives(suffix, run, tmp_path,
     monkeypatch.setattr(blocks, "LEAST", 10**9)
     whole = run.predict_file(tmp_path / f"new{suffix}", tmp_path / f"whole{suffix}")
     assert sorted(record.getMessage() for record in caplog.records) == said
-    assert any("town: 2 cells hold words" in words and "'Bonn', 'Turin'" in words for words in said)
+    assert any("town: 2 cells have categories" in words and "'Bonn', 'Turin'" in words for words in said)
     assert any("with the names of predictions are replaced: predicted" in words for words in said)
     one, two = read_frame(parts), read_frame(whole)
     assert list(one) == list(two)
@@ -130,7 +130,7 @@ def test_what_goes_wrong_ahead_goes_wrong_here(run, tmp_path, small):
 
 def test_a_column_that_holds_nothing_of_what_it_held_is_refused_at_the_end(run, tmp_path, small):
     write_frame(rows_to_predict().assign(amount="much"), tmp_path / "new.csv")
-    with pytest.raises(UserError, match=r"'amount' must hold what it held in training, finite numbers. Received: 300"):
+    with pytest.raises(UserError, match=r"'amount' must contain finite numbers, as in training. Received: 300"):
         run.predict_file(tmp_path / "new.csv", tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()
 

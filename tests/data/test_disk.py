@@ -20,7 +20,7 @@ ROWS = 900
 
 
 def table(rows=ROWS, seed=0):
-    """Every kind of column, some cells missing, some rows twice and some without a target."""
+    """A table with all kinds of columns, missing cells and duplicated rows."""
     random = np.random.default_rng(seed)
     amount = random.normal(size=rows).round(3)
     frame = pd.DataFrame(
@@ -51,158 +51,163 @@ def in_folder(folder, frame, suffix, files=3):
 
 @pytest.fixture
 def tiny(monkeypatch):
-    """No table is small enough for memory, and blocks have few rows."""
+    """No table fits into memory, and chunks have few rows."""
     monkeypatch.setattr(disk, "SHARE", 0)
     monkeypatch.setattr(parquet, "ROWS", 100)
 
 
-def learnt(path, **settings):
-    """What a page does with a table, to what is learnt of it."""
-    frame, test, said = load_table(path, "bought", **settings)
+def fit(path, **settings):
+    """Load and split a table and fit its schema, as a recipe does."""
+    frame, test, messages = load_table(path, "bought", **settings)
     target = learn_target(frame["bought"])
-    parts = split_table(frame, target, test=test, val_fraction=0.2, test_fraction=0.2, seed=0)
-    info = learn_table(parts[0], target, kinds={"category": ["count"]}, said=said)
-    return frame, info, parts
+    splits = split_table(frame, target, test=test, val_fraction=0.2, test_fraction=0.2, seed=0)
+    info = learn_table(splits[0], target, kinds={"category": ["count"]}, said=messages)
+    return frame, info, splits
 
 
-def everything(split):
-    x, y, _ = split.take(np.arange(len(split)))
+def all_rows(dataset):
+    x, y, _ = dataset.take(np.arange(len(dataset)))
     return {**{name: np.asarray(tensor) for name, tensor in x.items()}, "y": np.asarray(y)}
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl", ".csv.gz"])
-def test_what_is_learnt_on_disk_is_what_memory_learns(suffix, tmp_path, monkeypatch):
+def test_schema_of_disk_table_equals_schema_in_memory(suffix, tmp_path, monkeypatch):
     path = in_folder(tmp_path / "rows", table(), suffix)
-    _, told, _ = learnt(path)
+    _, expected, _ = fit(path)
     monkeypatch.setattr(disk, "SHARE", 0)
     monkeypatch.setattr(parquet, "ROWS", 100)
-    frame, info, parts = learnt(path)
-    assert all(isinstance(one, DiskTable) for one in (frame, *parts))
-    assert json.dumps(info) == json.dumps(told)
-    assert info["cleaning"][0].startswith("1 of 920 rows left out: no bought; 1 say '?'")
-    assert info["cleaning"][1:] == ["20 of 920 rows left out: the same as another row"]
+    frame, info, splits = fit(path)
+    assert all(isinstance(rows, DiskTable) for rows in (frame, *splits))
+    assert json.dumps(info) == json.dumps(expected)
+    assert info["cleaning"][0].startswith("1 of 920 rows dropped: bought is missing; 1 contain '?'")
+    assert info["cleaning"][1:] == ["20 of 920 rows dropped: equal to another row"]
 
 
-def test_what_is_prepared_on_disk_is_what_memory_gives(tmp_path, monkeypatch):
+def test_dataset_of_disk_table_equals_dataset_in_memory(tmp_path, monkeypatch):
     path = in_folder(tmp_path / "rows", table(), ".parquet")
-    _, info, parts = learnt(path)
+    _, info, splits = fit(path)
     prepare = prepare_table(info)
-    inside = [table_rows(part, info, prepare) for part in parts]
+    in_memory = [table_rows(rows, info, prepare) for rows in splits]
     monkeypatch.setattr(disk, "SHARE", 0)
     monkeypatch.setattr(parquet, "ROWS", 300)
-    outside = [table_rows(part, info, prepare) for part in learnt(path)[2]]
-    for one, other in zip(inside, outside, strict=True):
-        assert isinstance(other, stored.Stored)
-        for (name, values), same in zip(everything(one).items(), everything(other).values(), strict=True):
-            np.testing.assert_allclose(values, same, rtol=3e-7, err_msg=name)  # a block's end turns a last bit
-        numbers = np.array([7, 2, 2, 90])
-        for name, values in one.raw(numbers).items():
-            np.testing.assert_array_equal(values, other.raw(numbers)[name])
-        np.testing.assert_array_equal(one.names, other.names)
-    both = outside[0].joined(outside[1]).weighted(np.ones(len(outside[0]) + len(outside[1]), "float32"))
-    np.testing.assert_array_equal(everything(both)["numbers"][-1], everything(outside[1])["numbers"][-1])
-    np.testing.assert_array_equal(both.raw(np.array([len(both) - 1]))["town"], outside[1].raw(np.array([-1]))["town"])
+    on_disk = [table_rows(rows, info, prepare) for rows in fit(path)[2]]
+    for expected, dataset in zip(in_memory, on_disk, strict=True):
+        assert isinstance(dataset, stored.Stored)
+        for (name, values), actual in zip(all_rows(expected).items(), all_rows(dataset).values(), strict=True):
+            np.testing.assert_allclose(
+                values, actual, rtol=3e-7, err_msg=name
+            )  # the chunk size may change the last bit
+        indices = np.array([7, 2, 2, 90])
+        for name, values in expected.raw(indices).items():
+            np.testing.assert_array_equal(values, dataset.raw(indices)[name])
+        np.testing.assert_array_equal(expected.names, dataset.names)
+    train, val, _ = on_disk
+    joined = train.joined(val).weighted(np.ones(len(train) + len(val), "float32"))
+    np.testing.assert_array_equal(all_rows(joined)["numbers"][-1], all_rows(val)["numbers"][-1])
+    np.testing.assert_array_equal(joined.raw(np.array([len(joined) - 1]))["town"], val.raw(np.array([-1]))["town"])
 
 
-def test_one_file_is_read_as_a_folder_is(tmp_path, tiny):
+def test_single_file_is_read_like_a_folder(tmp_path, tiny):
     write_frame(table(), tmp_path / "rows.parquet")
-    _, info, parts = learnt(tmp_path / "rows.parquet")
-    assert sum(map(len, parts)) == 899
+    _, info, splits = fit(tmp_path / "rows.parquet")
+    assert sum(map(len, splits)) == 899
     assert info["columns"]["row"]["kind"] == "identifier"
 
 
-def test_a_test_table_and_rows_that_stand_in_both(tmp_path, monkeypatch):
+def test_rows_of_a_test_table_are_dropped(tmp_path, monkeypatch):
     path = in_folder(tmp_path / "rows", table(), ".csv")
     write_frame(table().iloc[100:150], tmp_path / "test.csv")
-    _, told, parts = learnt(path, test_table=tmp_path / "test.csv")
+    _, expected, splits = fit(path, test_table=tmp_path / "test.csv")
     monkeypatch.setattr(disk, "SHARE", 1e-9)
     monkeypatch.setattr(disk, "too_large", lambda table: table == path)
-    _, info, lying = learnt(path, test_table=tmp_path / "test.csv")
-    assert json.dumps(info) == json.dumps(told)
-    assert [len(part) for part in lying] == [len(part) for part in parts]
-    assert any("stand in the test table too" in words for words in info["cleaning"])
+    _, info, disk_splits = fit(path, test_table=tmp_path / "test.csv")
+    assert json.dumps(info) == json.dumps(expected)
+    assert [len(rows) for rows in disk_splits] == [len(rows) for rows in splits]
+    assert any("also in the test table" in message for message in info["cleaning"])
 
 
-def test_rows_that_are_equal_but_for_what_numbers_them_stay_together(tmp_path, tiny):
+def test_rows_that_differ_only_in_an_identifier_stay_together(tmp_path, tiny):
     frame = pd.DataFrame({"row": np.arange(600), "a": np.arange(600.0), "b": "x", "y": ["u", "v"] * 300})
     frame.loc[300:349, ["a", "y"]] = frame.loc[:49, ["a", "y"]].to_numpy()
     write_frame(frame, tmp_path / "rows.parquet")
-    found, _, _ = load_table(tmp_path / "rows.parquet", "y")
-    parts = split_table(found, learn_target(found["y"]), test=None, val_fraction=0.3, test_fraction=0.3, seed=0)
-    where = np.concatenate([np.full(len(part), number) for number, part in enumerate(parts)])
-    where = where[np.argsort(np.concatenate([part.places for part in parts]))]
-    np.testing.assert_array_equal(where[:50], where[300:350])
+    rows, _, _ = load_table(tmp_path / "rows.parquet", "y")
+    splits = split_table(rows, learn_target(rows["y"]), test=None, val_fraction=0.3, test_fraction=0.3, seed=0)
+    split_of_row = np.concatenate([np.full(len(split), number) for number, split in enumerate(splits)])
+    split_of_row = split_of_row[np.argsort(np.concatenate([split.indices for split in splits]))]
+    np.testing.assert_array_equal(split_of_row[:50], split_of_row[300:350])
 
 
-def test_of_many_rows_some_are_learnt_from_and_all_words_are_known(tmp_path, tiny, monkeypatch):
+def test_large_table_is_fitted_on_a_sample_with_complete_vocabularies(tmp_path, tiny, monkeypatch):
     rows = 20_000
     frame = table(rows)
     write_frame(frame, tmp_path / "rows.parquet")
     with monkeypatch.context() as patch:
         patch.setattr(disk, "SHARE", 1)
-        _, told, _ = learnt(tmp_path / "rows.parquet")
+        _, expected, _ = fit(tmp_path / "rows.parquet")
     monkeypatch.setattr(parquet, "ROWS", 5000)
-    monkeypatch.setattr(disk, "ROWS", 4000)
-    _, info, _ = learnt(tmp_path / "rows.parquet")
-    drawn = "what is learnt of numbers and dates is learnt of 4,000 training rows drawn by chance"
-    assert info["cleaning"][-1] == drawn
-    assert info["target"] == told["target"]
-    assert info["sizes"] == told["sizes"]
+    monkeypatch.setattr(disk, "MAX_SAMPLE_ROWS", 4000)
+    _, info, _ = fit(tmp_path / "rows.parquet")
+    message = "numeric and date columns are fitted on 4,000 randomly sampled training rows"
+    assert info["cleaning"][-1] == message
+    assert info["target"] == expected["target"]
+    assert info["sizes"] == expected["sizes"]
     assert [rule.get("vocabulary") for rule in info["inputs"].values()] == [
-        rule.get("vocabulary") for rule in told["inputs"].values()
+        rule.get("vocabulary") for rule in expected["inputs"].values()
     ]
-    # Dvoretzky, Kiefer and Wolfowitz: of n rows no share is off by more than sqrt(ln(2 / p) / 2 n), but with chance p
+    # Dvoretzky-Kiefer-Wolfowitz: with probability 1 - p, no share of n rows is off by more than sqrt(ln(2 / p) / (2 n))
     bound = np.sqrt(np.log(2 / 1e-9) / (2 * 4000))
     amounts = np.sort(frame["amount"].dropna())
     assert abs(np.searchsorted(amounts, info["inputs"]["amount"]["center"]) / len(amounts) - 0.5) < bound
 
 
-def test_words_of_a_very_varied_column_that_were_seen_once_are_let_go(tmp_path, tiny, monkeypatch):
-    words = [f"w{i}" for i in range(2000)] + ["often"] * 4000
-    write_frame(pd.DataFrame({"a": words, "b": np.arange(6000.0) % 7, "y": ["u", "v"] * 3000}), tmp_path / "t.parquet")
-    monkeypatch.setattr(disk, "ROWS", 1000)
-    monkeypatch.setattr(learning, "WORDS", 300)
-    found, _, _ = load_table(tmp_path / "t.parquet", "y", duplicates="keep")
-    info = learn_table(found, learn_target(found["y"]), kinds={"category": ["a"]})
+def test_rare_categories_are_dropped_while_counting_very_many(tmp_path, tiny, monkeypatch):
+    categories = [f"w{i}" for i in range(2000)] + ["often"] * 4000
+    write_frame(
+        pd.DataFrame({"a": categories, "b": np.arange(6000.0) % 7, "y": ["u", "v"] * 3000}), tmp_path / "t.parquet"
+    )
+    monkeypatch.setattr(disk, "MAX_SAMPLE_ROWS", 1000)
+    monkeypatch.setattr(learning, "MAX_COUNTED_CATEGORIES", 300)
+    rows, _, _ = load_table(tmp_path / "t.parquet", "y", duplicates="keep")
+    info = learn_table(rows, learn_target(rows["y"]), kinds={"category": ["a"]})
     assert info["inputs"]["a"]["vocabulary"] == ["often"]
 
 
-def test_whole_numbers_that_no_float_can_tell_apart_are_words_in_every_block(tmp_path, tiny):
+def test_integers_beyond_the_exact_range_of_floats_are_text_in_every_chunk(tmp_path, tiny):
     frame = pd.DataFrame({"a": np.r_[np.arange(500), 2**60 + np.arange(500)], "y": ["u", "v"] * 500})
     write_frame(frame, tmp_path / "rows.parquet")
-    found, _, _ = load_table(tmp_path / "rows.parquet", "y")
-    assert found["a"].tolist() == [str(value) for value in frame["a"]]
+    rows, _, _ = load_table(tmp_path / "rows.parquet", "y")
+    assert rows["a"].tolist() == [str(value) for value in frame["a"]]
 
 
-def test_a_named_index_of_pandas_is_a_column(tmp_path, tiny):
+def test_named_index_of_pandas_is_a_column(tmp_path, tiny):
     frame = table().set_index("town")
     frame.to_parquet(tmp_path / "rows.parquet")
-    found, _, _ = load_table(tmp_path / "rows.parquet", "bought")
-    assert found.columns == list(read_frame(tmp_path / "rows.parquet"))
+    rows, _, _ = load_table(tmp_path / "rows.parquet", "bought")
+    assert rows.columns == list(read_frame(tmp_path / "rows.parquet"))
 
 
-def test_a_file_sorted_by_its_label_trains_to_the_score_of_the_shuffled_one(tmp_path, tiny):
+def test_file_sorted_by_label_trains_like_a_shuffled_file(tmp_path, tiny):
     import keras
 
     frame = table(1500, seed=1).drop(columns="row")
     frame, losses = frame[frame["bought"] != "?"], []
     for name, rows in {"shuffled": frame, "sorted": frame.sort_values("bought", kind="stable")}.items():
         write_frame(rows, tmp_path / f"{name}.parquet")
-        _, info, (train, val, _) = learnt(tmp_path / f"{name}.parquet")
+        _, info, (train, val, _) = fit(tmp_path / f"{name}.parquet")
         prepare = prepare_table(info)
-        train, val = (table_rows(part, info, prepare) for part in (train, val))
+        train, val = (table_rows(split, info, prepare) for split in (train, val))
         keras.utils.set_random_seed(0)
         inputs = tfkit.inputs(train)
         model = keras.Model(inputs, keras.layers.Dense(2)(inputs["numbers"]))
         model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
         model.optimizer.learning_rate = 0.05
         losses.append(tfkit.fit(model, train, epochs=4, validation_data=val).history["val_loss"][-1])
-    assert max(losses) < 0.5  # it would be over 0.69, that of no knowledge, where each step sees one class alone
+    assert max(losses) < 0.5  # above 0.69, the loss of a constant prediction, if each step saw one class only
     assert abs(losses[0] - losses[1]) < 0.05
 
 
 @pytest.mark.slow
-def test_a_page_trains_on_a_table_that_stays_on_disk(tmp_path, tiny):
+def test_recipe_trains_on_a_disk_table(tmp_path, tiny):
     path = in_folder(tmp_path / "rows", table(1500, seed=1), ".csv")
     run = tfkit.train(
         "tabular",
@@ -222,46 +227,46 @@ def test_a_page_trains_on_a_table_that_stays_on_disk(tmp_path, tiny):
     assert run.metrics["baselines"]["boosted_trees"]["roc_auc"] > 0.8
 
 
-def test_what_was_read_is_let_go(tmp_path, tiny):
+def test_memory_of_read_chunks_is_released(tmp_path, tiny):
     import pyarrow as pa
 
-    lying = disk.opened(in_folder(tmp_path / "t", table(9 * ROWS), ".parquet"), "bought")[0]
+    rows = disk.opened(in_folder(tmp_path / "t", table(9 * ROWS), ".parquet"), "bought")[0]
     before = pa.total_allocated_bytes()
-    assert sum(len(block) for block in lying.blocks()) == len(lying)
-    assert pa.total_allocated_bytes() - before < 20_000  # all of it is 300,000
+    assert sum(len(chunk) for chunk in rows.chunks()) == len(rows)
+    assert pa.total_allocated_bytes() - before < 20_000  # the complete table has 300,000 bytes
 
 
-def test_nothing_is_left_of_the_files_that_it_made(tmp_path, tiny, monkeypatch):
+def test_temporary_files_are_unlinked(tmp_path, tiny, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path / "cache"))
     (tmp_path / "cache").mkdir()
     monkeypatch.setattr("tempfile.tempdir", None)
     path = in_folder(tmp_path / "rows", table(), ".csv")
-    _, info, parts = learnt(path)
-    rows = table_rows(parts[0], info, prepare_table(info))
-    assert os.listdir(tmp_path / "cache") == []  # while they are used: no kill leaves any
-    assert len(everything(rows)["y"]) == len(rows)
+    _, info, splits = fit(path)
+    rows = table_rows(splits[0], info, prepare_table(info))
+    assert os.listdir(tmp_path / "cache") == []  # while they are in use, so that a killed process leaves none
+    assert len(all_rows(rows)["y"]) == len(rows)
 
 
-def test_a_column_of_which_no_cell_is_read_is_said(tmp_path, tiny, caplog):
+def test_column_without_readable_cells_is_reported(tmp_path, tiny, caplog):
     write_frame(table(), tmp_path / "rows.csv")
-    _, info, _ = learnt(tmp_path / "rows.csv")
-    write_frame(table().assign(code="none"), tmp_path / "other.csv")
+    _, info, _ = fit(tmp_path / "rows.csv")
+    write_frame(table().assign(code="none"), tmp_path / "new.csv")
     caplog.clear()
-    found, _, _ = load_table(tmp_path / "other.csv", "bought")
-    table_rows(found, info, prepare_table(info))
-    assert [words for words in caplog.messages if "none of" in words] == [
-        "code: none of the 920 cells is what the training cells are; all count as missing"
+    rows, _, _ = load_table(tmp_path / "new.csv", "bought")
+    table_rows(rows, info, prepare_table(info))
+    assert [message for message in caplog.messages if "none of" in message] == [
+        "code: none of the 920 cells matches the column type of the training data; all count as missing"
     ]
 
 
-def test_how_large_a_table_is_is_told_by_its_files(tmp_path, monkeypatch):
+def test_too_large_depends_on_the_file_sizes(tmp_path, monkeypatch):
     path = in_folder(tmp_path / "rows", table(), ".parquet")
     assert not too_large(path)
     monkeypatch.setattr(disk, "SHARE", 0)
     assert too_large(path)
     assert not too_large(table())
     assert not too_large(tmp_path / "none.csv")
-    (tmp_path / "broken.parquet").write_bytes(b"PAR1 and no more")
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 truncated")
     assert not too_large(tmp_path / "broken.parquet")
 
 
@@ -275,28 +280,32 @@ def test_files_of_a_folder_must_have_the_same_columns(share, tmp_path, monkeypat
             load_table(path, "bought")
 
 
-def test_files_of_a_folder_must_hold_the_same(tmp_path, tiny):
+def test_files_of_a_folder_must_have_the_same_types(tmp_path, tiny):
     path = in_folder(tmp_path / "rows", table(), ".parquet")
     write_frame(table().assign(amount="much"), path / "part-9.parquet")
-    with pytest.raises(UserError, match=r"must hold the same in each column. Received: 'amount', numbers in .* words"):
+    with pytest.raises(
+        UserError, match=r"must have the same type in each column. Received: 'amount', numbers in .* text"
+    ):
         load_table(path, "bought")
 
 
-def test_what_cannot_be_read_in_blocks_is_said(tmp_path, tiny):
+def test_file_that_cannot_be_read_in_chunks_is_rejected(tmp_path, tiny):
     (tmp_path / "rows.csv").write_text('a,y\n1,"2\n')
     with pytest.raises(UserError, match="A quote must be closed"):
         load_table(tmp_path / "rows.csv", "y")
     (tmp_path / "rows.jsonl").write_text('{"a": 1, "y": 1}\n{"a": "b", "y": 2}\n')
-    with pytest.raises(UserError, match="too large for memory must be Parquet, CSV or JSON lines of one type a column"):
+    with pytest.raises(
+        UserError, match="too large for memory must be Parquet, CSV or JSON lines with one type per column"
+    ):
         load_table(tmp_path / "rows.jsonl", "y")
 
 
-def test_a_folder_without_tables_is_refused(tmp_path):
+def test_folder_without_tables_is_rejected(tmp_path):
     (tmp_path / "note.md").write_text("no table")
     with pytest.raises(UserError, match=r"a folder with files of .csv .* a folder without table files"):
         load_table(tmp_path, "y")
 
 
-def test_the_target_must_be_there(tmp_path, tiny):
+def test_missing_target_column_is_rejected(tmp_path, tiny):
     with pytest.raises(UserError, match="must have the column 'paid'"):
         load_table(in_folder(tmp_path / "rows", table(), ".csv"), "paid")

@@ -15,37 +15,37 @@ INFO = {
 }
 
 
-def frame(sizes, towns, **more):
-    return pd.DataFrame({"size": pd.Series(sizes, dtype="str"), "town": pd.Series(towns, dtype="str"), **more})
+def frame(sizes, towns, **columns):
+    return pd.DataFrame({"size": pd.Series(sizes, dtype="str"), "town": pd.Series(towns, dtype="str"), **columns})
 
 
-def test_what_blocks_hold_is_said_once_of_all(caplog):
-    held = Held(INFO)
-    raw = held.raw(frame(["1", "2"], ["Oslo", "Bonn"]))
+def test_mismatches_of_all_chunks_are_reported_once(caplog):
+    validator = Held(INFO)
+    raw = validator.raw(frame(["1", "2"], ["Oslo", "Bonn"]))
     assert raw["size"][:, 0].tolist() == [1, 2]
-    held.raw(frame(["3", "much"], ["Bonn", "Aalen"], note="x"))
+    validator.raw(frame(["3", "much"], ["Bonn", "Aalen"], note="x"))
     assert not caplog.records
-    held.say()
+    validator.say()
     assert [record.getMessage() for record in caplog.records] == [
-        "Columns that were not there in training are not used: 'note'",
+        "Columns not seen in training are ignored: 'note'",
         "size: 1 of 4 cells are not finite numbers and count as missing, such as 'much'",
-        "town: 3 cells hold words that training did not, or once only: 'Aalen', 'Bonn'",
+        "town: 3 cells have categories that were not seen in training, or only once: 'Aalen', 'Bonn'",
     ]
 
 
-def test_a_column_may_hold_nothing_of_what_it_held_in_one_block_but_not_in_all():
-    held = Held(INFO)
-    held.raw(frame(["many", "few"], ["Oslo", "Oslo"]))
-    with pytest.raises(UserError, match=r"'size' must hold what it held in training, .* Received: 2 cells"):
-        held.say()
-    held.raw(frame(["1"], ["Oslo"]))
-    held.say()
+def test_column_without_valid_cells_is_rejected_only_over_all_chunks():
+    validator = Held(INFO)
+    validator.raw(frame(["many", "few"], ["Oslo", "Oslo"]))
+    with pytest.raises(UserError, match=r"'size' must contain finite numbers, as in training. Received: 2 cells"):
+        validator.say()
+    validator.raw(frame(["1"], ["Oslo"]))
+    validator.say()
 
 
-def test_words_without_end_are_counted_and_not_kept(monkeypatch):
-    monkeypatch.setattr(holding, "UNSEEN", 3)
-    held = Held(INFO)
+def test_number_of_stored_unseen_categories_is_limited(monkeypatch):
+    monkeypatch.setattr(holding, "MAX_UNSEEN_CATEGORIES", 3)
+    validator = Held(INFO)
     for start in range(0, 100, 10):
-        held.raw(frame(["1"] * 10, [f"w{start + i}" for i in range(10)]))
-    assert held.counts["town"] == 100
-    assert len(held.unseen["town"]) == 3
+        validator.raw(frame(["1"] * 10, [f"w{start + i}" for i in range(10)]))
+    assert validator.unseen_counts["town"] == 100
+    assert len(validator.unseen_categories["town"]) == 3

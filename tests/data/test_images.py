@@ -308,7 +308,7 @@ def test_reader_returns_targets_and_paths(folder, tmp_path):
     assert list(read_images(folder / "a", info, own=True)[1]) == ["path"]
     save_image(tmp_path / "c" / "0.png", random_pixels())
     save_image(tmp_path / "a" / "0.png", random_pixels())
-    with pytest.raises(UserError, match=r"Every class must be one of those.*Received in 'label': 'c'"):
+    with pytest.raises(UserError, match=r"Every class must be one of the training classes.*Received in 'label': 'c'"):
         read_images(tmp_path, info, target=True)
 
 
@@ -332,5 +332,7 @@ def test_datasets_larger_than_memory_are_memory_mapped(folder, monkeypatch):
 
 def test_a_full_disk_is_an_error(monkeypatch):
     monkeypatch.setattr(stored, "SHARE", 0)
-    with pytest.raises(UserError, match=r"needs room for a file; free some, set TMPDIR.*Received: 1,000,000.0 GB"):
+    with pytest.raises(
+        UserError, match=r"needs disk space for a temporary file; free some, set TMPDIR.*Received: 1,000,000.0 GB"
+    ):
         stored.room((10**9, 10**6))

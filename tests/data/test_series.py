@@ -256,7 +256,7 @@ def test_empty_and_long_series_are_logged(caplog):
         (np.zeros((2, 20, 3)), {}, "must have the same number of channels as in training, 1. Received: 3"),
         (table().drop(columns="label"), {"target": True}, "must have the column 'label'"),
         (table().assign(label=None), {"target": True}, "There must be series with a target to score"),
-        (table().assign(label="left"), {"target": True}, "must be one of those that were learnt, 'down', 'up'"),
+        (table().assign(label="left"), {"target": True}, "must be one of the training classes, 'down', 'up'"),
         (table().assign(t3="much"), {}, "Received: 'much' in 't3', row 1"),
     ],
 )

@@ -132,7 +132,7 @@ def test_uneven_time_steps_are_reported():
             {},
             "one row per time; correct or remove .* Received: 3 duplicate rows, the first of who",
         ),
-        ({"day": ["soon", *"1111"]}, {}, "`time_column` must hold dates or numbers in every row"),
+        ({"day": ["soon", *"1111"]}, {}, "`time_column` must contain dates or numbers in every row"),
         ({"who": [None, "b", "a", "b", "a"]}, {}, "must have a series id. Received: 1 of 5 rows without 'who'"),
         (
             {"sick": ["no", "yes", "yes", "no", "yes"]},

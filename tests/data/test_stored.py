@@ -1,17 +1,17 @@
-"""Rows that lie in files without a name."""
+"""Memory-mapped datasets."""
 
 import numpy as np
 
 from tfkit.data import stored
 
 
-def test_rows_of_two_files_are_joined_in_one():
-    one, two = (stored.lying((3,), [("a", "int16", (2,))]) for _ in range(2))
-    one["a"], two["a"] = np.arange(6).reshape(3, 2), np.arange(6, 12).reshape(3, 2)
-    parts = [
-        stored.Stored(array, np.array(places), np.zeros(len(places)), raw=lambda rows, n=name: {"t": n + rows})
-        for array, places, name in ((one, [2, 0], 10), (two, [1], 20))
+def test_datasets_of_two_files_are_concatenated():
+    first, second = (stored.lying((3,), [("a", "int16", (2,))]) for _ in range(2))
+    first["a"], second["a"] = np.arange(6).reshape(3, 2), np.arange(6, 12).reshape(3, 2)
+    datasets = [
+        stored.Stored(array, np.array(indices), np.zeros(len(indices)), raw=lambda rows, n=offset: {"t": n + rows})
+        for array, indices, offset in ((first, [2, 0], 10), (second, [1], 20))
     ]
-    both = parts[0].joined(parts[1])
-    assert np.asarray(both.take(np.array([2, 0]))[0]["a"]).tolist() == [[8, 9], [4, 5]]
-    assert both.raw(np.array([2, 0, 1]))["t"].tolist() == [21, 12, 10]
+    concatenated = datasets[0].joined(datasets[1])
+    assert np.asarray(concatenated.take(np.array([2, 0]))[0]["a"]).tolist() == [[8, 9], [4, 5]]
+    assert concatenated.raw(np.array([2, 0, 1]))["t"].tolist() == [21, 12, 10]

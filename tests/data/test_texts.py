@@ -39,7 +39,7 @@ def test_rows_without_a_target_or_a_text_are_dropped_with_a_message():
     table.loc[11, "body"] = None
     rows, _, _, messages = texts.load_texts(table, None, "label")
     assert len(rows) == 35
-    assert messages == ["3 of 40 rows left out: no label", "2 of 40 rows dropped: no body"]
+    assert messages == ["3 of 40 rows dropped: label is missing", "2 of 40 rows dropped: no body"]
 
 
 def test_usual_missing_values_are_valid_texts_and_classes():
@@ -58,7 +58,7 @@ def test_usual_missing_values_are_valid_texts_and_classes():
         ({"body": None}, ("body",), "which has no values"),
         ({"body": range(40)}, (None,), "must have a column of texts; name it with text=. Received: 'label', 'body'"),
         ({}, ("boody",), "must have the column 'boody'. Did you mean 'body'?"),
-        ({"label": [None] * 40}, ("body",), "The target must be there in some rows"),
+        ({"label": [None] * 40}, ("body",), "The target must be present in at least one row"),
         ({"label": ["a", *[None] * 39], "body": ["", *["x y z"] * 39]}, ("body",), "empty in every row with a target"),
     ],
 )

@@ -10,7 +10,7 @@ VALUES = np.array([1, 2, 3, 4, 10, NAN], "float32")
 
 
 @pytest.mark.parametrize(
-    ("scale", "center", "spread"),
+    ("scale", "center", "divisor"),
     [
         ("robust", 3, 2),
         ("standard", 4, np.std([1, 2, 3, 4, 10])),
@@ -19,14 +19,14 @@ VALUES = np.array([1, 2, 3, 4, 10, NAN], "float32")
         ("quantile", 0, 1),
     ],
 )
-def test_centre_and_spread(scale, center, spread):
-    learnt, said = learn_numbers(VALUES, scale=scale)
-    assert (learnt["center"], learnt["spread"], learnt["fill"]) == (center, spread, 3)
-    assert learnt["missing"]
-    assert said == ["1 to 10, 5 values", "1 missing: 3 and a flag"]
+def test_center_and_divisor(scale, center, divisor):
+    params, messages = learn_numbers(VALUES, scale=scale)
+    assert (params["center"], params["spread"], params["fill"]) == (center, divisor, 3)
+    assert params["missing"]
+    assert messages == ["1 to 10, 5 distinct values", "1 missing: imputed with 3 and flagged"]
 
 
-def test_half_of_equal_values_leave_the_robust_scale_half_the_range():
+def test_robust_scale_without_interquartile_range_is_half_the_range():
     assert learn_numbers(np.array([0.0] * 9 + [10.0]))[0]["spread"] == 5
 
 
@@ -45,44 +45,50 @@ def test_half_of_equal_values_leave_the_robust_scale_half_the_range():
     ],
     ids=str,
 )
-def test_whatever_is_learnt_is_finite_and_ascends(scale, values):
-    learnt, _ = learn_numbers(np.array(values, "float32"), scale=scale, bins=16)
-    json.dumps(learnt, allow_nan=False)
-    assert np.float32(learnt["spread"]) > 0
-    assert np.isfinite(np.float32(1 / learnt["spread"]))
+def test_parameters_are_finite_and_ascending(scale, values):
+    params, _ = learn_numbers(np.array(values, "float32"), scale=scale, bins=16)
+    json.dumps(params, allow_nan=False)
+    assert np.float32(params["spread"]) > 0
+    assert np.isfinite(np.float32(1 / params["spread"]))
     for name in ("edges", "quantiles", "shares") if scale == "quantile" else ("edges",):
-        assert 2 <= len(learnt[name]) <= 18
-        assert (np.diff(np.array(learnt[name], "float32")) > 0).all(), name
+        assert 2 <= len(params[name]) <= 18
+        assert (np.diff(np.array(params[name], "float32")) > 0).all(), name
 
 
-def test_few_values_are_edges_and_many_give_quantiles():
-    few, _ = learn_numbers(np.repeat(np.arange(17.0), 3), scale="standard", bins=16)
-    np.testing.assert_allclose(np.array(few["edges"]) * few["spread"] + few["center"], np.arange(17), atol=1e-5)
+def test_edges_are_all_values_if_few_and_quantiles_if_many():
+    all_values, _ = learn_numbers(np.repeat(np.arange(17.0), 3), scale="standard", bins=16)
+    np.testing.assert_allclose(
+        np.array(all_values["edges"]) * all_values["spread"] + all_values["center"], np.arange(17), atol=1e-5
+    )
     values = np.random.default_rng(0).normal(size=1000)
-    many, _ = learn_numbers(values, scale="standard", bins=16)
+    quantiles, _ = learn_numbers(values, scale="standard", bins=16)
     expected = (np.quantile(values, np.linspace(0, 1, 17)) - values.mean()) / values.std()
-    np.testing.assert_allclose(many["edges"], expected, rtol=1e-5)
+    np.testing.assert_allclose(quantiles["edges"], expected, rtol=1e-5)
 
 
-def test_edges_that_ties_would_waste_go_to_the_other_values():
+def test_bins_that_ties_leave_unused_go_to_other_values():
     values = np.concatenate([np.zeros(9000), np.arange(1.0, 1001)])
-    learnt, _ = learn_numbers(values, scale="zero_one", bins=16)
-    assert len(learnt["edges"]) > 14, "plain quantiles would give two"
+    params, _ = learn_numbers(values, scale="zero_one", bins=16)
+    assert len(params["edges"]) > 14, "plain quantiles would give two"
 
 
-def test_the_quantile_scale_is_the_share_of_values_below():
+def test_quantile_scale_is_the_share_of_smaller_values():
     values = np.random.default_rng(0).exponential(size=10_000)
-    learnt, _ = learn_numbers(values, scale="quantile")
-    shares = np.interp([0.5, 1, 2], learnt["quantiles"], learnt["shares"])
+    params, _ = learn_numbers(values, scale="quantile")
+    shares = np.interp([0.5, 1, 2], params["quantiles"], params["shares"])
     np.testing.assert_allclose(shares, 1 - np.exp([-0.5, -1, -2]), atol=0.02)
 
 
-def test_the_vocabulary_leaves_rare_words_out():
-    learnt, said = learn_words(np.array(["b", "a", "b", "a", "c", "", "d", ""], object))
-    assert learnt == {"dtype": "string", "vocabulary": ["a", "b"]}
-    assert said == ["2 words", "2 rare words become one", "2 missing: a word of its own"]
+def test_vocabulary_excludes_rare_categories():
+    params, messages = learn_words(np.array(["b", "a", "b", "a", "c", "", "d", ""], object))
+    assert params == {"dtype": "string", "vocabulary": ["a", "b"]}
+    assert messages == [
+        "2 categories",
+        "2 rare categories merged into one",
+        "2 missing: encoded as a separate category",
+    ]
     assert learn_words(np.array(["a", "b"], object))[0]["vocabulary"] == []
-    assert learn_words(np.array([], object)) == ({"dtype": "string", "vocabulary": []}, ["0 words"])
+    assert learn_words(np.array([], object)) == ({"dtype": "string", "vocabulary": []}, ["0 categories"])
 
 
 def test_thin_keeps_both_ends():

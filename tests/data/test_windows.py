@@ -10,8 +10,8 @@ VALUES = np.arange(20.0)
 HOURS = np.stack([np.arange(20.0) % 5, np.arange(20.0) / 8], 1)
 
 
-def windows(**told):
-    """Two series, of 12 and 8 steps, the second with a value that was not there."""
+def windows(**options):
+    """Two series, of 12 and 8 steps, the second with an imputed value."""
     present = np.arange(20) != 17
     return Windows(
         VALUES,
@@ -22,12 +22,12 @@ def windows(**told):
         present=present,
         series=np.repeat([0, 1], [12, 8]),
         weight=[0.5, 2.0],
-        **told,
+        **options,
     )
 
 
 @pytest.mark.parametrize("kind", [list, np.array, tf.constant])
-def test_windows_are_cut_as_they_are_taken(kind):
+def test_take_returns_windows_targets_and_weights(kind):
     x, y, weight = windows().take(kind([3, 0]))
     np.testing.assert_array_equal(x["values"], [[13, 14, 15], [1, 2, 3]])
     np.testing.assert_array_equal(x["calendar"][1], HOURS[1:6])
@@ -35,17 +35,18 @@ def test_windows_are_cut_as_they_are_taken(kind):
     np.testing.assert_array_equal(weight, [[2, 0], [0.5, 0.5]])
 
 
-def test_they_are_cut_inside_a_compiled_function_too():
+def test_take_works_in_a_compiled_function():
     split = windows()
     compiled = tf.function(split.take, input_signature=[tf.TensorSpec((None,), tf.int32)])
-    for numbers in ([2, 1], [0], []):
-        x, y, _ = compiled(tf.constant(numbers, tf.int32))
-        assert x["calendar"].shape == (len(numbers), 5, 2)
-        np.testing.assert_array_equal(y[..., 0], [VALUES[split.origins[n] :][:2] for n in numbers] or np.zeros((0, 2)))
+    for indices in ([2, 1], [0], []):
+        x, y, _ = compiled(tf.constant(indices, tf.int32))
+        assert x["calendar"].shape == (len(indices), 5, 2)
+        targets = [VALUES[split.origins[index] :][:2] for index in indices]
+        np.testing.assert_array_equal(y[..., 0], targets or np.zeros((0, 2)))
     np.testing.assert_array_equal(split.take([0])[1][0, :, 0], [4, 5])
 
 
-def test_prepare_makes_what_the_model_takes_and_raw_stays_what_the_file_takes():
+def test_prepare_changes_x_and_not_the_raw_inputs():
     split = windows(prepare=lambda raw: {"double": 2 * raw["values"]})
     x, _, _ = split.take([0])
     assert list(x) == ["double"]
@@ -56,23 +57,23 @@ def test_prepare_makes_what_the_model_takes_and_raw_stays_what_the_file_takes():
     assert inputs(split)["double"].shape == (None, 3)
 
 
-def test_the_truth_knows_its_series_and_what_was_not_there():
-    truth = windows().truth()
-    np.testing.assert_array_equal(truth["series"], [0, 0, 0, 1])
-    np.testing.assert_array_equal(truth["values"], [[4, 5], [5, 6], [8, 9], [16, np.nan]])
+def test_targets_have_series_codes_and_nan_where_imputed():
+    targets = windows().truth()
+    np.testing.assert_array_equal(targets["series"], [0, 0, 0, 1])
+    np.testing.assert_array_equal(targets["values"], [[4, 5], [5, 6], [8, 9], [16, np.nan]])
 
 
-def test_before_ends_at_the_beginning_of_the_series():
+def test_history_is_nan_before_the_start_of_the_series():
     np.testing.assert_array_equal(windows().before(5)[[0, 3]], [[np.nan, 0, 1, 2, 3], [np.nan, 12, 13, 14, 15]])
     np.testing.assert_array_equal(windows().before(1)[:, 0], [3, 4, 7, 15])
 
 
-def test_windows_apart_do_not_overlap_in_their_targets():
+def test_non_overlapping_windows():
     split = Windows(VALUES, [3, 4, 5, 6, 15, 16, 17], past=3, horizon=2, series=np.repeat([0, 1], [10, 10]))
     assert split.apart().tolist() == [0, 2, 4, 6]
 
 
-def test_stamps_are_of_every_target():
+def test_timestamps_of_every_target():
     split = windows(stamp=lambda steps: pd.DataFrame({"step": steps}))
     assert split.stamps([0, 3])["step"].tolist() == [4, 5, 16, 17]
 
@@ -85,6 +86,6 @@ def test_stamps_are_of_every_target():
         ([3, 19], "20 values, origins from 3 to 19"),
     ],
 )
-def test_windows_that_are_not_there_are_refused(origins, message):
+def test_invalid_windows_are_rejected(origins, message):
     with pytest.raises(ValueError, match=message):
         Windows(VALUES, origins, past=3, horizon=2)

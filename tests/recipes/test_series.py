@@ -230,7 +230,7 @@ def test_a_resumed_run_equals_an_uninterrupted_run(table, tmp_path, monkeypatch)
         ({"target": "kind"}, "The table must have the column 'kind'"),
         ({"group_column": "who"}, "The table must have the column to split by"),
         ({"loss": "huber"}, "'label' has classes, so it can be cross_entropy"),
-        ({"kind": "number"}, "A target that is a number must be a finite number in every row"),
+        ({"kind": "number"}, "A numeric target must be a finite number in every row"),
     ],
 )
 def test_invalid_settings_are_refused_without_creating_a_run(table, tmp_path, settings, message):
@@ -249,7 +249,7 @@ def test_invalid_settings_are_refused_without_creating_a_run(table, tmp_path, se
         (wide_table(30).assign(**{f"t{step}": None for step in range(24)}), "Series must have values"),
         (
             wide_table(2, kinds=["flat"]).assign(label=["flat", "rising"]),
-            "There must be rows for training, validation and",
+            "Training, validation and test must each have",
         ),
     ],
 )

@@ -182,8 +182,8 @@ def test_inconsistent_settings_are_errors_and_leave_no_run(table, tmp_path, sett
         ({"text": range(200)}, "The text column must have texts; name it with text="),
         ({"text": ""}, "The text column must have texts"),
         ({"label": "ham"}, "The target must have at least two classes"),
-        ({"label": None}, "The target must be there in some rows at least"),
-        ({"text": "the same words"}, "There must be rows for training, validation and test"),
+        ({"label": None}, "The target must be present in at least one row"),
+        ({"text": "the same words"}, "Training, validation and test must each have"),
     ],
 )
 def test_invalid_data_gives_a_one_line_error_and_exit_code_2(tmp_path, capfd, columns, message):

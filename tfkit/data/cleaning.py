@@ -1,4 +1,4 @@
-"""Rows that cannot be learnt from are taken out before the split, and said."""
+"""Drop rows without target and duplicated rows, before the data is split."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,27 +10,28 @@ from tfkit.data.cells import spelled
 from tfkit.data.disk import DiskTable, row_hashes
 from tfkit.errors import UserError
 
-FEW = 8  # columns that tell most rows apart
-MANY = 0.25  # share of equal rows beyond which they are no copies: the table has few different rows
-ENOUGH = 100  # rows, below which that share says nothing
+SUBSET_COLUMNS = 8  # compared first: most rows that differ do so in the first few columns
+MAX_DUPLICATE_FRACTION = 0.25  # above it, equal rows are not duplicates: the table has few distinct rows
+MIN_ROWS = 100  # below it, the fraction of duplicates is not reliable
 
 
 def clean(
     frame: Any, target: str, *, duplicates: str = "drop", what: str = "", marked: Mapping[str, int] | None = None
 ) -> tuple[Any, list[str]]:
-    """Take out rows without a target and, unless told to keep them, rows that stand there twice.
+    """Drop rows without a target and, by default, duplicated rows.
 
-    Copies would stand in training and test at once, and the score would be a lie. What counts as one: see `copies`.
+    Duplicates in both the training and the test set would make the test score too good. For the definition of a
+    duplicate see `copies`.
 
     Args:
         frame: A pandas DataFrame.
-        target: The column to predict; it must be there.
+        target: The column to predict; it must exist.
         duplicates: "drop" or "keep".
-        what: The table that is cleaned, where it is not the one to learn from.
-        marked: Words of the target that were taken for missing, and how often.
+        what: The name of the table for messages, if it is not the training table.
+        marked: Texts in the target column that were read as missing, and the count of each.
 
     Returns:
-        The rows that stay, numbered as they were, and what was done, in words.
+        The remaining rows with their original index, and a list of messages that describe what was dropped.
 
     Raises:
         UserError: If no row has a target.
@@ -38,64 +39,71 @@ def clean(
     Example:
         >>> import pandas as pd
         >>> clean(pd.DataFrame({"a": [1, 1, 2, 3], "y": ["u", "u", None, "v"]}), "y")[1]
-        ['1 of 4 rows left out: no y', '1 of 4 rows left out: the same as another row']
+        ['1 of 4 rows dropped: y is missing', '1 of 4 rows dropped: equal to another row']
     """
-    rows, said = len(frame), []
-    of = f"of {rows:,} rows{f' of the {what}' if what else ''} left out"
-    present = frame[target].notna()
-    if not present.any():
+    rows, messages = len(frame), []
+    dropped = f"of {rows:,} rows{f' of the {what}' if what else ''} dropped"
+    has_target = frame[target].notna()
+    if not has_target.any():
         raise UserError(
-            f"The target must be there in some rows at least. Received: {target!r}, missing in all {rows:,} rows"
+            f"The target must be present in at least one row. Received: {target!r}, missing in all {rows:,} rows"
         )
-    if not present.all():
-        said.append(f"{int((~present).sum()):,} {of}: no {target}{_words(marked or {})}")
-        frame = frame[present]
-    twice = repeated(frame)
-    if _too_many(twice):
-        same = f"{int(twice.sum()):,} of {rows:,} rows are the same as another"
-        said.append(f"{same}: too many to be copies, so all stay")
-    elif duplicates == "drop" and twice.any():
-        said.append(f"{int(twice.sum()):,} {of}: the same as another row")
-        frame = frame[~twice]
-    return frame, said
+    if not has_target.all():
+        messages.append(f"{int((~has_target).sum()):,} {dropped}: {target} is missing{_missing_note(marked or {})}")
+        frame = frame[has_target]
+    is_duplicate = exact_duplicates(frame)
+    if _exceeds_duplicate_limit(is_duplicate):
+        equal = f"{int(is_duplicate.sum()):,} of {rows:,} rows are equal to another row"
+        messages.append(f"{equal}: too many to be duplicates, so all rows are kept")
+    elif duplicates == "drop" and is_duplicate.any():
+        messages.append(f"{int(is_duplicate.sum()):,} {dropped}: equal to another row")
+        frame = frame[~is_duplicate]
+    return frame, messages
 
 
-def _words(marked: Mapping[str, int]) -> str:
-    """What is said of words in the target that were taken for missing: one may be a class."""
-    some = ", ".join(f"{count:,} say {word!r}" for word, count in list(marked.items())[:3])
-    return f"; {some}: were that a class, name what means missing with missing=" if some else ""
+def _missing_note(missing_counts: Mapping[str, int]) -> str:
+    """Describe texts in the target column that were read as missing.
+
+    One of them may be a class.
+    """
+    counts = ", ".join(f"{count:,} contain {text!r}" for text, count in list(missing_counts.items())[:3])
+    return f"; {counts}: if that is a class, set the markers of missing cells with missing=" if counts else ""
 
 
 def without(frame: Any, test: Any) -> tuple[Any, list[str]]:
-    """The rows of a table that do not stand in the test table, and what was done: no row may be learnt and tested.
+    """Drop the rows of a table that are also in the test table.
+
+    Returns:
+        The remaining rows, and a list of messages that describe what was dropped.
 
     Raises:
-        UserError: If no row is left.
+        UserError: If no row remains.
     """
     shared = [name for name in frame.columns if name in test.columns]
-    blocks = frame.blocks() if isinstance(frame, DiskTable) else [frame]
-    twice = np.concatenate(
-        [np.isin(row_hashes(_like(block[shared], test)), row_hashes(_like(test[shared], block))) for block in blocks]
+    chunks = frame.chunks() if isinstance(frame, DiskTable) else [frame]
+    in_test = np.concatenate(
+        [
+            np.isin(row_hashes(_align_dtypes(chunk[shared], test)), row_hashes(_align_dtypes(test[shared], chunk)))
+            for chunk in chunks
+        ]
     )
-    if _too_many(twice):
-        same = f"{int(twice.sum()):,} of {len(frame):,} rows stand in the test table too"
-        return frame, [f"{same}: too many to be copies, so all stay"]
-    if twice.all():
+    if _exceeds_duplicate_limit(in_test):
+        equal = f"{int(in_test.sum()):,} of {len(frame):,} rows are also in the test table"
+        return frame, [f"{equal}: too many to be duplicates, so all rows are kept"]
+    if in_test.all():
         raise UserError(
             f"The table must have rows that are not in the test table. Received: {len(frame):,} rows, all in both"
         )
-    said = (
-        [f"{int(twice.sum()):,} of {len(frame):,} rows left out: they stand in the test table too"]
-        if twice.any()
-        else []
-    )
-    return frame[~twice], said
+    if not in_test.any():
+        return frame[~in_test], []
+    return frame[~in_test], [f"{int(in_test.sum()):,} of {len(frame):,} rows dropped: also in the test table"]
 
 
 def compared(frame: Any, leave_out: Iterable[str] = ()) -> Any:
-    """The columns by which rows of one table are twins: not those left out, nor what only numbers the rows.
+    """Select the columns in which two rows must be equal to stay in the same split.
 
-    Rows that differ in their identifier alone are two cases, so both stay; but one is no test of what the other taught.
+    These are all columns but excluded columns and identifiers. Rows that differ only in an identifier are two
+    examples, so both are kept; but one must not be used to test what was learned from the other.
 
     Example:
         >>> import pandas as pd
@@ -103,47 +111,53 @@ def compared(frame: Any, leave_out: Iterable[str] = ()) -> Any:
         >>> list(compared(frame, leave_out=["note"]))
         ['a']
     """
-    kept = [name for name in frame.columns if name not in set(leave_out) and not _numbers_rows(frame[name])]
-    return frame[kept or list(frame.columns)]
+    names = [name for name in frame.columns if name not in set(leave_out) and not _is_identifier(frame[name])]
+    return frame[names or list(frame.columns)]
 
 
-def _numbers_rows(column: Any) -> bool:
+def _is_identifier(column: Any) -> bool:
     return column.is_unique and columns.infer(column)["kind"] == "identifier"
 
 
 def copies(frame: Any) -> np.ndarray:
-    """Which rows are copies of an earlier one, `(rows,)`; none where very many are equal.
+    """Mark duplicates of earlier rows, `(rows,)`; none if very many rows are equal.
 
-    Where more than a quarter of the rows equal another, the table has few different rows, such as three answers of a
-    questionnaire; taking equal ones out, or keeping them together, would leave nothing to learn how often each occurs.
+    If more than a quarter of the rows equal another row, the table has few distinct rows, such as three answers of a
+    questionnaire. To drop equal rows, or to keep them in one split, would then remove the frequencies to be learned.
 
     Example:
         >>> import pandas as pd
         >>> copies(pd.DataFrame({"a": [1, 1, 1], "b": [2, 3, 2]})).tolist()
         [False, False, True]
     """
-    twice = repeated(frame)
-    return np.zeros_like(twice) if _too_many(twice) else twice
+    is_duplicate = exact_duplicates(frame)
+    return np.zeros_like(is_duplicate) if _exceeds_duplicate_limit(is_duplicate) else is_duplicate
 
 
-def repeated(frame: Any) -> np.ndarray:
-    """Which rows equal an earlier one. Most differ in a few columns already, so these are looked at first."""
+def exact_duplicates(frame: Any) -> np.ndarray:
+    """Mark rows that equal an earlier row, `(rows,)`.
+
+    A few columns are compared first, which excludes most rows.
+    """
     import pandas as pd
 
     if isinstance(frame, DiskTable):
         return pd.Series(frame.hashes()).duplicated().to_numpy()
-    twice = frame.iloc[:, :FEW].duplicated(keep=False).to_numpy(copy=True)
-    twice[twice] = frame[twice].duplicated().to_numpy()
-    return twice
+    is_duplicate = frame.iloc[:, :SUBSET_COLUMNS].duplicated(keep=False).to_numpy(copy=True)
+    is_duplicate[is_duplicate] = frame[is_duplicate].duplicated().to_numpy()
+    return is_duplicate
 
 
-def _too_many(twice: np.ndarray) -> bool:
-    return len(twice) >= ENOUGH and bool(twice.mean() > MANY)
+def _exceeds_duplicate_limit(is_duplicate: np.ndarray) -> bool:
+    return len(is_duplicate) >= MIN_ROWS and bool(is_duplicate.mean() > MAX_DUPLICATE_FRACTION)
 
 
-def _like(frame: Any, other: Any) -> Any:
-    """The frame with words in the columns that are of another type in the other: 39 in Parquet, "39" in CSV."""
+def _align_dtypes(frame: Any, reference: Any) -> Any:
+    """Convert columns to strings if their dtype differs from the reference.
+
+    A number is 39 in Parquet and may be "39" in CSV.
+    """
     import pandas as pd
 
-    alike = {name: cells if cells.dtype == other[name].dtype else spelled(cells) for name, cells in frame.items()}
-    return pd.DataFrame(alike, index=frame.index)
+    aligned = {name: cells if cells.dtype == reference[name].dtype else spelled(cells) for name, cells in frame.items()}
+    return pd.DataFrame(aligned, index=frame.index)

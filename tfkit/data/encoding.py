@@ -1,7 +1,7 @@
-"""Rows of a table that stays on disk are prepared once, and lie there as compact as training reads them."""
+"""Preprocess an on-disk table once and store the inputs in a memory-mapped file."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,60 +16,61 @@ log = logging.getLogger("tfkit")
 
 
 def encoded_rows(table: DiskTable, info: Mapping[str, Any], prepare: Any) -> Stored:
-    """Rows of a table as a split that is read from disk, in the order that training draws over all of them.
+    """Preprocess rows of an on-disk table into a memory-mapped dataset.
 
-    All rows of the files are encoded when the first of their splits is asked for, in one pass; the file has no name, so
-    that nothing is left of it where that is interrupted.
+    The first split that is requested encodes all rows of the files in one pass. The temporary file has no name, so that
+    an interrupted process leaves no file.
     """
-    if table.lying.encoded is None or table.lying.encoded[0] is not prepare:
-        table.lying.encoded = (prepare, _encoded(table.lying, info, prepare))
-    truth = read_target({info["target"]["name"]: table[info["target"]["name"]]}, info["target"])
+    source = table.source
+    if source.encoding_cache is None or source.encoding_cache[0] is not prepare:
+        source.encoding_cache = (prepare, _encode(source, info, prepare))
+    y = read_target({info["target"]["name"]: table[info["target"]["name"]]}, info["target"])
     if info["task"] == "regression":
-        truth = ((truth - info["target"]["mean"]) / info["target"]["scale"]).astype("float32")
+        y = ((y - info["target"]["mean"]) / info["target"]["scale"]).astype("float32")
 
-    def raw(places: np.ndarray) -> dict[str, np.ndarray]:
-        return _raw(table.lying, places, info)
+    def raw(indices: np.ndarray) -> dict[str, np.ndarray]:
+        return _raw(source, indices, info)
 
-    return Stored(table.lying.encoded[1], table.places, truth, raw=raw).named(table.places + 1)
+    return Stored(source.encoding_cache[1], table.indices, y, raw=raw).named(table.indices + 1)
 
 
-def _encoded(source: Lying, info: Mapping[str, Any], prepare: Any) -> np.ndarray:
-    """Every row of the files, a record of fixed length each."""
+def _encode(source: Lying, info: Mapping[str, Any], prepare: Any) -> np.ndarray:
+    """Preprocess every row of the files into an array of records of fixed length."""
     from tfkit.datasets.batch_predict import compiled_predictor
 
     array: Any = None
-    says: Any = None
+    encode: Callable[[Any], Mapping[str, np.ndarray]] | None = None
     columns = list(dict.fromkeys(rule["column"] for rule in info["inputs"].values()))
-    unread, present = dict.fromkeys(columns, 0), dict.fromkeys(columns, 0)
+    unreadable, present = dict.fromkeys(columns, 0), dict.fromkeys(columns, 0)
     start = 0
-    for block in source.read(np.arange(source.rows), columns):
-        raw, lost = raw_rows(block, info)
-        says = says or compiled_predictor(
-            prepare, raw, parquet.ROWS
-        )  # what is prepared is as small as what it is made of
-        rows = says(raw)
+    for chunk in source.read(np.arange(source.rows), columns):
+        raw, chunk_unreadable = raw_rows(chunk, info)
+        encode = encode or compiled_predictor(prepare, raw, parquet.ROWS)  # the outputs are as small as the inputs
+        records = encode(raw)
         if array is None:
-            array = lying((source.rows,), record_of(rows))
+            array = lying((source.rows,), record_of(records))
             log.info("Rows are encoded to %.1f GB on disk", array.nbytes / 1e9)
-        for name, values in rows.items():
-            array[name][start : start + len(block)] = values
-        start += len(block)
+        for name, values in records.items():
+            array[name][start : start + len(chunk)] = values
+        start += len(chunk)
         for name in columns:
-            unread[name] += lost.get(name, 0)
-            present[name] += int(block[name].notna().sum())
+            unreadable[name] += chunk_unreadable.get(name, 0)
+            present[name] += int(chunk[name].notna().sum())
     for name in columns:
-        if unread[name] and unread[name] == present[name]:
+        if unreadable[name] and unreadable[name] == present[name]:
             log.warning(
-                "%s: none of the %d cells is what the training cells are; all count as missing", name, unread[name]
+                "%s: none of the %d cells matches the column type of the training data; all count as missing",
+                name,
+                unreadable[name],
             )
     return array
 
 
-def _raw(source: Lying, places: np.ndarray, info: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Some rows as the user's files have them, in the order asked for."""
+def _raw(source: Lying, indices: np.ndarray, info: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Read the raw model inputs of rows, in the order of the indices."""
     import pandas as pd
 
-    ascending, order = np.unique(places, return_inverse=True)
+    ascending, order = np.unique(indices, return_inverse=True)
     columns = list(dict.fromkeys(rule["column"] for rule in info["inputs"].values()))
     raw, _ = raw_rows(pd.concat(list(source.read(ascending, columns))), info)
     return {name: values[order] for name, values in raw.items()}

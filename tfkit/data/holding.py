@@ -1,8 +1,8 @@
-"""Rows are held against what was learnt, a block at a time; what is to be said of them is said once, at the end."""
+"""Validate rows against the training schema in chunks; report mismatches once."""
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,106 +10,115 @@ from tfkit.data import columns
 from tfkit.data.targets import listed
 from tfkit.errors import UserError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 log = logging.getLogger("tfkit")
 
-REPORTS = 10  # columns that are reported one by one
-UNSEEN = 100_000  # words of a column that are told apart in what is said
+MAX_REPORTED_COLUMNS = 10  # each with a line of its own
+MAX_UNSEEN_CATEGORIES = 100_000  # distinct ones of a column that are stored for the report
 
 
 def raw_rows(frame: Any, info: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-    """Rows as the model file takes them, and how many cells of which column do not fit its rule."""
-    arrays, unread = {}, {}
+    """Convert rows to raw model inputs, and count unreadable cells per column."""
+    arrays, unreadable = {}, {}
     for name in dict.fromkeys(rule["column"] for rule in info["inputs"].values()):
         arrays[name], count = columns.convert(frame[name], info["columns"][name])
         if count:
-            unread[name] = count
-    return {name: arrays[rule["column"]][rule["part"]].reshape(-1, 1) for name, rule in info["inputs"].items()}, unread
+            unreadable[name] = count
+    raw = {name: arrays[rule["column"]][rule["part"]].reshape(-1, 1) for name, rule in info["inputs"].items()}
+    return raw, unreadable
 
 
 class Held:
-    """What is found of rows that are held against what was learnt.
+    """Validate rows against the training schema and collect mismatches.
 
     Args:
-        info: What `learn_table` gave.
+        info: The result of `learn_table`.
     """
 
     def __init__(self, info: Mapping[str, Any]):
         self.info = info
-        self.extra: dict[str, None] = {}
-        self.cells: dict[str, _Cells] = {}
-        self.words = {name: {*rule["vocabulary"], ""} for name, rule in info["inputs"].items() if _is_word(rule)}
-        self.unseen: dict[str, set[str]] = {name: set() for name in self.words}
-        self.counts = dict.fromkeys(self.words, 0)
+        self.extra_columns: dict[str, None] = {}
+        self.mismatches: dict[str, _ColumnMismatches] = {}
+        self.vocabularies = {
+            name: {*rule["vocabulary"], ""} for name, rule in info["inputs"].items() if rule["dtype"] == "string"
+        }
+        self.unseen_categories: dict[str, set[str]] = {name: set() for name in self.vocabularies}
+        self.unseen_counts = dict.fromkeys(self.vocabularies, 0)
 
     def raw(self, frame: Any) -> dict[str, np.ndarray]:
-        """Rows as the model file takes them."""
-        known = {*self.info["columns"], self.info["target"]["name"]}
-        self.extra |= dict.fromkeys(str(name) for name in frame.columns if name not in known)
-        raw, unread = raw_rows(frame, self.info)
+        """Convert rows to raw model inputs."""
+        training_columns = {*self.info["columns"], self.info["target"]["name"]}
+        self.extra_columns |= dict.fromkeys(str(name) for name in frame.columns if name not in training_columns)
+        raw, unreadable = raw_rows(frame, self.info)
         for name in dict.fromkeys(rule["column"] for rule in self.info["inputs"].values()):
-            self.cells.setdefault(name, _Cells()).see(frame[name], self.info["columns"][name], unread.get(name, 0))
-        for name in self.words:
-            self._see_words(name, raw[name][:, 0])
+            mismatches = self.mismatches.setdefault(name, _ColumnMismatches())
+            mismatches.update(frame[name], self.info["columns"][name], unreadable.get(name, 0))
+        for name in self.vocabularies:
+            self._update_unseen(name, raw[name][:, 0])
         return raw
 
     def say(self) -> None:
-        """Say what does not fit.
+        """Log the mismatches of all rows so far.
 
         Raises:
-            UserError: If a column holds nothing of what it held.
+            UserError: If none of the cells of a column matches the column type of the training data.
         """
-        reports = [f"Columns that were not there in training are not used: {listed(self.extra)}"] if self.extra else []
-        reports += [seen.report(name, self.info["columns"][name]) for name, seen in self.cells.items() if seen.unread]
-        for name, words in self.unseen.items():
-            if words:
+        messages = []
+        if self.extra_columns:
+            messages.append(f"Columns not seen in training are ignored: {listed(self.extra_columns)}")
+        for name, mismatches in self.mismatches.items():
+            if mismatches.unreadable:
+                messages.append(mismatches.message(name, self.info["columns"][name]))
+        for name, categories in self.unseen_categories.items():
+            if categories:
                 column = self.info["inputs"][name]["column"]
-                reports.append(
-                    f"{column}: {self.counts[name]:,} cells hold words that training did not, or once only: "
-                    f"{listed(sorted(words))}"
+                messages.append(
+                    f"{column}: {self.unseen_counts[name]:,} cells have categories that were not seen in training, "
+                    f"or only once: {listed(sorted(categories))}"
                 )
-        for report in reports[:REPORTS]:
-            log.warning("%s", report)
-        if len(reports) > REPORTS:
-            log.warning("... and %d more columns with cells that training did not have", len(reports) - REPORTS)
+        for message in messages[:MAX_REPORTED_COLUMNS]:
+            log.warning("%s", message)
+        if len(messages) > MAX_REPORTED_COLUMNS:
+            log.warning("... and %d more columns with unseen or unreadable cells", len(messages) - MAX_REPORTED_COLUMNS)
 
-    def _see_words(self, name: str, values: np.ndarray) -> None:
+    def _update_unseen(self, name: str, values: np.ndarray) -> None:
         import pandas as pd
 
-        unseen = [word for word in pd.unique(values) if word not in self.words[name]]
+        unseen = [category for category in pd.unique(values) if category not in self.vocabularies[name]]
         if unseen:
-            self.counts[name] += int(pd.Series(values, dtype=object).isin(unseen).sum())
-            self.unseen[name].update(unseen[: UNSEEN - len(self.unseen[name])])
+            self.unseen_counts[name] += int(pd.Series(values, dtype=object).isin(unseen).sum())
+            stored = self.unseen_categories[name]
+            stored.update(unseen[: MAX_UNSEEN_CATEGORIES - len(stored)])
 
 
-class _Cells:
-    """The cells of a column that do not fit its rule."""
+class _ColumnMismatches:
+    """Count the cells of a column that do not match its schema."""
 
     def __init__(self) -> None:
-        self.unread = self.present = 0
-        self.first = ""
-        self.numbers = True
+        self.unreadable = self.present = 0
+        self.example = ""
+        self.is_numeric = True
 
-    def see(self, column: Any, rule: dict[str, Any], unread: int) -> None:
+    def update(self, column: "pd.Series", rule: dict[str, Any], unreadable: int) -> None:
+        """Add the cells of a chunk; the first mismatch becomes the example."""
         self.present += int(column.notna().sum())
-        self.numbers = self.numbers and column.dtype.kind == "f"
-        if unread and not self.unread:
+        self.is_numeric = self.is_numeric and column.dtype.kind == "f"
+        if unreadable and not self.unreadable:
             values = next(iter(columns.convert(column, rule)[0].values()))
-            absent = values == "" if values.dtype == object else np.isnan(values)
-            self.first = str(column[column.notna() & absent].iloc[0])
-        self.unread += unread
+            is_missing = values == "" if values.dtype == object else np.isnan(values)
+            self.example = str(column[column.notna() & is_missing].iloc[0])
+        self.unreadable += unreadable
 
-    def report(self, name: str, rule: dict[str, Any]) -> str:
-        """What is said of them; where none fits, the column is not what it was."""
-        if self.unread == self.present and not self.numbers:  # infinite numbers are numbers, and missing
+    def message(self, name: str, rule: dict[str, Any]) -> str:
+        """Describe the mismatches; raise if none of the cells matches the schema."""
+        if self.unreadable == self.present and not self.is_numeric:  # infinite numbers are numbers, and missing
             raise UserError(
-                f"The column {name!r} must hold what it held in training, {columns.called(rule)}. "
-                f"Received: {self.unread:,} cells that are not, such as {self.first!r}"
+                f"The column {name!r} must contain {columns.called(rule)}, as in training. "
+                f"Received: {self.unreadable:,} cells that are not, such as {self.example!r}"
             )
         return (
-            f"{name}: {self.unread:,} of {self.present:,} cells are not {columns.called(rule)} and count as "
-            f"missing, such as {self.first!r}"
+            f"{name}: {self.unreadable:,} of {self.present:,} cells are not {columns.called(rule)} and count as "
+            f"missing, such as {self.example!r}"
         )
-
-
-def _is_word(rule: Mapping[str, Any]) -> bool:
-    return rule["dtype"] == "string"

@@ -1,4 +1,4 @@
-"""What is learnt of a table is learnt from its training rows alone, and is plain JSON."""
+"""Fit the schema of a table on its training rows, as plain JSON."""
 
 import keyword
 import re
@@ -12,11 +12,11 @@ from tfkit.data import columns
 from tfkit.data.disk import DiskTable
 from tfkit.data.tables import check_columns
 from tfkit.data.targets import count_classes, read_target
-from tfkit.data.treatments import counted, learn_counts, learn_numbers, learn_words, thin
+from tfkit.data.treatments import count_categories, fit_vocabulary_from_counts, learn_numbers, learn_words, thin
 from tfkit.errors import UserError
 
-WORDS = 1_000_000  # of a column on disk that are counted at a time
-BINS = 16384  # of all columns together: a batch holds a number for each bin of each row
+MAX_COUNTED_CATEGORIES = 1_000_000  # of an on-disk column that are counted at the same time
+MAX_TOTAL_BINS = 16384  # of all columns together: a batch holds a number for each bin of each row
 
 
 def learn_table(
@@ -29,104 +29,116 @@ def learn_table(
     reading: Mapping[str, Any] | None = None,
     said: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """Everything that is learnt from the training rows of a table, as plain JSON.
+    """Fit the schema of a table on its training rows, as plain JSON.
 
     Args:
-        frame: The training rows, as `load_table`, `split_table` or `read_frame` gives them.
-        target: What `learn_target` found of the column to predict.
-        kinds: number, category, date, leave_out -> the columns that the user has set to be that.
+        frame: The training rows, as returned by `load_table`, `split_table` or `read_frame`.
+        target: The result of `learn_target`.
+        kinds: The columns for which the user has set a kind: number, category, date, leave_out -> column names.
         scale: robust, standard, zero_one, minus_one_one or quantile.
-        bins: The largest number of bins of a number's embedding.
-        reading: delimiter, encoding, missing of `read_frame`, where the user has set them; kept for later files.
-        said: What was done before, in words, to be kept with the rest.
+        bins: The largest number of bins of the embedding of a number.
+        reading: `delimiter`, `encoding` and `missing` of `read_frame`, if set by the user; stored for later files.
+        said: Messages that describe the cleaning of the rows; stored with the schema.
 
     Returns:
-        `info`: task, target, inputs (of the model file: name, column, dtype), columns (kind and treatment), and what
-        `prepare` and the embeddings are told.
+        `info`: task, target, inputs (of the saved model: name, column, dtype), columns (kind and treatment), and the
+        parameters of the preprocessing model and the embeddings.
 
     Raises:
-        UserError: If a setting names no column, or one twice, or no column is left to learn from.
+        UserError: If a setting names an unknown column, or one column twice, or no feature column remains.
     """
-    kind_of = _kind_of(frame, target, kinds)
-    rows, frame, said = frame, *_in_memory(frame, said)
-    found: dict[str, dict[str, Any]] = {}
+    user_kinds = _user_kinds(frame, target, kinds)
+    rows, frame, messages = frame, *_in_memory(frame, said)
+    column_rules: dict[str, dict[str, Any]] = {}
     inputs: dict[str, dict[str, Any]] = {}
-    safe = _Names()
+    input_name = _InputNames()
     for name in frame.columns:
         if name != target["name"]:
-            found[name], parts = _learn_column(frame[name], kind_of.get(name), scale, bins)
+            column_rules[name], parts = _fit_column(frame[name], user_kinds.get(name), scale, bins)
             inputs |= {
-                safe(f"{name} {part}"): {"column": name, "part": part, **learnt} for part, learnt in parts.items()
+                input_name(f"{name} {part}"): {"column": name, "part": part, **params} for part, params in parts.items()
             }
     if not inputs:
-        reasons = ", ".join(f"{name} ({rule['kind']})" for name, rule in list(found.items())[:5])
+        reasons = ", ".join(f"{name} ({rule['kind']})" for name, rule in list(column_rules.items())[:5])
         raise UserError(
-            f"At least one column must be left to learn from; set its kind with number=, category= or "
-            f"date=. Received: {reasons or 'no other column than the target'}"
+            f"At least one feature column must remain; set its kind with number=, category= or "
+            f"date=. Received: {reasons or 'no columns besides the target'}"
         )
     if len(frame) < len(rows):
-        _count_words(rows, found, inputs)
-    numbers = [rule for rule in inputs.values() if rule["dtype"] == "float32"]
-    words = [rule for rule in inputs.values() if rule["dtype"] == "string"]
-    _thin_all(numbers)
+        _fit_vocabularies(rows, column_rules, inputs)
+    numeric = [rule for rule in inputs.values() if rule["dtype"] == "float32"]
+    categorical = [rule for rule in inputs.values() if rule["dtype"] == "string"]
+    _limit_bins(numeric)
     return {
         "task": target["task"],
-        "target": {**target, **_learn_answers(rows, target)},
-        "cleaning": said,
+        "target": {**target, **_target_statistics(rows, target)},
+        "cleaning": messages,
         "reading": dict(reading or {}),
         "inputs": inputs,
-        "columns": found,
+        "columns": column_rules,
         "scale": scale,
-        "edges": [rule.pop("edges") for rule in numbers],
-        "missing": [place for place, rule in enumerate(numbers) if rule["missing"]],
-        "sizes": [len(rule["vocabulary"]) + 2 for rule in words],
+        "edges": [rule.pop("edges") for rule in numeric],
+        "missing": [index for index, rule in enumerate(numeric) if rule["missing"]],
+        "sizes": [len(rule["vocabulary"]) + 2 for rule in categorical],
     }
 
 
-def _in_memory(rows: Any, said: Iterable[str]) -> tuple[Any, list[str]]:
-    """The training rows, or of those on disk as many as fit into memory; and what is said of that."""
+def _in_memory(rows: Any, messages: Iterable[str]) -> tuple[Any, list[str]]:
+    """Return the training rows in memory, and the messages.
+
+    Rows of a large on-disk table are a random sample, and a message says so.
+    """
     if not isinstance(rows, DiskTable):
-        return rows, list(said)
-    some = rows.some()
-    if len(some) == len(rows):
-        return some, list(said)
-    drawn = f"what is learnt of numbers and dates is learnt of {len(some):,} training rows drawn by chance"
-    return some, [*said, drawn]
+        return rows, list(messages)
+    sample = rows.sample()
+    if len(sample) == len(rows):
+        return sample, list(messages)
+    note = f"numeric and date columns are fitted on {len(sample):,} randomly sampled training rows"
+    return sample, [*messages, note]
 
 
-def _count_words(rows: DiskTable, found: dict[str, dict[str, Any]], inputs: dict[str, dict[str, Any]]) -> None:
-    """The vocabularies of all rows, where some have said which columns have one."""
-    words = {name: rule for name, rule in inputs.items() if rule["dtype"] == "string"}
-    counts = {name: Counter[str]() for name in words}
-    for block in rows.blocks(list(dict.fromkeys(rule["column"] for rule in words.values()))) if words else ():
-        for name, rule in words.items():
-            values = columns.convert(block[rule["column"]], found[rule["column"]])[0][rule["part"]]
-            counts[name].update(counted(values))
-            if len(counts[name]) > WORDS:  # very many: those that were seen once so far are let go
-                counts[name] = Counter({word: count for word, count in counts[name].items() if count > 1})
-    for name, rule in words.items():
-        learnt, said = learn_counts(counts[name])
-        rule |= learnt
-        found[rule["column"]]["treatment"] = ", ".join(said)
+def _fit_vocabularies(
+    rows: DiskTable, column_rules: dict[str, dict[str, Any]], inputs: dict[str, dict[str, Any]]
+) -> None:
+    """Fit the vocabularies on all rows of an on-disk table.
+
+    Which columns are categorical was inferred from a sample.
+    """
+    categorical = {name: rule for name, rule in inputs.items() if rule["dtype"] == "string"}
+    counts = {name: Counter[str]() for name in categorical}
+    names = list(dict.fromkeys(rule["column"] for rule in categorical.values()))
+    for chunk in rows.chunks(names) if names else ():
+        for name, rule in categorical.items():
+            values = columns.convert(chunk[rule["column"]], column_rules[rule["column"]])[0][rule["part"]]
+            counts[name].update(count_categories(values))
+            if len(counts[name]) > MAX_COUNTED_CATEGORIES:  # drop those that were seen only once so far
+                counts[name] = Counter({category: count for category, count in counts[name].items() if count > 1})
+    for name, rule in categorical.items():
+        params, messages = fit_vocabulary_from_counts(counts[name])
+        rule |= params
+        column_rules[rule["column"]]["treatment"] = ", ".join(messages)
 
 
-def _kind_of(frame: Any, target: Mapping[str, Any], kinds: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Column -> the kind that the user has set."""
-    kind_of: dict[str, str] = {}
+def _user_kinds(frame: Any, target: Mapping[str, Any], kinds: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Map each column to the kind that the user has set."""
+    user_kinds: dict[str, str] = {}
     for kind, names in kinds.items():
         check_columns(frame, names)
         for name in names:
             if name == target["name"]:
                 raise UserError(f"The target's kind is set with kind=class or kind=number. Received: {kind}={name}")
-            if kind_of.setdefault(name, kind) != kind:
-                raise UserError(f"A column can have one kind. Received: {kind_of[name]}={name} and {kind}={name}")
-    return kind_of
+            if user_kinds.setdefault(name, kind) != kind:
+                raise UserError(f"A column can have one kind. Received: {user_kinds[name]}={name} and {kind}={name}")
+    return user_kinds
 
 
-def _learn_column(column: Any, kind: str | None, scale: str, bins: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The rule of one column, and what is learnt of each of its parts; a number or a word has one part, called ""."""
+def _fit_column(column: Any, kind: str | None, scale: str, bins: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Fit the schema of one column, and the preprocessing of each of its parts.
+
+    A number or a category has one part, named "".
+    """
     if kind == "leave_out":
-        return {"kind": "left out", "treatment": "left out, as set"}, {}
+        return {"kind": "left out", "treatment": "excluded by the user"}, {}
     parts: dict[str, Any] = {}
     try:
         rule = columns.infer(column, kind)
@@ -135,64 +147,74 @@ def _learn_column(column: Any, kind: str | None, scale: str, bins: int) -> tuple
             f"A column must fit the kind that is set for it. Received: {kind}={column.name}, which {error}"
         ) from None
     if rule["kind"] in columns.LEFT_OUT:
-        return {**rule, "treatment": f"left out: {columns.LEFT_OUT[rule['kind']]}"}, {}
-    arrays, unread = columns.convert(column, rule)
-    said = [f"{unread:,} cells that are not {columns.called(rule)} count as missing"] if unread else []
+        return {**rule, "treatment": f"excluded: {columns.LEFT_OUT[rule['kind']]}"}, {}
+    arrays, unreadable = columns.convert(column, rule)
+    messages = [f"{unreadable:,} cells that are not {columns.called(rule)} count as missing"] if unreadable else []
     if rule["kind"] == "date":
-        parts = _learn_moments(arrays, scale, bins)
-        more = [f"read as {' or '.join(rule['forms'])}", *parts]
+        parts = _fit_date(arrays, scale, bins)
+        messages += [f"parsed as {' or '.join(rule['forms'])}", *parts]
     else:
         values = arrays[""]
-        parts[""], more = (
+        parts[""], column_messages = (
             learn_words(values) if values.dtype == object else learn_numbers(values, scale=scale, bins=bins)
         )
-    return {**rule, "treatment": ", ".join(said + more)}, parts
+        messages += column_messages
+    return {**rule, "treatment": ", ".join(messages)}, parts
 
 
-def _learn_moments(arrays: Mapping[str, np.ndarray], scale: str, bins: int) -> dict[str, Any]:
-    """What is learnt of the parts of a date, without those that never change; one flag of missing ones is enough."""
-    changing = [part for part, values in arrays.items() if len(np.unique(values[np.isfinite(values)])) > 1] or ["days"]
-    parts = {part: learn_numbers(arrays[part], scale=scale, bins=bins)[0] for part in changing}
-    for part in changing[1:]:
+def _fit_date(arrays: Mapping[str, np.ndarray], scale: str, bins: int) -> dict[str, Any]:
+    """Fit the preprocessing of the parts of a date, without constant parts.
+
+    Only the first part has a missing indicator.
+    """
+    varying = [part for part, values in arrays.items() if len(np.unique(values[np.isfinite(values)])) > 1] or ["days"]
+    parts = {part: learn_numbers(arrays[part], scale=scale, bins=bins)[0] for part in varying}
+    for part in varying[1:]:
         parts[part]["missing"] = False
     return parts
 
 
-def _learn_answers(frame: Any, target: Mapping[str, Any]) -> dict[str, Any]:
-    """How often each class stands in the training rows, or mean and scale of the values there."""
-    values = read_target(frame, target)
+def _target_statistics(frame: Any, target: Mapping[str, Any]) -> dict[str, Any]:
+    """Count the rows of each class, or compute mean and standard deviation."""
+    y = read_target(frame, target)
     if target["classes"]:
-        return {"counts": count_classes(values, target["classes"])}
-    return {"mean": float(values.mean()), "scale": float(values.std()) or 1.0}
+        return {"counts": count_classes(y, target["classes"])}
+    return {"mean": float(y.mean()), "scale": float(y.std()) or 1.0}
 
 
-def _thin_all(numbers: list[dict[str, Any]]) -> None:
-    """Fewer bins a column where there are very many columns, so that a batch of them fits into memory."""
-    most = max(4, BINS // max(1, len(numbers))) + 1
-    for rule in numbers:
-        rule["edges"] = thin(rule["edges"], most)
+def _limit_bins(rules: list[dict[str, Any]]) -> None:
+    """Limit the number of bins of all columns together.
+
+    A batch holds a number for each bin of each row, and must fit into memory.
+    """
+    max_edges = max(4, MAX_TOTAL_BINS // max(1, len(rules))) + 1
+    for rule in rules:
+        rule["edges"] = thin(rule["edges"], max_edges)
         if "quantiles" in rule:
-            rule |= {name: thin(rule[name], most) for name in ("quantiles", "shares")}
+            rule |= {name: thin(rule[name], max_edges) for name in ("quantiles", "shares")}
 
 
-class _Names:
-    """Names that every export takes: letters, digits and `_`, different from each other even in lower case."""
+class _InputNames:
+    """Create input names that every export format accepts.
 
-    # Names that Python, Keras or a layer of the model file has already.
+    They consist of letters, digits and `_`, and are unique in lower case.
+    """
+
+    # Names that Python, Keras or a layer of the saved model already uses.
     reserved = re.compile(
         r"(self|inputs|training|prepare|tabular|restore|missing|impute|center|scale|squash|categories"
         r"|words|concatenate|cast|clip|take)(_\d+)?"
     )
 
     def __init__(self) -> None:
-        self.taken: set[str] = set()
+        self.used_names: set[str] = set()
 
-    def __call__(self, name: str) -> str:
-        plain = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")[:60] or "column"
-        if plain[0].isdigit() or keyword.iskeyword(plain) or self.reserved.fullmatch(plain.lower()):
-            plain = f"column_{plain}"
-        safe, number = plain, 2
-        while safe.lower() in self.taken:
-            safe, number = f"{plain}_{number}", number + 1
-        self.taken.add(safe.lower())
-        return safe
+    def __call__(self, column: str) -> str:
+        base = re.sub(r"\W+", "_", column, flags=re.ASCII).strip("_")[:60] or "column"
+        if base[0].isdigit() or keyword.iskeyword(base) or self.reserved.fullmatch(base.lower()):
+            base = f"column_{base}"
+        name, suffix = base, 2
+        while name.lower() in self.used_names:
+            name, suffix = f"{base}_{suffix}", suffix + 1
+        self.used_names.add(name.lower())
+        return name

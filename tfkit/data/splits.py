@@ -1,6 +1,6 @@
-"""A split takes rows by number: `len(split)` and `split.take(numbers) -> (x, y, weight)` is all that training knows."""
+"""In-memory dataset; its protocol is `len` and `take(indices)` -> x, y, weight."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -9,13 +9,13 @@ PARTS = ("x", "y", "weight")
 
 
 class Rows:
-    """Rows in memory: arrays, or dictionaries of arrays, of one length.
+    """In-memory dataset of arrays, or dictionaries of arrays, of equal length.
 
     Args:
         x: Array `(rows, ...)` or a dictionary of such arrays.
         y: Targets `(rows, ...)`, a dictionary of them, or None.
-        weight: Weight of each row in the loss, `(rows,)`, at least 0, or None for 1 each.
-        raw: The same rows as the user wrote them, a dictionary of arrays, or None.
+        weight: Sample weights in the loss, `(rows,)`, at least 0, or None for equal weights.
+        raw: The inputs of the same rows before preprocessing, a dictionary of arrays, or None.
 
     Raises:
         ValueError: If the lengths differ or there are no rows.
@@ -32,7 +32,7 @@ class Rows:
         self._tensors: Any = None
         self.raw_arrays = raw
         self.names: Any = None
-        lengths = {len(a) for part in (x, y, weight, raw) if part is not None for a in _leaves(part)}
+        lengths = {len(array) for value in (x, y, weight, raw) if value is not None for array in _arrays_of(value)}
         if len(lengths) > 1:
             raise ValueError(f"All arrays of a split must have the same number of rows. Received: {sorted(lengths)}")
         if not lengths or lengths == {0}:
@@ -42,67 +42,76 @@ class Rows:
     def __len__(self) -> int:
         return self._length
 
-    def take(self, numbers: Any) -> tuple[Any, Any, Any]:
-        """The rows of these numbers as tensors; works inside a compiled function, with a tensor of numbers, too."""
-        return gathered(self.tensors(), numbers)
+    def take(self, indices: Any) -> tuple[Any, Any, Any]:
+        """Return rows as tensors. In a compiled function, `indices` may be a tensor."""
+        return gathered(self.tensors(), indices)
 
     def tensors(self) -> dict[str, Any]:
-        """What there is of `x`, `y` and `weight`, on the device."""
+        """Return `x`, `y` and `weight` as tensors, without those that are None."""
         import tensorflow as tf
 
         if self._tensors is None:
-            parts = zip(PARTS, self.arrays, strict=True)
+            named_values = zip(PARTS, self.arrays, strict=True)
             with tf.init_scope():  # once, outside of any function being compiled
-                self._tensors = {name: _each(tf.convert_to_tensor, part) for name, part in parts if part is not None}
+                self._tensors = {
+                    name: _map_arrays(tf.convert_to_tensor, value) for name, value in named_values if value is not None
+                }
         return self._tensors
 
-    def joined(self, other: "Rows") -> "Rows":
-        """The rows of this split, then those of another; where one has weights, the other's are 1.
+    def joined(self, dataset: "Rows") -> "Rows":
+        """Concatenate two datasets.
+
+        If only one of them has sample weights, those of the other are 1.
 
         Example:
             >>> Rows(np.ones((2, 3)), np.zeros(2)).joined(Rows(np.ones((1, 3)), np.ones(1))).arrays[1].tolist()
             [0.0, 0.0, 1.0]
         """
 
-        def both(one: Any, two: Any) -> Any:
-            if isinstance(one, Mapping):
-                return {name: both(one[name], two[name]) for name in one}
-            return None if one is None or two is None else np.concatenate([one, two])
+        def concatenate(first: Any, second: Any) -> Any:
+            if isinstance(first, Mapping):
+                return {name: concatenate(first[name], second[name]) for name in first}
+            return None if first is None or second is None else np.concatenate([first, second])
 
-        (x, y, weight), (more_x, more_y, more_weight) = self.arrays, other.arrays
-        if weight is not None or more_weight is not None:
+        (x, y, weight), (x2, y2, weight2) = self.arrays, dataset.arrays
+        if weight is not None or weight2 is not None:
             weight = np.ones(len(self), "float32") if weight is None else weight
-            more_weight = np.ones(len(other), "float32") if more_weight is None else more_weight
-        raw = both(self.raw_arrays, other.raw_arrays)
-        return Rows(both(x, more_x), both(y, more_y), both(weight, more_weight), raw=raw)
+            weight2 = np.ones(len(dataset), "float32") if weight2 is None else weight2
+        raw = concatenate(self.raw_arrays, dataset.raw_arrays)
+        return Rows(concatenate(x, x2), concatenate(y, y2), concatenate(weight, weight2), raw=raw)
 
     def weighted(self, weight: Any) -> "Rows":
-        """The same rows with these weights."""
+        """Return the same rows with other sample weights."""
         x, y, _ = self.arrays
         return Rows(x, y, weight, raw=self.raw_arrays)
 
     def named(self, names: Any) -> Self:
-        """The same rows, each called as its owner finds it: the number of its line in the file, or a path."""
+        """Set the identifiers of the rows for reports, and return self.
+
+        Identifiers are line numbers of the file, or paths.
+        """
         self.names = names
         return self
 
-    def raw(self, numbers: Any) -> dict[str, Any]:
-        """The same rows as the user wrote them, for reports and for the check of exports."""
+    def raw(self, indices: Any) -> dict[str, Any]:
+        """Return the raw inputs of rows, for reports and for the verification of exports."""
         if self.raw_arrays is None:
-            raise ValueError("These rows were made without `raw`, so they cannot be shown as they were written.")
-        return {name: np.asarray(values)[numbers] for name, values in self.raw_arrays.items()}
+            raise ValueError(
+                "The raw inputs of rows are available only if `raw` is passed to the dataset. Received: None"
+            )
+        return {name: np.asarray(values)[indices] for name, values in self.raw_arrays.items()}
 
 
-def gathered(tensors: Mapping[str, Any], numbers: Any) -> tuple[Any, Any, Any]:
-    """Rows of what `Rows.tensors` gave: x, y and weight, None for what is not there."""
+def gathered(tensors: Mapping[str, Any], indices: Any) -> tuple[Any, Any, Any]:
+    """Gather rows of the tensors of a dataset: x, y, weight, None if absent."""
     import tensorflow as tf
 
-    x, y, weight = (_each(lambda tensor: tf.gather(tensor, numbers), tensors.get(name)) for name in PARTS)
+    x, y, weight = (_map_arrays(lambda tensor: tf.gather(tensor, indices), tensors.get(name)) for name in PARTS)
     return x, y, weight
 
 
 def inputs(split: Any) -> Any:
-    """Symbolic inputs of a model, in the shape of a row taken from the split.
+    """Create symbolic Keras inputs with the shapes and dtypes of a dataset.
 
     Example:
         >>> import numpy as np, tfkit
@@ -113,18 +122,20 @@ def inputs(split: Any) -> Any:
 
     x, _, _ = split.take(np.arange(1))
 
-    def symbol(name: str | None, tensor: Any) -> Any:
+    def keras_input(name: str | None, tensor: Any) -> Any:
         return keras.Input(tensor.shape[1:], dtype=keras.backend.standardize_dtype(tensor.dtype), name=name)
 
-    return {name: symbol(name, tensor) for name, tensor in x.items()} if isinstance(x, dict) else symbol(None, x)
+    return (
+        {name: keras_input(name, tensor) for name, tensor in x.items()} if isinstance(x, dict) else keras_input(None, x)
+    )
 
 
-def _each(function: Any, part: Any) -> Any:
-    """The function of an array, of each array of a dictionary, or nothing of nothing."""
-    if isinstance(part, Mapping):
-        return {name: function(array) for name, array in part.items()}
-    return None if part is None else function(part)
+def _map_arrays(function: Callable[[Any], Any], value: Any) -> Any:
+    """Apply a function to an array or to each array of a dictionary; None stays None."""
+    if isinstance(value, Mapping):
+        return {name: function(array) for name, array in value.items()}
+    return None if value is None else function(value)
 
 
-def _leaves(part: Any) -> list[Any]:
-    return list(part.values()) if isinstance(part, Mapping) else [part]
+def _arrays_of(value: Any) -> list[Any]:
+    return list(value.values()) if isinstance(value, Mapping) else [value]

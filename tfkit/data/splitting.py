@@ -1,4 +1,4 @@
-"""Rows become training, validation and test rows before anything is learnt from them."""
+"""Split rows into training, validation and test sets, before anything is fitted."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 
 from tfkit.data import columns, dates, numbers
 from tfkit.data.cells import plain, spelled
-from tfkit.data.cleaning import MANY, compared, copies, repeated, row_hashes
+from tfkit.data.cleaning import MAX_DUPLICATE_FRACTION, compared, copies, exact_duplicates, row_hashes
 from tfkit.data.disk import DiskTable
 from tfkit.data.targets import listed, read_target
 from tfkit.errors import UserError, nearest
@@ -16,20 +16,22 @@ from tfkit.errors import UserError, nearest
 def split_rows(
     rows: int, *, val: float, test: float, seed: int, classes: Any = None, times: Any = None, groups: Any = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Numbers of the training, validation and test rows.
+    """Split row indices into training, validation and test.
 
     Args:
-        rows: How many there are, at least 3.
-        val: Share for validation, in `(0, 1)`.
-        test: Share for the test, in `[0, 1)`; with 0 there is none.
-        seed: What the draw depends on.
-        classes: Class numbers `(rows,)`: each split gets its share of each class, to less than one row (stratified);
-            classes too small for whole rows take turns, the rarest first. One row of each class is always in training.
-        times: `(rows,)`: the last rows in time are the test, those before validation. Rows of one time go together.
-        groups: `(rows,)`: rows of one group go together.
+        rows: The number of rows, at least 3.
+        val: Fraction for validation, in `(0, 1)`.
+        test: Fraction for the test, in `[0, 1)`; with 0 there is no test split.
+        seed: Seed of the random split.
+        classes: Class codes `(rows,)` for a stratified split: each split has its fraction of each class, to less than
+            one row; fractions of rows are carried over from class to class, the rarest class first. At least one row of
+            each class is in the training split.
+        times: Times `(rows,)`: the last rows in time are the test split, the rows before them are validation. Rows with
+            the same time stay together.
+        groups: Groups `(rows,)`: rows of the same group stay together.
 
     Returns:
-        Three ascending arrays of row numbers that together are all rows.
+        Three ascending arrays of row indices, which together contain every row once.
 
     Raises:
         UserError: If a split would be empty.
@@ -41,19 +43,19 @@ def split_rows(
     """
     units = times if times is not None else groups
     if units is None:
-        place = _stratified(np.zeros(rows, int) if classes is None else classes, val, test, seed)
+        split_of_row = _stratified(np.zeros(rows, int) if classes is None else classes, val, test, seed)
     else:
         _, unit_of_row = np.unique(units, return_inverse=True)
         sizes = np.bincount(unit_of_row)
         order = np.arange(len(sizes)) if times is not None else _shuffled(sizes, max(val, test), seed)
-        place = _in_order(sizes, order, val, test)[unit_of_row]
-    splits = [np.flatnonzero(place == part) for part in range(3)]
-    for name, share, numbers_ in zip(("training", "validation", "test"), (1, val, test), splits, strict=True):
-        if share and not len(numbers_):
-            of = "" if units is None else f" of {len(sizes):,} {'times' if times is not None else 'groups'}"
+        split_of_row = _in_order(sizes, order, val, test)[unit_of_row]
+    splits = [np.flatnonzero(split_of_row == split) for split in range(3)]
+    for name, fraction, indices in zip(("training", "validation", "test"), (1, val, test), splits, strict=True):
+        if fraction and not len(indices):
+            source = "" if units is None else f" of {len(sizes):,} {'times' if times is not None else 'groups'}"
             raise UserError(
-                f"There must be rows for training, validation and test; add rows, or change the shares. "
-                f"Received: {rows:,} different rows{of}, of which none is left for {name}"
+                f"Training, validation and test must each have at least one row; add rows, or change the fractions. "
+                f"Received: {rows:,} distinct rows{source}, none of them for {name}"
             )
     return splits[0], splits[1], splits[2]
 
@@ -71,34 +73,39 @@ def split_table(
     leave_out: Iterable[str] = (),
     alike: Any = None,
 ) -> tuple[Any, Any, Any]:
-    """Training, validation and test rows of a table: stratified by class, in order of time, or by group.
+    """Split a table into training, validation and test rows.
 
-    Rows that are equal in every column but identifiers and those left out stay together.
+    The split is stratified by class, in order of time, or by group.
+
+    Rows that are equal in every column except identifiers and excluded columns stay together.
 
     Args:
         frame: The cleaned rows.
-        target: What `learn_target` found.
-        test: Test rows of the user's own, or None to take a share of `frame`.
-        val_fraction, test_fraction: Shares of the rows, in `(0, 1)`.
-        seed: What the draw depends on.
+        target: The result of `learn_target`.
+        test: Separate test rows, or None to use a fraction of `frame`.
+        val_fraction, test_fraction: Fractions of the rows, in `(0, 1)`.
+        seed: Seed of the random split.
         time_column, group_column: At most one of them; see `split_rows`.
-        leave_out: Columns that are not learnt from.
-        alike: A number for each row, `(rows,)` from 0: rows of one number are equal, whatever the columns say.
+        leave_out: Columns that are excluded from training.
+        alike: Group codes `(rows,)` from 0: rows with the same code count as equal, whatever their cells are.
 
     Raises:
-        UserError: If a column is not there, is the target, or holds no times; if both are given; if a split is empty.
+        UserError: If a column does not exist, is the target, or contains no times; if both
+            are set; if a split is empty.
     """
     import pandas as pd
 
-    _check(frame, target, time_column, group_column)
-    shares = {"val": val_fraction, "test": 0.0 if test is not None else test_fraction}
-    if not all(shares[name] for name in shares if name == "val" or test is None) or sum(shares.values()) >= 1:
+    _check_columns(frame, target, time_column, group_column)
+    fractions = {"val": val_fraction, "test": 0.0 if test is not None else test_fraction}
+    if not all(fractions[name] for name in fractions if name == "val" or test is None) or sum(fractions.values()) >= 1:
         raise UserError(
-            f"`val_fraction` and `test_fraction` must be above 0, and below 1 together; --no-test leaves "
-            f"the test rows alone. Received: {val_fraction=}, {test_fraction=}"
+            f"`val_fraction` and `test_fraction` must be above 0, and below 1 together; --no-test skips "
+            f"the evaluation on the test rows. Received: {val_fraction=}, {test_fraction=}"
         )
-    number = _alike(frame, target["name"], {*leave_out} - {time_column, group_column}) if alike is None else alike
-    distinct = frame[~pd.Series(number).duplicated().to_numpy()]  # the row of each number, copies are left out
+    code_of_row = (
+        _duplicate_codes(frame, target["name"], {*leave_out} - {time_column, group_column}) if alike is None else alike
+    )
+    distinct = frame[~pd.Series(code_of_row).duplicated().to_numpy()]  # the first row of each code
     units: dict[str, Any] = {}
     if time_column:
         units["times"] = read_times(distinct[time_column])
@@ -106,49 +113,49 @@ def split_table(
         units["groups"] = spelled(plain(distinct[group_column])).astype(str)
     elif target["classes"]:
         units["classes"] = read_target(distinct, target)
-    parts = split_rows(len(distinct), seed=seed, **shares, **units)
-    train, val, own = (frame[np.isin(number, part)] for part in parts)
-    return train, val, own if test is None else test
+    splits = split_rows(len(distinct), seed=seed, **fractions, **units)
+    train, val, test_split = (frame[np.isin(code_of_row, codes)] for codes in splits)
+    return train, val, test_split if test is None else test
 
 
-def _alike(frame: Any, target: str, leave_out: Iterable[str]) -> np.ndarray:
-    """A number for each row, the same for rows that are equal."""
+def _duplicate_codes(frame: Any, target: str, leave_out: Iterable[str]) -> np.ndarray:
+    """Compute a code for each row `(rows,)`; equal rows have the same code."""
     import pandas as pd
 
-    if isinstance(frame, DiskTable):  # what only numbers the rows shows in the first of them
-        few = frame.first()
-        columns = [*compared(few.drop(columns=target), leave_out).columns, target]
-        number = frame.hashes([name for name in frame.columns if name in columns])
-        frame.lying.hashes = None  # no longer needed
-        twice = pd.Series(number).duplicated()
-        return pd.factorize(number)[0] if twice.any() and twice.mean() <= MANY else np.arange(len(frame))
-    seen = frame[[*compared(frame.drop(columns=target), leave_out).columns, target]]
-    if repeated(seen).mean() > MANY:  # what is left says too little to call rows twins
-        seen = frame
-    return pd.factorize(row_hashes(seen))[0] if copies(seen).any() else np.arange(len(frame))
+    if isinstance(frame, DiskTable):  # identifiers are recognized from the first rows
+        names = [*compared(frame.head().drop(columns=target), leave_out).columns, target]
+        hashes = frame.hashes([name for name in frame.columns if name in names])
+        frame.source.hashes = None  # no longer needed
+        is_duplicate = pd.Series(hashes).duplicated()
+        has_duplicates = is_duplicate.any() and is_duplicate.mean() <= MAX_DUPLICATE_FRACTION
+        return pd.factorize(hashes)[0] if has_duplicates else np.arange(len(frame))
+    subset = frame[[*compared(frame.drop(columns=target), leave_out).columns, target]]
+    if exact_duplicates(subset).mean() > MAX_DUPLICATE_FRACTION:  # too few distinct rows without the identifiers
+        subset = frame
+    return pd.factorize(row_hashes(subset))[0] if copies(subset).any() else np.arange(len(frame))
 
 
-def _check(frame: Any, target: dict[str, Any], time_column: str | None, group_column: str | None) -> None:
-    """Refuse columns that no split can be made by."""
+def _check_columns(frame: Any, target: dict[str, Any], time_column: str | None, group_column: str | None) -> None:
+    """Raise if the table cannot be split by these columns."""
     if time_column and group_column:
         raise UserError(
             "Rows can be split by time or by group, not by both: give time_column= or group_column=, not both."
         )
     for setting, name in (("time_column", time_column), ("group_column", group_column)):
         if name and name not in frame.columns:
-            there = [str(column) for column in frame.columns]
+            available = [str(column) for column in frame.columns]
             raise UserError(
-                f"The table must have the column to split by.{nearest(name, there)} "
-                f"Received: {setting}={name}; there are {listed(there)}"
+                f"The table must have the column to split by.{nearest(name, available)} "
+                f"Received: {setting}={name}; there are {listed(available)}"
             )
         if name and name == target["name"]:
             raise UserError(
-                f"Rows cannot be split by what is to be predicted. Received: {setting}={name}, which is the target"
+                f"The column to split by must not be the target. Received: {setting}={name}, which is the target"
             )
 
 
 def read_times(cells: Any) -> np.ndarray:
-    """Something that ascends with time: numbers, or days since 1970."""
+    """Read times as increasing numbers: as they are, or in days since 1970."""
     cells = plain(cells)
     rule = columns.infer(cells)
     if rule["kind"] == "date":
@@ -157,52 +164,59 @@ def read_times(cells: Any) -> np.ndarray:
         values = numbers.read(cells, rule)
     else:
         raise UserError(
-            f"`time_column` must hold dates or numbers in every row. Received: {cells.name!r}, a {rule['kind']}"
+            f"`time_column` must contain dates or numbers in every row. Received: {cells.name!r}, a {rule['kind']}"
         )
     if not np.isfinite(values).all():
         raise UserError(
-            f"`time_column` must hold dates or numbers in every row. Received: {cells.name!r}, missing or "
-            f"something else in {int((~np.isfinite(values)).sum()):,} rows"
+            f"`time_column` must contain dates or numbers in every row. Received: {cells.name!r}, missing or "
+            f"unreadable in {int((~np.isfinite(values)).sum()):,} rows"
         )
     return values
 
 
 def _stratified(classes: np.ndarray, val: float, test: float, seed: int) -> np.ndarray:
-    """0, 1 or 2 for each row, so that each class is spread as told."""
+    """Assign 0, 1 or 2 to each row, stratified by class."""
     order = np.random.default_rng(seed).permutation(len(classes))
-    order = order[np.argsort(classes[order], kind="stable")]  # class by class, shuffled inside
-    _, first, counts = np.unique(classes[order], return_index=True, return_counts=True)
-    place: np.ndarray = np.zeros(len(classes), int)
-    owed = {2: 0.999, 1: 0.999}  # what rounding down has kept from each split so far: the rarest class rounds up
-    for one in np.argsort(counts, kind="stable"):
-        start, left = first[one], counts[one] - 1
-        for part, share in ((2, test), (1, val)):
-            want = counts[one] * share + owed[part] * (share > 0)
-            taken = min(int(want), left)
-            owed[part] = want - int(want)
-            place[order[start : start + taken]] = part
-            start, left = start + taken, left - taken
-    return place
+    order = order[np.argsort(classes[order], kind="stable")]  # class by class, shuffled within each class
+    _, starts, counts = np.unique(classes[order], return_index=True, return_counts=True)
+    split_of_row: np.ndarray = np.zeros(len(classes), int)
+    carry = {2: 0.999, 1: 0.999}  # fraction of a row that rounding down leaves over: the rarest class rounds up
+    for code in np.argsort(counts, kind="stable"):
+        start, available = starts[code], counts[code] - 1
+        for split, fraction in ((2, test), (1, val)):
+            target_count = counts[code] * fraction + carry[split] * (fraction > 0)
+            count = min(int(target_count), available)
+            carry[split] = target_count - int(target_count)
+            split_of_row[order[start : start + count]] = split
+            start, available = start + count, available - count
+    return split_of_row
 
 
-def _shuffled(sizes: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Groups in the order in which they fill the splits: those larger than a split in front, where they train."""
-    large = sizes > share * sizes.sum()
-    return np.lexsort((np.random.default_rng(seed).random(len(sizes)), ~large))
+def _shuffled(sizes: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """Shuffle the groups.
+
+    Groups larger than a split come first, so that they are in training.
+    """
+    is_large = sizes > fraction * sizes.sum()
+    return np.lexsort((np.random.default_rng(seed).random(len(sizes)), ~is_large))
 
 
 def _in_order(sizes: np.ndarray, order: np.ndarray, val: float, test: float) -> np.ndarray:
-    """0, 1 or 2 for each unit: in this order they fill training, validation and test, each with one at least."""
-    ends = np.cumsum(sizes[order]) / sizes.sum()  # the share of rows up to the end of each unit
-    most = len(sizes) - (test > 0)
-    train = max(min(_nearest(ends, 1 - val - test), most - 1), 1)
-    rest = 1 - ends[train - 1]  # of which validation gets its part, even where training could not be met
-    end = max(min(max(_nearest(ends, 1 - rest * test / (val + test)), train + 1), most), train)
-    place: np.ndarray = np.full(len(sizes), 2)
-    place[order[:end]], place[order[:train]] = 1, 0
-    return place
+    """Assign 0, 1 or 2 to each unit.
+
+    In order, the units fill training, validation and test, each with at least one.
+    """
+    cumulative = np.cumsum(sizes[order]) / sizes.sum()  # fraction of rows up to the end of each unit
+    max_units = len(sizes) - (test > 0)
+    train_end = max(min(_nearest(cumulative, 1 - val - test), max_units - 1), 1)
+    remaining = 1 - cumulative[train_end - 1]  # split by val : test, even if the training fraction was not met
+    val_end = _nearest(cumulative, 1 - remaining * test / (val + test))
+    val_end = max(min(max(val_end, train_end + 1), max_units), train_end)
+    split_of_unit: np.ndarray = np.full(len(sizes), 2)
+    split_of_unit[order[:val_end]], split_of_unit[order[:train_end]] = 1, 0
+    return split_of_unit
 
 
-def _nearest(ends: np.ndarray, share: float) -> int:
-    """How many units come nearest to a share of the rows."""
-    return int(np.abs(ends - share).argmin()) + 1
+def _nearest(cumulative: np.ndarray, fraction: float) -> int:
+    """Count the units whose cumulative fraction of rows is nearest to `fraction`."""
+    return int(np.abs(cumulative - fraction).argmin()) + 1

@@ -1,7 +1,7 @@
-"""The column to predict: what it is, how it is read, and how an answer becomes one of its cells again."""
+"""The target column: infer the task, read targets, postprocess model outputs."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,40 +10,47 @@ from tfkit.data.cells import by_distinct, plain, spelled
 from tfkit.data.splits import Rows
 from tfkit.errors import UserError, nearest
 
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
 CLASS_LOSSES = ("cross_entropy", "label_smoothing", "focal")
 NUMBER_LOSSES = ("squared", "absolute", "huber", "quantile")
 
 
 def learn_target(cells: Any, *, kind: str = "auto", positive: str | None = None) -> dict[str, Any]:
-    """What is to be predicted: its task, and its classes or how it is written.
+    """Infer the task from the target column: its classes, or its number format.
 
     Args:
-        cells: The target's cells, a pandas Series without missing ones.
-        kind: "class", "number" or "auto": words, yes/no and up to ten whole numbers are classes.
-        positive: The class that precision, recall and F1 are about, where there are two; None for the rarer one.
+        cells: The cells of the target, a pandas Series without missing values.
+        kind: "class", "number" or "auto": text, yes/no and up to ten distinct integers are classes.
+        positive: The positive class of precision, recall and F1, for two classes; None for the rarer one.
 
     Raises:
-        UserError: If the target cannot be learnt: a single class, text among numbers, as many classes as rows.
+        UserError: If the target cannot be fitted: a single class, text among numbers, as many classes as rows.
     """
     cells = plain(cells)
     rule = columns.infer(cells, "category" if kind == "class" else None)
     if rule["kind"] == "date":
         raise UserError(
-            f"The target must be a class or a number; make a number of it first, such as days, or set "
-            f"kind=class. Received: {cells.name!r}, which holds dates"
+            f"The target must be a class or a number; convert dates to numbers first, such as days, or set "
+            f"kind=class. Received: {cells.name!r}, which contains dates"
         )
     if kind == "number" or (kind == "auto" and _is_number(cells, rule)):
         if positive is not None:
             raise UserError(f"`positive` is for a target of two classes. Received: {cells.name!r}, which is a number")
-        return _learn_values(cells)
-    return _learn_classes(cells, positive)
+        return _infer_number(cells)
+    return _infer_classes(cells, positive)
 
 
 def read_target(frame: Any, target: Mapping[str, Any]) -> np.ndarray:
-    """The truth: class numbers `(rows,)` int32, or values in the user's units `(rows,)` float64.
+    """Read the targets of rows.
+
+    Returns:
+        Class codes `(rows,)` int32, or values in the original units `(rows,)` float64.
 
     Raises:
-        UserError: If a row has no target, or one that is no class that was learnt, or no number.
+        UserError: If a target is missing, is not one of the training classes, or is not a number.
     """
     cells = plain(frame[target["name"]])
     if cells.isna().any():
@@ -53,62 +60,65 @@ def read_target(frame: Any, target: Mapping[str, Any]) -> np.ndarray:
         )
     if target["task"] == "regression":
         values = numbers.read(cells, target)
-        _refuse_others(cells, values)
+        _check_finite(cells, values)
         return values
-    codes = by_distinct(cells, lambda words: _codes(words, target["classes"]), -1)
+    codes = by_distinct(cells, lambda labels: _codes(labels, target["classes"]), -1)
     if (codes < 0).any():
         raise UserError(
-            f"Every class must be one of those that were learnt, {listed(target['classes'])}. "
+            f"Every class must be one of the training classes, {listed(target['classes'])}. "
             f"Received in {target['name']!r}: {listed(np.unique(spelled(cells[codes < 0])))}"
         )
     return codes
 
 
 def count_classes(codes: np.ndarray, classes: Sequence[str]) -> dict[str, int]:
-    """Class -> how many rows it has."""
+    """Count the rows of each class."""
     return dict(zip(classes, np.bincount(codes, minlength=len(classes)).tolist(), strict=True))
 
 
-def _is_number(cells: Any, rule: Mapping[str, Any]) -> bool:
-    """Whether a target is to be predicted as a number: many values, or values between whole ones."""
+def _is_number(cells: "pd.Series", rule: Mapping[str, Any]) -> bool:
+    """Whether to predict the target as a number.
+
+    True for many distinct values, or values that are not integers.
+    """
     if rule["kind"] == "yes/no":
         return False
     if "written" in rule:
         values = numbers.read(cells, rule)
         distinct = np.unique(values[np.isfinite(values)])
         return len(distinct) > 10 or bool((distinct % 1 != 0).any()) or len(distinct) > 0.5 * len(values)
-    # text among numbers: a number that must be mended, where most cells and many distinct ones are numbers
+    # Text among numbers: a number that the user must fix, if most cells are numbers and many of them are distinct.
     values = numbers.read(cells, numbers.rule_of()) if rule["kind"] != "constant" else np.zeros(0)
-    known = np.isfinite(values)
-    return bool(known.sum() > 0.5 * len(cells) and len(np.unique(values[known])) > 10 and not columns.is_code(cells))
+    finite = np.isfinite(values)
+    return bool(finite.sum() > 0.5 * len(cells) and len(np.unique(values[finite])) > 10 and not columns.is_code(cells))
 
 
-def _learn_values(cells: Any) -> dict[str, Any]:
+def _infer_number(cells: "pd.Series") -> dict[str, Any]:
     try:
         rule = columns.infer(cells, "number")
     except ValueError:
-        rule = numbers.rule_of()  # to find the cells that are none
+        rule = numbers.rule_of()  # to find the cells that are not numbers
     values = numbers.read(cells, rule)
-    _refuse_others(cells, values)
+    _check_finite(cells, values)
     if np.ptp(values) == 0:
         raise UserError(f"The target must vary. Received: {cells.name!r}, which is {values[0]:g} in every row")
     return {"name": str(cells.name), "task": "regression", **rule, "kind": "number", "classes": None, "positive": None}
 
 
-def _refuse_others(cells: Any, values: np.ndarray) -> None:
-    """Refuse cells of a number target that are no finite numbers, and say where the first stands."""
+def _check_finite(cells: "pd.Series", values: np.ndarray) -> None:
+    """Raise if a numeric target is not finite, and name the first row."""
     with np.errstate(invalid="ignore"):
-        bad = np.flatnonzero(~(np.abs(values) <= columns.LARGEST))
-    if len(bad):
-        row = int(cells.index[bad[0]]) + 1
+        invalid = np.flatnonzero(~(np.abs(values) <= columns.LARGEST))
+    if len(invalid):
+        row = int(cells.index[invalid[0]]) + 1
         raise UserError(
-            f"A target that is a number must be a finite number in every row; mend or remove the others, "
-            f"or set kind=class. Received in {cells.name!r}: {str(cells.iloc[bad[0]])!r} in row {row:,} "
-            f"(line {row + 1:,} of a CSV file), the first of {len(bad):,}"
+            f"A numeric target must be a finite number in every row; fix or remove the invalid rows, "
+            f"or set kind=class. Received in {cells.name!r}: {str(cells.iloc[invalid[0]])!r} in row {row:,} "
+            f"(line {row + 1:,} of a CSV file), the first of {len(invalid):,}"
         )
 
 
-def _learn_classes(cells: Any, positive: str | None) -> dict[str, Any]:
+def _infer_classes(cells: Any, positive: str | None) -> dict[str, Any]:
     import pandas as pd
 
     name, counts = str(cells.name), pd.Series(spelled(cells), dtype=object).value_counts().to_dict()
@@ -118,11 +128,11 @@ def _learn_classes(cells: Any, positive: str | None) -> dict[str, Any]:
         )
     if len(counts) > max(0.5 * len(cells), 10):
         raise UserError(
-            f"The target's classes must repeat, to be learnt; a number is predicted with kind=number. "
+            f"The classes of the target must occur in several rows; to predict a number, set kind=number. "
             f"Received: {name!r} with {len(counts):,} classes in {len(cells):,} rows, such as "
             f"{listed(list(counts)[:3])}"
         )
-    classes = sorted(counts, key=_natural)
+    classes = sorted(counts, key=_sort_key)
     if positive is not None and positive not in classes:
         raise UserError(
             f"`positive` must be one of the target's classes.{nearest(positive, classes)} "
@@ -140,17 +150,20 @@ def _learn_classes(cells: Any, positive: str | None) -> dict[str, Any]:
     }
 
 
-def _codes(words: Any, classes: Sequence[str]) -> np.ndarray:
-    """The number of each class, -1 where there is no such class; of yes and no however they are written."""
-    known = {label: code for code, label in enumerate(classes)}
+def _codes(labels: Any, classes: Sequence[str]) -> np.ndarray:
+    """Encode labels as class codes, -1 for unknown labels.
+
+    Yes and no match in any spelling.
+    """
+    codes = {label: code for code, label in enumerate(classes)}
     if pair := columns.yes_no_pair(classes):
-        known = {**dict.fromkeys(columns.NO, known[pair[0]]), **dict.fromkeys(columns.YES, known[pair[1]]), **known}
-        return np.array([known.get(word, known.get(word.lower(), -1)) for word in spelled(words)], "int32")
-    return np.array([known.get(word, -1) for word in spelled(words)], "int32")
+        codes = {**dict.fromkeys(columns.NO, codes[pair[0]]), **dict.fromkeys(columns.YES, codes[pair[1]]), **codes}
+        return np.array([codes.get(label, codes.get(label.lower(), -1)) for label in spelled(labels)], "int32")
+    return np.array([codes.get(label, -1) for label in spelled(labels)], "int32")
 
 
-def _natural(label: str) -> tuple[int, float, str]:
-    """Numbers in their order, then words in theirs."""
+def _sort_key(label: str) -> tuple[int, float, str]:
+    """Sort numbers by value, then text alphabetically."""
     try:
         number = float(label)
     except ValueError:
@@ -158,8 +171,14 @@ def _natural(label: str) -> tuple[int, float, str]:
     return (0, number, label) if np.isfinite(number) else (1, 0.0, label)
 
 
-def restore_table(info: Mapping[str, Any]) -> Any:
-    """Told layers, what the model says -> the user's units: probabilities `(rows, classes)`, or values `(rows, 1)`."""
+def restore_table(info: Mapping[str, Any]) -> "keras.Sequential":
+    """Build the postprocessing model.
+
+    It converts logits to probabilities, or scaled outputs to values in the original units.
+
+    Returns:
+        A `keras.Sequential` with outputs `(rows, classes)` or `(rows, 1)`.
+    """
     import keras
 
     target = info["target"]
@@ -172,17 +191,19 @@ def restore_table(info: Mapping[str, Any]) -> Any:
 
 
 def check_loss(name: str, target: Mapping[str, Any], *, quantile: float = 0.5) -> str:
-    """The name of the loss, "auto" settled: cross-entropy for classes, squared for numbers.
+    """Validate the name of the loss, and replace "auto".
+
+    "auto" is `cross_entropy` for classes and `squared` for numbers.
 
     Raises:
         UserError: If the loss does not fit the target.
     """
-    fits = CLASS_LOSSES if target["classes"] else NUMBER_LOSSES
-    name = fits[0] if name == "auto" else name
-    if name not in fits:
-        what = "has classes" if target["classes"] else "is a number"
+    names = CLASS_LOSSES if target["classes"] else NUMBER_LOSSES
+    name = names[0] if name == "auto" else name
+    if name not in names:
+        description = "has classes" if target["classes"] else "is a number"
         raise UserError(
-            f"`loss` must fit the target: {target['name']!r} {what}, so it can be {', '.join(fits)}. "
+            f"`loss` must fit the target: {target['name']!r} {description}, so it can be {', '.join(names)}. "
             f"Received: loss={name}"
         )
     if name == "quantile" and not 0 < quantile < 1:
@@ -191,7 +212,7 @@ def check_loss(name: str, target: Mapping[str, Any], *, quantile: float = 0.5) -
 
 
 def table_loss(name: str, info: Mapping[str, Any], *, quantile: float = 0.5) -> Any:
-    """The loss of that name for one model's answer; see `check_loss`."""
+    """Create the loss with a name that `check_loss` accepts."""
     import keras
 
     from tfkit import losses
@@ -208,7 +229,9 @@ def table_loss(name: str, info: Mapping[str, Any], *, quantile: float = 0.5) -> 
 
 
 def with_class_weights(rows: Rows, info: Mapping[str, Any]) -> Rows:
-    """The same rows, weighted so that all classes count the same together.
+    """Weight rows by inverse class frequency.
+
+    All classes then have the same total weight.
 
     Raises:
         UserError: If the target is a number.
@@ -223,7 +246,7 @@ def with_class_weights(rows: Rows, info: Mapping[str, Any]) -> Rows:
     return rows.weighted(weights[y].astype("float32"))
 
 
-def listed(words: Iterable[Any], most: int = 8) -> str:
-    """Words for a message: the first few of them, long ones cut."""
-    words = [repr(word if len(word) <= 60 else f"{word[:59]}…") for word in map(str, words)]
-    return ", ".join(words[:most]) + (f" and {len(words) - most:,} more" if len(words) > most else "")
+def listed(items: Iterable[Any], max_items: int = 8) -> str:
+    """Format a list for a message: the first items only, long ones truncated."""
+    texts = [repr(text if len(text) <= 60 else f"{text[:59]}…") for text in map(str, items)]
+    return ", ".join(texts[:max_items]) + (f" and {len(texts) - max_items:,} more" if len(texts) > max_items else "")

@@ -1,4 +1,4 @@
-"""What is learnt of a column once its kind is known: scale and edges of its numbers, vocabulary of its words."""
+"""Fit the preprocessing of one column: scaling, bin edges or vocabulary."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 SCALES = ("robust", "standard", "zero_one", "minus_one_one", "quantile")
-BOUND = 3.0  # of the robust scale: outliers are drawn in to it, see `tfkit.layers.Clip`
-RARE = 2  # a word seen less often than this in training is treated like one never seen
-KNOTS = 257  # of the quantile scale, at most
-TINY = 1e-37  # the smallest spread that a float32 can be divided by
+ROBUST_BOUND = 3.0  # outliers of the robust scale are smoothly clipped to it, see `tfkit.layers.Clip`
+MIN_CATEGORY_COUNT = 2  # a category seen less often than this in training is encoded as unseen
+MAX_QUANTILES = 257  # of the quantile scale
+MIN_DIVISOR = 1e-37  # the smallest scale that a float32 can be divided by
 
 
 def learn_numbers(values: np.ndarray, *, scale: str = "robust", bins: int = 128) -> tuple[dict[str, Any], list[str]]:
-    """What `prepare` and the embedding are told of a column of numbers, and what is said of it.
+    """Fit scaling, imputation and embedding bins of a numeric column.
 
     Args:
         values: `(rows,)`, NaN where missing.
@@ -21,91 +21,101 @@ def learn_numbers(values: np.ndarray, *, scale: str = "robust", bins: int = 128)
         bins: The largest number of bins of the embedding.
 
     Returns:
-        Fill, centre, spread, whether some are missing, and edges of bins in the scale that they are embedded in; of the
-        quantile scale also quantiles and shares.
+        A dictionary with fill value, center, divisor (`spread`), whether values are missing, and bin edges on the scale
+        that is embedded; for the quantile scale also quantiles and their cumulative shares. And a list of messages that
+        describe the column.
     """
     present = np.sort(values[np.isfinite(values)]).astype("float64")
     missing = len(values) - len(present)
     if not len(present):
         present = np.zeros(1)
     distinct = present[np.flatnonzero(np.diff(present, prepend=np.nan) != 0)]
-    center, spread = _center_and_spread(present, scale)
+    center, divisor = _center_and_divisor(present, scale)
     median = float(np.median(present))
-    learnt: dict[str, Any] = {
+    params: dict[str, Any] = {
         "dtype": "float32",
         "fill": median,
         "center": center,
-        "spread": spread,
+        "spread": divisor,
         "missing": missing > 0,
     }
     edges = _edges(present, distinct, bins)
     if scale == "quantile":
-        learnt |= _quantiles(present, edges)
-        scaled = 2 * np.interp(edges, learnt["quantiles"], learnt["shares"]) - 1
+        params |= _quantiles(present, edges)
+        scaled = 2 * np.interp(edges, params["quantiles"], params["shares"]) - 1
     else:
-        scaled = (edges - center) / spread
+        scaled = (edges - center) / divisor
     if scale == "robust":
-        scaled = scaled / np.sqrt(1 + (scaled / BOUND) ** 2)
-    learnt["edges"] = _two_at_least(np.unique(scaled.astype("float32")))
-    said = [f"{present[0]:.6g} to {present[-1]:.6g}, {len(distinct):,} values"]
-    return learnt, said + ([f"{missing:,} missing: {median:.6g} and a flag"] if missing else [])
+        scaled = scaled / np.sqrt(1 + (scaled / ROBUST_BOUND) ** 2)
+    params["edges"] = _at_least_two(np.unique(scaled.astype("float32")))
+    messages = [f"{present[0]:.6g} to {present[-1]:.6g}, {len(distinct):,} distinct values"]
+    return params, messages + ([f"{missing:,} missing: imputed with {median:.6g} and flagged"] if missing else [])
 
 
 def learn_words(values: np.ndarray) -> tuple[dict[str, Any], list[str]]:
-    """The vocabulary of a column of words `(rows,)`, "" where missing, in alphabetical order; and what is said of it.
+    """Fit the vocabulary of a categorical column, in alphabetical order.
 
-    Rare words are left to the code of the unseen, which so learns what a word never seen is like.
+    Rare categories share the code of unseen categories, so that training fits an embedding for that code.
+
+    Args:
+        values: `(rows,)`, strings with "" where missing.
+
+    Returns:
+        A dictionary with the vocabulary, and a list of messages that describe the column.
     """
-    return learn_counts(counted(values))
+    return fit_vocabulary_from_counts(count_categories(values))
 
 
-def counted(values: np.ndarray) -> dict[str, int]:
-    """Word -> how often it stands there."""
+def count_categories(values: np.ndarray) -> dict[str, int]:
+    """Count how often each category occurs."""
     import pandas as pd
 
     return pd.Series(values, dtype=object).value_counts().to_dict()
 
 
-def learn_counts(told: Mapping[str, int]) -> tuple[dict[str, Any], list[str]]:
-    """The same as `learn_words`, of how often each word stands there."""
-    counts = dict(told)
+def fit_vocabulary_from_counts(category_counts: Mapping[str, int]) -> tuple[dict[str, Any], list[str]]:
+    """Fit the vocabulary like `learn_words`, from the count of each category."""
+    counts = dict(category_counts)
     missing = counts.pop("", 0)
-    vocabulary = sorted(word for word in counts if counts[word] >= RARE)
+    vocabulary = sorted(category for category in counts if counts[category] >= MIN_CATEGORY_COUNT)
     rare = len(counts) - len(vocabulary)
-    said = [f"{len(vocabulary):,} words"]
-    said += [f"{rare:,} rare words become one"] if rare else []
-    said += [f"{missing:,} missing: a word of its own"] if missing else []
-    return {"dtype": "string", "vocabulary": vocabulary}, said
+    messages = [f"{len(vocabulary):,} categories"]
+    messages += [f"{rare:,} rare categories merged into one"] if rare else []
+    messages += [f"{missing:,} missing: encoded as a separate category"] if missing else []
+    return {"dtype": "string", "vocabulary": vocabulary}, messages
 
 
-def thin(values: Sequence[float], most: int) -> list[float]:
-    """At most so many of the values, evenly chosen, both ends kept.
+def thin(values: Sequence[float], max_values: int) -> list[float]:
+    """Select at most `max_values` values at evenly spaced positions, with both ends.
 
     Example:
         >>> thin([0.0, 1.0, 2.0, 3.0, 4.0], 3)
         [0.0, 2.0, 4.0]
     """
-    if len(values) <= most:
+    if len(values) <= max_values:
         return list(values)
-    return [values[i] for i in np.unique(np.linspace(0, len(values) - 1, most).round().astype(int))]
+    return [values[i] for i in np.unique(np.linspace(0, len(values) - 1, max_values).round().astype(int))]
 
 
-def _center_and_spread(present: np.ndarray, scale: str) -> tuple[float, float]:
-    """What is taken from a number and what it is then divided by; `present` ascends."""
+def _center_and_divisor(present: np.ndarray, scale: str) -> tuple[float, float]:
+    """Compute center and divisor of a scaling method; `present` is sorted."""
     low, first, median, third, high = (float(v) for v in np.quantile(present, [0, 0.25, 0.5, 0.75, 1]))
-    span = high - low if high - low > TINY else 1.0
-    center, spread = {
-        "robust": (median, third - first if third - first > TINY else span / 2),
+    span = high - low if high - low > MIN_DIVISOR else 1.0
+    center, divisor = {
+        "robust": (median, third - first if third - first > MIN_DIVISOR else span / 2),
         "standard": (float(present.mean()), float(present.std())),
         "zero_one": (low, span),
         "minus_one_one": ((low + high) / 2, span / 2),
         "quantile": (0.0, 1.0),
     }[scale]
-    return center, spread if spread > TINY else span
+    return center, divisor if divisor > MIN_DIVISOR else span
 
 
 def _edges(present: np.ndarray, distinct: np.ndarray, bins: int) -> np.ndarray:
-    """Every value where there are few; else quantiles, and where ties waste many of these, quantiles of the values."""
+    """Compute bin edges: all distinct values if there are few, otherwise quantiles.
+
+    If ties merge many of the quantiles, quantiles of the distinct values are added.
+    """
     if len(distinct) <= bins + 1:
         return distinct
     edges = np.unique(np.quantile(present, np.linspace(0, 1, bins + 1)))
@@ -116,13 +126,16 @@ def _edges(present: np.ndarray, distinct: np.ndarray, bins: int) -> np.ndarray:
 
 
 def _quantiles(present: np.ndarray, edges: np.ndarray) -> dict[str, Any]:
-    """Told values and the share of the training values below each; ties count half, so that none pushes to one side."""
-    knots = np.array(thin(_two_at_least(edges), KNOTS))
-    ranks = (np.searchsorted(present, knots, "left") + np.searchsorted(present, knots, "right")) / 2
+    """Compute quantiles and the share of training values below each.
+
+    Values equal to a quantile count half, so that ties do not shift it to one side.
+    """
+    quantiles = np.array(thin(_at_least_two(edges), MAX_QUANTILES))
+    ranks = (np.searchsorted(present, quantiles, "left") + np.searchsorted(present, quantiles, "right")) / 2
     shares = (ranks - ranks[0]) / (ranks[-1] - ranks[0] or 1.0)
-    return {"quantiles": knots.tolist(), "shares": shares.tolist()}
+    return {"quantiles": quantiles.tolist(), "shares": shares.tolist()}
 
 
-def _two_at_least(ascending: np.ndarray) -> list[float]:
+def _at_least_two(ascending: np.ndarray) -> list[float]:
     values = [float(value) for value in ascending]
     return values if len(values) > 1 else [values[0], values[0] + 1.0]

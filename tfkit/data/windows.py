@@ -1,33 +1,38 @@
-"""Windows cut out of long series as they are taken: a past, and the values that come after it."""
+"""Dataset of sliding windows over series, cut when they are taken."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-BLOCK = 4096  # windows of which the truth is looked up at a time
+if TYPE_CHECKING:
+    import pandas as pd
+
+CHUNK_WINDOWS = 4096  # windows whose targets are read at a time
 
 
 class Windows:
-    """A split whose rows are windows of series; the series lie in memory once, however much their windows overlap.
+    """Dataset of sliding windows over series: past values and forecast targets.
 
-    A window is named by where its targets begin. What it is of, `raw`, is a dictionary: `values` `(past,)`, and each
-    covariate over past and horizon, `(past + horizon, dim)`; `prepare` makes of it what the model takes.
+    The series are stored once, even if windows overlap.
+
+    A window is identified by the time step of its first target. Its raw inputs are a dictionary: `values` `(past,)`,
+    and each covariate over past and horizon, `(past + horizon, dim)`; `prepare` converts them to the model inputs.
 
     Args:
-        values: All series one after another, `(steps,)`, none missing.
-        origins: For each window the step of its first target, `(windows,)`; past and horizon lie within its series.
-        past: Steps that the model sees.
-        horizon: Steps that it is to foretell.
-        covariates: What is known of every step, name -> `(steps, dim)`.
-        prepare: Raw windows -> x; None takes them as they are.
-        present: Which values were there and not filled in, `(steps,)`; the others count nothing as targets.
-        series: The number of each step's series, `(steps,)`.
-        weight: What a target of each series counts in the loss, `(series,)`; None for 1 each.
-        stamp: From steps of `values` to a DataFrame that says what they are of: series and time.
+        values: All series, concatenated, `(steps,)`, without missing values.
+        origins: The time step of the first target of each window, `(windows,)`; past and horizon are within its series.
+        past: Number of time steps of the model input.
+        horizon: Number of time steps to forecast.
+        covariates: Covariates that are known for every step, name -> `(steps, dim)`.
+        prepare: Function from raw inputs to x; None for no preprocessing.
+        present: Mask of the values that are not imputed, `(steps,)`; imputed values have weight 0 as targets.
+        series: The series code of each step, `(steps,)`.
+        weight: Weight of the targets of each series in the loss, `(series,)`; None for equal weights.
+        stamp: Function from indices in `values` to a DataFrame with their series and time.
 
     Raises:
-        ValueError: If there are no windows, or one reaches beyond the values.
+        ValueError: If there are no windows, or a window exceeds the range of the values.
 
     Example:
         >>> import numpy as np, tfkit
@@ -45,7 +50,7 @@ class Windows:
         past: int,
         horizon: int,
         covariates: Mapping[str, Any] | None = None,
-        prepare: Any = None,
+        prepare: Callable[[dict[str, Any]], Any] | None = None,
         present: Any = None,
         series: Any = None,
         weight: Any = None,
@@ -73,61 +78,74 @@ class Windows:
     def __len__(self) -> int:
         return len(self.origins)
 
-    def take(self, numbers: Any) -> tuple[Any, Any, Any]:
-        """The windows of these numbers as tensors: x, targets `(windows, horizon, 1)`, weights `(windows, horizon)`.
+    def take(self, indices: Any) -> tuple[Any, Any, Any]:
+        """Return windows as tensors.
 
-        Works inside a compiled function, with a tensor of numbers, too: the series lie on the device.
+        In a compiled function, `indices` may be a tensor: the series are on the device.
+
+        Returns:
+            x, targets `(windows, horizon, 1)` and weights `(windows, horizon)`.
         """
         import tensorflow as tf
 
         if self._tensors is None:
-            each = 1.0 if self.weight is None else self.weight[self.series]
-            counts: np.ndarray = (self.present * each).astype("float32")
+            step_weight = 1.0 if self.weight is None else self.weight[self.series]
+            weights: np.ndarray = (self.present * step_weight).astype("float32")
             with tf.init_scope():  # once, outside of any function being compiled
-                tables = {"values": self.values, "counts": counts, "origins": self.origins, **self.covariates}
-                self._tensors = {name: tf.convert_to_tensor(table) for name, table in tables.items()}
-        told = self._tensors
-        at = tf.gather(told["origins"], numbers)[:, None]
-        ahead, around = at + tf.range(self.horizon), at + tf.range(-self.past, self.horizon)
-        raw = {"values": tf.gather(told["values"], at + tf.range(-self.past, 0))}
-        raw |= {name: tf.gather(told[name], around) for name in self.covariates}
+                arrays = {"values": self.values, "counts": weights, "origins": self.origins, **self.covariates}
+                self._tensors = {name: tf.convert_to_tensor(array) for name, array in arrays.items()}
+        tensors = self._tensors
+        origins = tf.gather(tensors["origins"], indices)[:, None]
+        future, window = origins + tf.range(self.horizon), origins + tf.range(-self.past, self.horizon)
+        raw = {"values": tf.gather(tensors["values"], origins + tf.range(-self.past, 0))}
+        raw |= {name: tf.gather(tensors[name], window) for name in self.covariates}
         x = raw if self.prepare is None else self.prepare(raw)
-        return x, tf.gather(told["values"], ahead)[..., None], tf.gather(told["counts"], ahead)
+        return x, tf.gather(tensors["values"], future)[..., None], tf.gather(tensors["counts"], future)
 
-    def raw(self, numbers: Any) -> dict[str, np.ndarray]:
-        """The same windows as the model file takes them."""
-        at = self.origins[np.asarray(numbers)][:, None]
-        around = at + np.arange(-self.past, self.horizon)
-        covariates = {name: table[around] for name, table in self.covariates.items()}
-        return {"values": self.values[at + np.arange(-self.past, 0)], **covariates}
+    def raw(self, indices: Any) -> dict[str, np.ndarray]:
+        """Return the raw inputs of windows, as the saved model takes them."""
+        origins = self.origins[np.asarray(indices)][:, None]
+        window = origins + np.arange(-self.past, self.horizon)
+        covariates = {name: array[window] for name, array in self.covariates.items()}
+        return {"values": self.values[origins + np.arange(-self.past, 0)], **covariates}
 
     def truth(self) -> np.ndarray:
-        """Of each window the number of its series and its targets, NaN where missing; see `truths`."""
-        found = truths(len(self), self.horizon)
-        found["series"] = self.series[self.origins]
-        for start in range(0, len(self), BLOCK):
-            ahead = self.origins[start : start + BLOCK, None] + np.arange(self.horizon)
-            found["values"][start : start + BLOCK] = np.where(self.present[ahead], self.values[ahead], np.nan)
-        return found
+        """Return series code and targets of each window, NaN if missing; see `truths`."""
+        targets = truths(len(self), self.horizon)
+        targets["series"] = self.series[self.origins]
+        for start in range(0, len(self), CHUNK_WINDOWS):
+            end = start + CHUNK_WINDOWS
+            future = self.origins[start:end, None] + np.arange(self.horizon)
+            targets["values"][start:end] = np.where(self.present[future], self.values[future], np.nan)
+        return targets
 
-    def stamps(self, numbers: Any) -> Any:
-        """Of every target of these windows its series and its time, a DataFrame."""
-        return self.stamp((self.origins[numbers][:, None] + np.arange(self.horizon)).ravel())
+    def stamps(self, indices: Any) -> "pd.DataFrame":
+        """Return the series and the time of every target of windows."""
+        return self.stamp((self.origins[indices][:, None] + np.arange(self.horizon)).ravel())
 
     def apart(self) -> np.ndarray:
-        """The numbers of windows whose targets do not overlap: every `horizon`-th of each series."""
+        """Return indices of windows whose targets do not overlap.
+
+        These are every `horizon`-th window of each series.
+        """
         codes = self.series[self.origins]
         first = np.full(codes.max() + 1, len(self.values))
         np.minimum.at(first, codes, self.origins)
         return np.flatnonzero((self.origins - first[codes]) % self.horizon == 0)
 
     def before(self, steps: int) -> np.ndarray:
-        """The values just before the targets `(windows, steps)`, NaN where the series had not begun."""
-        at = self.origins[:, None] + np.arange(-steps, 0)
-        inside = (at >= 0) & (self.series[at] == self.series[self.origins][:, None])
-        return np.where(inside, self.values[at], np.nan)
+        """Return the last values before the targets, `(windows, steps)`.
+
+        Values before the start of the series are NaN.
+        """
+        indices = self.origins[:, None] + np.arange(-steps, 0)
+        is_inside = (indices >= 0) & (self.series[indices] == self.series[self.origins][:, None])
+        return np.where(is_inside, self.values[indices], np.nan)
 
 
 def truths(windows: int, horizon: int) -> np.ndarray:
-    """Room for what is true of windows: `series`, the number of each one's series, and `values`, `(horizon,)` each."""
+    """Allocate a structured array of window targets.
+
+    Its fields are `series`, the series code, and `values` `(horizon,)`.
+    """
     return np.zeros(windows, [("series", "int32"), ("values", "float64", (horizon,))])
