@@ -43,7 +43,7 @@ def test_what_is_fixed_is_not_searched():
         (["unit=1,2"], {}, "Unknown setting `unit`. Did you mean 'units'?"),
         (["units=0,64"], {}, "`units` must be an integer >= 1 or auto. Received: units='0'"),
         (["optimizer=adam..lion"], {}, "A range low..high is of numbers"),
-        (["units=64..32"], {}, "A range goes from low to high"),
+        (["units=64..32"], {}, "A range must go from low to high"),
         (["units=32,64"], {"units": 8}, "`units` is either fixed or searched. Received: units=8 and a domain"),
         ((), dict.fromkeys(space(TABULAR), 1), "A search needs a setting that may change"),
     ],
