@@ -75,7 +75,11 @@ def test_copy_writes_a_new_file_or_into_a_folder(folder, page, tmp_path):
 
 @pytest.mark.parametrize(
     ("to", "message"),
-    [("mine.py", "must be copied to a new file"), ("churn.txt", "must be a .py file"), ("no/churn.py", "No such folder")],
+    [
+        ("mine.py", "must be copied to a new file"),
+        ("churn.txt", "must be a .py file"),
+        ("no/churn.py", "No such folder"),
+    ],
 )
 def test_copy_never_overwrites(folder, page, to, message):
     content = page.read_text()
