@@ -140,7 +140,7 @@ def train(make_model):
 
 
 def even_batches():
-    """Train without clipping and batch statistics on batches that divide evenly: here Keras' own step is exact too."""
+    """Train without clipping and batch statistics on even shards, for which Keras' own step is exact too."""
     import keras
 
     from tfkit import devices, loop

@@ -140,7 +140,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._stop_if_requested()
-        if time.monotonic() - self._last_save > self.seconds_inside:
+        if self._is_due(self.seconds_inside):
             self.save()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -150,8 +150,16 @@ class Checkpoint(keras.callbacks.Callback):
         if self.stop_after_epoch is not None and self.stop_after_epoch <= self.position.epoch < self.params["epochs"]:
             self.save()
             raise Paused
-        if time.monotonic() - self._last_save > SECONDS_BETWEEN:
+        if self._is_due(SECONDS_BETWEEN):
             self.save()
+
+    def _is_due(self, interval_seconds: float) -> bool:
+        """Return whether the interval since the last checkpoint is over."""
+        is_due = time.monotonic() - self._last_save > interval_seconds
+        if replicas.is_sharding_enabled():
+            return is_due
+        # the metrics of Keras' own step are sums over the workers, which all workers must read at the same time
+        return replicas.mean_over_workers(self.strategy, float(is_due)) > 0
 
     def _stop_if_requested(self) -> None:
         stop_file = self.folder.parent / STOP

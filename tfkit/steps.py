@@ -99,9 +99,7 @@ def _cached(
     return function
 
 
-def _step_loop(
-    step: Any, model: Any, context: Any, take: Any, batch_size: int, augment: Any, seed: int
-) -> Callable[..., Any]:
+def _step_loop(step: Any, model: Any, context: Any, take: Any, batch_size: int, augment: Any, seed: int) -> Any:
     """Return the loop over batches, to be compiled.
 
     Where `take` is None, it gathers rows from its `tensors` argument.

@@ -65,7 +65,8 @@ def test_a_disk_that_fills_stops_with_a_word_and_goes_on_from_a_whole_checkpoint
         assert main(["train", "--resume", run, "--quiet"]) == 2
         out, err = capsys.readouterr()
         assert out == ""
-        assert err.startswith("tfkit: The disk must have space for a checkpoint; free some, then continue with --resume")
+        message = "The disk must have space for a checkpoint; free some, then continue with --resume"
+        assert err.startswith(f"tfkit: {message}")
         assert err.endswith("No space left on device\n")
         assert {path: path.read_bytes() for path in disk.rglob("*.npz")} == before
         assert not list(disk.rglob("*.part"))
