@@ -385,7 +385,7 @@ def test_a_real_signal_and_then_resume(table, tmp_path, number, code):
     assert process.returncode == code
     [folder] = tmp_path.iterdir()
     if number != signal.SIGKILL:
-        assert f"go on with --resume {folder}" in err
+        assert f"continue with --resume {folder}" in err
         assert list((folder / "checkpoints").glob("*.npz"))
     config = json.loads((folder / "config.json").read_text())
     assert config["epochs"] == 3000

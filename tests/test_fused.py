@@ -1,4 +1,4 @@
-"""Steps that XLA has fused: the same training to rounding, in the same order, and only where it pays."""
+"""Training steps fused by XLA: the results of unfused steps up to rounding, and only where it pays."""
 
 import keras
 import numpy as np
@@ -17,22 +17,31 @@ WEIGHT = RANDOM.uniform(0, 2, ROWS).astype("float32")
 
 
 @pytest.fixture
-def always(monkeypatch):
-    """Every training is long enough."""
-    monkeypatch.setattr(fused, "TRAINING", 0)
+def fuse_enabled():
+    """Skip a test of fused steps where they are switched off."""
+    if not fused.is_enabled():
+        pytest.skip("TFKIT_FUSE_STEPS=0 switches fused steps off")
 
 
 @pytest.fixture
-def counted(monkeypatch):
-    """How many blocks were computed by XLA."""
-    calls = []
-    block = fused.Fused._block
-    monkeypatch.setattr(fused.Fused, "_block", lambda self, numbers: calls.append(len(numbers)) or block(self, numbers))
-    return calls
+def fuse_short_trainings(monkeypatch, fuse_enabled):
+    """Fuse the steps of a training of any length."""
+    monkeypatch.setattr(fused, "MIN_TRAINING_ROWS", 0)
 
 
-def normalised():
-    """All that has a state of its own: batch statistics, and the masks of every kind of dropout."""
+@pytest.fixture
+def chunk_sizes(monkeypatch, fuse_enabled):
+    """The rows of each chunk that XLA has computed."""
+    sizes = []
+    make_chunk = fused.Fused._make_chunk
+    monkeypatch.setattr(
+        fused.Fused, "_make_chunk", lambda self, indices: sizes.append(len(indices)) or make_chunk(self, indices)
+    )
+    return sizes
+
+
+def stateful_layers():
+    """All layers that have a state: batch statistics, and the random masks of both kinds of dropout."""
     return keras.Sequential(
         [
             keras.layers.Dense(8, "relu"),
@@ -43,174 +52,184 @@ def normalised():
     )
 
 
-def dense(body=normalised, optimizer="adam"):
+def dense_model(layers=stateful_layers, optimizer="adam"):
     keras.utils.set_random_seed(1)
-    model = keras.Sequential([keras.Input((4,)), body(), keras.layers.Dense(1, "sigmoid")])
+    model = keras.Sequential([keras.Input((4,)), layers(), keras.layers.Dense(1, "sigmoid")])
     model.compile(optimizer, "binary_crossentropy", weighted_metrics=["accuracy"])
     return model
 
 
-def fitted(model, x=X, y=Y, **told):
-    told = {"batch_size": BATCH, "epochs": 3, "seed": 5} | told
-    history = loop.fit(model, x, y, **told).history
+def fit(model, x=X, y=Y, **options):
+    """Train a model; return its learning curves and the values of all variables."""
+    options = {"batch_size": BATCH, "epochs": 3, "seed": 5} | options
+    history = loop.fit(model, x, y, **options).history
     return history, [v.numpy() for v in [*model.variables, *model.optimizer.variables]]
 
 
-def assert_same(one, other, **tolerance):
-    assert one[0].keys() == other[0].keys()
-    for name, curve in one[0].items():
-        np.testing.assert_allclose(other[0][name], curve, **tolerance)
-    for a, b in zip(one[1], other[1], strict=True):
-        np.testing.assert_allclose(b, a, **tolerance)
+def assert_same(expected, result, **tolerance):
+    assert expected[0].keys() == result[0].keys()
+    for name, curve in expected[0].items():
+        np.testing.assert_allclose(result[0][name], curve, **tolerance)
+    for expected_array, array in zip(expected[1], result[1], strict=True):
+        np.testing.assert_allclose(array, expected_array, **tolerance)
 
 
-BITS = {"rtol": 0, "atol": 0}
-NEARLY = {"rtol": 2e-4, "atol": 2e-5}
+SAME_BITS = {"rtol": 0, "atol": 0}
+UP_TO_ROUNDING = {"rtol": 2e-4, "atol": 2e-5}
 
 
 @pytest.mark.parametrize(
     "optimizer", ["adam", *(pytest.param(name, marks=pytest.mark.slow) for name in ("sgd", "adamw", "rmsprop"))]
 )
-def test_the_training_is_the_same_random_masks_and_all(counted, monkeypatch, optimizer):
-    plain = fitted(dense(optimizer=optimizer), sample_weight=WEIGHT, validation_data=(X, Y))
-    assert not counted
-    monkeypatch.setattr(fused, "TRAINING", 0)
-    found = fitted(dense(optimizer=optimizer), sample_weight=WEIGHT, validation_data=(X, Y))
-    assert sum(counted) == 3 * 72
-    assert_same(plain, found, **NEARLY)
+def test_fused_steps_train_as_unfused_ones_with_the_same_random_masks(chunk_sizes, monkeypatch, optimizer):
+    plain = fit(dense_model(optimizer=optimizer), sample_weight=WEIGHT, validation_data=(X, Y))
+    assert not chunk_sizes
+    monkeypatch.setattr(fused, "MIN_TRAINING_ROWS", 0)
+    result = fit(dense_model(optimizer=optimizer), sample_weight=WEIGHT, validation_data=(X, Y))
+    assert sum(chunk_sizes) == 3 * 72
+    assert_same(plain, result, **UP_TO_ROUNDING)
     assert plain[0]["loss"][2] != plain[0]["loss"][0]
 
 
 @pytest.mark.slow
-def test_the_schedule_and_the_clipping_are_the_same(counted, monkeypatch):
+def test_schedule_and_clipping_are_the_same(chunk_sizes, monkeypatch):
     def optimizer():
         return tfkit.optimizer("adamw", learning_rate=0.01, decay="cosine", steps=30, clip_norm=0.1)
 
-    plain = fitted(dense(optimizer=optimizer()))
-    monkeypatch.setattr(fused, "TRAINING", 0)
-    assert_same(plain, fitted(dense(optimizer=optimizer())), **NEARLY)
-    assert counted
+    plain = fit(dense_model(optimizer=optimizer()))
+    monkeypatch.setattr(fused, "MIN_TRAINING_ROWS", 0)
+    assert_same(plain, fit(dense_model(optimizer=optimizer())), **UP_TO_ROUNDING)
+    assert chunk_sizes
 
 
-def test_dictionaries_and_several_outputs_are_the_same(counted, monkeypatch):
-    def model():
+def test_dictionary_inputs_and_several_outputs_are_the_same(chunk_sizes, monkeypatch):
+    def two_output_model():
         keras.utils.set_random_seed(1)
         inputs = {"a": keras.Input((1,), name="a"), "b": keras.Input((3,), name="b")}
-        joined = tfkit.layers.MLP([8], dropout=0.1)(keras.layers.Concatenate()(list(inputs.values())))
-        outputs = {name: keras.layers.Dense(1, name=name)(joined) for name in ("one", "two")}
-        made = keras.Model(inputs, outputs)
-        made.compile("adam", {"one": "mse", "two": "mae"})
-        return made
+        hidden = tfkit.layers.MLP([8], dropout=0.1)(keras.layers.Concatenate()(list(inputs.values())))
+        outputs = {name: keras.layers.Dense(1, name=name)(hidden) for name in ("first", "second")}
+        model = keras.Model(inputs, outputs)
+        model.compile("adam", {"first": "mse", "second": "mae"})
+        return model
 
-    x, y = {"a": X[:, :1], "b": X[:, 1:]}, {"one": Y, "two": X[:, 3]}
-    plain = fitted(model(), x, y)
-    monkeypatch.setattr(fused, "TRAINING", 0)
-    assert_same(plain, fitted(model(), x, y), **NEARLY)
-    assert counted
+    x, y = {"a": X[:, :1], "b": X[:, 1:]}, {"first": Y, "second": X[:, 3]}
+    plain = fit(two_output_model(), x, y)
+    monkeypatch.setattr(fused, "MIN_TRAINING_ROWS", 0)
+    assert_same(plain, fit(two_output_model(), x, y), **UP_TO_ROUNDING)
+    assert chunk_sizes
 
 
-def test_the_size_of_a_call_and_of_a_block_change_no_bit(always, monkeypatch):
-    expected = fitted(dense())
+def test_call_size_and_chunk_size_change_no_bit(fuse_short_trainings, monkeypatch):
+    expected = fit(dense_model())
     monkeypatch.setattr(loop._Order, "pace", lambda self, seconds: setattr(self, "a_call", 4))
-    monkeypatch.setattr(fused, "BLOCK", 2 * BATCH + 1)
-    assert_same(expected, fitted(dense()), **BITS)
+    monkeypatch.setattr(fused, "CHUNK_ROWS", 2 * BATCH + 1)
+    assert_same(expected, fit(dense_model()), **SAME_BITS)
 
 
-def test_a_training_that_stopped_inside_an_epoch_goes_on_to_the_same_bits(always, monkeypatch):
-    expected = fitted(dense())
-    monkeypatch.setattr(loop._Order, "pace", lambda self, seconds: None)  # one step a call
+def test_a_training_interrupted_inside_an_epoch_resumes_to_the_same_bits(fuse_short_trainings, monkeypatch):
+    expected = fit(dense_model())
+    monkeypatch.setattr(loop._Order, "pace", lambda self, seconds: None)  # one step per call
 
     class Stop(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             if batch == 4:
                 raise InterruptedError
 
-    model, place = dense(), loop.Place()
+    model, position = dense_model(), loop.Place()
     with pytest.raises(InterruptedError):
-        fitted(model, place=place, callbacks=[Stop()])
-    assert place.done == 5 * BATCH
-    history, state = fitted(model, place=place)
+        fit(model, place=position, callbacks=[Stop()])
+    assert position.done == 5 * BATCH
+    history, state = fit(model, place=position)
     assert history["loss"][1:] == expected[0]["loss"][1:]
-    assert_same(({}, expected[1]), ({}, state), **BITS)
+    assert_same(({}, expected[1]), ({}, state), **SAME_BITS)
 
 
-def test_rows_on_disk_train_to_the_bits_of_rows_in_memory(always, counted):
-    expected = fitted(dense())
-    counted.clear()
-    assert_same(expected, fitted(dense(), Stored(X, np.arange(ROWS), Y), None), **BITS)
-    assert counted
+def test_rows_on_disk_train_to_the_same_bits_as_rows_in_memory(fuse_short_trainings, chunk_sizes):
+    expected = fit(dense_model())
+    chunk_sizes.clear()
+    assert_same(expected, fit(dense_model(), Stored(X, np.arange(ROWS), Y), None), **SAME_BITS)
+    assert chunk_sizes
 
 
-def test_a_second_fit_traces_nothing_again(always):
-    traced = []
+def test_a_second_fit_reuses_the_traced_step(fuse_short_trainings):
+    traces = []
 
-    class Counted(keras.layers.Layer):
+    class CountTraces(keras.layers.Layer):
         def call(self, x):
-            traced.append(None)
+            traces.append(None)
             return x
 
-    model = dense(Counted)
-    fitted(model)
-    traced.clear()
-    fitted(model, X[:40], Y[:40])  # a last batch that is whole, of other arrays
-    assert not traced
+    model = dense_model(CountTraces)
+    fit(model)
+    traces.clear()
+    fit(model, X[:40], Y[:40])  # other arrays, with a full last batch
+    assert not traces
     model.compile("sgd", "mse")
-    fitted(model)
-    assert traced
+    fit(model)
+    assert traces
 
 
 @pytest.mark.parametrize(
     "layer",
     [
-        lambda: keras.layers.GaussianNoise(0.1),  # of which XLA would draw others
+        lambda: keras.layers.GaussianNoise(0.1),  # whose random numbers XLA would change
         lambda: keras.Sequential([keras.layers.Reshape((4, 1)), keras.layers.Conv1D(2, 2), keras.layers.Flatten()]),
         lambda: keras.Sequential([keras.layers.Reshape((4, 1)), keras.layers.LSTM(2)]),
         lambda: keras.layers.Dropout(0.5, dtype="mixed_float16"),
     ],
-    ids=["noise", "convolution", "lstm", "half"],
+    ids=["noise", "convolution", "lstm", "float16"],
 )
-def test_what_xla_is_no_better_at_is_left_as_it_was(always, counted, monkeypatch, layer):
-    found = fitted(dense(layer))
-    assert not counted
-    monkeypatch.setattr(fused, "TRAINING", 10**9)
-    assert_same(found, fitted(dense(layer)), **BITS)
+def test_layers_that_xla_does_not_speed_up_are_not_fused(fuse_short_trainings, chunk_sizes, monkeypatch, layer):
+    result = fit(dense_model(layer))
+    assert not chunk_sizes
+    monkeypatch.setattr(fused, "MIN_TRAINING_ROWS", 10**9)
+    assert_same(result, fit(dense_model(layer)), **SAME_BITS)
 
 
-def test_a_step_of_ones_own_augmentation_and_a_short_training_are_left_as_they_were(always, counted, monkeypatch):
-    class Own(keras.Sequential):
+def test_a_custom_step_augmentation_and_a_short_training_are_not_fused(fuse_short_trainings, chunk_sizes, monkeypatch):
+    class CustomStep(keras.Sequential):
         def train_step(self, data):
             return super().train_step(data)
 
-    model = Own([keras.Input((4,)), keras.layers.Dense(1)])
+    model = CustomStep([keras.Input((4,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
-    fitted(model)
-    fitted(dense(), augment=lambda x, y, weight, random: (x, y, weight))
-    monkeypatch.setattr(fused, "TRAINING", 3 * ROWS + 1)
-    fitted(dense())
-    assert not counted
-    monkeypatch.setattr(fused, "TRAINING", 3 * ROWS)
-    fitted(dense())
-    assert counted
+    fit(model)
+    fit(dense_model(), augment=lambda x, y, weight, random: (x, y, weight))
+    monkeypatch.setattr(fused, "MIN_TRAINING_ROWS", 3 * ROWS + 1)
+    fit(dense_model())
+    assert not chunk_sizes
+    monkeypatch.setattr(fused, "MIN_TRAINING_ROWS", 3 * ROWS)
+    fit(dense_model())
+    assert chunk_sizes
+
+
+def test_the_switch_disables_fusing(fuse_short_trainings, chunk_sizes, monkeypatch):
+    monkeypatch.setenv("TFKIT_FUSE_STEPS", "0")
+    unfused = fit(dense_model())
+    assert not chunk_sizes
+    monkeypatch.delenv("TFKIT_FUSE_STEPS")
+    assert_same(unfused, fit(dense_model()), **UP_TO_ROUNDING)
+    assert chunk_sizes
 
 
 @pytest.mark.slow
-def test_compile_may_ask_for_it(counted):
-    """Keras' own way to ask for XLA, with which its dropout would take a hundred times as long and draw other masks."""
-    plain = fitted(dense())
-    model = dense()
-    model._jit_compile = True  # Keras refuses it where an earlier test has made TensorFlow deterministic
-    assert_same(plain, fitted(model), **NEARLY)
-    assert counted
+def test_jit_compile_fuses_a_short_training(chunk_sizes):
+    """With Keras' own `jit_compile` dropout would take a hundred times as long and draw other masks."""
+    plain = fit(dense_model())
+    model = dense_model()
+    model._jit_compile = True  # `compile` rejects it if an earlier test has made TensorFlow deterministic
+    assert_same(plain, fit(model), **UP_TO_ROUNDING)
+    assert chunk_sizes
 
 
 @pytest.mark.slow
-def test_fewer_rows_than_a_batch_are_one_batch(always):
-    history, _ = fitted(dense(), X[:5], Y[:5], batch_size=32)
+def test_fewer_rows_than_a_batch_are_one_batch(fuse_short_trainings):
+    history, _ = fit(dense_model(), X[:5], Y[:5], batch_size=32)
     assert np.isfinite(history["loss"]).all()
 
 
-def test_a_block_holds_whole_batches_and_is_bounded():
+def test_a_chunk_has_full_batches_and_a_bounded_size():
     narrow, wide = ({"x": tf.TensorSpec((width,), tf.float32)} for width in (20, 10**6))
-    assert fused._steps(narrow, 256) == fused.BLOCK // 256
-    assert fused._steps(narrow, 10**6) == 1
-    assert fused._steps(wide, 2) == 2
+    assert fused._steps_per_chunk(narrow, 256) == fused.CHUNK_ROWS // 256
+    assert fused._steps_per_chunk(narrow, 10**6) == 1
+    assert fused._steps_per_chunk(wide, 2) == 2

@@ -1,17 +1,19 @@
+"""Docstrings and settings read from the source of recipe files."""
+
 import pytest
 
 from tfkit.config import Config
 from tfkit.errors import UserError
-from tfkit.manual import CONFIG, Setting, manual, settings, table
+from tfkit.manual import CONFIG_FILE, Setting, format_settings, manual, settings
 
 
-def test_the_manual_is_the_docstring(page):
+def test_the_documentation_is_the_docstring(page):
     assert manual(page) == "Say yes to everything.\n\nData     none"
     page.write_text("x = 1\n")
     assert manual(page) == ""
 
 
-def test_the_settings_of_a_page_are_read_from_its_lines(page):
+def test_settings_are_read_from_the_config_class(page):
     assert settings(page) == {
         "table": Setting("Path", "Path('sample.csv')", "the rows"),
         "target": Setting("str", "income", "the column to predict"),
@@ -21,27 +23,27 @@ def test_the_settings_of_a_page_are_read_from_its_lines(page):
     }
 
 
-def test_every_setting_of_config_is_found_and_explained():
-    found = settings(CONFIG)
-    assert list(found) == list(Config.model_fields)
-    assert all(setting.meaning for setting in found.values())
-    assert found["seed"].kind == "int >= 0, < 2 ** 31"
-    assert found["optimizer"].kind.startswith("sgd | momentum | ")
-    assert found["deterministic"] == Setting("bool", "true", "the same seed gives the same bits")
-    assert found["patience"].default == "none"
+def test_every_setting_of_config_has_a_description():
+    shared = settings(CONFIG_FILE)
+    assert list(shared) == list(Config.model_fields)
+    assert all(setting.description for setting in shared.values())
+    assert shared["seed"].type == "int >= 0, < 2 ** 31"
+    assert shared["optimizer"].type.startswith("sgd | momentum | ")
+    assert shared["deterministic"] == Setting("bool", "true", "the same seed gives the same bits")
+    assert shared["patience"].default == "none"
 
 
-def test_defaults_are_said_as_they_are_typed(page):
+def test_defaults_are_formatted_as_typed_on_the_command_line(page):
     page.write_text('class Config:\n    table: str\n    word: str = ""\n    rows: Path = tfkit.sample("x.csv")\n')
-    assert [setting.default for setting in settings(page).values()] == ["(must be given)", '""', "x.csv (sample)"]
+    assert [setting.default for setting in settings(page).values()] == ["(required)", '""', "x.csv (sample)"]
 
 
-def test_a_page_that_does_not_parse_is_said_with_its_line(page):
+def test_a_syntax_error_is_reported_with_its_line(page):
     page.write_text("x = 1\ny = = 2\n")
     with pytest.raises(UserError, match=r"mine\.py, line 2: invalid syntax"):
         manual(page)
 
 
-def test_what_is_too_long_for_its_column_has_a_line_of_its_own():
-    lines = table({"a": Setting("int", "1", "short"), "bb": Setting("x | " * 10 + "y", "y", "long")})
+def test_a_long_type_is_printed_on_a_line_of_its_own():
+    lines = format_settings({"a": Setting("int", "1", "short"), "bb": Setting("x | " * 10 + "y", "y", "long")})
     assert lines == ["  a   int  1  short", "  bb  ...  y  long", "      " + "x | " * 10 + "y"]

@@ -1,3 +1,5 @@
+"""Finding, listing, showing and copying recipe files."""
+
 import re
 
 import pytest
@@ -10,23 +12,23 @@ from tfkit.pages import copy, find, ls, pages, show
 
 @pytest.fixture
 def folder(page, monkeypatch):
-    """The folder of `page`, as if it were the one that comes with tfkit."""
+    """The folder of the recipe file `page`, in place of the folder of the bundled recipes."""
     (page.parent / "_hidden.py").write_text("")
     monkeypatch.setattr(recipes, "__path__", [str(page.parent)])
     return page.parent
 
 
-def test_the_folder_is_the_registry(folder, page):
+def test_the_folder_of_recipes_is_the_registry(folder, page):
     assert pages() == {"mine": page}
     assert ls() == [("mine", "Say yes to everything.")]
 
 
-def test_the_pages_of_the_checkout_are_found():
-    assert set(pages()) == {page.stem for page in (tfkit.CHECKOUT / "recipes").glob("*.py")}
-    assert all(line.endswith(".") for _, line in ls())
+def test_the_recipes_of_the_checkout_are_listed():
+    assert set(pages()) == {path.stem for path in (tfkit.CHECKOUT / "recipes").glob("*.py")}
+    assert all(summary.endswith(".") for _, summary in ls())
 
 
-def test_a_page_is_found_by_name_path_and_module(folder, page, monkeypatch):
+def test_a_recipe_is_found_by_name_path_and_module(folder, page, monkeypatch):
     assert find("mine") == find(page) == find(str(page)) == page
     (page.parent / "package").mkdir()
     own = page.parent / "package" / "own.py"
@@ -35,48 +37,52 @@ def test_a_page_is_found_by_name_path_and_module(folder, page, monkeypatch):
     assert find("package.own") == own
 
 
-def test_an_unknown_recipe_gets_the_list_and_the_nearest(folder, monkeypatch):
-    with pytest.raises(UserError, match=r"No recipe 'mien'\. Did you mean 'mine'\? Recipes: mine; a page of your own"):
+def test_an_unknown_recipe_raises_with_all_names_and_the_nearest(folder, monkeypatch):
+    with pytest.raises(UserError, match=r"No recipe 'mien'\. Did you mean 'mine'\? Recipes: mine; give the path of"):
         find("mien")
     (folder / "churn.py").write_text("")
     monkeypatch.chdir(folder)
     with pytest.raises(UserError, match=r"Did you mean 'churn\.py'\?"):
         find("chrn.py")
-    for word in ("no.such.module", "json.none", "nowhere/page.py", ".", ""):
+    for name in ("no.such.module", "json.none", "nowhere/page.py", ".", ""):
         with pytest.raises(UserError, match="No recipe"):
-            find(word)
+            find(name)
 
 
-def test_a_recipe_that_has_no_page_has_nothing_to_show(page):
+def test_a_recipe_without_a_file_cannot_be_shown(page):
     recipe = tfkit.load(page)
     assert find(recipe) == page
-    with pytest.raises(UserError, match="made in Python: it has no page"):
+    with pytest.raises(UserError, match="created in Python and has no file"):
         show(recipe.replace(page=None))
 
 
-def test_show_has_the_manual_then_all_settings_once(page):
+def test_show_has_the_docstring_then_every_setting_once(page):
     text = show(page)
     assert text.startswith("Say yes to everything.")
-    own, shared = text.split("The settings of every recipe")
+    own, shared = text.split("Settings of every recipe")
     assert re.search(r"^  depth +int >= 1 +3 +hidden layers$", own, re.MULTILINE)
-    assert "how often the training rows are seen" in own, "an overridden setting keeps its meaning"
+    assert "how often the training rows are seen" in own, "an overridden setting keeps its description"
     assert "\n  epochs " not in shared
     assert "\n  learning_rate_decay " in shared
 
 
-def test_copy_takes_a_page_home(folder, page, tmp_path):
-    home = tmp_path / "home"
-    home.mkdir()
-    assert copy("mine", home / "churn.py").read_text() == page.read_text()
-    assert copy("mine", home) == home / "mine.py"
+def test_copy_writes_a_new_file_or_into_a_folder(folder, page, tmp_path):
+    target = tmp_path / "target"
+    target.mkdir()
+    assert copy("mine", target / "churn.py").read_text() == page.read_text()
+    assert copy("mine", target) == target / "mine.py"
 
 
 @pytest.mark.parametrize(
     ("to", "message"),
-    [("mine.py", "exists already and is left"), ("churn.txt", "is a .py file"), ("no/churn.py", "No such folder")],
+    [
+        ("mine.py", "must be copied to a new file"),
+        ("churn.txt", "must be a .py file"),
+        ("no/churn.py", "No such folder"),
+    ],
 )
-def test_copy_refuses_what_it_would_spoil(folder, page, to, message):
-    before = page.read_text()
+def test_copy_never_overwrites(folder, page, to, message):
+    content = page.read_text()
     with pytest.raises(UserError, match=message):
         copy("mine", folder / to)
-    assert page.read_text() == before
+    assert page.read_text() == content

@@ -1,4 +1,4 @@
-"""The parts are found by reading, and are those that can be imported."""
+"""The catalog of components, read from source, matches what can be imported."""
 
 import importlib.util
 from importlib import import_module
@@ -8,37 +8,40 @@ import pytest
 
 import tfkit
 from tfkit.cli import main
-from tfkit.parts import ROOMS, find_part, listing, parts
+from tfkit.parts import ROOMS, find_part, format_components, parts
 
-HERE = Path(__file__).parent
+TEST_FOLDER = Path(__file__).parent
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_what_is_listed_can_be_imported_and_says_what_it_does(room):
-    module = import_module(f"tfkit.{room}")
-    found = parts(room)
-    assert found
-    for part in found:
-        assert part.line == " ".join(getattr(module, part.name.partition(".")[2]).__doc__.split("\n\n")[0].split())
-        assert part.line.endswith(".")
+@pytest.mark.parametrize("package", ROOMS)
+def test_listed_components_can_be_imported_and_are_documented(package):
+    module = import_module(f"tfkit.{package}")
+    components = parts(package)
+    assert components
+    for component in components:
+        docstring = getattr(module, component.name.partition(".")[2]).__doc__
+        assert component.line == " ".join(docstring.split("\n\n")[0].split())
+        assert component.line.endswith(".")
     if hasattr(module, "__all__"):
-        assert {part.name.partition(".")[2] for part in found} == set(module.__all__)
+        assert {component.name.partition(".")[2] for component in components} == set(module.__all__)
 
 
-def test_a_part_is_found_by_any_of_its_names():
-    for word in ("MLP", "layers.MLP", "tfkit.layers.MLP"):
-        part = find_part(word)
-        assert part.name == "layers.MLP"
-        assert part.call.startswith("MLP(units, *, activation='relu', ")
-        assert part.words == tfkit.layers.MLP.__doc__.split("\n")[0] + part.words[part.words.index("\n") :]
-    assert find_part("optimizer").call.startswith("optimizer(name='adam', *, learning_rate=0.001")
-    for word in ("losses.MLP", "layers.", "nothing", "_codes"):
-        assert find_part(word) is None
+def test_a_component_is_found_by_any_of_its_names():
+    for name in ("MLP", "layers.MLP", "tfkit.layers.MLP"):
+        component = find_part(name)
+        assert component.name == "layers.MLP"
+        assert component.signature.startswith("MLP(units, *, activation='relu', ")
+        first_line, newline, _ = component.docstring.partition("\n")
+        assert newline
+        assert first_line == tfkit.layers.MLP.__doc__.split("\n")[0]
+    assert find_part("optimizer").signature.startswith("optimizer(name='adam', *, learning_rate=0.001")
+    for name in ("losses.MLP", "layers.", "nothing", "_codes"):
+        assert find_part(name) is None
 
 
-def test_show_lists_a_room_and_shows_a_part(capsys):
+def test_show_lists_a_package_and_shows_a_component(capsys):
     assert main(["show", "losses"]) == 0
-    assert capsys.readouterr().out.splitlines() == listing("losses")
+    assert capsys.readouterr().out.splitlines() == format_components("losses")
     assert main(["show", "Pinball"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("tfkit.losses.Pinball(quantile=0.5, name='pinball')\n\nTeach a quantile")
@@ -46,12 +49,12 @@ def test_show_lists_a_room_and_shows_a_part(capsys):
     assert "No recipe 'Pinbal'" in capsys.readouterr().err
 
 
-def test_the_readme_lists_every_part():
-    """`make readme` writes the list."""
-    spec = importlib.util.spec_from_file_location("readme", HERE / "readme.py")
+def test_the_readme_lists_every_component():
+    """`make readme` writes the list of components."""
+    spec = importlib.util.spec_from_file_location("readme", TEST_FOLDER / "readme.py")
     readme = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(readme)
     if not readme.README.is_file():
-        pytest.skip("installed without its README")
+        pytest.skip("tfkit is installed without its README")
     text = readme.README.read_text(encoding="utf-8")
     assert text == readme.written(text)

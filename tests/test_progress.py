@@ -1,9 +1,11 @@
+"""Progress bar and progress lines of a training."""
+
 import pytest
 
 from tfkit.progress import Progress
 
 
-def drive(bar, epochs, first=0):
+def run_callbacks(bar, epochs, first=0):
     bar.set_params({"steps": 2, "epochs": epochs})
     bar.on_train_begin()
     for epoch in range(first, epochs):
@@ -14,8 +16,8 @@ def drive(bar, epochs, first=0):
 
 
 @pytest.mark.parametrize("epochs", [1, 3, 9, 10, 11, 25, 1000])
-def test_without_a_terminal_there_are_at_most_ten_lines_the_last_among_them(epochs, capsys):
-    drive(Progress(epochs), epochs)
+def test_without_a_terminal_at_most_ten_lines_are_printed_including_the_last(epochs, capsys):
+    run_callbacks(Progress(epochs), epochs)
     out, err = capsys.readouterr()
     lines = err.splitlines()
     assert out == ""
@@ -23,13 +25,13 @@ def test_without_a_terminal_there_are_at_most_ten_lines_the_last_among_them(epoc
     assert lines[-1] == f"epoch {epochs}/{epochs}  loss {1 / epochs:.4g}  val_loss 2"
 
 
-def test_it_shows_the_metric_it_is_told(capsys):
-    drive(Progress(1, "accuracy"), 1)
+def test_the_monitored_metric_is_shown(capsys):
+    run_callbacks(Progress(1, "accuracy"), 1)
     assert capsys.readouterr().err == "epoch 1/1  loss 1  accuracy 0.5\n"
 
 
-def test_a_resumed_training_says_where_it_is(capsys):
-    drive(Progress(100), 100, first=57)
+def test_a_resumed_training_prints_its_epochs(capsys):
+    run_callbacks(Progress(100), 100, first=57)
     assert [line.split("/")[0] for line in capsys.readouterr().err.splitlines()] == [
         "epoch 58",
         "epoch 60",
@@ -40,20 +42,20 @@ def test_a_resumed_training_says_where_it_is(capsys):
     ]
 
 
-def test_at_a_terminal_there_is_a_bar_that_goes_away(capsys, monkeypatch):
-    monkeypatch.setenv("FORCE_COLOR", "1")  # so rich takes stderr for a terminal
+def test_on_a_terminal_a_bar_is_shown_and_removed(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # makes rich treat stderr as a terminal
     monkeypatch.setenv("TERM", "xterm")
     bar = Progress(3)
-    drive(bar, 3)
+    run_callbacks(bar, 3)
     assert "Training" in capsys.readouterr().err
     assert bar._bar is None
     bar.close()
 
 
-def test_the_bar_stands_where_the_rows_are(capsys, monkeypatch):
+def test_the_bar_advances_inside_an_epoch(capsys, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
-    bar = Progress(4, share=iter([0.25, 0.5]).__next__)
+    bar = Progress(4, epoch_fraction=iter([0.25, 0.5]).__next__)
     bar.on_train_begin()
     bar.on_epoch_begin(2)
     for expected in (2.25, 2.5):

@@ -88,7 +88,7 @@ def test_replace_swaps_a_part():
         ({"search": {"depth": (1, 4)}}, "In the search for `depth`: Unknown setting `depth`"),
         ({"search": {"epochs": (0, 4)}}, r"In the search for `epochs`: `epochs` must be an integer >= 1 .*epochs=0"),
         ({"search": {"optimizer": ["adam", "adm"]}}, "In the search for `optimizer`: .*Did you mean 'adam'"),
-        ({"search": {"l1": 3}}, "In the search for `l1`: A search domain is"),
+        ({"search": {"l1": 3}}, "In the search for `l1`: A search domain must be"),
     ],
 )
 def test_a_recipe_is_checked_when_it_is_made(parts, message):

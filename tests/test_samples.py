@@ -1,4 +1,4 @@
-"""The samples are what their cards say."""
+"""The data cards of the samples are correct: checksums, counts, ranges."""
 
 import gzip
 import hashlib
@@ -18,38 +18,38 @@ DATA = Path(__file__).parents[1] / "data"
 SAMPLES = ["adult", "co2", "diamonds", "reviews_zh"]
 
 
-def number(pattern, text):
+def find_integer(pattern, text):
     return int(re.search(pattern, text).group(1).replace(",", ""))
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_card_tells_the_truth(name):
+def test_the_card_of_a_table_is_correct(name):
     card, file = (DATA / f"{name}.md").read_text(), DATA / f"{name}.csv.gz"
     frame = read_frame(file)
     assert hashlib.sha256(file.read_bytes()).hexdigest() in card
     assert hashlib.sha256(gzip.decompress(file.read_bytes())).hexdigest() in card
-    assert len(frame) == number(r"- ([\d,]+) rows", card)
-    assert frame.shape[1] == number(r"rows, (\d+) columns", card)
-    assert int(frame.duplicated().sum()) == number(r"- ([\d,]+) rows equal an earlier one", card)
+    assert len(frame) == find_integer(r"- ([\d,]+) rows", card)
+    assert frame.shape[1] == find_integer(r"rows, (\d+) columns", card)
+    assert int(frame.duplicated().sum()) == find_integer(r"- ([\d,]+) rows equal an earlier one", card)
     assert re.findall(r"^\| `(.+?)` \|", card, re.MULTILINE) == list(frame)
     for column, classes in re.findall(r"^\| `(.+?)` \| category, (\d+)", card, re.MULTILINE):
         assert frame[column].nunique() == int(classes)
     for column, low, high in re.findall(r"^\| `(.+?)` \| number \|.*?([\d.,]+) to ([\d.,]+)", card, re.MULTILINE):
         values = frame[column].astype(float)
-        assert [values.min(), values.max()] == [float(word.rstrip(",").replace(",", "")) for word in (low, high)]
+        assert [values.min(), values.max()] == [float(text.rstrip(",").replace(",", "")) for text in (low, high)]
 
 
-def test_adult_card_counts():
+def test_the_counts_in_the_card_of_adult_are_correct():
     card, frame = (DATA / "adult.md").read_text(), read_frame(DATA / "adult.csv.gz")
     for column in ("workclass", "occupation", "native-country"):
         assert f"{frame[column].isna().sum():,} in `{column}`" in card
-    assert frame.isna().any(axis=1).sum() == number(r"([\d,]+) rows have", card)
+    assert frame.isna().any(axis=1).sum() == find_integer(r"([\d,]+) rows have", card)
     assert frame["income"].value_counts().to_dict() == {"<=50K": 24_720, ">50K": 7_841}
     assert "24,720" in card
     assert "7,841" in card
 
 
-def test_diamonds_card_counts():
+def test_the_counts_in_the_card_of_diamonds_are_correct():
     card, frame = (DATA / "diamonds.md").read_text(), read_frame(DATA / "diamonds.csv.gz")
     price = frame["price"].astype(float)
     assert not frame.isna().any(axis=None)
@@ -59,7 +59,7 @@ def test_diamonds_card_counts():
     assert "`x` in {x}, `y` in {y}, `z` in {z}".format(**zeros) in card
 
 
-def test_reviews_zh_card_counts():
+def test_the_counts_in_the_card_of_reviews_zh_are_correct():
     card, frame = (DATA / "reviews_zh.md").read_text(), read_frame(DATA / "reviews_zh.csv.gz")
     assert frame["label"].value_counts().to_dict() == {"positive": 2_000, "negative": 2_000}
     assert not frame["text"].duplicated().any()
@@ -67,7 +67,7 @@ def test_reviews_zh_card_counts():
     assert f"{lengths.min()} to {lengths.max():,} characters, half of them {lengths.median():.0f} or fewer" in card
 
 
-def test_co2_card_counts():
+def test_the_counts_in_the_card_of_co2_are_correct():
     card, frame = (DATA / "co2.md").read_text(), read_frame(DATA / "co2.csv.gz")
     days = pd.to_datetime(frame["date"], format="%Y%m%d")
     assert (days.diff().dropna() == pd.Timedelta(days=7)).all()
@@ -79,35 +79,35 @@ def test_co2_card_counts():
     assert f"{days.iloc[-1]:%B %Y}" in card
 
 
-def test_digits_card_tells_the_truth():
+def test_the_card_of_digits_is_correct():
     card, file = (DATA / "digits.md").read_text(), DATA / "digits.zip"
     assert hashlib.sha256(file.read_bytes()).hexdigest() in card
-    digest, seen, counts = hashlib.sha256(), set(), {}
+    digest, images, counts = hashlib.sha256(), set(), {}
     with zipfile.ZipFile(file) as archive:
         for name in sorted(archive.namelist()):
             pixels = np.asarray(Image.open(archive.open(name)))
             assert pixels.shape == (8, 8)
             digest.update(name.encode() + pixels.tobytes())
-            seen |= {pixels.tobytes()}
+            images |= {pixels.tobytes()}
             counts[name.split("/")[0]] = counts.get(name.split("/")[0], 0) + 1
     assert digest.hexdigest() in card
-    assert len(seen) == sum(counts.values()) == number(r"- ([\d,]+) pictures", card)
+    assert len(images) == sum(counts.values()) == find_integer(r"- ([\d,]+) pictures", card)
     assert {label: str(count) for label, count in counts.items()} == dict(re.findall(r"\| `(\d)` \| (\d+) \|", card))
 
 
-def test_japanese_vowels_card_tells_the_truth():
+def test_the_card_of_japanese_vowels_is_correct():
     card, file = (DATA / "japanese_vowels.md").read_text(), DATA / "japanese_vowels.ts.gz"
     assert hashlib.sha256(file.read_bytes()).hexdigest() in card
     assert hashlib.sha256(gzip.decompress(file.read_bytes())).hexdigest() in card
-    found = find_series(file)
-    values = found.each()
-    assert len(found) == len({one.tobytes() for one in values}) == number(r"- ([\d,]+) series", card)
-    assert len(found.channels) == number(r"series of (\d+) channels,", card)
+    collection = find_series(file)
+    values = collection.each()
+    assert len(collection) == len({series.tobytes() for series in values}) == find_integer(r"- ([\d,]+) series", card)
+    assert len(collection.channels) == find_integer(r"series of (\d+) channels,", card)
     lengths = sorted(map(len, values))
     assert f"{lengths[0]} to {lengths[-1]} steps, half of the series have {lengths[320]} or fewer" in card
-    joined = np.concatenate(values)
-    assert f"between {joined.min():.6f} and {joined.max():.6f}" in card
-    counts = found.frame["label"].value_counts()
+    all_values = np.concatenate(values)
+    assert f"between {all_values.min():.6f} and {all_values.max():.6f}" in card
+    counts = collection.frame["label"].value_counts()
     assert dict(re.findall(r"\| `(\d)` \| (\d+) \|", card)) == {label: str(count) for label, count in counts.items()}
 
 

@@ -1,3 +1,5 @@
+"""Search domains of settings."""
+
 import pytest
 
 from tfkit.errors import UserError
@@ -27,7 +29,7 @@ def test_a_tuple_is_a_range_of_integers_if_both_ends_are():
     assert integers.ends == (1, 4)
 
 
-def test_log_is_a_range_in_powers():
+def test_log_is_a_log_scale_range():
     assert log(1e-4, 1e-2) == domain(log(1e-4, 1e-2)) == Range(1e-4, 1e-2, log=True)
     assert log(1e-4, 1e-2).words() == "0.0001 to 0.01 in powers"
 
@@ -35,20 +37,20 @@ def test_log_is_a_range_in_powers():
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ([], "A search domain is a list to choose from"),
-        (3, "A search domain is a list to choose from"),
-        ((1, 2, 3), "A search domain is a list to choose from"),
-        (("a", "b"), "The ends of a range are numbers"),
-        ((True, 3), "The ends of a range are numbers"),
-        ((4, 1), "A range goes from low to high"),
-        ((1, 1), "A range goes from low to high"),
+        ([], "A search domain must be a list of choices"),
+        (3, "A search domain must be a list of choices"),
+        ((1, 2, 3), "A search domain must be a list of choices"),
+        (("a", "b"), "The ends of a range must be numbers"),
+        ((True, 3), "The ends of a range must be numbers"),
+        ((4, 1), "A range must go from low to high"),
+        ((1, 1), "A range must go from low to high"),
     ],
 )
-def test_what_is_no_domain_is_refused(value, message):
+def test_an_invalid_domain_raises(value, message):
     with pytest.raises(UserError, match=message):
         domain(value)
 
 
-def test_a_range_in_powers_begins_above_zero():
-    with pytest.raises(UserError, match="A range in powers begins above 0"):
+def test_a_log_scale_range_must_start_above_zero():
+    with pytest.raises(UserError, match="A log-scale range must start above 0"):
         log(0, 1)

@@ -1,3 +1,5 @@
+"""Types of settings: parsing of text, and their descriptions."""
+
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,7 +10,7 @@ from tfkit.words import Kind
 
 
 @pytest.mark.parametrize(
-    ("annotation", "word", "value"),
+    ("annotation", "text", "value"),
     [
         (int, "7", 7),
         (float, "1e-3", 0.001),
@@ -35,19 +37,19 @@ from tfkit.words import Kind
         (str, "1,2", "1,2"),
     ],
 )
-def test_a_word_becomes_the_value_that_its_type_means(annotation, word, value):
-    found = Kind(annotation).value(word)
-    assert found == value
-    assert type(found) is type(value)
+def test_text_is_parsed_by_the_type_of_a_setting(annotation, text, value):
+    result = Kind(annotation).value(text)
+    assert result == value
+    assert type(result) is type(value)
 
 
 @pytest.mark.parametrize(
-    ("annotation", "word"),
+    ("annotation", "text"),
     [(int, "x"), (int, "1.5"), (float, "nan"), (bool, "so"), (list[str], "[a"), (dict[str, str], "a")],
 )
-def test_a_word_without_a_meaning_is_refused(annotation, word):
+def test_text_that_is_not_of_the_type_raises(annotation, text):
     with pytest.raises(ValidationError):
-        Kind(annotation).value(word)
+        Kind(annotation).value(text)
 
 
 @pytest.mark.parametrize(
@@ -65,5 +67,5 @@ def test_a_word_without_a_meaning_is_refused(annotation, word):
         (bytes | object, "text or a value of another type"),
     ],
 )
-def test_a_type_is_explained_in_words(annotation, rule):
+def test_a_type_describes_itself(annotation, rule):
     assert Kind(annotation).rule() == rule

@@ -1,4 +1,4 @@
-"""What training runs on, and with which arithmetic."""
+"""Devices, seeds and numeric precision of training."""
 
 import atexit
 import json
@@ -12,28 +12,28 @@ from typing import Any
 
 from tfkit.errors import UserError, nearest
 
-WORDS = ("auto", "cpu", "gpu", "mirrored", "multiworker")
+DEVICES = ("auto", "cpu", "gpu", "mirrored", "multiworker")
 
-_chosen: dict[str, Any] = {"word": "auto", "strategy": None}  # of this process, which can change its mind only once
+_selected: dict[str, Any] = {"device": "auto", "strategy": None}  # a process can select its devices only once
 
 
 def choose(device: str = "auto") -> None:
-    """Choose what this process trains on, before TensorFlow has computed anything.
+    """Select the devices of this process, before TensorFlow computes anything.
 
     Args:
-        device: `cpu`; `gpu`, the first; `mirrored`, all GPUs of this machine; `mirrored:N`, N of them, or where there
-            is no GPU N parts of the CPU, to try it; `multiworker`, the machines that the environment variable
-            `TF_CONFIG` names; `auto`, whichever of these there is more than one of, else what TensorFlow takes.
+        device: `cpu`; `gpu`, the first GPU; `mirrored`, all GPUs of this machine; `mirrored:N`, N of them, or on a
+            machine without GPU N virtual CPU devices, to try it; `multiworker`, the machines that the environment
+            variable `TF_CONFIG` lists; `auto`, several workers or GPUs if there are any, else TensorFlow's default.
 
     Raises:
-        UserError: If it is no such word, or there is no such device, or too late.
+        UserError: If the name is unknown, there is no such device, or TensorFlow has already started.
     """
-    kind, count = _word(device)
+    kind, count = _parse_device(device)
     workers = _workers()
     if kind == "multiworker" and len(workers) < 2:
         raise UserError(
-            "device=multiworker needs the environment variable TF_CONFIG, which names the workers and "
-            f"which of them this is. Received: {len(workers)} workers"
+            "device=multiworker needs the environment variable TF_CONFIG, which lists the workers and "
+            f"the index of this one. Received: {len(workers)} workers"
         )
     if kind == "auto" and len(workers) > 1:
         kind = "multiworker"
@@ -46,100 +46,114 @@ def choose(device: str = "auto") -> None:
         raise UserError("device=gpu needs a GPU that TensorFlow sees; train with device=cpu. Received: no GPU")
     if kind == "mirrored" and (count or len(gpus)) < 2:
         raise UserError(
-            "device=mirrored needs more than one GPU; mirrored:2 tries it with two parts of the CPU. "
+            "device=mirrored needs more than one GPU; mirrored:2 tries it with two virtual CPU devices. "
             f"Received: {len(gpus)} GPUs"
         )
     if kind == "mirrored" and gpus and (count or 0) > len(gpus):
         raise UserError(f"device=mirrored:{count} needs {count} GPUs. Received: {len(gpus)}")
-    word = f"mirrored:{count or len(gpus)}" if kind == "mirrored" else kind
-    if word == _chosen["word"]:
+    name = f"mirrored:{count or len(gpus)}" if kind == "mirrored" else kind
+    if name == _selected["device"]:
         return
+    make_strategy = {"mirrored": _mirrored, "multiworker": _multiworker}.get(kind, _single_device)
     try:
-        strategy = {"mirrored": _mirrored, "multiworker": _multiworker}.get(kind, _one)(kind, gpus, count or len(gpus))
+        strategy = make_strategy(kind, gpus, count or len(gpus))
     except RuntimeError as error:
         raise UserError(
-            "A process chooses its devices once, before anything is computed: train in a new process. "
-            f"Received: device={word} after {_chosen['word']}"
+            "A process selects its devices once, before anything is computed; train in a new process. "
+            f"Received: device={name} after {_selected['device']}"
         ) from error
-    _chosen.update(word=word, strategy=strategy)
+    _selected.update(device=name, strategy=strategy)
 
 
 def chosen() -> str:
-    """The word of what this process trains on, such as `mirrored:2`; the same word chooses the same again."""
-    return _chosen["word"]
+    """Return the name of the selected devices, such as `mirrored:2`."""
+    return _selected["device"]
 
 
 def scope() -> AbstractContextManager[None]:
-    """Where a model for what was chosen is made and compiled."""
+    """Create and compile a model for the selected devices inside."""
     from tfkit import replicas
 
-    return replicas.scope(_chosen["strategy"])
+    return replicas.scope(_selected["strategy"])
 
 
 def replica_count() -> int:
-    """How many replicas share a batch."""
-    return _chosen["strategy"].num_replicas_in_sync if _chosen["strategy"] is not None else 1
+    """Return the number of replicas that share a batch."""
+    return _selected["strategy"].num_replicas_in_sync if _selected["strategy"] is not None else 1
 
 
 def said() -> str:
-    """The end of a sentence: ` on 2 replicas`; nothing where there is one."""
+    """Return ` over 2 replicas (mirrored:2)`, or an empty string for one replica."""
     return f" over {replica_count()} replicas ({chosen()})" if replica_count() > 1 else ""
 
 
-def of_run(device: str, resume: Any, anyway: bool) -> str:
-    """What a run that is to go on was begun on: the random masks of other replicas would be others.
+def of_run(device: str, resume: str | Path | None, allow_other: bool) -> str:
+    """Return the device on which to resume a run.
+
+    On other devices dropout would draw other masks.
+
+    Args:
+        device: The requested device; `auto` for that of the run.
+        resume: The run folder to resume, or None for a new run.
+        allow_other: Whether another device is allowed (`--anyway`).
 
     Raises:
-        UserError: If another is asked for, unless `anyway`.
+        UserError: If another device is requested, unless `allow_other`.
     """
-    about = Path(resume) / "about.json" if resume is not None else None
-    if about is None or not about.is_file():
+    about_path = Path(resume) / "about.json" if resume is not None else None
+    if about_path is None or not about_path.is_file():
         return device
     try:
-        before = json.loads(about.read_text(encoding="utf-8")).get("device", "auto")
-    except (OSError, ValueError, AttributeError, RecursionError):  # said by those who open it
+        run_device = json.loads(about_path.read_text(encoding="utf-8")).get("device", "auto")
+    except (OSError, ValueError, AttributeError, RecursionError):  # reported by the code that opens the run
         return device
-    if device not in ("auto", before) and not anyway:
+    if device not in ("auto", run_device) and not allow_other:
         raise UserError(
-            f"A run goes on to the same result only on the device that it began on, {before}; --anyway "
-            f"goes on all the same. Received: device={device}"
+            f"A resumed run gives the same result only on its first device, {run_device}; --anyway allows another. "
+            f"Received: device={device}"
         )
-    return before if device == "auto" else device
+    return run_device if device == "auto" else device
 
 
 def is_chief() -> bool:
-    """Whether this process is the one that writes: the first of several workers, or the only one."""
-    return _chosen["word"] != "multiworker" or _task_index() == 0
+    """Return whether this process writes the run: the first worker, or the only one."""
+    return _selected["device"] != "multiworker" or _worker_index() == 0
 
 
 def folders(out: Any, resume: Any) -> tuple[Any, Any]:
-    """Where this process writes and what it resumes: a worker that is not the chief, in a folder that goes with it."""
+    """Return the output folder and the run to resume of this worker.
+
+    All workers but the chief use temporary copies.
+
+    Raises:
+        UserError: If a worker cannot see the run to resume.
+    """
     if is_chief():
         return out, resume
-    room = Path(tempfile.mkdtemp(prefix="tfkit-worker-"))
-    atexit.register(shutil.rmtree, room, ignore_errors=True)
+    temporary = Path(tempfile.mkdtemp(prefix="tfkit-worker-"))
+    atexit.register(shutil.rmtree, temporary, ignore_errors=True)
     if resume is None:
-        return room, None
+        return temporary, None
     if not Path(resume).is_dir():
-        raise UserError(f"Every worker must see the run that is resumed, on a disk that they share. Received: {resume}")
-    return room, shutil.copytree(resume, room / Path(resume).name, ignore=shutil.ignore_patterns("*.part"))
+        raise UserError(f"Every worker must see the run to resume, on a shared disk. Received: {resume}")
+    return temporary, shutil.copytree(resume, temporary / Path(resume).name, ignore=shutil.ignore_patterns("*.part"))
 
 
 def set_up(*, seed: int, deterministic: bool = True) -> None:
-    """Seed everything, and make the same seed give the same bits.
+    """Seed all random generators, so that the same seed gives the same bits.
 
     Args:
-        seed: For Python, NumPy and the backend.
-        deterministic: Whether TensorFlow may use only operations that give the same bits each time; once set it
-            stays so for the process.
+        seed: Seed of Python, NumPy and the backend.
+        deterministic: Whether TensorFlow may use only deterministic operations; once set, it stays set for the
+            process.
     """
     import keras
     import tensorflow as tf
 
     policy = keras.config.dtype_policy()
-    # names of layers count from the start, so a second run in a process is like the first
+    # restarts the numbers in layer names, so that a second run in a process equals the first
     keras.utils.clear_session(free_memory=False)
-    keras.config.set_dtype_policy(policy)  # the session's end takes it away too
+    keras.config.set_dtype_policy(policy)  # which clear_session has reset
     keras.utils.set_random_seed(seed)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -147,19 +161,19 @@ def set_up(*, seed: int, deterministic: bool = True) -> None:
 
 @contextmanager
 def precision(policy: str) -> Iterator[None]:
-    """Layers made inside compute as this dtype policy of Keras says, such as mixed_bfloat16; others as before."""
+    """Set the Keras dtype policy of layers created inside, such as mixed_bfloat16."""
     import keras
 
-    before = keras.config.dtype_policy()
+    previous = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
         yield
     finally:
-        keras.config.set_dtype_policy(before)
+        keras.config.set_dtype_policy(previous)
 
 
 def describe() -> dict[str, Any]:
-    """The devices that there are, for the record."""
+    """Return the GPUs, CPU cores and replicas, to be stored with a run."""
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
@@ -168,48 +182,50 @@ def describe() -> dict[str, Any]:
     return {"gpus": names, "cpus": cpus, "replicas": replica_count()}
 
 
-def _word(device: str) -> tuple[str, int | None]:
-    """`mirrored:2` -> mirrored, 2."""
+def _parse_device(device: str) -> tuple[str, int | None]:
+    """Split a device name: `mirrored:2` -> `("mirrored", 2)`."""
     kind, colon, count = str(device).partition(":")
-    if kind not in WORDS or (colon and kind != "mirrored"):
+    if kind not in DEVICES or (colon and kind != "mirrored"):
         raise UserError(
-            f"`device` must be one of {', '.join(WORDS)}, or mirrored:N.{nearest(kind, WORDS)} "
+            f"`device` must be one of {', '.join(DEVICES)}, or mirrored:N.{nearest(kind, DEVICES)} "
             f"Received: device={device}"
         )
     if colon and not (count.isascii() and count.isdigit() and int(count) > 1):
-        raise UserError(f"mirrored:N needs a whole number N above 1. Received: device={device}")
+        raise UserError(f"mirrored:N needs an integer N above 1. Received: device={device}")
     return kind, int(count) if colon else None
 
 
 def _workers() -> list[str]:
-    """The workers that `TF_CONFIG` names; none where it is not set."""
+    """Return the addresses of the workers in `TF_CONFIG`; none where it is not set."""
     cluster = _tf_config().get("cluster", {})
     return [*cluster.get("chief", []), *cluster.get("worker", [])] if isinstance(cluster, dict) else []
 
 
-def _task_index() -> int:
-    """The place of this process among the workers; 0 is the chief."""
+def _worker_index() -> int:
+    """Return the index of this process among the workers; 0 is the chief."""
     config = _tf_config()
     task = config.get("task", {})
-    before = len(config["cluster"].get("chief", [])) if task.get("type") == "worker" else 0
-    return before + int(task.get("index", 0))
+    num_chiefs = len(config["cluster"].get("chief", [])) if task.get("type") == "worker" else 0
+    return num_chiefs + int(task.get("index", 0))
 
 
 def _tf_config() -> dict[str, Any]:
-    words = os.environ.get("TF_CONFIG", "")
+    """Return the parsed environment variable `TF_CONFIG`; empty where it is not set."""
+    text = os.environ.get("TF_CONFIG", "")
     try:
-        config = json.loads(words or "{}")
+        config = json.loads(text or "{}")
     except ValueError:
         config = None
     if not isinstance(config, dict):
         raise UserError(
             'TF_CONFIG must be JSON such as {"cluster": {"worker": ["one:2222", "two:2222"]}, "task": '
-            f'{{"type": "worker", "index": 0}}}}. Received: {words[:80]}'
+            f'{{"type": "worker", "index": 0}}}}. Received: {text[:80]}'
         )
     return config
 
 
-def _one(kind: str, gpus: list[Any], count: int) -> None:
+def _single_device(kind: str, gpus: list[Any], count: int) -> None:
+    """Hide all GPUs but the selected one; no strategy."""
     import tensorflow as tf
 
     if kind != "auto" and gpus:
@@ -217,18 +233,20 @@ def _one(kind: str, gpus: list[Any], count: int) -> None:
 
 
 def _mirrored(kind: str, gpus: list[Any], count: int) -> Any:
+    """Return a strategy over `count` GPUs, or over `count` virtual CPU devices."""
     import tensorflow as tf
 
     if gpus:
-        return tf.distribute.MirroredStrategy([f"GPU:{number}" for number in range(count)])
+        return tf.distribute.MirroredStrategy([f"GPU:{index}" for index in range(count)])
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
-    devices = [f"CPU:{number}" for number in range(count)]
-    # plain sums; collective ones, which TensorFlow takes here, need twice the time to compile
+    devices = [f"CPU:{index}" for index in range(count)]
+    # plain sums; the collective operations that TensorFlow uses by default take twice the time to compile
     return tf.distribute.MirroredStrategy(devices, cross_device_ops=tf.distribute.ReductionToOneDevice())
 
 
 def _multiworker(kind: str, gpus: list[Any], count: int) -> Any:
+    """Return a strategy over the workers of `TF_CONFIG`."""
     import tensorflow as tf
 
     return tf.distribute.MultiWorkerMirroredStrategy()

@@ -1,4 +1,4 @@
-"""What a person sees while a run is made and after: words on stderr, columns and scores as tables."""
+"""Terminal output of a run: messages on stderr, and tables of columns and scores."""
 
 import logging
 import os
@@ -8,67 +8,67 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-COLUMNS_SHOWN = 40
-PLAIN: dict[str, Any] = {"box": None, "padding": (0, 2, 0, 0)}
+MAX_TABLE_ROWS = 40
+PLAIN_TABLE: dict[str, Any] = {"box": None, "padding": (0, 2, 0, 0)}
 
 
 def columns_table(columns: Mapping[str, Mapping[str, Any]]) -> Any:
-    """What was done to which column."""
+    """Return a table of the columns, their types and their preprocessing."""
     from rich.table import Table
 
-    table = Table("column", "kind", "what was done", **PLAIN)
-    for name, rule in list(columns.items())[:COLUMNS_SHOWN]:
-        table.add_row(name, rule["kind"], rule["treatment"])
-    if len(columns) > COLUMNS_SHOWN:
-        table.add_row("...", "", f"and {len(columns) - COLUMNS_SHOWN:,} more columns, all in info.json")
+    table = Table("column", "kind", "what was done", **PLAIN_TABLE)
+    for name, column in list(columns.items())[:MAX_TABLE_ROWS]:
+        table.add_row(name, column["kind"], column["treatment"])
+    if len(columns) > MAX_TABLE_ROWS:
+        table.add_row("...", "", f"and {len(columns) - MAX_TABLE_ROWS:,} more columns, all in info.json")
     return table
 
 
 def scores_table(metrics: Mapping[str, Any]) -> Any:
-    """The scores of the model with their intervals, and those of the baselines beside them."""
+    """Return a table of model scores, confidence intervals and baseline scores."""
     from rich.table import Table
 
     baselines = metrics.get("baselines") or {}
-    table = Table(**PLAIN)
+    table = Table(**PLAIN_TABLE)
     split = "test" if metrics.get("test") else "validation"
-    for head in (split, "model", "95% interval", *baselines):
-        table.add_column(head, no_wrap=True, justify="left" if head in (split, "95% interval") else "right")
+    for header in (split, "model", "95% interval", *baselines):
+        table.add_column(header, no_wrap=True, justify="left" if header in (split, "95% interval") else "right")
     for name, value in (metrics.get("test") or metrics.get("val") or {}).items():
-        interval = " to ".join(map(_number, metrics.get("intervals", {}).get(name, [])))
-        others = [_number(scores[name]) if name in scores else "" for scores in baselines.values()]
-        table.add_row(name, _number(value), interval, *others)
+        interval = " to ".join(map(_format_number, metrics.get("intervals", {}).get(name, [])))
+        baseline_values = [_format_number(scores[name]) if name in scores else "" for scores in baselines.values()]
+        table.add_row(name, _format_number(value), interval, *baseline_values)
     return table
 
 
 def classes_table(metrics: Mapping[str, Any]) -> Any:
-    """Precision, recall and F1 of each class."""
+    """Return a table of precision, recall and F1 of each class."""
     from rich.table import Table
 
     classes = metrics["classes"]
-    table = Table("class", *next(iter(classes.values())), **PLAIN)
-    for label, scores in list(classes.items())[:COLUMNS_SHOWN]:
-        table.add_row(label, *map(_number, scores.values()))
-    if len(classes) > COLUMNS_SHOWN:
-        table.add_row(f"... and {len(classes) - COLUMNS_SHOWN:,} more, all in metrics.json")
+    table = Table("class", *next(iter(classes.values())), **PLAIN_TABLE)
+    for label, scores in list(classes.items())[:MAX_TABLE_ROWS]:
+        table.add_row(label, *map(_format_number, scores.values()))
+    if len(classes) > MAX_TABLE_ROWS:
+        table.add_row(f"... and {len(classes) - MAX_TABLE_ROWS:,} more, all in metrics.json")
     return table
 
 
-def _number(value: float) -> str:
+def _format_number(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.4f}" if abs(value) < 100 else f"{value:,.1f}"
 
 
 @contextmanager
 def held_back(aloud: bool = True) -> Iterator[None]:
-    """Hold back what libraries write to stderr past Python; an error lets it out where it is to be `aloud`."""
+    """Suppress native output to stderr; after an error print it if `aloud`."""
     sys.stderr.flush()
     stderr = os.dup(2)
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
+    with tempfile.TemporaryFile() as output:
+        os.dup2(output.fileno(), 2)
         try:
             yield
         except BaseException:
-            said.seek(0)
-            os.write(stderr, said.read() if aloud else b"")
+            output.seek(0)
+            os.write(stderr, output.read() if aloud else b"")
             raise
         finally:
             os.dup2(stderr, 2)
@@ -77,11 +77,14 @@ def held_back(aloud: bool = True) -> Iterator[None]:
 
 @contextmanager
 def voice(quiet: bool = False) -> Iterator[Any]:
-    """Something that prints to stderr unless it is to be quiet; what readers have to say comes the same way."""
+    """Yield a function that prints to stderr, and print tfkit's log messages there.
+
+    With `quiet` nothing is printed.
+    """
     from rich.console import Console
 
     console = Console(file=sys.stderr, quiet=quiet, markup=False, highlight=False, soft_wrap=True)
-    console.width = max(console.width, 100)  # a table that runs over is easier to read than one that is cut
+    console.width = max(console.width, 100)  # an overlong line is easier to read than a truncated table
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:

@@ -1,16 +1,16 @@
-"""A file of a run is written whole or not at all, and read as what it should be."""
+"""Atomic writing and checked reading of the files of a run."""
 
 import io
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from tfkit.errors import UserError
 
-KINDS: dict[str, dict[str, type]] = {  # of what the files of a run hold
+REQUIRED_TYPES: dict[str, dict[str, type]] = {  # file name -> key -> type of its value
     "about.json": {"begun": str, "versions": dict},
     "info.json": {"task": str, "inputs": dict, "target": dict},
     "metrics.json": {"task": str, "val": dict},
@@ -18,19 +18,19 @@ KINDS: dict[str, dict[str, type]] = {  # of what the files of a run hold
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON whole, or not at all."""
+    """Write JSON atomically."""
     with Whole(path) as file:
         json.dump(content, file, indent=1, ensure_ascii=False, allow_nan=False)
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write a text whole, or not at all."""
+    """Write text atomically."""
     with Whole(path) as file:
         file.write(content)
 
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write arrays whole, or not at all."""
+    """Write arrays atomically, as a compressed `.npz` file."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     with Whole(path, "wb") as file:
@@ -38,34 +38,59 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 class Whole:
-    """A file that appears under its name only when all of it is there."""
+    """A file that is written atomically.
+
+    It appears under its name when it is complete and on the disk: the content is written to a temporary file in the
+    same folder, flushed to the disk (`fsync`), then renamed. After an error the temporary file is removed, and an older
+    file of the name is unchanged.
+
+    Args:
+        path: The file.
+        mode: `"w"` for text in UTF-8, `"wb"` for bytes.
+    """
 
     def __init__(self, path: Path, mode: str = "w"):
-        self.path, self.part, self.mode = path, path.with_name(path.name + ".part"), mode
+        self.path, self.temporary, self.mode = path, path.with_name(path.name + ".part"), mode
 
-    def __enter__(self) -> Any:
-        text: dict[str, Any] = {} if "b" in self.mode else {"encoding": "utf-8", "newline": ""}
-        self.file: Any = self.part.open(self.mode, **text)
+    def __enter__(self) -> IO[Any]:
+        options: dict[str, Any] = {} if "b" in self.mode else {"encoding": "utf-8", "newline": ""}
+        self.file: IO[Any] = self.temporary.open(self.mode, **options)
         return self.file
 
-    def __exit__(self, kind: Any, *error: Any) -> None:
-        self.file.close()
+    def __exit__(self, error_type: Any, *error: Any) -> None:
         try:
-            if kind is None:
-                os.replace(self.part, self.path)
+            with self.file:
+                if error_type is None:
+                    self.file.flush()
+                    os.fsync(self.file.fileno())
+            if error_type is None:
+                os.replace(self.temporary, self.path)
         except IsADirectoryError:
-            raise UserError(f"A file must be written where a folder is; take it away. Received: {self.path}") from None
+            raise UserError(
+                f"The path of a file must not be a folder; remove the folder. Received: {self.path}"
+            ) from None
         finally:
-            self.part.unlink(missing_ok=True)
+            self.temporary.unlink(missing_ok=True)
 
 
 class Kept(dict[str, Any]):
-    """A JSON object of a run, of which somebody may have made another: what lacks is said, and what is of no use."""
+    """A JSON object of a run folder; a missing key raises a UserError.
+
+    Somebody may have edited the file.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ValueError: If it is not JSON, not an object, or a value has the wrong type.
+    """
 
     def __init__(self, path: Path):
         content = json.loads(path.read_text(encoding="utf-8"))
-        kinds = KINDS.get(path.name, {}).items()
-        if not isinstance(content, dict) or not all(isinstance(content.get(key, kind()), kind) for key, kind in kinds):
+        types = REQUIRED_TYPES.get(path.name, {}).items()
+        if not isinstance(content, dict) or not all(
+            isinstance(content.get(key, type_()), type_) for key, type_ in types
+        ):
             raise ValueError
         super().__init__(content)
         self.path = path

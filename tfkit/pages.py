@@ -1,4 +1,4 @@
-"""Pages are found, listed, shown and copied as files; nothing here runs one."""
+"""Find, list, show and copy recipe files, without executing them."""
 
 import importlib.util
 import shutil
@@ -7,76 +7,95 @@ from typing import Any
 
 from tfkit import recipes
 from tfkit.errors import UserError, nearest
-from tfkit.manual import CONFIG, manual, settings, table
-from tfkit.parts import ROOMS, find_part, listing
+from tfkit.manual import CONFIG_FILE, format_settings, manual, settings
+from tfkit.parts import ROOMS, find_part, format_components
 
 
 def pages() -> dict[str, Path]:
-    """The pages that come with tfkit, by name."""
-    found = [page for folder in recipes.__path__ for page in Path(folder).glob("[!_]*.py")]
-    return {page.stem: page for page in sorted(found, key=lambda page: page.stem)}
+    """Return the files of the recipes that come with tfkit, by name."""
+    paths = [path for folder in recipes.__path__ for path in Path(folder).glob("[!_]*.py")]
+    return {path.stem: path for path in sorted(paths, key=lambda path: path.stem)}
 
 
 def find(what: Any) -> Path:
-    """The page that is meant: by a name of `ls`, a path, a dotted module, or a recipe that was loaded from one."""
+    """Return the file of a recipe.
+
+    Args:
+        what: A name of `ls`, a path, a dotted module, or a `Recipe` that was loaded from a file.
+
+    Raises:
+        UserError: If there is no such recipe, or the recipe has no file.
+    """
     what = getattr(what, "page", what)
     if what is None:
-        raise UserError("This recipe was made in Python: it has no page.")
-    word = str(what)
-    known = pages()
-    if word in known:
-        return known[word]
-    if word.endswith(".py") and Path(word).expanduser().is_file():
-        return Path(word).expanduser()
-    if "." in word and not word.endswith(".py") and (page := _module(word)):
-        return page
-    hint = nearest(word, [*known, *(page.name for page in Path().glob("*.py"))])
-    raise UserError(f"No recipe {word!r}.{hint} Recipes: {', '.join(known)}; a page of your own is given by its path.")
+        raise UserError("This recipe was created in Python and has no file.")
+    name = str(what)
+    recipe_files = pages()
+    if name in recipe_files:
+        return recipe_files[name]
+    if name.endswith(".py") and Path(name).expanduser().is_file():
+        return Path(name).expanduser()
+    if "." in name and not name.endswith(".py") and (path := _module_file(name)):
+        return path
+    hint = nearest(name, [*recipe_files, *(path.name for path in Path().glob("*.py"))])
+    raise UserError(
+        f"No recipe {name!r}.{hint} Recipes: {', '.join(recipe_files)}; give the path of a recipe file of your own."
+    )
 
 
 def ls() -> list[tuple[str, str]]:
-    """Every recipe that comes with tfkit: its name and what it is for, the first line of its page."""
-    return [(name, manual(page).partition("\n")[0]) for name, page in pages().items()]
+    """List the recipes that come with tfkit: name and first line of the docstring."""
+    return [(name, manual(path).partition("\n")[0]) for name, path in pages().items()]
 
 
 def show(name: Any) -> str:
-    """The manual of a recipe, of a room of parts (`layers`), or of one part (`layers.MLP`).
+    """Return the documentation of a recipe, a package or a component.
 
-    Of a recipe: its page's own words, then every setting with its type, its default and its meaning.
+    That of a recipe is its docstring, then every setting with its type, default and description; that of a package,
+    such as `layers`, a line for each component; that of a component, such as `layers.MLP`, its signature and docstring.
     """
-    word = str(name)
-    if word in ROOMS:
-        return "\n".join(listing(word))
-    if word not in pages() and (part := find_part(word)):
-        return f"tfkit.{part.name.partition('.')[0]}.{part.call}\n\n{part.words}"
-    page = find(name)
-    shared, own = settings(CONFIG), settings(page)
+    text = str(name)
+    if text in ROOMS:
+        return "\n".join(format_components(text))
+    if text not in pages() and (component := find_part(text)):
+        package = component.name.partition(".")[0]
+        return f"tfkit.{package}.{component.signature}\n\n{component.docstring}"
+    path = find(name)
+    shared, own = settings(CONFIG_FILE), settings(path)
     for key, setting in own.items():
-        if key in shared and not setting.meaning:
-            own[key] = setting._replace(meaning=shared[key].meaning)
-    rest = {key: setting for key, setting in shared.items() if key not in own}
-    lines = [manual(page), ""]
+        if key in shared and not setting.description:
+            own[key] = setting._replace(description=shared[key].description)
+    shared_only = {key: setting for key, setting in shared.items() if key not in own}
+    lines = [manual(path), ""]
     if own:
-        lines += ["Its settings (key=value)", *table(own), ""]
-    return "\n".join([*lines, "The settings of every recipe", *table(rest)])
+        lines += ["Settings of this recipe (key=value)", *format_settings(own), ""]
+    return "\n".join([*lines, "Settings of every recipe", *format_settings(shared_only)])
 
 
 def copy(name: Any, to: str | Path) -> Path:
-    """Take a page home: copy it to `to`, a new .py file or a folder, and say where it is."""
-    page, target = find(name), Path(to).expanduser()
-    target = target / page.name if target.is_dir() else target
+    """Copy a recipe file and return the new path.
+
+    Args:
+        name: The recipe; see `find`.
+        to: A new .py file, or a folder.
+
+    Raises:
+        UserError: If the new file exists already, is no .py file, or its folder does not exist.
+    """
+    path, target = find(name), Path(to).expanduser()
+    target = target / path.name if target.is_dir() else target
     if target.suffix != ".py":
-        raise UserError(f"A page is a .py file. Received: {target}")
+        raise UserError(f"A recipe must be a .py file. Received: {target}")
     if target.exists():
-        raise UserError(f"{target} exists already and is left as it is: give another name.")
+        raise UserError(f"A recipe must be copied to a new file; give another name. Received: {target}, which exists")
     if not target.parent.is_dir():
         raise UserError(f"No such folder: {target.parent}")
-    shutil.copyfile(page, target)
+    shutil.copyfile(path, target)
     return target
 
 
-def _module(name: str) -> Path | None:
-    """The file of a dotted module, where there is one."""
+def _module_file(name: str) -> Path | None:
+    """Return the file of a dotted module, if there is one."""
     try:
         spec = importlib.util.find_spec(name)
     except (ImportError, ValueError):

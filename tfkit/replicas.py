@@ -1,58 +1,74 @@
-"""What several replicas compute is what one device computes: they share out the rows of a batch, and nothing else.
+"""Training over several replicas with the results of one device.
 
-On a strategy Keras' own step weights, clips and counts on each replica alone, and so trains another model. Here
-`train_step` runs once, on the whole batch, as on one device: augmentation, loss, metrics, clipping, loss scale and
-optimizer know of no replicas. Only what the model says of the rows, and the slopes of that, are computed in parts.
+Keras' own step under a `tf.distribute` strategy weights, clips and counts on each replica alone, and so trains another
+model. Here `train_step` runs once, on the whole batch, as on one device: augmentation, loss, metrics, clipping, loss
+scaling and optimizer do not depend on the number of replicas. Only the calls of the model and their gradients are
+computed in shards of the batch. The environment variable `TFKIT_SHARDED_STEP=0` switches to Keras' own behavior.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tfkit.sharing import InParts
+from tfkit.sharing import InParts, KerasStep
+
+
+def is_sharding_enabled() -> bool:
+    """Return whether steps are sharded: not if TFKIT_SHARDED_STEP=0 is set.
+
+    Sharded steps give the results of one device, others those of Keras under a strategy.
+    """
+    return os.environ.get("TFKIT_SHARDED_STEP", "1") != "0"
 
 
 def strategy_of(model: Any) -> Any:
-    """The strategy that a model was made under; None where it has one replica, to which this file does nothing."""
+    """Return the strategy of a model; None for a model with one replica."""
     strategy = getattr(model, "_distribute_strategy", None)
     return strategy if strategy is not None and strategy.num_replicas_in_sync > 1 else None
 
 
 @contextmanager
 def scope(strategy: Any) -> Iterator[None]:
-    """Where a model for several replicas is made and compiled: its variables lie on each of them.
+    """Create and compile a model inside, so that each replica has its variables.
 
     Args:
         strategy: A `tf.distribute.MirroredStrategy` or `MultiWorkerMirroredStrategy`; None for one device.
     """
     import tensorflow as tf
 
-    def alike(next_creator: Any, **told: Any) -> Any:
-        if told.get("synchronization") == tf.VariableSynchronization.ON_READ:  # a metric, which would be a sum of parts
-            told["synchronization"] = tf.VariableSynchronization.AUTO
-            told["aggregation"] = tf.VariableAggregation.ONLY_FIRST_REPLICA
-        return next_creator(**told)
+    def create_identical(next_creator: Callable[..., Any], **options: Any) -> Any:
+        if options.get("synchronization") == tf.VariableSynchronization.ON_READ:  # a metric; Keras sums its replicas
+            options["synchronization"] = tf.VariableSynchronization.AUTO
+            options["aggregation"] = tf.VariableAggregation.ONLY_FIRST_REPLICA
+        return next_creator(**options)
 
     if strategy is None:
         yield
-        return
-    with strategy.scope(), tf.variable_creator_scope(alike):
-        yield
+    elif is_sharding_enabled():
+        with strategy.scope(), tf.variable_creator_scope(create_identical):
+            yield
+    else:
+        with strategy.scope():
+            yield
 
 
 @contextmanager
 def spread(model: Any) -> Iterator["Spread"]:
-    """While inside, Keras takes the model for one of one device; `Spread` makes its steps use the replicas."""
+    """Hide the strategy of a model from Keras, and yield the `Spread` that uses it."""
     import tensorflow as tf
 
     strategy = strategy_of(model)
     if strategy is None:
         yield Spread(model, None)
         return
-    if any(variable._value.aggregation == tf.VariableAggregation.SUM for variable in model.metrics_variables):
+    has_summed_metric = any(
+        variable._value.aggregation == tf.VariableAggregation.SUM for variable in model.metrics_variables
+    )
+    if is_sharding_enabled() and has_summed_metric:
         raise ValueError(
-            "The model must be made and compiled inside `tfkit.replicas.scope(strategy)`, in which its "
-            "metrics count whole batches. Received: one made inside `strategy.scope()`"
+            "The model must be created and compiled inside `tfkit.replicas.scope(strategy)`, in which its metrics "
+            "count whole batches. Received: one created inside `strategy.scope()`"
         )
 
     model._distribute_strategy = None
@@ -63,27 +79,39 @@ def spread(model: Any) -> Iterator["Spread"]:
 
 
 class Spread:
-    """What makes a step of a model use all replicas; where there is one device it does nothing."""
+    """Makes the steps of a model use all replicas; with one device it changes nothing.
+
+    Args:
+        model: A compiled model.
+        strategy: Its strategy; None for one device.
+    """
 
     def __init__(self, model: Any, strategy: Any):
         self.model, self.strategy = model, strategy
 
-    def __call__(self, step: Any) -> Any:
-        """The same step, in parts."""
-        return step if self.strategy is None else InParts(self.model, self.strategy, step, scope)
+    def __call__(self, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """Return a step that runs on all replicas."""
+        if self.strategy is None:
+            return step
+        if is_sharding_enabled():
+            return InParts(self.model, self.strategy, step, scope)
+        return KerasStep(self.model, self.strategy, step)
 
     def agreed(self, value: float) -> float:
-        """See `agreed`."""
-        return agreed(self.strategy, value)
+        """Return the mean of a value over all workers; see `mean_over_workers`."""
+        return mean_over_workers(self.strategy, value)
 
-    def end(self, start: int, end: int, batch: int) -> int:
-        """Where a call ends that begins at row `start`: what replicas tell each other in one must be of one size."""
-        whole = (end - start) // batch * batch
-        return start + whole if whole and self.strategy is not None else end
+    def end(self, start: int, end: int, batch_size: int) -> int:
+        """Return the end row of a call: on replicas all its batches have one size."""
+        whole_batches = (end - start) // batch_size * batch_size
+        return start + whole_batches if whole_batches and self.strategy is not None else end
 
 
-def agreed(strategy: Any, value: float) -> float:
-    """The mean of what all workers say, so that they decide alike; the value itself where there is one worker."""
+def mean_over_workers(strategy: Any, value: float) -> float:
+    """Return the mean of a value over all workers, so that they decide alike.
+
+    With one worker it is the value itself.
+    """
     if strategy is None or strategy.cluster_resolver is None:
         return value
     import tensorflow as tf

@@ -1,4 +1,4 @@
-"""The state of a training, saved and restored whole, so that a run that was killed goes on as if nothing had been."""
+"""Checkpoints of the complete training state: a killed run resumes to the same bits."""
 
 import hashlib
 import io
@@ -23,66 +23,84 @@ from tfkit.loop import Place
 
 log = logging.getLogger("tfkit")
 
-SECONDS_BETWEEN = 20.0  # the clock decides when to save, never what is computed
-MINUTES_INSIDE = 3.0  # between two inside an epoch
-KEPT = 2
-STOP = "stop"
+SECONDS_BETWEEN = 20.0  # between checkpoints at epoch ends; time decides when to save, never what is computed
+MINUTES_INSIDE = 3.0  # between checkpoints inside an epoch
+MAX_CHECKPOINTS = 2  # older ones are deleted
+STOP = "stop"  # a file of this name in the run folder stops the training
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Save everything a training is, now and then and when it is told to stop. Must be the last of the callbacks.
+    """Save the complete training state regularly, and when training is stopped.
 
-    It is told by a signal, by a file called `stop` in the run's folder, or beforehand: `until` such an epoch. Inside an
-    epoch it is saved every so many `minutes`, None for MINUTES_INSIDE.
+    Must be the last callback.
+    Training is stopped by a signal or by a file called `stop` in the run folder.
+
+    Args:
+        folder: The folder of the checkpoints, inside the run folder.
+        position: The position in the training, shared with `tfkit.loop.fit`.
+        callbacks: Callbacks of the training; those with a method `state` are saved.
+        stop_after_epoch: Pause after this many epochs; None to train to the end.
+        interval_minutes: Minutes between checkpoints inside an epoch; None for MINUTES_INSIDE.
     """
 
     def __init__(
         self,
         folder: Path,
-        place: Place,
+        position: Place,
         callbacks: Sequence[Any],
-        until: int | None = None,
-        minutes: float | None = None,
+        stop_after_epoch: int | None = None,
+        interval_minutes: float | None = None,
     ):
         super().__init__()
-        self.folder, self.place, self.until = folder, place, until
-        self.seconds_inside = 60 * (MINUTES_INSIDE if minutes is None else minutes)
+        self.folder, self.position, self.stop_after_epoch = folder, position, stop_after_epoch
+        self.seconds_inside = 60 * (MINUTES_INSIDE if interval_minutes is None else interval_minutes)
         self.callbacks = [callback for callback in callbacks if hasattr(callback, "state")]
-        self.stop: int | None = None  # the signal that came
+        self.stop: int | None = None  # the signal that was received
         self.strategy: Any = None
-        self._saved = time.monotonic()
-        self._sums: list[Any] | None = None
+        self._last_save = time.monotonic()
+        self._metric_values: list[Any] | None = None  # of the epoch that was interrupted
 
     def restore(self, model: Any) -> bool:
-        """Put the newest whole checkpoint into a built model and its callbacks. False where there is none."""
+        """Load the newest intact checkpoint into a built model and its callbacks.
+
+        Returns:
+            False if there is no checkpoint.
+
+        Raises:
+            ValueError: If the model is not the one that was saved.
+        """
         self.strategy = replicas.strategy_of(model)
-        loaded = next(filter(None, map(_read, sorted(self.folder.glob("*.npz"), reverse=True))), None)
-        if loaded is None:
+        contents = next(filter(None, map(_read, sorted(self.folder.glob("*.npz"), reverse=True))), None)
+        if contents is None:
             return False
-        state, arrays = loaded
-        if not model.optimizer.built:  # it would drop what it is given
+        state, arrays = contents
+        if not model.optimizer.built:  # building it later would reset its variables
             with replicas.scope(self.strategy):
                 model.optimizer.build(model.trainable_variables)
         variables = [*model.variables, *model.optimizer.variables]
         saved = [arrays[f"variable_{i}"] for i in range(len(state["variables"]))]
-        here = [_kind(v.path, v.shape) for v in variables]
-        there = [_kind(path, array.shape) for path, array in zip(state["variables"], saved, strict=True)]
-        if here != there:
-            one, other = next(pair for pair in zip_longest(here, there, fillvalue="nothing") if pair[0] != pair[1])
-            raise ValueError(f"The model must be the one that was saved. Received: {one}, saved: {other}")
+        model_specs = [_variable_spec(v.path, v.shape) for v in variables]
+        saved_specs = [_variable_spec(path, array.shape) for path, array in zip(state["variables"], saved, strict=True)]
+        for model_spec, saved_spec in zip_longest(model_specs, saved_specs, fillvalue="nothing"):
+            if model_spec != saved_spec:
+                raise ValueError(
+                    f"The model must be the one that was saved. Received: {model_spec}, saved: {saved_spec}"
+                )
         for variable, value in zip(variables, saved, strict=True):
             variable.assign(value)
-        self.place.epoch, self.place.done = state["epoch"], state["done"]
-        self._sums = [arrays[f"sum_{i}"] for i in range(state["sums"])] if state["done"] else None
+        self.position.epoch, self.position.done = state["epoch"], state["done"]
+        self._metric_values = [arrays[f"sum_{i}"] for i in range(state["sums"])] if state["done"] else None
         for i, callback in enumerate(self.callbacks):
             callback.set_state(_unpack(state["callbacks"][i], arrays))
         return True
 
     def save(self) -> None:
-        """Write one file whole: a temporary name, flushed to disk, then renamed; its name ends with its checksum.
+        """Write a checkpoint atomically; the file name ends with its checksum.
+
+        The file is written under a temporary name, flushed to the disk (`fsync`), then renamed.
 
         Raises:
-            UserError: If the disk has no room; the checkpoint before is as it was.
+            UserError: If the disk is full; the previous checkpoint stays unchanged.
         """
         model = self.model
         arrays: dict[str, Any] = {}
@@ -90,87 +108,100 @@ class Checkpoint(keras.callbacks.Callback):
         arrays |= {f"variable_{i}": variable.numpy() for i, variable in enumerate(variables)}
         arrays |= {f"sum_{i}": variable.numpy() for i, variable in enumerate(model.metrics_variables)}
         state = {
-            "epoch": self.place.epoch,
-            "done": self.place.done,
+            "epoch": self.position.epoch,
+            "done": self.position.done,
             "sums": len(model.metrics_variables),
             "variables": [variable.path for variable in variables],
-            "callbacks": [_pack(each.state(), f"callback_{i}", arrays) for i, each in enumerate(self.callbacks)],
+            "callbacks": [
+                _pack(callback.state(), f"callback_{i}", arrays) for i, callback in enumerate(self.callbacks)
+            ],
         }
         buffer = io.BytesIO()
         np.savez(buffer, state=np.frombuffer(json.dumps(state).encode(), "uint8"), **arrays)
         content = buffer.getvalue()
-        name = f"{self.place.epoch:06d}-{self.place.done:012d}-{hashlib.sha256(content).hexdigest()[:16]}.npz"
+        name = f"{self.position.epoch:06d}-{self.position.done:012d}-{hashlib.sha256(content).hexdigest()[:16]}.npz"
         try:
             _write(self.folder / name, content)
         except OSError as error:
             raise UserError(
-                f"The disk must have room for a checkpoint; free some, then go on with --resume RUN, or "
-                f"begin again. Received: {len(content) / 1e6:,.1f} MB for {self.folder}, "
+                f"The disk must have space for a checkpoint; free some, then continue with --resume RUN, or "
+                f"start a new run. Received: {len(content) / 1e6:,.1f} MB for {self.folder}, "
                 f"{error.strerror}"
             ) from error
-        for old in sorted(self.folder.glob("*.npz"))[:-KEPT]:
+        for old in sorted(self.folder.glob("*.npz"))[:-MAX_CHECKPOINTS]:
             old.unlink()
-        self._saved = time.monotonic()
+        self._last_save = time.monotonic()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        if self._sums is not None:  # the running metrics of an epoch that was begun before
-            for variable, value in zip(self.model.metrics_variables, self._sums, strict=True):
+        if self._metric_values is not None:  # metrics of the interrupted epoch
+            for variable, value in zip(self.model.metrics_variables, self._metric_values, strict=True):
                 variable.assign(value)
-            self._sums = None
+            self._metric_values = None
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._stop_if_told()
-        if time.monotonic() - self._saved > self.seconds_inside:
+        self._stop_if_requested()
+        if self._is_due(self.seconds_inside):
             self.save()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        # a training that was stopped is over: there is nothing to go on with
-        self.place.epoch, self.place.done = self.params["epochs"] if self.model.stop_training else epoch + 1, 0
-        self._stop_if_told()
-        if self.until is not None and self.until <= self.place.epoch < self.params["epochs"]:
+        # after early stopping there is no epoch left to resume with
+        self.position.epoch, self.position.done = self.params["epochs"] if self.model.stop_training else epoch + 1, 0
+        self._stop_if_requested()
+        if self.stop_after_epoch is not None and self.stop_after_epoch <= self.position.epoch < self.params["epochs"]:
             self.save()
             raise Paused
-        if time.monotonic() - self._saved > SECONDS_BETWEEN:
+        if self._is_due(SECONDS_BETWEEN):
             self.save()
 
-    def _stop_if_told(self) -> None:
-        told = self.folder.parent / STOP
-        if self.stop is None and told.exists():
-            told.unlink()
+    def _is_due(self, interval_seconds: float) -> bool:
+        """Return whether the interval since the last checkpoint is over."""
+        is_due = time.monotonic() - self._last_save > interval_seconds
+        if replicas.is_sharding_enabled():
+            return is_due
+        # the metrics of Keras' own step are sums over the workers, which all workers must read at the same time
+        return replicas.mean_over_workers(self.strategy, float(is_due)) > 0
+
+    def _stop_if_requested(self) -> None:
+        stop_file = self.folder.parent / STOP
+        if self.stop is None and stop_file.exists():
+            stop_file.unlink()
             self.stop = signal.SIGTERM
-        if replicas.agreed(self.strategy, self.stop or 0):  # one worker told is all of them told
+        if replicas.mean_over_workers(self.strategy, self.stop or 0):  # a signal to one worker stops all of them
             self.stop = self.stop or signal.SIGTERM
             self.save()
-            raise Interrupted(f"stopped and saved; go on with --resume {self.folder.parent}", self.stop)
+            raise Interrupted(f"stopped and saved; continue with --resume {self.folder.parent}", self.stop)
 
 
 @contextmanager
 def stopping(checkpoint: Checkpoint) -> Iterator[None]:
-    """While inside, Ctrl-C and SIGTERM end training as soon as it can be saved; a second one ends it at once."""
+    """Stop training with a checkpoint on Ctrl-C or SIGTERM; at once on the second."""
 
-    def told(number: int, frame: Any) -> None:
+    def request_stop(number: int, frame: Any) -> None:
         if checkpoint.stop is not None:
             raise KeyboardInterrupt
         checkpoint.stop = number
 
     try:
-        before = {number: signal.signal(number, told) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not in the main thread: whoever runs it stops it
-        before = {}
+        handlers = {number: signal.signal(number, request_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not in the main thread, which handles the signals then
+        handlers = {}
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
 
 
-def _kind(path: str, shape: Any) -> str:
-    """Name and shape of a variable; without the numbers in it, which count on from the models made before."""
+def _variable_spec(path: str, shape: Any) -> str:
+    """Return name and shape of a variable, without the number in its name.
+
+    The number depends on the models created before.
+    """
     return f"{re.sub(r'_[0-9]+', '', path.rsplit('/', 1)[-1])} {tuple(shape)}"
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Put a file there whole, or not at all."""
+    """Write a file atomically and flush it to the disk."""
     path.parent.mkdir(exist_ok=True)
     temporary = path.with_name(f"{path.name}.part")
     try:
@@ -186,18 +217,18 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Any] | None:
-    """State and arrays of a checkpoint; None where its bytes are not those that were written."""
+    """Return state and arrays of a checkpoint; None if its checksum is wrong."""
     content = path.read_bytes()
     if not path.stem.endswith(hashlib.sha256(content).hexdigest()[:16]):
-        log.warning("Damaged, so the checkpoint before it is used: %s", path)
+        log.warning("Damaged checkpoint, using the previous one: %s", path)
         return None
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        loaded = dict(arrays)
-    return json.loads(loaded.pop("state").tobytes()), loaded
+        contents = dict(arrays)
+    return json.loads(contents.pop("state").tobytes()), contents
 
 
 def _pack(state: dict[str, Any], name: str, arrays: dict[str, Any]) -> dict[str, Any]:
-    """The state with lists of arrays taken out, to stand beside the others."""
+    """Move the lists of arrays of a callback state to `arrays`; return plain JSON."""
     packed = {}
     for key, value in state.items():
         if isinstance(value, list) and value and isinstance(value[0], (np.ndarray, np.generic)):
@@ -209,11 +240,11 @@ def _pack(state: dict[str, Any], name: str, arrays: dict[str, Any]) -> dict[str,
 
 
 def _unpack(state: dict[str, Any], arrays: Any) -> dict[str, Any]:
-    """What `_pack` took apart."""
+    """Restore a callback state from `_pack`."""
 
-    def whole(value: Any) -> Any:
+    def unpack_value(value: Any) -> Any:
         if isinstance(value, dict) and "arrays" in value:
             return [arrays[f"{value['arrays']}_{i}"] for i in range(value["count"])]
         return value
 
-    return {key: whole(value) for key, value in state.items()}
+    return {key: unpack_value(value) for key, value in state.items()}

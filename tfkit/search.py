@@ -1,4 +1,4 @@
-"""Where a search may look: a list is a choice, a tuple is a range, `tfkit.log(low, high)` is a range in powers."""
+"""Search domains of settings: a list, a tuple `(low, high)`, or `tfkit.log(low, high)`."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,27 +8,30 @@ from tfkit.errors import UserError
 
 @dataclass(frozen=True)
 class Choice:
-    """One of some values."""
+    """A finite set of values."""
 
     values: tuple[Any, ...]
 
     @property
     def ends(self) -> tuple[Any, ...]:
-        """The values that must be allowed for all of the domain to be."""
+        """The values to validate: if all of them are allowed, the whole domain is."""
         return self.values
 
     def contains(self, value: Any) -> bool:
-        """Whether the search could come to this value."""
+        """Return whether a search can sample this value."""
         return value in self.values
 
     def words(self) -> str:
-        """The domain as a person would say it."""
+        """Describe the domain: `128, 256 or 512`."""
         return ", ".join(map(str, self.values[:-1])) + " or " * (len(self.values) > 1) + str(self.values[-1])
 
 
 @dataclass(frozen=True)
 class Range:
-    """The numbers from `low` to `high`, both included; integers if both are. `log`: each factor is equally likely."""
+    """The interval [low, high] of integers, if both ends are integers, else of floats.
+
+    With `log` values are sampled uniformly on a log scale.
+    """
 
     low: float
     high: float
@@ -36,26 +39,26 @@ class Range:
 
     @property
     def ends(self) -> tuple[Any, ...]:
-        """The values that must be allowed for all of the domain to be."""
+        """The values to validate: if both ends are allowed, the whole domain is."""
         return (self.low, self.high)
 
     @property
     def integer(self) -> bool:
-        """Whether only integers are meant."""
+        """Whether the domain has only integers."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
     def contains(self, value: Any) -> bool:
-        """Whether the search could come to this value."""
-        number = isinstance(value, int if self.integer else int | float) and not isinstance(value, bool)
-        return number and self.low <= value <= self.high
+        """Return whether a search can sample this value."""
+        is_number = isinstance(value, int if self.integer else int | float) and not isinstance(value, bool)
+        return is_number and self.low <= value <= self.high
 
     def words(self) -> str:
-        """The domain as a person would say it."""
+        """Describe the domain: `0.0001 to 0.01 in powers`, that is on a log scale."""
         return f"{self.low} to {self.high}{' in powers' if self.log else ''}"
 
 
 def log(low: float, high: float) -> Range:
-    """A range for what is chosen by its size, like a learning rate: each factor of ten is equally likely.
+    """Return a range that is sampled on a log scale, such as that of a learning rate.
 
     Example:
         >>> log(1e-4, 1e-2).words()
@@ -65,7 +68,10 @@ def log(low: float, high: float) -> Range:
 
 
 def domain(value: Any) -> Choice | Range:
-    """The domain that a page means.
+    """Return the domain that a recipe writes as a list, a tuple or a domain.
+
+    Raises:
+        UserError: If the value is none of these.
 
     Example:
         >>> domain([128, 256, 512]).words(), domain((0.0, 0.5)).words()
@@ -80,15 +86,15 @@ def domain(value: Any) -> Choice | Range:
     if isinstance(value, tuple) and len(value) == 2:
         return _range(*value)
     raise UserError(
-        f"A search domain is a list to choose from, a tuple (low, high) or tfkit.log(low, high). Received: {value!r}"
+        f"A search domain must be a list of choices, a tuple (low, high) or tfkit.log(low, high). Received: {value!r}"
     )
 
 
 def _range(low: Any, high: Any, log: bool = False) -> Range:
     if not all(isinstance(end, int | float) and not isinstance(end, bool) for end in (low, high)):
-        raise UserError(f"The ends of a range are numbers; write a choice as a list. Received: {(low, high)!r}")
+        raise UserError(f"The ends of a range must be numbers; write choices as a list. Received: {(low, high)!r}")
     if not low < high:
-        raise UserError(f"A range goes from low to high. Received: {(low, high)!r}")
+        raise UserError(f"A range must go from low to high. Received: {(low, high)!r}")
     if log and low <= 0:
-        raise UserError(f"A range in powers begins above 0. Received: {(low, high)!r}")
+        raise UserError(f"A log-scale range must start above 0. Received: {(low, high)!r}")
     return Range(low, high, log)

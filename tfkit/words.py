@@ -1,11 +1,11 @@
-"""The shell speaks in words: what value a word stands for, and in what words a type is explained."""
+"""Types of settings: parse text from the command line, and describe a type in an error message."""
 
 import json
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
 
-TYPES = {
+TYPE_NAMES = {
     "integer": "an integer",
     "number": "a number",
     "boolean": "true or false",
@@ -18,7 +18,10 @@ BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveM
 
 
 class Kind:
-    """What a setting may be: its type, read once, that checks a word and explains itself.
+    """The type of a setting: parses and validates values, and describes itself.
+
+    Args:
+        annotation: A type that pydantic knows.
 
     Example:
         >>> kind = Kind(int | None)
@@ -29,49 +32,56 @@ class Kind:
     def __init__(self, annotation: Any):
         self.adapter: TypeAdapter[Any] = TypeAdapter(annotation, config=ConfigDict(allow_inf_nan=False))
         schema = self.adapter.json_schema()
-        self.parts: list[dict[str, Any]] = schema.get("anyOf", [schema])
+        self.alternatives: list[dict[str, Any]] = schema.get("anyOf", [schema])
 
-    def value(self, word: Any) -> Any:
-        """The value that `word`, a word or a Python value, stands for; pydantic's ValidationError where it has none."""
-        return self.adapter.validate_python(self._plain(word) if isinstance(word, str) else word)
+    def value(self, value: Any) -> Any:
+        """Parse text, or validate a Python value.
+
+        Raises:
+            pydantic.ValidationError: If the value is not of the type.
+        """
+        return self.adapter.validate_python(self._parse(value) if isinstance(value, str) else value)
 
     def choices(self) -> list[Any]:
-        """The values that are listed by name."""
-        return [choice for part in self.parts for choice in _choices(part)]
+        """Return the values that are listed by name."""
+        return [choice for schema in self.alternatives for choice in _choices(schema)]
 
     def rule(self) -> str:
-        """What a value may be, as the end of "must be"."""
-        return " or ".join(_rule(part) for part in self.parts)
+        """Describe the type as the end of "must be"."""
+        return " or ".join(_describe(schema) for schema in self.alternatives)
 
-    def _plain(self, word: str) -> Any:
-        """Read what pydantic does not: none, lists and mappings."""
-        types = {part.get("type") for part in self.parts}
-        if word in self.choices():
-            return word
-        if "null" in types and word.lower() == "none":
+    def _parse(self, text: str) -> Any:
+        """Parse none, lists and mappings, which pydantic does not read from text."""
+        types = {schema.get("type") for schema in self.alternatives}
+        if text in self.choices():
+            return text
+        if "null" in types and text.lower() == "none":
             return None
-        if types & {"array", "object"} and word[:1] in ("[", "{"):
+        if types & {"array", "object"} and text[:1] in ("[", "{"):
             try:
-                return json.loads(word)
+                return json.loads(text)
             except (ValueError, RecursionError):
-                return word
-        items = [item.strip() for item in word.split(",") if item.strip()]
+                return text
+        items = [item.strip() for item in text.split(",") if item.strip()]
         if "array" in types:
             return items
         if "object" in types and all(":" in item for item in items):
             return dict(item.rsplit(":", 1) for item in items)
-        return word
+        return text
 
 
-def _choices(part: dict[str, Any]) -> list[Any]:
-    return part["enum"] if "enum" in part else [part["const"]] if "const" in part else []
+def _choices(schema: dict[str, Any]) -> list[Any]:
+    """Return the values that a JSON schema lists."""
+    return schema["enum"] if "enum" in schema else [schema["const"]] if "const" in schema else []
 
 
-def _rule(part: dict[str, Any]) -> str:
-    if choices := _choices(part):
+def _describe(schema: dict[str, Any]) -> str:
+    """Describe a JSON schema: `an integer >= 1`, `a, b or c`."""
+    if choices := _choices(schema):
         *first, last = map(str, choices)
         return f"{', '.join(first)} or {last}" if first else last
-    name = "a path" if part.get("format") == "path" else TYPES.get(part.get("type", ""), "a value of another type")
-    bounds = " and ".join(f"{sign} {part[bound]}" for bound, sign in BOUNDS.items() if bound in part)
-    inside = part.get("items", part.get("additionalProperties"))
-    return " ".join(filter(None, [name, bounds, f"of {_rule(inside)}" if inside else ""]))
+    is_path = schema.get("format") == "path"
+    name = "a path" if is_path else TYPE_NAMES.get(schema.get("type", ""), "a value of another type")
+    bounds = " and ".join(f"{sign} {schema[bound]}" for bound, sign in BOUNDS.items() if bound in schema)
+    items = schema.get("items", schema.get("additionalProperties"))
+    return " ".join(filter(None, [name, bounds, f"of {_describe(items)}" if items else ""]))

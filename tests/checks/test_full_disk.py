@@ -65,7 +65,8 @@ def test_full_disk_is_one_line_and_training_resumes_from_a_complete_checkpoint(d
         assert main(["train", "--resume", run, "--quiet"]) == 2
         out, err = capsys.readouterr()
         assert out == ""
-        assert err.startswith("tfkit: The disk must have room for a checkpoint; free some, then go on with --resume")
+        message = "The disk must have space for a checkpoint; free some, then continue with --resume"
+        assert err.startswith(f"tfkit: {message}")
         assert err.endswith("No space left on device\n")
         assert {path: path.read_bytes() for path in disk.rglob("*.npz")} == checkpoints
         assert not list(disk.rglob("*.part"))
