@@ -45,7 +45,7 @@ def test_fixed_settings_are_not_searched():
         (["optimizer=adam..lion"], {}, "A range low..high is of numbers"),
         (["units=64..32"], {}, "A range must go from low to high"),
         (["units=32,64"], {"units": 8}, "`units` is either fixed or searched. Received: units=8 and a domain"),
-        ((), dict.fromkeys(space(TABULAR), 1), "A search needs a setting that may change"),
+        ((), dict.fromkeys(make_search_space(TABULAR), 1), "A search needs a setting that may change"),
     ],
 )
 def test_invalid_domains_raise(overrides, fixed, message):
