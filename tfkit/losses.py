@@ -1,4 +1,4 @@
-"""Losses that Keras has not."""
+"""Losses that Keras does not provide."""
 
 import math
 
@@ -8,17 +8,18 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class SmoothedCrossentropy(keras.losses.Loss):
-    """Cross-entropy of logits against class numbers whose certainty is lowered a little, which calms noisy labels.
+    """Sparse cross-entropy of logits with label smoothing, for noisy labels.
 
-    The target of the true class is `1 - label_smoothing`, the rest is shared by all classes (Szegedy et al. 2016,
-    https://arxiv.org/abs/1512.00567). Keras has this for one-hot targets only. Where rows are mixed in training, as
-    MixUp does, the targets may be shares of the classes.
+    The target distribution is `1 - label_smoothing` for the true class plus `label_smoothing` spread uniformly over all
+    classes (Szegedy et al. 2016, https://arxiv.org/abs/1512.00567). Keras supports label smoothing for one-hot targets
+    only. Targets may also be class probabilities, as MixUp creates them in training.
 
     Args:
-        label_smoothing: Share of the target that is spread over all classes, in `[0, 1)`.
+        label_smoothing: Fraction of the target that is spread over all classes, in `[0, 1)`.
 
     Input shape:
-        Class numbers `(batch,)`, or shares `(batch, classes)`; answers `(batch, classes)`.
+        `y_true`: class indices `(batch,)`, or class probabilities `(batch, classes)`; `y_pred`: logits
+        `(batch, classes)`.
 
     Raises:
         ValueError: If `label_smoothing` is not in `[0, 1)`.
@@ -39,10 +40,10 @@ class SmoothedCrossentropy(keras.losses.Loss):
     def call(self, y_true, y_pred):
         log_p = ops.log_softmax(y_pred, axis=-1)
         if tuple(y_true.shape[1:]) == tuple(y_pred.shape[1:]):
-            true = ops.sum(y_true * log_p, axis=-1)
+            true_log_p = ops.sum(y_true * log_p, axis=-1)
         else:
-            true = ops.take_along_axis(log_p, _codes(y_true, y_pred)[..., None], axis=-1)[..., 0]
-        return -(1 - self.label_smoothing) * true - self.label_smoothing * ops.mean(log_p, axis=-1)
+            true_log_p = ops.take_along_axis(log_p, _class_indices(y_true, y_pred)[..., None], axis=-1)[..., 0]
+        return -(1 - self.label_smoothing) * true_log_p - self.label_smoothing * ops.mean(log_p, axis=-1)
 
     def get_config(self):
         return {**super().get_config(), "label_smoothing": self.label_smoothing}
@@ -50,13 +51,16 @@ class SmoothedCrossentropy(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class SparseFocal(keras.losses.Loss):
-    """Cross-entropy of logits against class numbers that looks away from what is easy: `-(1 - p)^gamma log p`.
+    """Sparse focal loss of logits: `-(1 - p)^gamma log p`, with `p` of the true class.
 
-    Focal loss (Lin et al. 2017, https://arxiv.org/abs/1708.02002), for many easy rows and few hard ones. Keras has it
-    for one-hot targets only.
+    It gives rows that are classified well a low weight (Lin et al. 2017, https://arxiv.org/abs/1708.02002), for data
+    with many easy rows and few hard ones. Keras provides it for one-hot targets only.
 
     Args:
-        gamma: How strongly easy rows are played down, at least 0; 0 is plain cross-entropy.
+        gamma: Focusing parameter, at least 0; larger values reduce the weight of easy rows, 0 is plain cross-entropy.
+
+    Input shape:
+        `y_true`: class indices `(batch,)`; `y_pred`: logits `(batch, classes)`.
 
     Raises:
         ValueError: If `gamma` is below 0.
@@ -75,9 +79,9 @@ class SparseFocal(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         log_p = ops.log_softmax(y_pred, axis=-1)
-        log_p = ops.take_along_axis(log_p, _codes(y_true, y_pred)[..., None], axis=-1)[..., 0]
-        miss = ops.maximum(-ops.expm1(log_p), 1e-7)  # not 0, where a power below 1 has no finite slope
-        return -ops.power(miss, self.gamma) * log_p
+        log_p = ops.take_along_axis(log_p, _class_indices(y_true, y_pred)[..., None], axis=-1)[..., 0]
+        error = ops.maximum(-ops.expm1(log_p), 1e-7)  # above 0, where a power below 1 has no finite gradient
+        return -ops.power(error, self.gamma) * log_p
 
     def get_config(self):
         return {**super().get_config(), "gamma": self.gamma}
@@ -85,20 +89,20 @@ class SparseFocal(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class Pinball(keras.losses.Loss):
-    """Teach a quantile instead of the mean: the value that a told share of the targets stays below.
+    """Quantile (pinball) loss: the prediction is a quantile instead of the mean.
 
-    `max(q * (y - p), (q - 1) * (y - p))` (Koenker and Bassett 1978, https://doi.org/10.2307/1913643), averaged over the
-    last axis of the answers.
+    `max(q * (y - p), (q - 1) * (y - p))` for the quantile level `q`, the target `y` and the prediction `p` (Koenker and
+    Bassett 1978, https://doi.org/10.2307/1913643), averaged over the last axis of `y_pred`.
 
     Args:
-        quantile: The share, in `(0, 1)`; 0.5 teaches the median. A list of shares teaches several at once.
+        quantile: The quantile level, in `(0, 1)`; 0.5 is the median. A list predicts several quantiles at once.
 
     Input shape:
-        Answers `(batch, ...)` and a target of the same size; for a list, answers `(batch, ..., quantiles)` and a target
-        `(batch, ...)`. Nothing keeps the answers of several from crossing.
+        `y_pred` `(batch, ...)` and `y_true` of the same size; for a list, `y_pred` `(batch, ..., quantiles)` and
+        `y_true` `(batch, ...)`. The predicted quantiles may cross.
 
     Raises:
-        ValueError: If a quantile is not in `(0, 1)`, or a list and the last axis of the answers differ in length.
+        ValueError: If a quantile is not in `(0, 1)`, or the list and the last axis of `y_pred` differ in length.
 
     Example:
         >>> import numpy as np, tfkit
@@ -110,18 +114,18 @@ class Pinball(keras.losses.Loss):
 
     def __init__(self, quantile=0.5, name="pinball", **kwargs):
         super().__init__(name=name, **kwargs)
-        several = isinstance(quantile, (list, tuple))
-        if not all(0 < q < 1 for q in (quantile if several else [quantile])) or quantile in ([], ()):
-            raise ValueError(f"`quantile` must be in (0, 1), or a list of such. Received: {quantile!r}")
-        self.quantile = list(quantile) if several else quantile
+        is_list = isinstance(quantile, (list, tuple))
+        if not all(0 < q < 1 for q in (quantile if is_list else [quantile])) or quantile in ([], ()):
+            raise ValueError(f"`quantile` must be in (0, 1), or a list of such numbers. Received: {quantile!r}")
+        self.quantile = list(quantile) if is_list else quantile
 
     def call(self, y_true, y_pred):
         shape = ops.shape(y_pred)
         if isinstance(self.quantile, list):
             if y_pred.shape[-1] != len(self.quantile):
                 raise ValueError(
-                    "The last axis of the answers must hold one for each quantile. Received: "
-                    f"quantile={self.quantile}, answers of shape {tuple(y_pred.shape)}"
+                    "The last axis of `y_pred` must have one output for each quantile. Received: "
+                    f"quantile={self.quantile}, y_pred of shape {tuple(y_pred.shape)}"
                 )
             shape = (*shape[:-1], 1)
         q, error = ops.cast(self.quantile, y_pred.dtype), ops.reshape(y_true, shape) - y_pred
@@ -133,26 +137,29 @@ class Pinball(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class GaussianNLL(keras.losses.Loss):
-    """Teach a number together with how sure it is: the mean and the width of a normal distribution.
+    """Gaussian negative log-likelihood: predict the mean and the variance of the target.
 
-    `(log(2 * pi * v) + (y - mean)^2 / v) / 2`, the negative logarithm of the density, constant and all (Nix and Weigend
-    1994, https://doi.org/10.1109/ICNN.1994.374138). The second answer `s` says the variance: `v = exp(s) + floor`, or
-    `v = softplus(s)^2 + floor`, which is gentler while the answers are still far off. Neither can overflow.
+    `(log(2 * pi * v) + (y - mean)^2 / v) / 2`, the negative logarithm of the normal density including the constant (Nix
+    and Weigend 1994, https://doi.org/10.1109/ICNN.1994.374138). The second output `s` is the variance parameter:
+    `v = exp(s) + floor`, or `v = softplus(s)^2 + floor`, which has smaller gradients while the predictions are still
+    far from the targets. Neither can overflow.
 
-    Where the width can explain an error the mean is hardly taught; `beta` counters that by weighting each row with
-    `v^beta`, taken as given (Seitzer et al. 2022, https://arxiv.org/abs/2203.09168, who advise 0.5). The value is then
-    no likelihood any more.
+    A large predicted variance reduces the gradient of the mean, so that the mean learns slowly; `beta` counters this by
+    weighting each row with `v^beta`, without a gradient through the weight (Seitzer et al. 2022,
+    https://arxiv.org/abs/2203.09168, who recommend 0.5). The value is then no longer a likelihood.
 
     Args:
-        scale: What the second answer is: `"log_variance"`, or `"softplus"` for the deviation before a softplus.
-        floor: What the variance is never below, above 0; in the square of the target's unit.
-        beta: Power of the weight, in `[0, 1]`; 0 is the likelihood, 1 teaches the mean as squared error does.
+        scale: Meaning of the second output: `"log_variance"`, or `"softplus"` for the standard deviation before a
+            softplus.
+        floor: Lower bound of the variance, above 0; in the squared unit of the target.
+        beta: Exponent of the weight, in `[0, 1]`; with 0 it is the likelihood, with 1 the gradient of the mean is that
+            of the squared error.
 
     Input shape:
-        Target `(batch, ...)`; answers `(batch, ..., 2)`, the mean and what says the variance.
+        `y_true` `(batch, ...)`; `y_pred` `(batch, ..., 2)`, the mean and the variance parameter.
 
     Raises:
-        ValueError: If an argument is outside its range, or the last axis of the answers is not 2.
+        ValueError: If an argument is outside its range, or the last axis of `y_pred` is not 2.
 
     Example:
         >>> import numpy as np, tfkit
@@ -172,8 +179,8 @@ class GaussianNLL(keras.losses.Loss):
     def call(self, y_true, y_pred):
         if y_pred.shape[-1] != 2:
             raise ValueError(
-                "The last axis of the answers must be 2, the mean and what says the variance. Received: "
-                f"answers of shape {tuple(y_pred.shape)}"
+                "The last axis of `y_pred` must be 2, the mean and the variance parameter. Received: "
+                f"y_pred of shape {tuple(y_pred.shape)}"
             )
         mean, s = y_pred[..., 0], y_pred[..., 1]
         if self.scale == "log_variance":
@@ -190,16 +197,17 @@ class GaussianNLL(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class PerMember(keras.losses.Loss):
-    """Apply a loss to every member of an ensemble and average, so that each learns the target by itself.
+    """Average a loss over the members of an ensemble, so that each is trained separately.
 
     Args:
-        loss: A loss of Keras or tfkit for one model's answer.
+        loss: A loss of Keras or tfkit for the output of a single model.
 
     Input shape:
-        Target `(batch,)` or `(batch, ...)` as `loss` wants it; answers `(batch, members, dim)`, any number of members.
+        `y_true` `(batch,)` or `(batch, ...)` in the form that `loss` expects; `y_pred` `(batch, members, dim)`, any
+        number of members.
 
     Raises:
-        TypeError: If `loss` is no `keras.losses.Loss`, such as the name of one.
+        TypeError: If `loss` is not a `keras.losses.Loss`, but for example the name of a loss.
 
     Example:
         >>> import keras, numpy as np, tfkit
@@ -228,6 +236,6 @@ class PerMember(keras.losses.Loss):
         return cls(**{**config, "loss": keras.saving.deserialize_keras_object(config["loss"])})
 
 
-def _codes(y_true, y_pred):
-    """Class numbers in the shape of the answers without their last axis."""
+def _class_indices(y_true, y_pred):
+    """Return class indices in the shape of `y_pred` without its last axis."""
     return ops.cast(ops.reshape(y_true, ops.shape(y_pred)[:-1]), "int32")

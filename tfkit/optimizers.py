@@ -1,4 +1,4 @@
-"""Words become a Keras optimizer with its learning-rate schedule."""
+"""Create a Keras optimizer with a learning rate schedule from their names."""
 
 import keras
 
@@ -26,41 +26,42 @@ DECAYS = (
     "inverse_square_root",
     "plateau",
 )
-WARMUP = 0.05  # share of the steps over which `cosine`, `linear` and `inverse_square_root` first rise
+WARMUP_FRACTION = 0.05  # of the steps: linear warmup of `cosine`, `linear` and `inverse_square_root`
 
 
 def optimizer(name="adam", *, learning_rate=1e-3, decay="none", weight_decay=0.0, clip_norm=None, steps=None):
-    """An optimizer of Keras by its name, with a learning rate that decays as told.
+    """Create a Keras optimizer by name, with a learning rate schedule by name.
 
-    | decay | the rate of step k of n |
+    | decay | learning rate of step k of n |
     |---|---|
-    | none | stays |
-    | exponential | falls evenly to a hundredth: `0.01 ** (k / n)` |
-    | step | a tenth after half of the steps, a hundredth after three quarters |
-    | cosine | rises over the first 5%, then falls to 0 along a cosine (https://arxiv.org/abs/1608.03983) |
-    | linear | rises over the first 5%, then falls to 0 in a straight line |
-    | one_cycle | rises from a 25th over the first 30%, then falls to next to nothing (`tfkit.schedules.OneCycle`) |
-    | polynomial | falls to 0 along a parabola: `(1 - k / n) ** 2` |
-    | inverse_square_root | rises over the first 5%, then falls as `1 / sqrt(k)` (`tfkit.schedules.InverseSquareRoot`) |
-    | plateau | stays here and is left to `tfkit.callbacks.LearningRateDecay` |
+    | none | constant |
+    | exponential | exponential decay to 1% of the initial value: `0.01 ** (k / n)` |
+    | step | 10% after half of the steps, 1% after three quarters |
+    | cosine | linear warmup over the first 5%, then cosine decay to 0 (https://arxiv.org/abs/1608.03983) |
+    | linear | linear warmup over the first 5%, then linear decay to 0 |
+    | one_cycle | warmup from 1/25 over the first 30%, then decay to nearly 0 (`tfkit.schedules.OneCycle`) |
+    | polynomial | quadratic decay to 0: `(1 - k / n) ** 2` |
+    | inverse_square_root | linear warmup over the first 5%, then `1 / sqrt(k)` (`tfkit.schedules.InverseSquareRoot`) |
+    | plateau | constant; `tfkit.callbacks.LearningRateDecay` reduces it |
 
-    The steps are counted in batches, also where an optimizer gathers the gradients of several. What falls by the step
-    is `Scaled`, so that `tfkit.callbacks.StopOnNonFinite` can cut it while training runs.
+    Steps are counted in batches, also if the optimizer accumulates gradients over several. Every schedule is wrapped in
+    `Scaled`, so that `tfkit.callbacks.StopOnNonFinite` can lower the learning rate during training.
 
     Args:
         name: sgd, momentum, nesterov, rmsprop, adam, adamw, nadam, adagrad or lion.
-        learning_rate: The highest rate, above 0; or, without `decay`, a schedule of your own.
-        decay: One of the words above.
-        weight_decay: Share of each weight taken away at each step, times the rate; at least 0 (decoupled, as in AdamW).
-        clip_norm: The largest norm of all gradients together, above 0, or None.
-        steps: Steps of the whole training; needed by every decay but none and plateau.
+        learning_rate: The highest learning rate, above 0; or, with `decay="none"`, a Keras schedule.
+        decay: Name of a schedule in the table above.
+        weight_decay: Decoupled weight decay as in AdamW, at least 0: each step subtracts this fraction of each weight,
+            times the learning rate.
+        clip_norm: Largest global gradient norm, above 0, or None.
+        steps: Total number of training steps; required for every decay except none and plateau.
 
     Returns:
         A new `keras.optimizers.Optimizer`.
 
     Raises:
-        ValueError: If a word is not known, a number is outside its range, `steps` is missing where it is needed, a
-            schedule of your own is given with a decay, or weight decay would take away more than there is.
+        ValueError: If a name is unknown, a number is outside its range, `steps` is required and missing, a schedule
+            object is combined with a decay, or the weight decay would subtract the full weight or more.
 
     Example:
         >>> import tfkit
@@ -70,56 +71,61 @@ def optimizer(name="adam", *, learning_rate=1e-3, decay="none", weight_decay=0.0
     """
     if name not in OPTIMIZERS:
         raise ValueError(f"`name` must be one of {', '.join(OPTIMIZERS)}. Received: {name!r}")
-    own = isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule)
-    if (not own and not learning_rate > 0) or not weight_decay >= 0 or (clip_norm is not None and not clip_norm > 0):
+    is_schedule = isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule)
+    if (
+        (not is_schedule and not learning_rate > 0)
+        or not weight_decay >= 0
+        or (clip_norm is not None and not clip_norm > 0)
+    ):
         raise ValueError(
             "`learning_rate` and `clip_norm` must be above 0, `weight_decay` at least 0. Received: "
             f"{learning_rate=}, {clip_norm=}, {weight_decay=}"
         )
-    if own and decay != "none":
+    if is_schedule and decay != "none":
         raise ValueError(
-            "A schedule of your own is the whole decay: give it with decay='none'. Received: "
+            "A schedule object needs decay='none', because it is the complete decay. Received: "
             f"{decay=}, learning_rate={type(learning_rate).__name__}"
         )
-    if not own and weight_decay * learning_rate >= 1:
+    if not is_schedule and weight_decay * learning_rate >= 1:
         raise ValueError(
-            "`weight_decay` times `learning_rate` is the share of each weight that a step takes away, and "
+            "`weight_decay` times `learning_rate` is the fraction of each weight that a step subtracts, and "
             f"must be below 1. Received: {weight_decay=}, {learning_rate=}"
         )
-    kind, options = OPTIMIZERS[name]
-    # None is no decay at all; Keras' AdamW refuses it and wants 0
-    weights = {"weight_decay": weight_decay or (0.0 if name == "adamw" else None)}
-    rate = learning_rate if own else _schedule(decay, learning_rate, steps)
-    return kind(learning_rate=rate, global_clipnorm=clip_norm, **weights, **options)
+    optimizer_class, options = OPTIMIZERS[name]
+    if not weight_decay and name != "adamw":
+        weight_decay = None  # no decay; AdamW of Keras requires a number
+    rate = learning_rate if is_schedule else _make_schedule(decay, learning_rate, steps)
+    return optimizer_class(learning_rate=rate, global_clipnorm=clip_norm, weight_decay=weight_decay, **options)
 
 
-def _schedule(decay, rate, steps):
-    """The rate itself, or a schedule that begins or peaks at it."""
+def _make_schedule(decay, rate, steps):
+    """Return the constant rate, or a schedule that starts or peaks at it."""
     if decay not in DECAYS:
         raise ValueError(f"`decay` must be one of {', '.join(DECAYS)}. Received: {decay!r}")
     if decay in ("none", "plateau"):
         return rate
     if not steps or steps < 1:
         raise ValueError(
-            "`steps`, the steps of the whole training, must be given, and at least 1, for "
-            f"decay={decay!r}. Received: {steps!r}"
+            f"`steps`, the total number of training steps, must be at least 1 for decay={decay!r}. Received: {steps!r}"
         )
-    return Scaled(_falling(decay, rate, steps, warmup=int(WARMUP * steps)))
+    return Scaled(_decay_schedule(decay, rate, steps, warmup=int(WARMUP_FRACTION * steps)))
 
 
-def _falling(decay, rate, steps, warmup):
-    """What changes with the step."""
+def _decay_schedule(decay, rate, steps, warmup):
+    """Create the schedule of a decay that changes with the step."""
     schedules = keras.optimizers.schedules
     match decay:
         case "exponential":
             return schedules.ExponentialDecay(rate, decay_steps=steps, decay_rate=0.01)
-        case "step":  # steps count from 0, and Keras keeps a value up to and with its boundary
-            last = [-(-steps // 2) - 1, -(-3 * steps // 4) - 1]
-            return schedules.PiecewiseConstantDecay(last, [rate, 0.1 * rate, 0.01 * rate])
-        case "cosine":  # Keras' own warm-up is a branch, traced again for every weight that decays
-            return _warmed(schedules.CosineDecay(rate, decay_steps=steps - warmup), warmup)
+        case "step":  # steps count from 0, and a boundary of Keras is the last step of its value
+            boundaries = [-(-steps // 2) - 1, -(-3 * steps // 4) - 1]
+            return schedules.PiecewiseConstantDecay(boundaries, [rate, 0.1 * rate, 0.01 * rate])
+        case "cosine":  # Keras' own warmup is a branch, traced again for every weight with weight decay
+            return _with_warmup(schedules.CosineDecay(rate, decay_steps=steps - warmup), warmup)
         case "linear":
-            return _warmed(schedules.PolynomialDecay(rate, decay_steps=steps - warmup, end_learning_rate=0.0), warmup)
+            return _with_warmup(
+                schedules.PolynomialDecay(rate, decay_steps=steps - warmup, end_learning_rate=0.0), warmup
+            )
         case "polynomial":
             return schedules.PolynomialDecay(rate, decay_steps=steps, end_learning_rate=0.0, power=2.0)
         case "one_cycle":
@@ -128,5 +134,5 @@ def _falling(decay, rate, steps, warmup):
             return InverseSquareRoot(rate, max(1, warmup))
 
 
-def _warmed(schedule, warmup):
+def _with_warmup(schedule, warmup):
     return Warmup(schedule, warmup) if warmup else schedule

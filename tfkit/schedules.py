@@ -1,4 +1,4 @@
-"""Learning rates that change with the step, where Keras has none; any of them can be drawn before it is used."""
+"""Learning rate schedules that Keras does not provide, and tools for schedules."""
 
 import logging
 import math
@@ -9,14 +9,14 @@ from keras import ops
 
 
 def simulate(schedule, steps):
-    """The rates that a schedule will give, to look at before an hour is spent on them.
+    """Compute the learning rate of every step, to inspect a schedule before training.
 
     Args:
-        schedule: A schedule of tfkit, of Keras or of your own; or a number, which is the rate of every step.
-        steps: How many, at least 1.
+        schedule: A schedule of tfkit, Keras or your own; or a number, the constant learning rate.
+        steps: Number of steps, at least 1.
 
     Returns:
-        An array `(steps,)`, the rates of the steps 0 to `steps - 1`.
+        An array `(steps,)`, the learning rates of steps 0 to `steps - 1`.
 
     Raises:
         ValueError: If `steps` is below 1.
@@ -30,24 +30,24 @@ def simulate(schedule, steps):
         raise ValueError(f"`steps` must be at least 1. Received: {steps!r}")
     if not callable(schedule):
         return np.full(steps, schedule, "float64")
-    said = logging.getLogger("tensorflow")
-    level = said.level
-    said.setLevel(logging.ERROR)  # it warns of five schedules that were drawn one after the other
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # TensorFlow warns of retracing after five schedules
     try:
         return np.asarray(ops.vectorized_map(schedule, ops.arange(steps, dtype="int64"))).astype("float64")
     finally:
-        said.setLevel(level)
+        logger.setLevel(level)
 
 
 def scale_rate(optimizer, factor):
-    """Multiply the learning rate of an optimizer, in the midst of training and without compiling again.
+    """Multiply the learning rate of an optimizer during training, without recompiling.
 
     Args:
-        optimizer: An optimizer of Keras whose rate is a number, or a `Scaled` schedule.
-        factor: What the rate of this and of every later step is multiplied by, above 0.
+        optimizer: A Keras optimizer whose learning rate is a number or a `Scaled` schedule.
+        factor: Factor for the learning rate of the current and every later step, above 0.
 
     Raises:
-        ValueError: If the rate is a schedule that is not `Scaled`, or a function.
+        ValueError: If the learning rate is a schedule that is not `Scaled`, or a function.
 
     Example:
         >>> import keras, tfkit
@@ -56,7 +56,7 @@ def scale_rate(optimizer, factor):
         >>> float(sgd.learning_rate)
         0.125
     """
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # that of half precision wraps another
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # unwrap a LossScaleOptimizer (half precision)
     rate = optimizer._learning_rate
     if isinstance(rate, Scaled):
         rate.factor.assign(rate.factor * factor)
@@ -64,23 +64,23 @@ def scale_rate(optimizer, factor):
         rate.assign(rate * factor)
     else:
         raise ValueError(
-            "The rate of a schedule can be cut in the midst of training where it is wrapped: "
+            "A learning rate schedule must be wrapped to be scaled during training: "
             f"tfkit.schedules.Scaled(schedule). Received: {type(rate).__name__}"
         )
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class Warmup(keras.optimizers.schedules.LearningRateSchedule):
-    """Begin any schedule gently: the rate rises in a straight line to where the schedule begins, then follows it.
+    """Linear warmup to the initial learning rate of a schedule, then the schedule.
 
     With `n = steps`, `rate(k) = schedule(0) * (start + (1 - start) * k / n)` for `k < n`, then `schedule(k - n)`
-    (Goyal et al. 2017, https://arxiv.org/abs/1706.02677). Adam's first steps are as long as its later ones and know
-    less, which is why large models want this.
+    (Goyal et al. 2017, https://arxiv.org/abs/1706.02677). The first steps of Adam are as large as later ones, but its
+    gradient statistics are less accurate, which is why large models need warmup.
 
     Args:
-        schedule: A schedule, or a number that is kept afterwards.
-        steps: Steps of the rise, at least 1.
-        start: Where the rise begins, as a share of where it ends; in `[0, 1)`.
+        schedule: A schedule, or a number for a constant learning rate after the warmup.
+        steps: Steps of the warmup, at least 1.
+        start: Initial learning rate as a fraction of the learning rate after warmup; in `[0, 1)`.
 
     Raises:
         ValueError: If an argument is outside its range.
@@ -98,9 +98,9 @@ class Warmup(keras.optimizers.schedules.LearningRateSchedule):
         self.schedule, self.steps, self.start = schedule, steps, start
 
     def __call__(self, step):
-        risen = ops.minimum(ops.cast(step, "float32") / self.steps, 1.0)
-        after = ops.maximum(ops.convert_to_tensor(step) - self.steps, 0)
-        return (self.start + (1.0 - self.start) * risen) * _rate(self.schedule, after)
+        progress = ops.minimum(ops.cast(step, "float32") / self.steps, 1.0)
+        schedule_step = ops.maximum(ops.convert_to_tensor(step) - self.steps, 0)
+        return (self.start + (1.0 - self.start) * progress) * _rate(self.schedule, schedule_step)
 
     def get_config(self):
         return {"schedule": _config(self.schedule), "steps": self.steps, "start": self.start}
@@ -112,17 +112,18 @@ class Warmup(keras.optimizers.schedules.LearningRateSchedule):
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
-    """Rise to a high rate and fall far below where it began: few epochs, each step as long as it can be.
+    """One-cycle schedule: cosine warmup to a high learning rate, cosine decay to near 0.
 
-    With `w = warmup * steps`, `low = high / 25` and `end = high / 250000`, each part half a cosine:
+    It is meant for short trainings with a high learning rate. With `w = warmup * steps`, `high = learning_rate`,
+    `low = high / 25` and `end = high / 250000`, each phase is half a cosine:
     `rate(k) = low + (high - low) * (1 - cos(pi * k / w)) / 2` up to `k = w`, then
     `end + (high - end) * (1 + cos(pi * (k - w) / (steps - w))) / 2`, and `end` from `k = steps` on (Smith and Topin
-    2018, https://arxiv.org/abs/1708.07120, in the form and with the shares of fastai). The momentum is left as it is.
+    2018, https://arxiv.org/abs/1708.07120, in the form and with the ratios of fastai). The momentum does not change.
 
     Args:
-        learning_rate: The highest rate, above 0.
-        steps: Steps of the whole training, at least 1.
-        warmup: Share of the steps that rise, in `(0, 1)`.
+        learning_rate: The highest learning rate, above 0.
+        steps: Total number of training steps, at least 1.
+        warmup: Fraction of the steps in the warmup, in `(0, 1)`.
 
     Raises:
         ValueError: If an argument is outside its range.
@@ -142,11 +143,11 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
         self.learning_rate, self.steps, self.warmup = learning_rate, steps, warmup
 
     def __call__(self, step):
-        k, top = ops.minimum(ops.cast(step, "float32"), self.steps), self.warmup * self.steps
+        k, peak_step = ops.minimum(ops.cast(step, "float32"), self.steps), self.warmup * self.steps
         high, low, end = self.learning_rate, self.learning_rate / 25, self.learning_rate / 250_000
-        rise = low + (high - low) * (1 - ops.cos(math.pi * k / top)) / 2
-        fall = end + (high - end) * (1 + ops.cos(math.pi * (k - top) / (self.steps - top))) / 2
-        return ops.where(k < top, rise, fall)
+        rise = low + (high - low) * (1 - ops.cos(math.pi * k / peak_step)) / 2
+        fall = end + (high - end) * (1 + ops.cos(math.pi * (k - peak_step) / (self.steps - peak_step))) / 2
+        return ops.where(k < peak_step, rise, fall)
 
     def get_config(self):
         return {"learning_rate": self.learning_rate, "steps": self.steps, "warmup": self.warmup}
@@ -154,14 +155,14 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class InverseSquareRoot(keras.optimizers.schedules.LearningRateSchedule):
-    """Rise, then fall as one over the root of the step: needs no end, so training may go on as long as it pays.
+    """Linear warmup, then decay with the inverse square root of the step.
 
-    With `w = warmup_steps`, `rate(k) = learning_rate * min(k / w, sqrt(w / k))` (Vaswani et al. 2017,
+    It needs no total number of steps, so training can continue as long as it improves. With `w = warmup_steps`, `rate(k) = learning_rate * min(k / w, sqrt(w / k))` (Vaswani et al. 2017,
     https://arxiv.org/abs/1706.03762, whose highest rate is `1 / sqrt(dim * w)`).
 
     Args:
-        learning_rate: The highest rate, that of step `warmup_steps`; above 0.
-        warmup_steps: Steps of the rise, at least 1.
+        learning_rate: The highest learning rate, reached at step `warmup_steps`; above 0.
+        warmup_steps: Steps of the warmup, at least 1.
 
     Raises:
         ValueError: If an argument is outside its range.
@@ -190,18 +191,18 @@ class InverseSquareRoot(keras.optimizers.schedules.LearningRateSchedule):
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Rise, stay, and fall only at the very end, so that where the end is can be decided late.
+    """Linear warmup, constant learning rate, then decay to 0 in the last steps.
 
-    With `w = warmup * steps` and `d = decay * steps`,
+    The total number of steps can be decided late, because the decay starts shortly before the end. With `w = warmup * steps` and `d = decay * steps`,
     `rate(k) = learning_rate * min(1, k / w, 1 - sqrt(max(0, k - steps + d) / d))`, and 0 from `k = steps` on (Hu et al.
-    2024, https://arxiv.org/abs/2404.06395; the fall by the root is the best of Hägele et al. 2024,
+    2024, https://arxiv.org/abs/2404.06395; the square-root decay is the best of Hägele et al. 2024,
     https://arxiv.org/abs/2405.18392).
 
     Args:
-        learning_rate: The highest rate, above 0.
-        steps: Steps of the whole training, at least 1.
-        warmup: Share of the steps that rise, in `(0, 1)`.
-        decay: Share of the steps that fall, above 0; with `warmup` at most 1.
+        learning_rate: The highest learning rate, above 0.
+        steps: Total number of training steps, at least 1.
+        warmup: Fraction of the steps in the warmup, in `(0, 1)`.
+        decay: Fraction of the steps in the decay, above 0; the sum with `warmup` is at most 1.
 
     Raises:
         ValueError: If an argument is outside its range.
@@ -217,16 +218,15 @@ class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
         if not learning_rate > 0 or steps < 1 or not warmup > 0 or not decay > 0 or warmup + decay > 1:
             raise ValueError(
                 "`learning_rate` must be above 0, `steps` at least 1, `warmup` and `decay` above 0 and "
-                f"together at most 1. Received: {learning_rate=}, {steps=}, {warmup=}, "
-                f"{decay=}"
+                f"their sum at most 1. Received: {learning_rate=}, {steps=}, {warmup=}, {decay=}"
             )
         self.learning_rate, self.steps, self.warmup, self.decay = learning_rate, steps, warmup, decay
 
     def __call__(self, step):
         k = ops.minimum(ops.cast(step, "float32"), self.steps)
-        fallen = ops.maximum(k - (1 - self.decay) * self.steps, 0.0) / (self.decay * self.steps)
-        left = 1.0 - ops.sqrt(ops.minimum(fallen, 1.0))
-        return self.learning_rate * ops.minimum(k / (self.warmup * self.steps), left)
+        decay_progress = ops.maximum(k - (1 - self.decay) * self.steps, 0.0) / (self.decay * self.steps)
+        decay_factor = 1.0 - ops.sqrt(ops.minimum(decay_progress, 1.0))
+        return self.learning_rate * ops.minimum(k / (self.warmup * self.steps), decay_factor)
 
     def get_config(self):
         return {"learning_rate": self.learning_rate, "steps": self.steps, "warmup": self.warmup, "decay": self.decay}
@@ -234,14 +234,15 @@ class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class Scaled(keras.optimizers.schedules.LearningRateSchedule):
-    """A schedule times a factor that can be changed while training runs, which Keras allows of plain rates only.
+    """Multiply a schedule by a factor that can change during training.
 
-    `rate(k) = factor * schedule(k)`. The factor is a variable (`scaled.factor`), so that steps compiled before see it;
-    `scale_rate(optimizer, 0.1)` multiplies it. It is saved in the config of the optimizer and not among its variables.
+    Keras allows changes during training for constant learning rates only. `rate(k) = factor * schedule(k)`. The factor
+    is a variable (`scaled.factor`), so that compiled training steps use its current value; `scale_rate(optimizer, 0.1)`
+    multiplies it. It is saved in the config of the optimizer, not among its variables.
 
     Args:
         schedule: A schedule, or a number.
-        factor: What the schedule is multiplied by at first, above 0.
+        factor: Initial value of the factor, above 0.
 
     Raises:
         ValueError: If `factor` is not above 0.

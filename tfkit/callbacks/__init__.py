@@ -1,4 +1,4 @@
-"""Callbacks: what watches a training, each of use in any Keras `fit`."""
+"""Keras callbacks of a training, usable with any Keras `fit`."""
 
 from tfkit.callbacks.early_stopping import EarlyStopping
 from tfkit.callbacks.first_not_finite import first_not_finite

@@ -1,4 +1,4 @@
-"""What is left behind where the loss is no number any more: enough to find out why without training again."""
+"""Report on a training that stopped because the loss became NaN or infinite."""
 
 import math
 
@@ -6,40 +6,40 @@ import keras
 
 from tfkit.callbacks.gradient_norm import gradient_norms
 
-CHANGES = [
-    "learning_rate: a tenth of what it is",
+SUGGESTED_CHANGES = [
+    "learning_rate: a tenth of its current value",
     "clip_norm: 1",
-    "the columns, or the rows below, in which values are extreme",
+    "columns with extreme values, or the rows listed here",
 ]
 
 
-def bundle(model, *, what, epoch, first, sample, where):
-    """JSON of what can be known when training must stop.
+def make_nan_report(model, *, reason, epoch, first_nonfinite, sample, step_info):
+    """Collect diagnostics of a diverged training as JSON data.
 
     Args:
-        model: The model, with the weights that it was last good with.
-        what: Which number was not finite, in words.
+        model: The model, with the last good weights.
+        reason: Which value was not finite, as text.
         epoch: The epoch, counted from 1.
-        first: The first layer, weight or input that was not finite, or None.
-        sample: `(x, y)` or `(x, y, weight)` to take the gradient on, or None.
-        where: What is known of the last steps, a dictionary of JSON: their numbers, the rows in them.
+        first_nonfinite: Name of the first layer, weight or input that was not finite, or None.
+        sample: `(x, y)` or `(x, y, weight)` to compute the gradient on, or None.
+        step_info: JSON dictionary about the last steps: their numbers and the row indices in them.
 
     Returns:
-        `what`, `epoch`, `first_not_finite`, `gradient_norms` of the weights by their paths, a word where one is not
-        finite, what `where` tells, and `change`, what may help.
+        A dictionary with `what`, `epoch`, `first_not_finite`, `gradient_norms` of the weights by their paths (a string
+        if the norm is not finite), the entries of `step_info`, and `change`, a list of suggested changes.
     """
     return {
-        "what": what,
+        "what": reason,
         "epoch": epoch,
-        "first_not_finite": first,
-        "gradient_norms": _norms(model, sample),
-        **where,
-        "change": CHANGES,
+        "first_not_finite": first_nonfinite,
+        "gradient_norms": _json_gradient_norms(model, sample),
+        **step_info,
+        "change": SUGGESTED_CHANGES,
     }
 
 
-def _norms(model, sample):
-    """Of each weight the norm of its gradient; nothing where the model's own step has no one gradient."""
+def _json_gradient_norms(model, sample):
+    """Return the gradient norm of each weight; empty for a model with its own `train_step`."""
     if sample is None or type(model).train_step is not keras.Model.train_step:
         return {}
     norms = {weight.path: norm for weight, norm in gradient_norms(model, sample)}

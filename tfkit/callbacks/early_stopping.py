@@ -1,4 +1,4 @@
-"""Keep the best weights, and stop when there is nothing more to gain."""
+"""Callback for early stopping that restores the best, last or averaged weights."""
 
 import logging
 import math
@@ -8,38 +8,38 @@ import numpy as np
 
 from tfkit.metrics import direction
 
-MOMENTUM = 0.7  # of the average: about the last three epochs
+MOMENTUM = 0.7  # of the moving average: about the last three epochs
 
 log = logging.getLogger("tfkit")
 
 
 class EarlyStopping(keras.callbacks.Callback):
-    """Keep the weights of the best epoch, and stop when none has been better for a while.
+    """Stop training without improvement and restore the weights of the best epoch.
 
-    A value that is not finite counts as the worst there is (with Keras' own, one NaN in the first epoch makes every
-    later epoch lose). The direction is required, or known for the metric; a metric that is not there stops training
-    with a word after the first epoch instead of never. The kept weights are put back when training ends; random states
-    are not, so that going on later is the same as never having stopped. Afterwards `best_epoch` (from 0), `best` and
-    `said`, a sentence, tell who won.
+    A value that is not finite counts as the worst possible value (with the callback of Keras, one NaN in the first
+    epoch prevents any later improvement). The direction is required unless tfkit knows the metric. A metric that is
+    missing in the logs raises an error after the first epoch. The weights are restored when training ends; random
+    states are not, so that a resumed training equals an uninterrupted one. Afterwards `best_epoch` (from 0), `best` and
+    `summary` (a sentence) describe the result.
 
-    With `keep="averaged"` validation is of a running average of the weights at the ends of the epochs,
-    `average += max(0.3, 1 / epochs) * (weights - average)`, and what is kept is the average of the epoch where that was
-    best; training itself goes on with the weights as they are. The moving statistics of batch normalization are
-    averaged with them, which does for neighbours (Izmailov et al. 2018, https://arxiv.org/abs/1803.05407, who average
-    the last quarter of all epochs, compute them anew). It pays where the learning rate stays: an MLP for the tables of
-    this project ends 2% and 13% below its best epoch (the last quarter's mean: 1% and 78% above it). Where the rate
-    falls to 0 it gains next to nothing.
+    With `keep="averaged"` validation uses a moving average of the weights at the ends of the epochs,
+    `average += max(0.3, 1 / epochs) * (weights - average)`, and the average of the epoch with the best validation value
+    is restored; training itself continues with the weights that are not averaged. The moving statistics of batch
+    normalization are averaged too, which is accurate enough for weights of neighboring epochs (Izmailov et al. 2018,
+    https://arxiv.org/abs/1803.05407, who average the last quarter of all epochs, recompute them). Averaging helps with
+    a constant learning rate: an MLP on the tables of this project ends with a loss 2% and 13% below its best epoch (the
+    mean of the last quarter: 1% and 78% above it). With a learning rate that falls to 0 the gain is negligible.
 
     Args:
         monitor: Name of the metric in the logs, such as `"val_loss"`.
-        mode: `"min"` or `"max"`; None where the metric's direction is known to tfkit.
-        patience: Epochs without improvement after which to stop, at least 1; None to run to the end.
+        mode: `"min"` or `"max"`; None if tfkit knows the direction of the metric.
+        patience: Epochs without improvement after which training stops, at least 1; None never stops early.
         min_delta: The smallest change that counts as an improvement, at least 0.
-        keep: Which weights the model has at the end: the `"best"`, the `"last"` or the best `"averaged"`.
+        keep: Weights of the model after training: `"best"`, `"last"` or the best `"averaged"`.
 
     Raises:
-        ValueError: If the direction is not known, an argument is outside its range, the metric is not in the logs, or,
-            when training begins, the optimizer has `use_ema` and would put its own average over what is kept.
+        ValueError: If the direction is unknown, an argument is outside its range, the metric is not in the logs, or the
+            optimizer has `use_ema` when training begins, because its own average would overwrite the weights.
 
     Example:
         >>> import tfkit
@@ -53,7 +53,7 @@ class EarlyStopping(keras.callbacks.Callback):
         mode = mode or direction(monitor)
         if mode not in ("min", "max"):
             raise ValueError(
-                f"`mode` must be 'min' or 'max' for a metric that is not known. Received: {mode=}, {monitor=}"
+                f"`mode` must be 'min' or 'max' for a metric that tfkit does not know. Received: {mode=}, {monitor=}"
             )
         if (patience is not None and patience < 1) or min_delta < 0:
             raise ValueError(
@@ -63,22 +63,23 @@ class EarlyStopping(keras.callbacks.Callback):
         if keep not in ("best", "last", "averaged"):
             raise ValueError(f"`keep` must be 'best', 'last' or 'averaged'. Received: {keep!r}")
         self.monitor, self.mode, self.patience, self.min_delta, self.keep = monitor, mode, patience, min_delta, keep
-        self.said, self._resumed, self._in_epoch, self._aside = "", False, False, None
-        self._begin()
+        self.summary, self._is_resumed, self._in_epoch, self._training_weights = "", False, False, None
+        self._reset()
 
-    def _begin(self):
+    def _reset(self):
         self.best, self.best_epoch, self.wait, self.weights = None, None, 0, None
-        self.epochs, self.average, self.averaged = 0, None, 0  # done; and the running average, of how many
+        self.epochs = 0  # completed epochs
+        self.average, self.averaged = None, 0  # the moving average, and the number of epochs in it
 
     def on_train_begin(self, logs=None):
-        if not self._resumed:
-            self._begin()
-        self._resumed = False
+        if not self._is_resumed:
+            self._reset()
+        self._is_resumed = False
         optimizer = getattr(self.model, "optimizer", None)
         if self.keep != "last" and getattr(getattr(optimizer, "inner_optimizer", optimizer), "use_ema", False):
             raise ValueError(
-                "An optimizer with use_ema=True ends with its own average of the weights, which the kept "
-                "ones would overwrite: give keep='last', or keep='averaged' without use_ema. "
+                "An optimizer with use_ema=True sets its own average of the weights when training ends, which "
+                "this callback would overwrite: use keep='last', or keep='averaged' without use_ema. "
                 f"Received: keep={self.keep!r}"
             )
 
@@ -86,27 +87,27 @@ class EarlyStopping(keras.callbacks.Callback):
         self._in_epoch = True
 
     def on_test_begin(self, logs=None):
-        if self.keep == "averaged" and self._in_epoch:  # not in an `evaluate` of somebody else's
-            self._aside = self._values()
-            self._take_in(self._aside)
-            self._assign(self.average or self._aside)
+        if self.keep == "averaged" and self._in_epoch:  # not in a separate call of `evaluate`
+            self._training_weights = self._values()
+            self._update_average(self._training_weights)
+            self._assign(self.average or self._training_weights)
 
     def on_test_end(self, logs=None):
-        if self._aside is not None:
-            self._assign(self._aside)
+        if self._training_weights is not None:
+            self._assign(self._training_weights)
 
     def on_epoch_end(self, epoch, logs=None):
         if self.monitor not in (logs or {}):
             raise ValueError(
                 "`monitor` must be one of the metrics of this model. "
-                f"Received: {self.monitor!r}; there are {', '.join(logs or {})}"
+                f"Received: {self.monitor!r}; available: {', '.join(logs or {})}"
             )
-        if self.keep == "averaged" and self._aside is None:  # an epoch without validation
-            self._take_in(self._values())
-        self._in_epoch, self._aside, self.epochs = False, None, epoch + 1
+        if self.keep == "averaged" and self._training_weights is None:  # an epoch without validation
+            self._update_average(self._values())
+        self._in_epoch, self._training_weights, self.epochs = False, None, epoch + 1
         value = float(logs[self.monitor])
         loss = value if self.mode == "min" else -value
-        if math.isfinite(loss) and (self.best is None or loss < self._loss() - self.min_delta):
+        if math.isfinite(loss) and (self.best is None or loss < self._best_loss() - self.min_delta):
             self.best, self.best_epoch, self.wait = value, epoch, 0
             if self.keep != "last":
                 self.weights = self.average if self.keep == "averaged" else self._values()
@@ -118,36 +119,37 @@ class EarlyStopping(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         if self.weights is not None:
             self._assign(self.weights)
-        self.said = self._sentence()
-        log.info(self.said)
+        self.summary = self._summarize()
+        log.info(self.summary)
 
     def state(self):
-        """What must be saved so that a resumed training decides the same: plain values and arrays."""
+        """Return the state that a resumed training needs, as plain values and arrays."""
         names = ("best", "best_epoch", "wait", "weights", "epochs", "average", "averaged")
         return {name: getattr(self, name) for name in names}
 
     def set_state(self, state):
-        """Go on from a saved state when training begins."""
+        """Continue from a saved state when training begins."""
         for name, value in state.items():
             setattr(self, name, value)
-        self._resumed = True
+        self._is_resumed = True
 
-    def _sentence(self):
-        last = f"the weights of the last epoch, {self.epochs}, are kept"
+    def _summarize(self):
+        last = f"kept the weights of the last epoch, {self.epochs}"
         if self.best_epoch is None:
             return f"{self.monitor} was never finite; {last}"
-        kept = {"best": "its weights are kept", "last": last, "averaged": "the average by then is kept"}[self.keep]
-        return f"{self.monitor} was best in epoch {self.best_epoch + 1} of {self.epochs}, {self.best:.6g}; {kept}"
+        restored = {"best": "restored its weights", "averaged": "restored the averaged weights of that epoch"}
+        action = last if self.keep == "last" else restored[self.keep]
+        return f"Best {self.monitor}: {self.best:.6g} in epoch {self.best_epoch + 1} of {self.epochs}; {action}"
 
-    def _take_in(self, values):
-        """Put weights into the average, if they are numbers."""
+    def _update_average(self, values):
+        """Update the moving average with these weights, if all are finite."""
         if all(np.isfinite(value).all() for value in values):
             self.averaged += 1
-            share = max(1 / self.averaged, 1 - MOMENTUM)
+            rate = max(1 / self.averaged, 1 - MOMENTUM)
             pairs = zip(self.average or values, values, strict=True)
-            self.average = [old + share * (new - old) if new.dtype.kind not in "biu" else new for old, new in pairs]
+            self.average = [old + rate * (new - old) if new.dtype.kind not in "biu" else new for old, new in pairs]
 
-    def _loss(self):
+    def _best_loss(self):
         return self.best if self.mode == "min" else -self.best
 
     def _values(self):
@@ -158,4 +160,4 @@ class EarlyStopping(keras.callbacks.Callback):
             variable.assign(value)
 
     def _variables(self):
-        return [v for v in self.model.variables if "seed_generator_state" not in v.path]
+        return [variable for variable in self.model.variables if "seed_generator_state" not in variable.path]

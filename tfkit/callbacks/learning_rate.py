@@ -1,4 +1,4 @@
-"""Learning rates that change with how training goes."""
+"""Callback that reduces the learning rate on a plateau."""
 
 import math
 
@@ -8,18 +8,18 @@ from tfkit.metrics import direction
 
 
 class LearningRateDecay(keras.callbacks.Callback):
-    """Cut the learning rate when a metric has stopped improving (decay on a plateau).
+    """Reduce the learning rate when a metric stops improving (plateau decay).
 
     Args:
         monitor: Name of the metric in the logs.
-        mode: `"min"` or `"max"`; None where the metric's direction is known to tfkit.
-        factor: What the rate is multiplied by, in `(0, 1)`.
-        patience: Epochs without improvement before a cut, at least 1.
-        min_learning_rate: The rate is never cut below this, at least 0.
+        mode: `"min"` or `"max"`; None if tfkit knows the direction of the metric.
+        factor: Factor by which the learning rate is multiplied, in `(0, 1)`.
+        patience: Epochs without improvement before a reduction, at least 1.
+        min_learning_rate: Lower bound of the reduced learning rate, at least 0.
 
     Raises:
-        ValueError: If the direction is not known, an argument is outside its range, the metric is not in the logs, or,
-            when training begins, the optimizer has a schedule already.
+        ValueError: If the direction is unknown, an argument is outside its range, the metric is not in the logs, or the
+            optimizer already has a schedule when training begins.
 
     Example:
         >>> import tfkit
@@ -32,7 +32,7 @@ class LearningRateDecay(keras.callbacks.Callback):
         mode = mode or direction(monitor)
         if mode not in ("min", "max"):
             raise ValueError(
-                f"`mode` must be 'min' or 'max' for a metric that is not known. Received: {mode=}, {monitor=}"
+                f"`mode` must be 'min' or 'max' for a metric that tfkit does not know. Received: {mode=}, {monitor=}"
             )
         if not 0 < factor < 1 or patience < 1 or min_learning_rate < 0:
             raise ValueError(
@@ -47,18 +47,18 @@ class LearningRateDecay(keras.callbacks.Callback):
             self.best, self.wait = None, 0
         self._resumed = False
         optimizer = self.model.optimizer
-        optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # that of half precision wraps another
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # unwrap a LossScaleOptimizer (half precision)
         if isinstance(optimizer._learning_rate, keras.optimizers.schedules.LearningRateSchedule):
             raise ValueError(
-                "Decay on a plateau needs an optimizer with a fixed learning rate, because a schedule "
-                f"would overrule it. Received: {type(optimizer._learning_rate).__name__}"
+                "Plateau decay needs an optimizer with a fixed learning rate, because a schedule "
+                f"would override it. Received: {type(optimizer._learning_rate).__name__}"
             )
 
     def on_epoch_end(self, epoch, logs=None):
         if self.monitor not in (logs or {}):
             raise ValueError(
                 "`monitor` must be one of the metrics of this model. "
-                f"Received: {self.monitor!r}; there are {', '.join(logs or {})}"
+                f"Received: {self.monitor!r}; available: {', '.join(logs or {})}"
             )
         value = float(logs[self.monitor])
         loss = value if self.mode == "min" else -value
@@ -67,14 +67,15 @@ class LearningRateDecay(keras.callbacks.Callback):
             return
         self.wait += 1
         if self.wait >= self.patience:
-            rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-            self.model.optimizer.learning_rate = min(rate, max(rate * self.factor, self.min_learning_rate))
+            learning_rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+            reduced = max(learning_rate * self.factor, self.min_learning_rate)
+            self.model.optimizer.learning_rate = min(learning_rate, reduced)
             self.wait = 0
 
     def state(self):
-        """What must be saved so that a resumed training decides the same."""
+        """Return the state that a resumed training needs to make the same decisions."""
         return {"best": self.best, "wait": self.wait}
 
     def set_state(self, state):
-        """Go on from a saved state when training begins."""
+        """Continue from a saved state when training begins."""
         self.best, self.wait, self._resumed = state["best"], state["wait"], True

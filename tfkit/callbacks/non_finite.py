@@ -1,11 +1,11 @@
-"""A loss that is no number any more: try again from the last good epoch at a lower rate, or end with a word."""
+"""Callback that rolls training back when the loss becomes NaN or infinite."""
 
 import logging
 import math
 
 import keras
 
-from tfkit.callbacks.bundle import bundle
+from tfkit.callbacks.bundle import make_nan_report
 from tfkit.callbacks.first_not_finite import first_not_finite, is_finite
 from tfkit.schedules import Scaled, scale_rate
 
@@ -13,48 +13,50 @@ log = logging.getLogger("tfkit")
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
-    """Go back when the loss stops being finite, and say where it began when going back is of no use.
+    """Roll back when the loss becomes NaN or infinite; stop after `retries` rollbacks.
 
-    With `retries`, weights, statistics and the optimizer's state are put back to where the last good epoch ended (or
-    training began), the learning rate is multiplied by `factor`, and training goes on with the rows that are next. The
-    schedule's step goes back too; the random states do not, so that what comes is not the same again. The training loss
-    of that epoch stays what it is, not finite; its validation is of the weights that were put back and trained on. The
-    gradient is clipped from then on too, to the norm `clip_norm`, and to `factor` times that at each further retry,
-    where the optimizer clips by nothing else and the step is compiled anew, which `tfkit.fit` does. Since what explodes
-    may then stay finite, an epoch whose loss is not good counts as not finite from then on, while retries are left. An
-    epoch is good when weights and optimizer are finite to the last number, and its loss at most twice that of the first
-    step (what has begun to explode is no place to go back to). This costs a copy of them an epoch.
+    A rollback restores weights, statistics and the optimizer's state from the end of the last good epoch (or the start
+    of training) and multiplies the learning rate by `factor`; training continues with the next rows. The step of the
+    schedule is restored too; the random states are not, so that the same failure does not repeat. The training loss of
+    that epoch remains non-finite; its validation uses the restored weights after further training.
+
+    After the first rollback the gradient is clipped to the global norm `clip_norm`, and to `factor` times that after
+    each further rollback, if the optimizer clips in no other way and the step is recompiled, as `tfkit.fit` does. Since
+    a diverging loss may then stay finite, an epoch with a loss that is not good also triggers a rollback from then on,
+    while retries are left. An epoch is good if all weights and optimizer variables are finite and its loss is at most
+    twice that of the first step (a diverging state is no good state to restore). This costs one copy of them per epoch.
 
     When no retry is left, the error names the first layer whose output is not finite (`first_not_finite`): with the
-    last good weights if these show it, else with the weights that were arrived at. Weights that are NaN all over show
-    no more than that training diverged; an input or a layer such as a logarithm shows itself.
+    last good weights if an output is not finite with these, else with the current weights. If all weights are NaN, the
+    current weights show only that training diverged; the last good weights reveal a faulty input, or a layer such as a
+    logarithm.
 
-    A loss is whatever the logs name so: `loss`, or `generator_loss` of a model with a `train_step` of its own. Stands
-    before other callbacks, so that these see the weights that count. The rate is that of the optimizer of `compile`.
-    When it gives up, `report` is told all that can be known of it, to be kept.
+    Every entry of the logs whose name ends with `loss` is checked: `loss`, or `generator_loss` of a model with its own
+    `train_step`. Put this callback first, so that the other callbacks see the restored weights. The learning rate is
+    the one of the optimizer of `compile`.
 
     Args:
-        error: Class of the error to raise, which gets the message.
-        retries: How often to go back in all, at least 0.
-        factor: What the learning rate is multiplied by each time, in `(0, 1)`.
-        sample: Rows to look for the first layer with, as the model takes them: `x`, or a tuple `(x, y)` or
-            `(x, y, weight)`; None to look at the weights alone.
-        clip_norm: The largest norm of all gradients together after the first retry, above 0; None never clips.
-        where: What is called for what is known of the last steps, such as the numbers of their rows: a dictionary.
-        report: What is called with a dictionary of JSON before the error (`tfkit.callbacks.bundle`).
+        error: Class of the error to raise with the message.
+        retries: Maximum number of rollbacks, at least 0.
+        factor: Factor by which the learning rate is multiplied at each rollback, in `(0, 1)`.
+        sample: Rows to find the first non-finite layer with, in the form that the model takes: `x`, or a tuple `(x, y)`
+            or `(x, y, weight)`; None to check the weights only.
+        clip_norm: Largest global gradient norm after the first rollback, above 0; None never clips.
+        where: Function without arguments that returns a JSON dictionary about the last steps, such as row indices.
+        report: Function that is called with a JSON dictionary before the error is raised (`tfkit.callbacks.bundle`).
 
     Raises:
-        ArithmeticError: (or `error`) when the loss is not finite and no retry is left.
+        ArithmeticError: (or `error`) If the loss is not finite and no retry is left.
         ValueError: If an argument is outside its range; or, with `retries`, when training begins, if the model is not
-            built or its learning rate cannot be cut (a schedule that is not `tfkit.schedules.Scaled`).
+            built or its learning rate cannot be scaled (a schedule that is not `tfkit.schedules.Scaled`).
 
     Example:
         >>> import keras, numpy as np, tfkit
         >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
         >>> model.compile(keras.optimizers.SGD(1e15), "mse")
-        >>> back = tfkit.callbacks.StopOnNonFinite(retries=2, factor=1e-8)
-        >>> history = model.fit(np.ones((9, 1)), np.ones(9), batch_size=1, epochs=3, verbose=0, callbacks=[back])
-        >>> back.retried, round(history.history["loss"][-1], 3)
+        >>> rollback = tfkit.callbacks.StopOnNonFinite(retries=2, factor=1e-8)
+        >>> history = model.fit(np.ones((9, 1)), np.ones(9), batch_size=1, epochs=3, verbose=0, callbacks=[rollback])
+        >>> rollback.num_rollbacks, round(history.history["loss"][-1], 3)
         (2, 0.0)
     """
 
@@ -68,168 +70,182 @@ class StopOnNonFinite(keras.callbacks.Callback):
             raise ValueError(f"`clip_norm` must be above 0, or None. Received: {clip_norm=}")
         self.error, self.retries, self.factor, self.sample = error, retries, factor, sample
         self.clip_norm, self.where, self.report = clip_norm, where, report
-        self.epoch, self.retried = 0, 0
-        self.first = None  # the loss of the first step
-        self.good, self.weights = 0, None  # epochs up to the last good one, and what it left
-        self._moved = False  # whether a step was taken since then
-        self._spoilt = False  # whether the running means of this epoch hold what is not finite
-        self._resumed = None
+        self.epoch, self.num_rollbacks = 0, 0
+        self.first_loss = None  # loss of the first finite step
+        self.good_epochs, self.weights = 0, None  # epochs up to the last good one, and its variables
+        self._has_stepped = False  # whether a step was taken since then
+        self._has_nonfinite_logs = False  # whether the running means of this epoch contain NaN or infinity
+        self._saved_state = None
 
     def on_train_begin(self, logs=None):
-        self.retried, self.first, self.weights, self._spoilt = 0, None, None, False
+        self.num_rollbacks, self.first_loss, self.weights, self._has_nonfinite_logs = 0, None, None, False
         if not self.retries:
             return
         optimizer = getattr(self.model, "optimizer", None)
         if not self.model.built or optimizer is None:
             raise ValueError(
-                "`retries` needs a model that is built and compiled with an optimizer: begin it with a "
+                "`retries` needs a model that is built and compiled with an optimizer: start it with a "
                 f"keras.Input, or call it once. Received: {self.model.name}"
             )
         if not optimizer.built:
             optimizer.build(self.model.trainable_variables)
-        scale_rate(optimizer, 1.0)  # says now what could not be cut later
-        self._keep(self._values(), good=0)
-        if self._resumed:
-            self._take_up(self._resumed)
+        scale_rate(optimizer, 1.0)  # raises now if the rate cannot be scaled later
+        self._store_good_state(self._values(), good_epochs=0)
+        if self._saved_state:
+            self._restore_saved_state(self._saved_state)
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        self._moved = True
-        if self._spoilt:  # so the logs tell nothing more
-            wrong = [] if _all_finite(self._values()) else ["a weight became nan or infinite"]
+        self._has_stepped = True
+        if self._has_nonfinite_logs:  # so the logs stay non-finite for the rest of the epoch
+            errors = [] if _all_finite(self._values()) else ["a weight became nan or infinite"]
         else:
             losses = {name: float(value) for name, value in (logs or {}).items() if name.endswith("loss")}
-            wrong = [f"{name} became {loss}" for name, loss in losses.items() if not math.isfinite(loss)]
-            self.first = losses.get("loss") if self.first is None and not wrong else self.first
-        if wrong:
-            self._back(wrong[0])
+            errors = [f"{name} became {loss}" for name, loss in losses.items() if not math.isfinite(loss)]
+            self.first_loss = losses.get("loss") if self.first_loss is None and not errors else self.first_loss
+        if errors:
+            self._roll_back(errors[0])
 
     def on_epoch_end(self, epoch, logs=None):
         if self.retries:
             values, loss = self._values(), (logs or {}).get("loss")
             if not _all_finite(values):
-                self._back("a weight became nan or infinite")
-            elif self.first is None or loss <= self.first + abs(self.first):
-                self._keep(values, good=epoch + 1)
-            elif 0 < self.retried < self.retries and math.isfinite(loss):  # clipped, what explodes may stay finite
-                self._back(f"loss rose from {self.first:.3g} to {loss:.3g}")
-        self._spoilt = False
+                self._roll_back("a weight became nan or infinite")
+            elif self.first_loss is None or loss <= self.first_loss + abs(self.first_loss):
+                self._store_good_state(values, good_epochs=epoch + 1)
+            elif 0 < self.num_rollbacks < self.retries and math.isfinite(
+                loss
+            ):  # clipped, a diverging loss stays finite
+                self._roll_back(f"loss rose from {self.first_loss:.3g} to {loss:.3g}")
+        self._has_nonfinite_logs = False
 
     def state(self):
-        """What must be saved so that a resumed training goes back to the same weights."""
-        factor = _factor(self.model.optimizer)
+        """Return the state that a resumed training needs to roll back to the same weights."""
+        factor = _schedule_factor(self.model.optimizer)
         return {
-            "retried": self.retried,
-            "first": self.first,
-            "good": self.good,
-            "spoilt": self._spoilt,
+            "retried": self.num_rollbacks,
+            "first": self.first_loss,
+            "good": self.good_epochs,
+            "spoilt": self._has_nonfinite_logs,
             "factor": None if factor is None else float(factor.numpy()),
-            "clip": _inner(self.model.optimizer).global_clipnorm,
-            "weights": self.weights if self._moved else None,  # else they are those of the model
+            "clip": _unwrap(self.model.optimizer).global_clipnorm,
+            "weights": self.weights if self._has_stepped else None,  # None: equal to the weights of the model
         }
 
     def set_state(self, state):
-        """Go on from a saved state when training begins."""
-        self._resumed = state
+        """Continue from a saved state when training begins."""
+        self._saved_state = state
 
-    def _take_up(self, state):
-        self.retried, self.first, self.good, self._spoilt = (
+    def _restore_saved_state(self, state):
+        self.num_rollbacks, self.first_loss, self.good_epochs, self._has_nonfinite_logs = (
             state[name] for name in ("retried", "first", "good", "spoilt")
         )
         if state["weights"] is not None:
-            self.weights, self._moved = state["weights"], True
+            self.weights, self._has_stepped = state["weights"], True
         if state["factor"] is not None:
-            _factor(self.model.optimizer).assign(state["factor"])
-        _inner(self.model.optimizer).global_clipnorm = state["clip"]
-        self._resumed = None
+            _schedule_factor(self.model.optimizer).assign(state["factor"])
+        _unwrap(self.model.optimizer).global_clipnorm = state["clip"]
+        self._saved_state = None
 
-    def _keep(self, values, good):
+    def _store_good_state(self, values, good_epochs):
         if _all_finite(values):
-            self.good, self.weights, self._moved = good, values, False
+            self.good_epochs, self.weights, self._has_stepped = good_epochs, values, False
 
-    def _back(self, what):
-        """Put back what was kept and cut the rate; without a retry left, say what is wrong."""
-        last = self.retried == self.retries or self.weights is None
-        first = self._culprit() if last else None
-        where = f"epoch {self.good} ended" if self.good else "training began"
-        if self.weights is not None:
-            self._restore()
-        if last:
-            if self.report is not None:
-                self.report(
-                    bundle(
-                        self.model, what=what, epoch=self.epoch + 1, first=first, sample=self.sample, where=self.where()
-                    )
-                )
-            raise self.error(
-                f"The loss must stay finite; {what} in epoch {self.epoch + 1}. "
-                + (f"First not finite: {first}. " if first else "")
-                + (f"Gone back {self.retried} times, at last to where {where}. " if self.retried else "")
-                + "Lower learning_rate to a tenth, or set clip_norm=1, and see whether a column holds extreme values."
-            )
+    def _roll_back(self, reason):
+        """Restore the last good state and lower the learning rate; raise if no retry is left."""
+        if self.num_rollbacks == self.retries or self.weights is None:
+            self._stop(reason)
+        self._restore()
         scale_rate(self.model.optimizer, self.factor)
-        self._clip()
-        self.retried, self._spoilt = self.retried + 1, True
+        self._clip_gradients()
+        self.num_rollbacks, self._has_nonfinite_logs = self.num_rollbacks + 1, True
         log.warning(
-            "The loss must stay finite; %s in epoch %d: back to where %s, at %g times the learning rate and "
-            "with clipped gradients (%d of %d)",
-            what,
+            "The loss must stay finite; %s in epoch %d: rolled back to the %s, with %g times the learning rate and "
+            "clipped gradients (%d of %d)",
+            reason,
             self.epoch + 1,
-            where,
+            self._restore_point(),
             self.factor,
-            self.retried,
+            self.num_rollbacks,
             self.retries,
         )
 
-    def _clip(self):
-        """Clip from now on, unless the optimizer clips in another way already."""
-        optimizer = _inner(self.model.optimizer)
+    def _stop(self, reason):
+        """Restore the last good state, report the cause and raise the error."""
+        cause = self._find_cause()
+        if self.weights is not None:
+            self._restore()
+        if self.report is not None:
+            self.report(
+                make_nan_report(
+                    self.model,
+                    reason=reason,
+                    epoch=self.epoch + 1,
+                    first_nonfinite=cause,
+                    sample=self.sample,
+                    step_info=self.where(),
+                )
+            )
+        count = self.num_rollbacks
+        raise self.error(
+            f"The loss must stay finite; {reason} in epoch {self.epoch + 1}. "
+            + (f"First non-finite value: {cause}. " if cause else "")
+            + (f"Rolled back {count} times, last to the {self._restore_point()}. " if count else "")
+            + "Lower learning_rate to a tenth, or set clip_norm=1, and check the columns for extreme values."
+        )
+
+    def _restore_point(self):
+        return f"end of epoch {self.good_epochs}" if self.good_epochs else "start of training"
+
+    def _clip_gradients(self):
+        """Clip or lower the global gradient norm, unless the optimizer clips in another way."""
+        optimizer = _unwrap(self.model.optimizer)
         if self.clip_norm is not None and not optimizer.clipnorm and not optimizer.clipvalue:
-            already = optimizer.global_clipnorm or self.clip_norm / self.factor
-            optimizer.global_clipnorm = min(already * self.factor, self.clip_norm)
+            current_norm = optimizer.global_clipnorm or self.clip_norm / self.factor
+            optimizer.global_clipnorm = min(current_norm * self.factor, self.clip_norm)
 
     def _restore(self):
         for variable, value in zip(self._variables(), self.weights, strict=True):
             variable.assign(value)
-        self._moved = False
+        self._has_stepped = False
 
-    def _culprit(self):
-        """Where the first number is that is none, or None."""
+    def _find_cause(self):
+        """Name the first layer, weight, input or target that is not finite, or None."""
         if self.model is None:
             return None
-        weight = next((w.path for w in self.model.weights if not is_finite(w.numpy())), None)
-        found = f"the weight {weight}" if weight else None
+        path = next((weight.path for weight in self.model.weights if not is_finite(weight.numpy())), None)
+        cause = f"the weight {path}" if path else None
         if self.sample is not None:
             x, y, _ = keras.utils.unpack_x_y_sample_weight(self.sample)
             if y is not None and not _all_finite(keras.tree.flatten(y)):
                 return "the target of the sample"
-            found = first_not_finite(self.model, x) or found
+            cause = first_not_finite(self.model, x) or cause
             if self.weights is not None:
                 self._restore()
-                found = first_not_finite(self.model, x) or found
-        return found
+                cause = first_not_finite(self.model, x) or cause
+        return cause
 
     def _values(self):
         return [variable.numpy() for variable in self._variables()]
 
     def _variables(self):
-        """All that training changes, but random states and the rate itself."""
+        """Return the variables that training changes, except random states and the learning rate."""
         optimizer = self.model.optimizer
-        rate = _inner(optimizer)._learning_rate
-        variables = [v for v in self.model.variables if "seed_generator_state" not in v.path]
-        return variables + [v for v in optimizer.variables if v is not rate]
+        rate = _unwrap(optimizer)._learning_rate
+        variables = [variable for variable in self.model.variables if "seed_generator_state" not in variable.path]
+        return variables + [variable for variable in optimizer.variables if variable is not rate]
 
 
-def _inner(optimizer):
-    """The optimizer that takes the step; that of half precision wraps it."""
+def _unwrap(optimizer):
+    """Return the inner optimizer of a `LossScaleOptimizer`, else the optimizer itself."""
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
-def _factor(optimizer):
-    """The variable of a scaled schedule, which is not among those of its optimizer; None for a plain rate."""
-    rate = getattr(_inner(optimizer), "_learning_rate", None)
+def _schedule_factor(optimizer):
+    """Return the factor variable of a `Scaled` schedule, which its optimizer does not list, or None."""
+    rate = getattr(_unwrap(optimizer), "_learning_rate", None)
     return rate.factor if isinstance(rate, Scaled) else None
 
 
