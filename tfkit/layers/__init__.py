@@ -1,6 +1,9 @@
-"""Keras layers, for recipes and for your own models: importing this room registers all that a model's file may hold."""
+"""Keras layers for recipes and custom models.
 
-from tfkit import losses, schedules  # noqa: F401  a model's file may hold these too
+Importing this package registers every custom object that a saved model can contain.
+"""
+
+from tfkit import losses, schedules  # noqa: F401  registered because saved models can contain them
 from tfkit.data.tokens import CutText  # noqa: F401
 from tfkit.layers.attention import CrossAttention, SelfAttention
 from tfkit.layers.attention_pooling import AttentionPooling
@@ -8,6 +11,7 @@ from tfkit.layers.conv import ConvBlock
 from tfkit.layers.conv_stack import ConvStack
 from tfkit.layers.dropout import Dropout
 from tfkit.layers.ensemble import EnsembleDense, EnsembleMLP, MemberMean
+from tfkit.layers.feature_embedding import CategoryEmbedding, NumberEmbedding
 from tfkit.layers.forecasting import (
     CyclicEncoding,
     MovingAverage,
@@ -27,7 +31,7 @@ from tfkit.layers.positions import PositionalEmbedding
 from tfkit.layers.recurrent import LSTMStack
 from tfkit.layers.residual import ResidualBlock, SqueezeExcitation
 from tfkit.layers.series import FillGaps
-from tfkit.layers.tabular import CategoryEmbedding, Clip, Impute, MissingIndicator, NumberEmbedding, QuantileScale
+from tfkit.layers.tabular import Clip, Impute, MissingIndicator, QuantileScale
 from tfkit.layers.transformer import TransformerDecoder, TransformerEncoder
 
 __all__ = [

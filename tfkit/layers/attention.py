@@ -1,4 +1,4 @@
-"""Attention: every step asks, and those that answer are averaged."""
+"""Multi-head self-attention and cross-attention layers."""
 
 import keras
 from keras import ops
@@ -9,31 +9,32 @@ from tfkit.layers.positions import rotate
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class SelfAttention(keras.layers.Layer):
-    """Let every step of a sequence look at all others and take from them what it needs.
+    """Multi-head self-attention with optional causal mask and rotary positions.
 
-    `concat_h(softmax(q_h k_h' / sqrt(dim / num_heads)) v_h) @ W + b` with queries, keys and values from one product
-    (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762). The same function as `keras.layers.MultiHeadAttention(
-    num_heads, dim // num_heads)(x, x)`, faster in training, and with rotary positions, for which that one has no room.
-    Where the backend has attention as one kernel (JAX, PyTorch) it is used, except in training with `dropout`.
+    `concat_h(softmax(q_h k_h' / sqrt(dim / num_heads)) v_h) @ W + b`, where one matrix product computes queries, keys
+    and values (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762). The layer computes the same function as
+    `keras.layers.MultiHeadAttention(num_heads, dim // num_heads)(x, x)`, trains faster, and also supports rotary
+    positions, which the Keras layer does not. On JAX and PyTorch the fused attention kernel of the backend is used,
+    except in training with `dropout`.
 
-    A mask hides steps from all others; a row that is hidden whole gives zeros before the last product. Softmax is in
-    float32, whatever the precision.
+    Masked steps are ignored by all other steps; in a fully masked row the attention output before the last product is
+    zero. The softmax is computed in float32 for every precision policy.
 
-    Count of weights: `4 * dim * dim + 4 * dim`.
+    Number of weights: `4 * dim * dim + 4 * dim`.
 
     Args:
         num_heads: Number of heads, at least 1; it divides `dim`.
-        causal: Whether a step may look at itself and earlier steps only.
-        positions: `"rotary"` to know distances (Su et al. 2021, https://arxiv.org/abs/2104.09864), or None.
-        dropout: Share of the looks dropped in training, in `[0, 1)`.
-        l1: Factor of the sum of absolute weights that is added to the loss, at least 0.
-        l2: Factor of the sum of squared weights that is added to the loss, at least 0.
+        causal: Whether a step may attend to itself and earlier steps only.
+        positions: `"rotary"` for relative positions (Su et al. 2021, https://arxiv.org/abs/2104.09864), or None.
+        dropout: Fraction of the attention weights dropped in training, in `[0, 1)`.
+        l1: L1 regularization factor (multiplies the sum of absolute weights), at least 0.
+        l2: L2 regularization factor (multiplies the sum of squared weights), at least 0.
 
     Input shape:
-        `(batch, time, dim)`; a mask `(batch, time)` is kept.
+        `(batch, time, dim)`; a mask `(batch, time)` is passed on.
 
     Output shape:
-        The same.
+        Same as the input.
 
     Raises:
         ValueError: If an argument is outside its range, or `num_heads` does not divide the last axis of the input.
@@ -56,13 +57,13 @@ class SelfAttention(keras.layers.Layer):
         size = head_size(self.num_heads, input_shape)
         if self.positions and size % 2:
             raise ValueError(
-                "Rotary positions turn pairs of numbers, so heads must be of even size. "
+                "Rotary positions rotate pairs of numbers, so the size of a head must be even. "
                 f"Received: num_heads={self.num_heads}, input_shape={tuple(input_shape)}"
             )
         dim = input_shape[-1]
-        same = {"l1": self.l1, "l2": self.l2, "dtype": self.dtype_policy}
-        self.project = dense(3 * dim, name="query_key_value", **same)
-        self.output_dense = dense(dim, name="output", **same)
+        options = {"l1": self.l1, "l2": self.l2, "dtype": self.dtype_policy}
+        self.project = dense(3 * dim, name="query_key_value", **options)
+        self.output_dense = dense(dim, name="output", **options)
         self.project.build(input_shape)
         self.output_dense.build(input_shape)
 
@@ -78,25 +79,25 @@ class SelfAttention(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class CrossAttention(keras.layers.Layer):
-    """Let every step of one sequence look at all steps of another, the memory.
+    """Multi-head attention from one sequence to a second sequence, the memory.
 
-    As `SelfAttention`, with queries from the first input and keys and values from the second; the same function as
-    `keras.layers.MultiHeadAttention(num_heads, dim // num_heads)(x, memory)`.
+    As `SelfAttention`, with queries from the first input and keys and values from the second. The layer computes the
+    same function as `keras.layers.MultiHeadAttention(num_heads, dim // num_heads)(x, memory)`.
 
-    Count of weights: `2 * dim * dim + 2 * memory_dim * dim + 4 * dim`.
+    Number of weights: `2 * dim * dim + 2 * memory_dim * dim + 4 * dim`.
 
     Args:
         num_heads: Number of heads, at least 1; it divides `dim`.
-        dropout: Share of the looks dropped in training, in `[0, 1)`.
-        l1: Factor of the sum of absolute weights that is added to the loss, at least 0.
-        l2: Factor of the sum of squared weights that is added to the loss, at least 0.
+        dropout: Fraction of the attention weights dropped in training, in `[0, 1)`.
+        l1: L1 regularization factor (multiplies the sum of absolute weights), at least 0.
+        l2: L2 regularization factor (multiplies the sum of squared weights), at least 0.
 
     Input shape:
-        `(batch, time, dim)` and `(batch, memory_time, memory_dim)`; the mask of the first is kept, that of the second
-        hides steps.
+        `(batch, time, dim)` and `(batch, memory_time, memory_dim)`; the mask of the first input is passed on,
+        the mask of the second input excludes memory steps.
 
     Output shape:
-        That of the first input.
+        Same as the first input.
 
     Raises:
         ValueError: If an argument is outside its range, or `num_heads` does not divide the last axis of the first
@@ -119,10 +120,10 @@ class CrossAttention(keras.layers.Layer):
     def build(self, x_shape, memory_shape):
         head_size(self.num_heads, x_shape)
         dim = x_shape[-1]
-        same = {"l1": self.l1, "l2": self.l2, "dtype": self.dtype_policy}
-        self.query = dense(dim, name="query", **same)
-        self.key_value = dense(2 * dim, name="key_value", **same)
-        self.output_dense = dense(dim, name="output", **same)
+        options = {"l1": self.l1, "l2": self.l2, "dtype": self.dtype_policy}
+        self.query = dense(dim, name="query", **options)
+        self.key_value = dense(2 * dim, name="key_value", **options)
+        self.output_dense = dense(dim, name="output", **options)
         self.query.build(x_shape)
         self.key_value.build(memory_shape)
         self.output_dense.build(x_shape)
@@ -137,59 +138,67 @@ class CrossAttention(keras.layers.Layer):
 
 
 def attend(query, key, value, *, mask=None, causal=False, drop=None):
-    """The mean of the values at which each query looks.
+    """Compute the attention-weighted mean of the values for each query.
 
     Args:
         query: `(batch, heads, time, size)`.
         key: `(batch, heads, memory_time, size)`.
         value: The same shape as `key`.
-        mask: `(batch, memory_time)`, False where a step is hidden, or None.
-        causal: Whether a query sees no later step than its own number.
-        drop: A `Dropout` for the weights of the mean, or nothing.
+        mask: `(batch, memory_time)`, False where a step is masked, or None.
+        causal: Whether a query attends only to steps at or before its own index.
+        drop: A `Dropout` layer for the attention weights, or None.
 
     Returns:
         `(batch, time, heads * size)`.
     """
     num_heads, size = query.shape[1], query.shape[-1]
-    seen = allowed(mask)
-    if not drop and keras.config.backend() != "tensorflow":  # there it is one kernel
-        query, key, value = (ops.swapaxes(t, 1, 2) for t in (query, key, value))
-        y = ops.dot_product_attention(query, key, value, mask=seen, is_causal=causal)
+    visible = allowed(mask)
+    if not drop and keras.config.backend() != "tensorflow":  # JAX and PyTorch have a fused attention kernel
+        query, key, value = (ops.swapaxes(tensor, 1, 2) for tensor in (query, key, value))
+        outputs = ops.dot_product_attention(query, key, value, mask=visible, is_causal=causal)
     else:
         if causal:
-            steps = ops.arange(ops.shape(query)[2])
-            earlier = steps[:, None] >= steps
-            seen = earlier if seen is None else ops.logical_and(seen, earlier)
-        weights = softmax(ops.matmul(query * size**-0.5, ops.swapaxes(key, 2, 3)), seen, value.dtype)
-        y = ops.swapaxes(ops.matmul(drop(weights, training=True) if drop else weights, value), 1, 2)
-    y = ops.reshape(y, (-1, ops.shape(y)[1], num_heads * size))
+            positions_in_time = ops.arange(ops.shape(query)[2])
+            causal_mask = positions_in_time[:, None] >= positions_in_time
+            visible = causal_mask if visible is None else ops.logical_and(visible, causal_mask)
+        weights = softmax(ops.matmul(query * size**-0.5, ops.swapaxes(key, 2, 3)), visible, value.dtype)
+        outputs = ops.swapaxes(ops.matmul(drop(weights, training=True) if drop else weights, value), 1, 2)
+    outputs = ops.reshape(outputs, (-1, ops.shape(outputs)[1], num_heads * size))
     if mask is None:
-        return y
-    return y * ops.cast(ops.any(ops.cast(mask, "bool"), axis=1), y.dtype)[:, None, None]  # where nothing is, zeros
+        return outputs
+    return (
+        outputs * ops.cast(ops.any(ops.cast(mask, "bool"), axis=1), outputs.dtype)[:, None, None]
+    )  # zeros in fully masked rows
 
 
 def allowed(mask):
-    """The mask of the steps that are looked at, with axes for heads and queries."""
+    """Reshape a padding mask to broadcast over heads and queries."""
     return None if mask is None else ops.cast(mask, "bool")[:, None, None, :]
 
 
-def softmax(scores, seen, dtype):
-    """Weights that sum to 1 over the last axis, in float32 until they are made, nothing where `seen` is False."""
+def softmax(scores, visible, dtype):
+    """Compute masked softmax weights over the last axis in float32, then cast."""
     scores = ops.cast(scores, keras.backend.result_type(scores.dtype, "float32"))
-    if seen is not None:
-        scores = scores + (ops.cast(seen, scores.dtype) - 1.0) * 1e9  # a sum is one pass, and none on the way back
+    if visible is not None:
+        scores = (
+            scores + (ops.cast(visible, scores.dtype) - 1.0) * 1e9
+        )  # addition: one pass forward, no gradient to compute
     return ops.cast(ops.softmax(scores), dtype)
 
 
-def heads(x, parts, num_heads):
-    """Cut `(batch, time, parts * dim)` into parts of `(batch, heads, time, size)`, all in one transposition."""
-    size = x.shape[-1] // (parts * num_heads)
-    x = ops.reshape(x, (-1, ops.shape(x)[1], parts, num_heads, size))
-    return ops.unstack(ops.transpose(x, (2, 0, 3, 1, 4)), parts, axis=0)
+def heads(x, num_projections, num_heads):
+    """Split the projected input into tensors with one axis for the heads.
+
+    `(batch, time, num_projections * dim)` becomes `num_projections` tensors `(batch, heads, time, size)`, with a single
+    transpose.
+    """
+    size = x.shape[-1] // (num_projections * num_heads)
+    x = ops.reshape(x, (-1, ops.shape(x)[1], num_projections, num_heads, size))
+    return ops.unstack(ops.transpose(x, (2, 0, 3, 1, 4)), num_projections, axis=0)
 
 
 def dense(units, *, l1=0.0, l2=0.0, **kwargs):
-    """A dense layer that begins by giving its output the variance of its input."""
+    """Create a dense layer that preserves the input variance at initialization."""
     return keras.layers.Dense(
         units,
         kernel_initializer="lecun_normal",
@@ -199,17 +208,17 @@ def dense(units, *, l1=0.0, l2=0.0, **kwargs):
 
 
 def head_size(num_heads, input_shape):
-    """The width of one head."""
+    """Return the size of one attention head."""
     if input_shape[-1] % num_heads:
         raise ValueError(
-            "`num_heads` must divide the last axis of the input, so that heads are of equal size. "
+            "`num_heads` must divide the last axis of the input, so that all heads have the same size. "
             f"Received: num_heads={num_heads}, input_shape={tuple(input_shape)}"
         )
     return input_shape[-1] // num_heads
 
 
 def check(num_heads, positions=None, dropout=0.0, l1=0.0, l2=0.0):
-    """Refuse arguments outside their range."""
+    """Validate the arguments of an attention layer."""
     if num_heads < 1:
         raise ValueError(f"`num_heads` must be at least 1. Received: {num_heads!r}")
     if positions not in ("rotary", None):

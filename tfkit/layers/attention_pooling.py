@@ -1,4 +1,4 @@
-"""From a sequence to one vector, by learnt questions."""
+"""Pooling of a sequence to one vector by attention with learned queries."""
 
 import keras
 from keras import ops
@@ -9,24 +9,24 @@ from tfkit.layers.masked import hide
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class AttentionPooling(keras.layers.Layer):
-    """Make one vector of a sequence: a mean in which learnt questions say how much each step counts.
+    """Pool a sequence to one vector by attention with learned queries.
 
-    Head `h` has a learnt query: `softmax_t(x_t . query_h / sqrt(dim))` are the weights with which it averages its part
-    of the last axis, `dim / num_heads` numbers wide (in the manner of Lin et al. 2017,
-    https://arxiv.org/abs/1703.03130, and Lee et al. 2019, https://arxiv.org/abs/1810.00825). Queries begin small, so
-    that all steps count nearly alike: a mean that learns where to look. The layers before and after can mix the parts,
-    so there is no other product.
+    Head `h` has a learned query: `softmax_t(x_t . query_h / sqrt(dim))` are the weights with which it averages its
+    slice of the last axis, `dim / num_heads` wide (similar to Lin et al. 2017, https://arxiv.org/abs/1703.03130, and
+    Lee et al. 2019, https://arxiv.org/abs/1810.00825). Queries are initialized near 0, so that at first all steps have
+    nearly the same weight and the layer computes the mean. Layers before and after can mix the slices, so the layer has
+    no other matrix product.
 
-    Count of weights: `dim * num_heads`.
+    Number of weights: `dim * num_heads`.
 
     Args:
         num_heads: Number of queries, at least 1; it divides `dim`.
 
     Input shape:
-        `(batch, time, dim)`; steps that a mask `(batch, time)` hides count nothing.
+        `(batch, time, dim)`; steps masked by a mask `(batch, time)` are ignored.
 
     Output shape:
-        `(batch, dim)`, without a mask; zeros for a row that is hidden whole.
+        `(batch, dim)`, without a mask; zeros for a fully masked row.
 
     Raises:
         ValueError: If an argument is outside its range, or `num_heads` does not divide the last axis of the input.
@@ -45,16 +45,16 @@ class AttentionPooling(keras.layers.Layer):
 
     def build(self, input_shape):
         head_size(self.num_heads, input_shape)
-        start = keras.initializers.RandomNormal(stddev=0.02)
-        self.query = self.add_weight(shape=(input_shape[-1], self.num_heads), initializer=start, name="query")
+        initializer = keras.initializers.RandomNormal(stddev=0.02)
+        self.query = self.add_weight(shape=(input_shape[-1], self.num_heads), initializer=initializer, name="query")
 
     def call(self, x, mask=None):
-        x, dim, num = hide(x, mask), x.shape[-1], self.num_heads
+        x, dim, num_heads = hide(x, mask), x.shape[-1], self.num_heads
         scores = ops.swapaxes(ops.matmul(x, self.query), 1, 2) * dim**-0.5
         weights = softmax(scores, None if mask is None else ops.cast(mask, "bool")[:, None], x.dtype)
-        # every head averages all parts and keeps its own: less work than to lay the parts out by head
-        y = ops.reshape(ops.matmul(weights, x), (-1, num, num, dim // num))
-        y = ops.sum(y * ops.eye(num, dtype=y.dtype)[:, :, None], axis=1)
+        # every head averages the whole last axis, then only its slice is used: cheaper than a transpose by head
+        y = ops.reshape(ops.matmul(weights, x), (-1, num_heads, num_heads, dim // num_heads))
+        y = ops.sum(y * ops.eye(num_heads, dtype=y.dtype)[:, :, None], axis=1)
         return ops.reshape(y, (-1, dim))
 
     def compute_mask(self, inputs, previous_mask):

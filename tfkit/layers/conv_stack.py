@@ -1,4 +1,4 @@
-"""From pictures or series to features, in stages that see ever more and keep ever less."""
+"""Convolutional networks built of stages of residual or plain blocks."""
 
 import keras
 
@@ -9,43 +9,44 @@ from tfkit.layers.residual import ResidualBlock
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class ConvStack(keras.layers.Layer):
-    """Residual or plain convolutions in stages: a small ResNet, from pictures or series to features.
+    """Small ResNet or plain convolutional network for images or series.
 
-    A stem of one `ConvBlock`, then for each of `filters` a stage of `depth` blocks, of which the first of every stage
-    but the first takes strides; then the mean or maximum over all positions (He et al. 2015,
-    https://arxiv.org/abs/1512.03385; for series Wang et al. 2017, https://arxiv.org/abs/1611.06455). Twice the channels
-    at half the length: in pictures every stage costs about the same. Stochastic depth grows evenly from 0 at the first
-    block to its value at the last (Huang et al. 2016, https://arxiv.org/abs/1603.09382). The output has no head: add a
-    `Dense` of your own.
+    A stem of one `ConvBlock`, then for each of `filters` a stage of `depth` blocks. The first block of every stage
+    except the first stage uses `strides`. At the end, global mean or max pooling over all positions (He et al. 2015,
+    https://arxiv.org/abs/1512.03385; for series Wang et al. 2017, https://arxiv.org/abs/1611.06455). With twice the
+    channels at half the resolution, every stage costs about the same for images. The stochastic depth rate grows
+    linearly from 0 at the first block to `stochastic_depth` at the last (Huang et al. 2016,
+    https://arxiv.org/abs/1603.09382). The layer has no output head: add a `Dense` layer.
 
-    Count of weights: that of its blocks, `ConvBlock` or `ResidualBlock`.
+    Number of weights: the sum over its blocks, `ConvBlock` or `ResidualBlock`.
 
     Args:
         filters: Channels of each stage, such as `[32, 64, 128]`.
-        kernel_size: Length of all kernels along each axis, at least 1; for series mostly longer than 3.
-        rank: 1 for series, 2 for pictures.
+        kernel_size: Length of all kernels along each axis, at least 1; for series usually above 3.
+        rank: 1 for series, 2 for images.
         block: `"residual"`, or `"conv"` for plain convolutions.
         depth: Blocks of each stage, at least 1.
-        strides: By how much each stage but the first shortens, at least 1.
-        stem_strides: By how much the stem shortens, at least 1; 2 leaves a quarter of a picture to do.
+        strides: Downsampling factor of each stage except the first, at least 1.
+        stem_strides: Downsampling factor of the stem, at least 1; 2 reduces an image to a quarter of its positions.
         padding: `"same"`, or `"causal"` for rank 1.
         normalization: `"batch"`, `"layer"`, `"group"` or `None`.
-        activation: Name of an activation of Keras.
-        dropout: Share of the channels inside each block dropped in training, in `[0, 1)`.
-        squeeze_excitation: Of residual blocks: how many times narrower the layer between is, at least 1; 0 for none.
-        stochastic_depth: Of residual blocks: share of the rows whose last branch is left out in training, in `[0, 1)`.
-        pooling: `"mean"`, `"max"`, or `None` for the map.
-        l1: Factor of the sum of absolute weights that is added to the loss, at least 0.
-        l2: Factor of the sum of squared weights that is added to the loss, at least 0.
+        activation: Name of a Keras activation.
+        dropout: Fraction of the channels inside each block dropped in training, in `[0, 1)`.
+        squeeze_excitation: Reduction ratio of squeeze-and-excitation in residual blocks, at least 1; 0 for none.
+        stochastic_depth: Fraction of the rows for which the last residual block skips its branch in training, in
+            `[0, 1)`.
+        pooling: `"mean"`, `"max"`, or `None` to return the feature map.
+        l1: L1 regularization factor (multiplies the sum of absolute weights), at least 0.
+        l2: L2 regularization factor (multiplies the sum of squared weights), at least 0.
 
     Input shape:
         `(batch, time, dim)` or `(batch, height, width, dim)`; a mask has the shape without `dim`.
 
     Output shape:
-        `(batch, filters[-1])`; without pooling the map, and the mask goes on.
+        `(batch, filters[-1])`; without pooling the feature map, and the mask is passed on.
 
     Raises:
-        ValueError: If an argument is outside its range, or two of them exclude each other.
+        ValueError: If an argument is outside its range, or two of them are incompatible.
 
     Example:
         >>> import numpy as np, tfkit
@@ -90,8 +91,8 @@ class ConvStack(keras.layers.Layer):
             raise ValueError(f"`padding` must be 'same' or 'causal'. Received: {padding!r}")
         if pooling not in ("mean", "max", None):
             raise ValueError(f"`pooling` must be 'mean', 'max' or None. Received: {pooling!r}")
-        self.supports_masking, same = True, {"dtype": self.dtype_policy}
-        alike = {
+        self.supports_masking, policy = True, {"dtype": self.dtype_policy}
+        block_options = {
             "kernel_size": kernel_size,
             "rank": rank,
             "padding": padding,
@@ -100,20 +101,20 @@ class ConvStack(keras.layers.Layer):
             "dropout": dropout,
             "l1": l1,
             "l2": l2,
-            **same,
+            **policy,
         }
-        self.blocks = [ConvBlock(filters[0], strides=stem_strides, name="stem", **{**alike, "dropout": 0.0})]
-        last = max(1, len(filters) * depth - 1)
-        for number in range(len(filters) * depth):
-            stage, place = divmod(number, depth)
-            where = {"strides": strides if stage and not place else 1, "name": f"stage_{stage}_{place}"}
+        self.blocks = [ConvBlock(filters[0], strides=stem_strides, name="stem", **{**block_options, "dropout": 0.0})]
+        last_index = max(1, len(filters) * depth - 1)
+        for index in range(len(filters) * depth):
+            stage, position = divmod(index, depth)
+            options = {"strides": strides if stage and not position else 1, "name": f"stage_{stage}_{position}"}
             if block == "conv":
-                self.blocks.append(ConvBlock(filters[stage], **where, **alike))
+                self.blocks.append(ConvBlock(filters[stage], **options, **block_options))
             else:
-                share = stochastic_depth * number / last
-                branch = {"squeeze_excitation": squeeze_excitation, "stochastic_depth": share}
-                self.blocks.append(ResidualBlock(filters[stage], **branch, **where, **alike))
-        self.pool = GlobalPooling(pooling, name="pool", **same) if pooling else None
+                drop_rate = stochastic_depth * index / last_index
+                branch_options = {"squeeze_excitation": squeeze_excitation, "stochastic_depth": drop_rate}
+                self.blocks.append(ResidualBlock(filters[stage], **branch_options, **options, **block_options))
+        self.pool = GlobalPooling(pooling, name="pool", **policy) if pooling else None
 
     def build(self, input_shape):
         for block in self.blocks:

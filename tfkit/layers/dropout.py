@@ -1,4 +1,4 @@
-"""Units are dropped at a price: random numbers."""
+"""Dropout layer that draws two masks per random number."""
 
 import keras
 from keras import ops
@@ -6,25 +6,26 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class Dropout(keras.layers.Layer):
-    """Drop a share of the units in training, or of channels or rows, at two thirds of the price of Keras' own.
+    """Dropout of units, channels or rows, a third cheaper than `keras.layers.Dropout`.
 
-    What stays is divided by the share kept, so that the mean stays (Srivastava et al. 2014,
-    https://jmlr.org/papers/v15/srivastava14a.html). Nearly all the time that dropout takes goes into random numbers;
-    here one of 32 bits serves two units, so the share is a multiple of 1 / 65536. Units that share a draw stay or go
-    together: along the steps of a series (`shared_axes=[1]`) whole channels go; along all axes but the first a row
-    loses all, which in a residual branch is stochastic depth (Huang et al. 2016, https://arxiv.org/abs/1603.09382).
+    The remaining units are divided by the fraction kept, so that the mean does not change (Srivastava et al. 2014,
+    https://jmlr.org/papers/v15/srivastava14a.html). Nearly all the time of dropout is spent on random numbers; here one
+    random number of 32 bits serves two units, so the rate is a multiple of 1 / 65536. Units along `shared_axes` share
+    one random draw: with `shared_axes=[1]` whole channels of a series are dropped; with all axes but the first a whole
+    row is dropped, which in a residual branch is stochastic depth (Huang et al. 2016,
+    https://arxiv.org/abs/1603.09382).
 
-    No weights; its random state is saved with the model.
+    No weights; the random state is saved with the model.
 
     Args:
-        dropout: Share of the units dropped in training, in `[0, 1)`.
-        shared_axes: Axes along which all units share one draw, such as `[1]`; counted from the batch, which is 0.
+        dropout: Fraction of the units dropped in training, in `[0, 1)`.
+        shared_axes: Axes along which all units share one random draw, such as `[1]`; axis 0 is the batch.
 
     Input shape:
-        Any; a mask is kept.
+        Any; a mask is passed on.
 
     Output shape:
-        The same.
+        Same as the input.
 
     Raises:
         ValueError: If `dropout` is not in `[0, 1)`.
@@ -48,13 +49,13 @@ class Dropout(keras.layers.Layer):
     def call(self, x, training=False):
         if not training or not self.bound:
             return x
-        shape = [1 if i in self.shared_axes else size for i, size in enumerate(ops.shape(x))]
+        shape = [1 if axis in self.shared_axes else size for axis, size in enumerate(ops.shape(x))]
         count = 1
         for size in shape:
             count = count * size
         pairs = keras.random.randint(((count + 1) // 2, 1), -(2**31), 2**31 - 1, seed=self.seed_generator)
-        kept = ops.reshape(ops.view(pairs, "int16"), (-1,))[:count] >= self.bound - 2**15
-        return x * (ops.cast(ops.reshape(kept, shape), x.dtype) * (65536 / (65536 - self.bound)))
+        keep = ops.reshape(ops.view(pairs, "int16"), (-1,))[:count] >= self.bound - 2**15
+        return x * (ops.cast(ops.reshape(keep, shape), x.dtype) * (65536 / (65536 - self.bound)))
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -1,4 +1,4 @@
-"""Many MLPs in one net: they share their weights, so they cost little more than one and err less together."""
+"""TabM: parameter-efficient ensembles of MLPs that share their kernels."""
 
 import keras
 from keras import ops
@@ -6,29 +6,29 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class EnsembleDense(keras.layers.Layer):
-    """A dense layer of `members` models that share one kernel, each with scales (and a bias) of its own.
+    """Dense layer of an ensemble: one shared kernel, scales and bias per member.
 
     BatchEnsemble (Wen et al. 2020, https://arxiv.org/abs/2002.06715) as used by TabM (Gorishniy et al. 2024,
     https://arxiv.org/abs/2410.24210): member m computes `((x * scale_in[m]) @ kernel) * scale_out[m] + bias[m]`. With
-    `shared=False` each member has a kernel of its own, which is what a head wants.
+    `shared=False` each member has a separate kernel, as an output head needs.
 
     Args:
         units: Width of the output, at least 1.
         members: Number of models, at least 1.
-        signs: Whether `scale_in` starts at random signs (-1 or 1), so that members differ from the first step on:
-            wanted in the first layer. Else it starts at 1.
+        signs: Whether `scale_in` is initialized with random signs (-1 or 1), so that members differ from the first
+            step on; recommended for the first layer. Otherwise it is initialized with 1.
         shared: Whether the members share one kernel.
-        l1: Factor of the sum of absolute weights that is added to the loss, at least 0.
-        l2: Factor of the sum of squared weights that is added to the loss, at least 0.
+        l1: L1 regularization factor (multiplies the sum of absolute weights), at least 0.
+        l2: L2 regularization factor (multiplies the sum of squared weights), at least 0.
 
     Input shape:
-        `(batch, dim)`, given to all members, or `(batch, members, dim)`.
+        `(batch, dim)`, the input of all members, or `(batch, members, dim)`.
 
     Output shape:
         `(batch, members, units)`.
 
     Raises:
-        ValueError: If an argument is outside its range, or the input's second of three axes is not `members`.
+        ValueError: If an argument is outside its range, or the input has three axes and the second is not `members`.
 
     Example:
         >>> import numpy as np, tfkit
@@ -46,7 +46,10 @@ class EnsembleDense(keras.layers.Layer):
         if l1 < 0 or l2 < 0:
             raise ValueError(f"`l1` and `l2` must be at least 0. Received: l1={l1!r}, l2={l2!r}")
         if signs and not shared:
-            raise ValueError("`signs` needs `shared` kernels: members with kernels of their own have no scales")
+            raise ValueError(
+                "`signs` needs `shared=True`: members with separate kernels have no scales. "
+                f"Received: {signs=}, {shared=}"
+            )
         self.units, self.members, self.signs, self.shared = units, members, signs, shared
         self.regularizer = keras.regularizers.L1L2(l1, l2) if l1 or l2 else None
 
@@ -56,18 +59,18 @@ class EnsembleDense(keras.layers.Layer):
                 "The input must have two axes, or three of which the second is `members`. "
                 f"Received: members={self.members}, input_shape={tuple(input_shape)}"
             )
-        dim, own = input_shape[-1], () if self.shared else (self.members,)
+        dim, member_axis = input_shape[-1], () if self.shared else (self.members,)
 
-        def small():  # one for each weight: a seeded initializer gives the same values again
+        def small_uniform():  # a new initializer per weight: a seeded initializer repeats its values
             return keras.initializers.RandomUniform(-(dim**-0.5), dim**-0.5)
 
         self.kernel = self.add_weight(
-            shape=(*own, dim, self.units),
-            initializer="he_uniform" if self.shared else small(),
+            shape=(*member_axis, dim, self.units),
+            initializer="he_uniform" if self.shared else small_uniform(),
             regularizer=self.regularizer,
             name="kernel",
         )
-        self.bias = self.add_weight(shape=(self.members, self.units), initializer=small(), name="bias")
+        self.bias = self.add_weight(shape=(self.members, self.units), initializer=small_uniform(), name="bias")
         if self.shared:
             scale = _random_signs if self.signs else "ones"
             self.scale_in = self.add_weight(shape=(self.members, dim), initializer=scale, name="scale_in")
@@ -80,7 +83,7 @@ class EnsembleDense(keras.layers.Layer):
             x = ops.broadcast_to(x, (ops.shape(x)[0], self.members, x.shape[-1]))
             return ops.transpose(ops.matmul(ops.transpose(x, (1, 0, 2)), self.kernel), (1, 0, 2)) + self.bias
         x = x * self.scale_in
-        # two axes for the product: one large matrix instead of many small ones
+        # two axes for the product: one large matrix product instead of many small ones
         y = ops.matmul(ops.reshape(x, (-1, x.shape[-1])), self.kernel)
         return ops.reshape(y, (-1, self.members, self.units)) * self.scale_out + self.bias
 
@@ -90,20 +93,21 @@ class EnsembleDense(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class EnsembleMLP(keras.layers.Layer):
-    """TabM: `members` MLPs in one net, at the price of little more than one (Gorishniy et al. 2024).
+    """TabM: ensemble of MLPs in one network, at little more than the cost of one MLP.
 
-    A stack of `EnsembleDense`, activation and dropout; the first layer's scales start at random signs. Train each
-    member on the target (the loss averages over members) and average their answers afterwards: see `MemberMean` and
-    `tfkit.losses.PerMember`. Source: https://arxiv.org/abs/2410.24210.
+    A stack of `EnsembleDense`, activation and dropout; the scales of the first layer are initialized with random signs.
+    Train each member on the target (the loss averages over members) and average the predictions of the members at
+    inference: see `MemberMean` and `tfkit.losses.PerMember`. Source: Gorishniy et al. 2024,
+    https://arxiv.org/abs/2410.24210.
 
     Args:
         units: Width of each hidden layer, such as `[128, 128, 128]`.
         members: Number of models, at least 1.
-        activation: Name of an activation of Keras.
-        dropout: Share of the units dropped in training, in `[0, 1)`. All members share one mask a row: the random
-            numbers are a third of the step otherwise.
-        l1: Factor of the sum of absolute weights that is added to the loss, at least 0.
-        l2: Factor of the sum of squared weights that is added to the loss, at least 0.
+        activation: Name of a Keras activation.
+        dropout: Fraction of the units dropped in training, in `[0, 1)`. All members share one dropout mask per row:
+            otherwise the random numbers take a third of the training step.
+        l1: L1 regularization factor (multiplies the sum of absolute weights), at least 0.
+        l2: L2 regularization factor (multiplies the sum of squared weights), at least 0.
 
     Input shape:
         `(batch, dim)`.
@@ -123,20 +127,20 @@ class EnsembleMLP(keras.layers.Layer):
 
     def __init__(self, units, members=8, *, activation="relu", dropout=0.0, l1=0.0, l2=0.0, **kwargs):
         super().__init__(**kwargs)
-        if not units or any(u < 1 for u in units):
+        if not units or any(width < 1 for width in units):
             raise ValueError(f"`units` must name the width of at least one layer, each at least 1. Received: {units!r}")
         if not 0 <= dropout < 1:
             raise ValueError(f"`dropout` must be in [0, 1). Received: {dropout!r}")
         self.units, self.members = list(units), members
-        same = {"dtype": self.dtype_policy}
+        policy = {"dtype": self.dtype_policy}
         self.dense = [
-            EnsembleDense(width, members, signs=i == 0, l1=l1, l2=l2, name=f"dense_{i}", **same)
-            for i, width in enumerate(units)
+            EnsembleDense(width, members, signs=index == 0, l1=l1, l2=l2, name=f"dense_{index}", **policy)
+            for index, width in enumerate(units)
         ]
-        self.activation = keras.layers.Activation(activation, name="activation", **same)
+        self.activation = keras.layers.Activation(activation, name="activation", **policy)
         self.dropouts = [
-            keras.layers.Dropout(dropout, noise_shape=(None, 1, width), name=f"dropout_{i}", **same)
-            for i, width in enumerate(units)
+            keras.layers.Dropout(dropout, noise_shape=(None, 1, width), name=f"dropout_{index}", **policy)
+            for index, width in enumerate(units)
         ]
 
     def build(self, input_shape):
@@ -155,14 +159,14 @@ class EnsembleMLP(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class MemberMean(keras.layers.Layer):
-    """Let every member speak for itself in training, and all with one voice afterwards.
+    """Average ensemble members at inference; pass them through in training.
 
-    In training the input passes unchanged, so that a loss such as `tfkit.losses.PerMember` teaches each member. Else
-    the members' answers are averaged: of logits, the probabilities (and their logarithm is returned, so that the loss
-    stays one "from logits"); of values, the values.
+    In training the input is returned unchanged, so that a loss such as `tfkit.losses.PerMember` trains each member. At
+    inference the predictions of the members are averaged: for logits, the probabilities are averaged (and their
+    logarithm is returned, so that a loss with `from_logits=True` still applies); for values, the values.
 
     Args:
-        logits: Whether the input are logits of classes, whose probabilities are to be averaged.
+        logits: Whether the inputs are class logits, whose probabilities are averaged.
 
     Input shape:
         `(batch, members, dim)`.
@@ -194,5 +198,5 @@ class MemberMean(keras.layers.Layer):
 
 
 def _random_signs(shape, dtype=None):
-    """-1 or 1, each with probability one half."""
+    """Return random signs, -1 or 1 with equal probability."""
     return ops.sign(keras.initializers.RandomUniform(-1.0, 1.0)(shape, dtype=dtype))

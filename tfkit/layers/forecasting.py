@@ -1,4 +1,4 @@
-"""What forecasts need around a network: units of a window's own, trends, cycles of the calendar, and bands."""
+"""Layers for forecasting: window scaling, trend, seasonal naive, calendar features and quantiles."""
 
 import math
 
@@ -10,11 +10,11 @@ LEVELS = ("last", "mean")
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class WindowStatistics(keras.layers.Layer):
-    """Say where a window of a series lies and how far it swings: its level, and its standard deviation.
+    """Compute level and standard deviation of each window of a series.
 
-    What `WindowScaling` needs, so that a network sees every window in units of the window itself: nothing is learnt
-    from other rows, so nothing can leak, and a level that was never seen in training is no news to the network (Kim et
-    al. 2022, https://openreview.net/forum?id=cGDAkQo1C0p; subtracting the last value: NLinear, Zeng et al. 2023,
+    With `WindowScaling`, a network sees every window in units of the window itself. No statistics of other rows are
+    used, so nothing can leak, and a level never seen in training is no problem for the network (Kim et al. 2022,
+    https://openreview.net/forum?id=cGDAkQo1C0p; subtracting the last value: NLinear, Zeng et al. 2023,
     https://arxiv.org/abs/2205.13504).
 
     Args:
@@ -27,7 +27,7 @@ class WindowStatistics(keras.layers.Layer):
         `(batch, 2)`: level and standard deviation, in the units of the input.
 
     Raises:
-        ValueError: If `level` is no such word.
+        ValueError: If `level` has another value.
 
     Example:
         >>> import numpy as np, tfkit
@@ -44,9 +44,9 @@ class WindowStatistics(keras.layers.Layer):
     def call(self, x):
         x = ops.cast(x, "float32")
         mean = ops.mean(x, axis=1, keepdims=True)
-        spread = ops.sqrt(ops.mean(ops.square(x - mean), axis=1, keepdims=True))
-        found = ops.concatenate([x[:, -1:] if self.level == "last" else mean, spread], axis=1)
-        return ops.cast(found, self.compute_dtype)
+        std = ops.sqrt(ops.mean(ops.square(x - mean), axis=1, keepdims=True))
+        statistics = ops.concatenate([x[:, -1:] if self.level == "last" else mean, std], axis=1)
+        return ops.cast(statistics, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], 2)
@@ -54,19 +54,19 @@ class WindowStatistics(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class WindowScaling(keras.layers.Layer):
-    """Turn values into units of their window, `(x - level) / spread`, or answers in such units back again.
+    """Standardize values by the statistics of their window, or invert the scaling.
 
-    Where a window does not vary its spread counts as 1 on the way in, so that nothing is divided by 0, and as 0 on the
-    way back: the answer then is the level.
+    Computes `(x - level) / std`. For a constant window the standard deviation is 0: it is replaced by 1 in scaling, so
+    that nothing is divided by 0, and used as 0 in the inverse, so that the output equals the level.
 
     Args:
-        inverse: Whether it turns back: `x * spread + level`.
+        inverse: Whether to invert the scaling: `x * std + level`.
 
     Input shape:
-        `x` `(batch, ...)` and `statistics` `(batch, 2)`, as `WindowStatistics` gives them.
+        `x` `(batch, ...)` and `statistics` `(batch, 2)`, as returned by `WindowStatistics`.
 
     Output shape:
-        That of `x`.
+        Same as `x`.
 
     Raises:
         ValueError: If the last axis of `statistics` is not 2.
@@ -87,16 +87,16 @@ class WindowScaling(keras.layers.Layer):
     def build(self, x_shape, statistics_shape):
         if statistics_shape[-1] != 2:
             raise ValueError(
-                "`statistics` must hold level and spread of each row, as WindowStatistics gives them. "
+                "`statistics` must contain level and standard deviation of each row, as returned by WindowStatistics. "
                 f"Received: statistics of shape {tuple(statistics_shape)}"
             )
 
     def call(self, x, statistics):
         shape = (-1, *[1] * (len(x.shape) - 1))
-        level, spread = (ops.reshape(statistics[:, i], shape) for i in range(2))
+        level, std = (ops.reshape(statistics[:, index], shape) for index in range(2))
         if self.inverse:
-            return x * spread + level
-        return (x - level) / ops.where(spread > 0, spread, ops.ones_like(spread))
+            return x * std + level
+        return (x - level) / ops.where(std > 0, std, ops.ones_like(std))
 
     def compute_output_shape(self, x_shape, statistics_shape=None):
         return x_shape
@@ -104,19 +104,21 @@ class WindowScaling(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class MovingAverage(keras.layers.Layer):
-    """Draw the trend out of a series: the mean of each step and its neighbours; what is left is the season and chance.
+    """Compute the centered moving average of a series, its trend.
 
-    Beyond its ends the series goes on as its first and its last value (DLinear, Zeng et al. 2023,
-    https://arxiv.org/abs/2205.13504), so that the trend is as long as the series.
+    The series minus the trend is the seasonal and random component. At both ends the series is padded with its first
+    and last value (DLinear, Zeng et al. 2023, https://arxiv.org/abs/2205.13504), so that the trend is as long as the
+    series.
 
     Args:
-        kernel_size: Steps that a mean is of, at least 1; of an even number one more lies behind the step than before.
+        kernel_size: Number of steps in each mean, at least 1; if even, the window has one more step after the center
+            than before it.
 
     Input shape:
         `(batch, time)`.
 
     Output shape:
-        The same.
+        Same as the input.
 
     Raises:
         ValueError: If `kernel_size` is below 1.
@@ -134,13 +136,13 @@ class MovingAverage(keras.layers.Layer):
         self.kernel_size = kernel_size
 
     def call(self, x):
-        before = (self.kernel_size - 1) // 2
+        num_before = (self.kernel_size - 1) // 2
         first, last = (
-            ops.repeat(end, count, axis=1)
-            for end, count in ((x[:, :1], before), (x[:, -1:], self.kernel_size - 1 - before))
+            ops.repeat(edge_value, count, axis=1)
+            for edge_value, count in ((x[:, :1], num_before), (x[:, -1:], self.kernel_size - 1 - num_before))
         )
-        wide = ops.concatenate([first, x, last], axis=1)
-        return ops.average_pool(wide[..., None], self.kernel_size, 1, "valid", "channels_last")[..., 0]
+        padded = ops.concatenate([first, x, last], axis=1)
+        return ops.average_pool(padded[..., None], self.kernel_size, 1, "valid", "channels_last")[..., 0]
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -148,11 +150,13 @@ class MovingAverage(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class SeasonalNaive(keras.layers.Layer):
-    """Foretell that the last season comes again, for a network to begin at and to add its corrections to.
+    """Seasonal naive forecast: repeat the last season over the horizon.
+
+    A network can use it as a starting point and add corrections to it.
 
     Args:
-        season: Steps of a season, at least 1; 1 repeats the last value.
-        horizon: Steps to foretell, at least 1.
+        season: Length of a season in steps, at least 1; 1 repeats the last value.
+        horizon: Steps to forecast, at least 1.
 
     Input shape:
         `(batch, time)`, with `time` at least `season`.
@@ -184,12 +188,12 @@ class SeasonalNaive(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class CyclicEncoding(keras.layers.Layer):
-    """Lay the calendar round a circle: of each number the sine and the cosine of where it stands in its period.
+    """Encode periodic numbers, such as calendar features, as sine and cosine.
 
-    So hour 23 is as near to hour 0 as hour 1 is.
+    Hour 23 is then as near to hour 0 as hour 1 is.
 
     Args:
-        periods: The period of each number of the last axis, each above 0, such as `[24, 7]` of hour and weekday.
+        periods: The period of each feature on the last axis, each above 0, such as `[24, 7]` for hour and weekday.
 
     Input shape:
         `(batch, ..., len(periods))`.
@@ -202,8 +206,8 @@ class CyclicEncoding(keras.layers.Layer):
 
     Example:
         >>> import numpy as np, tfkit
-        >>> found = tfkit.layers.CyclicEncoding([24])(np.array([[0.0], [6.0]]))
-        >>> [[abs(round(float(value), 3)) for value in step] for step in found]
+        >>> encoded = tfkit.layers.CyclicEncoding([24])(np.array([[0.0], [6.0]]))
+        >>> [[abs(round(float(value), 3)) for value in step] for step in encoded]
         [[0.0, 1.0], [1.0, 0.0]]
     """
 
@@ -216,13 +220,13 @@ class CyclicEncoding(keras.layers.Layer):
     def build(self, input_shape):
         if input_shape[-1] != len(self.periods):
             raise ValueError(
-                "The last axis of the input must hold one number for each period. Received: "
+                "The last axis of the input must contain one number for each period. Received: "
                 f"periods={self.periods}, input_shape={tuple(input_shape)}"
             )
 
     def call(self, x):
-        turn = ops.cast(x, "float32") * ops.cast([2 * math.pi / period for period in self.periods], "float32")
-        return ops.cast(ops.concatenate([ops.sin(turn), ops.cos(turn)], axis=-1), self.compute_dtype)
+        angles = ops.cast(x, "float32") * ops.cast([2 * math.pi / period for period in self.periods], "float32")
+        return ops.cast(ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=-1), self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], 2 * len(self.periods))
@@ -230,20 +234,21 @@ class CyclicEncoding(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class QuantileBands(keras.layers.Layer):
-    """Put quantiles in their order, and make the bands between them wider or narrower by told factors.
+    """Sort quantiles and scale the prediction intervals by precomputed factors.
 
     Sorting never makes quantiles worse (Chernozhukov et al. 2010, https://arxiv.org/abs/0704.3649). The factors are
-    what validation says a band needs to hold its share (`conformal_factors`; Romano et al. 2019,
-    https://arxiv.org/abs/1905.03222, here as a share of the distance from the median, so that no unit enters).
+    computed on validation data so that each interval reaches its nominal coverage (`conformal_factors`; Romano et al.
+    2019, https://arxiv.org/abs/1905.03222, here relative to the distance from the median, so that the factors do not
+    depend on the unit).
 
     Args:
-        factors: For each band, the widest first, what the distances of its two ends from the median are multiplied by.
+        factors: For each interval, the widest first, the factor for the distances of its two ends from the median.
 
     Input shape:
         `(batch, ..., 2 * len(factors) + 1)`: the quantiles, the median in the middle.
 
     Output shape:
-        The same.
+        Same as the input.
 
     Raises:
         ValueError: If a factor is negative, or the last axis has another length.
@@ -263,7 +268,7 @@ class QuantileBands(keras.layers.Layer):
     def build(self, input_shape):
         if input_shape[-1] != 2 * len(self.factors) + 1:
             raise ValueError(
-                "The last axis of the input must hold the median and two ends for each band. Received: "
+                "The last axis of the input must contain the median and two ends for each interval. Received: "
                 f"factors={self.factors}, input_shape={tuple(input_shape)}"
             )
 

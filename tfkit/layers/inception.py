@@ -1,4 +1,4 @@
-"""InceptionTime: series read through short and long windows at once."""
+"""InceptionTime: convolutional networks with several kernel sizes for series."""
 
 import keras
 from keras import ops
@@ -9,33 +9,34 @@ from tfkit.layers.masked import GlobalPooling, hide
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class InceptionBlock(keras.layers.Layer):
-    """Convolutions of several lengths over the same series, side by side: short and long patterns in one layer.
+    """Parallel convolutions with several kernel sizes, and a max-pooling branch.
 
-    The module of InceptionTime (Ismail Fawaz et al. 2020, https://arxiv.org/abs/1909.04939): a bottleneck of one step
-    narrows the series, then convolutions of each of `kernel_sizes` read it; beside them the maximum of three steps of
-    the series itself goes through one of a single step; all are put together, normalised, activated. A series of one
-    channel needs no bottleneck. What a mask hides is zero to the convolutions, counts in no maximum and no statistics.
+    The module of InceptionTime (Ismail Fawaz et al. 2020, https://arxiv.org/abs/1909.04939): a bottleneck convolution
+    of one step reduces the channels, then one convolution for each of `kernel_sizes` follows. In parallel, max pooling
+    over three steps of the input is followed by a convolution of one step. All outputs are concatenated, normalized and
+    activated. A series with one channel needs no bottleneck. Masked steps are zero in the convolutions and excluded
+    from the maximum and from the statistics.
 
-    Count of weights, with `n = len(kernel_sizes)`, and `b = bottleneck` if there is one, else `dim`:
-    `dim * b` of the bottleneck, `sum(kernel_sizes) * b * filters + dim * filters` of the convolutions, and for the
-    `filters * (n + 1)` channels 4 each of batch normalization (half of them learnt), 2 of layer or group normalization,
-    1 of bias without any.
+    Number of weights, with `n = len(kernel_sizes)`, and `b = bottleneck` if there is one, else `dim`: `dim * b` for the
+    bottleneck, `sum(kernel_sizes) * b * filters + dim * filters` for the convolutions, and for each of the `filters *
+    (n + 1)` channels 4 for batch normalization (half of them trainable), 2 for layer or group normalization, 1 for the
+    bias without normalization.
 
     Args:
         filters: Channels of each branch, at least 1.
         kernel_sizes: Length of the kernel of each branch, each at least 1.
-        bottleneck: Channels that the convolutions read, at least 1; 0 to read the input as it is.
+        bottleneck: Input channels of the convolutions, at least 1; 0 for no bottleneck.
         normalization: `"batch"`, `"layer"`, `"group"` or `None`.
-        activation: Name of an activation of Keras, or None.
-        dropout: Share of the channels dropped in training, in `[0, 1)`.
-        l1: Factor of the sum of absolute weights that is added to the loss, at least 0.
-        l2: Factor of the sum of squared weights that is added to the loss, at least 0.
+        activation: Name of a Keras activation, or None.
+        dropout: Fraction of the channels dropped in training, in `[0, 1)`.
+        l1: L1 regularization factor (multiplies the sum of absolute weights), at least 0.
+        l2: L2 regularization factor (multiplies the sum of squared weights), at least 0.
 
     Input shape:
-        `(batch, time, dim)`; a mask `(batch, time)` is kept.
+        `(batch, time, dim)`; a mask `(batch, time)` is passed on.
 
     Output shape:
-        `(batch, time, filters * (len(kernel_sizes) + 1))`, the branch of the maximum last.
+        `(batch, time, filters * (len(kernel_sizes) + 1))`, the max-pooling branch last.
 
     Raises:
         ValueError: If an argument is outside its range.
@@ -67,34 +68,46 @@ class InceptionBlock(keras.layers.Layer):
             )
         check(normalization, dropout, l1, l2)
         self.width, self.supports_masking = filters * (len(kernel_sizes) + 1), True
-        same = {"dtype": self.dtype_policy}
-        alike = {"padding": "same", "kernel_initializer": "he_normal", "kernel_regularizer": penalty(l1, l2), **same}
-        bias = {"use_bias": normalization is None, **alike}
-        self.narrow = keras.layers.Conv1D(bottleneck, 1, use_bias=False, name="narrow", **alike) if bottleneck else None
-        self.convs = [keras.layers.Conv1D(filters, k, name=f"conv_{i}", **bias) for i, k in enumerate(kernel_sizes)]
-        self.highest = keras.layers.MaxPooling1D(3, strides=1, padding="same", name="highest", **same)
-        self.conv_highest = keras.layers.Conv1D(filters, 1, name="conv_highest", **bias)
-        self.norm = normalization_layer(normalization, self.width, **same)
+        policy = {"dtype": self.dtype_policy}
+        conv_options = {
+            "padding": "same",
+            "kernel_initializer": "he_normal",
+            "kernel_regularizer": penalty(l1, l2),
+            **policy,
+        }
+        biased_options = {"use_bias": normalization is None, **conv_options}
+        self.narrow = (
+            keras.layers.Conv1D(bottleneck, 1, use_bias=False, name="narrow", **conv_options) if bottleneck else None
+        )
+        self.convs = [
+            keras.layers.Conv1D(filters, size, name=f"conv_{index}", **biased_options)
+            for index, size in enumerate(kernel_sizes)
+        ]
+        self.highest = keras.layers.MaxPooling1D(3, strides=1, padding="same", name="highest", **policy)
+        self.conv_highest = keras.layers.Conv1D(filters, 1, name="conv_highest", **biased_options)
+        self.norm = normalization_layer(normalization, self.width, **policy)
         self.uses_mask = normalization in ("batch", "group")
-        self.activation = keras.layers.Activation(activation, name="activation", **same)
-        self.dropout = keras.layers.Dropout(dropout, name="dropout", **same)
+        self.activation = keras.layers.Activation(activation, name="activation", **policy)
+        self.dropout = keras.layers.Dropout(dropout, name="dropout", **policy)
 
     def build(self, input_shape):
-        self.narrows = self.narrow is not None and input_shape[-1] > 1
-        read = input_shape
-        if self.narrows:
+        self.uses_bottleneck = self.narrow is not None and input_shape[-1] > 1
+        conv_shape = input_shape
+        if self.uses_bottleneck:
             self.narrow.build(input_shape)
-            read = (*input_shape[:-1], self.narrow.filters)
+            conv_shape = (*input_shape[:-1], self.narrow.filters)
         for conv in self.convs:
-            conv.build(read)
+            conv.build(conv_shape)
         self.conv_highest.build(input_shape)
         if self.norm:
             self.norm.build((*input_shape[:-1], self.width))
 
     def call(self, x, training=False, mask=None):
         x = hide(x, mask)
-        read = self.narrow(x) if self.narrows else x
-        y = ops.concatenate([*(conv(read) for conv in self.convs), self.conv_highest(self._maximum(x, mask))], axis=-1)
+        conv_input = self.narrow(x) if self.uses_bottleneck else x
+        y = ops.concatenate(
+            [*(conv(conv_input) for conv in self.convs), self.conv_highest(self._maximum(x, mask))], axis=-1
+        )
         if self.norm:
             y = self.norm(y, training=training, **({"mask": mask} if self.uses_mask else {}))
         return drop(self.activation(y), self.dropout, training)
@@ -112,34 +125,35 @@ class InceptionBlock(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class InceptionStack(keras.layers.Layer):
-    """InceptionTime: from series to features, with no knowledge of which lengths matter.
+    """InceptionTime: network for series that learns patterns of many lengths.
 
-    `depth` times `InceptionBlock`, and around every third a shortcut: `relu(y + norm(conv(x)))`, the convolution of a
-    single step; then the mean or maximum over time (Ismail Fawaz et al. 2020, https://arxiv.org/abs/1909.04939). No
-    block shortens the series, so each step of the last sees `depth * max(kernel_sizes)` around it. The defaults are the
-    paper's. The output has no head: add a `Dense` of your own; the paper averages five such nets.
+    `depth` times `InceptionBlock`, with a shortcut around every third block: `relu(y + norm(conv(x)))`, where the
+    convolution has one step; then mean or max pooling over time (Ismail Fawaz et al. 2020,
+    https://arxiv.org/abs/1909.04939). No block shortens the series, so the receptive field of each step of the last
+    block is `depth * max(kernel_sizes)`. The defaults are those of the paper. The layer has no output head: add a
+    `Dense` layer. The paper averages five such networks.
 
-    Count of weights: that of its blocks, and of a `ConvBlock(width, 1, rank=1)` for each shortcut, on the channels that
-    it begins with, where `width = filters * (len(kernel_sizes) + 1)`.
+    Number of weights: the sum over its blocks, and a `ConvBlock(width, 1, rank=1)` for each shortcut, on the channels
+    at its start, where `width = filters * (len(kernel_sizes) + 1)`.
 
     Args:
         filters: Channels of each branch, at least 1.
         kernel_sizes: Length of the kernel of each branch, each at least 1.
         depth: Number of blocks, at least 1.
-        shortcut_every: Number of blocks that a shortcut goes around, at least 1; 0 for no shortcuts.
-        bottleneck: Channels that the convolutions read, at least 1; 0 to read the input of a block as it is.
+        shortcut_every: Number of blocks between shortcuts, at least 1; 0 for no shortcuts.
+        bottleneck: Input channels of the convolutions in a block, at least 1; 0 for no bottleneck.
         normalization: `"batch"`, `"layer"`, `"group"` or `None`.
-        activation: Name of an activation of Keras.
-        dropout: Share of the channels of each block dropped in training, in `[0, 1)`.
-        pooling: `"mean"`, `"max"`, or `None` for the series of features.
-        l1: Factor of the sum of absolute weights that is added to the loss, at least 0.
-        l2: Factor of the sum of squared weights that is added to the loss, at least 0.
+        activation: Name of a Keras activation.
+        dropout: Fraction of the channels of each block dropped in training, in `[0, 1)`.
+        pooling: `"mean"`, `"max"`, or `None` to return the features of every step.
+        l1: L1 regularization factor (multiplies the sum of absolute weights), at least 0.
+        l2: L2 regularization factor (multiplies the sum of squared weights), at least 0.
 
     Input shape:
-        `(batch, time, dim)`; what a mask `(batch, time)` hides changes nothing.
+        `(batch, time, dim)`; steps masked by a mask `(batch, time)` are ignored.
 
     Output shape:
-        `(batch, filters * (len(kernel_sizes) + 1))`; without pooling `(batch, time, ...)`, and the mask goes on.
+        `(batch, filters * (len(kernel_sizes) + 1))`; without pooling `(batch, time, ...)`, and the mask is passed on.
 
     Raises:
         ValueError: If an argument is outside its range.
@@ -174,16 +188,18 @@ class InceptionStack(keras.layers.Layer):
         if pooling not in ("mean", "max", None):
             raise ValueError(f"`pooling` must be 'mean', 'max' or None. Received: {pooling!r}")
         self.shortcut_every, self.supports_masking = shortcut_every, True
-        same = {"dtype": self.dtype_policy}
-        alike = {"normalization": normalization, "l1": l1, "l2": l2, **same}
-        inner = {"bottleneck": bottleneck, "activation": activation, "dropout": dropout, **alike}
-        self.blocks = [InceptionBlock(filters, kernel_sizes, name=f"block_{i}", **inner) for i in range(depth)]
-        self.shortcuts = [
-            ConvBlock(self.blocks[0].width, 1, rank=1, activation=None, name=f"shortcut_{i}", **alike)
-            for i in range(depth // shortcut_every if shortcut_every else 0)
+        policy = {"dtype": self.dtype_policy}
+        shared_options = {"normalization": normalization, "l1": l1, "l2": l2, **policy}
+        block_options = {"bottleneck": bottleneck, "activation": activation, "dropout": dropout, **shared_options}
+        self.blocks = [
+            InceptionBlock(filters, kernel_sizes, name=f"block_{index}", **block_options) for index in range(depth)
         ]
-        self.activation = keras.layers.Activation(activation, name="activation", **same)
-        self.pool = GlobalPooling(pooling, name="pool", **same) if pooling else None
+        self.shortcuts = [
+            ConvBlock(self.blocks[0].width, 1, rank=1, activation=None, name=f"shortcut_{index}", **shared_options)
+            for index in range(depth // shortcut_every if shortcut_every else 0)
+        ]
+        self.activation = keras.layers.Activation(activation, name="activation", **policy)
+        self.pool = GlobalPooling(pooling, name="pool", **policy) if pooling else None
 
     def build(self, input_shape):
         shape = input_shape
@@ -195,12 +211,12 @@ class InceptionStack(keras.layers.Layer):
             input_shape = shape
 
     def call(self, x, training=False, mask=None):
-        start = x
-        for number, block in enumerate(self.blocks):
+        shortcut_input = x
+        for index, block in enumerate(self.blocks):
             x = block(x, training=training, mask=mask)
-            if self.shortcut_every and number % self.shortcut_every == self.shortcut_every - 1:
-                shortcut = self.shortcuts[number // self.shortcut_every]
-                x = start = self.activation(x + shortcut(start, training=training, mask=mask))
+            if self.shortcut_every and index % self.shortcut_every == self.shortcut_every - 1:
+                shortcut = self.shortcuts[index // self.shortcut_every]
+                x = shortcut_input = self.activation(x + shortcut(shortcut_input, training=training, mask=mask))
         return self.pool(x, mask=mask) if self.pool else x
 
     def compute_mask(self, inputs, previous_mask):

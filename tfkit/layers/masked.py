@@ -1,4 +1,4 @@
-"""What a mask hides counts nowhere: the pieces that convolutions over series of unequal length share."""
+"""Pooling and normalization layers that ignore masked steps."""
 
 import keras
 from keras import ops
@@ -6,10 +6,10 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class GlobalPooling(keras.layers.Layer):
-    """Keep one number a channel, its mean or its maximum over all true steps of a series or a picture.
+    """Global mean or max pooling per channel over all unmasked positions.
 
-    Where a mask hides steps they count in neither: `mean = sum(x[true]) / count(true)`. Keras masks the mean of a
-    series only. A row without any true step gives zeros. No weights.
+    Masked steps are excluded from both: `mean = sum(x[valid]) / count(valid)`. Keras supports masks only for the mean
+    of a series. A fully masked row gives zeros. No weights.
 
     Args:
         kind: `"mean"` or `"max"`.
@@ -21,7 +21,7 @@ class GlobalPooling(keras.layers.Layer):
         `(batch, channels)`, without a mask.
 
     Raises:
-        ValueError: If `kind` is another word.
+        ValueError: If `kind` has another value.
 
     Example:
         >>> import numpy as np, tfkit
@@ -44,7 +44,7 @@ class GlobalPooling(keras.layers.Layer):
         if self.kind == "max":
             y = ops.max(ops.where(mask, x, ops.cast(lowest, x.dtype)), axes, initial=lowest)
             return ops.where(ops.any(mask, axes), y, ops.zeros_like(y))
-        # in float32, because a sum over all steps may be beyond what half precision can hold
+        # in float32, because a sum over all steps can overflow in half precision
         total = ops.sum(ops.where(mask, ops.cast(x, "float32"), 0.0), axes)
         return ops.cast(total / ops.maximum(ops.sum(ops.cast(mask, "float32"), axes), 1.0), x.dtype)
 
@@ -57,42 +57,44 @@ class GlobalPooling(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras' own to 1e-6, in which sums are products with a row of ones, or of zeros for what a mask hides.
+    """Batch normalization that ignores masked steps, with a faster moment computation.
 
-    A training step of a masked convolution takes a seventh less time, others a thirtieth (`tests/bench/layers.py`).
+    Equal to `keras.layers.BatchNormalization` to 1e-6; sums are computed as products with a row of ones, and of zeros
+    for masked steps. A training step of a masked convolution takes a seventh less time, other training steps a
+    thirtieth (`tests/bench/layers.py`).
     """
 
     def _moments(self, x, mask):
         if self.synchronized:
             return super()._moments(x, mask)
         x = ops.reshape(x, (-1, x.shape[-1]))
-        real = ops.ones(ops.shape(x)[0], x.dtype) if mask is None else ops.cast(mask, x.dtype)
-        real = ops.reshape(real, (1, -1))
-        share = real / ops.maximum(ops.sum(real), 1.0)
-        mean = ops.matmul(share, x)[0]
-        # the slope by way of the mean is 0, since deviations from it add up to 0
-        return mean, ops.matmul(share, ops.square(x - ops.stop_gradient(mean)))[0]
+        valid = ops.ones(ops.shape(x)[0], x.dtype) if mask is None else ops.cast(mask, x.dtype)
+        valid = ops.reshape(valid, (1, -1))
+        weights = valid / ops.maximum(ops.sum(valid), 1.0)
+        mean = ops.matmul(weights, x)[0]
+        # the gradient through the mean is 0, since deviations from the mean sum to 0
+        return mean, ops.matmul(weights, ops.square(x - ops.stop_gradient(mean)))[0]
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class GroupNormalization(keras.layers.GroupNormalization):
-    """Keras' own, in which what a mask hides counts in no statistics."""
+    """Group normalization that excludes masked steps from the statistics."""
 
     def call(self, x, mask=None):
         if mask is None:
             return super().call(x)
         axes, shape = tuple(range(1, len(x.shape) - 1)), ops.shape(x)
-        shares = (*shape[:-1], self.groups, shape[-1] // self.groups)
-        y = ops.reshape(ops.cast(x, "float32"), shares)
-        real = ops.cast(mask, "float32")[..., None, None]
+        grouped_shape = (*shape[:-1], self.groups, shape[-1] // self.groups)
+        y = ops.reshape(ops.cast(x, "float32"), grouped_shape)
+        valid = ops.cast(mask, "float32")[..., None, None]
         axes = (*axes, -1)
-        count = ops.maximum(ops.sum(real, axes, keepdims=True) * shares[-1], 1.0)
-        y = y - ops.sum(y * real, axes, keepdims=True) / count
-        variance = ops.sum(ops.square(y) * real, axes, keepdims=True) / count
+        count = ops.maximum(ops.sum(valid, axes, keepdims=True) * grouped_shape[-1], 1.0)
+        y = y - ops.sum(y * valid, axes, keepdims=True) / count
+        variance = ops.sum(ops.square(y) * valid, axes, keepdims=True) / count
         y = ops.reshape(y * ops.rsqrt(variance + self.epsilon), shape)
         return ops.cast(y * self.gamma + self.beta, self.compute_dtype)
 
 
 def hide(x, mask):
-    """The same, zero wherever the mask is false, whatever stood there."""
+    """Set masked steps to zero, whatever their value."""
     return x if mask is None else ops.where(ops.expand_dims(ops.cast(mask, "bool"), -1), x, ops.zeros((), x.dtype))

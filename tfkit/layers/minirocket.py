@@ -1,4 +1,4 @@
-"""MiniRocket: ten thousand fixed questions to a series, of which a linear model makes sense."""
+"""MiniRocket: features of series from fixed dilated convolutions."""
 
 from itertools import combinations
 
@@ -8,40 +8,40 @@ from keras import ops
 
 from tfkit.layers.masked import hide
 
-TAPS = 9  # steps that a kernel reads
+TAPS = 9  # weights of a kernel
 KERNELS: np.ndarray = np.full(
     (84, TAPS), -1.0, "float32"
-)  # each has three weights of 2 and six of -1, so that they add up to 0
-for _number, _places in enumerate(combinations(range(TAPS), 3)):
-    KERNELS[_number, list(_places)] = 2.0
+)  # each kernel has three weights of 2 and six of -1, which sum to 0
+for _kernel, _positions in enumerate(combinations(range(TAPS), 3)):
+    KERNELS[_kernel, list(_positions)] = 2.0
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class MiniRocket(keras.layers.Layer):
-    """Ask a series ten thousand fixed questions: at what share of its steps is a pattern there.
+    """MiniRocket: about 10,000 features from fixed dilated convolutions of a series.
 
-    Convolutions with the 84 kernels of nine weights of which three are 2 and six are -1, spread over more and more
-    steps (dilations); the features are the shares of steps at which a convolution is above a told bias (Dempster et al.
-    2021, https://arxiv.org/abs/2012.08791). Nothing is learnt here: a linear model of the features is as good as deep
-    nets, in a hundredth of their time. With several channels each kernel reads the sum of those it is told.
+    Each feature is the proportion of steps at which a convolution exceeds a precomputed bias (Dempster et al. 2021,
+    https://arxiv.org/abs/2012.08791). The 84 kernels have nine weights, three of them 2 and six -1, and are applied
+    with increasing dilation. Nothing is trained here: a linear model of the features is as accurate as deep networks,
+    in a hundredth of their time. With several channels each kernel is applied to the sum of its selected channels.
 
-    Of each dilation every other kernel counts all steps, as though the series went on with zeros at both ends; the rest
-    count those steps only at which all nine weights lie on the series (all steps, where there are none such). What a
-    mask hides counts nowhere. No weights; no gradient passes.
+    For each dilation, every second kernel counts all steps, with zero padding at both ends; the other kernels count
+    only the steps at which all nine weights are inside the series (all steps, if there are none such). Masked steps are
+    not counted. No weights; no gradient is propagated.
 
     Args:
-        dilations: Steps from one weight of a kernel to the next, each at least 1.
-        biases: For each dilation a list of rows of 84 numbers, one a kernel.
-        channels: For each dilation and each kernel the numbers of the channels that it reads; None where there is one.
+        dilations: Distances between the weights of a kernel in steps, each at least 1.
+        biases: For each dilation a list of rows of 84 numbers, one number per kernel.
+        channels: For each dilation and each kernel the indices of its input channels; None for a series of one channel.
 
     Input shape:
         `(batch, time, channels)`, with a mask `(batch, time)` or none.
 
     Output shape:
-        `(batch, 84 * rows)`, shares in `[0, 1]`, `rows` being those of all `biases`; without a mask.
+        `(batch, 84 * rows)`, proportions in `[0, 1]`, where `rows` counts the rows of all `biases`; without a mask.
 
     Raises:
-        ValueError: If the arguments do not fit each other.
+        ValueError: If the arguments do not match.
 
     Example:
         >>> import numpy as np, tfkit
@@ -61,36 +61,39 @@ class MiniRocket(keras.layers.Layer):
         if any(rows.ndim != 2 or rows.shape[1] != len(KERNELS) for rows in self.biases):
             shapes = [rows.shape for rows in self.biases]
             raise ValueError(f"Each of `biases` must be rows of 84 numbers. Received: arrays of {shapes}")
-        if channels is not None and [len(told) for told in channels] != [len(KERNELS)] * len(dilations):
+        if channels is not None and [len(kernel_channels) for kernel_channels in channels] != [len(KERNELS)] * len(
+            dilations
+        ):
             raise ValueError(
-                "`channels` must name for each dilation those of each of the 84 kernels. Received: "
-                f"{[len(told) for told in channels]} for {len(dilations)} dilations"
+                "`channels` must list the channels of each of the 84 kernels for each dilation. Received: "
+                f"{[len(kernel_channels) for kernel_channels in channels]} for {len(dilations)} dilations"
             )
         self.dilations, self.channels, self.supports_masking = list(dilations), channels, True
-        self.autocast = False  # whether a value is above another is no matter for half precision
+        self.autocast = False  # comparisons need full precision
 
     def build(self, input_shape):
         dim = input_shape[-1]
         if self.channels is None and dim != 1:
             raise ValueError(
-                f"`channels` must be told where a series has more than one. Received: input_shape={tuple(input_shape)}"
+                f"`channels` must be set for a series of several channels. Received: input_shape={tuple(input_shape)}"
             )
         self.kernels = [
-            weights(dim, None if self.channels is None else told) for told in self.channels or self.dilations
+            weights(dim, None if self.channels is None else kernel_channels)
+            for kernel_channels in self.channels or self.dilations
         ]
 
     def call(self, x, mask=None):
         x = hide(ops.cast(x, "float32"), mask)
         time = ops.shape(x)[1]
         length = time if mask is None else ops.sum(ops.cast(mask, "int32"), axis=1)[:, None]
-        shares = []
-        for number, (dilation, biases) in enumerate(zip(self.dilations, self.biases, strict=True)):
-            y = ops.stop_gradient(convolve(x, self.kernels[number], dilation))
-            every, inner = counted(time, length, TAPS // 2 * dilation)
-            counts = ops.where(np.arange(len(KERNELS)) % 2 == number % 2, every, inner)
-            biases, none = ops.convert_to_tensor(biases), ops.zeros_like(counts[:, :1])
-            shares += [ops.sum(ops.where(y > bias, counts, none), axis=1) for bias in ops.unstack(biases)]
-        return ops.cast(ops.concatenate(shares, axis=-1), self.compute_dtype)
+        features = []
+        for index, (dilation, biases) in enumerate(zip(self.dilations, self.biases, strict=True)):
+            y = ops.stop_gradient(convolve(x, self.kernels[index], dilation))
+            all_weights, inner_weights = mean_weights(time, length, TAPS // 2 * dilation)
+            step_weights = ops.where(np.arange(len(KERNELS)) % 2 == index % 2, all_weights, inner_weights)
+            biases, zeros = ops.convert_to_tensor(biases), ops.zeros_like(step_weights[:, :1])
+            features += [ops.sum(ops.where(y > bias, step_weights, zeros), axis=1) for bias in ops.unstack(biases)]
+        return ops.cast(ops.concatenate(features, axis=-1), self.compute_dtype)
 
     def compute_mask(self, inputs, previous_mask=None):
         return None
@@ -99,29 +102,42 @@ class MiniRocket(keras.layers.Layer):
         return (input_shape[0], len(KERNELS) * sum(map(len, self.biases)))
 
 
-def weights(dim, told=None):
-    """The 84 kernels on series of so many channels, `(9 * dim, 84)`: zero for channels that a kernel does not read."""
+def weights(dim, channels=None):
+    """Return the 84 kernels for series of `dim` channels, `(9 * dim, 84)`.
+
+    Weights are zero for channels that a kernel does not use.
+    """
     kernels = np.repeat(KERNELS.T[:, None], dim, axis=1)
-    if told is not None:
-        read: np.ndarray = np.zeros((dim, len(KERNELS)), "float32")
-        for kernel, numbers in enumerate(told):
-            read[list(numbers), kernel] = 1.0
-        kernels = kernels * read
+    if channels is not None:
+        is_read: np.ndarray = np.zeros((dim, len(KERNELS)), "float32")
+        for kernel, channel_indices in enumerate(channels):
+            is_read[list(channel_indices), kernel] = 1.0
+        kernels = kernels * is_read
     return kernels.reshape(TAPS * dim, len(KERNELS))
 
 
 def convolve(x, kernels, dilation):
-    """`(batch, time, dim)` -> `(batch, time, 84)`, zeros on both sides; a product is faster than a convolution here."""
+    """Convolve with zero padding: `(batch, time, dim)` to `(batch, time, 84)`.
+
+    Computed as a matrix product, which is faster than a convolution here.
+    """
     time, reach = ops.shape(x)[1], TAPS // 2 * dilation
     padded = ops.pad(x, [[0, 0], [reach, reach], [0, 0]])
     shifted = [padded[:, tap * dilation : tap * dilation + time] for tap in range(TAPS)]
     return ops.matmul(ops.concatenate(shifted, axis=-1), kernels)
 
 
-def counted(time, length, reach):
-    """What each step counts in a mean, of all and of those that a kernel lies on whole; `(batch or 1, time, 1)`."""
+def mean_weights(time, length, reach):
+    """Return the weight of each step in the mean, with and without padded steps.
+
+    The first tensor weights all steps, the second only the steps at which the whole kernel is inside the series;
+    `(batch or 1, time, 1)` each.
+    """
     steps = ops.arange(time, dtype="int32")[None]
-    every = ops.cast(steps < length, "float32")
-    inner = ops.cast(ops.logical_and(steps >= reach, steps < length - reach), "float32")
-    inner = ops.where(ops.any(inner > 0, axis=1, keepdims=True), inner, every)
-    return [(part / ops.maximum(ops.sum(part, axis=1, keepdims=True), 1.0))[..., None] for part in (every, inner)]
+    all_weights = ops.cast(steps < length, "float32")
+    inner_steps = ops.cast(ops.logical_and(steps >= reach, steps < length - reach), "float32")
+    inner_steps = ops.where(ops.any(inner_steps > 0, axis=1, keepdims=True), inner_steps, all_weights)
+    return [
+        (selection / ops.maximum(ops.sum(selection, axis=1, keepdims=True), 1.0))[..., None]
+        for selection in (all_weights, inner_steps)
+    ]

@@ -1,4 +1,4 @@
-"""Series and pictures cut into patches, so that a transformer has few steps and each of them says something."""
+"""Patch embedding of series and images for transformers."""
 
 import keras
 from keras import ops
@@ -9,32 +9,32 @@ from tfkit.layers.masked import hide
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class PatchEmbedding(keras.layers.Layer):
-    """Cut a series or a picture into patches and make a vector of each: steps as a transformer wants them.
+    """Split a series or an image into patches and project each to a vector.
 
-    One linear map for all patches, `patch @ kernel + bias` (pictures: ViT, Dosovitskiy et al. 2021,
+    One linear map for all patches, `patch @ kernel + bias` (images: ViT, Dosovitskiy et al. 2021,
     https://arxiv.org/abs/2010.11929; series: PatchTST, Nie et al. 2023, https://arxiv.org/abs/2211.14730, whose patches
-    overlap by half). Where the last patch is not full it is filled with zeros, so that nothing is left out. It knows no
-    positions: add `PositionalEmbedding`, or say `TransformerEncoder(positions="rotary")`.
+    overlap by half). An incomplete last patch is padded with zeros, so that no step is dropped. The layer adds no
+    positions: add `PositionalEmbedding`, or use `TransformerEncoder(positions="rotary")`.
 
-    What a mask hides is zero to the patches, and a patch is hidden if all is that it has and those before it have not.
-    So padding a series at its end changes nothing.
+    Masked steps are zero in the patches. A patch is masked if all its steps that are not in the patch before are
+    masked. So padding a series at its end does not change the result.
 
-    Count of weights: `patch_size**rank * channels * dim + dim`, of rank 1 for series and 2 for pictures.
+    Number of weights: `patch_size**rank * channels * dim + dim`, with rank 1 for series and 2 for images.
 
     Args:
-        patch_size: Length of a patch along each axis, at least 1.
+        patch_size: Size of a patch along each axis, at least 1.
         dim: Length of the vector of a patch, at least 1.
-        stride: From the start of a patch to that of the next, in `[1, patch_size]`; None for `patch_size`, so that
-            patches do not overlap.
-        l1: Factor of the sum of absolute weights that is added to the loss, at least 0.
-        l2: Factor of the sum of squared weights that is added to the loss, at least 0.
+        stride: Distance between the starts of consecutive patches, in `[1, patch_size]`; None for `patch_size`, so
+            that patches do not overlap.
+        l1: L1 regularization factor (multiplies the sum of absolute weights), at least 0.
+        l2: L2 regularization factor (multiplies the sum of squared weights), at least 0.
 
     Input shape:
         `(batch, time, channels)` or `(batch, height, width, channels)`; a mask has the shape without channels.
 
     Output shape:
-        `(batch, patches, dim)` with `max(1, 1 + ceil((time - patch_size) / stride))` patches; of a picture the same
-        along each axis, row after row.
+        `(batch, patches, dim)` with `max(1, 1 + ceil((time - patch_size) / stride))` patches; for an image the
+        same along each axis, in row-major order.
 
     Raises:
         ValueError: If an argument is outside its range, or the input has another number of axes.
@@ -53,7 +53,7 @@ class PatchEmbedding(keras.layers.Layer):
             raise ValueError(f"`patch_size` and `dim` must be at least 1. Received: {patch_size=}, {dim=}")
         if stride is not None and not 1 <= stride <= patch_size:
             raise ValueError(
-                "`stride` must be in [1, patch_size], so that no step is left out, or None. "
+                "`stride` must be in [1, patch_size], so that no step is skipped, or None. "
                 f"Received: {stride=}, {patch_size=}"
             )
         if l1 < 0 or l2 < 0:
@@ -64,8 +64,7 @@ class PatchEmbedding(keras.layers.Layer):
     def build(self, input_shape):
         if len(input_shape) not in (3, 4):
             raise ValueError(
-                "The input must have three axes (series) or four (pictures). "
-                f"Received: input_shape={tuple(input_shape)}"
+                f"The input must have three axes (series) or four (images). Received: input_shape={tuple(input_shape)}"
             )
         rank = len(input_shape) - 2
         self.project.build((None, self.patch_size**rank * input_shape[-1]))
@@ -83,7 +82,7 @@ class PatchEmbedding(keras.layers.Layer):
         counts = [length // size for length in ops.shape(x)[1:-1]]
         if rank == 2:
             x = ops.transpose(ops.reshape(x, (-1, counts[0], size, counts[1], size, channels)), (0, 1, 3, 2, 4, 5))
-        # a product is twice as fast as a convolution on the way back
+        # the backward pass of a product is twice as fast as that of a convolution
         return self.project(ops.reshape(x, (-1, self._patches((None, *counts, None)), size**rank * channels)))
 
     def compute_mask(self, inputs, previous_mask):
@@ -92,8 +91,8 @@ class PatchEmbedding(keras.layers.Layer):
         mask, overlap, axes = ops.cast(previous_mask, "float32"), self.patch_size - self.stride, previous_mask.shape[1:]
         for axis in range(1, len(axes) + 1):
             mask = ops.moveaxis(mask, axis, -1)
-            first = ops.max(mask[..., : overlap + 1], axis=-1, keepdims=True)  # to it all steps are new
-            mask = ops.concatenate([first, mask[..., overlap + 1 :]], axis=-1)
+            first_window = ops.max(mask[..., : overlap + 1], axis=-1, keepdims=True)  # no patch before the first
+            mask = ops.concatenate([first_window, mask[..., overlap + 1 :]], axis=-1)
             mask = ops.moveaxis(_fill(mask, -1, self.stride - 1), -1, axis)
         mask = ops.max_pool(mask[..., None], self.stride, self.stride)[..., 0] > 0
         return mask if len(axes) == 1 else ops.reshape(mask, (-1, self._patches((*ops.shape(mask), None))))
@@ -103,18 +102,18 @@ class PatchEmbedding(keras.layers.Layer):
         return (input_shape[0], None if None in counts else self._patches((None, *counts, None)), self.dim)
 
     def _count(self, length):
-        """Patches along an axis."""
-        beyond = length - self.patch_size
-        beyond = max(beyond, 0) if isinstance(beyond, int) else ops.maximum(beyond, 0)
-        return (beyond + self.stride - 1) // self.stride + 1
+        """Return the number of patches along an axis."""
+        remaining = length - self.patch_size
+        remaining = max(remaining, 0) if isinstance(remaining, int) else ops.maximum(remaining, 0)
+        return (remaining + self.stride - 1) // self.stride + 1
 
     def _patches(self, shape):
-        """All patches, of those along each axis."""
+        """Return the total number of patches over all axes."""
         return shape[1] if len(shape) == 3 else shape[1] * shape[2]
 
 
 def _fill(x, axis, count):
-    """Zeros behind the end of an axis."""
+    """Pad the end of an axis with zeros."""
     if isinstance(count, int) and count == 0:
         return x
     widths = [[0, 0] for _ in x.shape]

@@ -1,4 +1,4 @@
-"""Numbers as waves: an embedding for columns on which the target goes up and down again."""
+"""Periodic embedding of numeric columns."""
 
 import math
 
@@ -8,21 +8,23 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class PeriodicEmbedding(keras.layers.Layer):
-    """Turn each number into a learnt vector of waves, where the target rises and falls many times along a column.
+    """Embed numeric columns by learned sine and cosine features.
 
-    `embedding = relu([sin(v), cos(v)] @ kernel + bias)` with `v = 2 pi * frequencies * x`, all of them learnt and of
-    each column its own: "PLR" of Gorishniy et al. 2022, https://arxiv.org/abs/2203.05556. Without edges to be told it
-    sees the detail that its frequencies reach: `scale` is the one thing to search, between 0.01 and 10. Where nothing
-    is known of a column, `NumberEmbedding` is the safer choice. Count of weights:
-    `columns * (num_frequencies + 2 * num_frequencies * dim + dim)`.
+    `embedding = relu([sin(v), cos(v)] @ kernel + bias)` with `v = 2 pi * frequencies * x`, where every column has its
+    own learned weights: "PLR" of Gorishniy et al. 2022, https://arxiv.org/abs/2203.05556. It suits columns where the
+    target rises and falls many times. It needs no bin edges; its resolution is set by its frequencies: `scale` is the
+    hyperparameter to tune, between 0.01 and 10. If nothing is known about a column, `NumberEmbedding` is the safer
+    choice.
+
+    Number of weights: `columns * (num_frequencies + 2 * num_frequencies * dim + dim)`.
 
     Args:
         dim: Length of the vector of one column, at least 1.
-        num_frequencies: Waves of a column, at least 1.
-        scale: Standard deviation of the frequencies at first, in periods for one unit of the input; above 0.
+        num_frequencies: Number of frequencies per column, at least 1.
+        scale: Standard deviation of the initial frequencies, in periods per unit of the input; above 0.
 
     Input shape:
-        `(batch, columns)`, finite; standardised, so that `scale` means the same of every column.
+        `(batch, columns)`, finite; standardized, so that `scale` has the same meaning for every column.
 
     Output shape:
         `(batch, columns * dim)`.
@@ -48,17 +50,17 @@ class PeriodicEmbedding(keras.layers.Layer):
 
     def build(self, input_shape):
         columns, waves = input_shape[-1], 2 * self.num_frequencies
-        spread = keras.initializers.RandomNormal(stddev=self.scale)
+        frequency_initializer = keras.initializers.RandomNormal(stddev=self.scale)
         self.frequencies = self.add_weight(
-            shape=(columns, 1, self.num_frequencies), initializer=spread, name="frequencies"
+            shape=(columns, 1, self.num_frequencies), initializer=frequency_initializer, name="frequencies"
         )
-        # a sine's square and its cosine's sum to 1, and relu halves the rest: an embedding of unit size
-        start = keras.initializers.RandomNormal(stddev=(2.0 / self.num_frequencies) ** 0.5)
-        self.kernel = self.add_weight(shape=(columns, waves, self.dim), initializer=start, name="kernel")
+        # sin^2 + cos^2 = 1, and relu halves the variance: an embedding with unit variance
+        kernel_initializer = keras.initializers.RandomNormal(stddev=(2.0 / self.num_frequencies) ** 0.5)
+        self.kernel = self.add_weight(shape=(columns, waves, self.dim), initializer=kernel_initializer, name="kernel")
         self.bias = self.add_weight(shape=(columns, 1, self.dim), initializer="zeros", name="bias")
 
     def call(self, x):
-        x = ops.transpose(ops.cast(x, "float32"))[:, :, None]  # phases need all their digits
+        x = ops.transpose(ops.cast(x, "float32"))[:, :, None]  # phases need float32 precision
         phase = 2.0 * math.pi * x * ops.cast(self.frequencies, "float32")
         waves = ops.cast(ops.concatenate([ops.sin(phase), ops.cos(phase)], axis=-1), self.compute_dtype)
         y = ops.matmul(waves, ops.cast(self.kernel, waves.dtype)) + ops.cast(self.bias, waves.dtype)

@@ -1,4 +1,4 @@
-"""Where a step stands: added to it, or turned into its queries and keys."""
+"""Positional embeddings and rotary positions of sequences."""
 
 import keras
 import numpy as np
@@ -7,30 +7,31 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class PositionalEmbedding(keras.layers.Layer):
-    """Tell each step of a sequence where it stands, by adding a vector of its position to it.
+    """Add learned or sinusoidal position vectors to a sequence.
 
-    Attention alone sees a bag of steps. `"learnt"` gives every position a vector of its own that begins near 0 (as in
-    BERT and ViT): the choice for a fixed, not too long length, such as the patches of a picture. `"sinusoidal"` adds
-    waves, `sin(t / 10000^(2i / dim))` in the first half of the vector and the cosine of the same in the second (Vaswani
-    et al. 2017, https://arxiv.org/abs/1706.03762): no weights, and any length. Waves are of size 1, so what they are
-    added to should not be much smaller (a Keras `Embedding` begins at 0.03). Where distances are all that matters, as
-    in text and most series, `TransformerEncoder(positions="rotary")` needs no such layer.
+    Attention alone does not depend on the order of the steps. `"learnt"` adds a learned vector per position,
+    initialized near 0 (as in BERT and ViT): the choice for a fixed length that is not too long, such as the patches of
+    an image. `"sinusoidal"` adds `sin(t / 10000^(2i / dim))` in the first half of the vector and the cosine of the same
+    in the second half (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762): no weights, and any length. Sinusoids
+    have amplitude 1, so the input should not be much smaller (a Keras `Embedding` is initialized at 0.03). Where only
+    relative distances matter, as in text and most series, `TransformerEncoder(positions="rotary")` needs no such layer.
 
-    Count of weights: `max_length * dim` if learnt, else none.
+    Number of weights: `max_length * dim` if learned, else none.
 
     Args:
-        max_length: The largest number of steps, at least 1; longer inputs are refused. None for the length of the input
-            that the layer is built on if learnt, for any length if sinusoidal.
+        max_length: The largest number of steps, at least 1; longer inputs raise an error. If None, learned
+            positions use the length of the input in `build`, sinusoidal positions allow any length.
         kind: `"learnt"` or `"sinusoidal"`.
 
     Input shape:
-        `(batch, time, dim)`, for waves with an even `dim`; a mask is kept.
+        `(batch, time, dim)`, with an even `dim` for sinusoidal positions; a mask is passed on.
 
     Output shape:
-        The same.
+        Same as the input.
 
     Raises:
-        ValueError: If an argument is outside its range, the input is too long, or its length must be known and is not.
+        ValueError: If an argument is outside its range, the input is too long, or its length must be
+            known and is not.
 
     Example:
         >>> import numpy as np, tfkit
@@ -60,17 +61,17 @@ class PositionalEmbedding(keras.layers.Layer):
         self.limit = self.max_length or time
         if self.limit is None:
             raise ValueError(
-                "`max_length` must be given for learnt positions, where the input's length is not fixed. "
+                "`max_length` must be set for learned positions if the input length is not fixed. "
                 f"Received: input_shape={tuple(input_shape)}"
             )
-        start = keras.initializers.RandomNormal(stddev=0.02)
-        self.table = self.add_weight(shape=(self.limit, dim), initializer=start, name="table")
+        initializer = keras.initializers.RandomNormal(stddev=0.02)
+        self.table = self.add_weight(shape=(self.limit, dim), initializer=initializer, name="table")
 
     def call(self, x):
         time, dim = ops.shape(x)[1], x.shape[-1]
         self._check(x.shape)
         if self.kind == "learnt":
-            # told its shape, so that a longer sequence fails also where lengths are known only when it runs
+            # the reshape makes longer sequences fail also if their length is only known at run time
             return x + ops.reshape(self.table[:time], (1, time, dim))
         sin, cos = waves(time, dim)
         return x + ops.cast(ops.concatenate([sin, cos], axis=-1), x.dtype)
@@ -88,10 +89,11 @@ class PositionalEmbedding(keras.layers.Layer):
 
 
 def rotate(x):
-    """Turn queries or keys by their position, so that their product knows the distance of two steps and nothing else.
+    """Apply rotary positions to queries or keys.
 
-    Rotary positions (Su et al. 2021, https://arxiv.org/abs/2104.09864): number `i` of the first half of the last axis
-    and number `i` of the second are a point in the plane, turned by `t / 10000^(2i / dim)`.
+    The product of a rotated query and a rotated key depends only on the distance between the two steps (Su et al. 2021,
+    https://arxiv.org/abs/2104.09864): number `i` of the first half of the last axis and number `i` of the second half
+    are a point in the plane, rotated by `t / 10000^(2i / dim)`.
 
     Args:
         x: `(..., time, dim)` with an even `dim`.
@@ -100,12 +102,15 @@ def rotate(x):
         The same shape and dtype.
     """
     sin, cos = (ops.cast(wave, x.dtype) for wave in waves(ops.shape(x)[-2], x.shape[-1]))
-    a, b = ops.split(x, 2, axis=-1)
-    return ops.concatenate([a * cos - b * sin, b * cos + a * sin], axis=-1)
+    first_half, second_half = ops.split(x, 2, axis=-1)
+    return ops.concatenate([first_half * cos - second_half * sin, second_half * cos + first_half * sin], axis=-1)
 
 
 def waves(time, dim):
-    """Sines and cosines of `t / 10000^(2i / dim)`, `(time, dim / 2)` each, in float32."""
+    """Compute sine and cosine of the position angles in float32.
+
+    The angles are `t / 10000^(2i / dim)`, the results `(time, dim / 2)` each.
+    """
     frequencies = 10000.0 ** (-np.arange(0, dim, 2) / dim)
     angles = ops.cast(ops.arange(time), "float32")[:, None] * frequencies.astype("float32")
     return ops.sin(angles), ops.cos(angles)

@@ -1,64 +1,84 @@
-"""The loop over time of an LSTM or a GRU: most of the time usually goes not into its products but between them.
+"""LSTM and GRU loops over time with a hand-written backward pass.
 
-Inside, series are `(time, dim, batch)`: with the batch last the gates are blocks of rows, and to part them is free.
-One product a step serves the state, the input and the bias. Eight steps are one turn of the loop. The backward pass is
-written by hand: a step is the product with one told slope of every gate, all found when the step was made.
+Most of the time of a recurrent layer is usually spent between its products, not in them. Inside, series are
+`(time, dim, batch)`: with the batch last, the gates are blocks of rows and splitting them is free. One product per
+step computes the contributions of state, input and bias. One iteration of the loop computes eight steps. In the
+backward pass of a step, one product uses the stored derivative of every gate, all computed in the forward pass.
 """
 
 import keras
 from keras import ops
 
-STEPS = 8  # of one turn: enough that the loop costs little, few enough that what they keep stays in the cache
+STEPS_PER_CHUNK = 8  # enough that the loop costs little, few enough that their intermediate values stay in the cache
 
 
 class LSTM:
-    """Hochreiter and Schmidhuber 1997, with a forget gate: `c = i * g + f * c`, `h = o * tanh(c)`."""
+    """LSTM cell with a forget gate (Hochreiter and Schmidhuber 1997).
 
-    num_states, num_slopes = 2, 6
+    `c = i * g + f * c`, `h = o * tanh(c)`.
+    """
+
+    num_states, num_derivatives = 2, 6
 
     @staticmethod
     def matrix(kernel, recurrent_kernel, bias):
-        """What makes the gates out of (state, input, 1): rows are the gates input, forget, output and candidate."""
+        """Return the matrix that maps (state, input, 1) to the gates.
+
+        Its rows are the gates input, forget, output and candidate.
+        """
         i, f, g, o = ops.split(ops.concatenate([recurrent_kernel, kernel, bias[None]]), 4, axis=1)
         return ops.transpose(ops.concatenate([i, f, o, g], axis=1))
 
     @staticmethod
     def step(gates, state):
-        """The next state, and a function that gives the slopes of this step: those of the gates first."""
+        """Return the next state and a function for the derivatives of this step, those of the gates first."""
         _, c = state
         i, f, o, g = ops.split(gates, 4)
         i, f, o, g = ops.sigmoid(i), ops.sigmoid(f), ops.sigmoid(o), ops.tanh(g)
-        written, kept = i * g, f * c
-        c = written + kept
+        input_term, forget_term = i * g, f * c
+        c = input_term + forget_term
         t = ops.tanh(c)
         h = o * t
 
-        def slopes():
-            return written - written * i, kept - kept * f, h - h * o, i - written * g, o - h * t, f
+        def derivatives():
+            return (
+                input_term - input_term * i,
+                forget_term - forget_term * f,
+                h - h * o,
+                i - input_term * g,
+                o - h * t,
+                f,
+            )
 
-        return (h, c), slopes
+        return (h, c), derivatives
 
     @staticmethod
-    def back(slopes, dh, dc):
-        """Gradient of the gates, and that of the former state but for its way through the gates."""
-        i, f, o, g, output, forget = slopes
+    def back(derivatives, dh, dc):
+        """Return the gradient of the gates, and of the previous state without its path through the gates."""
+        i, f, o, g, output, forget = derivatives
         dc = dc + dh * output
         return ops.concatenate([dc * i, dc * f, dh * o, dc * g]), (None, dc * forget)
 
 
 class GRU:
-    """Cho et al. 2014, as cuDNN computes it: `n = tanh(inputs + r * recurrence)`, `h = n + z * (h - n)`."""
+    """GRU cell as computed by cuDNN (Cho et al. 2014).
 
-    num_states, num_slopes = 1, 5
+    `n = tanh(inputs + r * recurrence)`, `h = n + z * (h - n)`.
+    """
+
+    num_states, num_derivatives = 1, 5
 
     @staticmethod
     def matrix(kernel, recurrent_kernel, bias):
-        """Rows are the gates update and reset, then what the state and what the input give to the candidate."""
+        """Return the matrix that maps (state, input, 1) to the gates.
+
+        Its rows are the gates update and reset, then the contributions of state and input to the candidate.
+        """
         gates = 2 * (recurrent_kernel.shape[1] // 3)
         state = ops.concatenate([recurrent_kernel, ops.zeros_like(kernel), bias[1:]])
         inputs = ops.concatenate([ops.zeros_like(recurrent_kernel), kernel, bias[:1]])
-        both = state[:, :gates] + inputs[:, :gates]
-        return ops.transpose(ops.concatenate([both, state[:, gates:], inputs[:, gates:]], axis=1))
+        gate_rows = state[:, :gates] + inputs[:, :gates]
+        return ops.transpose(ops.concatenate([gate_rows, state[:, gates:], inputs[:, gates:]], axis=1))
 
     @staticmethod
     def step(gates, state):
@@ -69,28 +89,28 @@ class GRU:
         n = ops.tanh(inputs + reset)
         update = z * (h - n)
 
-        def slopes():
-            slope = (1 - z) * (1 - n * n)
-            return update - update * z, (reset - reset * r) * slope, slope * r, slope, z
+        def derivatives():
+            derivative = (1 - z) * (1 - n * n)
+            return update - update * z, (reset - reset * r) * derivative, derivative * r, derivative, z
 
-        return (n + update,), slopes
+        return (n + update,), derivatives
 
     @staticmethod
-    def back(slopes, dh):
-        *gates, z = slopes
-        return ops.concatenate([dh * slope for slope in gates]), (dh * z,)
+    def back(derivatives, dh):
+        *gates, z = derivatives
+        return ops.concatenate([dh * derivative for derivative in gates]), (dh * z,)
 
 
 def recur(cell, x, matrix, *, sequence, training, mask=None):
-    """States of all steps, or of the last alone, from a state of zeros.
+    """Run a recurrent cell over a sequence, starting from a zero state.
 
     Args:
         cell: `LSTM` or `GRU`.
         x: `(batch, time, dim)`.
         matrix: `(4 * units, units + dim + 1)`, from `cell.matrix`.
-        sequence: Whether all states are wanted.
-        training: Whether a gradient is to be quick; without, the loop is of ordinary operations alone.
-        mask: `(units, batch)`, times which the state goes into the product.
+        sequence: Whether to return the states of all steps.
+        training: Whether to use the fast custom gradient; otherwise the loop consists of ordinary operations.
+        mask: `(units, batch)`, multiplied with the state before the product.
 
     Returns:
         `(batch, time, units)`, or `(batch, 1, units)`.
@@ -98,68 +118,79 @@ def recur(cell, x, matrix, *, sequence, training, mask=None):
     units, batch = matrix.shape[0] // 4, ops.shape(x)[0]
     x = ops.transpose(x, (1, 2, 0))
     x = ops.concatenate([x, ops.ones_like(x[:, :1])], axis=1)
-    time, fixed = ops.shape(x)[0], x.shape[0]
-    turns = -(-fixed // STEPS) if fixed else None
-    steps = -(-fixed // turns) if fixed else STEPS
-    whole = turns is not None and turns * steps == fixed
-    if not whole:  # steps after the end change nothing before it
-        more = ops.concatenate([x, ops.zeros((steps - 1, x.shape[1], batch), x.dtype)])
-        x = more[: (time + steps - 1) // steps * steps]
-    x = ops.reshape(x, (-1, steps, x.shape[1], batch))
-    every = sequence or not whole
+    time, static_time = ops.shape(x)[0], x.shape[0]
+    num_chunks = -(-static_time // STEPS_PER_CHUNK) if static_time else None
+    chunk_steps = -(-static_time // num_chunks) if static_time else STEPS_PER_CHUNK
+    divides_evenly = num_chunks is not None and num_chunks * chunk_steps == static_time
+    if not divides_evenly:  # steps after the end do not change earlier steps
+        padded = ops.concatenate([x, ops.zeros((chunk_steps - 1, x.shape[1], batch), x.dtype)])
+        x = padded[: (time + chunk_steps - 1) // chunk_steps * chunk_steps]
+    x = ops.reshape(x, (-1, chunk_steps, x.shape[1], batch))
+    return_all = sequence or not divides_evenly
     state = (ops.zeros((units, batch), x.dtype),) * cell.num_states
-    if every:
-        state = (ops.zeros((steps, units, batch), x.dtype), *state)
+    if return_all:
+        state = (ops.zeros((chunk_steps, units, batch), x.dtype), *state)
 
-    def turn(state, x):
-        state = _turn(cell, x, matrix, state[-cell.num_states :], steps, every, training, mask)
-        return state, state if every else None
+    def run_chunk(state, x):
+        state = _run_chunk(cell, x, matrix, state[-cell.num_states :], chunk_steps, return_all, training, mask)
+        return state, state if return_all else None
 
-    if turns == 1:
-        state, ys = turn(state, x[0])
+    if num_chunks == 1:
+        state, ys = run_chunk(state, x[0])
     else:
-        state, ys = ops.scan(turn, state, x)
-    if not every:
+        state, ys = ops.scan(run_chunk, state, x)
+    if not return_all:
         return ops.transpose(state[0])[:, None]
     ys = ops.reshape(ys[0], (-1, units, batch))
     return ops.transpose(ys[:time] if sequence else ys[time - 1 : time], (2, 0, 1))
 
 
-def _turn(cell, x, matrix, state, steps, every, training, mask):
-    """`steps` steps: the states that they end with, after those of all steps where `every` is asked for."""
+def _run_chunk(cell, x, matrix, state, chunk_steps, return_all, training, mask):
+    """Run `chunk_steps` steps and return the final states.
+
+    With `return_all`, the outputs of all steps come first.
+    """
     units = matrix.shape[0] // 4
 
     def forward(x, matrix, *state):
-        outputs, seen, slopes = [], [], []
-        for x_t in ops.unstack(x, steps):
-            seen.append(ops.concatenate([state[0] if mask is None else state[0] * mask, x_t]))
-            state, slope = cell.step(ops.matmul(matrix, seen[-1]), state)
+        outputs, cell_inputs, derivatives = [], [], []
+        for x_t in ops.unstack(x, chunk_steps):
+            cell_inputs.append(ops.concatenate([state[0] if mask is None else state[0] * mask, x_t]))
+            state, derivative = cell.step(ops.matmul(matrix, cell_inputs[-1]), state)
             outputs.append(state[0])
-            slopes.append(slope)
-        said = (ops.stack(outputs), *state) if every else tuple(state)
-        if not by_hand:
-            return said
-        # stacked, for a loop hands on few large tensors faster than many small ones
-        seen, slopes = ops.stack(seen), ops.stack([slope for step in slopes for slope in step()])
+            derivatives.append(derivative)
+        result = (ops.stack(outputs), *state) if return_all else tuple(state)
+        if not uses_custom_gradient:
+            return result
+        # stacked, because a loop passes few large tensors faster than many small ones
+        cell_inputs, derivatives = (
+            ops.stack(cell_inputs),
+            ops.stack([derivative for step in derivatives for derivative in step()]),
+        )
 
-        def backward(*above):
-            dys = ops.unstack(above[0], steps) if every else None
-            dstate = above[1:] if every else above
-            count = cell.num_slopes
-            inputs, flat = ops.unstack(seen, steps), ops.unstack(slopes, steps * count)
+        def backward(*upstream):
+            dys = ops.unstack(upstream[0], chunk_steps) if return_all else None
+            dstate = upstream[1:] if return_all else upstream
+            count = cell.num_derivatives
+            step_inputs, flat_derivatives = (
+                ops.unstack(cell_inputs, chunk_steps),
+                ops.unstack(derivatives, chunk_steps * count),
+            )
             dmatrix, dxs = 0, []
-            for t in reversed(range(steps)):
-                dh = dstate[0] + dys[t] if every else dstate[0]
-                dgates, (direct, *others) = cell.back(flat[count * t : count * (t + 1)], dh, *dstate[1:])
-                dmatrix = dmatrix + ops.matmul(dgates, ops.transpose(inputs[t]))
+            for t in reversed(range(chunk_steps)):
+                dh = dstate[0] + dys[t] if return_all else dstate[0]
+                dgates, (direct_gradient, *other_states) = cell.back(
+                    flat_derivatives[count * t : count * (t + 1)], dh, *dstate[1:]
+                )
+                dmatrix = dmatrix + ops.matmul(dgates, ops.transpose(step_inputs[t]))
                 dh, dx = ops.split(ops.matmul(ops.transpose(matrix), dgates), [units])
                 dh = dh if mask is None else dh * mask
-                dstate = (dh if direct is None else dh + direct, *others)
+                dstate = (dh if direct_gradient is None else dh + direct_gradient, *other_states)
                 dxs.append(dx)
             return ops.stack(dxs[::-1]), dmatrix, *dstate
 
-        return said, backward
+        return result, backward
 
-    # elsewhere the compiler finds the same by itself
-    by_hand = training and keras.backend.backend() == "tensorflow"
-    return (ops.custom_gradient(forward) if by_hand else forward)(x, matrix, *state)
+    # on other backends the compiler does the same optimization
+    uses_custom_gradient = training and keras.backend.backend() == "tensorflow"
+    return (ops.custom_gradient(forward) if uses_custom_gradient else forward)(x, matrix, *state)

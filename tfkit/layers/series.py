@@ -1,4 +1,4 @@
-"""Series as they come have gaps; layers want numbers."""
+"""Interpolation of missing values in series."""
 
 import keras
 from keras import ops
@@ -6,16 +6,16 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class FillGaps(keras.layers.Layer):
-    """Fill what is missing inside a series, along the straight line between the values around it.
+    """Fill missing values of a series by linear interpolation.
 
-    Before the first known value stands the first, after the last the last; where a channel has none, zeros. What is
-    missing is NaN or infinite, or hidden by a mask. No weights.
+    Values before the first known value are set to the first, values after the last to the last; a channel without known
+    values gives zeros. A value is missing if it is NaN, infinite or masked. No weights.
 
     Input shape:
-        `(batch, time, channels)`, NaN where missing; a mask `(batch, time)` is kept.
+        `(batch, time, channels)`, NaN where missing; a mask `(batch, time)` is passed on.
 
     Output shape:
-        The same, all finite; known values as they were.
+        Same as the input, all finite; known values are unchanged.
 
     Example:
         >>> import numpy as np, tfkit
@@ -29,20 +29,20 @@ class FillGaps(keras.layers.Layer):
         self.supports_masking = True
 
     def call(self, x, mask=None):
-        known = ops.isfinite(x)
+        observed = ops.isfinite(x)
         if mask is not None:
-            known = ops.logical_and(known, ops.cast(mask, "bool")[..., None])
+            observed = ops.logical_and(observed, ops.cast(mask, "bool")[..., None])
         time, steps = ops.shape(x)[1], ops.arange(ops.shape(x)[1], dtype="int32")[None, :, None]
-        # the known steps in front, in their order: how many are known up to a step says which are next to it
-        places = ops.argsort(ops.where(known, steps, steps + time), axis=1)
-        count = ops.cumsum(ops.cast(known, "int32"), axis=1)
+        # observed steps first, in order: the count of observed steps up to a step gives its neighbors
+        observed_steps = ops.argsort(ops.where(observed, steps, steps + time), axis=1)
+        count = ops.cumsum(ops.cast(observed, "int32"), axis=1)
         total = count[:, -1:]
-        before = ops.take_along_axis(places, ops.maximum(count - 1, 0), axis=1)
-        after = ops.take_along_axis(places, ops.minimum(count, ops.maximum(total - 1, 0)), axis=1)
-        start, end = (ops.take_along_axis(x, place, axis=1) for place in (before, after))
-        share = ops.cast(steps - before, x.dtype) / ops.cast(ops.maximum(after - before, 1), x.dtype)
-        filled = start + (end - start) * ops.clip(share, 0.0, 1.0)
-        return ops.where(known, x, ops.where(total > 0, filled, ops.zeros_like(x)))
+        before = ops.take_along_axis(observed_steps, ops.maximum(count - 1, 0), axis=1)
+        after = ops.take_along_axis(observed_steps, ops.minimum(count, ops.maximum(total - 1, 0)), axis=1)
+        start, end = (ops.take_along_axis(x, index, axis=1) for index in (before, after))
+        fraction = ops.cast(steps - before, x.dtype) / ops.cast(ops.maximum(after - before, 1), x.dtype)
+        filled = start + (end - start) * ops.clip(fraction, 0.0, 1.0)
+        return ops.where(observed, x, ops.where(total > 0, filled, ops.zeros_like(x)))
 
     def compute_output_shape(self, input_shape):
         return input_shape
