@@ -1,4 +1,4 @@
-"""What of the README is made by a program: `python tests/readme.py` writes the list of parts anew."""
+"""Generate the list of public components in the README: `python tests/readme.py`."""
 
 from pathlib import Path
 
@@ -9,15 +9,19 @@ BEGIN, END = "<!-- parts: make readme -->\n", "<!-- end of parts -->"
 
 
 def table():
-    """A line for each public part."""
-    lines = [f"| `{part.name}` | {part.line.replace('|', chr(92) + '|')} |" for room in ROOMS for part in parts(room)]
+    """Return a Markdown table with a row for each public component."""
+    lines = [
+        f"| `{component.name}` | {component.line.replace('|', chr(92) + '|')} |"
+        for module in ROOMS
+        for component in parts(module)
+    ]
     return "\n".join(["| part | what it does |", "|---|---|", *lines])
 
 
 def written(text):
-    """The README with a new list."""
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n{table()}\n\n{END}{rest.split(END)[1]}"
+    """Return the README text with a new list."""
+    before, after = text.split(BEGIN)
+    return f"{before}{BEGIN}\n{table()}\n\n{END}{after.split(END)[1]}"
 
 
 if __name__ == "__main__":

@@ -1,3 +1,5 @@
+"""Tests of the command-line arguments: flags, settings, run and file."""
+
 import json
 import sys
 from pathlib import Path
@@ -10,25 +12,25 @@ from tfkit.errors import UserError
 
 
 def verb(arguments):
-    """do it"""
+    """A command."""
 
 
 @pytest.fixture
 def newest(monkeypatch):
-    """Answers of `tfkit.run_dir.newest`, without the room that gives them."""
-    answers = [Path("runs/newest")]
+    """Replace `tfkit.run_dir.newest`; return a list whose first item is its result."""
+    results = [Path("runs/newest")]
     module = ModuleType("tfkit.run_dir")
-    module.newest = lambda folder: answers[0]
+    module.newest = lambda folder: results[0]
     monkeypatch.setitem(sys.modules, "tfkit.run_dir", module)
-    return answers
+    return results
 
 
-def test_flags_and_words_come_in_any_order():
+def test_flags_and_positional_arguments_in_any_order():
     parser = Parser(verb, "WORDS")
     parser.flag("--out", metavar="DIR", default="runs")
     parser.flag("--quiet")
-    known = parser.read(["a", "--out", "x", "b=1", "--quiet", "c=-2"])
-    assert (known.words, known.out, known.quiet, known.debug) == (["a", "b=1", "c=-2"], "x", True, False)
+    args = parser.read(["a", "--out", "x", "b=1", "--quiet", "c=-2"])
+    assert (args.words, args.out, args.quiet, args.debug) == (["a", "b=1", "c=-2"], "x", True, False)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +42,7 @@ def test_flags_and_words_come_in_any_order():
         (["a", "b"], r"One word too many: 'b'\. Usage: tfkit verb WORDS"),
     ],
 )
-def test_a_wrong_argument_is_said_in_one_line(arguments, message):
+def test_invalid_argument_message_is_one_line(arguments, message):
     parser = Parser(verb, "WORDS")
     parser.flag("--out", metavar="DIR")
     with pytest.raises(UserError, match=message):
@@ -52,19 +54,19 @@ def test_settings_are_key_value():
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         (["epochs"], r"Settings are written key=value\. Received: 'epochs'"),
         (["out=x"], r"`out` is a flag, not a setting, and flags begin with --\. Received: 'out=x'"),
         (["a=1", "a=2"], r"`a` is given twice: a=1 and a=2"),
     ],
 )
-def test_what_is_no_setting_is_refused(words, message):
+def test_invalid_setting_raises(arguments, message):
     with pytest.raises(UserError, match=message):
-        settings_of(words)
+        settings_of(arguments)
 
 
-def test_run_and_file_are_told_apart(tmp_path, newest):
+def test_run_and_file_are_distinguished(tmp_path, newest):
     run = tmp_path / "run"
     run.mkdir()
     (run / "about.json").write_text(json.dumps({}))
@@ -76,7 +78,7 @@ def test_run_and_file_are_told_apart(tmp_path, newest):
         run_and_file([str(tmp_path)])
 
 
-def test_the_newest_run_is_said(newest, capsys):
+def test_newest_run_is_printed(newest, capsys):
     newest_run()
     assert capsys.readouterr() == ("", "run: runs/newest\n")
     newest[0] = None
@@ -95,5 +97,5 @@ def test_the_newest_run_is_said(newest, capsys):
         ("photos/1.png", "photos/1.predicted.csv"),
     ],
 )
-def test_answers_lie_beside_their_file(file, out):
+def test_default_output_path(file, out):
     assert predicted(Path(file)) == Path(out)

@@ -1,3 +1,5 @@
+"""Tests of the command line: output, exit codes, help."""
+
 import errno
 import json
 import os
@@ -15,36 +17,36 @@ from tfkit.errors import Interrupted, NotFiniteError, UserError
 
 
 @pytest.fixture
-def asked(monkeypatch):
-    """What the works are asked for, without the works: a list of (verb, words, flags)."""
-    calls = []
+def calls(monkeypatch):
+    """Replace `train` and `Run` by stubs; return the list of recorded calls."""
+    recorded = []
 
     class Run:
         def __init__(self, folder, recipe=None):
-            calls.append(("run", folder, recipe))
+            recorded.append(("run", folder, recipe))
 
         def evaluate(self, source):
-            calls.append(("evaluate", source))
+            recorded.append(("evaluate", source))
             return SCORES
 
         def predict_file(self, file, out, escape_formulas):
-            print("a page may print")
-            calls.append(("predict", file, out, *(["safe"] if escape_formulas else [])))
+            print("printed by a recipe")
+            recorded.append(("predict", file, out, *(["safe"] if escape_formulas else [])))
 
         def export(self, format, out):
-            calls.append(("export", format, out))
+            recorded.append(("export", format, out))
             return Path("model.keras")
 
     def train(recipe, **flags):
-        print("a page may print")
-        calls.append(("train", recipe, flags))
+        print("printed by a recipe")
+        recorded.append(("train", recipe, flags))
         return SimpleNamespace(folder=Path("runs/new"))
 
     monkeypatch.setattr(cli, "held_back", nullcontext)
     monkeypatch.setitem(sys.modules, "keras", SimpleNamespace())
     monkeypatch.setitem(vars(tfkit), "train", train)
     monkeypatch.setitem(vars(tfkit), "Run", Run)
-    return calls
+    return recorded
 
 
 SCORES = {
@@ -56,73 +58,73 @@ SCORES = {
 }
 
 
-def run(*words):
-    return cli.main(list(words))
+def run(*arguments):
+    return cli.main(list(arguments))
 
 
-def test_train_prints_the_folder_and_nothing_else(asked, capsys):
+def test_train_prints_only_the_run_folder(calls, capsys):
     assert run("train", "tabular", "epochs=5", "--out", "x", "target=a b", "--quiet") == 0
     out, err = capsys.readouterr()
     assert out == "runs/new\n"
-    assert err == "a page may print\n"
+    assert err == "printed by a recipe\n"
     flags = {"out": "x", "resume": None, "anyway": False, "settings": None, "test": True, "quiet": True}
     flags |= {"report": True, "tensorboard": False, "device": "auto", "until": None, "checkpoint_minutes": None}
-    assert asked == [("train", "tabular", flags | {"epochs": "5", "target": "a b"})]
+    assert calls == [("train", "tabular", flags | {"epochs": "5", "target": "a b"})]
 
 
-def test_train_may_resume_without_a_recipe(asked):
+def test_train_resumes_without_a_recipe(calls):
     assert run("train", "--resume", "runs/x", "--anyway", "--no-test") == 0
-    [(_, recipe, flags)] = asked
+    [(_, recipe, flags)] = calls
     assert (recipe, flags["resume"], flags["anyway"], flags["test"]) == (None, "runs/x", True, False)
 
 
-def test_train_without_a_recipe_leaves_it_to_the_engine(asked):
+def test_train_without_a_recipe_passes_none(calls):
     assert run("train", "epochs=5") == 0
-    [(_, recipe, flags)] = asked
+    [(_, recipe, flags)] = calls
     assert (recipe, flags["epochs"]) == (None, "5")
 
 
-def test_show_without_a_recipe_says_which_there_are(capsys):
+def test_show_without_a_recipe_lists_recipes(capsys):
     assert run("show") == 2
     assert capsys.readouterr().err.startswith("tfkit: Say which recipe: ")
 
 
-def test_a_page_may_have_an_equals_sign_in_its_name(asked):
+def test_recipe_file_name_may_contain_an_equals_sign(calls):
     assert run("train", "a=b.py", "epochs=5") == 0
-    assert asked[0][1] == "a=b.py"
+    assert calls[0][1] == "a=b.py"
 
 
-def test_evaluate_prints_a_table_or_json(asked, capsys, tmp_path):
+def test_evaluate_prints_a_table_or_json(calls, capsys, tmp_path):
     (tmp_path / "about.json").write_text("{}")
     assert run("evaluate", str(tmp_path), "--json", "--recipe", "mine.py") == 0
     assert json.loads(capsys.readouterr().out) == SCORES
-    assert asked == [("run", tmp_path, "mine.py"), ("evaluate", None)]
+    assert calls == [("run", tmp_path, "mine.py"), ("evaluate", None)]
     assert run("evaluate", str(tmp_path), "x.csv") == 0
-    assert asked[-1] == ("evaluate", "x.csv")
+    assert calls[-1] == ("evaluate", "x.csv")
     table = capsys.readouterr().out
-    for part in ("accuracy", "0.8712", "0.8600 to 0.8800", "constant", "0.7500", "123.4", "[b]yes", "1,234"):
-        assert part in table
+    for text in ("accuracy", "0.8712", "0.8600 to 0.8800", "constant", "0.7500", "123.4", "[b]yes", "1,234"):
+        assert text in table
 
 
-def test_predict_prints_where_the_answers_lie(asked, capsys, tmp_path):
+def test_predict_prints_the_output_path(calls, capsys, tmp_path):
     assert run("predict", str(tmp_path), "sales.csv.gz") == 0
-    assert asked[-1] == ("predict", "sales.csv.gz", Path("sales.predicted.csv.gz"))
-    assert capsys.readouterr() == ("sales.predicted.csv.gz\n", "a page may print\n")
+    assert calls[-1] == ("predict", "sales.csv.gz", Path("sales.predicted.csv.gz"))
+    assert capsys.readouterr() == ("sales.predicted.csv.gz\n", "printed by a recipe\n")
     assert run("predict", str(tmp_path), "sales.csv", "--out", "x.parquet") == 0
-    assert asked[-1] == ("predict", "sales.csv", Path("x.parquet"))
+    assert calls[-1] == ("predict", "sales.csv", Path("x.parquet"))
     assert run("predict", str(tmp_path), "sales.csv", "--safe-csv") == 0
-    assert asked[-1][-1] == "safe"
+    assert calls[-1][-1] == "safe"
 
 
-def test_predict_needs_a_file(asked, capsys, tmp_path):
+def test_predict_needs_a_file(calls, capsys, tmp_path):
     (tmp_path / "about.json").write_text("{}")
     assert run("predict", str(tmp_path)) == 2
     assert capsys.readouterr().err == "tfkit: Say which file to predict. Usage: tfkit predict [RUN] FILE [--flags]\n"
 
 
-def test_export_prints_where_the_file_lies(asked, capsys, tmp_path):
+def test_export_prints_the_output_path(calls, capsys, tmp_path):
     assert run("export", str(tmp_path), "--format", "savedmodel", "--out", "x") == 0
-    assert asked == [("run", tmp_path, None), ("export", "savedmodel", "x")]
+    assert calls == [("run", tmp_path, None), ("export", "savedmodel", "x")]
     assert capsys.readouterr().out == "model.keras\n"
 
 
@@ -136,7 +138,7 @@ def test_ls_show_and_cp(capsys, page, tmp_path):
     assert "tfkit cp RECIPE FILE" in capsys.readouterr().err
 
 
-def test_help_lists_the_verbs(capsys):
+def test_help_lists_the_commands(capsys):
     assert run() == run("--help") == 0
     out = capsys.readouterr().out
     assert all(f"  {verb} " in out for verb in cli.VERBS)
@@ -145,14 +147,14 @@ def test_help_lists_the_verbs(capsys):
 
 
 @pytest.mark.parametrize("verb", sorted(cli.VERBS))
-def test_every_verb_has_help(verb, capsys):
-    with pytest.raises(SystemExit) as end:
+def test_every_command_has_help(verb, capsys):
+    with pytest.raises(SystemExit) as raised:
         run(verb, "--help")
-    assert end.value.code == 0
+    assert raised.value.code == 0
     assert f"usage: tfkit {verb}" in capsys.readouterr().out
 
 
-def test_an_unknown_verb_gets_the_nearest(capsys):
+def test_unknown_command_suggests_the_nearest(capsys):
     assert run("trian") == 2
     assert capsys.readouterr().err.startswith("tfkit: Unknown verb 'trian'. Did you mean 'train'? Verbs: ls, show, ")
 
@@ -160,7 +162,7 @@ def test_an_unknown_verb_gets_the_nearest(capsys):
 @pytest.mark.parametrize(
     ("error", "code", "message"),
     [
-        (UserError("mend it"), 2, "tfkit: mend it\n"),
+        (UserError("fix it"), 2, "tfkit: fix it\n"),
         (NotFiniteError("the loss is nan"), 3, "tfkit: the loss is nan\n"),
         (Interrupted("saved", 15), 143, "tfkit: saved\n"),
         (Interrupted("saved", 2), 130, "tfkit: saved\n"),
@@ -169,7 +171,7 @@ def test_an_unknown_verb_gets_the_nearest(capsys):
         (PermissionError(errno.EACCES, "Permission denied", "runs"), 2, "tfkit: Permission denied: runs\n"),
     ],
 )
-def test_every_end_has_its_exit_code(asked, monkeypatch, capsys, error, code, message):
+def test_exit_codes(calls, monkeypatch, capsys, error, code, message):
     def train(recipe, **flags):
         raise error
 
@@ -181,7 +183,7 @@ def test_every_end_has_its_exit_code(asked, monkeypatch, capsys, error, code, me
 
 
 @pytest.mark.parametrize("error", [TypeError("ours"), FileNotFoundError(errno.ENOENT, "none", "x")])
-def test_a_bug_of_ours_keeps_its_traceback(asked, monkeypatch, error):
+def test_internal_error_keeps_its_traceback(calls, monkeypatch, error):
     def train(recipe, **flags):
         raise error
 
@@ -190,28 +192,30 @@ def test_a_bug_of_ours_keeps_its_traceback(asked, monkeypatch, error):
         run("train", "tabular")
 
 
-def test_what_is_written_past_python_is_held_back_unless_it_fails(capfd):
+def test_native_stderr_is_suppressed_unless_an_error_occurs(capfd):
     with cli.held_back():
-        os.write(2, b"chatter")
+        os.write(2, b"native log output")
     assert capfd.readouterr().err == ""
     with suppress(ImportError), cli.held_back():
-        os.write(2, b"what went wrong")
+        os.write(2, b"native error output")
         raise ImportError
-    assert capfd.readouterr().err == "what went wrong"
+    assert capfd.readouterr().err == "native error output"
 
 
-def test_a_reader_that_leaves_is_no_error():
+def test_closed_stdout_pipe_has_no_traceback():
     read, write = os.pipe()
     os.close(read)
     command = [sys.executable, "-m", "tfkit", "--help"]
-    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    process = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
     os.close(write)
-    assert (done.returncode, done.stderr) == (141, "")
+    assert (process.returncode, process.stderr) == (141, "")
 
 
-@pytest.mark.parametrize(("ends", "code", "said"), [("return 3", 3, ""), ("1 / 0", 1, "ZeroDivisionError")])
-def test_the_command_leaves_at_once_but_nothing_undone(tmp_path, ends, code, said):
-    """Threads end, what was registered for the end is done and all that was printed arrives."""
+@pytest.mark.parametrize(
+    ("last_line", "code", "expected_stderr"), [("return 3", 3, ""), ("1 / 0", 1, "ZeroDivisionError")]
+)
+def test_command_waits_for_threads_and_exit_handlers(tmp_path, last_line, code, expected_stderr):
+    """Threads finish, atexit handlers run and all output is flushed."""
     program = tmp_path / "program.py"
     program.write_text(
         "import atexit, threading, time\n"
@@ -222,11 +226,11 @@ def test_the_command_leaves_at_once_but_nothing_undone(tmp_path, ends, code, sai
         "def main():\n"
         "    atexit.register(print, 'registered')\n"
         "    threading.Thread(target=work).start()\n"
-        f"    {ends}\n"
+        f"    {last_line}\n"
         "cli.main = main\n"
         "cli.command()\n"
     )
-    done = subprocess.run([sys.executable, program], capture_output=True, text=True)
-    assert done.returncode == code
-    assert done.stdout.split() == ["thread", "registered"]
-    assert said in done.stderr
+    process = subprocess.run([sys.executable, program], capture_output=True, text=True)
+    assert process.returncode == code
+    assert process.stdout.split() == ["thread", "registered"]
+    assert expected_stderr in process.stderr

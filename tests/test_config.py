@@ -1,3 +1,5 @@
+"""Tests of the settings: defaults, types, error messages, `auto`."""
+
 import json
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -8,7 +10,7 @@ from tfkit.config import FLAGS, Config, count, fraction, read_settings
 from tfkit.errors import UserError
 
 
-class Page(Config):
+class TableConfig(Config):
     fits_sample: ClassVar[dict[str, tuple[str, ...]]] = {"table": ("target",)}
     table: Path = Path("sample.csv")
     target: str = "income"
@@ -20,18 +22,18 @@ class Page(Config):
 
     def check(self) -> None:
         if self.depth > 100:
-            raise UserError("`depth` above 100 is a tower.")
+            raise UserError("`depth` must be at most 100.")
 
 
-def refusal(kind=Config, **settings):
+def error_message(config_class=Config, **settings):
     with pytest.raises(UserError) as caught:
-        kind.of(settings)
+        config_class.of(settings)
     message = str(caught.value)
     assert "\n" not in message
     return message
 
 
-def test_defaults_are_those_of_the_house():
+def test_defaults():
     assert Config().words() == {
         "seed": 0,
         "split_seed": None,
@@ -50,25 +52,27 @@ def test_defaults_are_those_of_the_house():
     }
 
 
-def test_words_become_values_and_come_back_the_same():
-    config = Page.of({"table": "x.csv", "target": "y", "columns": "a,b", "clip_norm": "1", "deterministic": "false"})
+def test_text_is_converted_and_round_trips():
+    config = TableConfig.of(
+        {"table": "x.csv", "target": "y", "columns": "a,b", "clip_norm": "1", "deterministic": "false"}
+    )
     assert (config.table, config.columns, config.deterministic) == (Path("x.csv"), ("a", "b"), False)
-    assert Page.of(json.loads(json.dumps(config.words()))) == config
+    assert TableConfig.of(json.loads(json.dumps(config.words()))) == config
 
 
-def test_changed_says_what_differs_from_the_class():
-    assert Page().changed() == {}
-    assert Page.of({"epochs": "7", "depth": "2", "learning_rate": "0.001"}).changed() == {"depth": 2}
-    assert Page.of({"table": "x.csv", "target": "y"}).changed() == {"table": "x.csv", "target": "y"}
+def test_changed_returns_settings_that_differ_from_defaults():
+    assert TableConfig().changed() == {}
+    assert TableConfig.of({"epochs": "7", "depth": "2", "learning_rate": "0.001"}).changed() == {"depth": 2}
+    assert TableConfig.of({"table": "x.csv", "target": "y"}).changed() == {"table": "x.csv", "target": "y"}
 
 
-def test_a_config_is_frozen():
+def test_config_is_frozen():
     with pytest.raises(ValueError, match="frozen"):
         Config().epochs = 3
 
 
-def test_a_typo_gets_the_nearest_name_and_the_list():
-    message = refusal(epohcs=3)
+def test_unknown_setting_suggests_the_nearest_and_lists_all():
+    message = error_message(epohcs=3)
     assert message.startswith("Unknown setting `epohcs`. Did you mean 'epochs'? Settings: seed, split_seed, epochs, ")
 
 
@@ -87,72 +91,72 @@ def test_a_typo_gets_the_nearest_name_and_the_list():
         ({"deterministic": "perhaps"}, "`deterministic` must be true or false. Received: deterministic='perhaps'"),
     ],
 )
-def test_a_wrong_value_is_said_with_its_rule(settings, message):
-    assert refusal(**settings) == message
+def test_invalid_value_message_states_the_rule(settings, message):
+    assert error_message(**settings) == message
 
 
-def test_a_choice_gets_the_nearest_word():
-    assert refusal(optimizer="adm").endswith("Did you mean 'adam'? Received: optimizer='adm'")
+def test_invalid_choice_suggests_the_nearest():
+    assert error_message(optimizer="adm").endswith("Did you mean 'adam'? Received: optimizer='adm'")
 
 
-def test_patience_zero_is_refused_with_the_remedy():
-    assert "1 stops at the first epoch that is no better" in refusal(patience="0")
+def test_patience_zero_raises_with_remedy():
+    assert "1 stops at the first epoch that is no better" in error_message(patience="0")
 
 
-def test_a_plateau_that_could_never_act_is_refused():
-    assert "give patience=2 or more" in refusal(patience=1, learning_rate_decay="plateau")
+def test_plateau_schedule_needs_enough_patience():
+    assert "give patience=2 or more" in error_message(patience=1, learning_rate_decay="plateau")
     assert Config.of({"patience": 2, "learning_rate_decay": "plateau"}).plateau_patience == 1
 
 
 @pytest.mark.parametrize(
     ("settings", "epochs"), [({}, 5), ({"patience": 10}, 5), ({"epochs": 3}, 1), ({"epochs": "auto"}, 5)]
 )
-def test_the_plateau_acts_before_training_stops(settings, epochs):
+def test_plateau_patience_is_below_early_stopping_patience(settings, epochs):
     assert Config.of(settings).plateau_patience == epochs
 
 
-def test_a_page_refuses_what_does_not_go_together():
-    assert refusal(Page, depth=101) == "`depth` above 100 is a tower."
+def test_check_of_a_subclass_raises():
+    assert error_message(TableConfig, depth=101) == "`depth` must be at most 100."
 
 
-def test_what_fits_the_sample_must_be_given_with_another_table():
-    message = refusal(Page, table="x.csv")
+def test_sample_only_defaults_are_required_with_another_table():
+    message = error_message(TableConfig, table="x.csv")
     assert message.startswith("`table=` replaces the sample, so `target=` must be given too")
     assert "'income'" in message
 
 
-def test_a_setting_without_a_default_must_be_given():
-    class Own(Config):
+def test_setting_without_a_default_is_required():
+    class OwnConfig(Config):
         table: Path
 
-    assert refusal(Own) == "`table` must be given: a path. It has no default."
-    assert Own.of({"table": "x"}).changed() == {"table": "x"}
+    assert error_message(OwnConfig) == "`table` must be given: a path. It has no default."
+    assert OwnConfig.of({"table": "x"}).changed() == {"table": "x"}
 
 
 @pytest.mark.filterwarnings("ignore:Field name .json")
 @pytest.mark.parametrize("name", sorted(FLAGS))
-def test_a_setting_with_the_name_of_a_flag_is_refused(name):
+def test_setting_with_the_name_of_a_flag_raises(name):
     with pytest.raises(UserError, match=f"`{name}` is a flag of tfkit"):
-        type("Own", (Config,), {"__annotations__": {name: int}, name: 1, "__module__": __name__})
+        type("OwnConfig", (Config,), {"__annotations__": {name: int}, name: 1, "__module__": __name__})
 
 
-def test_a_default_that_is_not_allowed_is_refused_with_its_page():
+def test_invalid_default_raises():
     with pytest.raises(UserError, match="`dropout` must be a number >= 0 and < 1"):
 
-        class Own(Config):
+        class OwnConfig(Config):
             dropout: fraction = 1.5
 
 
-def test_auto_is_settled_by_the_data():
-    config = Page.of({"learning_rate": "auto", "batch_size": "auto", "target": "auto"})
-    settled = config.settled({"learning_rate": 0.01, "batch_size": 64, "body": "mlp", "epochs": 99})
-    assert settled.changed() == {"learning_rate": 0.01, "batch_size": 64, "target": "auto", "body": "mlp"}
-    assert settled.epochs == 7
+def test_auto_is_resolved_by_the_data():
+    config = TableConfig.of({"learning_rate": "auto", "batch_size": "auto", "target": "auto"})
+    resolved = config.settled({"learning_rate": 0.01, "batch_size": 64, "body": "mlp", "epochs": 99})
+    assert resolved.changed() == {"learning_rate": 0.01, "batch_size": 64, "target": "auto", "body": "mlp"}
+    assert resolved.epochs == 7
 
 
-def test_auto_without_a_default_is_refused():
+def test_unresolved_auto_raises():
     with pytest.raises(UserError, match="`body=auto` needs a page whose data says what suits it"):
-        Page().settled({})
+        TableConfig().settled({})
     config = Config.of({"learning_rate": "auto", "batch_size": "auto"})
     with pytest.raises(UserError, match="`learning_rate` is still auto"):
         _ = config.optimization
@@ -191,23 +195,23 @@ def test_settings_are_read_from_a_file(tmp_path):
         read_settings(tmp_path / "none.json")
 
 
-class Table:
-    """Something that says more of itself than a message can hold, as a DataFrame does."""
+class LongRepr:
+    """An object with a long repr of several lines, like a DataFrame."""
 
     def __repr__(self):
         return "a\n   b\n" + "c" * 500
 
 
-def test_what_was_given_is_said_on_one_line():
+def test_received_value_is_shortened_to_one_line():
     with pytest.raises(UserError, match=r"Received: epochs=a b c+\.\.\.$"):
-        Config.of({"epochs": Table()})
+        Config.of({"epochs": LongRepr()})
 
 
-def test_a_step_may_not_take_all_of_a_weight_away():
+def test_learning_rate_times_weight_decay_must_be_below_1():
     with pytest.raises(UserError, match=r"must be below 1\. Received: weight_decay=0\.1 learning_rate=10"):
         Config.of({"weight_decay": "0.1", "learning_rate": "10"})
 
 
-def test_splits_have_a_seed_of_their_own_where_one_is_given():
+def test_split_seed_defaults_to_seed():
     assert Config.of({"seed": 3}).seed_of_splits == 3
     assert Config.of({"seed": 3, "split_seed": 0}).seed_of_splits == 0

@@ -1,41 +1,23 @@
-"""A run from end to end, as a person and a script see it."""
+"""Tests of complete training runs: files, scores, settings, from Python and the command line."""
 
 import dataclasses
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 
 import tfkit
+from tests.engine_cases import FAST, single_member_model, to_arguments, write_table
+from tfkit import devices, loop
 from tfkit.cli import main
-from tfkit.errors import Interrupted, NotFiniteError, UserError
-
-FAST = {"epochs": 2, "units": 16, "members": 2, "bins": 8, "batch_size": 64, "refit": False}
-
-
-def words(settings):
-    return [f"{name}={value}" for name, value in settings.items()]
+from tfkit.errors import NotFiniteError, UserError
 
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory):
-    """600 rows: a class that depends on a number, a word and chance; cells are missing."""
-    random = np.random.default_rng(0)
-    frame = pd.DataFrame({"size": random.normal(50, 20, 600).round(2), "kind of": random.choice(["a", "b", "c"], 600)})
-    chance = 1 / (1 + np.exp(-(frame["size"] - 50) / 8 - (frame["kind of"] == "a")))
-    frame["bought"] = np.where(random.random(600) < chance, "yes", "no")
-    frame["price"] = (frame["size"] * 3 + (frame["kind of"] == "b") * 40 + random.normal(0, 5, 600)).round(1)
-    frame.loc[::17, "size"] = np.nan
-    frame.loc[::23, "kind of"] = None
-    path = tmp_path_factory.mktemp("table") / "shop.csv"
-    frame.to_csv(path, index=False)
-    return path
+    return write_table(tmp_path_factory.mktemp("table") / "shop.csv")
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +27,12 @@ def run(table, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def priced(table, tmp_path_factory):
+def regression_run(table, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs")
     return tfkit.train("tabular", table=table, target="price", leave_out=["bought"], out=out, quiet=True, **FAST)
 
 
-def test_a_run_leaves_what_design_promises(run):
+def test_run_writes_the_expected_files(run):
     names = {path.name for path in run.folder.iterdir()}
     assert names >= {"config.json", "about.json", "info.json", "metrics.json", "history.csv", "predictions.csv"}
     assert names >= {"model.keras", "page.py", "examples.npz", "journal.jsonl"}
@@ -64,7 +46,7 @@ def test_a_run_leaves_what_design_promises(run):
     assert set(history) >= {"loss", "val_loss", "learning_rate", "seconds"}
 
 
-def test_metrics_have_the_form_that_scripts_rely_on(run, priced):
+def test_keys_of_metrics(run, regression_run):
     metrics = run.metrics
     expected = ["task", "positive", "val", "test", "intervals", "classes", "baselines", "against", "verdict", "seconds"]
     assert sorted(metrics) == sorted(expected)
@@ -75,8 +57,8 @@ def test_metrics_have_the_form_that_scripts_rely_on(run, priced):
     assert set(metrics["classes"]) == {"no", "yes"}
     low, high = metrics["intervals"]["accuracy"]
     assert low <= metrics["test"]["accuracy"] <= high
-    assert priced.metrics["task"] == "regression"
-    assert set(priced.metrics["test"]) == {
+    assert regression_run.metrics["task"] == "regression"
+    assert set(regression_run.metrics["test"]) == {
         "root_mean_squared_error",
         "mean_absolute_error",
         "r2",
@@ -84,32 +66,32 @@ def test_metrics_have_the_form_that_scripts_rely_on(run, priced):
     }
 
 
-def test_the_kept_predictions_give_the_scores(run, priced):
-    """What metrics.json says can be recomputed from predictions.csv by anybody."""
-    kept = pd.read_csv(run.folder / "predictions.csv")
-    assert (kept["truth"] == kept["predicted"]).mean() == pytest.approx(run.metrics["test"]["accuracy"])
-    assert kept[["probability_no", "probability_yes"]].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
-    kept = pd.read_csv(priced.folder / "predictions.csv")
-    error = np.sqrt(((kept["truth"] - kept["predicted"]) ** 2).mean())
-    assert error == pytest.approx(priced.metrics["test"]["root_mean_squared_error"], rel=1e-4)
+def test_scores_can_be_recomputed_from_saved_predictions(run, regression_run):
+    """The scores in metrics.json can be recomputed from predictions.csv."""
+    saved = pd.read_csv(run.folder / "predictions.csv")
+    assert (saved["truth"] == saved["predicted"]).mean() == pytest.approx(run.metrics["test"]["accuracy"])
+    assert saved[["probability_no", "probability_yes"]].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
+    saved = pd.read_csv(regression_run.folder / "predictions.csv")
+    error = np.sqrt(((saved["truth"] - saved["predicted"]) ** 2).mean())
+    assert error == pytest.approx(regression_run.metrics["test"]["root_mean_squared_error"], rel=1e-4)
 
 
 @pytest.mark.parametrize("target", ["bought", "price"])
-def test_the_file_says_of_raw_rows_what_was_measured(table, tmp_path, target):
+def test_predict_on_raw_rows_equals_saved_predictions(table, tmp_path, target):
     frame = pd.read_csv(table)
     frame[:400].to_csv(tmp_path / "train.csv", index=False)
     frame[400:].to_csv(tmp_path / "test.csv", index=False)
-    given = {"table": tmp_path / "train.csv", "test_table": tmp_path / "test.csv", "target": target, **FAST}
-    run = tfkit.train("tabular", out=tmp_path / "runs", quiet=True, **given)
-    kept, said = pd.read_csv(run.folder / "predictions.csv"), run.predict(tmp_path / "test.csv")
-    assert len(kept) == len(said) == 200
-    for name in set(said) - {"predicted"} or {"predicted"}:
-        np.testing.assert_allclose(said[name], kept[name], rtol=1e-4, atol=1e-6)
+    settings = {"table": tmp_path / "train.csv", "test_table": tmp_path / "test.csv", "target": target, **FAST}
+    run = tfkit.train("tabular", out=tmp_path / "runs", quiet=True, **settings)
+    saved, predicted = pd.read_csv(run.folder / "predictions.csv"), run.predict(tmp_path / "test.csv")
+    assert len(saved) == len(predicted) == 200
+    for name in set(predicted) - {"predicted"} or {"predicted"}:
+        np.testing.assert_allclose(predicted[name], saved[name], rtol=1e-4, atol=1e-6)
     assert run.evaluate(tmp_path / "test.csv")["test"] == pytest.approx(run.metrics["test"], rel=1e-4)
 
 
 @pytest.mark.slow
-def test_the_test_rows_can_be_left_alone(table, tmp_path):
+def test_test_rows_can_be_skipped(table, tmp_path):
     run = tfkit.train("tabular", table=table, target="bought", out=tmp_path, test=False, quiet=True, **FAST)
     assert run.metrics["test"] == {}
     assert run.metrics["val"]
@@ -118,26 +100,26 @@ def test_the_test_rows_can_be_left_alone(table, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_quantile_is_judged_by_how_many_values_lie_below(table, tmp_path, capsys):
-    fast = {**FAST, "loss": "quantile", "quantile": 0.9, "epochs": 20}
-    main(["train", "tabular", f"table={table}", "target=price", "--out", str(tmp_path), *words(fast)])
-    said = capsys.readouterr().err
+def test_coverage_of_a_quantile_is_reported(table, tmp_path, capsys):
+    settings = {**FAST, "loss": "quantile", "quantile": 0.9, "epochs": 20}
+    main(["train", "tabular", f"table={table}", "target=price", "--out", str(tmp_path), *to_arguments(settings)])
+    stderr = capsys.readouterr().err
     run = tfkit.Run(next(tmp_path.iterdir()))
-    kept = pd.read_csv(run.folder / "predictions.csv")
-    below = (kept["truth"] <= kept["predicted"]).mean()
-    assert f"at or above 90% of the values; of the test rows it is {below:.1%}" in said
+    saved = pd.read_csv(run.folder / "predictions.csv")
+    below = (saved["truth"] <= saved["predicted"]).mean()
+    assert f"at or above 90% of the values; of the test rows it is {below:.1%}" in stderr
     assert below > 0.75
 
 
-def test_the_same_seed_gives_the_same_bits_and_config_json_alone_repeats_a_run(run, tmp_path):
-    again = tfkit.train("tabular", settings=run.folder / "config.json", out=tmp_path, quiet=True)
-    for one, two in zip(run.model.get_weights(), again.model.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, two)
-    assert run.metrics["test"] == again.metrics["test"]
+def test_config_json_reproduces_the_run_bit_for_bit(run, tmp_path):
+    repeated_run = tfkit.train("tabular", settings=run.folder / "config.json", out=tmp_path, quiet=True)
+    for weights, repeated_weights in zip(run.model.get_weights(), repeated_run.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(weights, repeated_weights)
+    assert run.metrics["test"] == repeated_run.metrics["test"]
 
 
-def test_stdout_holds_the_folder_alone(table, tmp_path, capsys):
-    code = main(["train", "tabular", f"table={table}", "target=bought", "--out", str(tmp_path), *words(FAST)])
+def test_stdout_contains_only_the_run_folder(table, tmp_path, capsys):
+    code = main(["train", "tabular", f"table={table}", "target=bought", "--out", str(tmp_path), *to_arguments(FAST)])
     out, err = capsys.readouterr()
     assert code == 0
     [line] = out.splitlines()
@@ -149,23 +131,23 @@ def test_stdout_holds_the_folder_alone(table, tmp_path, capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "nesterov", "rmsprop", "adam", "nadam", "adagrad", "lion"])
 def test_every_optimizer_trains(table, tmp_path, optimizer):
-    fast = {**FAST, "optimizer": optimizer, "epochs": 1, "learning_rate": 1e-3}
-    run = tfkit.train("tabular", table=table, target="price", out=tmp_path, test=False, quiet=True, **fast)
+    settings = {**FAST, "optimizer": optimizer, "epochs": 1, "learning_rate": 1e-3}
+    run = tfkit.train("tabular", table=table, target="price", out=tmp_path, test=False, quiet=True, **settings)
     assert np.isfinite(run.metrics["val"]["root_mean_squared_error"])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("decay", ["none", "exponential", "step", "plateau"])
-def test_every_decay_trains(table, tmp_path, decay):
-    fast = {**FAST, "learning_rate_decay": decay, "epochs": 3, "learning_rate": 1e-3}
-    run = tfkit.train("tabular", table=table, target="price", out=tmp_path, test=False, quiet=True, **fast)
+def test_every_schedule_trains(table, tmp_path, decay):
+    settings = {**FAST, "learning_rate_decay": decay, "epochs": 3, "learning_rate": 1e-3}
+    run = tfkit.train("tabular", table=table, target="price", out=tmp_path, test=False, quiet=True, **settings)
     rates = pd.read_csv(run.folder / "history.csv")["learning_rate"]
     assert (rates.iloc[-1] < rates.iloc[0]) == (decay in ("exponential", "step"))
 
 
-def test_gradient_descent_proper_is_one_step_an_epoch(table, tmp_path):
-    fast = {**FAST, "batch_size": "all", "optimizer": "sgd", "learning_rate_decay": "none"}
-    run = tfkit.train("tabular", table=table, target="price", out=tmp_path, test=False, quiet=True, **fast)
+def test_full_batch_gradient_descent(table, tmp_path):
+    settings = {**FAST, "batch_size": "all", "optimizer": "sgd", "learning_rate_decay": "none"}
+    run = tfkit.train("tabular", table=table, target="price", out=tmp_path, test=False, quiet=True, **settings)
     assert run.config["batch_size"] == "all"
 
 
@@ -181,9 +163,9 @@ def test_gradient_descent_proper_is_one_step_an_epoch(table, tmp_path):
     ],
 )
 @pytest.mark.parametrize("body", ["ensemble", "mlp"])
-def test_every_loss_trains_every_body(table, tmp_path, loss, target, body):
-    fast = {**FAST, "loss": loss, "body": body, "epochs": 1} | ({"members": 8} if body == "mlp" else {})
-    run = tfkit.train("tabular", table=table, target=target, out=tmp_path, test=False, quiet=True, **fast)
+def test_every_loss_trains_every_architecture(table, tmp_path, loss, target, body):
+    settings = {**FAST, "loss": loss, "body": body, "epochs": 1} | ({"members": 8} if body == "mlp" else {})
+    run = tfkit.train("tabular", table=table, target=target, out=tmp_path, test=False, quiet=True, **settings)
     assert run.config["loss"] == loss
 
 
@@ -200,7 +182,7 @@ def test_every_loss_trains_every_body(table, tmp_path, loss, target, body):
         ({"target": "price", "class_weights": True}, "`class_weights` needs a target of classes"),
     ],
 )
-def test_what_does_not_fit_the_target_is_refused_and_leaves_nothing(table, tmp_path, settings, message):
+def test_settings_that_do_not_fit_the_target_raise(table, tmp_path, settings, message):
     with pytest.raises(UserError, match=message):
         tfkit.train("tabular", table=table, out=tmp_path, quiet=True, **{**FAST, **settings})
     assert not list(tmp_path.iterdir())
@@ -212,16 +194,16 @@ def test_class_weights_raise_the_recall_of_the_rare_class(tmp_path):
     frame = pd.DataFrame({"x": random.normal(size=2000), "z": random.normal(size=2000)})
     frame["rare"] = np.where(random.random(2000) < 1 / (1 + np.exp(3 - frame["x"])), "yes", "no")
     frame.to_csv(tmp_path / "rare.csv", index=False)
-    given = {"table": tmp_path / "rare.csv", "target": "rare", "out": tmp_path / "runs", "quiet": True}
-    plain, weighted = (
-        tfkit.train("tabular", **given, **FAST, class_weights=on).metrics["test"] for on in (False, True)
+    settings = {"table": tmp_path / "rare.csv", "target": "rare", "out": tmp_path / "runs", "quiet": True}
+    unweighted, weighted = (
+        tfkit.train("tabular", **settings, **FAST, class_weights=on).metrics["test"] for on in (False, True)
     )
-    assert weighted["recall"] > plain["recall"] + 0.3
+    assert weighted["recall"] > unweighted["recall"] + 0.3
 
 
 @pytest.mark.slow
-def test_a_loss_that_is_not_finite_ends_with_3(table, tmp_path, capsys):
-    wild = {
+def test_loss_that_is_not_finite_exits_with_3(table, tmp_path, capsys):
+    diverging = {
         **FAST,
         "members": 8,
         "optimizer": "sgd",
@@ -231,82 +213,23 @@ def test_a_loss_that_is_not_finite_ends_with_3(table, tmp_path, capsys):
         "body": "mlp",
         "epochs": 5,
     }
-    code = main(["train", "tabular", f"table={table}", "target=price", "--out", str(tmp_path), *words(wild)])
+    code = main(
+        ["train", "tabular", f"table={table}", "target=price", "--out", str(tmp_path), *to_arguments(diverging)]
+    )
     assert code == 3
     assert "Gone back 3 times" in capsys.readouterr().err.splitlines()[-1]
-    [left] = tmp_path.glob("*/not_finite.json")
-    found = json.loads(left.read_text())
-    assert found["steps"][0] >= 1
-    assert found["rows"]
-    assert set(found["furthest"]) == {"inputs/numbers", "inputs/missing", "inputs/categories", "target"}
+    [report_path] = tmp_path.glob("*/not_finite.json")
+    report = json.loads(report_path.read_text())
+    assert report["steps"][0] >= 1
+    assert report["rows"]
+    assert set(report["furthest"]) == {"inputs/numbers", "inputs/missing", "inputs/categories", "target"}
     with pytest.raises(NotFiniteError):
-        tfkit.train("tabular", table=table, target="price", out=tmp_path, quiet=True, **wild)
-
-
-def train_and_stop(monkeypatch, after, **settings):
-    """Train a step a call, and be told to stop after so many."""
-    from tfkit.resume import Checkpoint
-
-    monkeypatch.setattr("tfkit.loop.SECONDS_A_CALL", 0.0)
-
-    calls = []
-    real = Checkpoint.on_train_batch_end
-
-    def count(self, batch, logs=None):
-        calls.append(batch)
-        if len(calls) == after:
-            self.stop = signal.SIGTERM
-        real(self, batch, logs)
-
-    monkeypatch.setattr(Checkpoint, "on_train_batch_end", count)
-    with pytest.raises(Interrupted) as stopped:
-        tfkit.train(**settings)
-    monkeypatch.undo()
-    return stopped.value
-
-
-@pytest.mark.parametrize(
-    ("refit", "after"),
-    [
-        pytest.param(False, 17, marks=pytest.mark.slow, id="fit"),
-        pytest.param(True, 17, marks=pytest.mark.slow, id="before"),
-        pytest.param(True, 39, marks=pytest.mark.slow, id="refit"),
-    ],
-)
-def test_stopped_and_resumed_is_the_same_as_never_stopped(table, tmp_path, monkeypatch, refit, after):
-    settings = {
-        "recipe": "tabular",
-        "table": table,
-        "target": "bought",
-        "quiet": True,
-        **FAST,
-        "epochs": 4,  # of 7 steps; the second time of 8
-        "dropout": 0.2,
-        "refit": refit,
-    }
-    straight = tfkit.train(**settings, out=tmp_path / "straight")
-    stopped = train_and_stop(monkeypatch, after, **settings, out=tmp_path / "stopped")
-    assert stopped.signal == signal.SIGTERM
-    [folder] = (tmp_path / "stopped").iterdir()
-    assert (folder / "checkpoints-refit").exists() == (after == 39)
-    resumed = tfkit.train(resume=folder, quiet=True)
-    assert resumed.folder == folder
-    for one, two in zip(straight.model.get_weights(), resumed.model.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, two)
-    columns = ["epoch", "loss", "val_loss", "learning_rate"]
-    pd.testing.assert_frame_equal(
-        pd.read_csv(straight.folder / "history.csv")[columns], pd.read_csv(folder / "history.csv")[columns]
-    )
-    assert straight.metrics["test"] == resumed.metrics["test"]
+        tfkit.train("tabular", table=table, target="price", out=tmp_path, quiet=True, **diverging)
 
 
 @pytest.mark.slow
-def test_a_small_table_is_fitted_again_on_all_rows_but_the_test_rows(table, tmp_path, capfd):
-    """What is refitted is what a training on these rows gives, and the baselines have the same rows."""
-    import keras
-
-    from tfkit import devices, loop
-
+def test_refit_uses_training_and_validation_rows(table, tmp_path, capfd):
+    """The refit equals training on both splits; the baselines use the same rows."""
     recipe = tfkit.load("tabular")
     settings = {"table": table, "target": "price", **FAST, "refit": "auto", "class_weights": False}
     run = tfkit.train(recipe, **settings, out=tmp_path)
@@ -314,26 +237,26 @@ def test_a_small_table_is_fitted_again_on_all_rows_but_the_test_rows(table, tmp_
     assert "Fitted again on training and validation rows together, 510" in capfd.readouterr().err
     config = recipe.Config.of(run.config)
     data = recipe.data(config)
-    (x, y, _), (more_x, more_y, _) = data.train.arrays, data.val.arrays
-    rows = tfkit.Rows({name: np.concatenate([x[name], more_x[name]]) for name in x}, np.concatenate([y, more_y]))
+    (x, y, _), (val_x, val_y, _) = data.train.arrays, data.val.arrays
+    rows = tfkit.Rows({name: np.concatenate([x[name], val_x[name]]) for name in x}, np.concatenate([y, val_y]))
     devices.set_up(seed=0, deterministic=True)
     model = recipe.model(config, dataclasses.replace(data, train=rows))
     loop.fit(model, rows, batch_size=64, epochs=2, seed=0)
-    for one, other in zip(model.get_weights(), run.model.get_layer("tabular").get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
+    for expected, actual in zip(model.get_weights(), run.model.get_layer("tabular").get_weights(), strict=True):
+        np.testing.assert_array_equal(expected, actual)
     y = rows.arrays[1].astype("float64") * data.info["target"]["scale"] + data.info["target"]["mean"]
-    truth = pd.read_csv(run.folder / "predictions.csv")["truth"]
+    y_true = pd.read_csv(run.folder / "predictions.csv")["truth"]
     error = run.metrics["baselines"]["constant"]["root_mean_squared_error"]
-    assert error == pytest.approx(np.sqrt(((truth - y.mean()) ** 2).mean()), rel=1e-6)
+    assert error == pytest.approx(np.sqrt(((y_true - y.mean()) ** 2).mean()), rel=1e-6)
     history = pd.read_csv(run.folder / "history.csv")
-    first = tfkit.train(recipe, **settings | {"refit": False}, out=tmp_path, quiet=True)
-    assert history["val_loss"].tolist() == pd.read_csv(first.folder / "history.csv")["val_loss"].tolist()
-    assert run.metrics["val"] == first.metrics["val"]  # of the weights that had not seen these rows
-    assert run.metrics["test"] != first.metrics["test"]
+    without_refit = tfkit.train(recipe, **settings | {"refit": False}, out=tmp_path, quiet=True)
+    assert history["val_loss"].tolist() == pd.read_csv(without_refit.folder / "history.csv")["val_loss"].tolist()
+    assert run.metrics["val"] == without_refit.metrics["val"]  # scores of the weights before the refit
+    assert run.metrics["test"] != without_refit.metrics["test"]
     keras.backend.clear_session()
 
 
-def test_a_plateau_needs_validation_rows(table, tmp_path):
+def test_plateau_schedule_needs_validation_rows(table, tmp_path):
     plateau = {"table": table, "target": "price", "learning_rate_decay": "plateau", "out": tmp_path / "runs"}
     with pytest.raises(UserError, match="learning_rate_decay=plateau needs validation rows"):
         tfkit.train("tabular", **plateau, refit=True)
@@ -341,138 +264,39 @@ def test_a_plateau_needs_validation_rows(table, tmp_path):
     assert run.config["refit"] is False
 
 
-@pytest.mark.slow
-def test_resume_refuses_what_would_not_be_the_same_run(table, tmp_path, monkeypatch, run, capsys):
-    settings = {"recipe": "tabular", "table": table, "target": "bought", "quiet": True, **FAST}
-    train_and_stop(monkeypatch, 1, **settings, out=tmp_path, test=False)
-    [folder] = tmp_path.iterdir()
-    with pytest.raises(UserError, match=r"begin a new one for others. Received: epochs=9"):
-        tfkit.train(resume=folder, quiet=True, epochs=9)
-    about = json.loads((folder / "about.json").read_text())
-    (folder / "about.json").write_text(json.dumps({**about, "versions": {**about["versions"], "keras": "3.0.0"}}))
-    with pytest.raises(UserError, match=r"the same versions.*was 3\.0\.0"):
-        tfkit.train(resume=folder, quiet=True)
-    (folder / "about.json").write_text(json.dumps({**about, "data": "other"}))
-    with pytest.raises(UserError, match="data that it began with"):
-        tfkit.train(resume=folder, quiet=True)
-    with pytest.raises(UserError, match="must be finished; go on with"):
-        _ = tfkit.Run(folder).metrics
-    (folder / "about.json").write_text(json.dumps(about))
-    assert tfkit.train(resume=folder, anyway=True, quiet=True).metrics["test"] == {}  # as it was begun: without
-    before = (folder / "metrics.json").stat().st_mtime_ns
-    assert main(["train", "--resume", str(folder)]) == 0
-    out, err = capsys.readouterr()
-    assert out.strip() == str(folder)
-    assert "Already finished" in err
-    assert (folder / "metrics.json").stat().st_mtime_ns == before
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
-def test_a_real_signal_and_then_resume(table, tmp_path, number, code):
-    """The command, stopped for real in the midst of training, goes on to the end when it is asked to."""
-    settings = words({**FAST, "epochs": 3000})
-    command = [sys.executable, "-m", "tfkit", "train", "tabular", f"table={table}", "target=bought", *settings]
-    process = subprocess.Popen(
-        [*command, "--out", str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    deadline = time.monotonic() + 120
-    while not (started := list(tmp_path.glob("*/journal.jsonl"))) or not started[0].read_text():
-        assert time.monotonic() < deadline, process.communicate()
-        time.sleep(0.2)
-    os.kill(process.pid, number)
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == code
-    [folder] = tmp_path.iterdir()
-    if number != signal.SIGKILL:
-        assert f"continue with --resume {folder}" in err
-        assert list((folder / "checkpoints").glob("*.npz"))
-    config = json.loads((folder / "config.json").read_text())
-    assert config["epochs"] == 3000
-
-
-PAGE = tfkit.load("tabular").page.read_text()
-
-
-@pytest.mark.slow
-def test_a_page_taken_home_is_resumed_as_it_is_and_not_as_another(table, tmp_path, monkeypatch):
-    page = tmp_path / "tabular.py"  # called like the one that ships, and with a setting of its own
-    page.write_text(PAGE.replace("    embedding_dim:", "    own: int = 1  # nothing\n    embedding_dim:"))
-    settings = {"recipe": page, "table": table, "target": "bought", "quiet": True, **FAST}
-    train_and_stop(monkeypatch, 1, **settings, out=tmp_path / "runs")
-    [folder] = (tmp_path / "runs").iterdir()
-    page.write_text(page.read_text() + "\n")
-    with pytest.raises(UserError, match=r"the page that it began with.*which differs"):
-        tfkit.train(resume=folder, quiet=True)
-    page.write_text(page.read_text()[:-1])
-    assert tfkit.train(resume=folder, quiet=True).config["own"] == 1
-
-
-def one_member(config, data):
-    return tfkit.load("tabular").model(config.model_copy(update={"members": 1}), data)
-
-
-def other_shape(config, data):
-    import keras
-
-    inputs = tfkit.inputs(data.train)
-    model = keras.Model(inputs, keras.layers.Dense(7)(inputs["numbers"]))
-    model.compile("sgd", "mse")
-    return model
-
-
-@pytest.mark.slow
-def test_a_model_of_ones_own_must_fit_and_is_given_again_to_resume(table, tmp_path, monkeypatch):
-    given = {"table": table, "target": "bought", "quiet": True, **FAST}
-    with pytest.raises(UserError, match=r"logits \(rows, classes\).*shape \(None, 7\)"):
-        tfkit.train(tfkit.load("tabular").replace(model=other_shape), out=tmp_path / "runs", **given)
-    assert not (tmp_path / "runs").exists()
-    mine = tfkit.load("tabular").replace(model=one_member)
-    train_and_stop(monkeypatch, 1, recipe=mine, out=tmp_path / "runs", **given)
-    [folder] = (tmp_path / "runs").iterdir()
-    assert not (folder / "page.py").exists()
-    with pytest.raises(UserError, match="was made in memory; give it again"):
-        tfkit.train(resume=folder, quiet=True)
-    assert tfkit.train(mine, resume=folder, quiet=True).finished
-
-
-def own_schedule(config, data):
-    import keras
-
-    model = one_member(config, data)
-    rate = keras.optimizers.schedules.ExponentialDecay(0.01, 100, 0.5)  # which nobody can cut while it runs
+def model_with_schedule(config, data):
+    model = single_member_model(config, data)
+    rate = keras.optimizers.schedules.ExponentialDecay(0.01, 100, 0.5)  # a schedule cannot be changed by a callback
     model.compile(keras.optimizers.Adam(rate), model.loss)
     return model
 
 
-def test_a_model_of_ones_own_may_have_a_schedule_of_its_own(table, tmp_path):
-    mine = tfkit.load("tabular").replace(model=own_schedule)
-    given = {"table": table, "target": "bought", "test": False, "quiet": True, **FAST, "epochs": 1}
-    run = tfkit.train(mine, out=tmp_path, **given)
+def test_custom_model_with_its_own_schedule(table, tmp_path):
+    custom = tfkit.load("tabular").replace(model=model_with_schedule)
+    settings = {"table": table, "target": "bought", "test": False, "quiet": True, **FAST, "epochs": 1}
+    run = tfkit.train(custom, out=tmp_path, **settings)
     [line] = [json.loads(line) for line in (run.folder / "journal.jsonl").read_text().splitlines()]
     assert 0 < line["learning_rate"] < 0.01
     assert line["gradient_norm"] > 0
     assert line["rows_per_second"] > 0
 
 
-def test_a_metric_whose_direction_is_not_known_is_refused(table, tmp_path):
-    strange = tfkit.load("tabular").replace(monitor="val_mood")
+def test_monitor_without_known_direction_raises(table, tmp_path):
+    custom = tfkit.load("tabular").replace(monitor="val_custom")
     with pytest.raises(UserError, match="must say where its monitor is best"):
-        tfkit.train(strange, table=table, target="bought", out=tmp_path / "runs", quiet=True, **FAST)
+        tfkit.train(custom, table=table, target="bought", out=tmp_path / "runs", quiet=True, **FAST)
     assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize("precision", [pytest.param("mixed_float16", marks=pytest.mark.slow), "mixed_bfloat16"])
-def test_half_precision_is_of_the_model_alone(table, tmp_path, precision):
-    """What is prepared and what is said stay float32, and the process is left as it was."""
-    import keras
-
-    fast = {**FAST, "precision": precision, "epochs": 1}
-    run = tfkit.train("tabular", table=table, target="price", out=tmp_path, test=False, quiet=True, **fast)
+def test_mixed_precision_applies_to_the_model_only(table, tmp_path, precision):
+    """Preprocessing, predictions and the global dtype policy stay float32."""
+    settings = {**FAST, "precision": precision, "epochs": 1}
+    run = tfkit.train("tabular", table=table, target="price", out=tmp_path, test=False, quiet=True, **settings)
     assert keras.config.dtype_policy().name == "float32"
-    core = run.model.get_layer("tabular")
-    assert {layer.compute_dtype for layer in core.layers if "ensemble_mlp" in layer.name} == {precision[6:]}
-    assert {layer.compute_dtype for layer in run.model.layers if layer is not core} <= {
+    network = run.model.get_layer("tabular")
+    assert {layer.compute_dtype for layer in network.layers if "ensemble_mlp" in layer.name} == {precision[6:]}
+    assert {layer.compute_dtype for layer in run.model.layers if layer is not network} <= {
         "float32",
         "int32",
         "int64",

@@ -1,3 +1,5 @@
+"""Tests of streaming prediction: large files are read, predicted and written in chunks."""
+
 import threading
 import time
 
@@ -12,20 +14,20 @@ from tfkit.errors import UserError
 from tfkit.inference import streaming
 from tfkit.inference.streaming import prefetch
 
-ROWS = 400
+NUM_TRAINING_ROWS = 400
 RANDOM = np.random.default_rng(0)
 
 
-def table(rows, seed=0):
+def make_table(num_rows, seed=0):
     random = np.random.default_rng(seed)
-    amount = random.normal(size=rows).round(2)
+    amount = random.normal(size=num_rows).round(2)
     return pd.DataFrame(
         {
             "amount": amount,
-            "town": random.choice(["Oslo", "Rome", "Lima"], rows),
-            "day": random.choice(["2024-01-31", "2025-02-01"], rows),
-            "member": random.random(rows) < 0.5,
-            "id": np.arange(rows),
+            "town": random.choice(["Oslo", "Rome", "Lima"], num_rows),
+            "day": random.choice(["2024-01-31", "2025-02-01"], num_rows),
+            "member": random.random(num_rows) < 0.5,
+            "id": np.arange(num_rows),
             "bought": np.where(amount > 0, "yes", "no"),
         }
     )
@@ -34,7 +36,7 @@ def table(rows, seed=0):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("prediction")
-    table(ROWS).to_csv(folder / "table.csv", index=False)
+    make_table(NUM_TRAINING_ROWS).to_csv(folder / "table.csv", index=False)
     return tfkit.train(
         "tabular",
         table=folder / "table.csv",
@@ -51,8 +53,8 @@ def run(tmp_path_factory):
 
 
 @pytest.fixture
-def small(monkeypatch):
-    """Every file is read in blocks of a few rows."""
+def small_chunks(monkeypatch):
+    """Read every file in chunks of a few rows."""
     monkeypatch.setattr(blocks, "LEAST", 0)
     monkeypatch.setattr(parquet, "ROWS", 50)
     monkeypatch.setattr(delimited, "_BLOCK", 2000)
@@ -60,8 +62,8 @@ def small(monkeypatch):
 
 
 def rows_to_predict():
-    """Rows with words that training did not see, cells that are no numbers, and columns that it did not have."""
-    frame = table(300, seed=1).drop(columns="bought").astype({"amount": object})
+    """Return rows with unseen categories, missing cells and additional columns."""
+    frame = make_table(300, seed=1).drop(columns="bought").astype({"amount": object})
     frame.loc[[7, 250], "town"] = ["Bonn", "Turin"]
     frame["amount"] = frame["amount"].astype("float64")
     frame["gap"] = pd.Series(np.arange(300), dtype="Int64").mask(np.arange(300) == 222)
@@ -70,55 +72,57 @@ def rows_to_predict():
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet", ".csv.gz"])
-def test_a_file_read_in_blocks_gives_what_the_whole_gives(suffix, run, tmp_path, small, monkeypatch, caplog):
+def test_chunked_prediction_equals_prediction_of_the_complete_file(
+    suffix, run, tmp_path, small_chunks, monkeypatch, caplog
+):
     write_frame(rows_to_predict(), tmp_path / f"new{suffix}")
-    parts = run.predict_file(tmp_path / f"new{suffix}", tmp_path / f"parts{suffix}")
-    said = sorted(record.getMessage() for record in caplog.records)
+    chunked = run.predict_file(tmp_path / f"new{suffix}", tmp_path / f"chunked{suffix}")
+    messages = sorted(record.getMessage() for record in caplog.records)
     caplog.clear()
     monkeypatch.setattr(blocks, "LEAST", 10**9)
-    whole = run.predict_file(tmp_path / f"new{suffix}", tmp_path / f"whole{suffix}")
-    assert sorted(record.getMessage() for record in caplog.records) == said
-    assert any("town: 2 cells have categories" in words and "'Bonn', 'Turin'" in words for words in said)
-    assert any("with the names of predictions are replaced: predicted" in words for words in said)
-    one, two = read_frame(parts), read_frame(whole)
-    assert list(one) == list(two)
-    assert "probability_yes" in one
-    for name in one:
-        if name.startswith("probability"):  # the block that a row is in may turn its last bit
-            np.testing.assert_allclose(one[name].astype(float), two[name].astype(float), atol=1e-6)
+    complete = run.predict_file(tmp_path / f"new{suffix}", tmp_path / f"complete{suffix}")
+    assert sorted(record.getMessage() for record in caplog.records) == messages
+    assert any("town: 2 cells hold words" in message and "'Bonn', 'Turin'" in message for message in messages)
+    assert any("with the names of predictions are replaced: predicted" in message for message in messages)
+    chunked_frame, complete_frame = read_frame(chunked), read_frame(complete)
+    assert list(chunked_frame) == list(complete_frame)
+    assert "probability_yes" in chunked_frame
+    for name in chunked_frame:
+        if name.startswith("probability"):  # the chunk of a row may change the last bit
+            np.testing.assert_allclose(chunked_frame[name].astype(float), complete_frame[name].astype(float), atol=1e-6)
         else:
-            pd.testing.assert_series_equal(one[name], two[name])
+            pd.testing.assert_series_equal(chunked_frame[name], complete_frame[name])
     if suffix == ".parquet":
         from pyarrow import parquet as arrow
 
-        assert arrow.read_schema(parts).equals(arrow.read_schema(whole), check_metadata=True)
+        assert arrow.read_schema(chunked).equals(arrow.read_schema(complete), check_metadata=True)
 
 
-def test_one_block_is_computed_while_the_next_is_read():
-    here = threading.current_thread()
+def test_prefetch_reads_in_another_thread():
+    current_thread = threading.current_thread()
     with prefetch(threading.current_thread() for _ in range(3)) as threads:
-        assert here not in list(threads)
+        assert current_thread not in list(threads)
 
 
-def test_what_reads_ahead_waits_and_stops():
-    made = []
+def test_prefetch_is_bounded_and_stops():
+    produced = []
 
     def items():
         for number in range(100):
-            made.append(number)
+            produced.append(number)
             yield number
 
-    with prefetch(items(), size=2) as numbers:
-        assert next(numbers) == 0
+    with prefetch(items(), size=2) as items_read:
+        assert next(items_read) == 0
         time.sleep(0.2)
-        assert len(made) <= 5
-    before = threading.active_count()
+        assert len(produced) <= 5
+    threads_before = threading.active_count()
     time.sleep(0.2)
-    assert len(made) <= 6
-    assert threading.active_count() <= before
+    assert len(produced) <= 6
+    assert threading.active_count() <= threads_before
 
 
-def test_what_goes_wrong_ahead_goes_wrong_here(run, tmp_path, small):
+def test_error_while_prefetching_is_raised(run, tmp_path, small_chunks):
     path, out = tmp_path / "new.csv", tmp_path / "out.csv"
     text = rows_to_predict().to_csv(index=False)
     path.write_text(text + "1,2\n" + text)
@@ -128,42 +132,42 @@ def test_what_goes_wrong_ahead_goes_wrong_here(run, tmp_path, small):
     assert [file.name for file in tmp_path.iterdir()] == ["new.csv"]
 
 
-def test_a_column_that_holds_nothing_of_what_it_held_is_refused_at_the_end(run, tmp_path, small):
+def test_column_without_a_valid_cell_raises(run, tmp_path, small_chunks):
     write_frame(rows_to_predict().assign(amount="much"), tmp_path / "new.csv")
     with pytest.raises(UserError, match=r"'amount' must contain finite numbers, as in training. Received: 300"):
         run.predict_file(tmp_path / "new.csv", tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()
 
 
-def test_a_column_that_is_not_there_is_refused(run, tmp_path, small):
+def test_missing_column_raises(run, tmp_path, small_chunks):
     write_frame(rows_to_predict().drop(columns="town"), tmp_path / "new.csv")
     with pytest.raises(UserError, match="must have the column 'town'"):
         run.predict_file(tmp_path / "new.csv", tmp_path / "out.csv")
 
 
-def test_a_file_without_rows_is_refused(run, tmp_path, small):
+def test_file_without_rows_raises(run, tmp_path, small_chunks):
     (tmp_path / "new.csv").write_text("amount,town,day,member,id\n")
     with pytest.raises(UserError, match="A table needs rows below its header"):
         run.predict_file(tmp_path / "new.csv", tmp_path / "out.csv")
 
 
-def test_objects_whose_type_shows_late_are_read_whole(run, tmp_path, small):
+def test_decimals_are_read_without_chunks(run, tmp_path, small_chunks):
     from decimal import Decimal
 
     prices = [Decimal("1.5")] * 299 + [Decimal("123456.125")]
     write_frame(rows_to_predict().assign(price=prices), tmp_path / "new.parquet")
-    found = read_frame(run.predict_file(tmp_path / "new.parquet", tmp_path / "out.parquet"))
-    assert found["price"].iloc[-1] == Decimal("123456.125")
+    predictions = read_frame(run.predict_file(tmp_path / "new.parquet", tmp_path / "out.parquet"))
+    assert predictions["price"].iloc[-1] == Decimal("123456.125")
 
 
-def test_drift_is_said_of_a_file_read_in_blocks(run, tmp_path, small, monkeypatch, caplog):
+def test_drift_is_reported_for_a_chunked_file(run, tmp_path, small_chunks, monkeypatch, caplog):
     monkeypatch.setattr(streaming, "DRIFT_STRIDE", 2)
     write_frame(rows_to_predict().assign(amount=50.0), tmp_path / "new.csv")
     run.predict_file(tmp_path / "new.csv", tmp_path / "out.csv")
     assert any("Data drift from the training rows" in record.getMessage() for record in caplog.records)
 
 
-def test_a_large_file_that_is_the_same_as_the_answers_is_refused(run, tmp_path, small):
+def test_output_file_must_differ_from_a_large_input_file(run, tmp_path, small_chunks):
     write_frame(rows_to_predict(), tmp_path / "new.csv")
     with pytest.raises(UserError, match="must be written to another file"):
         run.predict_file(tmp_path / "new.csv", tmp_path / "new.csv")

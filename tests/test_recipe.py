@@ -1,3 +1,5 @@
+"""Tests of loading, checking and replacing parts of recipes."""
+
 import sys
 
 import pytest
@@ -8,11 +10,12 @@ from tfkit.errors import UserError
 from tfkit.recipe import Data, Recipe, load
 
 
-def recipe(**parts):
+def make_recipe(**parts):
+    """Create a recipe with an empty data and model function, unless given."""
     return Recipe(**{"Config": Config, "data": lambda config: None, "model": lambda config, data: None} | parts)
 
 
-def test_a_page_is_loaded_with_its_name_and_place(page):
+def test_recipe_file_is_loaded_with_name_and_path(page):
     loaded = load(page)
     assert (loaded.name, loaded.page) == ("mine", page.resolve())
     assert loaded.Config().epochs == 7
@@ -20,30 +23,30 @@ def test_a_page_is_loaded_with_its_name_and_place(page):
     assert load(str(page)).Config.__module__ in sys.modules
 
 
-def test_two_pages_of_one_name_do_not_mix(page, tmp_path):
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / "mine.py").write_text(page.read_text().replace("depth: tfkit.count = 3", "depth: tfkit.count = 4"))
-    assert [load(path).Config().depth for path in (page, other / "mine.py")] == [3, 4]
+def test_two_recipe_files_with_the_same_name(page, tmp_path):
+    second_folder = tmp_path / "second"
+    second_folder.mkdir()
+    (second_folder / "mine.py").write_text(page.read_text().replace("depth: tfkit.count = 3", "depth: tfkit.count = 4"))
+    assert [load(path).Config().depth for path in (page, second_folder / "mine.py")] == [3, 4]
 
 
-def test_a_changed_page_is_read_again(page):
+def test_changed_recipe_file_is_reloaded(page):
     assert load(page).Config().depth == 3
     page.write_text(page.read_text().replace("depth: tfkit.count = 3", "depth: tfkit.count = 5"))
     assert load(page).Config().depth == 5
 
 
-def test_settings_may_have_their_types_read_late(page):
+def test_postponed_annotations_are_supported(page):
     page.write_text(page.read_text().replace("from pathlib", "from __future__ import annotations\nfrom pathlib"))
     assert load(page).Config.of({"depth": "2"}).depth == 2
 
 
 def test_a_dotted_module_is_loaded(page, monkeypatch):
-    package = page.parent / "package_of_pages"
+    package = page.parent / "package_of_recipes"
     package.mkdir()
     (package / "own.py").write_text(page.read_text())
     monkeypatch.syspath_prepend(page.parent)
-    assert load("package_of_pages.own").name == "own"
+    assert load("package_of_recipes.own").name == "own"
 
 
 @pytest.mark.parametrize(
@@ -59,25 +62,25 @@ def test_a_dotted_module_is_loaded(page, monkeypatch):
         ("recipe = 1\n", r"mine\.py is not a page"),
     ],
 )
-def test_a_page_that_cannot_be_loaded_is_said_with_its_line(page, text, message):
+def test_load_error_names_the_line(page, text, message):
     page.write_text(text)
     with pytest.raises(UserError, match=message) as caught:
         load(page)
     assert "\n" not in str(caught.value)
 
 
-def test_a_page_that_failed_leaves_nothing_behind(page):
+def test_failed_load_leaves_no_module(page):
     page.write_text("raise ValueError\n")
-    before = set(sys.modules)
+    modules_before = set(sys.modules)
     with pytest.raises(UserError):
         load(page)
-    assert set(sys.modules) == before
+    assert set(sys.modules) == modules_before
 
 
-def test_replace_swaps_a_part():
-    assert recipe().replace(monitor="val_auc", mode="max").mode == "max"
+def test_replace():
+    assert make_recipe().replace(monitor="val_auc", mode="max").mode == "max"
     with pytest.raises(UserError, match=r"A recipe has no part `serach`\. Did you mean 'search'\? Parts: Config, data"):
-        recipe().replace(serach=None)
+        make_recipe().replace(serach=None)
 
 
 @pytest.mark.parametrize(
@@ -91,25 +94,25 @@ def test_replace_swaps_a_part():
         ({"search": {"l1": 3}}, "In the search for `l1`: A search domain must be"),
     ],
 )
-def test_a_recipe_is_checked_when_it_is_made(parts, message):
+def test_invalid_recipe_raises(parts, message):
     with pytest.raises(UserError, match=message):
-        recipe(**parts)
+        make_recipe(**parts)
 
 
-def test_a_search_within_the_settings_is_taken():
+def test_valid_search_space():
     search = {"learning_rate": tfkit.log(1e-4, 1e-2), "batch_size": [32, "all"], "clip_norm": [None, 1.0]}
-    assert recipe(search=search).search == search
+    assert make_recipe(search=search).search == search
 
 
 @pytest.mark.parametrize(
     ("settings", "steps"), [({}, 50 * 8), ({"batch_size": "all"}, 50), ({"epochs": 3, "batch_size": 1}, 3000)]
 )
-def test_data_counts_the_steps_of_a_training(settings, steps):
+def test_number_of_training_steps(settings, steps):
     data = Data(train=range(1000), val=None, test=None, info={}, prepare=None)
     assert data.steps(Config.of(settings)) == steps
 
 
-def test_samples_are_found_or_listed(monkeypatch, tmp_path):
+def test_sample_paths(monkeypatch, tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "adult.csv.gz").write_bytes(b"")
     (tmp_path / "data" / "adult.md").write_text("")
@@ -124,7 +127,7 @@ def test_samples_are_found_or_listed(monkeypatch, tmp_path):
     assert tfkit.sample("x.csv") == tmp_path / "samples" / "x.csv"
 
 
-def test_an_unknown_public_name_lists_the_names():
+def test_unknown_public_name_lists_all_names():
     with pytest.raises(AttributeError, match=r"module 'tfkit' has no attribute 'trian'\. Its names: Config, "):
         _ = tfkit.trian
     assert {"train", "load", "sample", "layers"} <= set(dir(tfkit))

@@ -1,4 +1,4 @@
-"""The results in the README are those that were measured: `make readme` writes them, nobody else."""
+"""Tests that the benchmark tables in the README equal the measured results."""
 
 from pathlib import Path
 
@@ -9,15 +9,15 @@ from tests.bench import pages, tables
 README = Path(__file__).resolve().parents[1] / "README.md"
 
 
-@pytest.mark.parametrize("bench", [tables, pages], ids=["tables", "pages"])
-def test_the_results_of_the_readme_were_not_edited_by_hand(bench):
+@pytest.mark.parametrize("benchmark", [tables, pages], ids=["tables", "pages"])
+def test_readme_tables_equal_the_measured_results(benchmark):
     text = README.read_text(encoding="utf-8")
-    assert bench.written(text) == text, "run `make readme`"
+    assert benchmark.update_tables(text) == text, "run `make readme`"
 
 
-@pytest.mark.parametrize("bench", [tables, pages], ids=["tables", "pages"])
-def test_a_number_that_is_edited_is_noticed(bench):
+@pytest.mark.parametrize("benchmark", [tables, pages], ids=["tables", "pages"])
+def test_edited_number_is_detected(benchmark):
     text = README.read_text(encoding="utf-8")
-    inside = text[text.index(bench.BEGIN) : text.index(bench.END)]
-    number = next(word for word in inside.split() if word.startswith("0."))
-    assert bench.written(text.replace(number, "0.9999")) != text.replace(number, "0.9999")
+    tables_text = text[text.index(benchmark.BEGIN) : text.index(benchmark.END)]
+    number = next(token for token in tables_text.split() if token.startswith("0."))
+    assert benchmark.update_tables(text.replace(number, "0.9999")) != text.replace(number, "0.9999")

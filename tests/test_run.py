@@ -1,4 +1,4 @@
-"""What a run's folder answers after training."""
+"""Tests of a finished run: predict, evaluate, export, damaged files."""
 
 import json
 
@@ -29,35 +29,35 @@ def run(frame, tmp_path_factory):
     return tfkit.train("tabular", table=folder / "t.parquet", target="y", out=folder / "runs", **FAST)
 
 
-def test_predict_gives_the_label_and_the_probability_of_each_class(run, frame):
-    answers = run.predict(frame.drop(columns="y"))
-    assert list(answers) == ["predicted", "probability_little", "probability_much"]
-    assert len(answers) == len(frame)
-    top = answers[["probability_little", "probability_much"]].to_numpy().argmax(axis=1)
-    assert list(answers["predicted"]) == [["little", "much"][i] for i in top]
+def test_predict_returns_label_and_probabilities(run, frame):
+    predictions = run.predict(frame.drop(columns="y"))
+    assert list(predictions) == ["predicted", "probability_little", "probability_much"]
+    assert len(predictions) == len(frame)
+    top = predictions[["probability_little", "probability_much"]].to_numpy().argmax(axis=1)
+    assert list(predictions["predicted"]) == [["little", "much"][i] for i in top]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".jsonl", ".csv.gz"])
-def test_predict_writes_the_files_own_columns_first(run, frame, tmp_path, suffix, capsys):
+def test_predict_writes_the_input_columns_first(run, frame, tmp_path, suffix, capsys):
     from tfkit.data import read_frame, write_frame
 
     write_frame(frame.head(20), tmp_path / f"new{suffix}")
-    out = tmp_path / f"answers{suffix}"
+    out = tmp_path / f"predictions{suffix}"
     assert main(["predict", str(run.folder), str(tmp_path / f"new{suffix}"), "--out", str(out)]) == 0
     assert capsys.readouterr().out.strip() == str(out)
-    answers = read_frame(out)
-    assert list(answers) == [*frame, "predicted", "probability_little", "probability_much"]
+    predictions = read_frame(out)
+    assert list(predictions) == [*frame, "predicted", "probability_little", "probability_much"]
     expected = run.predict(frame.head(20))
-    assert list(answers["predicted"]) == list(expected["predicted"])
-    np.testing.assert_allclose(answers["probability_much"].astype(float), expected["probability_much"], rtol=1e-5)
+    assert list(predictions["predicted"]) == list(expected["predicted"])
+    np.testing.assert_allclose(predictions["probability_much"].astype(float), expected["probability_much"], rtol=1e-5)
 
 
-def test_evaluate_scores_a_file_of_ones_own(run, frame, tmp_path, capsys):
+def test_evaluate_on_a_new_file(run, frame, tmp_path, capsys):
     frame.to_csv(tmp_path / "own.csv", index=False)
     assert main(["evaluate", str(run.folder), str(tmp_path / "own.csv"), "--json"]) == 0
     scores = json.loads(capsys.readouterr().out)
-    right = (run.predict(frame)["predicted"] == frame["y"]).mean()
-    assert scores["test"]["accuracy"] == pytest.approx(right)
+    accuracy = (run.predict(frame)["predicted"] == frame["y"]).mean()
+    assert scores["test"]["accuracy"] == pytest.approx(accuracy)
     assert main(["evaluate", str(run.folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == run.metrics
 
@@ -70,12 +70,12 @@ def test_evaluate_prints_a_table(run, capsys):
     assert "much" in out
 
 
-def test_a_folder_that_is_no_run_is_refused(tmp_path):
+def test_folder_that_is_not_a_run_raises(tmp_path):
     with pytest.raises(UserError, match="A run is a folder that `tfkit train` has made"):
         tfkit.Run(tmp_path)
 
 
-def test_a_damaged_file_is_named(run, tmp_path):
+def test_damaged_file_is_named_in_the_error(run, tmp_path):
     import shutil
 
     shutil.copytree(run.folder, tmp_path / "copy")
@@ -87,34 +87,34 @@ def test_a_damaged_file_is_named(run, tmp_path):
         _ = tfkit.Run(tmp_path / "copy").metrics
 
 
-def test_a_page_with_a_reader_of_its_own_must_be_named(run, frame, tmp_path):
+def test_recipe_with_its_own_reader_must_be_given(run, frame, tmp_path):
     import shutil
 
     shutil.copytree(run.folder, tmp_path / "copy")
-    about = json.loads((tmp_path / "copy" / "about.json").read_text())
-    (tmp_path / "copy" / "about.json").write_text(json.dumps({**about, "read": None}))
+    provenance = json.loads((tmp_path / "copy" / "about.json").read_text())
+    (tmp_path / "copy" / "about.json").write_text(json.dumps({**provenance, "read": None}))
     with pytest.raises(UserError, match="name the file again: --recipe"):
         tfkit.Run(tmp_path / "copy").predict(frame)
-    named = tfkit.Run(tmp_path / "copy", recipe="tabular").predict(frame)
-    pd.testing.assert_frame_equal(named, run.predict(frame))
+    predictions = tfkit.Run(tmp_path / "copy", recipe="tabular").predict(frame)
+    pd.testing.assert_frame_equal(predictions, run.predict(frame))
 
 
-def test_no_module_is_imported_because_a_run_says_so(run, frame, tmp_path):
+def test_reader_outside_tfkit_is_not_imported(run, frame, tmp_path):
     import shutil
 
     shutil.copytree(run.folder, tmp_path / "copy")
-    about = json.loads((tmp_path / "copy" / "about.json").read_text())
-    (tmp_path / "copy" / "about.json").write_text(json.dumps({**about, "read": "antigravity:read_all"}))
+    provenance = json.loads((tmp_path / "copy" / "about.json").read_text())
+    (tmp_path / "copy" / "about.json").write_text(json.dumps({**provenance, "read": "antigravity:read_all"}))
     with pytest.raises(UserError, match="The run's reader must be one of tfkit;"):
         tfkit.Run(tmp_path / "copy").predict(frame)
 
 
-def test_answers_have_the_index_of_the_frame(run, frame):
-    some = frame[frame["hours per week"] > 40]
-    assert list(run.predict(some).index) == list(some.index)
+def test_predictions_have_the_index_of_the_input(run, frame):
+    subset = frame[frame["hours per week"] > 40]
+    assert list(run.predict(subset).index) == list(subset.index)
 
 
-def test_the_files_own_cells_stay_as_they_are_and_the_file_too(run, tmp_path):
+def test_input_cells_and_input_file_are_unchanged(run, tmp_path):
     (tmp_path / "new.csv").write_text("hours per week,städte,note\n10,Ulm,NA\n?,Köln,\n", encoding="utf-8")
     run.predict_file(tmp_path / "new.csv", tmp_path / "out.csv")
     rows = (tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()
@@ -124,7 +124,7 @@ def test_the_files_own_cells_stay_as_they_are_and_the_file_too(run, tmp_path):
         run.predict_file(tmp_path / "new.csv", tmp_path / "new.csv")
 
 
-def test_a_run_that_is_not_finished_is_not_exported(run, tmp_path):
+def test_unfinished_run_cannot_be_exported(run, tmp_path):
     import shutil
 
     shutil.copytree(run.folder, tmp_path / "copy")
@@ -134,15 +134,15 @@ def test_a_run_that_is_not_finished_is_not_exported(run, tmp_path):
     assert newest(tmp_path) is None
 
 
-def test_the_newest_run_is_the_one_begun_last(run, tmp_path):
+def test_newest_run(run, tmp_path):
     assert newest(run.folder.parent) == run.folder
     assert newest(tmp_path) is None
 
 
-def test_out_must_be_a_folder_that_can_be_written(tmp_path, frame):
+def test_out_must_be_a_writable_folder(tmp_path, frame):
     frame.to_csv(tmp_path / "t.csv", index=False)
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="`out` must be a folder"):
         tfkit.train("tabular", table=tmp_path / "t.csv", target="y", out=tmp_path / "file", **FAST)
     with pytest.raises(UserError, match="must be writable"):
-        tfkit.train("tabular", table=tmp_path / "t.csv", target="y", out="/proc/nowhere", **FAST)
+        tfkit.train("tabular", table=tmp_path / "t.csv", target="y", out="/proc/missing", **FAST)

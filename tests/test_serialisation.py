@@ -1,4 +1,4 @@
-"""What a model's file may hold comes back the same: losses here, layers in tests/layers/test_contract.py."""
+"""Tests of saving and loading losses and schedules; layers are in tests/layers/test_contract.py."""
 
 import ast
 import inspect
@@ -16,82 +16,86 @@ from tfkit.testing import check_loss
 
 ROOT = Path(tfkit.__file__).parent
 RANDOM = np.random.default_rng(0)
-CODES = RANDOM.integers(0, 3, 7)
+CLASS_INDICES = RANDOM.integers(0, 3, 7)
 VALUES = RANDOM.normal(size=7).astype("float32")
 MEMBERS = RANDOM.normal(size=(7, 2, 3)).astype("float32")
 LOGITS = MEMBERS[:, 0]
-THEIRS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+KERAS_LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
-# a loss, its arguments (none at its default), targets and answers
+# loss class, arguments (all different from their defaults), y_true, y_pred
 LOSSES = [
     (losses.GaussianNLL, {"scale": "softplus", "floor": 0.01, "beta": 0.5}, VALUES, LOGITS[:, :2]),
-    (losses.PerMember, {"loss": losses.SparseFocal(0.5)}, CODES, MEMBERS),
-    (losses.PerMember, {"loss": THEIRS}, CODES, MEMBERS),
+    (losses.PerMember, {"loss": losses.SparseFocal(0.5)}, CLASS_INDICES, MEMBERS),
+    (losses.PerMember, {"loss": KERAS_LOSS}, CLASS_INDICES, MEMBERS),
     (losses.Pinball, {"quantile": 0.9}, VALUES, LOGITS[:, :1]),
     (losses.Pinball, {"quantile": [0.2, 0.7, 0.9]}, VALUES, LOGITS),
-    (losses.SmoothedCrossentropy, {"label_smoothing": 0.4}, CODES, LOGITS),
-    (losses.SparseFocal, {"gamma": 0.5}, CODES, LOGITS),
+    (losses.SmoothedCrossentropy, {"label_smoothing": 0.4}, CLASS_INDICES, LOGITS),
+    (losses.SparseFocal, {"gamma": 0.5}, CLASS_INDICES, LOGITS),
 ]
-EACH = pytest.mark.parametrize(
-    ("kind", "arguments", "target", "answers"), LOSSES, ids=lambda value: getattr(value, "__name__", "")
+ALL_LOSSES = pytest.mark.parametrize(
+    ("loss_class", "arguments", "y_true", "y_pred"), LOSSES, ids=lambda value: getattr(value, "__name__", "")
 )
 BASES = {"Layer", "Loss", "Metric", "Model", "LearningRateSchedule", "Optimizer", "Constraint", "Regularizer"}
 
 
-@EACH
-def test_contract_of_a_loss(kind, arguments, target, answers):
-    check_loss(kind, arguments, target, answers)
+@ALL_LOSSES
+def test_contract_of_a_loss(loss_class, arguments, y_true, y_pred):
+    check_loss(loss_class, arguments, y_true, y_pred)
 
 
-def test_every_public_loss_is_held_to_the_contract():
-    public = {kind for kind in vars(losses).values() if inspect.isclass(kind) and kind.__module__ == losses.__name__}
-    assert {case[0] for case in LOSSES} == public
+def test_every_public_loss_has_a_case():
+    public = {
+        loss_class
+        for loss_class in vars(losses).values()
+        if inspect.isclass(loss_class) and loss_class.__module__ == losses.__name__
+    }
+    assert {loss_class for loss_class, *_ in LOSSES} == public
 
 
-@EACH
-def test_a_loss_comes_back_from_the_file_of_its_model(kind, arguments, target, answers, tmp_path):
-    model, loss = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]), kind(**arguments)
+@ALL_LOSSES
+def test_loss_is_restored_from_a_model_file(loss_class, arguments, y_true, y_pred, tmp_path):
+    model, loss = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]), loss_class(**arguments)
     model.compile("sgd", loss)
     model.save(tmp_path / "model.keras")
-    found = keras.saving.load_model(tmp_path / "model.keras").loss
-    assert type(found) is kind
-    np.testing.assert_array_equal(found(target, answers), loss(target, answers))
+    restored = keras.saving.load_model(tmp_path / "model.keras").loss
+    assert type(restored) is loss_class
+    np.testing.assert_array_equal(restored(y_true, y_pred), loss(y_true, y_pred))
 
 
-def test_a_fresh_process_finds_whatever_a_file_may_hold(tmp_path):
+def test_new_process_loads_a_saved_model(tmp_path):
     model = keras.Sequential([keras.Input((3,)), layers.MLP([4], dropout=0.5), keras.layers.Dense(1)])
     model.compile(keras.optimizers.SGD(schedules.OneCycle(0.1, 50)), losses.Pinball(0.9))
     model.save(tmp_path / "model.keras")
-    np.save(tmp_path / "said.npy", model(np.ones((1, 3))))
+    np.save(tmp_path / "predictions.npy", model(np.ones((1, 3))))
     program = """
 import sys, numpy as np, tfkit
 model = tfkit.load_model(sys.argv[1] + "/model.keras")
-np.testing.assert_array_equal(model(np.ones((1, 3))), np.load(sys.argv[1] + "/said.npy"))
+np.testing.assert_array_equal(model(np.ones((1, 3))), np.load(sys.argv[1] + "/predictions.npy"))
 import keras
-model = keras.saving.load_model(sys.argv[1] + "/model.keras")  # with what it was compiled with
+model = keras.saving.load_model(sys.argv[1] + "/model.keras")  # with loss and optimizer
 assert (model.loss.quantile, model.optimizer._learning_rate.steps) == (0.9, 50)
 print(*(name for name in keras.saving.get_custom_objects() if name.startswith("tfkit>")))
 """
-    done = subprocess.run([sys.executable, "-c", program, tmp_path], cwd=ROOT.parent, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert set(done.stdout.split()) >= {f"tfkit>{name}" for name in registered()}
+    process = subprocess.run([sys.executable, "-c", program, tmp_path], cwd=ROOT.parent, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr[-2000:]
+    assert set(process.stdout.split()) >= {f"tfkit>{name}" for name in serializable_classes()}
 
 
-def registered():
-    """Every class of tfkit that a file may hold: from the text of the files, where it must be registered."""
+def serializable_classes():
+    """Return the names of all serializable classes, read from the source code."""
     names = []
     for file in ROOT.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ClassDef) and {ast.unparse(b).split(".")[-1] for b in node.bases} & BASES:
                 decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
-                if not {"testing", "export"} & set(file.parts):  # what tests, or exports, is in no file of Keras
+                if not {"testing", "export"} & set(file.parts):  # classes of testing and export are never saved
                     assert "keras.saving.register_keras_serializable(package='tfkit')" in decorators, node.name
                     names.append(node.name)
     return names
 
 
-def test_whatever_a_file_may_hold_is_registered_under_a_name_of_its_own():
-    names = registered()
+def test_serializable_classes_are_registered_under_unique_names():
+    names = serializable_classes()
     assert len(names) == len(set(names)) >= 14
-    for kind in {*(case[0] for case in LOSSES), *(getattr(layers, name) for name in layers.__all__)}:
-        assert keras.saving.get_registered_object(f"tfkit>{kind.__name__}") is kind
+    for loss_class in {*(case[0] for case in LOSSES), *(getattr(layers, name) for name in layers.__all__)}:
+        assert keras.saving.get_registered_object(f"tfkit>{loss_class.__name__}") is loss_class

@@ -1,10 +1,10 @@
-"""Fuzz the table reader, guided by what parts of it the bytes reach; not part of any test run.
+"""Coverage-guided fuzzing of the table reader; not part of any test run.
 
     make fuzz                                              ten minutes
     python tests/hostile/fuzz.py [-max_total_time=600]     with atheris installed; options of libFuzzer
 
-The first byte chooses the kind of file, the rest is the file. What is read goes on through everything that learns from
-a table before a network sees it. Anything but a table or one line is a finding.
+The first byte selects the file suffix, the other bytes are the file content. The table is then loaded and its schema
+is fitted. Any result other than a table or a `UserError` with a message of one line is a failure.
 """
 
 import logging
@@ -34,23 +34,23 @@ SEEDS = [
 ]
 
 
-def one(data: bytes) -> None:
-    """A table, or one line."""
-    if not data:
+def fuzz_table(input_bytes: bytes) -> None:
+    """Read bytes as a table and fit its schema; allow only a one-line UserError."""
+    if not input_bytes:
         return
-    path = FOLDER / f"t{SUFFIXES[data[0] % len(SUFFIXES)]}"
-    path.write_bytes(data[1:])
+    path = FOLDER / f"t{SUFFIXES[input_bytes[0] % len(SUFFIXES)]}"
+    path.write_bytes(input_bytes[1:])
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            frame = files.read_frame(path)
-            assert len(frame.columns) == len({*frame.columns}) > 0
-            name = frame.columns[-1]
-            frame, _, _ = load_table(path, name)
-            learn_table(frame, learn_target(frame[name]), kinds={})
+            table = files.read_frame(path)
+            assert len(table.columns) == len({*table.columns}) > 0
+            name = table.columns[-1]
+            table, _, _ = load_table(path, name)
+            learn_table(table, learn_target(table[name]), kinds={})
     except UserError as error:
         if "\n" in str(error):
-            raise AssertionError("more than one line") from error
+            raise AssertionError("the error message has more than one line") from error
 
 
 if __name__ == "__main__":
@@ -58,9 +58,9 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         FOLDER, corpus = Path(folder), Path(folder) / "corpus"
         corpus.mkdir()
-        for number, seed in enumerate(SEEDS):
-            (corpus / str(number)).write_bytes(seed)
+        for index, seed in enumerate(SEEDS):
+            (corpus / str(index)).write_bytes(seed)
         atheris.Setup(
-            [*sys.argv[:1], "-max_len=4096", "-len_control=10", "-timeout=60", *sys.argv[1:], str(corpus)], one
+            [*sys.argv[:1], "-max_len=4096", "-len_control=10", "-timeout=60", *sys.argv[1:], str(corpus)], fuzz_table
         )
         atheris.Fuzz()

@@ -1,8 +1,11 @@
-"""Whatever comes in, a page gives rows to learn from, or one line: this holds it to that."""
+"""Check that a recipe either loads its data or raises a UserError with a message of one line."""
 
 import signal
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,56 +13,56 @@ import numpy as np
 import tfkit
 from tfkit.errors import UserError
 
-SECONDS = 60
+TIMEOUT_SECONDS = 60
 
 
-def answer(page, settings, folder):
-    """What a page says of its data: "" where it learns from it, else the line of its refusal."""
-    before = written(folder)
+def check_recipe_data(recipe_name: str, settings: dict[str, Any], folder: Path) -> str:
+    """Load the data of a recipe; return the error message, or "" if it loads."""
+    sizes_before = file_sizes(folder)
     try:
-        with in_time(), warnings.catch_warnings():
+        with time_limit(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            recipe = tfkit.load(page)
+            recipe = tfkit.load(recipe_name)
             config = recipe.Config.of(settings)
             data = recipe.data(config)
             config.settled(data.defaults)
     except UserError as error:
-        return line(error)
+        return check_message(error)
     finally:
-        assert written(folder) == before  # of the data nothing is written, least of all outside of its folder
+        assert file_sizes(folder) == sizes_before  # loading data writes no file, inside or outside the folder
     for split in (data.train, data.val, data.test):
         assert len(split) > 0
-        x, y, weight = split.take(np.arange(min(len(split), 16)))
-        for tensor in keras.tree.flatten((x, y, weight)):
-            numbers = None if tensor is None else np.asarray(tensor)
-            assert numbers is None or numbers.dtype.kind not in "fc" or np.isfinite(numbers).all()
+        x, y, sample_weight = split.take(np.arange(min(len(split), 16)))
+        for tensor in keras.tree.flatten((x, y, sample_weight)):
+            array = None if tensor is None else np.asarray(tensor)
+            assert array is None or array.dtype.kind not in "fc" or np.isfinite(array).all()
     return ""
 
 
-def line(error):
-    """What an error says, which must be one line that can be printed, and no endless one."""
-    said = str(error)
-    assert said.isprintable(), said
-    assert 20 < len(said) < 1100, said
-    return said
+def check_message(error: UserError) -> str:
+    """Return the message of an error; check that it is short and on one line."""
+    message = str(error)
+    assert message.isprintable(), message
+    assert 20 < len(message) < 1100, message
+    return message
 
 
-def written(folder):
-    """All files of a folder and the one around it, with their sizes."""
+def file_sizes(folder: Path) -> dict[Path, int]:
+    """Return the sizes of all files in a folder and in its parent folder."""
     return {path: path.stat().st_size for path in folder.parent.rglob("*") if path.is_file()}
 
 
 @contextmanager
-def in_time():
-    """A hang is an error too."""
+def time_limit() -> Iterator[None]:
+    """Raise an AssertionError after TIMEOUT_SECONDS."""
 
-    def late(number, frame):
-        raise AssertionError(f"no answer in {SECONDS} s")
+    def raise_timeout(signal_number, frame):
+        raise AssertionError(f"not finished after {TIMEOUT_SECONDS} s")
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(SECONDS)
+    previous_handler = signal.signal(signal.SIGALRM, raise_timeout)
+    signal.alarm(TIMEOUT_SECONDS)
     try:
         yield
     finally:
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, previous_handler)

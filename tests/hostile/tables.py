@@ -1,4 +1,4 @@
-"""Tables that nobody wants, by name: what the file holds, and settings beside `table` and `target`."""
+"""Malformed tables by name: file content, and settings other than `table` and `target`."""
 
 import gzip
 import io
@@ -79,140 +79,142 @@ CELLS = {
 }
 
 
-def frame(rows=60):
-    """A number, a category and two classes."""
-    rng = np.random.default_rng(0)
-    a = rng.normal(size=rows).round(3)
-    return pd.DataFrame({"a": a, "b": rng.choice(list("xyz"), rows), "y": np.where(a > 0, "u", "v")})
+def make_frame(num_rows=60):
+    """Return a table: a numeric column, a categorical column, two classes."""
+    random = np.random.default_rng(0)
+    numeric = random.normal(size=num_rows).round(3)
+    return pd.DataFrame({"a": numeric, "b": random.choice(list("xyz"), num_rows), "y": np.where(numeric > 0, "u", "v")})
 
 
-def text(rows=60, **options):
-    return frame(rows).to_csv(index=False, **options)
+def csv_text(num_rows=60, **options):
+    """Return the table as CSV text."""
+    return make_frame(num_rows).to_csv(index=False, **options)
 
 
-def named(name):
-    """The table with another name of its first column."""
-    return text().replace("a,b,y", f"{name},b,y", 1)
+def with_column_name(name):
+    """Return the CSV text with another name of the first column."""
+    return csv_text().replace("a,b,y", f"{name},b,y", 1)
 
 
-def celled(cell, every=False):
-    """The table with this cell in its number column, here and there or everywhere."""
-    head, *lines = text().splitlines()
-    lines = [f"{cell},{line.partition(',')[2]}" if every or not i % 7 else line for i, line in enumerate(lines)]
-    return "\n".join([head, *lines]) + "\n"
+def with_cell(cell, every_row=False):
+    """Return the CSV text with `cell` in each seventh (or every) numeric cell."""
+    header, *lines = csv_text().splitlines()
+    lines = [f"{cell},{line.partition(',')[2]}" if every_row or not i % 7 else line for i, line in enumerate(lines)]
+    return "\n".join([header, *lines]) + "\n"
 
 
-def targeted(cells):
-    """The table with these targets, again and again."""
-    head, *lines = text().splitlines()
+def with_targets(cells):
+    """Return the CSV text with these cells, repeated, as targets."""
+    header, *lines = csv_text().splitlines()
     lines = [f"{line.rpartition(',')[0]},{cells[i % len(cells)]}" for i, line in enumerate(lines)]
-    return "\n".join([head, *lines]) + "\n"
+    return "\n".join([header, *lines]) + "\n"
 
 
-def zipped(**files):
-    """A .zip of these."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
+def zip_bytes(**files):
+    """Return the bytes of a .zip of these files."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files.items():
             archive.writestr(name, content)
-    return out.getvalue()
+    return buffer.getvalue()
 
 
-def parquet(**columns):
-    out = io.BytesIO()
-    frame().assign(**columns).to_parquet(out)
-    return out.getvalue()
+def parquet_bytes(**columns):
+    """Return the table as Parquet bytes, with these columns replaced or added."""
+    buffer = io.BytesIO()
+    make_frame().assign(**columns).to_parquet(buffer)
+    return buffer.getvalue()
 
 
-CASES = {f"named_{key}": (named(name), {}) for key, name in NAMES.items()}
-CASES |= {f"some_{key}": (celled(cell), {}) for key, cell in CELLS.items()}
-CASES |= {f"every_{key}": (celled(cell, every=True), {}) for key, cell in CELLS.items()}
-CASES |= {f"class_{key}": (targeted([cell, "v", "w"]), {}) for key, cell in CELLS.items() if key != "quote"}
+CASES = {f"name_{key}": (with_column_name(name), {}) for key, name in NAMES.items()}
+CASES |= {f"cells_{key}": (with_cell(cell), {}) for key, cell in CELLS.items()}
+CASES |= {f"column_{key}": (with_cell(cell, every_row=True), {}) for key, cell in CELLS.items()}
+CASES |= {f"class_{key}": (with_targets([cell, "v", "w"]), {}) for key, cell in CELLS.items() if key != "quote"}
 CASES |= {
     "empty": ("", {}),
     "spaces": ("   \n \n", {}),
     "header_alone": ("a,b,y\n", {}),
-    "one_row": (text(1), {}),
-    "two_rows": (text(2), {}),
-    "three_rows": (text(3), {}),
-    "nul_bytes": (text().replace("x", "\0"), {}),
+    "one_row": (csv_text(1), {}),
+    "two_rows": (csv_text(2), {}),
+    "three_rows": (csv_text(3), {}),
+    "nul_bytes": (csv_text().replace("x", "\0"), {}),
     "nul_file": ("\0" * 5000, {}),
-    "bom_inside": (text().replace("x", "\ufeff"), {}),
-    "two_boms": ("\ufeff\ufeff" + text(), {}),
-    "utf16": (text().encode("utf-16"), {}),
-    "utf32": (text().encode("utf-32"), {}),
-    "utf7": (text().encode("utf-7"), {}),
-    "half_utf16": (text().encode("utf-16")[:-1], {}),
-    "ebcdic": (text().encode("cp500"), {}),
-    "mixed_encodings": (text().encode() + "é,x,u\n".encode() + "é,x,u\n".encode("latin-1"), {}),
-    "ragged": (text() + "1,2,u,4\n", {}),
-    "short_row": (text() + "1\n", {}),
-    "open_quote": (text() + '"1,x,u\n', {}),
+    "bom_inside": (csv_text().replace("x", "\ufeff"), {}),
+    "two_boms": ("\ufeff\ufeff" + csv_text(), {}),
+    "utf16": (csv_text().encode("utf-16"), {}),
+    "utf32": (csv_text().encode("utf-32"), {}),
+    "utf7": (csv_text().encode("utf-7"), {}),
+    "half_utf16": (csv_text().encode("utf-16")[:-1], {}),
+    "ebcdic": (csv_text().encode("cp500"), {}),
+    "mixed_encodings": (csv_text().encode() + "é,x,u\n".encode() + "é,x,u\n".encode("latin-1"), {}),
+    "ragged": (csv_text() + "1,2,u,4\n", {}),
+    "short_row": (csv_text() + "1\n", {}),
+    "open_quote": (csv_text() + '"1,x,u\n', {}),
     "quotes": ('"' * 1001, {}),
     "delimiters": ("," * 5000 + "\n" + "," * 5000, {}),
     "lines": ("\n" * 5000, {}),
-    "carriage": (text(lineterminator="\r"), {}),
-    "mixed_lines": (text().replace("\n", "\r\n", 20), {}),
-    "two_names": (named("b"), {}),
-    "no_name": (named(""), {}),
-    "target_twice": (named("y"), {}),
+    "carriage": (csv_text(lineterminator="\r"), {}),
+    "mixed_lines": (csv_text().replace("\n", "\r\n", 20), {}),
+    "two_names": (with_column_name("b"), {}),
+    "no_name": (with_column_name(""), {}),
+    "target_twice": (with_column_name("y"), {}),
     "wide": (
         ",".join(f"c{i}" for i in range(600))
         + ",y\n"
         + "".join(",".join("1" * 600) + f",{i % 2}\n" for i in range(30)),
         {},
     ),
-    "long_line": (text() + "9" * 10_000_000 + ",x,u\n", {}),
-    "all_missing": (celled("", every=True).replace(",x,", ",,"), {}),
-    "target_missing": (targeted([""]), {}),
+    "long_line": (csv_text() + "9" * 10_000_000 + ",x,u\n", {}),
+    "all_missing": (with_cell("", every_row=True).replace(",x,", ",,"), {}),
+    "target_missing": (with_targets([""]), {}),
     "target_alone": ("y\n" + "u\nv\n" * 30, {}),
-    "one_class": (targeted(["u"]), {}),
-    "identifiers": (targeted([f"id{i}" for i in range(60)]), {}),
-    "numbers_far": (targeted(["1e308", "-1e308", "0"]), {}),
-    "target_tiny": (targeted(["1e-320", "0", "2e-320"]), {"kind": "number"}),
-    "target_infinite": (targeted(["inf", "1", "2"]), {"kind": "number"}),
+    "one_class": (with_targets(["u"]), {}),
+    "identifiers": (with_targets([f"id{i}" for i in range(60)]), {}),
+    "numbers_far": (with_targets(["1e308", "-1e308", "0"]), {}),
+    "target_tiny": (with_targets(["1e-320", "0", "2e-320"]), {"kind": "number"}),
+    "target_infinite": (with_targets(["inf", "1", "2"]), {"kind": "number"}),
     "binary": (bytes(range(256)) * 40, {}),
     "pickle": (b"\x80\x04\x95cos\nsystem\n(S'id'\ntR.", {}),
     "elf": (b"\x7fELF" + bytes(500), {}),
-    "pdf": (b"%PDF-1.7 " + text().encode(), {}),
+    "pdf": (b"%PDF-1.7 " + csv_text().encode(), {}),
     "html": ("<!DOCTYPE html><table></table>", {}),
     "xml": ("<?xml version='1.0'?><a/>", {}),
-    "excel": (zipped(**{"xl/workbook.xml": "<a/>", "a.xml": ""}), {}),
-    "told_target": (text(), {"target": "../../x"}),
-    "told_empty": (text(), {"target": ""}),
-    "told_delimiter": (text(), {"delimiter": "\0"}),
-    "told_emoji": (text(), {"delimiter": "🦄"}),
-    "told_encoding": (text(), {"encoding": "../utf"}),
-    "told_rot13": (text(), {"encoding": "rot13"}),
-    "told_bytes": (text(), {"encoding": "base64"}),
-    "told_missing": (text(), {"missing": ["x", "y", "z", "u", "v"]}),
-    "told_time": (text(), {"time_column": "b"}),
-    "told_group": (text(), {"group_column": "y"}),
-    "told_left_out": (text(), {"leave_out": ["a", "b"]}),
-    "told_positive": (text(), {"positive": "<script>"}),
-    "told_number": (text(), {"number": ["b"]}),
-    "told_date": (text(), {"date": ["a"]}),
-    "told_fractions": (text(), {"test_fraction": 0.99, "val_fraction": 0.99}),
-    "told_nothing": (text(), {"test_fraction": 0, "val_fraction": 0}),
+    "excel": (zip_bytes(**{"xl/workbook.xml": "<a/>", "a.xml": ""}), {}),
+    "setting_target": (csv_text(), {"target": "../../x"}),
+    "setting_empty": (csv_text(), {"target": ""}),
+    "setting_delimiter": (csv_text(), {"delimiter": "\0"}),
+    "setting_emoji": (csv_text(), {"delimiter": "🦄"}),
+    "setting_encoding": (csv_text(), {"encoding": "../utf"}),
+    "setting_rot13": (csv_text(), {"encoding": "rot13"}),
+    "setting_bytes": (csv_text(), {"encoding": "base64"}),
+    "setting_missing": (csv_text(), {"missing": ["x", "y", "z", "u", "v"]}),
+    "setting_time": (csv_text(), {"time_column": "b"}),
+    "setting_group": (csv_text(), {"group_column": "y"}),
+    "setting_exclude_all": (csv_text(), {"leave_out": ["a", "b"]}),
+    "setting_positive": (csv_text(), {"positive": "<script>"}),
+    "setting_number": (csv_text(), {"number": ["b"]}),
+    "setting_date": (csv_text(), {"date": ["a"]}),
+    "setting_fractions": (csv_text(), {"test_fraction": 0.99, "val_fraction": 0.99}),
+    "setting_no_test_rows": (csv_text(), {"test_fraction": 0, "val_fraction": 0}),
 }
 FILES = {
-    "t.csv.gz": gzip.compress(text().encode())[:-20],
+    "t.csv.gz": gzip.compress(csv_text().encode())[:-20],
     "u.csv.gz": b"no gzip",
     "v.csv.bz2": b"BZh9" + bytes(99),
     "w.csv.xz": bytes(99),
     "x.csv.zst": b"\x28\xb5\x2f\xfd" + bytes(99),
     "bomb.csv.gz": gzip.compress(b"a,b,y\n" + b"1,x,u\n" * 300_000),
-    "above.csv.zip": zipped(**{"../../above.csv": text()}),
-    "rooted.csv.zip": zipped(**{"/tmp/rooted.csv": text()}),
-    "two.csv.zip": zipped(a=text(), b=text()),
-    "none.csv.zip": zipped(),
-    "broken.csv.zip": zipped(a=text())[:-30],
-    "link.csv.zip": zipped(**{"a.csv.zip": zipped(a=text())}),
+    "above.csv.zip": zip_bytes(**{"../../above.csv": csv_text()}),
+    "rooted.csv.zip": zip_bytes(**{"/tmp/rooted.csv": csv_text()}),
+    "two.csv.zip": zip_bytes(numeric=csv_text(), b=csv_text()),
+    "none.csv.zip": zip_bytes(),
+    "broken.csv.zip": zip_bytes(numeric=csv_text())[:-30],
+    "link.csv.zip": zip_bytes(**{"a.csv.zip": zip_bytes(numeric=csv_text())}),
     "t.parquet": b"PAR1" + bytes(50) + b"PAR1",
-    "half.parquet": parquet()[:300],
-    "nested.parquet": parquet(a=[[1]] * 60),
-    "bytes.parquet": parquet(b=[b"\xff\0"] * 60),
-    "dates.parquet": parquet(a=pd.Timestamp("1677-09-22")),
+    "half.parquet": parquet_bytes()[:300],
+    "nested.parquet": parquet_bytes(numeric=[[1]] * 60),
+    "bytes.parquet": parquet_bytes(b=[b"\xff\0"] * 60),
+    "dates.parquet": parquet_bytes(numeric=pd.Timestamp("1677-09-22")),
     "t.jsonl": "null\n" * 9,
     "deep.jsonl": "[" * 100_000 + "\n",
     "list.jsonl": "[1, 2]\n" * 9,
@@ -223,9 +225,9 @@ FILES = {
     "huge.jsonl": '{"a": ' + "9" * 5000 + ', "y": "u"}\n{"a": 1, "y": "v"}\n' * 15,
     "wide.jsonl": "".join(f'{{"c{i}": 1, "y": {i % 2}}}\n' for i in range(300)),
     "t.json": '{"a": 1}',
-    "t.xlsx": zipped(a=""),
+    "t.xlsx": zip_bytes(numeric=""),
     "t.pkl": b"\x80\x04N.",
-    "t.csv.exe": text(),
-    "no_suffix": text(),
-    ".csv": text(),
+    "t.csv.exe": csv_text(),
+    "no_suffix": csv_text(),
+    ".csv": csv_text(),
 }

@@ -1,52 +1,53 @@
-"""Hundreds of inputs that nobody wants, each of which leads to rows to learn from or to one line."""
+"""Malformed data files: each one loads, or raises a UserError with a message of one line."""
 
 import pytest
 
 from tests.hostile import others, pictures, tables
-from tests.hostile.judge import answer
+from tests.hostile.judge import check_recipe_data
 
 
-def sampled(names, every):
-    """All names; those that are not every so many are slow."""
-    return [name if not i % every else pytest.param(name, marks=pytest.mark.long) for i, name in enumerate(names)]
+def mark_long(names, n):
+    """Return all names; mark all except every n-th as long."""
+    return [name if not i % n else pytest.param(name, marks=pytest.mark.long) for i, name in enumerate(names)]
 
 
 @pytest.fixture
-def place(tmp_path):
-    """A folder with room around it, where what escapes would be seen."""
-    path = tmp_path / "one" / "two"
+def folder(tmp_path):
+    """A folder with two parents of its own, to detect files written outside."""
+    path = tmp_path / "parent" / "data"
     path.mkdir(parents=True)
     return path
 
 
-def put(path, content):
+def write(path, content):
+    """Write text or bytes to a path; return the path."""
     path.write_bytes(content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content)
     return path
 
 
-@pytest.mark.parametrize("name", sampled(tables.CASES, 25))
-def test_tables(name, place):
-    content, settings = tables.CASES[name]
-    answer("tabular", {"table": put(place / "t.csv", content), "target": "y", **settings}, place)
+@pytest.mark.parametrize("name", mark_long(tables.CASES, 25))
+def test_tables(name, folder):
+    file_content, settings = tables.CASES[name]
+    check_recipe_data("tabular", {"table": write(folder / "t.csv", file_content), "target": "y", **settings}, folder)
 
 
-@pytest.mark.parametrize("name", sampled(tables.FILES, 10))
-def test_files_of_tables(name, place):
-    answer("tabular", {"table": put(place / name, tables.FILES[name]), "target": "y"}, place)
+@pytest.mark.parametrize("name", mark_long(tables.FILES, 10))
+def test_table_files(name, folder):
+    check_recipe_data("tabular", {"table": write(folder / name, tables.FILES[name]), "target": "y"}, folder)
 
 
-@pytest.mark.parametrize("name", sampled(pictures.CASES, 20))
-def test_pictures(name, place):
-    answer("image", pictures.CASES[name](place), place)
+@pytest.mark.parametrize("name", mark_long(pictures.CASES, 20))
+def test_images(name, folder):
+    check_recipe_data("image", pictures.CASES[name](folder), folder)
 
 
-@pytest.mark.parametrize("name", sampled(others.CASES, 20), ids=str)
-def test_series_texts_and_forecasts(name, place):
-    file, content, settings = others.CASES[name]
-    fixed = {} if name[0] == "forecast" else {"target": "label"}
-    answer(name[0], {"table": put(place / file, content), **fixed, **settings}, place)
+@pytest.mark.parametrize("name", mark_long(others.CASES, 20), ids=str)
+def test_series_texts_and_forecasts(name, folder):
+    file_name, content, settings = others.CASES[name]
+    target = {} if name[0] == "forecast" else {"target": "label"}
+    check_recipe_data(name[0], {"table": write(folder / file_name, content), **target, **settings}, folder)
 
 
-def test_there_are_enough_of_them():
+def test_at_least_200_cases():
     cases = [*tables.CASES, *tables.FILES, *pictures.CASES, *others.CASES]
     assert len(cases) >= 200

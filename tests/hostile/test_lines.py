@@ -1,4 +1,4 @@
-"""What is said of the inputs that would never end, or that no name can be given to."""
+"""Error messages for devices, pipes, invalid file names, huge arrays and damaged metadata."""
 
 import json
 import os
@@ -13,25 +13,25 @@ from tfkit.data.image_files import find_pictures
 from tfkit.errors import LONGEST, UserError
 
 
-def test_a_message_is_one_line_whatever_it_repeats():
+def test_message_is_one_line():
     assert str(UserError("a\nb\x1b[31m\u202e\ud800 é 🦄")) == "a\\nb\\x1b[31m\\u202e\\ud800 é 🦄"
     assert str(UserError("x" * (LONGEST + 1))) == "x" * LONGEST + "..."
 
 
-def test_what_may_never_end_is_no_table_and_no_picture(tmp_path):
+def test_devices_and_pipes_raise(tmp_path):
     os.mkfifo(tmp_path / "pipe.csv")
     for path in ("/dev/zero", tmp_path / "pipe.csv"):
         with pytest.raises(
             UserError, match=r"A table must be a regular file. Received: .*, which is a device or a pipe"
         ):
             read_frame(path)
-    found, _ = find_pictures({"path": ["/dev/zero", str(tmp_path / "pipe.csv")]}, labelled=False)
-    for path in found.frame["path"]:
+    images, _ = find_pictures({"path": ["/dev/zero", str(tmp_path / "pipe.csv")]}, labelled=False)
+    for path in images.frame["path"]:
         with pytest.raises(OSError, match="a device or a pipe"):
-            found.read(path)
+            images.read(path)
 
 
-def test_a_name_that_is_no_text_is_refused(tmp_path):
+def test_file_name_that_is_not_utf8_raises(tmp_path):
     (tmp_path / "a").mkdir()
     with open(os.fsencode(tmp_path) + b"/a/\xff.png", "wb"):
         pass
@@ -39,7 +39,7 @@ def test_a_name_that_is_no_text_is_refused(tmp_path):
         find_pictures(tmp_path)
 
 
-def test_an_array_larger_than_any_disk_is_refused():
+def test_array_larger_than_disk_raises():
     with pytest.raises(UserError, match=r"make the rows smaller. Received: 3,000,000,000,000,000,000.0 GB"):
         stored.room((10**9, 10**9, 10**9, 3))
 
@@ -47,7 +47,7 @@ def test_an_array_larger_than_any_disk_is_refused():
 @pytest.mark.parametrize(
     ("content", "message"), [({}, "must have 'task'"), ({"task": []}, "must be JSON"), ([], "must be JSON")]
 )
-def test_what_a_run_lacks_is_said(tmp_path, content, message):
+def test_incomplete_metadata_raises(tmp_path, content, message):
     for name in ("about", "config", "info"):
         (tmp_path / f"{name}.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match=f"The run's info.json {message}"):
@@ -55,7 +55,7 @@ def test_what_a_run_lacks_is_said(tmp_path, content, message):
 
 
 @pytest.mark.parametrize("minutes", [0, -1, float("nan"), float("inf")])
-def test_minutes_between_checkpoints_are_above_0(minutes, tmp_path):
+def test_checkpoint_minutes_must_be_positive(minutes, tmp_path):
     with pytest.raises(UserError, match=r"`checkpoint_minutes` must be a number above 0. Received: "):
         tfkit.train("tabular", checkpoint_minutes=minutes, out=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()

@@ -1,15 +1,15 @@
-"""Settings that nobody wants: each is taken, or refused in one line."""
+"""Malformed settings: each is accepted, or raises a UserError with a message of one line."""
 
 import json
 
 import pytest
 
 import tfkit
-from tests.hostile.judge import in_time, line
+from tests.hostile.judge import check_message, time_limit
 from tfkit.config import read_settings
 from tfkit.errors import UserError
 
-DEEP = "[" * 100_000
+DEEP_JSON = "[" * 100_000
 FILES = {
     "empty": "",
     "spaces": "  ",
@@ -18,7 +18,7 @@ FILES = {
     "number": "7",
     "word": '"x"',
     "open": "{",
-    "deep": DEEP,
+    "deep": DEEP_JSON,
     "deep_object": '{"a":' * 50_000,
     "nul": "\0",
     "two": "{}{}",
@@ -67,27 +67,27 @@ VALUES = (
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_files(name, tmp_path):
+def test_settings_files(name, tmp_path):
     path = tmp_path / "s.json"
     path.write_bytes(FILES[name].encode())
     try:
-        with in_time():
+        with time_limit():
             config = tfkit.load("tabular").Config.of(read_settings(path))
     except UserError as error:
-        line(error)
+        check_message(error)
     else:
         assert json.dumps(config.words(), allow_nan=False)
 
 
-@pytest.mark.parametrize("page", [name for name, _ in tfkit.ls()])
-def test_values_of_every_kind_for_every_setting(page):
-    Config = tfkit.load(page).Config
+@pytest.mark.parametrize("recipe_name", [name for name, _ in tfkit.ls()])
+def test_every_value_for_every_setting(recipe_name):
+    Config = tfkit.load(recipe_name).Config
     for name in Config.model_fields:
         for value in VALUES:
             try:
-                taken = Config.checked(name, value)
+                validated = Config.checked(name, value)
                 Config.of({name: value})
             except UserError as error:
-                line(error)
+                check_message(error)
             else:
-                assert json.dumps(Config.model_construct(**{name: taken}).model_dump(mode="json", include={name}))
+                assert json.dumps(Config.model_construct(**{name: validated}).model_dump(mode="json", include={name}))
