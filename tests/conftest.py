@@ -1,4 +1,4 @@
-"""What all tests share: pages and tables to begin with, and randomness that begins anew for each."""
+"""Fixtures of all tests: a recipe file, no reports after training, and seeded random numbers."""
 
 import gc
 import os
@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # chatter of TensorFlow's is no line of ours
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # silence TensorFlow's log
 
 PAGE = '''"""Say yes to everything.
 
@@ -43,21 +43,21 @@ recipe = tfkit.Recipe(Config, data, model, search={"depth": (1, 4)})
 
 @pytest.fixture
 def page(tmp_path):
-    """A page of one's own."""
+    """Create a recipe file of the user."""
     path = tmp_path / "mine.py"
     path.write_text(PAGE)
     return path
 
 
 def pytest_collection_finish():
-    """What was imported stays: the garbage collector, which every training calls, need not look at it again."""
+    """Exclude imported objects from garbage collection, which every training runs."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
-def few_reports():
-    """A report is made in a test that asks for it, not at the end of every training: the tests are many."""
+def disable_reports():
+    """Render no report after training, unless a test requests it, to save time."""
     from tfkit.api import train
 
     train.__kwdefaults__["report"] = False
@@ -66,8 +66,8 @@ def few_reports():
 
 
 @pytest.fixture(autouse=True)
-def same_numbers(request):
-    """A module's RANDOM begins anew for each test, as its name says, so that none depends on which ran before."""
+def reseed_module_generator(request):
+    """Seed the RANDOM generator of a module from the test name, so that tests do not depend on their order."""
     generator = getattr(request.module, "RANDOM", None)
     if generator is not None:
         seed = zlib.crc32(request.node.nodeid.encode())

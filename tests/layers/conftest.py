@@ -4,5 +4,5 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def seeded():
-    """Weights begin alike in every run of the tests."""
+    """Seed Keras, so that weights are equal in every run."""
     keras.utils.set_random_seed(0)

@@ -1,4 +1,4 @@
-"""What the convolutional layers promise, written again in NumPy: float64, one row at a time, each as long as it is."""
+"""NumPy reference of the convolutional layers in float64, one unpadded row at a time."""
 
 from itertools import product
 
@@ -8,7 +8,7 @@ RANDOM = np.random.default_rng(0)
 
 
 def built(layer, shape):
-    """The layer with every weight, statistic and shift at a random value, so that none can be left out unseen."""
+    """Build the layer with a random value for every weight and statistic, so that each affects the result."""
     layer.build(shape)
     for weight in layer.weights:
         if "seed" not in weight.path:
@@ -21,67 +21,73 @@ def built(layer, shape):
 
 
 def weights(layer):
-    """Weights by their path inside the layer, such as `first/conv/kernel`."""
-    return {w.path.split("/", 1)[1]: w.numpy().astype("float64") for w in layer.weights if "seed" not in w.path}
+    """Return the weights by their path inside the layer, such as `first/conv/kernel`."""
+    return {
+        variable.path.split("/", 1)[1]: variable.numpy().astype("float64")
+        for variable in layer.weights
+        if "seed" not in variable.path
+    }
 
 
-def part(w, name):
-    """The weights of one sub-layer."""
+def sublayer_weights(w, name):
+    """Return the weights of one sub-layer."""
     return {path[len(name) + 1 :]: value for path, value in w.items() if path.startswith(name + "/")}
 
 
 def series(lengths, dim, hidden=np.nan):
-    """Rows of those lengths, and the same as one padded array with its mask; what is hidden is not a number."""
+    """Create random rows of the given lengths, and the padded array with its mask; padding is `hidden`."""
     rows = [RANDOM.normal(size=(length, dim)).astype("float32") for length in lengths]
     x = np.full((len(rows), max(lengths) + 2, dim), hidden, "float32")
-    for i, row in enumerate(rows):
-        x[i, : len(row)] = row
+    for index, row in enumerate(rows):
+        x[index, : len(row)] = row
     mask = np.arange(x.shape[1]) < np.array(lengths)[:, None]
     return [row.astype("float64") for row in rows], x, mask
 
 
 def convolve(row, kernel, strides=1, dilation=1, padding="same"):
-    """Each output is the sum over all taps of the kernel, of one row without a batch axis."""
+    """Convolve one row without a batch axis; each output is the sum over all kernel taps."""
     rank, size = row.ndim - 1, kernel.shape[0]
     span = (size - 1) * dilation
     before = {"same": span // 2, "causal": span, "valid": 0}[padding]
     after = span - before if padding == "same" else 0
     row = np.pad(row, [(before, after)] * rank + [(0, 0)])
-    steps = [range(0, n - span, strides) for n in row.shape[:-1]]
-    out = np.zeros((*map(len, steps), kernel.shape[-1]))
-    for place in product(*(range(len(s)) for s in steps)):
+    steps = [range(0, size - span, strides) for size in row.shape[:-1]]
+    outputs = np.zeros((*map(len, steps), kernel.shape[-1]))
+    for position in product(*(range(len(steps_on_axis)) for steps_on_axis in steps)):
         for tap in product(range(size), repeat=rank):
-            at = tuple(p * strides + t * dilation for p, t in zip(place, tap, strict=True))
-            out[place] += row[at] @ kernel[tap]
-    return out
+            input_position = tuple(
+                index * strides + tap_index * dilation for index, tap_index in zip(position, tap, strict=True)
+            )
+            outputs[position] += row[input_position] @ kernel[tap]
+    return outputs
 
 
 def normalize(rows, w, training=False):
-    """Batch normalization if there are moving statistics, layer normalization otherwise."""
+    """Apply batch normalization if there are moving statistics, layer normalization otherwise."""
     if "moving_mean" not in w:
-        rows = [(r - r.mean(-1, keepdims=True)) / np.sqrt(r.var(-1, keepdims=True) + 1e-3) for r in rows]
-        return [r * w["gamma"] + w["beta"] for r in rows]
-    together = np.concatenate([r.reshape(-1, r.shape[-1]) for r in rows])
-    mean, variance = (together.mean(0), together.var(0)) if training else (w["moving_mean"], w["moving_variance"])
-    return [(r - mean) / np.sqrt(variance + 1e-3) * w["gamma"] + w["beta"] for r in rows]
+        rows = [(row - row.mean(-1, keepdims=True)) / np.sqrt(row.var(-1, keepdims=True) + 1e-3) for row in rows]
+        return [row * w["gamma"] + w["beta"] for row in rows]
+    all_steps = np.concatenate([row.reshape(-1, row.shape[-1]) for row in rows])
+    mean, variance = (all_steps.mean(0), all_steps.var(0)) if training else (w["moving_mean"], w["moving_variance"])
+    return [(row - mean) / np.sqrt(variance + 1e-3) * w["gamma"] + w["beta"] for row in rows]
 
 
 def normalize_groups(rows, w, groups):
-    """Group normalization: a mean and a variance for each row and each group of channels."""
-    out = []
-    for r in rows:
-        parts = [(p - p.mean()) / np.sqrt(p.var() + 1e-3) for p in np.split(r, groups, axis=-1)]
-        out.append(np.concatenate(parts, axis=-1) * w["gamma"] + w["beta"])
-    return out
+    """Apply group normalization: a mean and a variance for each row and each group of channels."""
+    outputs = []
+    for row in rows:
+        arrays = [(array - array.mean()) / np.sqrt(array.var() + 1e-3) for array in np.split(row, groups, axis=-1)]
+        outputs.append(np.concatenate(arrays, axis=-1) * w["gamma"] + w["beta"])
+    return outputs
 
 
 def conv_block(rows, w, *, training=False, activation=np.tanh, groups=None, **options):
-    rows = [convolve(r, w["conv/kernel"], **options) + w.get("conv/bias", 0.0) for r in rows]
+    rows = [convolve(row, w["conv/kernel"], **options) + w.get("conv/bias", 0.0) for row in rows]
     if groups:
-        rows = normalize_groups(rows, part(w, "norm"), groups)
-    elif part(w, "norm"):
-        rows = normalize(rows, part(w, "norm"), training)
-    return [activation(r) for r in rows]
+        rows = normalize_groups(rows, sublayer_weights(w, "norm"), groups)
+    elif sublayer_weights(w, "norm"):
+        rows = normalize(rows, sublayer_weights(w, "norm"), training)
+    return [activation(row) for row in rows]
 
 
 def linear(x):
@@ -93,46 +99,52 @@ def sigmoid(x):
 
 
 def excite(rows, w):
-    out = []
-    for r in rows:
-        mean = r.reshape(-1, r.shape[-1]).mean(0)
-        narrow = np.maximum(mean @ w["squeeze/kernel"] + w["squeeze/bias"], 0.0)
-        out.append(r * sigmoid(narrow @ w["excite/kernel"] + w["excite/bias"]))
-    return out
+    outputs = []
+    for row in rows:
+        mean = row.reshape(-1, row.shape[-1]).mean(0)
+        hidden = np.maximum(mean @ w["squeeze/kernel"] + w["squeeze/bias"], 0.0)
+        outputs.append(row * sigmoid(hidden @ w["excite/kernel"] + w["excite/bias"]))
+    return outputs
 
 
 def residual_block(rows, w, *, strides=1, training=False, **options):
-    first = conv_block(rows, part(w, "first"), strides=strides, training=training, **options)
-    branch = conv_block(first, part(w, "second"), training=training, activation=linear, **options)
-    if part(w, "excitation"):
-        branch = excite(branch, part(w, "excitation"))
+    first = conv_block(rows, sublayer_weights(w, "first"), strides=strides, training=training, **options)
+    branch = conv_block(first, sublayer_weights(w, "second"), training=training, activation=linear, **options)
+    if sublayer_weights(w, "excitation"):
+        branch = excite(branch, sublayer_weights(w, "excitation"))
     shortcut = rows
-    if part(w, "projection"):
-        shortcut = conv_block(rows, part(w, "projection"), strides=strides, training=training, activation=linear)
-    return [np.tanh(b + s) for b, s in zip(branch, shortcut, strict=True)]
+    if sublayer_weights(w, "projection"):
+        shortcut = conv_block(
+            rows, sublayer_weights(w, "projection"), strides=strides, training=training, activation=linear
+        )
+    return [np.tanh(branch_row + shortcut_row) for branch_row, shortcut_row in zip(branch, shortcut, strict=True)]
 
 
 def inception_block(rows, w, *, training=False):
-    read = [convolve(r, w["narrow/kernel"]) for r in rows] if "narrow/kernel" in w else rows
+    conv_inputs = [convolve(row, w["narrow/kernel"]) for row in rows] if "narrow/kernel" in w else rows
     branches = [
-        [convolve(r, w[f"conv_{i}/kernel"]) + w.get(f"conv_{i}/bias", 0.0) for r in read]
-        for i in range(sum(path.endswith("kernel") for path in w if path.startswith("conv_")) - 1)
+        [convolve(row, w[f"conv_{index}/kernel"]) + w.get(f"conv_{index}/bias", 0.0) for row in conv_inputs]
+        for index in range(sum(path.endswith("kernel") for path in w if path.startswith("conv_")) - 1)
     ]
-    padded = [np.pad(r, ((1, 1), (0, 0)), constant_values=-np.inf) for r in rows]
-    highest = [np.maximum(np.maximum(p[:-2], p[1:-1]), p[2:]) for p in padded]
-    branches.append([convolve(h, w["conv_highest/kernel"]) + w.get("conv_highest/bias", 0.0) for h in highest])
-    rows = [np.concatenate(parts, axis=-1) for parts in zip(*branches, strict=True)]
-    if part(w, "norm"):
-        rows = normalize(rows, part(w, "norm"), training)
-    return [np.tanh(r) for r in rows]
+    padded = [np.pad(row, ((1, 1), (0, 0)), constant_values=-np.inf) for row in rows]
+    highest = [np.maximum(np.maximum(array[:-2], array[1:-1]), array[2:]) for array in padded]
+    branches.append(
+        [convolve(pooled_row, w["conv_highest/kernel"]) + w.get("conv_highest/bias", 0.0) for pooled_row in highest]
+    )
+    rows = [np.concatenate(arrays, axis=-1) for arrays in zip(*branches, strict=True)]
+    if sublayer_weights(w, "norm"):
+        rows = normalize(rows, sublayer_weights(w, "norm"), training)
+    return [np.tanh(row) for row in rows]
 
 
 def pool(rows, kind):
-    flat = [r.reshape(-1, r.shape[-1]) for r in rows]
-    return np.stack([r.mean(0) if kind == "mean" else r.max(0) for r in flat])
+    flattened = [row.reshape(-1, row.shape[-1]) for row in rows]
+    return np.stack([row.mean(0) if kind == "mean" else row.max(0) for row in flattened])
 
 
-def assert_rows(said, expected):
-    """What is said of every true step is what was expected; what stands after it does not matter."""
-    for s, e in zip(np.asarray(said), expected, strict=True):
-        np.testing.assert_allclose(s[tuple(map(slice, e.shape))], e, rtol=1e-5, atol=1e-5)
+def assert_rows(actual, expected):
+    """Assert that the outputs of all unmasked steps are as expected; padded steps are ignored."""
+    for actual_row, expected_row in zip(np.asarray(actual), expected, strict=True):
+        np.testing.assert_allclose(
+            actual_row[tuple(map(slice, expected_row.shape))], expected_row, rtol=1e-5, atol=1e-5
+        )

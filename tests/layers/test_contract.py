@@ -1,4 +1,4 @@
-"""What every layer of ours must hold, whatever it computes: a row of the table is a layer, held to `check_layer`."""
+"""Contract tests of all layers with `check_layer`; each entry of the table is one layer."""
 
 from typing import Any, NamedTuple
 
@@ -12,12 +12,12 @@ from tfkit.testing import check_layer
 from tfkit.testing.saving import defaults_of
 
 RANDOM = np.random.default_rng(0)
-NUMBERS = RANDOM.normal(size=(7, 3)).astype("float32")
+ROWS = RANDOM.normal(size=(7, 3)).astype("float32")
 SEQUENCES = RANDOM.normal(size=(7, 4, 3)).astype("float32")
 SERIES = RANDOM.normal(size=(7, 9, 3)).astype("float32")
-PICTURES = RANDOM.normal(size=(5, 7, 6, 3)).astype("float32")
-STEPS, OTHERS = RANDOM.normal(size=(4, 6, 8)).astype("float32"), RANDOM.normal(size=(4, 5, 6)).astype("float32")
-HOLES = np.where(NUMBERS > 1, np.nan, NUMBERS).astype("float32")
+IMAGES = RANDOM.normal(size=(5, 7, 6, 3)).astype("float32")
+STEPS, MEMORY = RANDOM.normal(size=(4, 6, 8)).astype("float32"), RANDOM.normal(size=(4, 5, 6)).astype("float32")
+ROWS_WITH_NAN = np.where(ROWS > 1, np.nan, ROWS).astype("float32")
 CODES = np.stack([RANDOM.integers(0, size, 7) for size in (3, 9, 12)], 1).astype("int32")
 IDS = RANDOM.integers(0, 9, (7, 6)).astype("int32")
 NGRAMS = frequent_ngrams(IDS, sizes=[1, 3], least=1)
@@ -25,20 +25,20 @@ EDGES, SHARES = [[-1.0, 0.0, 1.0], [-2.0, 2.0], [0.0, 0.5]], [[0.0, 0.3, 1.0], [
 
 
 class Case(NamedTuple):
-    """A layer, its arguments (none at its default), an example of its input, and what `check_layer` is told of it."""
+    """A layer class, its arguments (none at its default), example inputs, and options of `check_layer`."""
 
-    kind: Any
+    layer_class: Any
     arguments: dict
     inputs: Any
     options: dict = {}
 
 
 TIME = {"dynamic_axes": (0, 1), "padded_axis": 1}
-SPACE = {"dynamic_axes": (0, 1, 2)}
-CONV = {"empty_batch": False}  # of no row, TensorFlow's own convolution gives a wrong number of channels
-SHRINK = {"dropout": 0.5, "l1": 0.01, "l2": 0.02}
-LOOK = {"num_heads": 2, **SHRINK}
-STACK = {
+SPATIAL = {"dynamic_axes": (0, 1, 2)}
+CONV = {"empty_batch": False}  # for an empty batch, the convolution of TensorFlow returns a wrong number of channels
+REGULARIZATION = {"dropout": 0.5, "l1": 0.01, "l2": 0.02}
+ATTENTION = {"num_heads": 2, **REGULARIZATION}
+TRANSFORMER = {
     "num_heads": 2,
     "depth": 2,
     "units": 6,
@@ -47,15 +47,15 @@ STACK = {
     "attention_dropout": 0.3,
     "stochastic_depth": 0.3,
     "positions": "rotary",
-    **SHRINK,
+    **REGULARIZATION,
 }
-MLP = {"units": [6, 6], "activation": "tanh", "residual": True, **SHRINK}
+MLP = {"units": [6, 6], "activation": "tanh", "residual": True, **REGULARIZATION}
 CASES = [
     Case(layers.AttentionPooling, {"num_heads": 2}, STEPS, TIME),
     Case(layers.CategoryEmbedding, {"sizes": [3, 9, 12], "dim": 4, "one_hot": 5}, CODES),
     Case(layers.CategoryEmbedding, {"sizes": [3, 9, 12], "dim": 4, "one_hot": 0}, CODES),
     Case(layers.CategoryEmbedding, {"sizes": [3, 9, 12], "dim": 4, "one_hot": 20}, CODES),
-    Case(layers.Clip, {"bound": 0.5}, NUMBERS),
+    Case(layers.Clip, {"bound": 0.5}, ROWS),
     Case(
         layers.ConvBlock,
         {
@@ -66,7 +66,7 @@ CASES = [
             "padding": "causal",
             "normalization": "group",
             "activation": "tanh",
-            **SHRINK,
+            **REGULARIZATION,
         },
         SERIES,
         {**TIME, **CONV, "at_default": ("dilation_rate",)},
@@ -86,10 +86,10 @@ CASES = [
             "normalization": None,
             "activation": "tanh",
             "padding": "valid",
-            **SHRINK,
+            **REGULARIZATION,
         },
-        PICTURES,
-        {**SPACE, **CONV, "at_default": ("rank", "dilation_rate")},
+        IMAGES,
+        {**SPATIAL, **CONV, "at_default": ("rank", "dilation_rate")},
     ),
     Case(
         layers.ConvStack,
@@ -106,7 +106,7 @@ CASES = [
             "squeeze_excitation": 2,
             "stochastic_depth": 0.5,
             "pooling": "max",
-            **SHRINK,
+            **REGULARIZATION,
         },
         SERIES,
         {**TIME, **CONV, "at_default": ("block",)},
@@ -114,9 +114,9 @@ CASES = [
     Case(
         layers.ConvStack,
         {"filters": [4, 6], "block": "conv", "activation": "tanh", "pooling": None},
-        PICTURES,
+        IMAGES,
         {
-            **SPACE,
+            **SPATIAL,
             **CONV,
             "at_default": (
                 "kernel_size",
@@ -134,13 +134,13 @@ CASES = [
             ),
         },
     ),
-    Case(layers.CrossAttention, LOOK, {"x": STEPS, "memory": OTHERS}, TIME),
+    Case(layers.CrossAttention, ATTENTION, {"x": STEPS, "memory": MEMORY}, TIME),
     Case(layers.CyclicEncoding, {"periods": [24.0, 7.0, 365.25]}, SEQUENCES, {"dynamic_axes": (0, 1)}),
     Case(layers.Dropout, {"dropout": 0.5, "shared_axes": [1]}, STEPS, TIME),
     Case(
         layers.EnsembleDense,
         {"units": 5, "members": 4, "signs": True, "l1": 0.01, "l2": 0.02},
-        NUMBERS,
+        ROWS,
         {"at_default": ("shared",)},
     ),
     Case(
@@ -150,11 +150,13 @@ CASES = [
         {"at_default": ("signs",)},
     ),
     Case(layers.EnsembleDense, {"units": 5, "members": 4}, SEQUENCES, {"at_default": ("shared", "signs", "l1", "l2")}),
-    Case(layers.EnsembleMLP, {"units": [5, 6], "members": 4, "activation": "tanh", **SHRINK}, NUMBERS),
+    Case(layers.EnsembleMLP, {"units": [5, 6], "members": 4, "activation": "tanh", **REGULARIZATION}, ROWS),
     Case(layers.FillGaps, {}, np.where(SERIES > 1, np.nan, SERIES), TIME),
-    Case(layers.GlobalPooling, {"kind": "max"}, SERIES, {**TIME, "empty_batch": False}),  # PyTorch has no maximum of it
+    Case(
+        layers.GlobalPooling, {"kind": "max"}, SERIES, {**TIME, "empty_batch": False}
+    ),  # PyTorch has no maximum of an empty batch
     Case(layers.GlobalPooling, {}, SERIES, {**TIME, "at_default": ("kind",)}),
-    Case(layers.Impute, {"values": [1.0, 2.0, 3.0]}, HOLES),
+    Case(layers.Impute, {"values": [1.0, 2.0, 3.0]}, ROWS_WITH_NAN),
     Case(
         layers.InceptionBlock,
         {
@@ -163,7 +165,7 @@ CASES = [
             "bottleneck": 2,
             "normalization": "group",
             "activation": "tanh",
-            **SHRINK,
+            **REGULARIZATION,
         },
         SERIES,
         {**TIME, **CONV},
@@ -179,7 +181,7 @@ CASES = [
             "normalization": None,
             "activation": "tanh",
             "pooling": None,
-            **SHRINK,
+            **REGULARIZATION,
         },
         SERIES,
         {**TIME, **CONV},
@@ -207,14 +209,14 @@ CASES = [
         },
         SERIES,
         {**TIME, "empty_batch": False},
-    ),  # JAX cannot reshape nothing with a -1
+    ),  # JAX cannot reshape an empty array with -1
     Case(
         layers.LSTMStack,
         {"units": [5]},
         SERIES,
         {
             **TIME,
-            "empty_batch": False,  # nor does TensorFlow add a bias to nothing
+            "empty_batch": False,  # TensorFlow cannot add a bias to an empty batch
             "at_default": (
                 "cell",
                 "bidirectional",
@@ -226,7 +228,7 @@ CASES = [
         },
     ),
     Case(layers.MLP, {**MLP, "normalization": "layer"}, SEQUENCES, TIME),
-    Case(layers.MLP, {**MLP, "normalization": None}, NUMBERS),
+    Case(layers.MLP, {**MLP, "normalization": None}, ROWS),
     Case(layers.MLP, MLP, SEQUENCES, {**TIME, "at_default": ("normalization",)}),
     Case(layers.MemberMean, {"logits": True}, SEQUENCES, {"dynamic_axes": (0, 1)}),
     Case(layers.MemberMean, {}, SEQUENCES, {"dynamic_axes": (0, 1), "at_default": ("logits",)}),
@@ -240,7 +242,7 @@ CASES = [
         SERIES,
         {**TIME, "dynamic_axes": (0, 1)},
     ),
-    Case(layers.MissingIndicator, {"indices": [2, 0]}, HOLES),
+    Case(layers.MissingIndicator, {"indices": [2, 0]}, ROWS_WITH_NAN),
     Case(layers.MovingAverage, {"kernel_size": 4}, SERIES[..., 0], {"dynamic_axes": (0, 1), **CONV}),
     Case(
         layers.NgramEmbedding,
@@ -248,7 +250,7 @@ CASES = [
         IDS,
         {"dynamic_axes": (0, 1)},
     ),
-    Case(layers.NumberEmbedding, {"edges": EDGES, "dim": 4}, NUMBERS),
+    Case(layers.NumberEmbedding, {"edges": EDGES, "dim": 4}, ROWS),
     Case(
         layers.PatchEmbedding,
         {"patch_size": 3, "dim": 5, "stride": 2, "l1": 0.01, "l2": 0.02},
@@ -258,12 +260,12 @@ CASES = [
     Case(
         layers.PatchEmbedding, {"patch_size": 3, "dim": 5, "l1": 0.01}, SERIES, {**TIME, "at_default": ("stride", "l2")}
     ),
-    Case(layers.PatchEmbedding, {"patch_size": 3, "dim": 5}, PICTURES, {**SPACE, "at_default": ("stride", "l1", "l2")}),
-    Case(layers.PeriodicEmbedding, {"dim": 4, "num_frequencies": 3, "scale": 0.5}, NUMBERS),
+    Case(layers.PatchEmbedding, {"patch_size": 3, "dim": 5}, IMAGES, {**SPATIAL, "at_default": ("stride", "l1", "l2")}),
+    Case(layers.PeriodicEmbedding, {"dim": 4, "num_frequencies": 3, "scale": 0.5}, ROWS),
     Case(layers.PositionalEmbedding, {"max_length": 12}, STEPS, {**TIME, "at_default": ("kind",)}),
     Case(layers.PositionalEmbedding, {"kind": "sinusoidal"}, STEPS, {**TIME, "at_default": ("max_length",)}),
     Case(layers.QuantileBands, {"factors": [1.5]}, SEQUENCES, {"dynamic_axes": (0, 1)}),
-    Case(layers.QuantileScale, {"quantiles": EDGES, "shares": SHARES}, NUMBERS),
+    Case(layers.QuantileScale, {"quantiles": EDGES, "shares": SHARES}, ROWS),
     Case(
         layers.ResidualBlock,
         {
@@ -276,7 +278,7 @@ CASES = [
             "activation": "tanh",
             "squeeze_excitation": 2,
             "stochastic_depth": 0.3,
-            **SHRINK,
+            **REGULARIZATION,
         },
         SERIES,
         {**TIME, **CONV, "at_default": ("dilation_rate",)},
@@ -302,7 +304,7 @@ CASES = [
         },
     ),
     Case(layers.SeasonalNaive, {"season": 2, "horizon": 5}, SERIES[..., 0]),
-    Case(layers.SelfAttention, {"causal": True, "positions": "rotary", **LOOK}, STEPS, TIME),
+    Case(layers.SelfAttention, {"causal": True, "positions": "rotary", **ATTENTION}, STEPS, TIME),
     Case(
         layers.SelfAttention,
         {"num_heads": 2},
@@ -310,54 +312,58 @@ CASES = [
         {**TIME, "at_default": ("causal", "positions", "dropout", "l1", "l2")},
     ),
     Case(layers.SqueezeExcitation, {"ratio": 2}, SERIES, TIME),
-    Case(layers.TransformerDecoder, STACK, {"targets": STEPS, "memory": OTHERS}, TIME),
-    Case(layers.TransformerEncoder, {**STACK, "causal": True}, STEPS, TIME),
+    Case(layers.TransformerDecoder, TRANSFORMER, {"targets": STEPS, "memory": MEMORY}, TIME),
+    Case(layers.TransformerEncoder, {**TRANSFORMER, "causal": True}, STEPS, TIME),
     Case(
         layers.TransformerEncoder,
         {"num_heads": 2},
         STEPS,
-        {**TIME, "at_default": tuple(name for name in (*STACK, "causal") if name != "num_heads")},
+        {**TIME, "at_default": tuple(name for name in (*TRANSFORMER, "causal") if name != "num_heads")},
     ),
     Case(
         layers.WindowScaling,
         {"inverse": True},
-        {"x": SERIES, "statistics": NUMBERS[:, :2]},
+        {"x": SERIES, "statistics": ROWS[:, :2]},
         {"dynamic_axes": {"x": (0, 1), "statistics": (0,)}},
     ),
     Case(layers.WindowStatistics, {"level": "mean"}, SERIES[..., 0], {"dynamic_axes": (0, 1)}),
 ]
 
 
-def once(cases):
-    """The first row of each layer as it is, and its others, which take as long again, as slow."""
-    seen = set()
+def mark_repeated_slow(cases):
+    """Yield the cases; all but the first case of each layer are marked slow."""
+    tested = set()
     for case in cases:
-        yield pytest.param(case, marks=pytest.mark.slow if case.kind in seen else (), id=case.kind.__name__)
-        seen.add(case.kind)
+        yield pytest.param(
+            case, marks=pytest.mark.slow if case.layer_class in tested else (), id=case.layer_class.__name__
+        )
+        tested.add(case.layer_class)
 
 
-@pytest.mark.parametrize("case", list(once(CASES)))
+@pytest.mark.parametrize("case", list(mark_repeated_slow(CASES)))
 def test_contract(case):
-    check_layer(case.kind, case.arguments, case.inputs, **case.options)
+    check_layer(case.layer_class, case.arguments, case.inputs, **case.options)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.kind.__name__)
-def test_contract_of_keras(case):
-    """The test that Keras holds its own layers to. It lies in a private module, so `check_layer` does without."""
-    given = {"input_data": case.inputs}
-    if isinstance(case.inputs, dict):  # it can fit a layer of one input only
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.layer_class.__name__)
+def test_keras_layer_contract(case):
+    """Run the layer test of Keras. It is in a private module, so `check_layer` does not use it."""
+    options = {"input_data": case.inputs}
+    if isinstance(case.inputs, dict):  # it can train a layer with one input only
         shapes = {f"{name}_shape": array.shape for name, array in case.inputs.items()}
-        given = {"input_shape": shapes, "run_training_check": False}
-    TestCase("run_layer_test").run_layer_test(case.kind, case.arguments, **given)
+        options = {"input_shape": shapes, "run_training_check": False}
+    TestCase("run_layer_test").run_layer_test(case.layer_class, case.arguments, **options)
 
 
-def test_every_public_layer_is_held_to_the_contract():
-    assert {case.kind.__name__ for case in CASES} == set(layers.__all__)
+def test_every_public_layer_is_in_the_contract():
+    assert {case.layer_class.__name__ for case in CASES} == set(layers.__all__)
 
 
-@pytest.mark.parametrize("kind", sorted({case.kind for case in CASES}, key=lambda kind: kind.__name__))
-def test_no_argument_is_left_at_its_default_by_every_row(kind):
-    left = [set(case.options.get("at_default", ())) for case in CASES if case.kind is kind]
-    assert not set.intersection(*left)
-    assert set.union(*left) <= set(defaults_of(kind))
+@pytest.mark.parametrize(
+    "layer_class", sorted({case.layer_class for case in CASES}, key=lambda layer_class: layer_class.__name__)
+)
+def test_every_argument_is_tested_with_another_value_than_its_default(layer_class):
+    defaults = [set(case.options.get("at_default", ())) for case in CASES if case.layer_class is layer_class]
+    assert not set.intersection(*defaults)
+    assert set.union(*defaults) <= set(defaults_of(layer_class))

@@ -7,10 +7,10 @@ from tests.layers.reference_conv import (
     assert_rows,
     built,
     conv_block,
-    part,
     pool,
     residual_block,
     series,
+    sublayer_weights,
     weights,
 )
 from tfkit.layers import ConvBlock, ConvStack, ResidualBlock
@@ -19,16 +19,22 @@ SMALL = {"filters": [3, 4], "activation": "tanh"}
 
 
 def stack(rows, layer, *, depth, strides, block, training, **options):
-    """The stem, then every stage: its first block takes the strides unless it is the first stage."""
-    w = weights(layer)
-    rows = conv_block(rows, part(w, "stem"), training=training, strides=options.pop("stem_strides", 1), **options)
+    """Apply the stem, then every stage; the first block uses the strides, except in the first stage."""
+    layer_weights = weights(layer)
+    rows = conv_block(
+        rows,
+        sublayer_weights(layer_weights, "stem"),
+        training=training,
+        strides=options.pop("stem_strides", 1),
+        **options,
+    )
     for stage in range(2):
-        for place in range(depth):
+        for position in range(depth):
             rows = block(
                 rows,
-                part(w, f"stage_{stage}_{place}"),
+                sublayer_weights(layer_weights, f"stage_{stage}_{position}"),
                 training=training,
-                strides=strides if stage == 1 and place == 0 else 1,
+                strides=strides if stage == 1 and position == 0 else 1,
                 **options,
             )
     return rows
@@ -44,40 +50,40 @@ def stack(rows, layer, *, depth, strides, block, training, **options):
         (2, {"depth": 2, "strides": 2, "stem_strides": 2}),
     ],
 )
-def test_output_is_that_of_numpy(rank, block, options):
+def test_output_matches_numpy(rank, block, options):
     x = RANDOM.normal(size=(3, *(7, 6)[:rank], 2)).astype("float32")
     reference = {"residual": residual_block, "conv": conv_block}[block]
     layer = built(ConvStack(**SMALL, rank=rank, block=block, pooling=None, **options), x.shape)
     for training in (False, True):
         expected = stack(x.astype("float64"), layer, block=reference, training=training, **options)
-        said = layer(x, training=training)
-        np.testing.assert_allclose(said, expected, rtol=1e-5, atol=1e-5)
-        assert layer.compute_output_shape(x.shape) == tuple(said.shape)
+        outputs = layer(x, training=training)
+        np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-5)
+        assert layer.compute_output_shape(x.shape) == tuple(outputs.shape)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "max", None])
-def test_padding_changes_nothing(pooling):
+def test_padding_does_not_change_the_result(pooling):
     rows, x, mask = series([9, 2, 6], 2)
     layer = ConvStack(**SMALL, rank=1, depth=1, squeeze_excitation=2, pooling=pooling)
     built(layer, x.shape)
     for training in (False, True):
         expected = stack(rows, layer, depth=1, strides=2, block=residual_block, training=training)
-        said = layer(x, training=training, mask=mask)
+        outputs = layer(x, training=training, mask=mask)
         if pooling:
-            np.testing.assert_allclose(said, pool(expected, pooling), rtol=1e-5, atol=1e-5)
+            np.testing.assert_allclose(outputs, pool(expected, pooling), rtol=1e-5, atol=1e-5)
         else:
-            assert_rows(said, expected)
+            assert_rows(outputs, expected)
 
 
-def test_the_mask_goes_on_with_the_map_and_ends_with_pooling():
+def test_mask_is_passed_on_without_pooling_only():
     x, mask = series([9, 2, 6], 2, hidden=0.0)[1:]
     masked = keras.layers.Masking()(x)
-    said = ConvStack([3, 4, 5], rank=1, pooling=None)(masked)
-    np.testing.assert_array_equal(said._keras_mask, mask[:, ::2][:, ::2])
+    outputs = ConvStack([3, 4, 5], rank=1, pooling=None)(masked)
+    np.testing.assert_array_equal(outputs._keras_mask, mask[:, ::2][:, ::2])
     assert getattr(ConvStack([3], rank=1)(masked), "_keras_mask", None) is None
 
 
-def test_count_of_weights_is_that_of_its_blocks():
+def test_number_of_weights_is_the_sum_over_blocks():
     def count(layer, dim):
         layer.build((None, 8, 8, dim))
         return layer.count_params()
@@ -94,7 +100,7 @@ def test_count_of_weights_is_that_of_its_blocks():
     assert count(ConvStack([3, 4], block="conv"), 1) == sum(count(block, dim) for block, dim in blocks)
 
 
-def test_each_block_gets_what_the_stack_was_told():
+def test_arguments_of_the_stack_reach_each_block():
     layer = ConvStack(
         [3, 4],
         5,
@@ -119,11 +125,11 @@ def test_each_block_gets_what_the_stack_was_told():
 
 
 @pytest.mark.parametrize("block", ["residual", "conv"])
-def test_penalties_are_of_all_kernels(block):
+def test_all_kernels_are_regularized(block):
     layer = built(ConvStack([3, 4], block=block, l1=0.01, l2=0.1), (None, 6, 6, 2))
     kernels = [value for path, value in weights(layer).items() if path.endswith("kernel")]
     assert len(kernels) == {"residual": 1 + 2 + 3, "conv": 1 + 1 + 1}[block]
-    expected = sum(0.01 * np.abs(k).sum() + 0.1 * (k**2).sum() for k in kernels)
+    expected = sum(0.01 * np.abs(kernel).sum() + 0.1 * (kernel**2).sum() for kernel in kernels)
     assert float(sum(layer.losses)) == pytest.approx(expected, rel=1e-5)
 
 
@@ -144,12 +150,12 @@ def test_penalties_are_of_all_kernels(block):
         ({"filters": [4, 0]}, "`filters`, .* must be at least 1. Received: filters=0"),
     ],
 )
-def test_what_cannot_be_is_refused(arguments, message):
+def test_invalid_arguments_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
         ConvStack(**arguments)
 
 
-def test_a_picture_may_be_as_small_as_it_likes():
+def test_images_of_any_size():
     stack = ConvStack([2, 3, 4, 5])
     for side in (1, 2, 3, 8):
         assert stack(np.zeros((2, side, side, 1), "float32")).shape == (2, 5)

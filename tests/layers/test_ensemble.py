@@ -14,7 +14,7 @@ def rows(*shape):
 
 
 def built(layer, dim):
-    """The layer with every weight at a random value."""
+    """Build the layer with random weights."""
     layer.build((None, dim))
     for weight in layer.weights:
         if "seed" not in weight.path:
@@ -23,30 +23,33 @@ def built(layer, dim):
 
 
 def reference(layer, x):
-    """Member by member: `((x * scale_in[m]) @ kernel) * scale_out[m] + bias[m]`, `(batch, members, units)`."""
+    """Compute member by member: `((x * scale_in[m]) @ kernel) * scale_out[m] + bias[m]`, `(batch, members, units)`."""
     kernel, bias = layer.kernel.numpy().astype("float64"), layer.bias.numpy()
-    answers = []
-    for m in range(layer.members):
-        own = x if x.ndim == 2 else x[:, m]
+    outputs = []
+    for member in range(layer.members):
+        member_input = x if x.ndim == 2 else x[:, member]
         if layer.shared:
-            answers.append((own * layer.scale_in.numpy()[m]) @ kernel * layer.scale_out.numpy()[m] + bias[m])
+            outputs.append(
+                (member_input * layer.scale_in.numpy()[member]) @ kernel * layer.scale_out.numpy()[member]
+                + bias[member]
+            )
         else:
-            answers.append(own @ kernel[m] + bias[m])
-    return np.stack(answers, 1)
+            outputs.append(member_input @ kernel[member] + bias[member])
+    return np.stack(outputs, 1)
 
 
 # EnsembleDense
 
 
-@pytest.mark.parametrize("shape", [(6, 5), (6, 3, 5)], ids=["one input", "an input each"])
+@pytest.mark.parametrize("shape", [(6, 5), (6, 3, 5)], ids=["one input", "input per member"])
 @pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("training", [True, False])
-def test_dense_is_that_of_numpy(shape, shared, training):
+def test_dense_matches_numpy(shape, shared, training):
     layer, x = built(EnsembleDense(4, 3, shared=shared), 5), rows(*shape)
     np.testing.assert_allclose(layer(x, training=training), reference(layer, x), rtol=1e-5, atol=1e-5)
 
 
-def test_one_member_with_scales_of_one_is_a_dense_layer():
+def test_one_member_with_unit_scales_equals_a_dense_layer():
     layer, dense, x = built(EnsembleDense(4, members=1), 5), keras.layers.Dense(4), rows(6, 5)
     layer.scale_in.assign(np.ones((1, 5)))
     layer.scale_out.assign(np.ones((1, 4)))
@@ -55,7 +58,7 @@ def test_one_member_with_scales_of_one_is_a_dense_layer():
     np.testing.assert_allclose(layer(x)[:, 0], dense(x), rtol=1e-5, atol=1e-6)
 
 
-def test_where_the_weights_begin():
+def test_initialization_of_the_weights():
     layer = EnsembleDense(400, 8, signs=True)
     layer.build((None, 100))
     assert set(np.unique(layer.scale_in)) == {-1.0, 1.0}
@@ -63,29 +66,31 @@ def test_where_the_weights_begin():
     np.testing.assert_array_equal(layer.scale_out, np.ones((8, 400)))
     assert 0.09 < np.abs(layer.bias.numpy()).max() <= 0.1  # 1 / sqrt(dim)
     assert abs(layer.kernel.numpy().mean()) < 0.003  # 40,000 of them: sigma 0.0007
-    assert 0.95 * 0.1 / 3**0.5 < layer.kernel.numpy().std() < 1.05 * 0.1 * 2**0.5  # from Dense in PyTorch to He's
+    assert (
+        0.95 * 0.1 / 3**0.5 < layer.kernel.numpy().std() < 1.05 * 0.1 * 2**0.5
+    )  # between the initialization of PyTorch and He's
     plain = EnsembleDense(4, 8)
     plain.build((None, 100))
     np.testing.assert_array_equal(plain.scale_in, np.ones((8, 100)))
 
 
 @pytest.mark.parametrize("shared", [True, False])
-def test_kernel_and_bias_begin_apart(shared):
+def test_kernel_and_bias_are_initialized_independently(shared):
     layer = EnsembleDense(50, 8, shared=shared)
     layer.build((None, 20))
     kernel = layer.kernel.numpy().reshape(-1, 50)[:8]
     assert abs(np.corrcoef(kernel.ravel(), layer.bias.numpy().ravel())[0, 1]) < 0.3  # 400 of them: sigma 0.05
 
 
-def test_count_of_weights_of_a_dense():
-    shared, own = EnsembleDense(4, 3), EnsembleDense(4, 3, shared=False)
+def test_number_of_weights_of_a_dense_layer():
+    shared, separate = EnsembleDense(4, 3), EnsembleDense(4, 3, shared=False)
     shared.build((None, 5))
-    own.build((None, 5))
+    separate.build((None, 5))
     assert shared.count_params() == 5 * 4 + 3 * (5 + 4 + 4)
-    assert own.count_params() == 3 * (5 * 4 + 4)
+    assert separate.count_params() == 3 * (5 * 4 + 4)
 
 
-def test_penalties_are_of_the_kernel_alone():
+def test_only_the_kernel_is_regularized():
     layer = built(EnsembleDense(4, 3, l1=0.01, l2=0.1), 5)
     kernel = layer.kernel.numpy()
     assert float(sum(layer.losses)) == pytest.approx(0.01 * np.abs(kernel).sum() + 0.1 * (kernel**2).sum(), rel=1e-5)
@@ -100,22 +105,22 @@ def test_penalties_are_of_the_kernel_alone():
         ({"units": 4, "l2": -1}, "`l1` and `l2` must be at least 0. Received: l1=0.0, l2=-1"),
     ],
 )
-def test_dense_refuses_what_cannot_be(arguments, message):
+def test_dense_invalid_arguments_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
         EnsembleDense(**arguments)
 
 
-def test_dense_refuses_another_number_of_members():
+def test_dense_wrong_number_of_members_raises():
     with pytest.raises(ValueError, match=r"second is `members`. Received: members=3, input_shape=\(None, 2, 5\)"):
         EnsembleDense(4, 3).build((None, 2, 5))
 
 
-def test_dense_refuses_four_axes():
+def test_dense_four_axes_raise():
     with pytest.raises(ValueError, match="axes"):
         EnsembleDense(4, 3)(rows(2, 3, 7, 5))
 
 
-def test_dense_refuses_signs_without_scales():
+def test_dense_signs_without_scales_raise():
     with pytest.raises(ValueError, match="signs"):
         EnsembleDense(4, 3, signs=True, shared=False)
 
@@ -124,23 +129,23 @@ def test_dense_refuses_signs_without_scales():
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_mlp_is_dense_and_activation_in_turn(training):
+def test_mlp_matches_dense_layers_and_activations(training):
     layer, x = built(EnsembleMLP([7, 4], 3, activation="tanh"), 5), rows(6, 5)
     expected = np.tanh(reference(layer.dense[1], np.tanh(reference(layer.dense[0], x))))
     np.testing.assert_allclose(layer(x, training=training), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_mlp_of_one_member_is_an_mlp():
+def test_mlp_with_one_member_equals_an_mlp():
     layer, plain, x = EnsembleMLP([7, 4], members=1), MLP([7, 4], normalization=None), rows(6, 5)
     layer.build((None, 5))
     plain.build((None, 5))
     layer.dense[0].scale_in.assign(np.ones((1, 5)))
-    for dense, one in zip(plain.dense, layer.dense, strict=True):
-        dense.set_weights([one.kernel.numpy(), one.bias.numpy()[0]])
+    for dense, ensemble_dense in zip(plain.dense, layer.dense, strict=True):
+        dense.set_weights([ensemble_dense.kernel.numpy(), ensemble_dense.bias.numpy()[0]])
     np.testing.assert_allclose(layer(x)[:, 0], plain(x), rtol=1e-5, atol=1e-6)
 
 
-def test_only_the_first_layer_begins_with_signs_so_that_members_differ():
+def test_only_the_first_layer_has_random_signs():
     layer = EnsembleMLP([7, 4], 8)
     layer.build((None, 30))
     assert set(np.unique(layer.dense[0].scale_in)) == {-1.0, 1.0}
@@ -148,17 +153,17 @@ def test_only_the_first_layer_begins_with_signs_so_that_members_differ():
     assert np.std(layer(rows(4, 30)), axis=1).max() > 0.01
 
 
-def test_all_members_share_one_mask_a_row():
+def test_members_share_one_dropout_mask_per_row():
     layer, x = EnsembleMLP([40], 3, activation="linear", dropout=0.4), rows(100, 6)
-    whole, some = np.asarray(layer(x)), np.asarray(layer(x, training=True))
-    dropped = some == 0
+    full, dropped_out = np.asarray(layer(x)), np.asarray(layer(x, training=True))
+    dropped = dropped_out == 0
     np.testing.assert_array_equal(dropped, np.repeat(dropped[:, :1], 3, axis=1))
     assert dropped[:, 0].mean() == pytest.approx(0.4, abs=0.03)  # 4,000 of them: sigma 0.008
-    assert (dropped[0, 0] != dropped[1, 0]).any()  # another mask for another row
-    np.testing.assert_allclose(some[~dropped], whole[~dropped] / 0.6, rtol=1e-5)
+    assert (dropped[0, 0] != dropped[1, 0]).any()  # masks differ between rows
+    np.testing.assert_allclose(dropped_out[~dropped], full[~dropped] / 0.6, rtol=1e-5)
 
 
-def test_count_of_weights_is_little_more_than_that_of_one():
+def test_number_of_weights_of_an_ensemble():
     layer = EnsembleMLP([7, 4], 3)
     layer.build((None, 5))
     assert layer.count_params() == 5 * 7 + 3 * (5 + 7 + 7) + 7 * 4 + 3 * (7 + 4 + 4)
@@ -174,7 +179,7 @@ def test_count_of_weights_is_little_more_than_that_of_one():
         ({"units": [4], "l2": -1}, "`l1` and `l2` must be at least 0. Received: l1=0.0, l2=-1"),
     ],
 )
-def test_mlp_refuses_what_cannot_be(arguments, message):
+def test_mlp_invalid_arguments_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
         EnsembleMLP(**arguments)
 
@@ -183,44 +188,44 @@ def test_mlp_refuses_what_cannot_be(arguments, message):
 
 
 def softmax(x):
-    e = np.exp(x.astype("float64") - x.max(-1, keepdims=True))
-    return e / e.sum(-1, keepdims=True)
+    exponentials = np.exp(x.astype("float64") - x.max(-1, keepdims=True))
+    return exponentials / exponentials.sum(-1, keepdims=True)
 
 
 @pytest.mark.parametrize("logits", [True, False])
-def test_every_member_speaks_in_training(logits):
+def test_members_pass_through_in_training(logits):
     x = rows(4, 3, 5)
     np.testing.assert_array_equal(MemberMean(logits)(x, training=True), x)
 
 
-def test_of_values_the_mean_is_said():
+def test_values_are_averaged():
     x = rows(4, 3, 5)
     np.testing.assert_allclose(MemberMean()(x), x.mean(1, keepdims=True), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("scale", [1.0, 300.0])  # at 300 a member's probability underflows
-def test_of_logits_the_log_of_the_mean_probability_is_said(scale):
+def test_logits_give_the_log_of_the_mean_probability(scale):
     x = rows(40, 3, 5) * np.float32(scale)
-    said = np.asarray(MemberMean(logits=True)(x))
-    assert said.shape == (40, 1, 5)
-    assert np.isfinite(said).all()
-    np.testing.assert_allclose(softmax(said), softmax(x).mean(1, keepdims=True), rtol=2e-5, atol=1e-7)
+    average = np.asarray(MemberMean(logits=True)(x))
+    assert average.shape == (40, 1, 5)
+    assert np.isfinite(average).all()
+    np.testing.assert_allclose(softmax(average), softmax(x).mean(1, keepdims=True), rtol=2e-5, atol=1e-7)
     if scale == 1:
-        np.testing.assert_allclose(said, np.log(softmax(x).mean(1, keepdims=True)), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(average, np.log(softmax(x).mean(1, keepdims=True)), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("logits", [True, False])
-def test_member_mean_and_loss_per_member_fit_in_both_modes(logits):
+def test_member_mean_works_with_the_loss_per_member(logits):
     inner = keras.losses.SparseCategoricalCrossentropy(from_logits=True) if logits else keras.losses.MeanSquaredError()
     layer, loss, x = MemberMean(logits), PerMember(inner), rows(6, 3, 4 if logits else 1)
     y = RANDOM.integers(0, 4, 6) if logits else rows(6)
-    each = [float(inner(y, x[:, m])) for m in range(3)]
-    assert float(loss(y, layer(x, training=True))) == pytest.approx(np.mean(each), rel=1e-5)
+    member_losses = [float(inner(y, x[:, member])) for member in range(3)]
+    assert float(loss(y, layer(x, training=True))) == pytest.approx(np.mean(member_losses), rel=1e-5)
     mean = np.log(softmax(x).mean(1)) if logits else x.mean(1)
     assert float(loss(y, layer(x))) == pytest.approx(float(inner(y, mean.astype("float32"))), rel=1e-5)
 
 
-def test_an_ensemble_trains_inside_a_compiled_model():
+def test_ensemble_trains_in_a_compiled_model():
     x = rows(64, 3)
     y = (x[:, 0] > x[:, 1]).astype(int)
     inputs = keras.Input((3,))
@@ -231,7 +236,7 @@ def test_an_ensemble_trains_inside_a_compiled_model():
     model.compile(keras.optimizers.SGD(0.3), loss)
     losses = model.fit(x, y, epochs=15, verbose=0, validation_data=(x, y)).history
     assert losses["loss"][-1] < 0.95 * losses["loss"][0]
-    said = np.asarray(model(x, training=False))[:, 0]
+    average = np.asarray(model(x, training=False))[:, 0]
     members = np.asarray(keras.Model(inputs, hidden)(tf.constant(x)))
-    np.testing.assert_allclose(said, np.log(softmax(members).mean(1)), rtol=1e-4, atol=1e-5)
-    assert losses["val_loss"][-1] == pytest.approx(-said[np.arange(64), y].mean(), rel=1e-5)
+    np.testing.assert_allclose(average, np.log(softmax(members).mean(1)), rtol=1e-4, atol=1e-5)
+    assert losses["val_loss"][-1] == pytest.approx(-average[np.arange(64), y].mean(), rel=1e-5)

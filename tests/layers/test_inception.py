@@ -9,9 +9,9 @@ from tests.layers.reference_conv import (
     conv_block,
     inception_block,
     linear,
-    part,
     pool,
     series,
+    sublayer_weights,
     weights,
 )
 from tfkit.layers import ConvBlock, InceptionBlock, InceptionStack
@@ -21,20 +21,20 @@ SMALL = {"filters": 2, "kernel_sizes": [2, 3, 6], "bottleneck": 3, "activation":
 
 @pytest.mark.parametrize("normalization", ["batch", "layer", None])
 @pytest.mark.parametrize(("dim", "bottleneck"), [(4, 3), (4, 0), (1, 3)])
-def test_block_is_that_of_numpy(normalization, dim, bottleneck):
+def test_block_matches_numpy(normalization, dim, bottleneck):
     x = RANDOM.normal(size=(3, 8, dim)).astype("float32")
     layer = built(InceptionBlock(**{**SMALL, "bottleneck": bottleneck}, normalization=normalization), x.shape)
-    w = weights(layer)
-    assert ("narrow/kernel" in w) == (dim == 4 and bottleneck == 3)
+    layer_weights = weights(layer)
+    assert ("narrow/kernel" in layer_weights) == (dim == 4 and bottleneck == 3)
     for training in (False, True):
-        expected = inception_block(x.astype("float64"), w, training=training)
-        said = layer(x, training=training)
-        np.testing.assert_allclose(said, expected, rtol=1e-5, atol=1e-5)
-        assert layer.compute_output_shape(x.shape) == tuple(said.shape) == (3, 8, 8)
+        expected = inception_block(x.astype("float64"), layer_weights, training=training)
+        outputs = layer(x, training=training)
+        np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-5)
+        assert layer.compute_output_shape(x.shape) == tuple(outputs.shape) == (3, 8, 8)
 
 
 @pytest.mark.parametrize("hidden", [np.nan, 5.0])
-def test_padding_changes_nothing_to_a_block(hidden):
+def test_padding_does_not_change_a_block(hidden):
     rows, x, mask = series([7, 1, 4], 3, hidden)
     layer = built(InceptionBlock(**SMALL), x.shape)
     for training in (False, True):
@@ -43,31 +43,36 @@ def test_padding_changes_nothing_to_a_block(hidden):
         assert np.isfinite(layer(x, training=training, mask=mask)).all()
 
 
-def stack(rows, layer, every, training):
-    w, start = weights(layer), rows
-    for i in range(len(layer.blocks)):
-        rows = inception_block(rows, part(w, f"block_{i}"), training=training)
-        if every and (i + 1) % every == 0:
-            short = conv_block(start, part(w, f"shortcut_{i // every}"), training=training, activation=linear)
-            rows = start = [np.tanh(r + s) for r, s in zip(rows, short, strict=True)]
+def stack(rows, layer, shortcut_every, training):
+    layer_weights, start = weights(layer), rows
+    for index in range(len(layer.blocks)):
+        rows = inception_block(rows, sublayer_weights(layer_weights, f"block_{index}"), training=training)
+        if shortcut_every and (index + 1) % shortcut_every == 0:
+            shortcut = conv_block(
+                start,
+                sublayer_weights(layer_weights, f"shortcut_{index // shortcut_every}"),
+                training=training,
+                activation=linear,
+            )
+            rows = start = [np.tanh(row + shortcut_row) for row, shortcut_row in zip(rows, shortcut, strict=True)]
     return rows
 
 
 @pytest.mark.parametrize("pooling", ["mean", "max", None])
-@pytest.mark.parametrize(("depth", "every"), [(5, 2), (2, 0), (2, 3)])
-def test_stack_is_that_of_numpy_and_padding_changes_nothing(depth, every, pooling):
+@pytest.mark.parametrize(("depth", "shortcut_every"), [(5, 2), (2, 0), (2, 3)])
+def test_stack_matches_numpy_with_padding(depth, shortcut_every, pooling):
     rows, x, mask = series([7, 1, 4], 2)
-    layer = built(InceptionStack(**SMALL, depth=depth, shortcut_every=every, pooling=pooling), x.shape)
+    layer = built(InceptionStack(**SMALL, depth=depth, shortcut_every=shortcut_every, pooling=pooling), x.shape)
     for training in (False, True):
-        said, expected = layer(x, training=training, mask=mask), stack(rows, layer, every, training)
+        outputs, expected = layer(x, training=training, mask=mask), stack(rows, layer, shortcut_every, training)
         if pooling:
-            np.testing.assert_allclose(said, pool(expected, pooling), rtol=1e-5, atol=1e-5)
+            np.testing.assert_allclose(outputs, pool(expected, pooling), rtol=1e-5, atol=1e-5)
         else:
-            assert_rows(said, expected)
-    assert layer.compute_output_shape(x.shape) == tuple(said.shape)
+            assert_rows(outputs, expected)
+    assert layer.compute_output_shape(x.shape) == tuple(outputs.shape)
 
 
-def test_the_mask_goes_on_with_the_series_and_ends_with_pooling():
+def test_mask_is_passed_on_without_pooling_only():
     x, mask = series([5, 2], 2, hidden=0.0)[1:]
     masked = keras.layers.Masking()(x)
     np.testing.assert_array_equal(InceptionBlock(**SMALL)(masked)._keras_mask, mask)
@@ -75,15 +80,20 @@ def test_the_mask_goes_on_with_the_series_and_ends_with_pooling():
     assert getattr(InceptionStack(**SMALL, depth=1)(masked), "_keras_mask", None) is None
 
 
-@pytest.mark.parametrize(("normalization", "each"), [("batch", 4), ("layer", 2), ("group", 2), (None, 1)])
-def test_count_of_weights_of_a_block(normalization, each):
-    for dim, read, narrow in ((7, 5, 7 * 5), (1, 1, 0)):
+@pytest.mark.parametrize(
+    ("normalization", "weights_per_channel"), [("batch", 4), ("layer", 2), ("group", 2), (None, 1)]
+)
+def test_number_of_weights_of_a_block(normalization, weights_per_channel):
+    for dim, conv_channels, bottleneck_weights in ((7, 5, 7 * 5), (1, 1, 0)):
         layer = InceptionBlock(6, [2, 9], bottleneck=5, normalization=normalization)
         layer.build((None, 20, dim))
-        assert layer.count_params() == narrow + (2 + 9) * read * 6 + dim * 6 + each * 6 * 3
+        assert (
+            layer.count_params()
+            == bottleneck_weights + (2 + 9) * conv_channels * 6 + dim * 6 + weights_per_channel * 6 * 3
+        )
 
 
-def test_count_of_weights_of_a_stack_is_that_of_its_parts():
+def test_number_of_weights_of_a_stack_is_the_sum_over_blocks():
     def count(layer, dim):
         layer.build((None, 20, dim))
         return layer.count_params()
@@ -94,7 +104,7 @@ def test_count_of_weights_of_a_stack_is_that_of_its_parts():
     assert count(InceptionStack(**SMALL, depth=5, shortcut_every=2), 2) == blocks + shortcuts
 
 
-def test_defaults_are_those_of_the_paper():
+def test_defaults_match_the_paper():
     layer = InceptionStack()
     layer.build((None, 50, 1))
     kernels = sum(value.size for path, value in weights(layer).items() if path.endswith("kernel"))
@@ -104,21 +114,21 @@ def test_defaults_are_those_of_the_paper():
     assert layer.compute_output_shape((None, 50, 1)) == (None, 128)
 
 
-def test_dropout_takes_whole_channels_of_a_row():
+def test_dropout_drops_whole_channels():
     x = RANDOM.normal(size=(200, 4, 3)).astype("float32")
     layer = built(InceptionBlock(20, [2, 3], normalization=None, activation=None, dropout=0.4), x.shape)
-    whole, some = np.asarray(layer(x)), np.asarray(layer(x, training=True))
-    dropped = (some == 0).all(axis=1, keepdims=True)
-    np.testing.assert_array_equal(some == 0, np.broadcast_to(dropped, some.shape))
+    full, dropped_out = np.asarray(layer(x)), np.asarray(layer(x, training=True))
+    dropped = (dropped_out == 0).all(axis=1, keepdims=True)
+    np.testing.assert_array_equal(dropped_out == 0, np.broadcast_to(dropped, dropped_out.shape))
     assert dropped.mean() == pytest.approx(0.4, abs=0.02)  # 12,000 of them: sigma 0.0045
-    np.testing.assert_allclose(some, np.where(dropped, 0.0, whole / 0.6), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(dropped_out, np.where(dropped, 0.0, full / 0.6), rtol=1e-5, atol=1e-6)
 
 
-def test_penalties_are_of_all_kernels():
+def test_all_kernels_are_regularized():
     layer = built(InceptionStack(**SMALL, depth=2, shortcut_every=2, l1=0.01, l2=0.1), (None, 9, 2))
     kernels = [value for path, value in weights(layer).items() if path.endswith("kernel")]
     assert len(kernels) == 2 * 5 + 1
-    expected = sum(0.01 * np.abs(k).sum() + 0.1 * (k**2).sum() for k in kernels)
+    expected = sum(0.01 * np.abs(kernel).sum() + 0.1 * (kernel**2).sum() for kernel in kernels)
     assert float(sum(layer.losses)) == pytest.approx(expected, rel=1e-5)
 
 
@@ -144,6 +154,6 @@ RANGES = "`filters` and each of `kernel_sizes` must be at least 1, `bottleneck` 
         (InceptionStack, {"pooling": "sum"}, "`pooling` must be 'mean', 'max' or None. Received: 'sum'"),
     ],
 )
-def test_what_cannot_be_is_refused(kind, arguments, message):
+def test_invalid_arguments_raise(kind, arguments, message):
     with pytest.raises(ValueError, match=message):
         kind(**arguments)

@@ -1,4 +1,4 @@
-"""MiniRocket: against a count of it step by step."""
+"""MiniRocket, compared with a step-by-step computation."""
 
 from itertools import combinations
 
@@ -9,69 +9,77 @@ import pytest
 from tfkit.layers import MiniRocket
 
 RANDOM = np.random.default_rng(0)
-PATTERNS = [[2 if place in places else -1 for place in range(9)] for places in combinations(range(9), 3)]
+PATTERNS = [[2 if tap in positions else -1 for tap in range(9)] for positions in combinations(range(9), 3)]
 
 
-def share(series, pattern, dilation, bias, whole):
-    """The share of steps at which one kernel, on the sum of these channels `(steps, channels)`, is above its bias."""
+def proportion(series, pattern, dilation, bias, all_steps):
+    """Return the proportion of steps at which a kernel, on the sum of the channels, exceeds its bias."""
     values, reach = series.sum(axis=1), 4 * dilation
-    steps = range(len(values)) if whole or len(values) <= 2 * reach else range(reach, len(values) - reach)
+    steps = range(len(values)) if all_steps or len(values) <= 2 * reach else range(reach, len(values) - reach)
     above = []
     for step in steps:
-        places = [step + (tap - 4) * dilation for tap in range(9)]
-        sums = sum(w * values[p] for w, p in zip(pattern, places, strict=True) if 0 <= p < len(values))
+        positions = [step + (tap - 4) * dilation for tap in range(9)]
+        sums = sum(
+            weight * values[position]
+            for weight, position in zip(pattern, positions, strict=True)
+            if 0 <= position < len(values)
+        )
         above.append(sums > bias)
     return np.mean(above)
 
 
 def expected(series, dilations, biases, channels):
-    """All features of one series."""
-    found = []
-    for number, (dilation, rows) in enumerate(zip(dilations, biases, strict=True)):
+    """Compute all features of one series."""
+    features = []
+    for dilation_index, (dilation, rows) in enumerate(zip(dilations, biases, strict=True)):
         for row in rows:
             for kernel, bias in enumerate(row):
-                read = [0] if channels is None else channels[number][kernel]
-                found.append(share(series[:, read], PATTERNS[kernel], dilation, bias, kernel % 2 == number % 2))
-    return np.array(found)
+                channel_indices = [0] if channels is None else channels[dilation_index][kernel]
+                features.append(
+                    proportion(
+                        series[:, channel_indices], PATTERNS[kernel], dilation, bias, kernel % 2 == dilation_index % 2
+                    )
+                )
+    return np.array(features)
 
 
-def told(dim):
-    """Arguments of a layer for series of so many channels."""
+def layer_arguments(dim):
+    """Create random arguments of a layer for series of `dim` channels."""
     dilations, rows = [1, 2, 5], [2, 1, 1]
     biases = [RANDOM.normal(size=(count, 84)).round(2).tolist() for count in rows]
     if dim == 1:
         return {"dilations": dilations, "biases": biases, "channels": None}
-    chosen = [[sorted(RANDOM.choice(dim, 2, replace=False).tolist()) for _ in range(84)] for _ in dilations]
-    return {"dilations": dilations, "biases": biases, "channels": chosen}
+    selected_channels = [[sorted(RANDOM.choice(dim, 2, replace=False).tolist()) for _ in range(84)] for _ in dilations]
+    return {"dilations": dilations, "biases": biases, "channels": selected_channels}
 
 
 @pytest.mark.parametrize("dim", [1, 3])
 @pytest.mark.parametrize("steps", [60, 41, 12])
-def test_features_are_shares_of_steps(dim, steps):
-    arguments, x = told(dim), RANDOM.normal(size=(3, steps, dim)).astype("float32")
-    found = MiniRocket(**arguments)(x)
-    assert found.shape == (3, 4 * 84)
-    for row, series in zip(found, x, strict=True):
+def test_features_are_proportions_of_steps(dim, steps):
+    arguments, x = layer_arguments(dim), RANDOM.normal(size=(3, steps, dim)).astype("float32")
+    outputs = MiniRocket(**arguments)(x)
+    assert outputs.shape == (3, 4 * 84)
+    for row, series in zip(outputs, x, strict=True):
         np.testing.assert_allclose(row, expected(series, **arguments), atol=1e-5)
 
 
-def test_a_series_with_padding_is_answered_as_one_without():
-    arguments, x = told(2), RANDOM.normal(size=(4, 50, 2)).astype("float32")
+def test_padding_does_not_change_the_features():
+    arguments, x = layer_arguments(2), RANDOM.normal(size=(4, 50, 2)).astype("float32")
     lengths = [50, 43, 30, 3]
     mask = np.arange(50) < np.array(lengths)[:, None]
-    found = MiniRocket(**arguments)(np.where(mask[..., None], x, 1e9), mask=mask)
-    for row, series, length in zip(found, x, lengths, strict=True):
+    outputs = MiniRocket(**arguments)(np.where(mask[..., None], x, 1e9), mask=mask)
+    for row, series, length in zip(outputs, x, lengths, strict=True):
         np.testing.assert_allclose(row, expected(series[:length], **arguments), atol=1e-5)
 
 
-def test_level_does_not_matter_inside_a_series():
-    """Weights of a kernel add up to 0; only where it hangs over an end does the level count."""
+def test_features_inside_a_series_do_not_depend_on_its_level():
+    """The weights of a kernel sum to 0; the level matters only at the padded ends."""
     x = RANDOM.integers(-8, 8, size=(2, 60, 1)).astype("float32")  # so that sums are exact
     arguments = {"dilations": [1, 2], "biases": RANDOM.normal(size=(2, 1, 84)).tolist()}
     inner = np.concatenate([np.arange(84) % 2 == 1, np.arange(84) % 2 == 0])
-    one, two = (np.asarray(MiniRocket(**arguments)(part)) for part in (x, x + 100))
-    np.testing.assert_array_equal(one[:, inner], two[:, inner])
-    assert (one[:, ~inner] != two[:, ~inner]).any()
+    outputs, shifted_outputs = (np.asarray(MiniRocket(**arguments)(inputs)) for inputs in (x, x + 100))
+    np.testing.assert_array_equal(outputs[:, inner], shifted_outputs[:, inner])
+    assert (outputs[:, ~inner] != shifted_outputs[:, ~inner]).any()
 
 
 def test_no_weights_and_no_gradient():
@@ -92,14 +100,17 @@ def test_no_weights_and_no_gradient():
         ({"dilations": [0], "biases": [[[0.0] * 84]]}, "`dilations` must be at least one number, each at least 1"),
         ({"dilations": [1, 2], "biases": [[[0.0] * 84]]}, "and `biases` rows for each. Received: .* of 1"),
         ({"dilations": [1], "biases": [[[0.0] * 83]]}, r"rows of 84 numbers. Received: arrays of \[\(1, 83\)\]"),
-        ({"dilations": [1], "biases": [[[0.0] * 84]], "channels": [[[0]] * 3]}, r"84 kernels. Received: \[3\] for 1"),
+        (
+            {"dilations": [1], "biases": [[[0.0] * 84]], "channels": [[[0]] * 3]},
+            r"84 kernels for each dilation. Received: \[3\] for 1",
+        ),
     ],
 )
-def test_wrong_arguments_are_refused(arguments, message):
+def test_invalid_arguments_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
         MiniRocket(**arguments)
 
 
-def test_several_channels_must_be_told():
-    with pytest.raises(ValueError, match="`channels` must be told where a series has more than one"):
+def test_several_channels_need_the_channels_argument():
+    with pytest.raises(ValueError, match="`channels` must be set for a series of several channels"):
         MiniRocket([1], [[[0.0] * 84]])(np.zeros((2, 20, 3), "float32"))

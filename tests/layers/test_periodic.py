@@ -6,7 +6,7 @@ from tfkit.layers import PeriodicEmbedding
 RANDOM = np.random.default_rng(0)
 
 
-def test_it_is_that_of_numpy():
+def test_output_matches_numpy():
     layer, x = PeriodicEmbedding(dim=4, num_frequencies=5, scale=2.0), RANDOM.normal(size=(50, 3)).astype("float32")
     layer.build((None, 3))
     layer.set_weights([RANDOM.normal(size=w.shape) for w in layer.get_weights()])
@@ -19,7 +19,7 @@ def test_it_is_that_of_numpy():
     np.testing.assert_allclose(layer(x), np.concatenate(columns, axis=1), rtol=1e-5, atol=2e-5)
 
 
-def test_count_of_weights_and_the_spread_they_begin_with():
+def test_number_and_initialization_of_weights():
     layer = PeriodicEmbedding(dim=7, num_frequencies=400, scale=3.0)
     layer.build((None, 5))
     assert layer.count_params() == 5 * (400 + 2 * 400 * 7 + 7)
@@ -29,7 +29,7 @@ def test_count_of_weights_and_the_spread_they_begin_with():
 
 
 @pytest.mark.parametrize("arguments", [{"dim": 0}, {"num_frequencies": 0}, {"scale": 0.0}, {"scale": -1.0}])
-def test_it_refuses_what_cannot_be(arguments):
+def test_invalid_arguments_raise(arguments):
     [(name, value)] = arguments.items()
     with pytest.raises(ValueError, match=rf"`scale` above 0\. Received: .*{name}={value}"):
         PeriodicEmbedding(**arguments)

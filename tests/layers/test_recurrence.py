@@ -9,7 +9,7 @@ RANDOM = np.random.default_rng(0)
 
 
 def layer_of(cell, return_sequences, **options):
-    """In float64, where a difference quotient is exact to eight digits."""
+    """Build a layer in float64, where finite differences are exact to eight digits."""
     options = {"return_sequences": return_sequences, "implementation": "loop", "dtype": "float64", **options}
     layer = LSTMStack([3], cell=cell, **options)
     layer.build((None, None, 2))
@@ -19,7 +19,7 @@ def layer_of(cell, return_sequences, **options):
 
 
 def gradients(layer, x, training):
-    """Of a sum of sines of the output, with respect to the input and each weight."""
+    """Return the gradients of a sum of sines of the output by the input and each weight."""
     x = tf.constant(x)
     with tf.GradientTape() as tape:
         tape.watch(x)
@@ -27,11 +27,11 @@ def gradients(layer, x, training):
     return tape.gradient(total, [x, *(weight.value for weight in layer.trainable_weights)])
 
 
-def quotient(function, values, direction):
-    """How fast a function changes in a direction."""
-    ahead = [v + 1e-5 * d for v, d in zip(values, direction, strict=True)]
-    behind = [v - 1e-5 * d for v, d in zip(values, direction, strict=True)]
-    return (function(ahead) - function(behind)) / 2e-5
+def directional_derivative(function, values, direction):
+    """Return the derivative in a direction by central differences."""
+    above = [value + 1e-5 * step for value, step in zip(values, direction, strict=True)]
+    below = [value - 1e-5 * step for value, step in zip(values, direction, strict=True)]
+    return (function(above) - function(below)) / 2e-5
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
@@ -45,47 +45,50 @@ def quotient(function, values, direction):
         (False, 19, 0.0),
     ],
 )
-def test_gradient_by_hand_is_the_difference_quotient(cell, return_sequences, time, recurrent_dropout):
+def test_custom_gradient_matches_finite_differences(cell, return_sequences, time, recurrent_dropout):
     x = RANDOM.normal(size=(4, time, 2))
     layer = layer_of(cell, return_sequences, recurrent_dropout=recurrent_dropout)
     seeds = [(variable, variable.numpy().copy()) for variable in layer.variables if "seed" in variable.path]
 
-    def draw_again():
+    def restore_seeds():
         for seed, value in seeds:
             seed.assign(value)
 
     def total(values):
-        draw_again()
+        restore_seeds()
         for weight, value in zip(layer.trainable_weights, values[1:], strict=True):
             weight.assign(value)
         return float(np.sin(3.0 * np.asarray(layer(values[0], training=True))).sum())
 
     values = [x, *(weight.numpy() for weight in layer.trainable_weights)]
-    draw_again()
-    found = [np.asarray(part) for part in gradients(layer, x, training=True)]
-    for i in range(len(values)):  # each alone, so that none hides behind another
-        direction = [RANDOM.normal(size=v.shape) if j == i else np.zeros(v.shape) for j, v in enumerate(values)]
-        expected = quotient(total, values, direction)
-        assert np.sum(found[i] * direction[i]) == pytest.approx(expected, rel=1e-6, abs=1e-6)
+    restore_seeds()
+    actual = [np.asarray(gradient) for gradient in gradients(layer, x, training=True)]
+    for i in range(len(values)):  # each array separately, so that errors cannot cancel
+        direction = [
+            RANDOM.normal(size=value.shape) if position == i else np.zeros(value.shape)
+            for position, value in enumerate(values)
+        ]
+        expected = directional_derivative(total, values, direction)
+        assert np.sum(actual[i] * direction[i]) == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_the_gradient_of_a_gradient_is_right_too(cell):
-    """A penalty on a gradient trains through it."""
+def test_second_derivative_is_correct(cell):
+    """A gradient penalty needs second derivatives."""
     layer, x = layer_of(cell, False), tf.constant(RANDOM.normal(size=(3, 9, 2)))
-    found = []
+    gradients_of_penalty = []
     for training in (True, False):
         with tf.GradientTape() as outer:
             with tf.GradientTape() as inner:
                 inner.watch(x)
                 total = tf.reduce_sum(tf.sin(3.0 * layer(x, training=training)))
             penalty = tf.reduce_sum(inner.gradient(total, x) ** 2)
-        found.append(outer.gradient(penalty, [weight.value for weight in layer.trainable_weights]))
-    for one, other in zip(*found, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-8)
+        gradients_of_penalty.append(outer.gradient(penalty, [weight.value for weight in layer.trainable_weights]))
+    for custom, automatic in zip(*gradients_of_penalty, strict=True):
+        np.testing.assert_allclose(custom, automatic, rtol=1e-8, atol=1e-8)
 
 
-def test_training_learns_what_keras_learns_step_for_step():
+def test_training_matches_keras():
     x, y = RANDOM.normal(size=(64, 10, 2)).astype("float32"), RANDOM.normal(size=(64, 1)).astype("float32")
     losses = {}
     for implementation in ("loop", "keras"):

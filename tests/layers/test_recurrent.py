@@ -6,23 +6,23 @@ from tfkit.layers import LSTMStack
 
 RANDOM = np.random.default_rng(0)
 KERAS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
-KIND = pytest.mark.parametrize("cell", KERAS)
-EACH = pytest.mark.parametrize("implementation", ["auto", "loop", "keras"])
+CELLS = pytest.mark.parametrize("cell", KERAS)
+IMPLEMENTATIONS = pytest.mark.parametrize("implementation", ["auto", "loop", "keras"])
 
 
 def series(*shape):
     return RANDOM.normal(size=shape).astype("float32")
 
 
-def holes(*shape):
-    """A mask with rows that are full, padded at the end, full of holes and empty."""
+def random_mask(*shape):
+    """Create a random mask; one row fully masked, one unmasked, one padded at the end."""
     mask = RANDOM.uniform(size=shape) < 0.6
     mask[0], mask[1], mask[2, shape[1] // 2 :] = False, True, False
     return mask
 
 
 def built(layer, dim):
-    """The layer with every weight at a random value."""
+    """Build the layer with random weights."""
     layer.build((None, None, dim))
     for weight in layer.weights:
         weight.assign(RANDOM.normal(size=weight.shape) * 0.7)
@@ -30,9 +30,9 @@ def built(layer, dim):
 
 
 def weights(layer):
-    """Kernel, recurrent kernel and bias of every layer and direction, in float64."""
-    values = [w.numpy().astype("float64") for w in layer.weights]
-    return [values[i : i + 3] for i in range(0, len(values), 3)]
+    """Return kernel, recurrent kernel and bias of every layer and direction, in float64."""
+    values = [weight.numpy().astype("float64") for weight in layer.weights]
+    return [values[index : index + 3] for index in range(0, len(values), 3)]
 
 
 def sigmoid(x):
@@ -51,41 +51,44 @@ def gru_step(x, h, c, kernel, recurrent, bias):
     return z * h + (1 - z) * np.tanh(xn + sigmoid(xr + hr) * hn), c
 
 
-def read(step, row, true, part):
-    """States at all steps of one row, a hidden step passed over, and the last of them."""
-    h = c = np.zeros(part[1].shape[0])
+def run_cell(step, row, row_mask, layer_weights):
+    """Return the states of one row at all steps, skipping masked steps, and the last state."""
+    h = c = np.zeros(layer_weights[1].shape[0])
     states = []
-    for x, is_true in zip(row, true, strict=True):
-        if is_true:
-            h, c = step(x, h, c, *part)
+    for x, is_valid in zip(row, row_mask, strict=True):
+        if is_valid:
+            h, c = step(x, h, c, *layer_weights)
         states.append(h)
     return np.array(states), h
 
 
 def reference(layer, x, mask):
-    """The whole stack in float64, a row and a step at a time."""
-    step, parts = {"lstm": lstm_step, "gru": gru_step}[layer.cell], weights(layer)
+    """Compute the whole stack in float64 by row and step."""
+    step, all_weights = {"lstm": lstm_step, "gru": gru_step}[layer.cell], weights(layer)
     mask = np.ones(x.shape[:2], bool) if mask is None else mask
-    answers = []
-    for row, true in zip(x.astype("float64"), mask, strict=True):
-        left = list(parts)
+    outputs = []
+    for row, row_mask in zip(x.astype("float64"), mask, strict=True):
+        remaining = list(all_weights)
         for _ in layer.units:
-            states, last = read(step, row, true, left.pop(0))
+            states, last = run_cell(step, row, row_mask, remaining.pop(0))
             if layer.bidirectional:
-                back, last_back = read(step, row[::-1], true[::-1], left.pop(0))
-                states, last = np.concatenate([states, back[::-1]], 1) * true[:, None], np.append(last, last_back)
+                backward, last_backward = run_cell(step, row[::-1], row_mask[::-1], remaining.pop(0))
+                states, last = (
+                    np.concatenate([states, backward[::-1]], 1) * row_mask[:, None],
+                    np.append(last, last_backward),
+                )
             row = states
-        answers.append(states if layer.return_sequences else last)
-    return np.array(answers)
+        outputs.append(states if layer.return_sequences else last)
+    return np.array(outputs)
 
 
-@KIND
-@EACH
+@CELLS
+@IMPLEMENTATIONS
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("return_sequences", [False, True])
 @pytest.mark.parametrize("masked", [False, True])
-def test_output_is_that_of_numpy(cell, implementation, bidirectional, return_sequences, masked):
-    x, mask = series(6, 11, 3), holes(6, 11) if masked else None
+def test_output_matches_numpy(cell, implementation, bidirectional, return_sequences, masked):
+    x, mask = series(6, 11, 3), random_mask(6, 11) if masked else None
     options = {"bidirectional": bidirectional, "return_sequences": return_sequences, "implementation": implementation}
     layer = built(LSTMStack([4, 5], cell=cell, **options), 3)
     expected = reference(layer, x, mask)
@@ -93,74 +96,78 @@ def test_output_is_that_of_numpy(cell, implementation, bidirectional, return_seq
         np.testing.assert_allclose(layer(x, mask=mask, training=training), expected, rtol=1e-5, atol=1e-5)
 
 
-@KIND
+@CELLS
 @pytest.mark.parametrize("time", [1, 8, 9, 16, 23])
-def test_every_length_is_read_to_its_end(cell, time):
+def test_all_sequence_lengths(cell, time):
     x = series(2, time, 3)
     for return_sequences in (False, True):
         layer = built(LSTMStack([4], cell=cell, return_sequences=return_sequences, implementation="loop"), 3)
         np.testing.assert_allclose(layer(x), reference(layer, x, None), rtol=1e-5, atol=1e-5)
 
 
-@KIND
+@CELLS
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("return_sequences", [False, True])
-def test_output_is_that_of_keras_with_the_same_weights(cell, bidirectional, return_sequences):
-    x, mask = series(6, 11, 3), holes(6, 11)
+def test_output_matches_keras_with_equal_weights(cell, bidirectional, return_sequences):
+    x, mask = series(6, 11, 3), random_mask(6, 11)
     layer = built(LSTMStack([4], cell=cell, bidirectional=bidirectional, return_sequences=return_sequences), 3)
-    other = KERAS[cell](4, return_sequences=return_sequences)
-    other = keras.layers.Bidirectional(other) if bidirectional else other
-    other.build((None, None, 3))
-    other.set_weights(layer.get_weights())
+    keras_layer = KERAS[cell](4, return_sequences=return_sequences)
+    keras_layer = keras.layers.Bidirectional(keras_layer) if bidirectional else keras_layer
+    keras_layer.build((None, None, 3))
+    keras_layer.set_weights(layer.get_weights())
     for training in (False, True):
-        np.testing.assert_allclose(layer(x, mask=mask, training=training), other(x, mask=mask), rtol=1e-5, atol=1e-5)
-        np.testing.assert_allclose(layer(x, training=training), other(x), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(
+            layer(x, mask=mask, training=training), keras_layer(x, mask=mask), rtol=1e-5, atol=1e-5
+        )
+        np.testing.assert_allclose(layer(x, training=training), keras_layer(x), rtol=1e-5, atol=1e-5)
 
 
-@KIND
+@CELLS
 @pytest.mark.parametrize("return_sequences", [False, True])
-def test_padding_changes_nothing_whatever_it_holds(cell, return_sequences):
+def test_padding_does_not_change_the_result_for_any_value(cell, return_sequences):
     x = series(3, 9, 2)
     layer = built(LSTMStack([4, 3], cell=cell, bidirectional=True, return_sequences=return_sequences), 2)
     mask = np.arange(9) < np.array([[6]] * 3)
-    alone = np.asarray(layer(x[:, :6]))
+    unpadded = np.asarray(layer(x[:, :6]))
     x[:, 6:] = np.nan
-    said = np.asarray(layer(x, mask=mask))
-    np.testing.assert_allclose(said[:, :6] if return_sequences else said, alone, rtol=1e-5, atol=1e-5)
-    assert np.isfinite(said).all()
+    outputs = np.asarray(layer(x, mask=mask))
+    np.testing.assert_allclose(outputs[:, :6] if return_sequences else outputs, unpadded, rtol=1e-5, atol=1e-5)
+    assert np.isfinite(outputs).all()
     masked = layer(keras.layers.Masking(-9.0)(np.where(np.isnan(x), np.float32(-9), x)))
-    np.testing.assert_allclose(masked, said, rtol=1e-6, atol=1e-6)
-    kept = getattr(masked, "_keras_mask", None)
-    assert (kept is not None) == return_sequences
+    np.testing.assert_allclose(masked, outputs, rtol=1e-6, atol=1e-6)
+    output_mask = getattr(masked, "_keras_mask", None)
+    assert (output_mask is not None) == return_sequences
     if return_sequences:
-        np.testing.assert_array_equal(kept, mask)
+        np.testing.assert_array_equal(output_mask, mask)
 
 
-@KIND
-def test_dropout_of_the_output_is_one_mask_for_all_steps(cell):
+@CELLS
+def test_output_dropout_uses_one_mask_for_all_steps(cell):
     x = series(40, 5, 3)
     layer = built(LSTMStack([50], cell=cell, dropout=0.4, return_sequences=True), 3)
-    whole, some = np.asarray(layer(x)), np.asarray(layer(x, training=True))
-    dropped = some == 0
+    full, dropped_out = np.asarray(layer(x)), np.asarray(layer(x, training=True))
+    dropped = dropped_out == 0
     assert dropped.mean() == pytest.approx(0.4, abs=0.04)  # 2,000 draws: sigma 0.011
     np.testing.assert_array_equal(dropped, np.repeat(dropped[:, :1], 5, axis=1))
-    np.testing.assert_allclose(some[~dropped], (whole / 0.6)[~dropped], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(dropped_out[~dropped], (full / 0.6)[~dropped], rtol=1e-4, atol=1e-5)
 
 
-@KIND
-def test_dropout_of_the_recurrence_is_one_mask_for_all_steps(cell):
-    """With one unit a row either keeps its state, twice as strong in the product, or never has one."""
+@CELLS
+def test_recurrent_dropout_uses_one_mask_for_all_steps(cell):
+    """With one unit, the state of a row is either doubled in the product or always dropped."""
     x = series(200, 6, 2)
     layer = built(LSTMStack([1], cell=cell, recurrent_dropout=0.5), 2)
     ((kernel, recurrent, bias),) = weights(layer)
-    step, answers = {"lstm": lstm_step, "gru": gru_step}[cell], []
-    for strength in (0.0, 2.0):
-        part = (kernel, strength * recurrent, bias)
-        answers.append(np.array([read(step, row, [True] * 6, part)[1] for row in x.astype("float64")]))
-    said = np.asarray(layer(x, training=True))
-    without, doubled = (np.isclose(said, answer, rtol=1e-4, atol=1e-5)[:, 0] for answer in answers)
-    assert (without | doubled).all()
-    assert without.mean() == pytest.approx(0.5, abs=0.15)  # 200 draws: sigma 0.035
+    step, expected_states = {"lstm": lstm_step, "gru": gru_step}[cell], []
+    for factor in (0.0, 2.0):
+        layer_weights = (kernel, factor * recurrent, bias)
+        expected_states.append(
+            np.array([run_cell(step, row, [True] * 6, layer_weights)[1] for row in x.astype("float64")])
+        )
+    outputs = np.asarray(layer(x, training=True))
+    dropped, scaled = (np.isclose(outputs, expected, rtol=1e-4, atol=1e-5)[:, 0] for expected in expected_states)
+    assert (dropped | scaled).all()
+    assert dropped.mean() == pytest.approx(0.5, abs=0.15)  # 200 draws: sigma 0.035
     np.testing.assert_allclose(layer(x), reference(layer, x, None), rtol=1e-5, atol=1e-5)
 
 
@@ -173,13 +180,13 @@ def test_dropout_of_the_recurrence_is_one_mask_for_all_steps(cell):
         ("gru", True, 2 * (3 * 8 * (3 + 8 + 2) + 3 * 5 * (16 + 5 + 2))),
     ],
 )
-def test_count_of_weights(cell, bidirectional, count):
+def test_number_of_weights(cell, bidirectional, count):
     layer = LSTMStack([8, 5], cell=cell, bidirectional=bidirectional)
     layer.build((None, None, 3))
     assert layer.count_params() == count
 
 
-def test_weights_begin_as_told():
+def test_initialization_of_weights():
     layer = LSTMStack([6], bidirectional=True)
     layer.build((None, None, 3))
     for _, recurrent, bias in weights(layer):
@@ -205,7 +212,7 @@ def test_weights_begin_as_told():
         ),
     ],
 )
-def test_what_cannot_be_is_refused(arguments, message):
+def test_invalid_arguments_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
         LSTMStack(**arguments)
 
@@ -218,7 +225,7 @@ def test_what_cannot_be_is_refused(arguments, message):
         ("gru", "loop"),
     ],
 )
-def test_a_saved_model_says_the_same_of_any_batch_and_length(cell, implementation, tmp_path):
+def test_exported_model_predicts_the_same_for_any_batch_and_length(cell, implementation, tmp_path):
     tf = pytest.importorskip("tensorflow")
     inputs = keras.Input((None, 3))
     x = keras.layers.Masking()(inputs)

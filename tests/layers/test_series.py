@@ -1,4 +1,4 @@
-"""Gaps of a series: against NumPy's own interpolation."""
+"""Interpolation of missing values, compared with `numpy.interp`."""
 
 import numpy as np
 
@@ -7,27 +7,27 @@ from tfkit.layers import FillGaps
 RANDOM = np.random.default_rng(0)
 
 
-def filled(values):
-    """One channel, by NumPy."""
-    known = np.flatnonzero(np.isfinite(values))
-    return np.interp(np.arange(len(values)), known, values[known]) if len(known) else np.zeros(len(values))
+def interpolate(values):
+    """Interpolate one channel with NumPy."""
+    observed = np.flatnonzero(np.isfinite(values))
+    return np.interp(np.arange(len(values)), observed, values[observed]) if len(observed) else np.zeros(len(values))
 
 
-def test_gaps_are_filled_along_straight_lines():
+def test_gaps_are_interpolated_linearly():
     x = RANDOM.normal(size=(40, 15, 3)).astype("float32")
     x[RANDOM.random(x.shape) < RANDOM.random((40, 1, 3))] = np.nan
     x[0, 4:6, 0] = [np.inf, -np.inf]
     x[1, :, 1] = np.nan
-    expected = np.apply_along_axis(filled, 1, x)
+    expected = np.apply_along_axis(interpolate, 1, x)
     np.testing.assert_allclose(FillGaps()(x), expected, atol=1e-5)
 
 
-def test_what_is_known_stays_as_it_is():
+def test_known_values_are_unchanged():
     x = (RANDOM.normal(size=(5, 9, 2)) * 1e30).astype("float32")
     np.testing.assert_array_equal(FillGaps()(x), x)
 
 
-def test_what_a_mask_hides_is_not_known():
+def test_masked_values_are_ignored():
     x = np.array([[[1.0], [np.nan], [3.0], [np.nan], [99.0]]], "float32")
-    found = FillGaps()(x, mask=np.array([[True, True, True, True, False]]))
-    np.testing.assert_array_equal(np.ravel(found)[:4], [1.0, 2.0, 3.0, 3.0])
+    filled_series = FillGaps()(x, mask=np.array([[True, True, True, True, False]]))
+    np.testing.assert_array_equal(np.ravel(filled_series)[:4], [1.0, 2.0, 3.0, 3.0])

@@ -68,7 +68,8 @@ class NumberEmbedding(keras.layers.Layer):
         bins = start.shape[1]
         low = ops.cast([[-1.0] + [0.0] * (bins - 1)] * len(self.edges), x.dtype)
         high = ops.cast(
-            [[2.0 if upper == len(column) - 2 else 1.0 for upper in range(bins)] for column in self.edges], x.dtype
+            [[2.0 if bin_index == len(column) - 2 else 1.0 for bin_index in range(bins)] for column in self.edges],
+            x.dtype,
         )
         # columns first: one batched product for all columns, without products with zeros
         x = ops.transpose(x)[:, :, None]
