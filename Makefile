@@ -80,7 +80,7 @@ test-browser: $(BIN)/.installed-dev ## the reports in a real browser; installs C
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
 	    { [ "$$(id -u)" = 0 ] && apt-get install -qq -y --no-install-recommends chromium fonts-noto-cjk >/dev/null; } || \
 	    echo 'There is no Chromium, and none could be installed (on Debian and Ubuntu: apt install chromium): skipped.' >&2
-	@$(BIN)/python -m pytest -q tests/report/test_browser.py $(ARGS)
+	@$(BIN)/python -m pytest -q tests/reporting/test_browser.py $(ARGS)
 
 audit: $(BIN)/.installed-dev ## look the dependencies up in the lists of known weaknesses (pip-audit; needs the network) | make audit
 	@$(PIP) pip-audit
@@ -88,7 +88,7 @@ audit: $(BIN)/.installed-dev ## look the dependencies up in the lists of known w
 
 fuzz: $(BIN)/.installed-dev ## bytes by chance into the table reader, guided by what they reach (atheris); ten minutes | make fuzz
 	@$(PIP) atheris
-	@$(BIN)/python tests/hostile/fuzz.py -max_total_time=600 $(ARGS)
+	@$(BIN)/python tests/robustness/fuzz.py -max_total_time=600 $(ARGS)
 
 test-long: $(BIN)/.installed-dev ## kills, replicas, searches, hostile input by the hundred: about an hour | make test-long
 	@$(BIN)/python -m pytest -m long -n 2 --dist loadfile $(ARGS)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tfkit.parts import ROOMS, parts
+from tfkit.catalog.components import ROOMS, parts
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 BEGIN, END = "<!-- parts: make readme -->\n", "<!-- end of parts -->"

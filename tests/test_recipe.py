@@ -5,9 +5,10 @@ import sys
 import pytest
 
 import tfkit
+from tfkit.catalog.load import load
 from tfkit.config import Config
 from tfkit.errors import UserError
-from tfkit.recipe import Data, Recipe, load
+from tfkit.recipe import Data, Recipe
 
 
 def make_recipe(**parts):

@@ -2,9 +2,10 @@ import keras
 import numpy as np
 import pytest
 
-from tfkit import loop, schedules
+from tfkit import schedules
 from tfkit.schedules import InverseSquareRoot, OneCycle, Scaled, Warmup, WarmupStableDecay, scale_rate, simulate
 from tfkit.testing import check_schedule
+from tfkit.training import fit as training_fit
 
 K = np.arange(60, dtype="float64")
 theirs = keras.optimizers.schedules
@@ -139,7 +140,7 @@ def test_steps_that_were_compiled_before_see_the_factor(rate, fit):
     if fit == "Keras' own":
         model.fit(x, y, epochs=3, callbacks=watch, verbose=0)
     else:
-        loop.fit(model, x, y, epochs=3, callbacks=watch)
+        training_fit.fit(model, x, y, epochs=3, callbacks=watch)
     np.testing.assert_allclose(np.diff([0.0, *seen]), [0.5, 0.25, 0.125], rtol=1e-5)
 
 

@@ -1,5 +1,5 @@
 """`python -m tfkit` is the command `tfkit`."""
 
-from tfkit.cli import command
+from tfkit.cli.main import command
 
 command()

@@ -75,29 +75,29 @@ class Run(RunDir):
         return self.metrics if source is None else self.predictor.evaluate(source)
 
     def report(self, *, recipe: Any = None, more_rows: bool = False, find_rate: bool = False, **options: Any) -> Path:
-        """Write `report.html` again, from this folder alone; see `tfkit.report.report`.
+        """Write `report.html` again, from this folder alone; see `tfkit.reporting.report.report`.
 
         Args:
             recipe: The recipe file, where `more_rows` and `find_rate` need it and it has moved.
             more_rows: Whether to train on a quarter and on a half of the training rows first, to see whether more
                 would help; this needs recipe file and data.
             find_rate: Whether to look for a learning rate that suits; this too.
-            options: See `tfkit.report.report`.
+            options: See `tfkit.reporting.report.report`.
         """
-        from tfkit.report import report
+        from tfkit.reporting.report import report
 
         if more_rows or find_rate:
-            from tfkit.report import trials
+            from tfkit.reporting import experiments
 
             if find_rate:
-                trials.find_rate(self, recipe)
+                experiments.find_rate(self, recipe)
             if more_rows:
-                trials.more_rows(self, recipe)
+                experiments.more_rows(self, recipe)
         return report(self, **options)
 
     def log_to_mlflow(self, address: str = "local", **options: Any) -> str:
-        """Log settings, curves, scores and the model to MLflow; see `tfkit.report.tracking.log_to_mlflow`."""
-        from tfkit.report.tracking import log_to_mlflow
+        """Log settings, curves, scores and the model to MLflow; see `tfkit.reporting.mlflow_export.log_to_mlflow`."""
+        from tfkit.reporting.mlflow_export import log_to_mlflow
 
         return log_to_mlflow(self, address, **options)
 
@@ -115,8 +115,8 @@ def train(recipe: Any = None, *, resume: str | Path | None = None, report: bool 
         recipe: A name of `tfkit.ls()`, the path of a recipe file, or a `Recipe`; optional where `resume` names a run.
         resume: A run to resume; recipe and settings come from it.
         report: Whether `report.html` is written at the end.
-        options: See `tfkit.engine.train`: `out`, `device`, `anyway`, `settings`, `test`, `tensorboard`, `until`,
-            `checkpoint_minutes`, `quiet`, and the settings of the recipe.
+        options: See `tfkit.training.train.train`: `out`, `device`, `anyway`, `settings`, `test`, `tensorboard`,
+            `until`, `checkpoint_minutes`, `quiet`, and the settings of the recipe.
 
     Returns:
         The finished `Run`.
@@ -130,20 +130,20 @@ def train(recipe: Any = None, *, resume: str | Path | None = None, report: bool 
         >>> import tfkit
         >>> run = tfkit.train("tabular", epochs=5)  # doctest: +SKIP
     """
-    from tfkit import engine
-    from tfkit.recipe import load
-    from tfkit.report import analyze_and_report
+    from tfkit.catalog.load import load
+    from tfkit.reporting.report import analyze_and_report
+    from tfkit.training import train as training_train
 
     if recipe is not None or resume is None:
         recipe = load(recipe if recipe is not None else "tabular")
     finish = analyze_and_report if report else None
-    return Run(engine.train(recipe, resume=resume, on_finish=finish, **options).folder, recipe=recipe)
+    return Run(training_train.train(recipe, resume=resume, on_finish=finish, **options).folder, recipe=recipe)
 
 
 def tune(recipe: Any = None, **options: Any) -> Run:
-    """Search the settings of a recipe; see `tfkit.tuner.tune`."""
-    from tfkit import tuner
-    from tfkit.recipe import load
+    """Search the settings of a recipe; see `tfkit.tuning.tune.tune`."""
+    from tfkit.catalog.load import load
+    from tfkit.tuning import tune as tuning_tune
 
     recipe = load(recipe if recipe is not None else "tabular")
-    return Run(tuner.tune(recipe, **options).folder, recipe=recipe)
+    return Run(tuning_tune.tune(recipe, **options).folder, recipe=recipe)

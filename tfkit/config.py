@@ -8,22 +8,30 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tfkit.errors import UserError, nearest
-from tfkit.words import Kind
+from tfkit.setting_types import Kind
 
 # The types that settings are made of, for pages too: `depth: tfkit.count = 3`.
 count = Annotated[int, Field(ge=1)]
+
 whole = Annotated[int, Field(ge=0)]
+
 fraction = Annotated[float, Field(ge=0, lt=1)]
+
 amount = Annotated[float, Field(ge=0)]
+
 positive = Annotated[float, Field(gt=0)]
+
 any_optimizer = Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "nadam", "adagrad", "lion"]
+
 any_decay = Literal[
     "none", "exponential", "step", "cosine", "linear", "one_cycle", "polynomial", "inverse_square_root", "plateau"
 ]
 
 # Flags say where and how much, settings say what: no setting may have the name of a flag.
 FLAGS = {"out", "device", "resume", "until", "anyway", "quiet", "debug", "json", "settings", "test", "recipe"}
+
 FLAGS |= {"report", "tensorboard", "checkpoint_minutes"}
+
 FLAGS |= {"trials", "minutes", "method", "jobs", "fresh", "search", "objective", "finalists", "scheduler"}  # of tune
 
 

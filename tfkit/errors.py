@@ -1,7 +1,18 @@
 """What can go wrong and is not a bug of ours: said in one line, and told apart by its exit code."""
 
-import difflib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    pass
+import difflib
+
+
+def listed(items: Iterable[Any], max_items: int = 8) -> str:
+    """Format a list for a message: the first items only, long ones truncated."""
+    texts = [repr(text if len(text) <= 60 else f"{text[:59]}…") for text in map(str, items)]
+    return ", ".join(texts[:max_items]) + (f" and {len(texts) - max_items:,} more" if len(texts) > max_items else "")
+
 
 LONGEST = 1000  # characters of a message
 

@@ -12,13 +12,17 @@ top_k_categorical_accuracy sparse_top_k_categorical_accuracy precision recall f1
 roc_auc auc average_precision r2 r2_score io_u mean_io_u binary_io_u one_hot_io_u one_hot_mean_io_u cosine_similarity
 pearson_correlation concordance_correlation precision_at_recall recall_at_precision sensitivity_at_specificity
 specificity_at_sensitivity""".split()
+
 LOWER_IS_BETTER = """loss log_loss mse mae mape msle bce mean_squared_error root_mean_squared_error mean_absolute_error
 median_absolute_error mean_absolute_percentage_error mean_squared_logarithmic_error mean_relative_error huber logcosh
 log_cosh_error kl_divergence poisson hinge squared_hinge categorical_hinge binary_crossentropy
 categorical_crossentropy sparse_categorical_crossentropy crossentropy smoothed_crossentropy sparse_focal pinball
 mean_pinball gaussian_nll expected_calibration_error error""".split()
+
 DIRECTIONS = {**dict.fromkeys(HIGHER_IS_BETTER, "max"), **dict.fromkeys(LOWER_IS_BETTER, "min")}
+
 CAMEL_CASE_BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
 IGNORED_AFFIXES = re.compile(r"^val_|_macro$|_weighted$|_micro$|_[0-9]+$")
 
 

@@ -15,6 +15,7 @@ OPTIMIZERS = {
     "adagrad": (keras.optimizers.Adagrad, {}),
     "lion": (keras.optimizers.Lion, {}),
 }
+
 DECAYS = (
     "none",
     "exponential",
@@ -26,6 +27,7 @@ DECAYS = (
     "inverse_square_root",
     "plateau",
 )
+
 WARMUP_FRACTION = 0.05  # of the steps: linear warmup of `cosine`, `linear` and `inverse_square_root`
 
 

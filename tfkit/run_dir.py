@@ -4,6 +4,7 @@ import contextlib
 import csv
 import datetime
 import itertools
+import json
 import os
 import shutil
 import subprocess
@@ -12,8 +13,41 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
+from tfkit.atomic_files import Whole, write_json
 from tfkit.errors import UserError
-from tfkit.keeping import Kept, Whole, write_json
+
+REQUIRED_TYPES: dict[str, dict[str, type]] = {  # file name -> key -> type of its value
+    "about.json": {"begun": str, "versions": dict},
+    "info.json": {"task": str, "inputs": dict, "target": dict},
+    "metrics.json": {"task": str, "val": dict},
+}
+
+
+class Kept(dict[str, Any]):
+    """A JSON object of a run folder; a missing key raises a UserError.
+
+    Somebody may have edited the file.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ValueError: If it is not JSON, not an object, or a value has the wrong type.
+    """
+
+    def __init__(self, path: Path):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        types = REQUIRED_TYPES.get(path.name, {}).items()
+        if not isinstance(content, dict) or not all(
+            isinstance(content.get(key, type_()), type_) for key, type_ in types
+        ):
+            raise ValueError
+        super().__init__(content)
+        self.path = path
+
+    def __missing__(self, name: str) -> Any:
+        raise UserError(f"The run's {self.path.name} must have {name!r}. Received: {self.path}, which is damaged")
+
 
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn")
 

@@ -13,9 +13,9 @@ import tempfile
 from pathlib import Path
 
 import tfkit
-from tfkit.report.reading import Record
+from tfkit.reporting.run_results import Record
 
-FILE = Path(__file__).resolve().parents[1] / "report" / "healthy.json"
+FILE = Path(__file__).resolve().parents[1] / "reporting" / "healthy.json"
 DIAMONDS = {"table": str(tfkit.sample("diamonds.csv.gz")), "target": "price"}
 RUNS = [
     *(("tabular", {"seed": seed}) for seed in range(4)),

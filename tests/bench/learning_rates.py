@@ -20,7 +20,8 @@ import keras
 import numpy as np
 
 import tfkit
-from tfkit import evaluation, scores
+from tfkit.evaluation import comparison, metrics
+from tfkit.training import evaluate
 
 LINES = Path(__file__).with_name("learning_rates.jsonl")
 RATES = [10 ** (-k / 2) for k in range(10, 1, -1)]  # 1e-5 to 1e-1
@@ -39,8 +40,8 @@ def page(name, epochs, **settings):
         return recipe.model(config.of({**config.words(), "learning_rate": rate}), data)
 
     def score(model):
-        found = scores.score(*evaluation.said(data.val, model, data), data.info)
-        return found[scores.headline(data.info["task"])[0]]
+        found = metrics.score(*evaluate.said(data.val, model, data), data.info)
+        return found[comparison.headline(data.info["task"])[0]]
 
     return data.train, data.val, make, config.batch(len(data.train)), epochs, data.augment, score
 

@@ -50,7 +50,7 @@ def predict(asked):
     import pandas as pd
 
     import tfkit
-    from tfkit.data.preparation import prepare_table
+    from tfkit.data.tabular.preprocessing import prepare_table
     from tfkit.datasets.batch_predict import predict as prepared
 
     frame = pd.read_csv(tfkit.sample("adult.csv.gz"))
@@ -94,7 +94,7 @@ def _trained(asked, rows, share):
     """Rows a second of the epoch, and what the whole process needed."""
     table = _made(asked.folder / f"large-{rows}", rows)
     program = (
-        "import sys; from tfkit.data import disk; disk.SHARE = float(sys.argv[2]); import tfkit\n"
+        "import sys; from tfkit.data.rows import out_of_core as disk; disk.SHARE = float(sys.argv[2]); import tfkit\n"
         "run = tfkit.train('tabular', table=sys.argv[1], target='y', epochs=1, body='mlp', units=64, depth=2,\n"
         "    embedding_dim=0, batch_size=256, refit=False, out=sys.argv[3], quiet=True, report=False)\n"
         "print(run.folder)"

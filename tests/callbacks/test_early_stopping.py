@@ -2,8 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from tfkit import loop
 from tfkit.callbacks import EarlyStopping
+from tfkit.training import fit as training_fit
 
 NAN, INF = float("nan"), float("inf")
 
@@ -249,7 +249,7 @@ def test_what_is_kept_scores_what_validation_said(fit):
     )
     model.compile(keras.optimizers.Adam(0.1), "mse")
     callback = EarlyStopping(keep="averaged", patience=4)
-    run = model.fit if fit == "Keras' own" else lambda *data, **options: loop.fit(model, *data, **options)
+    run = model.fit if fit == "Keras' own" else lambda *data, **options: training_fit.fit(model, *data, **options)
     history = run(X, Y, epochs=6, batch_size=8, validation_data=(X, Y), callbacks=[callback], verbose=0).history
     assert callback.best == min(history["val_loss"])
     assert model.evaluate(X, Y, verbose=0) == pytest.approx(callback.best, rel=1e-4)

@@ -2,9 +2,9 @@ import keras
 import numpy as np
 import pytest
 
-from tfkit import loop
 from tfkit.callbacks import LearningRateFinder
 from tfkit.optimizers import optimizer
+from tfkit.training import fit
 
 NAN, INF = float("nan"), float("inf")
 RANDOM = np.random.default_rng(0)
@@ -182,11 +182,11 @@ def test_too_few_batches_are_refused_at_the_beginning():
 
 
 def test_calls_of_many_steps_are_refused_and_leave_no_trace(monkeypatch):
-    monkeypatch.setattr(loop._Order, "pace", lambda self, seconds: setattr(self, "a_call", 4))
+    monkeypatch.setattr(fit._Order, "pace", lambda self, seconds: setattr(self, "a_call", 4))
     model = network()
     before = model.layers[0].kernel.numpy()
     with pytest.raises(ValueError, match=r"must be one step: .* Received: 4 steps"):
-        loop.fit(model, X, Y, batch_size=16, epochs=10, callbacks=[LearningRateFinder(steps=50, passes=1)])
+        fit.fit(model, X, Y, batch_size=16, epochs=10, callbacks=[LearningRateFinder(steps=50, passes=1)])
     np.testing.assert_array_equal(model.layers[0].kernel, before)
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from tfkit.data.files import read_frame
+from tfkit.data.files.read import read_frame
 from tfkit.errors import UserError
 
 

@@ -9,7 +9,7 @@ from keras.src.testing import TestCase
 from tfkit import layers
 from tfkit.data import frequent_ngrams
 from tfkit.testing import check_layer
-from tfkit.testing.saving import defaults_of
+from tfkit.testing.serialization import defaults_of
 
 RANDOM = np.random.default_rng(0)
 ROWS = RANDOM.normal(size=(7, 3)).astype("float32")

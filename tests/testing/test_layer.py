@@ -7,7 +7,7 @@ from keras import ops
 
 from tests.testing.correct_layers import ROWS, STEPS, TIME, Mean, Meeting, Sound, Twin, check, register
 from tfkit.testing import check_layer
-from tfkit.testing.saving import defaults_of
+from tfkit.testing.serialization import defaults_of
 
 
 @pytest.mark.parametrize(

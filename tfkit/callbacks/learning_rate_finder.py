@@ -8,6 +8,7 @@ import numpy as np
 from tfkit.schedules import Scaled
 
 SUGGESTION_DIVISOR = 5  # the suggestion is the rate of the smallest loss divided by this
+
 INITIAL_FRACTION = 0.1  # fraction of the steps used to estimate the initial loss
 
 

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 VALUES_PER_CALL = 2**18  # input values of one call; what a layer computes from them is many times larger
+
 CHUNK_ROWS = 65_536  # rows read at once from a dataset
+
 CHUNK_VALUES = 2**26  # input values read at once, where rows are large
 
 

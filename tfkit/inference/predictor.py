@@ -46,7 +46,7 @@ class Predictor:
         """The `keras.Model`: raw rows in, predictions out."""
         self.run_dir.read_json("metrics.json")  # refuses a run that is not finished
         if self.recipe is not None:
-            from tfkit.recipe import load
+            from tfkit.catalog.load import load
 
             load(self.recipe)  # registers its layers
         try:
@@ -61,7 +61,7 @@ class Predictor:
     def reader(self) -> Any:
         """The reader of the recipe that is named again, else the reader of tfkit that the run names."""
         if self.recipe is not None:
-            from tfkit.recipe import load
+            from tfkit.catalog.load import load
 
             reader = load(self.recipe).read
         else:
@@ -99,7 +99,7 @@ class Predictor:
 
     def warn_of_drift(self, raw: Any) -> None:
         """Log the columns of raw rows whose distribution differs from training."""
-        from tfkit.checks.drift import warn
+        from tfkit.data.drift import warn
 
         if self.run_dir.path("drift.json").is_file():
             warn(raw, self.run_dir.read_json("drift.json"))
@@ -128,7 +128,7 @@ class Predictor:
             out: The file to write.
             escape_formulas: Whether an apostrophe is put before texts that a spreadsheet would compute.
         """
-        from tfkit.data.files import write_frame
+        from tfkit.data.files.write import write_frame
         from tfkit.inference.streaming import predict_chunks
 
         if Path(out).resolve() == Path(file).resolve():
@@ -150,16 +150,16 @@ class Predictor:
 
     def evaluate(self, source: Any) -> dict[str, Any]:
         """Score the rows of a source that also holds their targets."""
-        from tfkit import scores
+        from tfkit.evaluation import bootstrap, metrics
 
         raw, y_true = self.read(source, target=True)
         y_pred, info = self.predict_arrays(raw), self.info
         return {
             "task": info["task"],
             "positive": info["target"]["positive"],
-            "test": scores.score(y_true, y_pred, info),
-            "intervals": scores.intervals(y_true, y_pred, info),
-            "classes": scores.by_class(y_true, y_pred, info),
+            "test": metrics.score(y_true, y_pred, info),
+            "intervals": bootstrap.intervals(y_true, y_pred, info),
+            "classes": metrics.by_class(y_true, y_pred, info),
         }
 
     def _join_predictions(self, own_columns: Any, outputs: np.ndarray, logged: set[str]) -> Any:

@@ -14,6 +14,7 @@ import numpy as np
 from tfkit.datasets.batch_predict import compiled_predictor, squeeze_outputs
 
 PREFETCH_CHUNKS = 2
+
 DRIFT_STRIDE = 64  # one row of so many is compared with training for drift
 
 
@@ -29,7 +30,8 @@ def predict_chunks(predictor: Any, chunks: Any, out: Path, join: Callable[[Any, 
     Returns:
         Whether it was done: it cannot be where the type of a column is only known when all of it has been read.
     """
-    from tfkit.data.files import kind_of, writing
+    from tfkit.data.files.read import kind_of
+    from tfkit.data.files.write import writing
 
     with prefetch((*chunk, chunks.done) for chunk in chunks) as rows, progress_bar("Predicting") as update:
         first = next(rows, None)

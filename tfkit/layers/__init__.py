@@ -4,14 +4,22 @@ Importing this package registers every custom object that a saved model can cont
 """
 
 from tfkit import losses, schedules  # noqa: F401  registered because saved models can contain them
-from tfkit.data.tokens import CutText  # noqa: F401
-from tfkit.layers.attention import CrossAttention, SelfAttention
-from tfkit.layers.attention_pooling import AttentionPooling
-from tfkit.layers.conv import ConvBlock
-from tfkit.layers.conv_stack import ConvStack
+from tfkit.layers.attention.attention import CrossAttention, SelfAttention
+from tfkit.layers.attention.attention_pooling import AttentionPooling
+from tfkit.layers.attention.patches import PatchEmbedding
+from tfkit.layers.attention.positions import PositionalEmbedding
+from tfkit.layers.attention.transformer import TransformerDecoder, TransformerEncoder
+from tfkit.layers.convolution.conv import ConvBlock
+from tfkit.layers.convolution.convnet import ConvStack
+from tfkit.layers.convolution.inception import InceptionBlock, InceptionStack
+from tfkit.layers.convolution.minirocket import MiniRocket
+from tfkit.layers.convolution.residual import ResidualBlock, SqueezeExcitation
+from tfkit.layers.dense.mlp import MLP
+from tfkit.layers.dense.tabm import EnsembleDense, EnsembleMLP, MemberMean
 from tfkit.layers.dropout import Dropout
-from tfkit.layers.ensemble import EnsembleDense, EnsembleMLP, MemberMean
-from tfkit.layers.feature_embedding import CategoryEmbedding, NumberEmbedding
+from tfkit.layers.embedding.feature_embedding import CategoryEmbedding, NumberEmbedding
+from tfkit.layers.embedding.ngrams import NgramEmbedding
+from tfkit.layers.embedding.periodic import PeriodicEmbedding
 from tfkit.layers.forecasting import (
     CyclicEncoding,
     MovingAverage,
@@ -20,19 +28,11 @@ from tfkit.layers.forecasting import (
     WindowScaling,
     WindowStatistics,
 )
-from tfkit.layers.inception import InceptionBlock, InceptionStack
-from tfkit.layers.masked import GlobalPooling
-from tfkit.layers.minirocket import MiniRocket
-from tfkit.layers.mlp import MLP
-from tfkit.layers.ngrams import NgramEmbedding
-from tfkit.layers.patches import PatchEmbedding
-from tfkit.layers.periodic import PeriodicEmbedding
-from tfkit.layers.positions import PositionalEmbedding
-from tfkit.layers.recurrent import LSTMStack
-from tfkit.layers.residual import ResidualBlock, SqueezeExcitation
-from tfkit.layers.series import FillGaps
-from tfkit.layers.tabular import Clip, Impute, MissingIndicator, QuantileScale
-from tfkit.layers.transformer import TransformerDecoder, TransformerEncoder
+from tfkit.layers.masked_normalization import GlobalPooling
+from tfkit.layers.preprocessing.interpolation import FillGaps
+from tfkit.layers.preprocessing.tabular import Clip, Impute, MissingIndicator, QuantileScale
+from tfkit.layers.preprocessing.text import CutText  # noqa: F401
+from tfkit.layers.recurrent.rnn import LSTMStack
 
 __all__ = [
     "MLP",

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from tfkit.testing.judge import Judge, relative_difference
+from tfkit.testing.expectations import Judge, relative_difference
 
 STEPS_PER_EPOCH = 2
+
 NON_FINITE = (math.nan, math.inf, -math.inf)
 
 

@@ -7,14 +7,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfkit.testing import fresh
+from tfkit.testing import fresh_process
 from tfkit.testing.backend import compile_function, compute_gradients
-from tfkit.testing.judge import all_finite, relative_difference, to_float64_arrays
+from tfkit.testing.expectations import all_finite, relative_difference, to_float64_arrays
+from tfkit.testing.layer_case import Specimen, perturb_weights, reseed
 from tfkit.testing.masking import check_mask
-from tfkit.testing.saving import check_no_default, check_saving
-from tfkit.testing.specimen import Specimen, perturb_weights, reseed
+from tfkit.testing.serialization import check_no_default, check_saving
 
 HALF_PRECISION_TOLERANCE = {"mixed_float16": 2e-2, "mixed_bfloat16": 1e-1}  # 11 and 8 bits of precision
+
 DROPOUT_NAME_PATTERNS = ("drop", "stochastic")  # arguments with these in their name make a layer random in training
 
 
@@ -86,7 +87,7 @@ def check_layer(
     """
     keras.utils.set_random_seed(0)
     case = Specimen(layer_class, arguments, inputs, dynamic_axes, empty_batch, tolerance)
-    fresh.start()
+    fresh_process.start()
     check_no_default(case, layer_class, arguments, at_default)
     case.expect_rejected(case.make_built, refused)
     check_randomness(case)

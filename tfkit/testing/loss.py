@@ -8,8 +8,8 @@ import keras
 import numpy as np
 
 from tfkit.testing.backend import compile_function, compute_gradients
-from tfkit.testing.judge import Judge, relative_difference
-from tfkit.testing.saving import check_config, check_fresh_process, check_no_default
+from tfkit.testing.expectations import Judge, relative_difference
+from tfkit.testing.serialization import check_config, check_fresh_process, check_no_default
 
 
 def check_loss(

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 
 from tfkit.testing.backend import compute_gradients
-from tfkit.testing.judge import all_finite, to_float64_arrays
-from tfkit.testing.specimen import Specimen, perturb_weights, reseed
+from tfkit.testing.expectations import all_finite, to_float64_arrays
+from tfkit.testing.layer_case import Specimen, perturb_weights, reseed
 
 
 class Attach(keras.layers.Layer):

@@ -12,12 +12,14 @@ from unittest.mock import patch
 import numpy as np
 
 from tfkit.api import Run, train
+from tfkit.catalog.load import load
 from tfkit.errors import Interrupted, UserError
-from tfkit.recipe import Recipe, load
-from tfkit.resume import Checkpoint
-from tfkit.testing.judge import Judge
+from tfkit.recipe import Recipe
+from tfkit.testing.expectations import Judge
+from tfkit.training.checkpoint import Checkpoint
 
 MIN_STEPS = 4
+
 HISTORY_COLUMNS = ("loss", "val_loss", "learning_rate")
 
 
@@ -186,7 +188,7 @@ def _record_steps(stop_after: int | None = None) -> Iterator[list[int]]:
 
     with (
         patch.object(Checkpoint, "on_train_batch_end", on_train_batch_end),
-        patch("tfkit.loop.SECONDS_A_CALL", 0.0),
+        patch("tfkit.training.fit.SECONDS_A_CALL", 0.0),
     ):
         yield steps
 

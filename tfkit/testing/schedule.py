@@ -7,8 +7,8 @@ import keras
 import numpy as np
 
 from tfkit.testing.backend import compile_function
-from tfkit.testing.judge import Judge, to_float64_arrays
-from tfkit.testing.saving import check_config, check_fresh_process, check_no_default, defaults_of
+from tfkit.testing.expectations import Judge, to_float64_arrays
+from tfkit.testing.serialization import check_config, check_fresh_process, check_no_default, defaults_of
 
 NUM_SAMPLED_STEPS = 60  # between the first and the last step
 

@@ -1,0 +1,60 @@
+"""The catalog of components, read from source, matches what can be imported."""
+
+import importlib.util
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import tfkit
+from tfkit.catalog.components import ROOMS, find_part, format_components, parts
+from tfkit.cli.main import main
+
+TEST_FOLDER = Path(__file__).parent
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_listed_components_can_be_imported_and_are_documented(package):
+    module = import_module(f"tfkit.{package}")
+    components = parts(package)
+    assert components
+    for component in components:
+        docstring = getattr(module, component.name.partition(".")[2]).__doc__
+        assert component.line == " ".join(docstring.split("\n\n")[0].split())
+        assert component.line.endswith(".")
+    if hasattr(module, "__all__"):
+        assert {component.name.partition(".")[2] for component in components} == set(module.__all__)
+
+
+def test_a_component_is_found_by_any_of_its_names():
+    for name in ("MLP", "layers.MLP", "tfkit.layers.MLP"):
+        component = find_part(name)
+        assert component.name == "layers.MLP"
+        assert component.signature.startswith("MLP(units, *, activation='relu', ")
+        first_line, newline, _ = component.docstring.partition("\n")
+        assert newline
+        assert first_line == tfkit.layers.MLP.__doc__.split("\n")[0]
+    assert find_part("optimizer").signature.startswith("optimizer(name='adam', *, learning_rate=0.001")
+    for name in ("losses.MLP", "layers.", "nothing", "_codes"):
+        assert find_part(name) is None
+
+
+def test_show_lists_a_package_and_shows_a_component(capsys):
+    assert main(["show", "losses"]) == 0
+    assert capsys.readouterr().out.splitlines() == format_components("losses")
+    assert main(["show", "Pinball"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("tfkit.losses.Pinball(quantile=0.5, name='pinball')\n\nTeach a quantile")
+    assert main(["show", "Pinbal"]) == 2
+    assert "No recipe 'Pinbal'" in capsys.readouterr().err
+
+
+def test_the_readme_lists_every_component():
+    """`make readme` writes the list of components."""
+    spec = importlib.util.spec_from_file_location("readme", TEST_FOLDER / "readme.py")
+    readme = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(readme)
+    if not readme.README.is_file():
+        pytest.skip("tfkit is installed without its README")
+    text = readme.README.read_text(encoding="utf-8")
+    assert text == readme.written(text)

@@ -1,0 +1,190 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from tfkit.data.columns.target import count_classes, learn_target, read_target
+from tfkit.datasets.array import Rows
+from tfkit.errors import UserError, listed
+from tfkit.tasks.losses import check_loss, restore_table, table_loss, with_class_weights
+
+RANDOM = np.random.default_rng(0)
+CLASSES = {"task": "binary", "target": {"name": "y", "classes": ["no", "yes"]}}
+NUMBER = {"task": "regression", "target": {"name": "y", "classes": None, "mean": 100.0, "scale": 10.0}}
+
+
+def target(cells, **options):
+    return learn_target(pd.Series(cells, name="y"), **options)
+
+
+@pytest.mark.parametrize(
+    ("cells", "task", "classes"),
+    [
+        (["u", "v", "u"], "binary", ["u", "v"]),
+        (["yes", "no", "yes"], "binary", ["no", "yes"]),
+        ([True, False, True], "binary", ["False", "True"]),
+        (pd.Series([True, False, True], dtype="boolean"), "binary", ["False", "True"]),
+        ([0, 1, 1, 0], "binary", ["0", "1"]),
+        ([0.0, 1.0, 1.0], "binary", ["0", "1"]),
+        (["1.0", "0.0", "1.0"], "binary", ["0", "1"]),
+        ([10, 9, 8] * 5, "multiclass", ["8", "9", "10"]),
+        (["10", "b", "9", "a"] * 5, "multiclass", ["9", "10", "a", "b"]),
+        (["01067", "10115", "99999"] * 5, "multiclass", ["01067", "10115", "99999"]),
+        ([f"{number:05d}" for number in range(20)] * 5, "multiclass", [f"{number:05d}" for number in range(20)]),
+        (pd.Series([3, 1, 1, 1], dtype="category"), "binary", ["1", "3"]),
+        (["a\nb", "c\td"] * 2, "binary", ["a\nb", "c\td"]),
+    ],
+    ids=str,
+)
+def test_infer_classes(cells, task, classes):
+    inferred = target(cells)
+    assert (inferred["task"], inferred["classes"]) == (task, classes)
+    codes = read_target(pd.DataFrame({"y": cells}), inferred)
+    assert codes.dtype == "int32"
+    assert sorted(set(codes.tolist())) == list(range(len(classes)))
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (list(range(20)), range(20)),
+        ([0.5, 1.0, 2.0] * 10, [0.5, 1.0, 2.0] * 10),
+        ([1, 2, 3], [1, 2, 3]),
+        ([f"{1000 * number:,}" for number in range(20)], [1000 * number for number in range(20)]),
+        ([f"${number}.50" for number in range(20)], [number + 0.5 for number in range(20)]),
+        ([f"{number},5" for number in range(20)], [number + 0.5 for number in range(20)]),
+        ([f"{number}:30" for number in range(20)], [3600 * number + 1800 for number in range(20)]),
+        (pd.Series(range(20), dtype="Int64"), range(20)),
+    ],
+    ids=str,
+)
+def test_infer_numbers(cells, values):
+    inferred = target(cells)
+    assert (inferred["task"], inferred["classes"], inferred["positive"]) == ("regression", None, None)
+    assert read_target(pd.DataFrame({"y": cells}), inferred).tolist() == list(values)
+
+
+def test_user_sets_kind():
+    assert target([1, 2, 3] * 5, kind="number")["task"] == "regression"
+    assert target(list(range(15)) * 2, kind="class")["task"] == "multiclass"
+    assert target(["2024-01-31", "2024-02-01"] * 5, kind="class")["classes"] == ["2024-01-31", "2024-02-01"]
+
+
+def test_positive_class_is_the_rarer_class():
+    assert target(["u", "v", "u"])["positive"] == "v"
+    assert target(["v", "u", "v"])["positive"] == "u"
+    assert target(["u", "v"])["positive"] == "u", "the first class if both are equally rare"
+    assert target(["u", "v", "u"], positive="u")["positive"] == "u"
+    assert target(["u", "v", "w"])["positive"] is None
+
+
+@pytest.mark.parametrize(
+    ("cells", "options", "message"),
+    [
+        (["u", "u"], {}, "at least two classes. Received: 'y', 'u' in every row"),
+        ([3.5, 3.5], {}, "at least two classes. Received: 'y', '3.5' in every row"),
+        ([3.5, 3.5], {"kind": "number"}, "must vary. Received: 'y', which is 3.5 in every row"),
+        (
+            [f"id{n}" for n in range(30)],
+            {},
+            "must occur in several rows.*'y' with 30 classes in 30 rows, such as 'id0', 'id1', 'id2'",
+        ),
+        (list(range(30)), {"kind": "class"}, "to predict a number, set kind=number. Received: 'y' with 30 classes"),
+        (["2024-01-31", "2024-02-01"], {}, "convert dates to numbers first, such as days.*'y', which contains dates"),
+        (["u", "v"], {"positive": "w"}, "one of the target's classes. Received: 'w'; there are 'u', 'v'"),
+        (["Yes", "No"], {"positive": "yes"}, r"Did you mean 'Yes'\? Received: 'yes'"),
+        (["u", "v", "w"], {"positive": "u"}, "for a target of two classes. Received: 'y', which has 3"),
+        (list(range(30)), {"positive": "1"}, "for a target of two classes. Received: 'y', which is a number"),
+        ([*range(30), "abc"], {}, r"Received in 'y': 'abc' in row 31 \(line 32 of a CSV file\), the first of 1"),
+        (["u", "v"], {"kind": "number"}, "or set kind=class. Received in 'y': 'u' in row 1 .* the first of 2"),
+        ([*np.arange(30.5), np.inf], {}, "must be a finite number in every row.*'inf' in row 32"),
+        ([*np.arange(30.5), 1e38], {}, "'1e.38' in row 32"),
+        ([str(n) for n in RANDOM.normal(size=20)] + ["x"] * 10, {}, "'x' in row 21 .* the first of 10"),
+    ],
+)
+def test_invalid_targets_are_rejected(cells, options, message):
+    with pytest.raises(UserError, match=message):
+        target(cells, **options)
+
+
+def test_message_names_the_row_in_the_file():
+    cells = pd.Series([*range(30), "abc"], index=range(100, 131), name="y")
+    with pytest.raises(UserError, match=r"row 131 \(line 132"):
+        learn_target(cells)
+
+
+def test_yes_and_no_match_in_any_spelling():
+    inferred = target(["yes", "no", "yes"])
+    frame = pd.DataFrame({"y": ["TRUE", "1", "N", "no", "YES"]})
+    assert read_target(frame, inferred).tolist() == [1, 1, 0, 0, 1]
+    assert read_target(pd.DataFrame({"y": [True, False]}), inferred).tolist() == [1, 0]
+    assert read_target(pd.DataFrame({"y": ["Yes", "no"]}), target([0, 1])).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("training_cells", "cells", "message"),
+    [
+        (["u", "v"], ["u", "w", "x"], "one of the training classes, 'u', 'v'. Received in 'y': 'w', 'x'"),
+        (["yes", "no"], ["maybe"], "Received in 'y': 'maybe'"),
+        (["u", "v"], ["u", None], "Every row must have a target. Received: 1 of 2 rows without 'y'"),
+        (list(range(20)), ["5", "abc"], "must be a finite number in every row.*'abc' in row 2"),
+    ],
+)
+def test_targets_unlike_training_are_rejected(training_cells, cells, message):
+    with pytest.raises(UserError, match=message):
+        read_target(pd.DataFrame({"y": cells}), target(training_cells))
+
+
+def test_count_classes():
+    assert count_classes(np.array([0, 2, 2]), ["a", "b", "c"]) == {"a": 1, "b": 0, "c": 2}
+
+
+def test_predictions_are_in_original_units():
+    logits = np.array([[0.0, np.log(3)]], "float32")
+    np.testing.assert_allclose(restore_table(CLASSES)(logits), [[0.25, 0.75]], rtol=1e-6)
+    np.testing.assert_allclose(restore_table(NUMBER)(np.array([[-1.5]], "float32")), [[85.0]])
+
+
+def test_loss_fits_the_target():
+    assert check_loss("auto", CLASSES["target"]) == "cross_entropy"
+    assert check_loss("auto", NUMBER["target"]) == "squared"
+    for name, info in (
+        ("cross_entropy", CLASSES),
+        ("label_smoothing", CLASSES),
+        ("focal", CLASSES),
+        ("squared", NUMBER),
+    ):
+        assert check_loss(name, info["target"]) == name
+        assert table_loss(name, info).name
+    y_true, y_pred = np.array([[3.0]], "float32"), np.array([[1.0]], "float32")
+    losses = {
+        name: float(table_loss(name, NUMBER, quantile=0.9)(y_true, y_pred))
+        for name in ("squared", "absolute", "huber", "quantile")
+    }
+    assert losses == pytest.approx({"squared": 4, "absolute": 2, "huber": 1.5, "quantile": 1.8})
+
+
+@pytest.mark.parametrize(
+    ("name", "info", "quantile", "message"),
+    [
+        ("squared", CLASSES, 0.5, "'y' has classes, so it can be cross_entropy, label_smoothing, focal. Received"),
+        ("focal", NUMBER, 0.5, "'y' is a number, so it can be squared, absolute, huber, quantile. Received"),
+        ("quantile", NUMBER, 0.0, "above 0 and below 1. Received: quantile=0.0"),
+    ],
+)
+def test_loss_that_does_not_fit_is_rejected(name, info, quantile, message):
+    with pytest.raises(UserError, match=message):
+        table_loss(name, info, quantile=quantile)
+
+
+def test_class_weights_give_all_classes_the_same_total_weight():
+    rows = with_class_weights(Rows(np.zeros((4, 1)), np.array([0, 0, 0, 1])), CLASSES)
+    _, y, weight = rows.arrays
+    assert [weight[y == code].sum() for code in (0, 1)] == pytest.approx([2, 2])
+    with pytest.raises(UserError, match=r"`class_weights` needs a target of classes\. Received: y, which is a number"):
+        with_class_weights(rows, NUMBER)
+
+
+def test_listed_formats_a_list_for_a_message():
+    assert listed(["a", 2]) == "'a', '2'"
+    assert listed(range(10)) == "'0', '1', '2', '3', '4', '5', '6', '7' and 2 more"
+    assert listed(["x" * 300]) == f"'{'x' * 59}…'"

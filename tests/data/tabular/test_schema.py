@@ -1,0 +1,175 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tfkit.data.columns import infer_type
+from tfkit.data.columns.target import learn_target
+from tfkit.data.rows.splits import split_table
+from tfkit.data.tabular.schema import MAX_TOTAL_BINS, learn_table
+from tfkit.errors import UserError
+
+
+def table(rows=200, seed=0):
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "n": rng.normal(size=rows),
+            "hole": np.where(rng.random(rows) < 0.2, np.nan, rng.normal(size=rows)),
+            "money": [f"${value:,.2f}" for value in rng.random(rows) * 1e4],
+            "c": rng.choice(["x", "y", "z"], rows),
+            "flag": rng.choice(["yes", "no"], rows),
+            "d": pd.date_range("2024-01-01", periods=rows, freq="25h").strftime("%d/%m/%Y"),
+            "id": np.arange(rows),
+            "empty": None,
+            "y": rng.choice(["u", "v"], rows, p=[0.7, 0.3]),
+        }
+    )
+
+
+def fit_schema(frame, target=None, **options):
+    return learn_table(frame, target or learn_target(frame["y"]), **{"kinds": {}} | options)
+
+
+def test_schema_of_each_column():
+    info = fit_schema(table(), said=["1 row dropped"], reading={"missing": ["?"]})
+    assert info["task"] == "binary"
+    assert {name: rule["kind"] for name, rule in info["columns"].items()} == {
+        "n": "number",
+        "hole": "number",
+        "money": "number",
+        "c": "category",
+        "flag": "yes/no",
+        "d": "date",
+        "id": "identifier",
+        "empty": "empty",
+    }
+    assert info["columns"]["id"]["treatment"] == "excluded: " + infer_type.LEFT_OUT["identifier"]
+    assert info["columns"]["d"]["treatment"] == "parsed as %d/%m/%Y, month, day, weekday, days", "the year is constant"
+    assert list(info["inputs"]) == ["n", "hole", "money", "c", "flag", "d_month", "d_day", "d_weekday", "d_days"]
+    assert [
+        name for index, name in enumerate(n for n in info["inputs"] if n not in "c flag") if index in info["missing"]
+    ] == ["hole"]
+    assert info["sizes"] == [5, 4]
+    assert len(info["edges"]) == 7
+    assert (info["cleaning"], info["reading"]) == (["1 row dropped"], {"missing": ["?"]})
+
+
+@pytest.mark.parametrize("scale", ["robust", "quantile"])
+def test_schema_is_plain_json(scale):
+    info = fit_schema(table(), scale=scale)
+    assert json.loads(json.dumps(info, allow_nan=False)) == info
+    assert all(type(value) is float for edges in info["edges"] for value in edges)
+
+
+@pytest.mark.parametrize("options", [{}, {"time_column": "n"}, {"group_column": "g"}])
+def test_schema_depends_only_on_training_rows(options):
+    frame = table().assign(g=[number % 17 for number in range(200)])
+    target, fractions = learn_target(frame["y"]), {"test": None, "val_fraction": 0.2, "test_fraction": 0.2, "seed": 0}
+    train, val, test = split_table(frame, target, **fractions, **options)
+    changed = frame.copy()
+    held_out = val.index.union(test.index)
+    changed.loc[held_out, ["hole", "money", "c", "flag", "d"]] = [1e9, "$9", "new", "maybe", "unknown"]
+    train_of_changed, _, _ = split_table(changed, target, **fractions, **options)
+    assert train.equals(train_of_changed)
+    assert fit_schema(changed.loc[train.index], target) == fit_schema(train, target)
+    assert fit_schema(train, target) != fit_schema(frame, target), "the test can fail"
+
+
+def test_target_statistics_are_those_of_the_training_rows():
+    frame = table()
+    target = learn_target(frame["y"])
+    assert fit_schema(frame[frame["y"] == "u"], target)["target"]["counts"] == {
+        "u": int((frame["y"] == "u").sum()),
+        "v": 0,
+    }
+    train = frame.assign(y=frame["n"]).head(50)
+    info = fit_schema(train, learn_target(frame["n"].rename("y")))
+    assert (info["target"]["mean"], info["target"]["scale"]) == pytest.approx(
+        (train["y"].mean(), train["y"].std(ddof=0))
+    )
+
+
+def test_parts_of_a_date_share_one_missing_indicator():
+    frame = table()
+    frame.loc[:50, "d"] = None
+    info = fit_schema(frame[["d", "y"]])
+    assert info["missing"] == [0]
+
+
+def test_constant_date_with_missing_cells_has_a_missing_indicator():
+    info = fit_schema(pd.DataFrame({"d": ["2024-01-31", None] * 10, "y": ["u", "v"] * 10}))
+    assert list(info["inputs"]) == ["d_days"]
+    assert info["missing"] == [0]
+
+
+def test_user_sets_column_kinds():
+    kinds = {"number": ["flag"], "category": ["id", "empty"], "leave_out": ["n"]}
+    frame = table().assign(flag=[0, 1] * 100)
+    info = fit_schema(frame, kinds=kinds)
+    assert [info["columns"][name]["kind"] for name in ("flag", "id", "empty", "n")] == [
+        "number",
+        "category",
+        "category",
+        "left out",
+    ]
+    assert info["columns"]["n"]["treatment"] == "excluded by the user"
+    assert info["columns"]["empty"]["treatment"] == "0 categories, 200 missing: encoded as a separate category"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "message"),
+    [
+        ({"number": ["c"]}, "must fit the kind that is set for it. Received: number=c, which does not contain numbers"),
+        ({"date": ["c"]}, "Received: date=c, which does not contain dates in a known format; for example"),
+        ({"number": ["nn"]}, r"must have the column 'nn'. Did you mean 'n'\? Received: 'n', 'hole'"),
+        ({"category": ["y"]}, "The target's kind is set with kind=class or kind=number. Received: category=y"),
+        ({"number": ["n"], "leave_out": ["n"]}, "A column can have one kind. Received: number=n and leave_out=n"),
+        (
+            {"leave_out": ["n", "hole", "money", "c", "flag", "d"]},
+            r"At least one feature column must remain.*Received: n \(left out\), hole \(left out\)",
+        ),
+    ],
+)
+def test_invalid_column_kinds_are_rejected(kinds, message):
+    with pytest.raises(UserError, match=message):
+        fit_schema(table(), kinds=kinds)
+
+
+def test_treatment_reports_unreadable_cells():
+    frame = table().assign(n=[np.inf, "x", *np.arange(198) / 2])
+    assert fit_schema(frame)["columns"]["n"]["treatment"].startswith(
+        "2 cells that are not finite numbers count as missing, 0 to 98.5"
+    )
+
+
+def test_number_of_bins_is_limited_over_all_columns():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(300, 300)), columns=[f"x{number}" for number in range(300)])
+    info = fit_schema(frame.assign(y=["u", "v"] * 150), scale="quantile")
+    assert sum(len(edges) - 1 for edges in info["edges"]) <= MAX_TOTAL_BINS
+    assert sum(len(rule["quantiles"]) - 1 for rule in info["inputs"].values()) <= MAX_TOTAL_BINS
+
+
+@pytest.mark.parametrize(
+    ("column_names", "inputs"),
+    [
+        (["a/b", "a b", "a_b", "a-b"], ["a_b", "a_b_2", "a_b_3", "a_b_4"]),
+        (["Age", "age", "AGE"], ["Age", "age_2", "AGE_3"]),
+        (["年龄", "%", " "], ["column", "column_2", "column_3"]),
+        (["größe", "1st", "_x_"], ["gr_e", "column_1st", "x"]),
+        (["self", "class", "None", "inputs"], ["column_self", "column_class", "column_None", "column_inputs"]),
+        (
+            ["prepare", "tabular", "Scale", "words_0", "concatenate_1"],
+            ["column_prepare", "column_tabular", "column_Scale", "column_words_0", "column_concatenate_1"],
+        ),
+        (["x" * 500, "x" * 501], ["x" * 60, "x" * 60 + "_2"]),
+        (["predicted", "probability_u", "Y"], ["predicted", "probability_u", "Y"]),
+    ],
+)
+def test_input_names_are_valid_in_every_export_format(column_names, inputs):
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(20, len(column_names))), columns=column_names)
+    info = fit_schema(frame.assign(y=["u", "v"] * 10))
+    assert list(info["inputs"]) == inputs
+    assert [rule["column"] for rule in info["inputs"].values()] == column_names

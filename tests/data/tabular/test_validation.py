@@ -1,0 +1,51 @@
+import pandas as pd
+import pytest
+
+from tfkit.data.tabular import validation
+from tfkit.data.tabular.validation import Held
+from tfkit.errors import UserError
+
+INFO = {
+    "target": {"name": "y"},
+    "columns": {"size": {"kind": "number", "written": "1234.5", "signs": False}, "town": {"kind": "category"}},
+    "inputs": {
+        "size": {"column": "size", "part": "", "dtype": "float32"},
+        "town": {"column": "town", "part": "", "dtype": "string", "vocabulary": ["Oslo"]},
+    },
+}
+
+
+def frame(sizes, towns, **columns):
+    return pd.DataFrame({"size": pd.Series(sizes, dtype="str"), "town": pd.Series(towns, dtype="str"), **columns})
+
+
+def test_mismatches_of_all_chunks_are_reported_once(caplog):
+    validator = Held(INFO)
+    raw = validator.raw(frame(["1", "2"], ["Oslo", "Bonn"]))
+    assert raw["size"][:, 0].tolist() == [1, 2]
+    validator.raw(frame(["3", "much"], ["Bonn", "Aalen"], note="x"))
+    assert not caplog.records
+    validator.say()
+    assert [record.getMessage() for record in caplog.records] == [
+        "Columns not seen in training are ignored: 'note'",
+        "size: 1 of 4 cells are not finite numbers and count as missing, such as 'much'",
+        "town: 3 cells have categories that were not seen in training, or only once: 'Aalen', 'Bonn'",
+    ]
+
+
+def test_column_without_valid_cells_is_rejected_only_over_all_chunks():
+    validator = Held(INFO)
+    validator.raw(frame(["many", "few"], ["Oslo", "Oslo"]))
+    with pytest.raises(UserError, match=r"'size' must contain finite numbers, as in training. Received: 2 cells"):
+        validator.say()
+    validator.raw(frame(["1"], ["Oslo"]))
+    validator.say()
+
+
+def test_number_of_stored_unseen_categories_is_limited(monkeypatch):
+    monkeypatch.setattr(validation, "MAX_UNSEEN_CATEGORIES", 3)
+    validator = Held(INFO)
+    for start in range(0, 100, 10):
+        validator.raw(frame(["1"] * 10, [f"w{start + i}" for i in range(10)]))
+    assert validator.unseen_counts["town"] == 100
+    assert len(validator.unseen_categories["town"]) == 3

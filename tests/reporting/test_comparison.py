@@ -1,0 +1,90 @@
+import json
+
+import numpy as np
+import pytest
+
+import tfkit
+from tfkit.evaluation.bootstrap import difference
+from tfkit.reporting.comparison import compare, differences, named, opened
+
+
+def test_interval_is_paired_on_the_same_test_rows(runs):
+    first, second = opened(runs)
+    (comparison,) = differences([first, second])
+    better, worse = (first, second) if comparison.first == 0 else (second, first)
+    assert comparison.paired
+    assert comparison.interval == difference(better.truth, better.answer, worse.answer, first.info, "accuracy")
+
+
+def test_improvement_is_in_percentage_points(runs):
+    (comparison,) = differences(opened(runs))
+    low, high = comparison.interval
+    assert low > 0, "one epoch at a tiny learning rate learns nothing"
+    assert f"{runs[comparison.first].folder.name} is better than" in comparison.says
+    assert f"by {100 * low:.1f} to {100 * high:.1f} percentage points" in comparison.says
+    assert "paired, same test rows" in comparison.says
+
+
+def test_same_run_has_no_significant_difference(runs):
+    (comparison,) = differences(opened([runs[0], runs[0]]))
+    assert "No significant difference between" in comparison.says
+    assert comparison.interval == [0, 0]
+
+
+def test_different_test_rows_are_not_paired(runs, tmp_path):
+    for path in runs[0].folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    about = json.loads((tmp_path / "about.json").read_text())
+    (tmp_path / "about.json").write_text(json.dumps(about | {"test_rows": "other"}))
+    (comparison,) = differences(opened([runs[0], tmp_path]))
+    low, high = runs[0].metrics["intervals"]["accuracy"]
+    assert "not paired: the test rows differ" in comparison.says
+    assert np.ptp(comparison.interval) == pytest.approx(np.sqrt(2) * (high - low))
+
+
+def test_page_has_a_table_of_settings_that_differ(runs, tmp_path):
+    html = compare(*runs, out=tmp_path / "page.html").read_text(encoding="utf-8")
+    differing = html[html.index("Settings that differ") : html.index("Settings that are equal")]
+    assert "epochs" in differing
+    assert "learning_rate" in differing
+    assert "units" not in differing
+    assert "validation loss" in html
+    assert all(run.folder.name in html for run in runs)
+
+
+OTHER_TARGET = {"name": "other", "classes": ["a", "b"], "positive": "a"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"task": "multiclass"}, "must have the same task. Received: binary, multiclass"),
+        ({"target": OTHER_TARGET}, "must have the same target. Received: label, other"),
+        ({"target": {"name": "label", "classes": ["a", "b", "c"], "positive": "a"}}, "must have the same classes"),
+    ],
+)
+def test_incomparable_runs_raise(runs, tmp_path, change, message):
+    for path in runs[0].folder.glob("*.json"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "info.json").write_text(json.dumps(runs[0].info | change))
+    with pytest.raises(tfkit.UserError, match=message):
+        opened([runs[0], tmp_path])
+
+
+def test_single_run_raises(runs):
+    with pytest.raises(tfkit.UserError, match=r"A comparison needs at least two runs. Received: 1"):
+        compare(runs[0])
+
+
+def test_missing_folder_raises(runs, tmp_path):
+    with pytest.raises(tfkit.UserError, match=r"The folder of `out` must exist. Received: .*none/x.html"):
+        compare(*runs, out=tmp_path / "none" / "x.html")
+
+
+def test_runs_have_distinct_names(runs, tmp_path):
+    copy = tmp_path / runs[0].folder.name
+    copy.mkdir()
+    for path in runs[0].folder.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    assert named(opened([runs[0], copy])) == [str(runs[0].folder), str(copy)]
+    assert named(opened([runs[0], runs[0]])) == [copy.name, f"{copy.name} (2)"]

@@ -1,0 +1,231 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tfkit
+from tfkit.reporting.diagnostics import JUDGEMENTS, curves, judge, scores, weights
+from tfkit.reporting.run_results import Record
+
+HEALTHY = json.loads((Path(__file__).parent / "healthy.json").read_text(encoding="utf-8"))
+CONFIG = {
+    "learning_rate": 0.01,
+    "learning_rate_decay": "none",
+    "epochs": 20,
+    "dropout": 0.1,
+    "depth": 3,
+    "optimizer": "adam",
+    "weight_decay": 0.0,
+    "class_weights": False,
+    "units": 64,
+}
+BINARY = {"task": "binary", "target": {"name": "y", "classes": ["no", "yes"], "positive": "yes"}}
+
+
+@pytest.fixture
+def run(tmp_path):
+    for name in ("config.json", "about.json"):
+        (tmp_path / name).write_text("{}")
+    return tfkit.Run(tmp_path)
+
+
+def record(run, loss=(), val=(), metrics=None, evidence=None, config=None, info=None, **more):
+    """Results of a run with these curves, scores and analyses."""
+    columns = {"loss": loss, "val_loss": val, **more}
+    epochs = max(map(len, columns.values()))
+    history = [{"epoch": i + 1.0, **{n: float(v[i]) for n, v in columns.items() if len(v)}} for i in range(epochs)]
+    all_metrics = {"test": {}, "baselines": {}, "classes": {}} | (metrics or {})
+    return Record(
+        run, info or BINARY, CONFIG | (config or {}), {"recipe": "tabular"}, all_metrics, history, evidence or {}
+    )
+
+
+def falling(start, end, epochs, bend=5.0):
+    """A loss that falls exponentially from `start` to `end`."""
+    steps = np.arange(epochs)
+    return end + (start - end) * np.exp(-bend * steps / max(1, epochs - 1))
+
+
+def bowl(start, low, end, best, epochs):
+    """A loss that falls until epoch `best` and rises afterwards."""
+    return np.r_[falling(start, low, best), np.linspace(low, end, epochs - best + 1)[1:]]
+
+
+OSCILLATING = np.array([1.0, 0.5, 0.9, 0.4, 1.0, 0.5, 0.8, 0.45])
+CONVERGING = falling(1.0, 0.3, 20)
+VANISHING = {
+    "gradients": [{"weight": "a/kernel", "norm": 1.0, "size": 3.0}, {"weight": "b/kernel", "norm": 1e-9, "size": 3.0}]
+}
+MODERATE = {
+    "gradients": [{"weight": "a/kernel", "norm": 1.0, "size": 3.0}, {"weight": "b/kernel", "norm": 1e-4, "size": 3.0}]
+}
+
+CASES = {  # diagnostic function -> a run with the problem, and a similar run without it
+    curves.over_fitting: (
+        {"loss": falling(1.0, 0.1, 20, bend=2), "val": bowl(1.0, 0.5, 0.9, 8, 20)},
+        {"loss": falling(1.0, 0.1, 20, bend=2), "val": bowl(1.0, 0.5, 0.53, 8, 20)},
+    ),
+    curves.diverging: (
+        {"loss": bowl(1.0, 0.4, 2.0, 5, 12), "val": bowl(1.0, 0.4, 2.0, 5, 12)},
+        {"loss": bowl(1.0, 0.4, 0.45, 5, 12), "val": bowl(1.0, 0.4, 2.0, 5, 12)},
+    ),
+    curves.stopped_too_early: (
+        {"loss": np.linspace(2.0, 1.0, 10), "val": np.linspace(2.0, 1.0, 10)},
+        {"loss": falling(2.0, 1.0, 10), "val": falling(2.0, 1.0, 10)},
+    ),
+    curves.plateau: (
+        {"loss": falling(1.0, 0.5, 30, bend=40), "val": np.r_[1.0, 0.5, 0.45, np.full(27, 0.452)]},
+        {"loss": CONVERGING, "val": CONVERGING},
+    ),
+    curves.rate_too_high: (
+        {"loss": OSCILLATING, "val": OSCILLATING},
+        {"loss": 0.3 + 0.1 * OSCILLATING + falling(1.0, 0.0, 8), "val": CONVERGING[:8]},
+    ),
+    curves.rate_too_low: (
+        {"loss": np.linspace(1.0, 0.95, 10), "val": np.linspace(1.0, 0.95, 10)},
+        {"loss": falling(1.0, 0.95, 10, bend=2), "val": falling(1.0, 0.95, 10, bend=2)},
+    ),
+    curves.loss_without_score: (
+        {"loss": CONVERGING, "val": CONVERGING, "val_accuracy": np.full(20, 0.75)},
+        {"loss": CONVERGING, "val": CONVERGING, "val_accuracy": np.linspace(0.75, 0.77, 20)},
+    ),
+    curves.not_finite: (
+        {"loss": np.r_[1.0, 0.8, np.nan, 0.7], "val": np.r_[1.0, 0.8, 0.8, 0.7], "gradient_norm": [1.0, 9, 1, 1]},
+        {"loss": np.r_[1.0, 0.8, 8.0, 0.7], "val": np.r_[1.0, 0.8, 0.8, 0.7]},
+    ),
+    scores.baseline_wins: (
+        {
+            "metrics": {
+                "against": {
+                    "score": "accuracy",
+                    "baseline": "linear",
+                    "own": 0.8,
+                    "other": 0.85,
+                    "interval": [-0.08, -0.02],
+                    "better": [-0.08, -0.02],
+                }
+            }
+        },
+        {
+            "metrics": {
+                "against": {
+                    "score": "accuracy",
+                    "baseline": "linear",
+                    "own": 0.8,
+                    "other": 0.85,
+                    "interval": [-0.11, 0.001],
+                    "better": [-0.11, 0.001],
+                }
+            }
+        },
+    ),
+    scores.under_fitting: (
+        {
+            "loss": falling(0.69, 0.62, 9),
+            "val": falling(0.69, 0.62, 9),
+            "metrics": {
+                "test": {"log_loss": 0.62},
+                "baselines": {"constant": {"log_loss": 0.69}, "linear": {"log_loss": 0.3}},
+            },
+        },
+        {
+            "loss": falling(0.69, 0.45, 9),
+            "val": falling(0.69, 0.45, 9),
+            "metrics": {
+                "test": {"log_loss": 0.45},
+                "baselines": {"constant": {"log_loss": 0.69}, "linear": {"log_loss": 0.3}},
+            },
+        },
+    ),
+    scores.says_one_class: (
+        {
+            "metrics": {
+                "test": {"log_loss": 0.2, "accuracy": 0.95, "recall": 0.0},
+                "baselines": {"constant": {"log_loss": 0.3, "accuracy": 0.95}},
+            }
+        },
+        {
+            "metrics": {
+                "test": {"log_loss": 0.2, "accuracy": 0.96, "recall": 0.3},
+                "baselines": {"constant": {"log_loss": 0.3, "accuracy": 0.95}},
+            }
+        },
+    ),
+    scores.few_rows: (
+        {
+            "metrics": {"classes": {"no": {"recall": 0.9}, "yes": {"recall": 0.2}}},
+            "info": BINARY | {"target": BINARY["target"] | {"counts": {"no": 900, "yes": 12}}},
+        },
+        {
+            "metrics": {"classes": {"no": {"recall": 0.9}, "yes": {"recall": 0.8}}},
+            "info": BINARY | {"target": BINARY["target"] | {"counts": {"no": 900, "yes": 12}}},
+        },
+    ),
+    weights.exploding: (
+        {"gradient_norm": [1.0, 1.2, 0.9, 1.1, 80.0, 1.0], "evidence": {"learning": VANISHING}},
+        {"gradient_norm": [1.0, 1.2, 0.9, 1.1, 8.0, 1.0], "evidence": {"learning": VANISHING}},
+    ),
+    weights.vanishing: (
+        {"val": CONVERGING, "evidence": {"learning": VANISHING}},
+        {"val": CONVERGING, "evidence": {"learning": MODERATE}},
+    ),
+    weights.dead_units: (
+        {"val": CONVERGING, "evidence": {"learning": {"dead": [{"layer": "dense", "units": 64, "dead": 50}]}}},
+        {"val": CONVERGING, "evidence": {"learning": {"dead": [{"layer": "dense", "units": 64, "dead": 20}]}}},
+    ),
+}
+
+
+def test_every_diagnostic_has_a_case():
+    assert set(CASES) == set(JUDGEMENTS)
+
+
+@pytest.mark.parametrize("diagnose", CASES, ids=lambda diagnose: diagnose.__name__)
+def test_diagnosis_has_numbers_and_a_command(diagnose, run):
+    diagnosis = diagnose(record(run, **CASES[diagnose][0]))
+    assert diagnosis is not None
+    assert any(character.isdigit() for character in diagnosis.evidence)
+    assert diagnosis.command.startswith(("tfkit train tabular --settings ", "tfkit tune tabular --settings "))
+
+
+@pytest.mark.parametrize("diagnose", CASES, ids=lambda diagnose: diagnose.__name__)
+def test_similar_run_without_the_problem_has_no_diagnosis(diagnose, run):
+    assert diagnose(record(run, **CASES[diagnose][1])) is None
+
+
+@pytest.mark.parametrize("diagnose", CASES, ids=lambda diagnose: diagnose.__name__)
+def test_run_without_data_has_no_diagnosis(diagnose, run):
+    assert diagnose(record(run, info=BINARY | {"task": "other"})) is None
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_healthy_run_has_no_diagnosis(name, run):
+    names = ("info", "config", "about", "metrics", "history", "evidence")
+    diagnoses = judge(Record(run, *(HEALTHY[name][key] for key in names)))
+    assert [diagnosis.finding for diagnosis in diagnoses] == []
+
+
+def test_there_are_twenty_healthy_runs():
+    assert len(HEALTHY) == 20
+
+
+def test_commands_have_valid_settings_of_the_recipe(run):
+    config = tfkit.load("tabular").Config
+    for case, _ in CASES.values():
+        for diagnosis in judge(record(run, **case)):
+            for argument in diagnosis.command.split()[5:]:
+                if "=" in argument:
+                    name, _, value = argument.partition("=")
+                    config.checked(name, value)
+
+
+def test_range_test_has_priority_over_the_curve(run):
+    evidence = {"finder": {"suggestion": 1e-4, "low": 1e-6, "high": 1.0}}
+    assert "suggests 0.0001" in curves.rate_too_high(record(run, CONVERGING, CONVERGING, evidence=evidence)).evidence
+    assert (
+        curves.rate_too_high(record(run, CONVERGING, CONVERGING, evidence=evidence, config={"learning_rate": 4e-4}))
+        is None
+    )
+    evidence = {"finder": {"suggestion": 0.5, "low": 1e-6, "high": 1.0}}
+    assert "learning_rate=0.5" in curves.rate_too_low(record(run, CONVERGING, CONVERGING, evidence=evidence)).command

@@ -1,0 +1,55 @@
+"""Malformed data files: each one loads, or raises a UserError with a message of one line."""
+
+import pytest
+
+from tests.robustness import corpus_images as pictures
+from tests.robustness import corpus_other as others
+from tests.robustness import corpus_tables as tables
+from tests.robustness.expectations import check_recipe_data
+
+
+def mark_long(names, n):
+    """Return all names; mark all except every n-th as long."""
+    return [name if not i % n else pytest.param(name, marks=pytest.mark.long) for i, name in enumerate(names)]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with two parents of its own, to detect files written outside."""
+    path = tmp_path / "parent" / "data"
+    path.mkdir(parents=True)
+    return path
+
+
+def write(path, content):
+    """Write text or bytes to a path; return the path."""
+    path.write_bytes(content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content)
+    return path
+
+
+@pytest.mark.parametrize("name", mark_long(tables.CASES, 25))
+def test_tables(name, folder):
+    file_content, settings = tables.CASES[name]
+    check_recipe_data("tabular", {"table": write(folder / "t.csv", file_content), "target": "y", **settings}, folder)
+
+
+@pytest.mark.parametrize("name", mark_long(tables.FILES, 10))
+def test_table_files(name, folder):
+    check_recipe_data("tabular", {"table": write(folder / name, tables.FILES[name]), "target": "y"}, folder)
+
+
+@pytest.mark.parametrize("name", mark_long(pictures.CASES, 20))
+def test_images(name, folder):
+    check_recipe_data("image", pictures.CASES[name](folder), folder)
+
+
+@pytest.mark.parametrize("name", mark_long(others.CASES, 20), ids=str)
+def test_series_texts_and_forecasts(name, folder):
+    file_name, content, settings = others.CASES[name]
+    target = {} if name[0] == "forecast" else {"target": "label"}
+    check_recipe_data(name[0], {"table": write(folder / file_name, content), **target, **settings}, folder)
+
+
+def test_at_least_200_cases():
+    cases = [*tables.CASES, *tables.FILES, *pictures.CASES, *others.CASES]
+    assert len(cases) >= 200

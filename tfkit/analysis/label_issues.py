@@ -1,0 +1,100 @@
+"""Find possible label errors: rows whose label is least likely."""
+
+import csv
+import io
+from typing import Any
+
+import numpy as np
+
+from tfkit.analysis.fitted_model import Trained, row_loss
+from tfkit.atomic_files import write_text
+
+MAX_FILE_ROWS = 200
+
+MAX_REPORT_ROWS = 10
+
+MAX_REPORT_COLUMNS = 12
+
+SPLITS = {"val": "validation", "test": "test"}
+
+MAX_CELL_CHARACTERS = 200  # characters of a cell in the report
+
+
+def doubts(trained: Trained) -> dict[str, Any]:
+    """Write `doubted.csv`, least likely labels first; return its first rows."""
+    classes = trained.info["target"]["classes"]
+    issues = []
+    for split, (y_true, y_pred) in trained.predictions.items():
+        loss = row_loss(y_true, y_pred, trained.info)
+        worst = np.argsort(-loss, kind="stable")[:MAX_FILE_ROWS]
+        if classes:  # correctly classified rows are no issue
+            worst = worst[y_pred[worst].argmax(1) != np.asarray(y_true).reshape(-1)[worst]]
+        raw = getattr(trained.data, split).raw(worst)
+        row_ids = getattr(getattr(trained.data, split), "names", None)
+        for position, row in enumerate(worst):
+            label = _label_and_prediction(y_true[row], y_pred[row], classes) | {"loss": float(loss[row])}
+            row_id = {} if row_ids is None else {"row": _to_json(row_ids[row])}
+            issues.append({"split": SPLITS[split], **row_id, **label, "cells": _cells(trained.info, raw, position)})
+    issues.sort(key=lambda issue: -issue["loss"])
+    issues = issues[:MAX_FILE_ROWS]
+    _write(trained, issues)
+    first = [
+        {
+            **issue,
+            "cells": {
+                name: str(value)[:MAX_CELL_CHARACTERS]
+                for name, value in list(issue["cells"].items())[:MAX_REPORT_COLUMNS]
+            },
+        }
+        for issue in issues[:MAX_REPORT_ROWS]
+    ]
+    num_rows = sum(len(y_true) for y_true, _ in trained.predictions.values())
+    return {"count": len(issues), "of": num_rows, "first": first}
+
+
+def _label_and_prediction(y_true: Any, y_pred: Any, classes: Any) -> dict[str, Any]:
+    """Return label, prediction, and for a class the probability of the label."""
+    if not classes:
+        return {"label": float(y_true), "predicted": float(np.reshape(y_pred, -1)[0])}
+    code = int(y_true)
+    return {
+        "label": str(classes[code]),
+        "predicted": str(classes[int(y_pred.argmax())]),
+        "probability_of_label": round(float(y_pred[code]), 4),
+    }
+
+
+def _cells(info: dict[str, Any], raw: dict[str, Any], row: int) -> dict[str, Any]:
+    """Return the cells of a raw row by column name, without images and series."""
+    cells = {}
+    for name, values in raw.items():
+        if np.ndim(values[row]) > 1 or np.size(values[row]) != 1:
+            continue
+        rule = info["inputs"].get(name, {})
+        column, part = rule.get("column", name), rule.get("part", "")
+        cells[f"{column} {part}".strip()] = _to_json(np.reshape(values[row], -1)[0])
+    return cells
+
+
+def _to_json(value: Any) -> Any:
+    """Convert a cell to a JSON value; missing numbers become empty strings."""
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, float):
+        if not np.isfinite(value):
+            return ""
+        return int(value) if value == int(value) and abs(value) < 1e15 else float(f"{value:.7g}")
+    return value if isinstance(value, int) else str(value)
+
+
+def _write(trained: Trained, issues: list[dict[str, Any]]) -> None:
+    """Write the CSV file, one line per row, with the cells of the row."""
+    buffer = io.StringIO(newline="")
+    names = dict.fromkeys(name for issue in issues for name in issue if name not in ("cells", "loss"))
+    columns = dict.fromkeys(name for issue in issues for name in issue["cells"])
+    writer = csv.writer(buffer)
+    writer.writerow([*names, *columns])
+    for issue in issues:
+        writer.writerow([issue.get(name, "") for name in names] + [issue["cells"].get(name, "") for name in columns])
+    write_text(trained.run.path("doubted.csv"), buffer.getvalue())

@@ -1,0 +1,58 @@
+"""Find the texts with the largest errors, with word importance by occlusion."""
+
+import re
+from typing import Any
+
+import numpy as np
+
+from tfkit.analysis.fitted_model import Trained, beside, row_loss
+
+MAX_TEXTS = 6
+
+MAX_SEGMENTS = 40  # segments of a text that are removed one by one
+
+MAX_CHARACTERS = 600  # characters of a text
+
+
+def texts(trained: Trained) -> dict[str, Any]:
+    """Return the worst test texts, with the importance of each word."""
+    y_true, y_pred = trained.predictions["test"]
+    classes, (name, *_) = trained.info["target"]["classes"], trained.info["inputs"]
+    worst = np.argsort(-row_loss(y_true, y_pred, trained.info), kind="stable")[:MAX_TEXTS]
+    worst_texts = [str(text)[:MAX_CHARACTERS] for text in np.asarray(trained.test.raw(worst)[name]).ravel().tolist()]
+    has_spaces = trained.info.get("tokens") != "characters"
+    segments = [split_segments(text, has_spaces) for text in worst_texts]
+    variants, text_indices = [], []
+    for i, parts in enumerate(segments):
+        variants += ["".join(parts), *("".join(parts[:j] + parts[j + 1 :]) for j in range(len(parts)))]
+        text_indices += [i] * (len(parts) + 1)
+    outputs = trained.predict({name: np.array(variants, object).reshape(-1, 1)})
+    results = []
+    for i, row in enumerate(worst.tolist()):
+        text_outputs = outputs[np.array(text_indices) == i]
+        top = int(text_outputs[0].argmax()) if classes else None
+        scores = text_outputs[:, top] if classes else text_outputs.reshape(-1)
+        results.append(
+            beside(y_true[row], text_outputs[0], classes)
+            | {
+                "pieces": [
+                    [segment, round(float(scores[0] - score), 5)]
+                    for segment, score in zip(segments[i], scores[1:], strict=True)
+                ],
+            }
+        )
+    return {"worst": results}
+
+
+def split_segments(text: str, has_spaces: bool) -> list[str]:
+    """Split a text into at most 40 segments of words or characters.
+
+    Words include the space after them.
+
+    Example:
+        >>> split_segments("not  bad", True), split_segments("不错", False), len(split_segments("a " * 100, True))
+        (['not  ', 'bad'], ['不', '错'], 34)
+    """
+    parts = re.findall(r"\S+\s*", text) if has_spaces else list(text)
+    size = -(-len(parts) // MAX_SEGMENTS) or 1
+    return ["".join(parts[i : i + size]) for i in range(0, len(parts), size)] or [text]

@@ -1,0 +1,30 @@
+"""Find the time series with the largest errors."""
+
+from typing import Any
+
+import numpy as np
+
+from tfkit.analysis.fitted_model import Trained, beside, row_loss
+
+MAX_SERIES, MAX_STEPS, MAX_CHANNELS = 6, 150, 4
+
+
+def worst_series(trained: Trained) -> dict[str, Any]:
+    """Return the test series with the largest errors, with label and prediction."""
+    y_true, y_pred = trained.predictions["test"]
+    classes = trained.info["target"]["classes"]
+    loss = row_loss(y_true, y_pred, trained.info)
+    worst = []
+    for row in np.argsort(-loss, kind="stable")[:MAX_SERIES].tolist():
+        values = {"values": _subsampled(trained, row)}
+        worst.append(values | beside(y_true[row], y_pred[row], classes))
+    return {"worst": worst, "channels": [str(name) for name in trained.info["series"]["channels"]][:MAX_CHANNELS]}
+
+
+def _subsampled(trained: Trained, row: int) -> list[list[float | None]]:
+    """Return evenly spaced steps of the first channels; None if missing."""
+    values = np.asarray(next(iter(trained.test.raw(np.array([row])).values())))[0]
+    valid = np.flatnonzero(np.isfinite(values).any(axis=1))
+    values = values[: valid[-1] + 1 if len(valid) else 1, :MAX_CHANNELS]
+    values = values[np.unique(np.linspace(0, len(values) - 1, min(MAX_STEPS, len(values))).round().astype(int))]
+    return [[float(f"{v:.5g}") if np.isfinite(v) else None for v in channel] for channel in values.T]

@@ -1,0 +1,1 @@
+"""Recipes and components, found and described by reading their source."""

@@ -1,0 +1,102 @@
+"""Terminal output of a run: messages on stderr, and tables of columns and scores."""
+
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+MAX_TABLE_ROWS = 40
+
+PLAIN_TABLE: dict[str, Any] = {"box": None, "padding": (0, 2, 0, 0)}
+
+
+def columns_table(columns: Mapping[str, Mapping[str, Any]]) -> Any:
+    """Return a table of the columns, their types and their preprocessing."""
+    from rich.table import Table
+
+    table = Table("column", "kind", "what was done", **PLAIN_TABLE)
+    for name, column in list(columns.items())[:MAX_TABLE_ROWS]:
+        table.add_row(name, column["kind"], column["treatment"])
+    if len(columns) > MAX_TABLE_ROWS:
+        table.add_row("...", "", f"and {len(columns) - MAX_TABLE_ROWS:,} more columns, all in info.json")
+    return table
+
+
+def scores_table(metrics: Mapping[str, Any]) -> Any:
+    """Return a table of model scores, confidence intervals and baseline scores."""
+    from rich.table import Table
+
+    baselines = metrics.get("baselines") or {}
+    table = Table(**PLAIN_TABLE)
+    split = "test" if metrics.get("test") else "validation"
+    for header in (split, "model", "95% interval", *baselines):
+        table.add_column(header, no_wrap=True, justify="left" if header in (split, "95% interval") else "right")
+    for name, value in (metrics.get("test") or metrics.get("val") or {}).items():
+        interval = " to ".join(map(_format_number, metrics.get("intervals", {}).get(name, [])))
+        baseline_values = [_format_number(scores[name]) if name in scores else "" for scores in baselines.values()]
+        table.add_row(name, _format_number(value), interval, *baseline_values)
+    return table
+
+
+def classes_table(metrics: Mapping[str, Any]) -> Any:
+    """Return a table of precision, recall and F1 of each class."""
+    from rich.table import Table
+
+    classes = metrics["classes"]
+    table = Table("class", *next(iter(classes.values())), **PLAIN_TABLE)
+    for label, scores in list(classes.items())[:MAX_TABLE_ROWS]:
+        table.add_row(label, *map(_format_number, scores.values()))
+    if len(classes) > MAX_TABLE_ROWS:
+        table.add_row(f"... and {len(classes) - MAX_TABLE_ROWS:,} more, all in metrics.json")
+    return table
+
+
+def _format_number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.4f}" if abs(value) < 100 else f"{value:,.1f}"
+
+
+@contextmanager
+def held_back(aloud: bool = True) -> Iterator[None]:
+    """Suppress native output to stderr; after an error print it if `aloud`."""
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as output:
+        os.dup2(output.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            output.seek(0)
+            os.write(stderr, output.read() if aloud else b"")
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+@contextmanager
+def voice(quiet: bool = False) -> Iterator[Any]:
+    """Yield a function that prints to stderr, and print tfkit's log messages there.
+
+    With `quiet` nothing is printed.
+    """
+    from rich.console import Console
+
+    console = Console(file=sys.stderr, quiet=quiet, markup=False, highlight=False, soft_wrap=True)
+    console.width = max(console.width, 100)  # an overlong line is easier to read than a truncated table
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            console.print(record.getMessage())
+
+    log, handler = logging.getLogger("tfkit"), Handler()
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield console.print
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)

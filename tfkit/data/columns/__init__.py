@@ -1,0 +1,1 @@
+"""Columns: types, numbers, dates, categories, targets."""

@@ -1,0 +1,212 @@
+"""Infer the types of table columns and convert their cells by stored rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfkit.data.columns import dates, numbers
+from tfkit.data.columns.values import by_distinct, plain, spelled
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEFT_OUT = {  # column types that are not used, and why
+    "text": "text too varied to be a category",
+    "identifier": "an identifier, different in nearly every row",
+    "constant": "the same in every row",
+    "empty": "missing in every row",
+}
+
+YES = ("yes", "y", "true", "t", "1", "on")
+
+NO = ("no", "n", "false", "f", "0", "off")
+
+LARGEST = 1e37  # larger numbers count as infinite: the difference of two of them must be a float32
+
+_MIN_IDENTIFIERS = 50  # distinct integers
+
+_MIN_VARIED_CELLS = 20
+
+_MAX_DISTINCT_FRACTION = 0.5  # of a category
+
+_IDENTIFIER_FRACTION = 0.9  # of distinct cells, from which on strings are identifiers
+
+_SAMPLE_CELLS = 1000
+
+_IDENTIFIER_NAME = r"(^|[\s_\-.])(id|uuid|index|idx|key|row|nr)$|ID$|Id$"
+
+
+def infer(cells: pd.Series, kind: str | None = None) -> dict[str, Any]:
+    """Infer the rule of a column from its training cells: its type and its format.
+
+    Args:
+        cells: A pandas Series of any dtype.
+        kind: A type set by the user, one of number, category, date; None to infer it.
+
+    Returns:
+        A dictionary for JSON with `kind` (number, category, yes/no, date, text, identifier, constant, empty) and the
+        parameters of parsing.
+
+    Raises:
+        ValueError: If the cells do not have the user's type.
+
+    Example:
+        >>> import pandas as pd
+        >>> infer(pd.Series(["1,200", "13,000", None]))
+        {'kind': 'number', 'written': '1,234.5', 'signs': False}
+        >>> infer(pd.Series(["yes", "no", "yes"]))
+        {'kind': 'yes/no', 'words': ['no', 'yes']}
+    """
+    cells = plain(cells)
+    present = cells.dropna()
+    if kind is not None:
+        return _user_rule(present, kind)
+    if not len(present):
+        return {"kind": "empty"}
+    if len(present) == len(cells) and (present == present.iloc[0]).all():
+        return {"kind": "constant"}
+    values = numbers.as_floats(present)
+    rule = _number_rule(values)
+    if rule and not (rule["written"] == numbers.PLAIN_FORMAT and is_code(present)):
+        return _infer_numeric(values, rule, len(cells), str(cells.name))
+    return dates.find(present) or _infer_text(present)
+
+
+def convert(cells: pd.Series, rule: dict[str, Any]) -> tuple[dict[str, np.ndarray], int]:
+    """Convert cells by a rule to float32 or strings, NaN or "" if missing.
+
+    Args:
+        cells: A pandas Series of any dtype.
+        rule: The result of `infer` for the training cells.
+
+    Returns:
+        A dictionary of arrays `(rows,)`, one with the key "" or one for each part of a date, and the number of cells
+        that do not match the rule and count as missing.
+    """
+    cells = plain(cells)
+    if rule["kind"] == "date":
+        arrays = dates.extract_parts(cells, rule)
+    elif "written" in rule:
+        arrays = {"": _to_float32(cells, rule)}
+    elif rule["kind"] == "yes/no":
+        arrays = {"": by_distinct(cells, lambda distinct: _to_boolean_labels(distinct, rule["words"]))}
+    else:
+        arrays = {"": spelled(cells)}
+    values = next(iter(arrays.values()))
+    is_missing = values == "" if values.dtype == object else np.isnan(values)
+    return arrays, int(is_missing.sum() - cells.isna().sum())
+
+
+def is_code(present: pd.Series) -> bool:
+    """Return whether strings of digits are codes, not numbers.
+
+    01067 is a postal code, and float64 cannot represent 17 digits exactly.
+    """
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if present.dtype.kind != "O":
+        return False
+    text = pa.array(present)
+    is_match = compute.match_substring_regex(text, r"^(?:0\d+|[1-9]\d{16,})$")
+    fraction = compute.mean(is_match).as_py()
+    return fraction > 1 - numbers.MIN_MATCH_FRACTION or (
+        fraction > 0 and len(compute.unique(compute.utf8_length(text))) == 1
+    )
+
+
+def _user_rule(present: pd.Series, kind: str) -> dict[str, Any]:
+    """Return the rule of a type set by the user."""
+    if kind == "category":
+        return {"kind": "category"}
+    rule = _number_rule(numbers.as_floats(present)) if kind == "number" else dates.find(present, asked=True)
+    if not rule:
+        examples = ", ".join(repr(str(cell)) for cell in present.unique()[:3])
+        expected = "numbers" if kind == "number" else "dates in a known format"
+        raise ValueError(
+            f"does not contain {expected}" + (f"; for example {examples}" if examples else ": it is empty")
+        )
+    return rule
+
+
+def _number_rule(present: pd.Series) -> dict[str, Any] | None:
+    if not len(present) or present.dtype.kind == "M":
+        return None
+    return numbers.rule_of() if present.dtype.kind == "f" else numbers.infer_format(present.value_counts())
+
+
+def _to_float32(cells: pd.Series, rule: dict[str, Any]) -> np.ndarray:
+    """Parse numbers `(rows,)` as float32, NaN if missing or infinite."""
+    if rule["kind"] == "yes/no" and cells.dtype.kind == "O":
+        cells = cells.str.lower().replace({**dict.fromkeys(YES, "1"), **dict.fromkeys(NO, "0")})
+    values = numbers.read(cells, rule)
+    with np.errstate(invalid="ignore"):
+        return np.where(np.abs(values) <= LARGEST, values, np.nan).astype("float32")
+
+
+def _infer_numeric(present: pd.Series, rule: dict[str, Any], num_rows: int, name: str) -> dict[str, Any]:
+    """Return the rule of a column of numbers: number, constant, boolean or identifier."""
+    import pandas as pd
+
+    values = numbers.read(present, rule)
+    values = values[np.isfinite(values)]
+    distinct = pd.unique(values)
+    if not len(distinct):
+        return {"kind": "empty"}
+    if len(distinct) == 1:
+        return {"kind": "constant"} if len(values) == num_rows else rule
+    if len(distinct) == 2 and set(distinct) == {0.0, 1.0}:
+        return {**rule, "kind": "yes/no"}
+    if len(distinct) == len(values) >= _MIN_IDENTIFIERS and (distinct % 1 == 0).all():
+        is_dense = distinct.max() - distinct.min() < 2 * len(distinct)
+        if is_dense or re.search(_IDENTIFIER_NAME, name):
+            return {**rule, "kind": "identifier"}
+    return rule
+
+
+def _infer_text(present: pd.Series) -> dict[str, Any]:
+    """Return the rule of a column of strings: boolean, category, text or identifier."""
+    distinct = present.unique()
+    if pair := yes_no_pair(distinct):
+        return {"kind": "yes/no", "words": pair}
+    if len(present) >= _MIN_VARIED_CELLS and len(distinct) > _MAX_DISTINCT_FRACTION * len(present):
+        sample = distinct[:_SAMPLE_CELLS]
+        mean_spaces = sum(len(str(text).split()) - 1 for text in sample) / len(sample)
+        is_text = mean_spaces >= 2 or len(distinct) < _IDENTIFIER_FRACTION * len(present)
+        return {"kind": "text" if is_text else "identifier"}
+    return {"kind": "category"}
+
+
+def called(rule: Mapping[str, Any]) -> str:
+    """Describe the cells of a column type, for messages."""
+    return {"number": "finite numbers", "date": "dates", "yes/no": "yes or no"}.get(rule["kind"], rule["kind"])
+
+
+def yes_no_pair(strings: Any) -> list[str] | None:
+    """Return the strings for no and yes, in the spelling that occurs first.
+
+    None if there are strings with another meaning.
+
+    Example:
+        >>> yes_no_pair(["True", "False", "TRUE"]), yes_no_pair(["yes", "no", "maybe"])
+        (['False', 'True'], None)
+    """
+    max_spellings = 20
+    first_spelling: dict[str, str] = {}
+    for text in strings[:max_spellings]:
+        first_spelling.setdefault(str(text).lower(), str(text))
+    if len(strings) <= max_spellings:
+        for yes, no in zip(YES, NO, strict=True):
+            if {yes, no} == set(first_spelling):
+                return [first_spelling[no], first_spelling[yes]]
+    return None
+
+
+def _to_boolean_labels(strings: pd.Series, pair: list[str]) -> np.ndarray:
+    """Replace every spelling of no and yes by the labels of training, others by ""."""
+    labels = {**dict.fromkeys(NO, pair[0]), **dict.fromkeys(YES, pair[1])}
+    return np.array([labels.get(text.lower(), "") for text in spelled(strings)], object)

@@ -1,0 +1,48 @@
+"""Names of columns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from tfkit.errors import UserError
+
+if TYPE_CHECKING:
+    pass
+from tfkit.errors import listed, nearest
+
+if TYPE_CHECKING:
+    pass
+
+_MAX_NAMES = 5  # duplicate names in a message
+
+
+def names(labels: Iterable[Any], source: str) -> list[str]:
+    """Strip column names; an empty name becomes `column_N`.
+
+    Raises:
+        UserError: If two columns have the same name.
+    """
+    stripped = ["" if label is None else str(label).strip() for label in labels]
+    columns = [name or f"column_{position}" for position, name in enumerate(stripped, 1)]
+    duplicates = [name for name, count in Counter(columns).items() if count > 1]
+    if duplicates:
+        more = f" and {len(duplicates) - _MAX_NAMES} more" if len(duplicates) > _MAX_NAMES else ""
+        raise UserError(
+            f"Column names must differ; rename one. Received: {source}, more than one "
+            f"{', '.join(map(repr, duplicates[:_MAX_NAMES]))}{more}"
+        )
+    return columns
+
+
+def check_columns(frame: Any, names: Iterable[str], table_name: str = "table") -> None:
+    """Raise if a table lacks one of the columns, and suggest the nearest name."""
+    available = dict.fromkeys(str(column) for column in frame.columns)
+    absent = [name for name in dict.fromkeys(names) if name not in available]
+    if absent:
+        columns = f"the column {absent[0]!r}" if len(absent) == 1 else f"the columns {listed(absent)}"
+        hint = nearest(absent[0], available) or (
+            " If it has more than one column, give delimiter=." if len(available) == 1 else ""
+        )
+        raise UserError(f"The {table_name} must have {columns}.{hint} Received: {listed(available)}")

@@ -1,0 +1,164 @@
+"""Infer and parse number formats: 1,234.5 and 1.234,5, $1,200, 12% and 12:30."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+MIN_MATCH_FRACTION = 0.95  # of the cells must match a type; the others count as missing and are reported
+
+MAX_DISTINCT_CELLS = 10_000  # to choose a format by
+
+PLAIN_FORMAT = "1234.5"
+
+CLOCK_FORMAT = "12:30:00"
+
+_CAST_SAMPLE = 100  # cells
+
+_SPACES = " '\u00a0\u202f\u2009"  # possible thousands separators
+
+_FORMATS = {  # format -> (pattern that all cells match, thousands separators, decimal point)
+    PLAIN_FORMAT: (r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?i:inf|infinity)", "", "."),
+    "1,234.5": (r"[-+]?(?:\d+|[1-9]\d{0,2}(?:,\d{3})+)(?:\.\d+)?", ",", "."),
+    "1.234,5": (r"[-+]?(?:\d+|[1-9]\d{0,2}(?:\.\d{3})+)(?:,\d+)?", ".", ","),
+    "1 234.5": (rf"[-+]?(?:\d+|[1-9]\d{{0,2}}(?:[{_SPACES}]\d{{3}})+)(?:\.\d+)?", _SPACES, "."),
+    "1 234,5": (rf"[-+]?(?:\d+|[1-9]\d{{0,2}}(?:[{_SPACES}]\d{{3}})+)(?:,\d+)?", _SPACES, ","),
+    CLOCK_FORMAT: (r"[-+]?(?:\d+ days?,? [-+]?)?\d{1,3}:[0-5]\d(?::[0-5]\d(?:\.\d+)?)?", "", "."),
+}
+
+_SYMBOLS = r"^([-+]?)[$€£¥₹]\s?|\s?[$€£¥₹%]$"  # currency before, currency or percent after a number
+
+
+def rule_of(number_format: str = PLAIN_FORMAT, has_symbols: bool = False) -> dict[str, Any]:
+    """Return the rule of a number column; the default is the rule of a numeric dtype."""
+    return {"kind": "number", "written": number_format, "signs": has_symbols}
+
+
+def as_floats(cells: pd.Series) -> pd.Series:
+    """Convert plain cells to float64 if all are numbers in Python's format.
+
+    No cell may be missing. Other cells are returned unchanged.
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    values = _cast(pa.array(cells)) if cells.dtype.kind == "O" else None
+    return cells if values is None else pd.Series(values.to_numpy(zero_copy_only=False), cells.index, name=cells.name)
+
+
+def infer_format(counts: pd.Series) -> dict[str, Any] | None:
+    """Return the rule of the number format that matches most cells.
+
+    None if it matches less than 95% of them.
+
+    Args:
+        counts: The number of cells of each distinct string, a Series with the strings as its index.
+
+    Example:
+        >>> import pandas as pd
+        >>> infer_format(pd.Series(["1,200", "13,000", "5"]).value_counts())
+        {'kind': 'number', 'written': '1,234.5', 'signs': False}
+    """
+    sample = counts.iloc[:: max(1, -(-len(counts) // MAX_DISTINCT_CELLS))]
+    if not _any_starts_like_number(sample):
+        return None
+    rules = [rule_of(number_format, has_symbols) for has_symbols in (False, True) for number_format in _FORMATS]
+    fractions = _match_fractions(sample, rules)
+    best = int(np.argmax(fractions))  # the first maximum
+    return rules[best] if fractions[best] >= MIN_MATCH_FRACTION else None
+
+
+def read(cells: pd.Series, rule: Mapping[str, Any]) -> np.ndarray:
+    """Parse plain cells as float64 by a rule; NaN if missing or not a number.
+
+    Times are in seconds.
+    """
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if cells.dtype.kind == "f":
+        return cells.to_numpy("float64")
+    if cells.dtype.kind == "M":
+        return np.full(len(cells), np.nan)
+    text = pa.array(cells, from_pandas=True)
+    values = _cast(text) if rule["written"] == PLAIN_FORMAT and not rule["signs"] else None
+    if values is None:
+        digits, is_match = _strip_format(text, rule)
+        if rule["written"] == CLOCK_FORMAT:
+            return _to_seconds(digits, is_match)
+        values = compute.cast(compute.if_else(is_match, digits, None), pa.float64())
+    return np.array(values.to_numpy(zero_copy_only=False))
+
+
+def _cast(text: pa.Array) -> pa.Array | None:
+    """Cast all cells at once; None if a cell is not a number.
+
+    This is the usual case, and ten times faster.
+    """
+    import pyarrow as pa
+    from pyarrow import compute
+
+    try:
+        compute.cast(text[:_CAST_SAMPLE], pa.float64())  # a failing cast takes ten times as long: most fail here
+        return compute.cast(text, pa.float64())
+    except pa.ArrowInvalid:
+        return None
+
+
+def _any_starts_like_number(counts: pd.Series) -> bool:
+    """Return whether any string starts like a number.
+
+    The test is cheap, and most columns of text fail it.
+    """
+    import pyarrow as pa
+    from pyarrow import compute
+
+    return bool(
+        compute.any(compute.match_substring_regex(pa.array(counts.index), r"^[-+.$€£¥₹ ]*(?:\d|(?i:inf))")).as_py()
+    )
+
+
+def _match_fractions(counts: pd.Series, rules: list[dict[str, Any]]) -> list[float]:
+    """Return the fraction of cells that each rule parses.
+
+    `counts` is as in `infer_format`.
+    """
+    import pyarrow as pa
+
+    text, weights = pa.array(counts.index), counts.to_numpy()
+    matches = (_strip_format(text, rule)[1].to_numpy(zero_copy_only=False) for rule in rules)
+    return [float(weights[is_match].sum() / weights.sum()) for is_match in matches]
+
+
+def _strip_format(text: pa.Array, rule: Mapping[str, Any]) -> tuple[pa.Array, pa.Array]:
+    """Reduce strings to digits, sign and decimal point.
+
+    Also return which of them match the format.
+    """
+    from pyarrow import compute
+
+    pattern, separators, decimal_point = _FORMATS[rule["written"]]
+    if rule["signs"]:
+        text = compute.replace_substring_regex(text, _SYMBOLS, r"\1")
+    is_match = compute.match_substring_regex(text, f"^(?:{pattern})$")
+    if separators:
+        text = compute.replace_substring_regex(text, f"[{re.escape(separators)}]", "")
+    if decimal_point != ".":
+        text = compute.replace_substring(text, decimal_point, ".")
+    return text, is_match
+
+
+def _to_seconds(text: pa.Array, is_match: pa.Array) -> np.ndarray:
+    """Convert times such as 12:30, 12:30:05.5 and 1 days 02:00:00 to seconds."""
+    import pandas as pd
+
+    times = text.to_pandas().where(is_match.to_pandas().fillna(False).astype(bool))
+    times = times.str.replace(r"^([^:]*:\d+)$", r"\1:00", regex=True)
+    return pd.to_timedelta(times, errors="coerce").dt.total_seconds().to_numpy("float64")

@@ -1,0 +1,110 @@
+"""Fit the preprocessing of one column: scaling, bin edges or vocabulary."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+SCALES = ("robust", "standard", "zero_one", "minus_one_one", "quantile")
+
+ROBUST_BOUND = 3.0  # outliers of the robust scale are smoothly clipped to it, see `tfkit.layers.Clip`
+
+MAX_QUANTILES = 257  # of the quantile scale
+
+MIN_DIVISOR = 1e-37  # the smallest scale that a float32 can be divided by
+
+
+def learn_numbers(values: np.ndarray, *, scale: str = "robust", bins: int = 128) -> tuple[dict[str, Any], list[str]]:
+    """Fit scaling, imputation and embedding bins of a numeric column.
+
+    Args:
+        values: `(rows,)`, NaN where missing.
+        scale: One of `SCALES`.
+        bins: The largest number of bins of the embedding.
+
+    Returns:
+        A dictionary with fill value, center, divisor (`spread`), whether values are missing, and bin edges on the scale
+        that is embedded; for the quantile scale also quantiles and their cumulative shares. And a list of messages that
+        describe the column.
+    """
+    present = np.sort(values[np.isfinite(values)]).astype("float64")
+    missing = len(values) - len(present)
+    if not len(present):
+        present = np.zeros(1)
+    distinct = present[np.flatnonzero(np.diff(present, prepend=np.nan) != 0)]
+    center, divisor = _center_and_divisor(present, scale)
+    median = float(np.median(present))
+    params: dict[str, Any] = {
+        "dtype": "float32",
+        "fill": median,
+        "center": center,
+        "spread": divisor,
+        "missing": missing > 0,
+    }
+    edges = _edges(present, distinct, bins)
+    if scale == "quantile":
+        params |= _quantiles(present, edges)
+        scaled = 2 * np.interp(edges, params["quantiles"], params["shares"]) - 1
+    else:
+        scaled = (edges - center) / divisor
+    if scale == "robust":
+        scaled = scaled / np.sqrt(1 + (scaled / ROBUST_BOUND) ** 2)
+    params["edges"] = _at_least_two(np.unique(scaled.astype("float32")))
+    messages = [f"{present[0]:.6g} to {present[-1]:.6g}, {len(distinct):,} distinct values"]
+    return params, messages + ([f"{missing:,} missing: imputed with {median:.6g} and flagged"] if missing else [])
+
+
+def thin(values: Sequence[float], max_values: int) -> list[float]:
+    """Select at most `max_values` values at evenly spaced positions, with both ends.
+
+    Example:
+        >>> thin([0.0, 1.0, 2.0, 3.0, 4.0], 3)
+        [0.0, 2.0, 4.0]
+    """
+    if len(values) <= max_values:
+        return list(values)
+    return [values[i] for i in np.unique(np.linspace(0, len(values) - 1, max_values).round().astype(int))]
+
+
+def _center_and_divisor(present: np.ndarray, scale: str) -> tuple[float, float]:
+    """Compute center and divisor of a scaling method; `present` is sorted."""
+    low, first, median, third, high = (float(v) for v in np.quantile(present, [0, 0.25, 0.5, 0.75, 1]))
+    span = high - low if high - low > MIN_DIVISOR else 1.0
+    center, divisor = {
+        "robust": (median, third - first if third - first > MIN_DIVISOR else span / 2),
+        "standard": (float(present.mean()), float(present.std())),
+        "zero_one": (low, span),
+        "minus_one_one": ((low + high) / 2, span / 2),
+        "quantile": (0.0, 1.0),
+    }[scale]
+    return center, divisor if divisor > MIN_DIVISOR else span
+
+
+def _edges(present: np.ndarray, distinct: np.ndarray, bins: int) -> np.ndarray:
+    """Compute bin edges: all distinct values if there are few, otherwise quantiles.
+
+    If ties merge many of the quantiles, quantiles of the distinct values are added.
+    """
+    if len(distinct) <= bins + 1:
+        return distinct
+    edges = np.unique(np.quantile(present, np.linspace(0, 1, bins + 1)))
+    unused = bins + 1 - len(edges)
+    if unused > bins // 4:
+        edges = np.union1d(edges, np.quantile(distinct, np.linspace(0, 1, unused)))
+    return np.array(thin(edges.tolist(), bins + 1))
+
+
+def _quantiles(present: np.ndarray, edges: np.ndarray) -> dict[str, Any]:
+    """Compute quantiles and the share of training values below each.
+
+    Values equal to a quantile count half, so that ties do not shift it to one side.
+    """
+    quantiles = np.array(thin(_at_least_two(edges), MAX_QUANTILES))
+    ranks = (np.searchsorted(present, quantiles, "left") + np.searchsorted(present, quantiles, "right")) / 2
+    shares = (ranks - ranks[0]) / (ranks[-1] - ranks[0] or 1.0)
+    return {"quantiles": quantiles.tolist(), "shares": shares.tolist()}
+
+
+def _at_least_two(ascending: np.ndarray) -> list[float]:
+    values = [float(value) for value in ascending]
+    return values if len(values) > 1 else [values[0], values[0] + 1.0]

@@ -1,0 +1,173 @@
+"""The target column: infer the task, read targets, postprocess model outputs."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfkit.data.columns import infer_type, numbers
+from tfkit.data.columns.values import by_distinct, plain, spelled
+from tfkit.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+from tfkit.errors import listed
+
+
+def learn_target(cells: Any, *, kind: str = "auto", positive: str | None = None) -> dict[str, Any]:
+    """Infer the task from the target column: its classes, or its number format.
+
+    Args:
+        cells: The cells of the target, a pandas Series without missing values.
+        kind: "class", "number" or "auto": text, yes/no and up to ten distinct integers are classes.
+        positive: The positive class of precision, recall and F1, for two classes; None for the rarer one.
+
+    Raises:
+        UserError: If the target cannot be fitted: a single class, text among numbers, as many classes as rows.
+    """
+    cells = plain(cells)
+    rule = infer_type.infer(cells, "category" if kind == "class" else None)
+    if rule["kind"] == "date":
+        raise UserError(
+            f"The target must be a class or a number; convert dates to numbers first, such as days, or set "
+            f"kind=class. Received: {cells.name!r}, which contains dates"
+        )
+    if kind == "number" or (kind == "auto" and _is_number(cells, rule)):
+        if positive is not None:
+            raise UserError(f"`positive` is for a target of two classes. Received: {cells.name!r}, which is a number")
+        return _infer_number(cells)
+    return _infer_classes(cells, positive)
+
+
+def read_target(frame: Any, target: Mapping[str, Any]) -> np.ndarray:
+    """Read the targets of rows.
+
+    Returns:
+        Class codes `(rows,)` int32, or values in the original units `(rows,)` float64.
+
+    Raises:
+        UserError: If a target is missing, is not one of the training classes, or is not a number.
+    """
+    cells = plain(frame[target["name"]])
+    if cells.isna().any():
+        raise UserError(
+            f"Every row must have a target. Received: {int(cells.isna().sum()):,} of {len(cells):,} rows "
+            f"without {target['name']!r}"
+        )
+    if target["task"] == "regression":
+        values = numbers.read(cells, target)
+        _check_finite(cells, values)
+        return values
+    codes = by_distinct(cells, lambda labels: _codes(labels, target["classes"]), -1)
+    if (codes < 0).any():
+        raise UserError(
+            f"Every class must be one of the training classes, {listed(target['classes'])}. "
+            f"Received in {target['name']!r}: {listed(np.unique(spelled(cells[codes < 0])))}"
+        )
+    return codes
+
+
+def count_classes(codes: np.ndarray, classes: Sequence[str]) -> dict[str, int]:
+    """Count the rows of each class."""
+    return dict(zip(classes, np.bincount(codes, minlength=len(classes)).tolist(), strict=True))
+
+
+def _is_number(cells: "pd.Series", rule: Mapping[str, Any]) -> bool:
+    """Whether to predict the target as a number.
+
+    True for many distinct values, or values that are not integers.
+    """
+    if rule["kind"] == "yes/no":
+        return False
+    if "written" in rule:
+        values = numbers.read(cells, rule)
+        distinct = np.unique(values[np.isfinite(values)])
+        return len(distinct) > 10 or bool((distinct % 1 != 0).any()) or len(distinct) > 0.5 * len(values)
+    # Text among numbers: a number that the user must fix, if most cells are numbers and many of them are distinct.
+    values = numbers.read(cells, numbers.rule_of()) if rule["kind"] != "constant" else np.zeros(0)
+    finite = np.isfinite(values)
+    return bool(
+        finite.sum() > 0.5 * len(cells) and len(np.unique(values[finite])) > 10 and not infer_type.is_code(cells)
+    )
+
+
+def _infer_number(cells: "pd.Series") -> dict[str, Any]:
+    try:
+        rule = infer_type.infer(cells, "number")
+    except ValueError:
+        rule = numbers.rule_of()  # to find the cells that are not numbers
+    values = numbers.read(cells, rule)
+    _check_finite(cells, values)
+    if np.ptp(values) == 0:
+        raise UserError(f"The target must vary. Received: {cells.name!r}, which is {values[0]:g} in every row")
+    return {"name": str(cells.name), "task": "regression", **rule, "kind": "number", "classes": None, "positive": None}
+
+
+def _check_finite(cells: "pd.Series", values: np.ndarray) -> None:
+    """Raise if a numeric target is not finite, and name the first row."""
+    with np.errstate(invalid="ignore"):
+        invalid = np.flatnonzero(~(np.abs(values) <= infer_type.LARGEST))
+    if len(invalid):
+        row = int(cells.index[invalid[0]]) + 1
+        raise UserError(
+            f"A numeric target must be a finite number in every row; fix or remove the invalid rows, "
+            f"or set kind=class. Received in {cells.name!r}: {str(cells.iloc[invalid[0]])!r} in row {row:,} "
+            f"(line {row + 1:,} of a CSV file), the first of {len(invalid):,}"
+        )
+
+
+def _infer_classes(cells: Any, positive: str | None) -> dict[str, Any]:
+    import pandas as pd
+
+    name, counts = str(cells.name), pd.Series(spelled(cells), dtype=object).value_counts().to_dict()
+    if len(counts) < 2:
+        raise UserError(
+            f"The target must have at least two classes. Received: {name!r}, {next(iter(counts))!r} in every row"
+        )
+    if len(counts) > max(0.5 * len(cells), 10):
+        raise UserError(
+            f"The classes of the target must occur in several rows; to predict a number, set kind=number. "
+            f"Received: {name!r} with {len(counts):,} classes in {len(cells):,} rows, such as "
+            f"{listed(list(counts)[:3])}"
+        )
+    classes = sorted(counts, key=_sort_key)
+    if positive is not None and positive not in classes:
+        raise UserError(
+            f"`positive` must be one of the target's classes.{nearest(positive, classes)} "
+            f"Received: {positive!r}; there are {listed(classes)}"
+        )
+    if positive is not None and len(classes) > 2:
+        raise UserError(f"`positive` is for a target of two classes. Received: {name!r}, which has {len(classes)}")
+    if len(classes) == 2 and positive is None:
+        positive = min(classes, key=lambda label: (counts[label], label))
+    return {
+        "name": name,
+        "task": "binary" if len(classes) == 2 else "multiclass",
+        "classes": classes,
+        "positive": positive,
+    }
+
+
+def _codes(labels: Any, classes: Sequence[str]) -> np.ndarray:
+    """Encode labels as class codes, -1 for unknown labels.
+
+    Yes and no match in any spelling.
+    """
+    codes = {label: code for code, label in enumerate(classes)}
+    if pair := infer_type.yes_no_pair(classes):
+        codes = {
+            **dict.fromkeys(infer_type.NO, codes[pair[0]]),
+            **dict.fromkeys(infer_type.YES, codes[pair[1]]),
+            **codes,
+        }
+        return np.array([codes.get(label, codes.get(label.lower(), -1)) for label in spelled(labels)], "int32")
+    return np.array([codes.get(label, -1) for label in spelled(labels)], "int32")
+
+
+def _sort_key(label: str) -> tuple[int, float, str]:
+    """Sort numbers by value, then text alphabetically."""
+    try:
+        number = float(label)
+    except ValueError:
+        number = np.nan
+    return (0, number, label) if np.isfinite(number) else (1, 0.0, label)

@@ -1,0 +1,1 @@
+"""Table files: CSV, JSON lines, Parquet, encodings, compression."""

@@ -1,0 +1,94 @@
+"""Writing of tables to CSV, JSON lines and Parquet."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfkit.data.files import compression as files_compression
+from tfkit.data.files import csv, json_lines, parquet
+from tfkit.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+from tfkit.data.files.read import _with_clean_names, kind_of
+
+
+def write_frame(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Write a table atomically, in the format of the suffix.
+
+    The rows go to a temporary file in the same folder, which replaces `path` when it is complete on disk: no reader
+    sees half a table, and a full disk leaves the old file unchanged. The index is not written; missing cells are empty
+    in text and null in JSON. The same rows give the same bytes.
+
+    Args:
+        frame: the rows.
+        path: `.csv`, `.tsv`, `.txt`, `.jsonl`, `.ndjson` or `.parquet`, then `.gz .bz2 .xz .zst .zip` to compress it.
+
+    Raises:
+        UserError: an unknown suffix, duplicate column names, a path that is not writable, a full disk.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_frame(read_frame({"age": [39, 50]}), folder + "/ages.csv.gz")
+        ...     read_frame(folder + "/ages.csv.gz")["age"].tolist()
+        ['39', '50']
+    """
+    with writing(path) as write:
+        write(frame)
+
+
+@contextlib.contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[Callable[[pd.DataFrame], None]]:
+    """Open an atomic table writer, as in `write_frame`, for any number of frames."""
+    path = Path(path).expanduser()
+    kind, suffix = kind_of(path.name)
+    temporary = path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            with (
+                files_compression.open_compressor(file, suffix, path.with_suffix("").name) as out,
+                _WRITERS[kind](out) as write,
+            ):
+                yield lambda frame: write(_with_clean_names(frame, path))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(
+            f"The output folder must exist, be writable and have free space. "
+            f"Received: {path}, {error.strerror or error}"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _write_delimited(out: Any, delimiter: str = ",") -> Iterator[Callable[[pd.DataFrame], Any]]:
+    is_first = True
+
+    def write(frame: pd.DataFrame) -> None:
+        nonlocal is_first
+        out.write(csv.as_bytes(frame, delimiter, header=is_first))
+        is_first = False
+
+    yield write
+
+
+@contextlib.contextmanager
+def _write_json_lines(out: Any) -> Iterator[Callable[[pd.DataFrame], Any]]:
+    yield lambda frame: out.write(json_lines.as_bytes(frame))
+
+
+_WRITERS: dict[str, Callable[[Any], Any]] = {
+    "csv": _write_delimited,
+    "tsv": lambda out: _write_delimited(out, "\t"),
+    "jsonl": _write_json_lines,
+    "parquet": parquet.writing,
+}

@@ -1,0 +1,1 @@
+"""Forecasting: loading, schema, preprocessing, dataset, reading."""

@@ -1,0 +1,1 @@
+"""Images: loading, schema, preprocessing, dataset, reading."""

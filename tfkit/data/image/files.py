@@ -1,0 +1,195 @@
+"""Find images, with path, label and bytes, in a folder, a .zip or the rows of a table."""
+
+import os
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from tfkit.data.columns.names import check_columns
+from tfkit.data.files import text_encoding
+from tfkit.data.files.read import read_frame
+from tfkit.errors import UserError, listed, nearest
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".webp", ".tif", ".tiff")
+
+MAX_FILE_BYTES = 500_000_000  # larger files are not images, or attacks
+
+SPLIT_FOLDERS = {"train", "training", "test", "testing", "val", "valid", "validation"}
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Images of one source: a table with one row per image, and their reader."""
+
+    frame: Any
+    path_column: str  # the column of paths
+    read: Callable[[str], bytes]
+    labels_from_folders: bool = False  # whether the labels are names of folders
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def with_frame(self, frame: Any) -> "Pictures":
+        """Return the same source with other rows or columns."""
+        return Pictures(frame, self.path_column, self.read, self.labels_from_folders)
+
+
+def find_pictures(
+    source: Any,
+    *,
+    target: str = "label",
+    path_column: str = "path",
+    labelled: bool = True,
+    delimiter: str | None = None,
+) -> tuple[Pictures, list[str]]:
+    """Find the images of a source; also return messages about skipped files and rows.
+
+    Args:
+        source: A folder or a .zip, in which the top-level folder of an image is its class (all class folders may be
+            inside of one more folder); a table with a column of paths, relative to the folder of the table; or, without
+            labels, one image file or a list of paths.
+        target: The name of the label; of a table, the column of labels.
+        path_column: The column of paths of a table.
+        labelled: Whether labels are required.
+        delimiter: Delimiter of a table; detected if None.
+
+    Raises:
+        UserError: If the source does not exist, or has no images, or lacks required labels.
+    """
+    import pandas as pd
+
+    if isinstance(source, pd.DataFrame | Mapping):
+        return _from_table(read_frame(source), Path(), path_column, target, labelled, "the table")
+    if isinstance(source, list | tuple):
+        return _from_table(
+            pd.DataFrame({path_column: [os.fspath(path) for path in source]}),
+            Path(),
+            path_column,
+            target,
+            labelled,
+            "the list",
+        )
+    if not isinstance(source, str | os.PathLike):
+        raise UserError(
+            f"Images must be the path of a folder, a .zip or a table, or an array or a list of paths. "
+            f"Received: {type(source).__name__}"
+        )
+    path = Path(source).expanduser()
+    if path.is_dir():
+        names = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
+        return _from_file_names(names, lambda name: (path / name).read_bytes(), path, target, path_column, labelled)
+    if path.suffix.lower() == ".zip" and (zip_names := _names_in_zip(path)) is not None:
+        archive = zipfile.ZipFile(path)
+        return _from_file_names(
+            zip_names, lambda name: _read_zip_entry(archive, name), path, target, path_column, labelled
+        )
+    if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
+        if labelled:
+            raise UserError(
+                f"Labeled images must be a folder with one folder per class, a .zip of one, or a table of paths and "
+                f"labels. Received: {path}, one image"
+            )
+        return _from_file_names([path.name], lambda name: path.read_bytes(), path, target, path_column, labelled)
+    if not path.exists():
+        siblings = [sibling.name for sibling in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise UserError(
+            f"The path of the images must exist.{nearest(path.name, siblings)} Received: {path}, no such file or folder"
+        )
+    frame = read_frame(path, delimiter=delimiter)
+    return _from_table(frame, path.parent, path_column, target, labelled, str(path))
+
+
+def _names_in_zip(path: Path) -> list[str] | None:
+    """List the names of the files in a .zip; None if it contains a table."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    except (zipfile.BadZipFile, OSError) as error:
+        raise UserError(f"A .zip of images must exist and be complete. Received: {path}, {error}") from None
+    if any(entry.flag_bits & 1 for entry in entries):
+        raise UserError(f"A .zip of images must not be encrypted; unpack it first. Received: {path}, encrypted")
+    names = sorted(entry.filename for entry in entries)
+    is_table = len(names) == 1 and PurePosixPath(names[0]).suffix.lower() not in IMAGE_SUFFIXES
+    return None if is_table else names
+
+
+def _from_file_names(
+    names: list[str], read: Callable[[str], bytes], path: Path, target: str, path_column: str, labelled: bool
+) -> tuple[Pictures, list[str]]:
+    """Select the images among files; the folder of an image is its label."""
+    import pandas as pd
+
+    text_encoding.check_names(names, path)
+    parts = {name: PurePosixPath(name).parts for name in names}
+    visible = [name for name in names if not any(part.startswith((".", "__MACOSX")) for part in parts[name])]
+    image_names = [name for name in visible if PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES]
+    skipped = {*visible} - {*image_names}
+    skipped_suffixes = sorted({PurePosixPath(name).suffix.lower() or name for name in skipped})
+    messages = [
+        f"{len(visible) - len(image_names):,} of {len(visible):,} files skipped, not images: {listed(skipped_suffixes)}"
+    ]
+    if not image_names:
+        content = f"{len(visible):,} files, {listed(skipped_suffixes)}" if visible else "no files"
+        raise UserError(f"There must be images ({' '.join(IMAGE_SUFFIXES)}). Received: {path} with {content}")
+    paths = [parts[name] for name in image_names]
+    while len({path_parts[0] for path_parts in paths}) == 1 and min(map(len, paths)) > 2:
+        paths = [path_parts[1:] for path_parts in paths]
+    if labelled:
+        _check_class_folders(paths, path)
+    labels = [path_parts[0] if len(path_parts) > 1 else None for path_parts in paths]
+    frame = pd.DataFrame({path_column: image_names, target: pd.Series(labels, dtype=object)})
+    return Pictures(frame, path_column, read, labels_from_folders=True), messages if skipped_suffixes else []
+
+
+def _check_class_folders(paths: list[tuple[str, ...]], source: Path) -> None:
+    """Check that every image is in a class folder, and that folders are not splits."""
+    without_class = [path_parts[0] for path_parts in paths if len(path_parts) < 2]
+    if without_class:
+        raise UserError(
+            f"Every image must be in the folder of its class, or in a row of a table. Received: {source}, "
+            f"with {len(without_class):,} of {len(paths):,} outside of a class folder, such as {without_class[0]}"
+        )
+    folders = {path_parts[0] for path_parts in paths}
+    if {folder.lower() for folder in folders} <= SPLIT_FOLDERS and len(folders) > 1:
+        train = next((folder for folder in folders if folder.lower().startswith("train")), min(folders))
+        test = next((folder for folder in folders if folder.lower().startswith("test")), max(folders))
+        raise UserError(
+            f"Folders must be classes; pass the folders of the splits separately: pictures={source / train} "
+            f"test_pictures={source / test}. Received: {source} with {listed(sorted(folders))}"
+        )
+
+
+def _from_table(
+    frame: Any, folder: Path, path_column: str, target: str, labelled: bool, source_name: str
+) -> tuple[Pictures, list[str]]:
+    """Find the images of a table, whose paths are relative to the folder of the table."""
+    check_columns(frame, [path_column, *([target] if labelled else [])])
+    paths, messages = frame[path_column], []
+    if labelled and (num_unlabeled := int(frame[target].isna().sum())):
+        messages.append(f"{num_unlabeled:,} of {len(frame):,} rows dropped: no {target}")
+        frame = frame[frame[target].notna()]
+    if frame.empty or paths.isna().any():
+        raise UserError(
+            f"Every row must have the path of an image in {path_column!r}. Received: {source_name}, with "
+            f"{int(paths.isna().sum()):,} of {len(paths):,} rows without a path"
+        )
+    frame = frame.astype({path_column: str}).reset_index(drop=True)
+    return Pictures(frame, path_column, lambda name: _read_file(folder / Path(name).expanduser())), messages
+
+
+def _read_file(path: Path) -> bytes:
+    """Read a file named in a table; refuse devices, pipes and very large files."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OSError("a device or a pipe")
+    if path.exists() and path.stat().st_size > MAX_FILE_BYTES:
+        raise OSError(f"more than {MAX_FILE_BYTES // 10**6} MB")
+    return path.read_bytes()
+
+
+def _read_zip_entry(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Read an entry of a .zip; refuse one that is very large when decompressed."""
+    if archive.getinfo(name).file_size > MAX_FILE_BYTES:
+        raise OSError(f"more than {MAX_FILE_BYTES // 10**6} MB")
+    return archive.read(name)

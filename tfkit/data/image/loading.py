@@ -1,0 +1,94 @@
+"""Load, split, preprocess and read labeled images; their common size is inferred from the training split."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from tfkit.data.image.files import Pictures, find_pictures
+from tfkit.data.image.scan import looked_at
+from tfkit.data.rows.splits import split_table
+from tfkit.errors import UserError
+
+log = logging.getLogger("tfkit")
+
+DEFAULT_MAX_SIDE_PIXELS = 64  # longer side of an image, unless `size` is given
+
+
+def load_images(
+    source: Any,
+    target: str = "label",
+    *,
+    test: Any = None,
+    path_column: str = "path",
+    delimiter: str | None = None,
+    duplicates: str = "drop",
+) -> tuple[Pictures, Pictures | None, list[str]]:
+    """Find labeled images, inspect each once, and drop unreadable and duplicate ones.
+
+    Args:
+        source: A folder with one folder per class, a .zip of one, or a table of paths and labels.
+        target: The column of labels; for folders, the name given to the label.
+        test: The user's own test images, in the same forms as `source`, or None.
+        path_column: The column of paths.
+        delimiter: Delimiter of a table; detected if None.
+        duplicates: "drop" or "keep" images that equal another image of the same label.
+
+    Returns:
+        The images, the test images or None, and messages about what was dropped. Each row also has the size of the
+        image, and a digest that is the same for equal pixels.
+
+    Raises:
+        UserError: If there are no images, or more than 1% of them cannot be read.
+    """
+    options: dict[str, Any] = {"target": target, "path_column": path_column, "delimiter": delimiter}
+    images, messages = find_pictures(source, **options)
+    images, unreadable_messages = looked_at(images)
+    messages += unreadable_messages
+    is_duplicate = images.frame.duplicated(["digest", target]).to_numpy()
+    if duplicates == "drop" and is_duplicate.any():
+        messages.append(f"{int(is_duplicate.sum()):,} of {len(images):,} images dropped: duplicates of another image")
+        images = images.with_frame(images.frame[~is_duplicate])
+    has_label_conflict = images.frame.drop_duplicates(["digest", target])["digest"].duplicated()
+    if has_label_conflict.any():
+        messages.append(
+            f"{int(has_label_conflict.sum()):,} images have several labels; all copies of an image stay in one split"
+        )
+    if test is None:
+        return images, None, messages
+    test_images, test_messages = find_pictures(test, **options)
+    test_images, unreadable_messages = looked_at(test_images)
+    messages += [f"test: {message}" for message in test_messages + unreadable_messages]
+    in_test = images.frame["digest"].isin(test_images.frame["digest"]).to_numpy()
+    if in_test.all():
+        raise UserError(
+            f"There must be training images that are not test images. Received: {len(images):,} images, "
+            f"all of them test images too"
+        )
+    if in_test.any():
+        messages.append(f"{int(in_test.sum()):,} of {len(images):,} images dropped: they are test images too")
+        images = images.with_frame(images.frame[~in_test])
+    return images, test_images, messages
+
+
+def split_images(
+    images: Pictures, target: Mapping[str, Any], *, test: Pictures | None = None, **options: Any
+) -> tuple[Pictures, Pictures, Pictures]:
+    """Split images into training, validation and test sets.
+
+    The split is stratified by class, or by group. Images with equal pixels stay in one split.
+
+    Args:
+        images: The images returned by `load_images`.
+        target: The target description returned by `learn_target`.
+        test: The user's own test images, or None to take a fraction of `images`.
+        options: val_fraction, test_fraction, seed and group_column of `split_table`.
+    """
+    import pandas as pd
+
+    duplicate_ids = pd.factorize(images.frame["digest"])[0]
+    test_frame = None if test is None else test.frame
+    train_rows, val_rows, test_rows = split_table(
+        images.frame, dict(target), test=test_frame, alike=duplicate_ids, **options
+    )
+    test_source = images if test is None else test
+    return images.with_frame(train_rows), images.with_frame(val_rows), test_source.with_frame(test_rows)

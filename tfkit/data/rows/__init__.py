@@ -1,0 +1,1 @@
+"""Rows: splits, duplicates, tables larger than memory."""

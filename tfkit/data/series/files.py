@@ -1,0 +1,221 @@
+"""Read series from wide tables, long tables, `.ts` files and arrays into one representation."""
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfkit.data.columns.names import check_columns
+from tfkit.data.files import compression, csv, text_encoding
+from tfkit.data.files.normalize import MISSING
+from tfkit.data.files.read import read_bytes, read_marked
+from tfkit.data.series import ts_format
+from tfkit.data.series.steps import from_long_table
+from tfkit.data.series.values import parse_values
+from tfkit.errors import UserError, listed
+
+log = logging.getLogger("tfkit")
+
+TARGET_NAMES = ("label", "class", "target")  # default names of the target column, in order of preference
+
+
+@dataclass(frozen=True)
+class Series:
+    """The series of one source: a table with one row per series, and their values."""
+
+    frame: Any  # ids, labels and static columns of each series; its index is the position in `values`
+    values: Sequence[np.ndarray]  # of each series (steps, channels) float32, NaN where missing
+    target: str | None  # the target column of `frame`, None if there is none
+    channels: list[str]
+    step_columns: list[str] | None = None  # of a wide table: the columns that are its steps
+    messages: list[str] = field(default_factory=list)  # about changes to the data
+    kind: str | None = None  # "class" or "number", if the source declares the kind of target
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def with_frame(self, frame: Any) -> "Series":
+        """Return the series of the rows of this frame, a subset of `self.frame`."""
+        return replace(self, frame=frame)
+
+    def each(self) -> list[np.ndarray]:
+        """Return the values of each row of the frame."""
+        return [self.values[index] for index in self.frame.index]
+
+
+def find_series(
+    source: Any,
+    *,
+    target: str | None = None,
+    id_column: str | None = None,
+    time_column: str | None = None,
+    value_columns: Sequence[str] = (),
+    keep: Sequence[str] = (),
+    leave_out: Sequence[str] = (),
+    require_target: bool = True,
+    step_columns: Sequence[str] | None = None,
+    ignore_unknown_columns: bool = False,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    missing: Sequence[str] | None = None,
+) -> Series:
+    """Read the series of a source, in their original order.
+
+    Args:
+        source: A wide table with one row per series (with column names, or without: then the first column is the
+            target), a long table with one row per step, or a `.ts` file; a path, a DataFrame or a dictionary of
+            columns. Or an array `(rows, steps)` or `(rows, steps, channels)`, or a list of arrays `(steps,)` or
+            `(steps, channels)`.
+        target: The column to predict; None for the first column of a table without names, or for the one named
+            `label`, `class` or `target`.
+        id_column: The series id of each row of a long table; None for a wide table.
+        time_column: The time of each row of a long table; None for the order of the rows.
+        value_columns: The channels of a long table; empty for all other columns.
+        keep: Static columns, constant within a series, such as a group; ignored where absent.
+        leave_out: Columns to exclude.
+        require_target: Whether the target column must exist.
+        step_columns: The step columns of a wide table, if known from training. Those of a table without names are 1, 2,
+            ..., and the table may come without its target. None if unknown.
+        ignore_unknown_columns: Whether columns that are not in `step_columns` are ignored.
+        delimiter, encoding, missing: As in `read_frame`.
+
+    Raises:
+        UserError: If there are no series, a column does not exist, or a value is not a number.
+    """
+    if isinstance(source, np.ndarray | list | tuple):
+        return _from_arrays(source)
+    if isinstance(source, str | os.PathLike):
+        path = Path(source).expanduser()
+        frame, series = _from_file(path, target, step_columns, delimiter, encoding, missing)
+        if series is not None:
+            return series
+    else:
+        frame, _ = read_marked(source, missing=missing)
+    name = _target_column(frame, target, require_target)
+    check_columns(frame, [name] if require_target and name else [])
+    static = [column for column in dict.fromkeys([*([name] if name else []), *keep]) if column in frame.columns]
+    frame = frame.drop(columns=[column for column in leave_out if column in frame.columns])
+    target_column = name if name in static else None
+    if id_column is not None:
+        check_columns(frame, [id_column, *([time_column] if time_column else []), *value_columns])
+        static_frame, values, channels, messages = from_long_table(
+            frame, id_column, time_column, list(value_columns), static
+        )
+        return Series(static_frame, values, target_column, channels, messages=messages)
+    candidates = [column for column in frame.columns if column not in static]
+    steps = _select_steps(candidates, step_columns if ignore_unknown_columns else None)
+    if not steps:
+        raise UserError(
+            f"A table with one row per series must have numeric columns besides the target. "
+            f"Received: {listed(frame.columns)}"
+        )
+    table = np.stack([parse_values(frame[column]) for column in steps], axis=1)
+    return Series(frame[static], table[..., None], target_column, ["value"], [*map(str, steps)])
+
+
+def _select_steps(names: list[str], step_columns: Sequence[str] | None) -> list[str]:
+    """Return the step columns among these names in the order of training; all names if none matches."""
+    present = set(names)
+    selected = [name for name in step_columns or () if name in present]
+    if len(selected) < len(names) and selected:
+        log.warning("Columns that were not in training are ignored: %s", listed(present - set(selected)))
+    return selected or names
+
+
+def _from_arrays(source: Any) -> Series:
+    """Convert an array or a list of arrays to series."""
+    import pandas as pd
+
+    try:
+        values = [np.asarray(array, "float32") for array in source]
+        values = [array[:, None] if array.ndim == 1 else array for array in values]
+    except (TypeError, ValueError):
+        values = []
+    if not values or any(array.ndim != 2 or array.shape[1] != values[0].shape[1] for array in values):
+        raise UserError(
+            "Series in memory must be an array (rows, steps) or (rows, steps, channels), or a list of "
+            "arrays (steps,) or (steps, channels) of numbers. "
+            f"Received: {type(source).__name__}"
+        )
+    frame = pd.DataFrame({"series": range(1, len(values) + 1)})
+    return Series(frame, values, None, _channel_names(values[0].shape[1]))
+
+
+def _channel_names(num_channels: int) -> list[str]:
+    """Return default channel names."""
+    return ["value"] if num_channels == 1 else [f"channel_{index + 1}" for index in range(num_channels)]
+
+
+def _from_file(
+    path: Path,
+    target: str | None,
+    step_columns: Sequence[str] | None,
+    delimiter: str | None,
+    encoding: str | None,
+    missing: Sequence[str] | None,
+) -> tuple[Any, Series | None]:
+    """Read a file: return its table and None, or None and the series of a .ts file."""
+    raw, name = compression.unpack(read_bytes(path), path)
+    if raw.startswith(b"PAR1") or Path(name).suffix.lower() in (".jsonl", ".ndjson"):
+        return read_marked(path, missing=missing)[0], None
+    text, _ = text_encoding.to_utf8(raw, encoding, path)
+    if not text or text.isspace():
+        raise UserError(f"A file of series must contain series. Received: {path}, which is empty")
+    if ts_format.is_ts(text, name):
+        name = target or TARGET_NAMES[0]
+        frame, values, kind = ts_format.read(text.decode(), path, name)
+        return None, Series(frame, values, name if kind else None, _channel_names(values[0].shape[1]), kind=kind)
+    text, kind = text.lstrip(), "tsv" if ".tsv" in name.lower() else "csv"
+    separator, cells = _first_line(text, delimiter)
+    if not _is_header(cells, target, step_columns):
+        label = [] if len(cells) == len(step_columns or ()) else [target or TARGET_NAMES[0]]
+        names = [*label, *map(str, range(1, len(cells) + 1 - len(label)))]
+        text = separator.join(names).encode() + b"\n" + text
+    frame, _ = csv.read(text, path, kind=kind, delimiter=separator if len(cells) > 1 else delimiter)
+    return read_marked(frame, missing=missing)[0], None
+
+
+def _first_line(text: bytes, delimiter: str | None) -> tuple[str, list[str]]:
+    """Return the delimiter, by default the most frequent candidate, and the cells of the first line."""
+    line = text.split(b"\n", 1)[0].decode().strip("\r")
+    configured = {"tab": "\t", "\\t": "\t"}.get(delimiter or "", delimiter)
+    separator = configured or max("\t,;|", key=line.count)
+    return separator, [cell.strip().strip('"') for cell in line.split(separator)]
+
+
+def _is_header(cells: list[str], target: str | None, step_columns: Sequence[str] | None) -> bool:
+    """Return whether these cells are column names.
+
+    They are, if they contain the target, equal the step columns, contain text after the first cell, or are a text
+    followed by evenly increasing numbers.
+    """
+    if target in cells or cells == list(step_columns or ()) or not all(map(_is_number, cells[1:])):
+        return True
+    steps = np.diff([float(cell) for cell in cells[1:] if cell not in MISSING])
+    return not _is_number(cells[0]) and len(steps) > 1 and steps[0] > 0 and bool(np.allclose(steps, steps[0]))
+
+
+def _is_number(cell: str) -> bool:
+    """Return whether a cell is a number or a missing value."""
+    try:
+        float(cell)
+    except ValueError:
+        return cell in MISSING
+    return True
+
+
+def _target_column(frame: Any, target: str | None, require_target: bool) -> str | None:
+    """Return the name of the target column, by default the first of TARGET_NAMES that exists."""
+    if target is not None:
+        return target
+    name = next((name for name in TARGET_NAMES if name in frame.columns), None)
+    if name is None and require_target:
+        raise UserError(
+            f"Name the column to predict with target=, unless it is named {', '.join(TARGET_NAMES)}. "
+            f"Received: {listed(frame.columns)}"
+        )
+    return name

@@ -1,0 +1,134 @@
+"""Load, split and validate series, and convert new series to model inputs."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfkit.data.rows.splits import split_table
+from tfkit.data.series.dataset import valid_length
+from tfkit.data.series.files import Series, find_series
+from tfkit.errors import UserError, listed
+
+log = logging.getLogger("tfkit")
+
+
+def load_series(
+    table: Any, target: str | None = None, *, test_table: Any = None, lengths: str = "auto", **reading: Any
+) -> tuple[Series, Series | None, list[str]]:
+    """Load labeled series, and those of a test table if there is one.
+
+    Args:
+        table, test_table: Any source that `find_series` accepts.
+        target: The column to predict; see `find_series`.
+        lengths: "equal" raises an error if series differ in length; "pad" and "auto" do not.
+        reading: Other arguments of `find_series`.
+
+    Returns:
+        The usable series, those of the test table or None, and messages about changes to the data.
+
+    Raises:
+        UserError: If there are no series, all have one step, or their lengths are not allowed.
+    """
+    series = find_series(table, target=target, **reading)
+    if series.target is None:
+        raise UserError(f"Series to train on must have a target. Received: {table}, without labels")
+    series, messages = _drop_unusable(series)
+    if max(len(values) for values in series.each()) < 2:
+        raise UserError(
+            "A series must have at least two steps; for values that do not depend on time use "
+            "`tfkit train tabular`. Received: series of one step"
+        )
+    _check_lengths(series, lengths)
+    if test_table is None:
+        return series, None, messages
+    test = find_series(test_table, target=series.target, **reading)
+    if test.target is None or len(test.channels) != len(series.channels):
+        raise UserError(
+            f"The test table must have a target, and the same number of channels as the table, "
+            f"{len(series.channels)}. Received: {len(test.channels)}{'' if test.target else ', and no target'}"
+        )
+    test, test_messages = _drop_unusable(test, " of the test table")
+    _check_lengths(test, lengths)
+    in_test = np.isin(_hashes(series), _hashes(test))
+    if in_test.all():
+        raise UserError(
+            f"The table must have series that are not in the test table. Received: {len(series):,}, all in both"
+        )
+    if in_test.any():
+        test_messages.append(
+            f"{int(in_test.sum()):,} of {len(series):,} series left out: they are in the test table too"
+        )
+        series = series.with_frame(series.frame[~in_test])
+    return series, test, messages + test_messages
+
+
+def split_series(
+    series: Series, target: Mapping[str, Any], *, test: Series | None = None, **options: Any
+) -> tuple[Series, Series, Series]:
+    """Split into training, validation and test series, stratified by class or by group.
+
+    Duplicates stay in the same split.
+
+    Args:
+        series: Series of `load_series`.
+        target: Result of `learn_target`.
+        test: The user's test series, or None to take a fraction of `series`.
+        options: val_fraction, test_fraction, seed and group_column of `split_table`.
+    """
+    import pandas as pd
+
+    duplicate_codes = pd.factorize(_hashes(series))[0]
+    test_frame = None if test is None else test.frame
+    splits = split_table(series.frame, dict(target), test=test_frame, alike=duplicate_codes, **options)
+    sources = (series, series, series if test is None else test)
+    train, val, test = (source.with_frame(frame) for source, frame in zip(sources, splits, strict=True))
+    return train, val, test
+
+
+def _drop_unusable(series: Series, origin: str = "") -> tuple[Series, list[str]]:
+    """Drop series without a target or without values; return the others and messages.
+
+    Args:
+        series: The series to filter.
+        origin: Text after "series" in the messages, such as " of the test table".
+    """
+    num_series, messages = len(series), list(series.messages)
+    no_target = series.frame[series.target].isna().to_numpy()
+    if no_target.all():
+        raise UserError(
+            f"At least one series must have a target. Received: {series.target!r}, missing in all {num_series:,}"
+        )
+    no_value = np.array([not np.isfinite(values).any() for values in series.each()])
+    if no_value.all():
+        raise UserError(f"Series must have values. Received: {num_series:,} series{origin}, all empty")
+    for mask, reason in ((no_target, f"no {series.target}"), (no_value & ~no_target, "no value")):
+        if mask.any():
+            messages.append(f"{int(mask.sum()):,} of {num_series:,} series{origin} left out: {reason}")
+    return series.with_frame(series.frame[~(no_target | no_value)]), messages
+
+
+def _check_lengths(series: Series, lengths: str) -> None:
+    """Raise an error if lengths must be equal, and are not."""
+    distinct = sorted({len(values) for values in series.each()})
+    if lengths == "equal" and len(distinct) > 1:
+        raise UserError(
+            f"With lengths=equal all series must have the same number of steps; use lengths=pad to allow any length. "
+            f"Received: {distinct[0]:,} to {distinct[-1]:,} steps"
+        )
+
+
+def _check_steps(names: Sequence[str], step_columns: Sequence[str]) -> None:
+    """Raise an error if a step column of training is missing."""
+    missing = [name for name in step_columns if name not in names]
+    if missing:
+        raise UserError(
+            f"The table must have all step columns of training. Received: {len(names):,} of "
+            f"{len(step_columns):,} columns, without {listed(missing)}"
+        )
+
+
+def _hashes(series: Series) -> np.ndarray:
+    """Return a hash of the valid values of each series, equal for duplicates."""
+    return np.array([hash(values[: valid_length(values)].tobytes()) for values in series.each()])

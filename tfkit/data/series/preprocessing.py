@@ -1,0 +1,65 @@
+"""Preprocessing layers of series."""
+
+from collections.abc import Mapping
+from typing import Any
+
+INPUT_NAME = "series"  # the only input of the exported model
+
+PADDING = -1e9  # value after the end of a series if lengths differ; masked by `keras.layers.Masking`
+
+
+def prepare_series(info: Mapping[str, Any]) -> Any:
+    """Build the preprocessing model: interpolate missing values, standardize, pad.
+
+    Returns:
+        A `keras.Model` from `{"series": (rows, steps, channels)}`, NaN where missing and after the end, to the same
+        name, with PADDING after the end if lengths differ. If `info` has kernels, to `"features"` of
+        `tfkit.layers.MiniRocket` instead, each standardized by its mean and standard deviation in training.
+    """
+    import keras
+    from keras import ops
+
+    from tfkit import layers
+
+    schema, kernels = info["series"], info.get("kernels")
+    raw = keras.Input(info["inputs"][INPUT_NAME]["shape"], name=INPUT_NAME, dtype="float32")
+    x, mask = layers.FillGaps(name="fill")(raw), None
+    if schema["lengths"] == "pad":
+        has_value = ops.any(ops.isfinite(raw), axis=-1)
+        mask = ops.flip(ops.cumsum(ops.flip(ops.cast(has_value, "int32"), axis=1), axis=1), axis=1) > 0
+        mask = ops.pad(mask, [[0, 0], [0, schema["length"]]])[:, : schema["length"]]
+        x = ops.pad(x, [[0, 0], [0, schema["length"]], [0, 0]])[:, : schema["length"]]
+    x = _standardize(x, mask, schema)
+    if mask is not None:
+        x = ops.where(mask[..., None], x, PADDING)
+    if not kernels:
+        return keras.Model({INPUT_NAME: raw}, {INPUT_NAME: x}, name="prepare")
+    views, features = [(x, mask)], []
+    if len(kernels["views"]) > 1:
+        views.append((x[:, 1:] - x[:, :-1], None if mask is None else mask[:, 1:]))
+    for index, ((view, view_mask), config) in enumerate(zip(views, kernels["views"], strict=True)):
+        if view_mask is not None:
+            view = keras.layers.Masking(PADDING)(ops.where(view_mask[..., None], view, PADDING))
+        features.append(layers.MiniRocket(**config, name=f"kernels_{index}")(view))
+    x = keras.layers.Concatenate()(features) if len(features) > 1 else features[0]
+    if "mean" in kernels:
+        offset = [-mean / std for mean, std in zip(kernels["mean"], kernels["spread"], strict=True)]
+        x = keras.layers.Rescaling([1 / std for std in kernels["spread"]], offset, name="standardise")(x)
+    return keras.Model({INPUT_NAME: raw}, {"features": x}, name="prepare")
+
+
+def _standardize(x: Any, mask: Any, schema: Mapping[str, Any]) -> Any:
+    """Standardize values as configured by `scale`; with a mask only its steps count."""
+    import keras
+    from keras import ops
+
+    if schema["scale"] == "train":
+        x = keras.layers.Rescaling(1.0, offset=[-value for value in schema["mean"]], name="centre")(x)
+        return keras.layers.Rescaling([1 / value for value in schema["spread"]], name="scale")(x)
+    if schema["scale"] == "each":
+        counts = ops.ones_like(x) if mask is None else ops.cast(mask[..., None], "float32")
+        total = ops.maximum(ops.sum(counts, axis=1, keepdims=True), 1.0)
+        x = x - ops.sum(x * counts, axis=1, keepdims=True) / total
+        deviation = ops.sqrt(ops.sum(ops.square(x) * counts, axis=1, keepdims=True) / total)
+        return x / ops.where(deviation > 1e-6, deviation, 1.0)
+    return x

@@ -1,0 +1,1 @@
+"""Tables: loading, schema, preprocessing, dataset, reading."""

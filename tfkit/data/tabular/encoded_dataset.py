@@ -1,0 +1,76 @@
+"""Preprocess an on-disk table once and store the inputs in a memory-mapped file."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from tfkit.data.columns.target import read_target
+from tfkit.data.files import parquet
+from tfkit.data.rows.out_of_core import DiskTable, Lying
+from tfkit.data.tabular.validation import raw_rows
+from tfkit.datasets.memmap import Stored, lying, record_of
+
+log = logging.getLogger("tfkit")
+
+
+def encoded_rows(table: DiskTable, info: Mapping[str, Any], prepare: Any) -> Stored:
+    """Preprocess rows of an on-disk table into a memory-mapped dataset.
+
+    The first split that is requested encodes all rows of the files in one pass. The temporary file has no name, so that
+    an interrupted process leaves no file.
+    """
+    source = table.source
+    if source.encoding_cache is None or source.encoding_cache[0] is not prepare:
+        source.encoding_cache = (prepare, _encode(source, info, prepare))
+    y = read_target({info["target"]["name"]: table[info["target"]["name"]]}, info["target"])
+    if info["task"] == "regression":
+        y = ((y - info["target"]["mean"]) / info["target"]["scale"]).astype("float32")
+
+    def raw(indices: np.ndarray) -> dict[str, np.ndarray]:
+        return _raw(source, indices, info)
+
+    return Stored(source.encoding_cache[1], table.indices, y, raw=raw).named(table.indices + 1)
+
+
+def _encode(source: Lying, info: Mapping[str, Any], prepare: Any) -> np.ndarray:
+    """Preprocess every row of the files into an array of records of fixed length."""
+    from tfkit.datasets.batch_predict import compiled_predictor
+
+    array: Any = None
+    encode: Callable[[Any], Mapping[str, np.ndarray]] | None = None
+    columns = list(dict.fromkeys(rule["column"] for rule in info["inputs"].values()))
+    unreadable, present = dict.fromkeys(columns, 0), dict.fromkeys(columns, 0)
+    start = 0
+    for chunk in source.read(np.arange(source.rows), columns):
+        raw, chunk_unreadable = raw_rows(chunk, info)
+        encode = encode or compiled_predictor(prepare, raw, parquet.ROWS)  # the outputs are as small as the inputs
+        records = encode(raw)
+        if array is None:
+            array = lying((source.rows,), record_of(records))
+            log.info("Rows are encoded to %.1f GB on disk", array.nbytes / 1e9)
+        for name, values in records.items():
+            array[name][start : start + len(chunk)] = values
+        start += len(chunk)
+        for name in columns:
+            unreadable[name] += chunk_unreadable.get(name, 0)
+            present[name] += int(chunk[name].notna().sum())
+    for name in columns:
+        if unreadable[name] and unreadable[name] == present[name]:
+            log.warning(
+                "%s: none of the %d cells matches the column type of the training data; all count as missing",
+                name,
+                unreadable[name],
+            )
+    return array
+
+
+def _raw(source: Lying, indices: np.ndarray, info: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Read the raw model inputs of rows, in the order of the indices."""
+    import pandas as pd
+
+    ascending, order = np.unique(indices, return_inverse=True)
+    columns = list(dict.fromkeys(rule["column"] for rule in info["inputs"].values()))
+    raw, _ = raw_rows(pd.concat(list(source.read(ascending, columns))), info)
+    return {name: values[order] for name, values in raw.items()}

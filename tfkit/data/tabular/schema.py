@@ -1,0 +1,222 @@
+"""Fit the schema of a table on its training rows, as plain JSON."""
+
+import keyword
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfkit.data.columns import infer_type
+from tfkit.data.columns.categorical import count_categories, fit_vocabulary_from_counts, learn_words
+from tfkit.data.columns.names import check_columns
+from tfkit.data.columns.numeric import learn_numbers, thin
+from tfkit.data.columns.target import count_classes, read_target
+from tfkit.data.rows.out_of_core import DiskTable
+from tfkit.errors import UserError
+
+MAX_COUNTED_CATEGORIES = 1_000_000  # of an on-disk column that are counted at the same time
+
+MAX_TOTAL_BINS = 16384  # of all columns together: a batch holds a number for each bin of each row
+
+
+def learn_table(
+    frame: Any,
+    target: Mapping[str, Any],
+    *,
+    kinds: Mapping[str, Sequence[str]],
+    scale: str = "robust",
+    bins: int = 128,
+    reading: Mapping[str, Any] | None = None,
+    said: Iterable[str] = (),
+) -> dict[str, Any]:
+    """Fit the schema of a table on its training rows, as plain JSON.
+
+    Args:
+        frame: The training rows, as returned by `load_table`, `split_table` or `read_frame`.
+        target: The result of `learn_target`.
+        kinds: The columns for which the user has set a kind: number, category, date, leave_out -> column names.
+        scale: robust, standard, zero_one, minus_one_one or quantile.
+        bins: The largest number of bins of the embedding of a number.
+        reading: `delimiter`, `encoding` and `missing` of `read_frame`, if set by the user; stored for later files.
+        said: Messages that describe the cleaning of the rows; stored with the schema.
+
+    Returns:
+        `info`: task, target, inputs (of the saved model: name, column, dtype), columns (kind and treatment), and the
+        parameters of the preprocessing model and the embeddings.
+
+    Raises:
+        UserError: If a setting names an unknown column, or one column twice, or no feature column remains.
+    """
+    user_kinds = _user_kinds(frame, target, kinds)
+    rows, frame, messages = frame, *_in_memory(frame, said)
+    column_rules: dict[str, dict[str, Any]] = {}
+    inputs: dict[str, dict[str, Any]] = {}
+    input_name = _InputNames()
+    for name in frame.columns:
+        if name != target["name"]:
+            column_rules[name], parts = _fit_column(frame[name], user_kinds.get(name), scale, bins)
+            inputs |= {
+                input_name(f"{name} {part}"): {"column": name, "part": part, **params} for part, params in parts.items()
+            }
+    if not inputs:
+        reasons = ", ".join(f"{name} ({rule['kind']})" for name, rule in list(column_rules.items())[:5])
+        raise UserError(
+            f"At least one feature column must remain; set its kind with number=, category= or "
+            f"date=. Received: {reasons or 'no columns besides the target'}"
+        )
+    if len(frame) < len(rows):
+        _fit_vocabularies(rows, column_rules, inputs)
+    numeric = [rule for rule in inputs.values() if rule["dtype"] == "float32"]
+    categorical = [rule for rule in inputs.values() if rule["dtype"] == "string"]
+    _limit_bins(numeric)
+    return {
+        "task": target["task"],
+        "target": {**target, **_target_statistics(rows, target)},
+        "cleaning": messages,
+        "reading": dict(reading or {}),
+        "inputs": inputs,
+        "columns": column_rules,
+        "scale": scale,
+        "edges": [rule.pop("edges") for rule in numeric],
+        "missing": [index for index, rule in enumerate(numeric) if rule["missing"]],
+        "sizes": [len(rule["vocabulary"]) + 2 for rule in categorical],
+    }
+
+
+def _in_memory(rows: Any, messages: Iterable[str]) -> tuple[Any, list[str]]:
+    """Return the training rows in memory, and the messages.
+
+    Rows of a large on-disk table are a random sample, and a message says so.
+    """
+    if not isinstance(rows, DiskTable):
+        return rows, list(messages)
+    sample = rows.sample()
+    if len(sample) == len(rows):
+        return sample, list(messages)
+    note = f"numeric and date columns are fitted on {len(sample):,} randomly sampled training rows"
+    return sample, [*messages, note]
+
+
+def _fit_vocabularies(
+    rows: DiskTable, column_rules: dict[str, dict[str, Any]], inputs: dict[str, dict[str, Any]]
+) -> None:
+    """Fit the vocabularies on all rows of an on-disk table.
+
+    Which columns are categorical was inferred from a sample.
+    """
+    categorical = {name: rule for name, rule in inputs.items() if rule["dtype"] == "string"}
+    counts = {name: Counter[str]() for name in categorical}
+    names = list(dict.fromkeys(rule["column"] for rule in categorical.values()))
+    for chunk in rows.chunks(names) if names else ():
+        for name, rule in categorical.items():
+            values = infer_type.convert(chunk[rule["column"]], column_rules[rule["column"]])[0][rule["part"]]
+            counts[name].update(count_categories(values))
+            if len(counts[name]) > MAX_COUNTED_CATEGORIES:  # drop those that were seen only once so far
+                counts[name] = Counter({category: count for category, count in counts[name].items() if count > 1})
+    for name, rule in categorical.items():
+        params, messages = fit_vocabulary_from_counts(counts[name])
+        rule |= params
+        column_rules[rule["column"]]["treatment"] = ", ".join(messages)
+
+
+def _user_kinds(frame: Any, target: Mapping[str, Any], kinds: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Map each column to the kind that the user has set."""
+    user_kinds: dict[str, str] = {}
+    for kind, names in kinds.items():
+        check_columns(frame, names)
+        for name in names:
+            if name == target["name"]:
+                raise UserError(f"The target's kind is set with kind=class or kind=number. Received: {kind}={name}")
+            if user_kinds.setdefault(name, kind) != kind:
+                raise UserError(f"A column can have one kind. Received: {user_kinds[name]}={name} and {kind}={name}")
+    return user_kinds
+
+
+def _fit_column(column: Any, kind: str | None, scale: str, bins: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Fit the schema of one column, and the preprocessing of each of its parts.
+
+    A number or a category has one part, named "".
+    """
+    if kind == "leave_out":
+        return {"kind": "left out", "treatment": "excluded by the user"}, {}
+    parts: dict[str, Any] = {}
+    try:
+        rule = infer_type.infer(column, kind)
+    except ValueError as error:
+        raise UserError(
+            f"A column must fit the kind that is set for it. Received: {kind}={column.name}, which {error}"
+        ) from None
+    if rule["kind"] in infer_type.LEFT_OUT:
+        return {**rule, "treatment": f"excluded: {infer_type.LEFT_OUT[rule['kind']]}"}, {}
+    arrays, unreadable = infer_type.convert(column, rule)
+    messages = [f"{unreadable:,} cells that are not {infer_type.called(rule)} count as missing"] if unreadable else []
+    if rule["kind"] == "date":
+        parts = _fit_date(arrays, scale, bins)
+        messages += [f"parsed as {' or '.join(rule['forms'])}", *parts]
+    else:
+        values = arrays[""]
+        parts[""], column_messages = (
+            learn_words(values) if values.dtype == object else learn_numbers(values, scale=scale, bins=bins)
+        )
+        messages += column_messages
+    return {**rule, "treatment": ", ".join(messages)}, parts
+
+
+def _fit_date(arrays: Mapping[str, np.ndarray], scale: str, bins: int) -> dict[str, Any]:
+    """Fit the preprocessing of the parts of a date, without constant parts.
+
+    Only the first part has a missing indicator.
+    """
+    varying = [part for part, values in arrays.items() if len(np.unique(values[np.isfinite(values)])) > 1] or ["days"]
+    parts = {part: learn_numbers(arrays[part], scale=scale, bins=bins)[0] for part in varying}
+    for part in varying[1:]:
+        parts[part]["missing"] = False
+    return parts
+
+
+def _target_statistics(frame: Any, target: Mapping[str, Any]) -> dict[str, Any]:
+    """Count the rows of each class, or compute mean and standard deviation."""
+    y = read_target(frame, target)
+    if target["classes"]:
+        return {"counts": count_classes(y, target["classes"])}
+    return {"mean": float(y.mean()), "scale": float(y.std()) or 1.0}
+
+
+def _limit_bins(rules: list[dict[str, Any]]) -> None:
+    """Limit the number of bins of all columns together.
+
+    A batch holds a number for each bin of each row, and must fit into memory.
+    """
+    max_edges = max(4, MAX_TOTAL_BINS // max(1, len(rules))) + 1
+    for rule in rules:
+        rule["edges"] = thin(rule["edges"], max_edges)
+        if "quantiles" in rule:
+            rule |= {name: thin(rule[name], max_edges) for name in ("quantiles", "shares")}
+
+
+class _InputNames:
+    """Create input names that every export format accepts.
+
+    They consist of letters, digits and `_`, and are unique in lower case.
+    """
+
+    # Names that Python, Keras or a layer of the saved model already uses.
+    reserved = re.compile(
+        r"(self|inputs|training|prepare|tabular|restore|missing|impute|center|scale|squash|categories"
+        r"|words|concatenate|cast|clip|take)(_\d+)?"
+    )
+
+    def __init__(self) -> None:
+        self.used_names: set[str] = set()
+
+    def __call__(self, column: str) -> str:
+        base = re.sub(r"\W+", "_", column, flags=re.ASCII).strip("_")[:60] or "column"
+        if base[0].isdigit() or keyword.iskeyword(base) or self.reserved.fullmatch(base.lower()):
+            base = f"column_{base}"
+        name, suffix = base, 2
+        while name.lower() in self.used_names:
+            name, suffix = f"{base}_{suffix}", suffix + 1
+        self.used_names.add(name.lower())
+        return name

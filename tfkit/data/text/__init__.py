@@ -1,0 +1,1 @@
+"""Texts: loading, schema, preprocessing, dataset, reading."""

@@ -1,0 +1,86 @@
+"""Find, check and clean the column of texts of a table."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tfkit.data.columns import infer_type
+from tfkit.data.columns import values as columns_values
+from tfkit.data.rows.duplicates import clean
+from tfkit.errors import UserError, listed
+from tfkit.layers.preprocessing import text as preprocessing_text
+
+SAMPLE_ROWS = 4096  # rows from which the type of a column is inferred
+
+
+def text_array(column: Any) -> np.ndarray:
+    """Convert a column to strings `(rows,)`, "" where missing."""
+    return columns_values.spelled(columns_values.plain(column))
+
+
+def normalize_for_comparison(texts: Any) -> Any:
+    """Normalize texts so that duplicates compare equal: lower case, single spaces."""
+    return texts.str.lower().str.split().str.join(" ")
+
+
+def clean_texts(
+    frame: Any, text: str, target: str, marked: Mapping[str, Any], table_name: str = ""
+) -> tuple[Any, list[str]]:
+    """Drop rows without a target or a text; also return messages about it.
+
+    Args:
+        frame: The rows of the table.
+        text: The column of texts.
+        target: The column to predict.
+        marked: Cells that were read as missing, by column, as returned by `read_text_frame`.
+        table_name: What messages call the table, such as "test table"; "" for the training table.
+    """
+    rows = len(frame)
+    check_is_text(frame[text])
+    frame, messages = clean(frame, target, duplicates="keep", what=table_name, marked=marked.get(target))
+    frame = frame.assign(**{text: text_array(frame[text])})
+    is_empty = (frame[text].str.strip() == "").to_numpy()
+    if is_empty.all():
+        raise UserError(f"The text column must have texts. Received: {text!r}, empty in every row with a target")
+    if is_empty.any():
+        of_table = f" of the {table_name}" if table_name else ""
+        messages.append(f"{int(is_empty.sum()):,} of {rows:,} rows{of_table} dropped: no {text}")
+    return frame[~is_empty], messages
+
+
+def longest_text_column(frame: Any, target: str) -> str:
+    """Return the name of the text column with the longest texts on average."""
+    mean_lengths = {}
+    for name, column in frame.items():
+        values = columns_values.plain(column.head(SAMPLE_ROWS))
+        if name != target and values.dtype.kind not in "fM" and values.notna().any():
+            mean_lengths[name] = float(values.dropna().str.len().mean())
+    if not mean_lengths:
+        raise UserError(f"The table must have a column of texts; name it with text=. Received: {listed(frame)}")
+    return max(mean_lengths, key=lambda name: mean_lengths[name])
+
+
+def check_is_text(column: Any) -> None:
+    """Raise an error for a column of numbers or dates, or an empty one."""
+    rule = infer_type.infer(column.head(SAMPLE_ROWS))
+    if "written" in rule or rule["kind"] in ("date", "empty"):
+        content = "no values" if rule["kind"] == "empty" else "dates" if rule["kind"] == "date" else "numbers"
+        raise UserError(
+            f"The text column must have texts; name it with text=, or train on other columns with "
+            f"`tfkit train tabular`. Received: {column.name!r}, which has {content}"
+        )
+
+
+CHUNK_ROWS = 4096  # texts processed at a time, and sampled to infer the kind of token
+
+
+def _truncate_in_chunks(texts: np.ndarray, length: int) -> np.ndarray:
+    """Truncate texts exactly as the saved model does, chunk by chunk.
+
+    So vocabularies are built from the same characters that the model reads.
+    """
+    import tensorflow as tf
+
+    chunks = [texts[start : start + CHUNK_ROWS] for start in range(0, len(texts), CHUNK_ROWS)]
+    return np.concatenate([preprocessing_text.truncate(tf.constant(chunk), length).numpy() for chunk in chunks])

@@ -1,0 +1,19 @@
+"""Baselines for each kind of data, fitted on the training rows of the network."""
+
+from tfkit.evaluation.baselines.forecasting import naive, seasonal_naive
+from tfkit.evaluation.baselines.image import linear_pixels
+from tfkit.evaluation.baselines.series import linear_series, nearest_series
+from tfkit.evaluation.baselines.table import boosted_trees, constant, linear
+from tfkit.evaluation.baselines.text import tfidf
+
+__all__ = [
+    "boosted_trees",
+    "constant",
+    "linear",
+    "linear_pixels",
+    "linear_series",
+    "naive",
+    "nearest_series",
+    "seasonal_naive",
+    "tfidf",
+]

@@ -1,0 +1,1 @@
+"""Embeddings of numbers, categories and n-grams."""

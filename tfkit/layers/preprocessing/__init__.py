@@ -1,0 +1,1 @@
+"""Preprocessing layers for tables, series and texts."""

@@ -1,0 +1,1 @@
+"""Reports: a run directory as one HTML file, comparison of runs, diagnostics."""

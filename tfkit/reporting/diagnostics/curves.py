@@ -1,0 +1,204 @@
+"""Diagnoses from the training curves: overfitting, divergence, learning rate."""
+
+from typing import Any
+
+import numpy as np
+
+from tfkit.reporting.diagnostics.diagnosis import Judgement, again, rate, stronger
+from tfkit.reporting.formatting import number, percent, spoken
+from tfkit.reporting.run_results import Record
+
+
+def over_fitting(record: Record) -> Judgement | None:
+    """Diagnose overfitting: validation loss rises while training loss still falls."""
+    train, val = record.curve("loss"), record.curve("val_loss")
+    if not _is_complete(train, val, min_epochs=5):
+        return None
+    best = int(val.argmin())
+    tail = val[-max(2, len(val) // 10) :].mean()
+    improvement, increase = val[0] - val[best], tail - val[best]
+    if len(val) - 1 - best < max(3, len(val) // 5) or train[-1] > train[best] - 0.02 * abs(train[best]):
+        return None
+    if increase < 0.1 * abs(val[best]) or increase < 0.2 * improvement:
+        return None
+    return Judgement(
+        "The model overfits",
+        f"Validation loss was lowest in epoch {best + 1}, {number(float(val[best]))}, and rose to "
+        f"{number(float(tail))} at the end, while training loss kept falling from {number(float(train[best]))} to "
+        f"{number(float(train[-1]))}. The model has the weights of the best epoch; later epochs did not help. Try more "
+        "regularization.",
+        again(record, **stronger(record)),
+    )
+
+
+def diverging(record: Record) -> Judgement | None:
+    """Diagnose divergence: training loss rises back to its first value or above."""
+    train = record.curve("loss")
+    if not _is_complete(train, min_epochs=4):
+        return None
+    low, end = float(train.min()), float(train[-2:].mean())
+    if end < low + 0.5 * max(train[0] - low, 0.0) or end < low + 0.2 * abs(low) or int(train.argmin()) > len(train) - 3:
+        return None
+    return Judgement(
+        "Training diverged: the training loss rises",
+        f"Training loss was {number(float(train[0]))} in the first epoch, {number(low)} in epoch "
+        f"{int(train.argmin()) + 1} and {number(end)} at the end. The learning rate was "
+        f"{number(record.config['learning_rate'])}. Try a lower learning rate and gradient clipping.",
+        again(record, **rate(record, 0.1), clip_norm=1),
+    )
+
+
+def stopped_too_early(record: Record) -> Judgement | None:
+    """Diagnose too few epochs: validation loss was still falling when training ended."""
+    val = record.curve("val_loss")
+    if not _is_complete(val, min_epochs=6) or val.argmin() < len(val) - 1:
+        return None
+    before = len(val) - 1 - max(2, len(val) // 4)
+    gain, total = val[before] - val[-1], val[0] - val[-1]
+    rates = record.curve("learning_rate")
+    decayed = np.isfinite(rates[-2:]).all() and rates[-2] < 0.1 * np.nanmax(rates)  # the schedule ends here
+    if gain < (0.1 if decayed else 0.05) * abs(val[-1]) or gain < (0.3 if decayed else 0.1) * total:
+        return None
+    return Judgement(
+        "Training stopped too early: validation loss was still falling",
+        f"Over the last {len(val) - 1 - before} epochs validation loss fell from {number(float(val[before]))} to "
+        f"{number(float(val[-1]))}, {percent(gain / total)} of its total decrease, and the last epoch was the best. "
+        "Try more epochs.",
+        again(record, epochs=2 * int(record.config["epochs"])),
+    )
+
+
+def plateau(record: Record) -> Judgement | None:
+    """Diagnose a plateau: validation loss did not improve for most of the epochs."""
+    train, val = record.curve("loss"), record.curve("val_loss")
+    if not _is_complete(train, val, min_epochs=12):
+        return None
+    best = int(val.argmin())
+    epochs_after = len(val) - 1 - best
+    reached = int(np.flatnonzero(val <= val[best] + 0.01 * max(val[0] - val[best], 0.0))[0])
+    if max(epochs_after, 0) < 0.6 * len(val) or reached > 0.35 * len(val):
+        return None
+    if val[best:].mean() - val[best] > 0.05 * abs(val[best]) or over_fitting(record):
+        return None
+    decays = record.config.get("learning_rate_decay", "none") != "none"
+    changes = {"patience": max(3, best // 2)} if decays else {"learning_rate_decay": "plateau"}
+    return Judgement(
+        "Validation loss did not improve for most of the training",
+        f"Validation loss reached {number(float(val[best]))} in epoch {best + 1} and did not improve in the "
+        f"{epochs_after} epochs after it (mean {number(float(val[best:].mean()))}).",
+        again(record, **changes),
+    )
+
+
+def rate_too_high(record: Record) -> Judgement | None:
+    """Diagnose a high learning rate by the range test or an oscillating loss."""
+    finder = record.evidence.get("finder")
+    learning_rate = record.config.get("learning_rate")
+    if finder and isinstance(learning_rate, float) and learning_rate > 5 * finder["suggestion"]:
+        evidence = _range_test_evidence(finder, learning_rate)
+        return Judgement("The learning rate is too high", evidence, again(record, **_suggested_setting(finder)))
+    train = record.curve("loss")
+    if not _is_complete(train, min_epochs=6) or diverging(record):
+        return None
+    steps = np.diff(train)
+    increases, total_change = steps[steps > 0], np.abs(steps[1:]).sum()
+    if (
+        len(increases) < 0.35 * len(steps)
+        or increases.sum() < 0.35 * total_change
+        or total_change < 0.3 * abs(float(np.median(train)))
+    ):
+        return None
+    return Judgement(
+        "The learning rate is too high: the loss oscillates",
+        f"Training loss rose in {len(increases)} of {len(steps)} epochs, by {number(float(increases.mean()))} on "
+        f"average; its median is {number(float(np.median(train)))}. The learning rate was {number(learning_rate)}.",
+        again(record, **rate(record, 0.3)),
+    )
+
+
+def rate_too_low(record: Record) -> Judgement | None:
+    """Diagnose a low learning rate by the range test or a linear loss curve."""
+    finder = record.evidence.get("finder")
+    learning_rate = record.config.get("learning_rate")
+    if finder and isinstance(learning_rate, float) and learning_rate < finder["suggestion"] / 10:
+        evidence = _range_test_evidence(finder, learning_rate)
+        return Judgement("The learning rate is too low", evidence, again(record, **_suggested_setting(finder)))
+    train, val, rates = record.curve("loss"), record.curve("val_loss"), record.curve("learning_rate")
+    if not _is_complete(train, val, min_epochs=5):
+        return None
+    if np.isfinite(rates).all() and rates[-1] < 0.5 * rates[0]:  # the curve is not linear if the rate decays
+        return None
+    steps = -np.diff(train)
+    half = len(steps) // 2
+    if (steps <= 0).any() or steps[-half:].mean() < 0.7 * steps[:half].mean() or val.argmin() < len(val) - 1:
+        return None
+    return Judgement(
+        "The learning rate is too low: the loss falls slowly",
+        f"Training loss fell almost linearly, by {number(float(steps[:half].mean()))} per epoch in the first half and "
+        f"{number(float(steps[-half:].mean()))} in the second, from {number(float(train[0]))} to "
+        f"{number(float(train[-1]))}. The learning rate was {number(learning_rate)}.",
+        again(record, **rate(record, 5)),
+    )
+
+
+def loss_without_score(record: Record) -> Judgement | None:
+    """Diagnose a stalled metric: the loss falls, but the metric does not improve."""
+    for name in ("val_accuracy", "val_f1", "val_auc"):
+        score, val = record.curve(name), record.curve("val_loss")
+        if not _is_complete(score, val, min_epochs=6):
+            continue
+        decrease = val[0] - val.min()
+        start = len(val) // 3
+        if decrease > 0.2 * abs(val[0]) and score[start:].max() - score[0] < 0.005:
+            return Judgement(
+                f"The loss falls, but {spoken(name.removeprefix('val_'))} does not improve",
+                f"Validation loss fell from {number(float(val[0]))} to {number(float(val.min()))}; "
+                f"{spoken(name.removeprefix('val_'))} was {number(float(score[0]))} after the first epoch and "
+                f"{number(float(score.max()))} at best.",
+                again(record, class_weights="true") if "class_weights" in record.config else again(record),
+            )
+    return None
+
+
+def not_finite(record: Record) -> Judgement | None:
+    """Diagnose NaN or infinite loss, after which training was rolled back."""
+    train = record.curve("loss")
+    epochs = [f"{epoch:.0f}" for epoch in record.curve("epoch")[~np.isfinite(train)]]
+    if not epochs:
+        return None
+    first = int(epochs[0])
+    norms = record.curve("gradient_norm")[: first - 1]
+    has_norm = len(norms) and np.isfinite(norms[-1])
+    gradient = f" The gradient norm in the epoch before was {number(float(norms[-1]))}." if has_norm else ""
+    weight = _largest_gradient(record)
+    source = f" The largest gradient at the end is that of {weight}." if weight else ""
+    return Judgement(
+        "The loss was NaN or infinite",
+        f"In epoch {', '.join(epochs)} of {len(train)} the loss was NaN or infinite; training was rolled back to the "
+        f"last good epoch and continued at a lower learning rate.{gradient}{source} The learning rate was "
+        f"{number(record.config['learning_rate'])}.",
+        again(record, **rate(record, 0.1), clip_norm=1),
+    )
+
+
+def _largest_gradient(record: Record) -> str | None:
+    """Return the name of the weight with the largest gradient norm at the end."""
+    gradients = (record.evidence.get("learning") or {}).get("gradients") or []
+    finite = [gradient for gradient in gradients if gradient["norm"] is not None]
+    return max(finite, key=lambda gradient: gradient["norm"])["weight"] if finite else None
+
+
+def _is_complete(*curves: np.ndarray, min_epochs: int) -> bool:
+    """Return whether all curves are finite and have at least `min_epochs` epochs."""
+    return all(len(curve) >= min_epochs and np.isfinite(curve).all() for curve in curves)
+
+
+def _range_test_evidence(finder: dict[str, Any], learning_rate: float) -> str:
+    return (
+        f"The range test increased the learning rate from {number(finder['low'])} to {number(finder['high'])} and "
+        f"suggests {number(finder['suggestion'])}; training used {number(learning_rate)}."
+    )
+
+
+def _suggested_setting(finder: dict[str, Any]) -> dict[str, float]:
+    return {"learning_rate": float(f"{finder['suggestion']:.2g}")}

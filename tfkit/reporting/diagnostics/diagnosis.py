@@ -1,0 +1,56 @@
+"""The diagnosis of a problem, and commands that change settings to fix it."""
+
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from tfkit.reporting.run_results import Record
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A problem of a run.
+
+    Args:
+        finding: The problem in one short sentence.
+        evidence: The numbers that show the problem, in sentences.
+        command: The command to try next.
+    """
+
+    finding: str
+    evidence: str
+    command: str
+
+
+def again(record: Record, **changes: Any) -> str:
+    """Return the command that trains again with some settings changed."""
+    from tfkit.catalog.recipes import pages
+
+    name = record.about.get("recipe") or "RECIPE"
+    recipe = name if name in pages() else record.about.get("page") or name
+    settings = [f"{key}={value}" for key, value in changes.items()]
+    return shlex.join(["tfkit", "train", recipe, "--settings", str(record.run.path("config.json")), *settings])
+
+
+def stronger(record: Record) -> dict[str, Any]:
+    """Return a setting that increases regularization: dropout, weight decay or L2."""
+    config = record.config
+    if isinstance(config.get("dropout"), int | float):
+        return {"dropout": round(min(0.5, config["dropout"] + 0.2), 2)}
+    if config.get("optimizer") == "adamw":
+        return {"weight_decay": 10 * config["weight_decay"] or 0.01}
+    return {"l2": 10 * config.get("l2", 0.0) or 1e-4}
+
+
+def larger(record: Record) -> dict[str, Any]:
+    """Return a setting that increases capacity, or the number of epochs."""
+    config = record.config
+    for name in ("units", "depth"):
+        if isinstance(config.get(name), int):
+            return {name: 2 * config[name]}
+    return {"epochs": 2 * config["epochs"]}
+
+
+def rate(record: Record, factor: float) -> dict[str, float]:
+    """Return the learning rate multiplied by a factor."""
+    return {"learning_rate": float(f"{record.config['learning_rate'] * factor:.2g}")}

@@ -1,0 +1,84 @@
+"""Diagnoses of exploding and vanishing gradients, and dead units."""
+
+from typing import Any
+
+import numpy as np
+
+from tfkit.reporting.diagnostics.diagnosis import Judgement, again, rate
+from tfkit.reporting.formatting import number, percent
+from tfkit.reporting.run_results import Record
+
+EXPLODING_RATIO = 50.0  # largest gradient norm of an epoch divided by the median
+
+VANISHING_RATIO = 1e-6  # smallest gradient norm of a weight divided by the largest
+
+MAX_DEAD_FRACTION = 0.6  # dead units of a layer
+
+
+def exploding(record: Record) -> Judgement | None:
+    """Diagnose exploding gradients: a gradient norm far above the median."""
+    norms = record.curve("gradient_norm")
+    norms = norms[np.isfinite(norms)]
+    if len(norms) < 4 or norms[1:].max() < EXPLODING_RATIO * max(float(np.median(norms)), 1e-12):
+        return None
+    epoch = int(norms[1:].argmax()) + 2
+    gradients = [gradient for gradient in _gradients(record) if gradient["norm"] is not None]
+    largest = max(gradients, key=lambda gradient: gradient["norm"], default=None)
+    source = f" The largest at the end is {number(largest['norm'])}, of {largest['weight']}." if largest else ""
+    return Judgement(
+        "Gradients explode",
+        f"The median gradient norm is {number(float(np.median(norms)))}; in epoch {epoch} it is "
+        f"{number(float(norms[1:].max()))}.{source} Try gradient clipping.",
+        again(record, clip_norm=float(f"{2 * np.median(norms):.2g}")),
+    )
+
+
+def vanishing(record: Record) -> Judgement | None:
+    """Diagnose vanishing gradients: a weight has a far smaller gradient than another."""
+    kernels = [gradient for gradient in _gradients(record) if _is_kernel(gradient) and gradient["norm"] is not None]
+    if len(kernels) < 2:
+        return None
+    largest = max(kernels, key=lambda kernel: kernel["norm"])
+    smallest = [k for k in kernels if k["norm"] < VANISHING_RATIO * largest["norm"] and k["size"] > 0]
+    if not smallest:
+        return None
+    names = ", ".join(f"{kernel['weight']} ({number(kernel['norm'])})" for kernel in smallest[:3])
+    return Judgement(
+        "Gradients vanish: some layers hardly learn",
+        f"At the end the gradient norm of {names}{' and others' if len(smallest) > 3 else ''} is less than a millionth "
+        f"of that of {largest['weight']} ({number(largest['norm'])}).",
+        again(record, **_fewer_layers(record)),
+    )
+
+
+def dead_units(record: Record) -> Judgement | None:
+    """Diagnose dead units: most units of a layer output 0 for all rows."""
+    layers = (record.evidence.get("learning") or {}).get("dead") or []
+    mostly_dead = [
+        layer for layer in layers if layer["units"] >= 4 and layer["dead"] > MAX_DEAD_FRACTION * layer["units"]
+    ]
+    if not mostly_dead:
+        return None
+    counts = "; ".join(
+        f"{layer['layer']}: {layer['dead']} of {layer['units']} ({percent(layer['dead'] / layer['units'])})"
+        for layer in mostly_dead[:4]
+    )
+    return Judgement(
+        "Most units of a layer are dead",
+        f"These units output 0 for all training rows of a sample, so they have no gradient: {counts}.",
+        again(record, **rate(record, 0.3)),
+    )
+
+
+def _gradients(record: Record) -> list[dict[str, Any]]:
+    return (record.evidence.get("learning") or {}).get("gradients") or []
+
+
+def _is_kernel(gradient: dict[str, Any]) -> bool:
+    return "kernel" in gradient["weight"].rsplit("/", 1)[-1]
+
+
+def _fewer_layers(record: Record) -> dict[str, Any]:
+    """Return a setting with one layer less, or with a higher learning rate."""
+    depth = record.config.get("depth")
+    return {"depth": depth - 1} if isinstance(depth, int) and depth > 1 else rate(record, 3)

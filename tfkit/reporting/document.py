@@ -1,0 +1,45 @@
+"""Data classes of a report: sections of paragraphs, figures, tables and images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tfkit.reporting.figures import Figure, Table
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A small image with a caption."""
+
+    data: str  # PNG, encoded as base64
+    alt: str
+    caption: str
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A text with highlighted segments: pairs (segment, importance in [-1, 1])."""
+
+    caption: str
+    segments: Sequence[tuple[str, float]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of a report with a heading."""
+
+    title: str
+    words: Sequence[str] = ()
+    figures: Sequence[Figure] = ()
+    tables: Sequence[Table] = ()
+    pictures: Sequence[tuple[str, Sequence[Picture]]] = ()
+    texts: Sequence[Marked] = ()
+    code: Sequence[tuple[str, str]] = ()  # pairs: what a command does, the command
+    diagnoses: Sequence[Any] = field(default_factory=tuple)
+
+    @property
+    def empty(self) -> bool:
+        """Whether the section has no content besides its title."""
+        contents = (self.words, self.figures, self.tables, self.pictures, self.texts, self.code, self.diagnoses)
+        return not any(contents)

@@ -1,0 +1,154 @@
+"""Sections of the page that compares runs: test scores, settings, training curves."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from tfkit.evaluation.comparison import headline
+from tfkit.reporting.document import Section
+from tfkit.reporting.figures import DASHES, INK, ONE, SERIES, Figure, Table, draw, in_powers, legend
+from tfkit.reporting.formatting import number, span, spoken
+from tfkit.reporting.run_results import Record
+from tfkit.reporting.sections.overview import AVERAGED
+from tfkit.reporting.sections.training import integer_axis
+
+
+class Conclusion(Protocol):
+    """Anything with a sentence that compares two runs."""
+
+    @property
+    def says(self) -> str: ...
+
+
+def sections(records: list[Record], names: list[str], conclusions: Sequence[Conclusion]) -> list[Section]:
+    """Return test scores, settings, training curves and provenance of several runs."""
+    all_sections = [
+        _test_scores(records, names, conclusions),
+        _settings(records, names),
+        _curves(records, names),
+        _provenance(records, names),
+    ]
+    return [section for section in all_sections if not section.empty]
+
+
+def _test_scores(records: list[Record], names: list[str], conclusions: Sequence[Conclusion]) -> Section:
+    """Return pairwise conclusions and all scores side by side."""
+    metrics = dict.fromkeys(name for record in records for name in record.metrics.get("test") or {})
+    rows = [
+        [spoken(name), *(number((record.metrics.get("test") or {}).get(name)) for record in records)]
+        for name in metrics
+        if not name.endswith(AVERAGED)
+    ]
+    tables = [Table("Scores on the test set", ["metric", *names], rows)] if rows else []
+    figures = [_intervals(records, names)] if rows else []
+    return Section("Test scores", [conclusion.says for conclusion in conclusions], figures, tables)
+
+
+def _intervals(records: list[Record], names: list[str]) -> Figure:
+    """Plot the primary metric of each run with its interval."""
+    metric, mode = headline(records[0].task)
+    values = [(record.metrics.get("test") or {}).get(metric, np.nan) for record in records]
+    intervals = [record.metrics.get("intervals", {}).get(metric) for record in records]
+    positions = list(range(len(records) - 1, -1, -1))
+
+    def plot(axes: Any) -> None:
+        for value, interval, y in zip(values, intervals, positions, strict=True):
+            if interval:
+                axes.plot(interval, [y, y], color=ONE, lw=3, alpha=0.6, solid_capstyle="round")
+            axes.scatter([value], [y], c=INK, s=30, zorder=3)
+        axes.set_yticks(positions, [name[-26:] for name in names])
+        axes.set_ylim(-0.6, len(records) - 0.4)
+        axes.margins(x=0.1)
+
+    rows = [
+        [name, number(value), span(interval)] for name, value, interval in zip(names, values, intervals, strict=True)
+    ]
+    direction = "higher is better" if mode == "max" else "lower is better"
+    description = (
+        f"each run with its 95% interval; {direction}. The paired comparison on the same rows is more precise "
+    )
+    description += "than the overlap of intervals"
+    return draw(
+        spoken(metric),
+        description,
+        plot,
+        x=f"{spoken(metric)} ({direction})",
+        height=1.1 + 0.35 * len(records),
+        numbers=Table(spoken(metric), ["run", spoken(metric), "95% interval"], rows),
+    )
+
+
+def _settings(records: list[Record], names: list[str]) -> Section:
+    """Return tables of the settings that differ and of those that are equal."""
+    keys = dict.fromkeys(key for record in records for key in record.config)
+    differing: list[list[str]] = []
+    equal: list[list[str]] = []
+    for key in keys:
+        values = ["none" if (value := record.config.get(key)) is None else str(value) for record in records]
+        (differing if len(set(values)) > 1 else equal).append([key, *values])
+    paragraphs = [f"{len(differing)} of {len(keys)} settings differ." if differing else "All settings are equal."]
+    tables = [Table("Settings that differ", ["setting", *names], differing)] if differing else []
+    if equal:
+        tables.append(Table("Settings that are equal", ["setting", "value"], [row[:2] for row in equal]))
+    return Section("Settings", paragraphs, tables=tables)
+
+
+def _curves(records: list[Record], names: list[str]) -> Section:
+    """Plot losses and learning rates of all runs in common axes."""
+    figures = []
+    for column in ("val_loss", "loss", "learning_rate"):
+        pairs = zip(names, records, strict=True)
+        lines = {name: (record.curve("epoch"), record.curve(column)) for name, record in pairs}
+        lines = {name: line for name, line in lines.items() if np.isfinite(line[1]).any()}
+        if lines:
+            figures.append(_curves_figure(column, lines))
+    return Section("Training curves", [], figures)
+
+
+def _curves_figure(column: str, lines: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
+    def plot(axes: Any) -> None:
+        for i, (name, (epochs, values)) in enumerate(lines.items()):
+            axes.plot(
+                epochs,
+                values,
+                ls=DASHES[i // 6 % 6],
+                color=SERIES[i % 6],
+                label=name[-30:],
+                marker="o" if len(epochs) < 3 else None,
+            )
+        positive = np.concatenate([values[np.isfinite(values) & (values > 0)] for _, values in lines.values()])
+        if len(positive) and positive.max() > 100 * positive.min():
+            in_powers(axes.yaxis)
+        integer_axis(axes)
+        legend(axes, ncols=1)
+
+    title = {"val_loss": "validation loss", "loss": "training loss"}.get(column, spoken(column))
+    description = "; ".join(
+        f"{name}: {number(float(values[-1]))} in the last epoch" for name, (_, values) in lines.items()
+    )
+    longest = max(len(epochs) for epochs, _ in lines.values())
+    rows = [[i + 1, *(number(float(v[i])) if i < len(v) else "" for _, v in lines.values())] for i in range(longest)]
+    return draw(
+        title,
+        description,
+        plot,
+        x="epoch",
+        height=2.6 + 0.15 * len(lines),
+        numbers=Table(title, ["epoch", *lines], rows),
+    )
+
+
+def _provenance(records: list[Record], names: list[str]) -> Section:
+    """Return start time, rows, seconds and commit of each run."""
+    rows = [
+        [
+            name,
+            record.about["begun"][:16].replace("T", " "),
+            number(record.about["rows"][0]),
+            number(round(sum(record.metrics.get("seconds", {}).values()))),
+            record.about.get("commit") or "none",
+        ]
+        for name, record in zip(names, records, strict=True)
+    ]
+    return Section("Runs", tables=[Table("Runs", ["run", "started", "training rows", "seconds", "commit"], rows)])

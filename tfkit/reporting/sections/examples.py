@@ -1,0 +1,196 @@
+"""Sections on single test examples, feature importance, slices and label errors."""
+
+from typing import Any
+
+import numpy as np
+
+from tfkit.reporting.document import Marked, Picture, Section
+from tfkit.reporting.figures import DASHES, MUTED, ONE, SERIES, Figure, Table, draw, legend
+from tfkit.reporting.formatting import number, percent, span
+from tfkit.reporting.run_results import Record
+
+MAX_FEATURES = 25  # features in the figure
+
+MAX_FEATURE_ROWS = 200  # features in the table
+
+MAX_CHARACTERS = 60  # characters of a cell
+
+
+def features_and_slices(record: Record) -> list[Section]:
+    """Return feature importance and slices of a table."""
+    sections = []
+    importance = record.evidence.get("columns")
+    if importance and importance["columns"]:
+        paragraphs = _importance_paragraphs(record, importance)
+        sections.append(Section("Feature importance", paragraphs, [_importance_figure(importance, record)]))
+    slices = record.evidence.get("slices")
+    if slices:
+        sections.append(_slices(slices))
+    return sections
+
+
+def _loss_name(record: Record) -> str:
+    return "log loss" if record.classes else "mean absolute error"
+
+
+def _importance_paragraphs(record: Record, importance: dict[str, Any]) -> list[str]:
+    paragraphs = [
+        f"Permutation importance: each column is shuffled among {importance['rows']:,} test rows, "
+        f"{importance['repeats']} times. The importance is the increase of the {_loss_name(record)}, which is "
+        f"{number(importance['loss'])} without shuffling. Columns with the same information share their importance."
+    ]
+    if importance["left_out"]:
+        paragraphs.append(f"{importance['left_out']:,} more columns were not analyzed.")
+    return paragraphs
+
+
+def _importance_figure(importance: dict[str, Any], record: Record) -> Figure:
+    shown = importance["columns"][:MAX_FEATURES]
+    positions = list(range(len(shown) - 1, -1, -1))
+    increases = [feature["added"] for feature in shown]
+
+    def plot(axes: Any) -> None:
+        axes.barh(positions, increases, 0.62, color=ONE, alpha=0.6)
+        for feature, position in zip(shown, positions, strict=True):
+            axes.plot(feature["interval"], [position, position], color=MUTED, lw=1.6, solid_capstyle="butt")
+        axes.axvline(0, color=MUTED, lw=0.8)
+        axes.set_yticks(positions, [feature["column"][:22] for feature in shown])
+        axes.grid(axis="y", visible=False)
+
+    loss_name = _loss_name(record)
+    rows = [
+        [feature["column"], number(feature["added"]), span(feature["interval"])]
+        for feature in importance["columns"][:MAX_FEATURE_ROWS]
+    ]
+    return draw(
+        "Permutation importance",
+        f"most important: {shown[0]['column']}; shuffling it increases the {loss_name} by {number(increases[0])}",
+        plot,
+        x=f"increase of the {loss_name}",
+        height=1.1 + 0.24 * len(shown),
+        numbers=Table(f"Increase of the {loss_name}", ["column", "increase", "95% interval"], rows),
+    )
+
+
+def _slices(slices: dict[str, Any]) -> Section:
+    metric = {"share wrong": "error rate"}.get(slices["what"], slices["what"])
+    as_text = percent if slices["what"] == "share wrong" else number
+    head = ["slice", "rows", metric, "all other rows", "95% interval of the difference"]
+
+    def table_row(entry: dict[str, Any]) -> list[str]:
+        interval = "" if entry["rest"] is None else " to ".join(as_text(end) for end in entry["interval"])
+        other_rows = "" if entry["rest"] is None else as_text(entry["rest"])
+        name = f"{entry['column']} = {entry['value']}"
+        return [name, number(entry["rows"]), as_text(entry["score"]), other_rows, interval]
+
+    paragraphs = [
+        f"{slices['looked_at']:,} slices (column = value) with at least 30 test rows were analyzed. The {metric} on "
+        f"all test rows is {as_text(slices['all'])}."
+    ]
+    if not slices["worst"]:
+        paragraphs.append("No slice is significantly worse than the rest (Bonferroni-corrected).")
+    if slices["unknown"]:
+        paragraphs.append(f"Not among the input columns: {', '.join(slices['unknown'])}.")
+    tables = []
+    if slices["worst"]:
+        tables.append(Table("Slices that are significantly worse", head, [table_row(e) for e in slices["worst"]]))
+    if slices["asked"]:
+        tables.append(Table("Slices from the settings", head, [table_row(entry) for entry in slices["asked"]]))
+    return Section("Slices", paragraphs, [], tables)
+
+
+def images(record: Record) -> list[Section]:
+    """Return the worst and the least confident images, with saliency maps."""
+    analysis = record.evidence.get("pictures")
+    if not analysis:
+        return []
+    groups = []
+    titles = (("worst", "Largest errors"), ("unsure", "Least confident"))
+    for group, title in titles:
+        shown: list[Picture] = []
+        for example in analysis.get(group, []):
+            caption = _caption(example)
+            name = example.get("name", "")
+            shown += [
+                Picture(example["picture"], f"Test image: {caption}", caption, name),
+                Picture(example["looked"], f"Saliency map: {caption}", "saliency map"),
+            ]
+        if shown:
+            groups.append((title, shown))
+    paragraphs = [
+        f"Next to each image is its saliency map: orange marks the regions that support the prediction "
+        f"({analysis['how']})."
+    ]
+    return [Section("Worst images", paragraphs, pictures=groups)]
+
+
+def _caption(example: dict[str, Any]) -> str:
+    """Return label and prediction of an example as text."""
+    if "sure" in example:
+        correct = "correct" if example["label"] == example["predicted"] else f"predicted {example['predicted']}"
+        return f"label {example['label']}, {correct} (probability {percent(example['sure'])})"
+    return f"label {number(example['label'])}, predicted {number(example['predicted'])}"
+
+
+def texts(record: Record) -> list[Section]:
+    """Return the texts with the largest errors, with highlighted words."""
+    analysis = record.evidence.get("texts")
+    if not analysis:
+        return []
+    highlighted = []
+    for example in analysis["worst"]:
+        largest = max((abs(change) for _, change in example["pieces"]), default=0) or 1
+        segments = [(segment, change / largest) for segment, change in example["pieces"]]
+        highlighted.append(Marked(_caption(example), segments))
+    paragraphs = [
+        "Each word was removed in turn (occlusion). Words with a solid underline support the prediction: without them "
+        "its probability is lower. Words with a dotted underline oppose it. A stronger color means a larger change."
+    ]
+    return [Section("Worst texts", paragraphs, texts=highlighted)]
+
+
+def series(record: Record) -> list[Section]:
+    """Return plots of the time series with the largest errors."""
+    analysis = record.evidence.get("series")
+    if not analysis:
+        return []
+    figures = [_series_figure(example, analysis["channels"], rank) for rank, example in enumerate(analysis["worst"], 1)]
+    return [Section("Worst series", [], figures)]
+
+
+def _series_figure(example: dict[str, Any], channels: list[str], rank: int) -> Figure:
+    def plot(axes: Any) -> None:
+        for values, name, color, dash in zip(example["values"], channels, SERIES, DASHES, strict=False):
+            axes.plot([np.nan if v is None else v for v in values], ls=dash, color=color, lw=1.2, label=name)
+        if len(example["values"]) > 1:
+            legend(axes)
+
+    description = f"a series with {len(example['values'][0])} plotted steps"
+    return draw(f"{rank}: {_caption(example)}", description, plot, x="step", height=2.2)
+
+
+def label_issues(record: Record) -> list[Section]:
+    """Return the rows whose label is least likely according to the model."""
+    issues = record.evidence.get("doubts")
+    if not issues or not issues["first"]:
+        return []
+    first = issues["first"]
+    names = list(dict.fromkeys(name for issue in first for name in issue["cells"]))[:8]
+    keys = [key for key in ("split", "row", "label", "predicted", "probability_of_label") if key in first[0]]
+    rows = []
+    for issue in first:
+        values = [str(issue[key]) if key == "row" else _cell(issue[key]) for key in keys]
+        rows.append(values + [_cell(issue["cells"].get(name, "")) for name in names])
+    criterion = "the lowest probability of their label" if record.classes else "the largest errors"
+    paragraphs = [
+        f"Of the {issues['of']:,} validation and test rows, these have {criterion}. Labels of such rows are often "
+        f"wrong. The first {issues['count']:,} rows are in doubted.csv in the run folder."
+    ]
+    head = ["probability of label" if key == "probability_of_label" else key for key in keys]
+    return [Section("Possible label errors", paragraphs, tables=[Table("Least likely labels", [*head, *names], rows)])]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return value if len(value) <= MAX_CHARACTERS else value[: MAX_CHARACTERS - 1] + "…"
+    return number(value)

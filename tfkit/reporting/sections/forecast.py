@@ -1,0 +1,116 @@
+"""Sections of a forecast: example forecasts, error and coverage by horizon."""
+
+from typing import Any
+
+import numpy as np
+
+from tfkit.reporting.document import Section
+from tfkit.reporting.figures import DASHES, INK, MUTED, ONE, SERIES, Figure, Table, draw, legend
+from tfkit.reporting.formatting import number, percent, spoken
+from tfkit.reporting.run_results import Record
+
+
+def forecast(record: Record) -> list[Section]:
+    """Return example forecasts of the last windows, and error and coverage by horizon."""
+    analysis = record.evidence.get("forecast")
+    if not analysis:
+        return []
+    examples = [_forecast_figure(example, record) for example in analysis["fans"]]
+    paragraphs = [
+        f"Each forecast uses the last {record.info['past']:,} steps to predict the next {record.info['horizon']:,}. "
+        f"The test set has {analysis['windows']:,} windows."
+    ]
+    by_horizon = [_error_by_horizon(analysis)] if record.info["horizon"] > 1 else []
+    if analysis["coverage"]:
+        by_horizon.append(_coverage_by_horizon(analysis, record))
+    return [Section("Example forecasts", paragraphs, examples), Section("Scores by horizon", [], by_horizon)]
+
+
+def _array(values: list[float | None]) -> np.ndarray:
+    """Return an array with NaN instead of None."""
+    return np.array([np.nan if value is None else value for value in values], "float64")
+
+
+def _forecast_figure(example: dict[str, Any], record: Record) -> Figure:
+    """Plot past values, forecast, prediction intervals and true values."""
+    quantiles, middle = record.info["quantiles"], len(record.info["quantiles"]) // 2
+    past, y_true = _array(example["past"]), _array(example["truth"])
+    quantile_forecasts = [_array(values) for values in example["answer"]]
+    ahead = np.arange(1, len(y_true) + 1)
+
+    def plot(axes: Any) -> None:
+        axes.plot(np.arange(1 - len(past), 1), past, color=MUTED, lw=1, label="past")
+        for i in range(middle):
+            label = f"{100 * (quantiles[-1 - i] - quantiles[i]):.0f}% interval"
+            axes.fill_between(
+                ahead, quantile_forecasts[i], quantile_forecasts[-1 - i], color=ONE, alpha=0.18, lw=0, label=label
+            )
+        axes.plot(ahead, quantile_forecasts[middle], color=ONE, label="forecast")
+        axes.plot(ahead, y_true, color=INK, lw=1.1, ls="--", label="true")
+        legend(axes, ncols=5, handlelength=1.4, columnspacing=1.0)
+
+    series = f"{example['series']}, " if len(record.info["series"]["names"]) > 1 else ""
+    error = np.nanmean(np.abs(y_true - quantile_forecasts[middle])) if np.isfinite(y_true).any() else np.nan
+    rows = [
+        [int(step), number(float(value)), *(number(float(values[i])) for values in quantile_forecasts)]
+        for i, (step, value) in enumerate(zip(ahead, y_true, strict=True))
+    ]
+    head = ["step", "true", *(f"{q:.1%} quantile" for q in quantiles)]
+    description = f"{example['begins']} to {example['ends']}: mean absolute error {number(float(error))}"
+    return draw(
+        f"{series}{example['begins']} to {example['ends']}",
+        description,
+        plot,
+        x="steps from the last known value",
+        numbers=Table("True values and forecast", head, rows),
+        wide=True,
+        height=2.6,
+    )
+
+
+def _error_by_horizon(analysis: dict[str, Any]) -> Figure:
+    """Plot the mean absolute error of model and baselines by step."""
+    lines = {name: _array(values) for name, values in analysis["error"].items()}
+
+    def plot(axes: Any) -> None:
+        for (name, values), color, dash in zip(lines.items(), SERIES, DASHES, strict=False):
+            axes.plot(range(1, len(values) + 1), values, ls=dash, color=color, label=spoken(name))
+        axes.set_ylim(bottom=0)
+        legend(axes, ncols=3)
+
+    rows = [[i + 1, *(number(float(v[i])) for v in lines.values())] for i in range(len(lines["model"]))]
+    first, last = float(lines["model"][0]), float(lines["model"][-1])
+    description = f"mean absolute error of the model: {number(first)} one step ahead, {number(last)} at the last step"
+    return draw(
+        "Error by horizon",
+        description,
+        plot,
+        x="steps ahead",
+        y="mean absolute error",
+        numbers=Table("Mean absolute error by step", ["step", *map(spoken, lines)], rows),
+    )
+
+
+def _coverage_by_horizon(analysis: dict[str, Any], record: Record) -> Figure:
+    """Plot the coverage of the prediction intervals by step."""
+    lines = {
+        f"{float(share):.0%} interval": (float(share), _array(values)) for share, values in analysis["coverage"].items()
+    }
+
+    def plot(axes: Any) -> None:
+        for (name, (share, values)), color, dash in zip(lines.items(), SERIES, DASHES, strict=False):
+            axes.plot(range(1, len(values) + 1), values, ls=dash, color=color, label=name)
+            axes.axhline(share, color=color, lw=0.8, ls=":")
+        axes.set_ylim(0, 1.03)
+        legend(axes)
+
+    rows = [[i + 1, *(percent(float(v[i])) for _, v in lines.values())] for i in range(record.info["horizon"])]
+    coverage = ", ".join(f"{percent(float(np.nanmean(v)))} for the {name}" for name, (_, v) in lines.items())
+    return draw(
+        "Coverage by horizon",
+        f"coverage: {coverage}; dotted lines are nominal",
+        plot,
+        x="steps ahead",
+        y="coverage",
+        numbers=Table("Coverage by step", ["step", *lines], rows),
+    )

@@ -1,0 +1,76 @@
+"""Test scores section: scores of the model with intervals, next to the baselines."""
+
+from typing import Any
+
+from tfkit.evaluation.comparison import headline
+from tfkit.reporting.document import Section
+from tfkit.reporting.figures import INK, MUTED, ONE, Figure, Table, draw
+from tfkit.reporting.formatting import number, span, spoken
+from tfkit.reporting.run_results import Record
+
+AVERAGED = ("_macro", "_weighted")  # suffixes of scores shown only in metrics.json
+
+
+def test_scores(record: Record) -> list[Section]:
+    """Return test scores, or validation scores, of the model and the baselines."""
+    metrics = record.metrics
+    split = "test" if metrics.get("test") else "val"
+    scores, baselines = metrics.get(split) or {}, metrics.get("baselines") or {}
+    rows = [
+        [
+            spoken(name),
+            number(value),
+            span(metrics.get("intervals", {}).get(name)) if split == "test" else "",
+            *(number(baseline_scores.get(name)) for baseline_scores in baselines.values()),
+        ]
+        for name, value in scores.items()
+        if not name.endswith(AVERAGED)
+    ]
+    caption = "Scores on the test set" if split == "test" else "Scores on the validation set; test set not evaluated"
+    head = ["metric", "model", "95% interval", *map(spoken, baselines)]
+    table = Table(caption, head, rows)
+    title = "Test scores" if split == "test" else "Validation scores"
+    return [Section(title, [], _model_and_baselines(record), [table] if rows else [])]
+
+
+def _model_and_baselines(record: Record) -> list[Figure]:
+    """Plot the primary metric of the model with its interval next to the baselines."""
+    metric, mode = headline(record.task)
+    scores, baselines = record.metrics.get("test") or {}, record.metrics.get("baselines") or {}
+    baseline_scores = {name: values[metric] for name, values in baselines.items() if metric in values}
+    if metric not in scores or not baseline_scores:
+        return []
+    interval = record.metrics["intervals"].get(metric)
+    by_score = sorted(baseline_scores.items(), key=lambda item: item[1], reverse=mode == "max")
+    points = {"model": scores[metric], **dict(by_score)}
+
+    def plot(axes: Any) -> None:
+        positions = range(len(points) - 1, -1, -1)
+        if interval:
+            axes.axvspan(*interval, color=ONE, alpha=0.15, lw=0)
+            axes.plot(interval, [len(points) - 1] * 2, color=ONE, lw=3, solid_capstyle="round")
+        colors = [ONE] + [INK] * len(baseline_scores)
+        axes.scatter(list(points.values()), list(positions), c=colors, s=36, zorder=3)
+        for value, y in zip(points.values(), positions, strict=True):
+            axes.annotate(number(value), (value, y), (0, 7), textcoords="offset points", ha="center", fontsize=8.5)
+        axes.set_yticks(list(positions), [spoken(name) for name in points])
+        axes.set_ylim(-0.6, len(points) - 0.3)
+        axes.margins(x=0.15)
+        axes.grid(axis="y", color=MUTED, alpha=0.15)
+
+    direction = "higher is better" if mode == "max" else "lower is better"
+    description = f"{spoken(metric)} of the model: {number(scores[metric])}"
+    description += f" (95% CI {span(interval)})" if interval else ""
+    description += "; " + ", ".join(f"{spoken(name)} {number(value)}" for name, value in baseline_scores.items())
+    rows = [[spoken(name), number(value)] for name, value in points.items()]
+    table = Table(f"{spoken(metric)} on the test set", ["", spoken(metric)], rows)
+    return [
+        draw(
+            f"{spoken(metric)}: model and baselines",
+            f"{description}; {direction}",
+            plot,
+            numbers=table,
+            x=f"{spoken(metric)} ({direction})",
+            height=1.3 + 0.4 * len(points),
+        )
+    ]

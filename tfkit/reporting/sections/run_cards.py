@@ -1,0 +1,207 @@
+"""Sections on data, model, settings and reproduction, and the title of a report."""
+
+import shlex
+from typing import Any
+
+import numpy as np
+
+from tfkit.reporting.diagnostics.diagnosis import again as retrain_command
+from tfkit.reporting.document import Section
+from tfkit.reporting.figures import INK, ONE, Figure, Table, draw, in_powers
+from tfkit.reporting.formatting import number, percent, size, spoken
+from tfkit.reporting.run_results import Record
+
+MAX_LAYERS = 60  # layers in the table
+
+MAX_COLUMNS = 80  # columns in the table
+
+MAX_CLASSES = 25  # classes in the figure
+
+MAX_CLASS_ROWS = 200  # classes in the table
+
+MAX_WEIGHTS = 40  # weights in the figure
+
+
+def data(record: Record) -> list[Section]:
+    """Return the data card: rows, columns, cleaning, distribution of the target."""
+    info, rows = record.info, record.about["rows"]
+    split = Table("Rows", ["training", "validation", "test", "total"], [[*map(number, rows), number(sum(rows))]])
+    columns = info.get("columns") or {}
+    column_rows = [[name, rule["kind"], rule["treatment"]] for name, rule in list(columns.items())[:MAX_COLUMNS]]
+    note = f"{len(columns) - MAX_COLUMNS:,} more columns are in info.json." if len(columns) > MAX_COLUMNS else ""
+    tables = [split]
+    if column_rows:
+        tables.append(Table("Columns", ["column", "type", "preprocessing"], column_rows, note))
+    target = info["target"]
+    paragraphs = [f"Target: {record.target}."] + [f"Data cleaning: {step}." for step in info.get("cleaning", [])]
+    if "picture" in info:
+        image = info["picture"]
+        paragraphs.append(
+            f"Images have {image['height']} x {image['width']} pixels, "
+            f"{'grayscale' if image['channels'] == 1 else 'color'}."
+        )
+    figures = [_class_balance(target)] if target.get("counts") else []
+    if not figures and record.truth is not None and record.task == "regression":
+        figures = [_target_histogram(record)]
+    return [Section("Data", paragraphs, figures, tables)]
+
+
+def _class_balance(target: dict[str, Any]) -> Figure:
+    """Plot the number of training rows of each class."""
+    counts = sorted(target["counts"].items(), key=lambda item: -item[1])
+    shown, total = counts[:MAX_CLASSES], sum(target["counts"].values())
+
+    def plot(axes: Any) -> None:
+        positions = range(len(shown) - 1, -1, -1)
+        axes.barh(list(positions), [count for _, count in shown], color=ONE, height=0.7)
+        axes.set_yticks(list(positions), [_shorten(str(name)) for name, _ in shown])
+        axes.grid(axis="y", visible=False)
+
+    numbers = Table(
+        "Training rows by class",
+        ["class", "rows", "share"],
+        [[str(name), number(count), percent(count / total)] for name, count in counts[:MAX_CLASS_ROWS]],
+    )
+    description = f"{len(counts)} classes; the largest, {counts[0][0]}, has {percent(counts[0][1] / total)} of the "
+    description += f"training rows, the smallest, {counts[-1][0]}, {percent(counts[-1][1] / total)}"
+    return draw(
+        "Class balance in training", description, plot, numbers=numbers, x="rows", height=1.2 + 0.24 * len(shown)
+    )
+
+
+def _target_histogram(record: Record) -> Figure:
+    """Plot the distribution of the target on the test set."""
+    counts, edges = np.histogram(record.truth, 30)
+
+    def plot(axes: Any) -> None:
+        axes.stairs(counts, edges, fill=True, color=ONE, alpha=0.6)
+
+    rows = [
+        [number(float(left)), number(float(right)), int(count)]
+        for left, right, count in zip(edges, edges[1:], counts, strict=False)
+    ]
+    description = (
+        f"{record.target} of the test rows: median {number(float(np.median(record.truth)))}, from "
+        f"{number(float(record.truth.min()))} to {number(float(record.truth.max()))}"
+    )
+    return draw(
+        "Distribution of the target",
+        description,
+        plot,
+        x=record.target,
+        numbers=Table("Test rows by value", ["from", "to", "rows"], rows),
+        y="test rows",
+    )
+
+
+def _shorten(name: str, length: int = 22) -> str:
+    return name if len(name) <= length else name[: length - 1] + "…"
+
+
+def model(record: Record) -> list[Section]:
+    """Return the model card: layers, parameters, file size, latency."""
+    summary = record.evidence.get("model")
+    if not summary:
+        return []
+    paragraphs = [
+        f"{summary['weights']:,} parameters, {summary['trained']:,} of them trainable. Size of model.keras: "
+        f"{size(summary['bytes'] or 0)}.",
+        f"Inference on the training machine: {number(summary['milliseconds'])} ms for one raw row; "
+        f"{summary['rows_per_second']:,} rows per second in batches.",
+    ]
+    rows = [
+        [layer["name"], layer["kind"], layer["shape"] or "", number(layer["weights"])]
+        for layer in summary["layers"][:MAX_LAYERS]
+    ]
+    note = f"{len(summary['layers']) - MAX_LAYERS:,} more layers" if len(summary["layers"]) > MAX_LAYERS else ""
+    layers = Table("Layers", ["layer", "type", "output shape", "parameters"], rows, note)
+    learning = record.evidence.get("learning") or {}
+    figures = [_gradient_norms(learning["gradients"])] if len(learning.get("gradients") or []) > 1 else []
+    return [Section("Model", paragraphs, figures, [layers])]
+
+
+def _gradient_norms(gradients: list[dict[str, Any]]) -> Figure:
+    """Plot the gradient norm of each weight at the end of training."""
+    shown = gradients[:MAX_WEIGHTS]
+    norms = [max(gradient["norm"] or 0, 1e-12) for gradient in shown]
+
+    def plot(axes: Any) -> None:
+        axes.plot(range(len(shown)), norms, "o-", color=INK, ms=3.5, lw=0.8)
+        in_powers(axes.yaxis)
+        axes.set_xlabel("weights, from first to last")
+
+    rows = [[gradient["weight"], number(gradient["norm"]), number(gradient["size"])] for gradient in gradients]
+    return draw(
+        "Gradient norm of each weight",
+        f"from {number(min(norms))} to {number(max(norms))} over {len(gradients)} weights",
+        plot,
+        numbers=Table("Gradient norms at the end of training", ["weight", "gradient norm", "weight norm"], rows),
+    )
+
+
+def settings(record: Record) -> list[Section]:
+    """Return all settings; those that differ from the defaults are first and marked."""
+    changed = record.about.get("changed")
+    names = changed if changed is not None else {}
+    ordered = sorted(record.config.items(), key=lambda item: item[0] not in names)
+    rows = [[f"{name} (changed)" if name in names else name, _setting(value)] for name, value in ordered]
+    paragraphs = []
+    if changed is not None:
+        paragraphs.append(f"Changed from the defaults: {', '.join(names)}." if names else "All settings are defaults.")
+    return [Section("Settings", paragraphs, tables=[Table("Settings", ["setting", "value"], rows)])]
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return "none" if value is None else number(value) if not isinstance(value, int) else str(value).lower()
+
+
+def reproduce(record: Record) -> list[Section]:
+    """Return the training command and the environment."""
+    about = record.about
+    devices = about.get("devices", {})
+    rows = [
+        ["started", about["begun"]],
+        ["seed", record.config.get("seed")],
+        ["commit", about.get("commit") or "none"],
+        ["python", about["python"]],
+        *about["versions"].items(),
+        ["GPUs", ", ".join(map(str, devices.get("gpus", []))) or "none"],
+        ["CPU cores", devices.get("cpus")],
+        ["data fingerprint", about.get("data", "")[:16]],
+    ]
+    code = [
+        ("Command of this run", shlex.join(about["command"])),
+        ("Train with the same settings", retrain_command(record)),
+    ]
+    return [Section("Reproduce this run", [], tables=[Table("Environment", ["", ""], rows)], code=code)]
+
+
+def scored(record: Record) -> str:
+    """Return the title of a report: recipe and target."""
+    return f"{record.about['recipe'] or 'run'}: {record.target}"
+
+
+def title_score(record: Record) -> list[tuple[str, str]]:
+    """Return the key figures at the top of a report, as pairs (label, value)."""
+    from tfkit.evaluation.comparison import headline
+
+    metric, _ = headline(record.task)
+    scores = record.metrics.get("test") or record.metrics.get("val") or {}
+    tiles = []
+    if metric in scores:
+        interval = record.metrics.get("intervals", {}).get(metric)
+        tiles.append((spoken(metric), number(scores[metric])))
+        if interval:
+            tiles.append(("95% interval", f"{number(interval[0])} to {number(interval[1])}"))
+    best_baseline = record.metrics.get("against")
+    if best_baseline:
+        tiles.append((f"best baseline, {spoken(best_baseline['baseline'])}", number(best_baseline["other"])))
+    tiles.append(("training rows", number(record.about["rows"][0])))
+    summary = record.evidence.get("model")
+    if summary:
+        tiles.append(("parameters", number(summary["weights"])))
+    seconds = sum(record.metrics.get("seconds", {}).values())
+    tiles.append(("total seconds", number(round(seconds))))
+    return tiles

@@ -1,0 +1,99 @@
+"""Training section: loss, metrics, learning rate and gradient norm by epoch."""
+
+from typing import Any
+
+import numpy as np
+
+from tfkit.reporting.document import Section
+from tfkit.reporting.figures import DASHES, MUTED, SERIES, Figure, Table, draw, in_powers, legend
+from tfkit.reporting.formatting import number, spoken
+from tfkit.reporting.run_results import Record
+
+NOT_METRICS = {"learning_rate", "gradient_norm", "seconds", "rows_per_second", "epoch"}
+
+
+def curves(record: Record) -> list[Section]:
+    """Return the training curves, with the best epoch marked."""
+    if not record.history:
+        return []
+    names = [name for name in record.history[0] if name not in NOT_METRICS and not name.startswith("val_")]
+    figures = [_train_and_val_curve(record, name) for name in names]
+    log_names = ("learning_rate", "gradient_norm")
+    figures += [_single_curve(record, name) for name in log_names if np.isfinite(record.curve(name)).any()]
+    best = record.about.get("best_epoch")
+    head = list(dict.fromkeys(name for line in record.history for name in line))
+    rows = [
+        [int(line[name]) if name == "epoch" else number(line.get(name)) for name in head] for line in record.history
+    ]
+    paragraphs = [
+        f"Trained for {len(record.history)} epochs on {record.about['rows'][0]:,} rows in "
+        f"{number(record.metrics.get('seconds', {}).get('fit'))} s."
+    ]
+    if best:
+        paragraphs.append(f"Validation was best in epoch {best}; the model has the weights of that epoch.")
+    if "refit" in record.metrics.get("seconds", {}):
+        paragraphs.append(
+            "The model was then refit on training and validation rows together. The curves show the first fit."
+        )
+    return [Section("Training", paragraphs, figures, [Table("All epochs", list(map(spoken, head)), rows)])]
+
+
+def _epochs(record: Record) -> np.ndarray:
+    return record.curve("epoch")
+
+
+def _train_and_val_curve(record: Record, name: str) -> Figure:
+    """Plot a metric of the training and validation sets."""
+    lines = {
+        split: record.curve(column)
+        for split, column in (("training", name), ("validation", f"val_{name}"))
+        if np.isfinite(record.curve(column)).any()
+    }
+    epochs, best = _epochs(record), record.about.get("best_epoch")
+
+    def plot(axes: Any) -> None:
+        for (split, values), color, dash in zip(lines.items(), SERIES, DASHES, strict=False):
+            axes.plot(epochs, values, dash, color=color, label=split, marker="o" if len(epochs) < 3 else None)
+        if best:
+            axes.axvline(best, color=MUTED, lw=1, ls=":")
+            axes.annotate(
+                f"best: {best}",
+                (best, 1),
+                (-3, -3),
+                xycoords=("data", "axes fraction"),
+                ha="right",
+                textcoords="offset points",
+                va="top",
+                fontsize=8.5,
+            )
+        integer_axis(axes)
+        legend(axes)
+
+    ends = "; ".join(
+        f"{split} from {number(float(values[0]))} to {number(float(values[-1]))}" for split, values in lines.items()
+    )
+    description = f"{spoken(name)} over {len(epochs)} epochs: {ends}" + (f"; best in epoch {best}" if best else "")
+    return draw(spoken(name), description, plot, x="epoch")
+
+
+def _single_curve(record: Record, name: str) -> Figure:
+    """Plot a column of the history, on a logarithmic axis if its range is large."""
+    values, epochs = record.curve(name), _epochs(record)
+
+    def plot(axes: Any) -> None:
+        axes.plot(epochs, values, color=SERIES[0], marker="o" if len(epochs) < 3 else None)
+        positive = values[values > 0]
+        if len(positive) and positive.max() > 30 * positive.min():
+            in_powers(axes.yaxis)
+        integer_axis(axes)
+
+    finite = values[np.isfinite(values)]
+    description = f"{spoken(name)} from {number(float(finite[0]))} to {number(float(finite[-1]))}"
+    return draw(spoken(name), description, plot, x="epoch")
+
+
+def integer_axis(axes: Any) -> None:
+    """Put ticks of the x axis at integers only."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))

@@ -1,0 +1,150 @@
+"""A second Python process without the classes of this one, started once and shared by all checks."""
+
+import atexit
+import contextlib
+import importlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfkit.testing.expectations import to_float64_arrays
+from tfkit.testing.layer_case import reseed
+
+START_CODE = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from tfkit.testing.fresh_process import serve; serve()"
+)
+
+
+class Fresh:
+    """A second Python process that answers requests until this process exits."""
+
+    def __init__(self) -> None:
+        self.stderr = tempfile.TemporaryFile()  # noqa: SIM115 -- closed by `stop`
+        environment = {**os.environ, "KERAS_BACKEND": keras.backend.backend(), "TF_CPP_MIN_LOG_LEVEL": "3"}
+        self.process: Any = subprocess.Popen(
+            [sys.executable, "-c", START_CODE, json.dumps(sys.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.stderr,
+            env=environment,
+            text=True,
+        )
+        atexit.register(self.stop)
+
+    def send(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Send a request and return the response; the end of the error output if the process died."""
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if line:
+            return json.loads(line)
+        self.process.wait()
+        self.stderr.seek(0)
+        return {"error": f"the process ended: {self.stderr.read().decode(errors='replace')[-2000:]}"}
+
+    def stop(self) -> None:
+        """Kill the process and wait for its end."""
+        atexit.unregister(self.stop)
+        self.process.kill()
+        self.process.communicate()
+        self.stderr.close()
+
+
+_shared: list[Fresh] = []
+
+
+def start() -> Fresh:
+    """Return the shared process, started if it is not running; it imports Keras in the background."""
+    if _shared and _shared[0].process.poll() is not None:
+        _shared.pop().stop()
+    if not _shared:
+        _shared.append(Fresh())
+    return _shared[0]
+
+
+def outputs_in_fresh_process(saved_class: Any, folder: Path, calls: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
+    """Load the object saved in `folder` in the fresh process, and return its outputs for each call.
+
+    The object is saved as `model.keras` or `object.json`.
+    """
+    arrays: dict[str, Any] = {f"{i}-{j}": array for i, call in enumerate(calls) for j, array in enumerate(call)}
+    np.savez(folder / "calls.npz", **arrays)
+    module = sys.modules[saved_class.__module__]
+    request = {"folder": str(folder), "module": module.__name__, "file": getattr(module, "__file__", None)}
+    response = start().send({**request, "calls": [len(call) for call in calls]})
+    if "error" in response:
+        raise AssertionError(
+            f"{saved_class.__name__}: A fresh process that has imported {module.__name__} cannot load the "
+            "saved object. Decorate the class with @keras.saving.register_keras_serializable(), and "
+            f"define it at the top level of a module. Received: {response['error']}"
+        )
+    with np.load(folder / "outputs.npz") as outputs:
+        return [outputs[name] for name in sorted(outputs, key=int)]
+
+
+def compute_outputs(target: Any, calls: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
+    """Compute the outputs of a model, loss or schedule for each call.
+
+    A model is called outside training and in training; its added losses follow its outputs.
+    """
+    outputs: list[np.ndarray] = []
+    for arrays in calls:
+        if isinstance(target, keras.Model):
+            outputs += to_float64_arrays(
+                [reseed(target)(list(arrays), training=training) for training in (False, True)]
+            )
+            outputs += to_float64_arrays(target.losses)
+        else:
+            outputs += to_float64_arrays(target(*arrays))
+    return outputs
+
+
+def serve() -> None:
+    """Answer one request per line of the standard input until it ends; runs in the fresh process."""
+    out, sys.stdout = sys.stdout, sys.stderr  # printed text must not become a response
+    for line in sys.stdin:
+        response = {}
+        try:
+            _handle(**json.loads(line))
+        except Exception as error:
+            response = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(response), file=out, flush=True)
+
+
+def _handle(folder: str, module: str, file: str | None, calls: list[int]) -> None:
+    """Load the object saved in the folder, call it, and save its outputs."""
+    _import(module, file)
+    model_path, object_path = Path(folder, "model.keras"), Path(folder, "object.json")
+    if model_path.exists():
+        target = keras.saving.load_model(model_path)
+    else:
+        target = keras.saving.deserialize_keras_object(json.loads(object_path.read_text(encoding="utf-8")))
+    with np.load(Path(folder, "calls.npz")) as arrays:
+        call_arrays = [[arrays[f"{i}-{j}"] for j in range(count)] for i, count in enumerate(calls)]
+    outputs: dict[str, Any] = {str(i): array for i, array in enumerate(compute_outputs(target, call_arrays))}
+    np.savez(Path(folder, "outputs.npz"), **outputs)
+
+
+def _import(name: str, file: str | None) -> None:
+    """Import a module by its name, or from its file if it is not on the path, as with tests and scripts."""
+    name = {"__main__": "__script__"}.get(name, name)  # `__main__` is a different module in this process
+    if name in sys.modules:
+        return
+    with contextlib.suppress(ModuleNotFoundError):
+        importlib.import_module(name)
+        return
+    spec = importlib.util.spec_from_file_location(name, file or "")
+    if spec is None or spec.loader is None:
+        raise ModuleNotFoundError(f"{name} has no file that a fresh process can read")
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)

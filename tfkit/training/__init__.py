@@ -1,0 +1,1 @@
+"""Training: compiled epochs, checkpoints, devices, checks before the first step."""

@@ -1,0 +1,180 @@
+"""Data warnings before training: target leakage, rows shared by splits, missing classes, identifier labels."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tfkit.recipe import Data
+
+MAX_LEAKAGE_ROWS = 4000
+
+MIN_LEAKAGE_ROWS = 100
+
+MAX_DUPLICATE_ROWS = 50_000  # rows per split that are compared
+
+NUM_BINS = 32  # of a numeric column
+
+LEAKAGE_THRESHOLD = 0.995  # accuracy or R2 of a single column
+
+MAX_LISTED_CLASSES = 5
+
+SPLIT_NAMES = {"train": "training", "val": "validation", "test": "test"}
+
+
+def warnings_of(data: Data) -> list[str]:
+    """Return a warning for each problem of the splits.
+
+    Problems are a column that alone predicts the target, rows in two splits, a class that a split lacks, and labels
+    that look like identifiers.
+    """
+    target = {"name": "the target", **data.info.get("target", {})}
+    classes = target.get("classes")
+    return [
+        *_leakage_warnings(data, target),
+        *_duplicate_warnings(data),
+        *(_class_warnings(data, classes, target["name"]) if classes else []),
+    ]
+
+
+def _leakage_warnings(data: Data, target: dict[str, Any]) -> list[str]:
+    """Warn of columns with one cell per row that alone predict the target of held-out rows."""
+    raw = getattr(data.train, "raw_arrays", None)
+    if not raw or not hasattr(data.train, "arrays"):
+        return []
+    indices = np.random.default_rng(0).permutation(len(data.train))[:MAX_LEAKAGE_ROWS]
+    y = np.asarray(data.train.arrays[1])
+    if y.ndim != 1 or len(indices) < MIN_LEAKAGE_ROWS:
+        return []
+    y = y[indices]
+    score_of = _class_accuracy if target.get("classes") else _r2_score
+    messages = []
+    for name, values in raw.items():
+        values = np.asarray(values)
+        if values.ndim != 2 or values.shape[1] != 1 or len(raw) < 2:
+            continue
+        score = score_of(values[indices, 0], y)
+        if score >= LEAKAGE_THRESHOLD:
+            column = data.info.get("inputs", {}).get(name, {}).get("column", name)
+            messages.append(
+                f"{column} alone predicts {100 * score:.1f}% of {target['name']}; if it is not known at prediction "
+                f"time, set leave_out={column}"
+            )
+    return messages
+
+
+def _bin_indices(values: np.ndarray) -> np.ndarray:
+    """Return the bin of each value: one per category, quantile bins for numbers, one for missing numbers."""
+    if values.dtype.kind in "OUS":
+        return np.unique(values.astype(str), return_inverse=True)[1]
+    is_finite = np.isfinite(values)
+    distinct = np.unique(values[is_finite])
+    if len(distinct) <= NUM_BINS:
+        edges = distinct
+    else:
+        edges = np.quantile(values[is_finite], np.linspace(0, 1, NUM_BINS + 1)[1:-1])
+    return np.where(is_finite, np.searchsorted(edges, np.where(is_finite, values, 0)), -1) + 1
+
+
+def _class_accuracy(values: np.ndarray, y: np.ndarray) -> float:
+    """Compute how well a column alone predicts the class of held-out rows.
+
+    The prediction for a row of the second half is the most frequent class of its bin in the first half. The result is 0
+    if the most frequent class alone is nearly as accurate.
+    """
+    bins, half, num_classes = _bin_indices(values), len(y) // 2, int(y.max()) + 1
+    counts = np.zeros((bins.max() + 1, num_classes))
+    np.add.at(counts, (bins[:half], y[:half].astype(int)), 1)
+    is_correct = (counts.argmax(axis=1)[bins[half:]] == y[half:]) & (counts.sum(axis=1)[bins[half:]] > 0)
+    majority_share = np.bincount(y[half:].astype(int)).max() / (len(y) - half)
+    return float(is_correct.mean()) if majority_share < 1 - 2 * (1 - LEAKAGE_THRESHOLD) else 0.0
+
+
+def _r2_score(values: np.ndarray, y: np.ndarray) -> float:
+    """Compute the R2 of a column alone on held-out rows.
+
+    The prediction for a row of the second half is the mean target of its category in the first half, or of the two
+    nearest numbers there.
+    """
+    half = len(y) // 2
+    if values.dtype.kind in "OUS":
+        bins = _bin_indices(values)
+        counts = np.bincount(bins[:half], minlength=bins.max() + 1)
+        means = np.bincount(bins[:half], y[:half], minlength=bins.max() + 1) / np.maximum(counts, 1)
+        y_pred = np.where(counts[bins[half:]] > 0, means[bins[half:]], y[:half].mean())
+    else:
+        order = np.argsort(np.nan_to_num(values[:half]))
+        positions = np.searchsorted(np.nan_to_num(values[:half])[order], np.nan_to_num(values[half:]))
+        y_pred = (y[order[np.maximum(positions - 1, 0)]] + y[order[np.minimum(positions, half - 1)]]) / 2
+    variance = ((y[half:] - y[half:].mean()) ** 2).mean()
+    return float(1 - ((y[half:] - y_pred) ** 2).mean() / variance) if variance > 0 else 0.0
+
+
+def _duplicate_warnings(data: Data) -> list[str]:
+    """Warn of rows of the training split that also occur, with all cells equal, in another split."""
+    if any(getattr(split, "raw_arrays", None) is None for split in (data.train, data.val, data.test)):
+        return []
+    train_hashes = set(_row_hashes(data.train))
+    messages = []
+    for split in ("val", "test"):
+        hashes = _row_hashes(getattr(data, split))
+        num_shared = sum(row_hash in train_hashes for row_hash in hashes)
+        if num_shared:
+            messages.append(
+                f"{num_shared:,} of {len(hashes):,} rows of the {SPLIT_NAMES[split]} split are training rows too, "
+                "so their scores are too good"
+            )
+    return messages
+
+
+def _row_hashes(split: Any) -> list[int]:
+    """Hash each row with its targets: rows that differ only in their target are not duplicates."""
+    y = split.arrays[1]
+    targets = [] if y is None else list(y.values()) if isinstance(y, Mapping) else [y]
+    columns = [
+        _cell_hashes(np.asarray(values)[:MAX_DUPLICATE_ROWS]) for values in (*split.raw_arrays.values(), *targets)
+    ]
+    hashes: np.ndarray = np.zeros(len(columns[0]), "uint64")
+    for column in columns:
+        hashes = hashes * np.uint64(0x9E3779B97F4A7C15) + column  # overflow is intended
+    return hashes.tolist()
+
+
+def _cell_hashes(values: Any) -> Any:
+    """Hash each row of a column; the hash of a text does not depend on the item size of its array."""
+    from pandas.util import hash_array
+
+    if values.ndim > 1 and values.shape[1:] != (1,):
+        is_text = values.dtype.kind in "OU"
+        hashes = [hash(tuple(row.ravel()) if is_text else row.tobytes()) for row in values]
+        return np.array(hashes, "int64").view("uint64")
+    return hash_array(values.ravel().astype(object) if values.dtype.kind == "U" else values.ravel())
+
+
+def _class_warnings(data: Data, classes: list[str], target_name: str) -> list[str]:
+    """Warn of classes that a split lacks, and of labels most of which occur once."""
+    counts = {split: _class_counts(getattr(data, split), len(classes)) for split in SPLIT_NAMES}
+    if any(split_counts is None for split_counts in counts.values()):
+        return []
+    messages = []
+    for split, name in SPLIT_NAMES.items():
+        missing = [str(classes[i]) for i in np.flatnonzero(counts[split] == 0)]
+        if missing:
+            num_hidden = len(missing) - MAX_LISTED_CLASSES
+            suffix = f" and {num_hidden} more" if num_hidden > 0 else ""
+            messages.append(f"the {name} split has no row of {', '.join(missing[:MAX_LISTED_CLASSES])}{suffix}")
+    rare_share = float((counts["train"] <= 1).mean())
+    if len(classes) > 20 and rare_share > 0.5:
+        messages.append(
+            f"{100 * rare_share:.0f}% of the {len(classes):,} classes of {target_name} occur at most once in the "
+            "training rows: they look like identifiers, not like classes"
+        )
+    return messages
+
+
+def _class_counts(split: Any, num_classes: int) -> Any:
+    """Count the rows of each class, if the targets are class indices in memory; else None."""
+    y = getattr(split, "arrays", (None, None))[1]
+    if y is None or np.asarray(y).ndim != 1 or np.asarray(y).dtype.kind not in "iu":
+        return None
+    return np.bincount(np.asarray(y).astype(int), minlength=num_classes)

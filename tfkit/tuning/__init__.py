@@ -1,0 +1,1 @@
+"""Hyperparameter search: oracles of Keras Tuner, one process per trial."""

@@ -1,0 +1,52 @@
+"""Report sections with a table of all trials and a table of the finalists."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tfkit.reporting.document import Section
+from tfkit.reporting.figures import Table
+from tfkit.reporting.formatting import number, spoken
+from tfkit.tuning.study import setting_values
+
+
+def trials_section(search: Any) -> Section:
+    """List every trial, best first."""
+    ledger = search.ledger
+    unfinished = [trial for trial in ledger.search_trials() if trial.state != "done"]
+    rows = []
+    for trial in [*ledger.ranked_trials(search.objective_mode), *unfinished]:
+        values = setting_values(ledger, trial, search.space).values()
+        score = number(trial.score) if trial.state == "done" else trial.state + (trial.reason and f": {trial.reason}")
+        cells = [number(value) if isinstance(value, float) else value for value in values]
+        rows.append([trial.number, score, trial.epochs, f"{trial.seconds:.0f}", *cells])
+    head = ["trial", spoken(ledger.objective), "epochs", "seconds", *map(spoken, search.space)]
+    note = "Trial 1 has the default settings."
+    if num_stopped := sum(trial.state == "stopped" for trial in unfinished):
+        note += f" Stopped early because they were worse than half of the trials: {num_stopped}."
+    return Section("All trials", (), (), [Table("Trials, best first", head, rows, note)])
+
+
+def finalists_section(search: Any, ranks: Sequence[dict[str, Any]]) -> Section:
+    """List the finalists with their scores for each seed.
+
+    Args:
+        search: The search.
+        ranks: Scores of the finalists, best first.
+    """
+    if not ranks:
+        return Section("Finalists")
+    rows = [
+        [
+            rank["trial"],
+            number(rank["mean"]),
+            number(rank["std"]) if rank["std"] is not None else "",
+            ", ".join(number(score) for score in rank["scores"].values()),
+        ]
+        for rank in ranks
+    ]
+    head = ["trial", f"mean {spoken(search.ledger.objective)}", "standard deviation", "score of each seed"]
+    paragraphs = [
+        "The best trial of a search is partly luck. Therefore the best trials and the default were retrained on the "
+        "same rows with new seeds. The best mean wins; only the winner was scored on the test set."
+    ]
+    return Section("Finalists", paragraphs, (), [Table("Finalists", head, rows)])

@@ -1,0 +1,46 @@
+"""Report section with commands to train with the best settings and to extend the search."""
+
+import shlex
+from typing import Any
+
+from tfkit.catalog.recipes import pages
+from tfkit.reporting.document import Section
+from tfkit.search_space import Choice
+from tfkit.tuning.keras_tuner_space import make_search_space
+from tfkit.tuning.study import BEST_SETTINGS_FILE
+
+
+def next_commands_section(search: Any) -> Section:
+    """Show the commands for the next steps."""
+    winner, folder = search.ledger.winner, search.ledger.folder
+    recipe = str(search.recipe.name if search.recipe.name in pages() else search.recipe.page or "RECIPE")
+    num_trials = str(2 * len(search.ledger.search_trials()))
+    commands = {
+        "Train with the settings of the winner": ["train", recipe, "--settings", f"{folder}/{BEST_SETTINGS_FILE}"],
+        "Show the report of the winner": ["report", f"{folder}/{winner['run']}" if winner else "RUN"],
+        "Run more trials": ["tune", recipe, *search_arguments(search), "--trials", num_trials, "--out", str(folder)],
+    }
+    return Section(
+        "Next steps", code=[(label, shlex.join(["tfkit", *arguments])) for label, arguments in commands.items()]
+    )
+
+
+def search_arguments(search: Any) -> list[str]:
+    """Command line arguments that define the same search: fixed settings, method, objective, changed domains."""
+    request, default_space = search.ledger.asked, make_search_space(search.recipe, (), search.fixed)
+    arguments = [f"{name}={_format_value(value)}" for name, value in request["settings"].items()]
+    arguments += ["--method", request["method"]] if request["method"] != "random" else []
+    arguments += ["--objective", request["objective"]] if request["objective"] else []
+    for name, domain in search.space.items():
+        if default_space.get(name) != domain:
+            is_choice = isinstance(domain, Choice)
+            values = domain.values if is_choice else (domain.low, domain.high)
+            arguments += ["--search", f"{name}={(',' if is_choice else '..').join(map(_format_value, values))}"]
+    return arguments
+
+
+def _format_value(value: Any) -> str:
+    """Format a setting as on the command line."""
+    if isinstance(value, list | tuple):
+        return ",".join(map(_format_value, value))
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

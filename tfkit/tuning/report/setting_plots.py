@@ -1,0 +1,153 @@
+"""Report section with the score of every trial against each searched setting."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tfkit.reporting.document import Section
+from tfkit.reporting.figures import ONE, TWO, Figure, Table, draw, in_powers, legend
+from tfkit.reporting.formatting import number, spoken
+from tfkit.search_space import Choice, Range
+from tfkit.tuning.study import Trial, setting_values
+
+FIRST_SETTINGS = ("learning_rate", "batch_size", "optimizer")  # shown before the others
+
+MAX_SUMMARY_VALUES = 3  # of a choice, in the sentence under a figure
+
+EDGE_FRACTION = 0.05  # of a range; a best value closer to an end suggests a wider range
+
+LONG_LABEL_CHARS = 5  # longer labels of a choice are rotated
+
+Point = tuple[Any, Any, Trial | None]  # value of a setting, score, trial
+
+
+def score_by_setting_section(search: Any, trials: list[Trial]) -> Section:
+    """Plot the score against each setting.
+
+    Args:
+        search: The search.
+        trials: Finished trials, best first.
+    """
+    names = [name for name in FIRST_SETTINGS if name in search.space]
+    names += [name for name in search.space if name not in FIRST_SETTINGS]
+    figures = [_plot_setting(search, trials, name) for name in names]
+    paragraphs = [
+        "Each point is a finished trial. The other settings vary too, so a single point says little; look for values "
+        "where good scores cluster."
+    ]
+    return Section("Score by setting", paragraphs, figures)
+
+
+def _plot_setting(search: Any, trials: list[Trial], name: str) -> Figure:
+    """Plot the score against one setting, with a summary sentence."""
+    domain, objective = search.space[name], spoken(search.ledger.objective)
+    points = [(setting_values(search.ledger, trial, [name])[name], trial.score, trial) for trial in trials]
+    is_choice = isinstance(domain, Choice)
+    labels = []
+    if is_choice:
+        labels = [str(value) for value in dict.fromkeys([*domain.values, *(value for value, *_ in points)])]
+
+    def plot(axes: Any) -> None:
+        for is_default, color, label in ((False, ONE, "searched"), (True, TWO, "default")):
+            group = [(value, score) for value, score, trial in points if (trial.kind == "written") is is_default]
+            if group:
+                x = [labels.index(str(value)) if is_choice else value for value, _ in group]
+                axes.plot(
+                    x,
+                    [score for _, score in group],
+                    "s" if is_default else "o",
+                    color=color,
+                    label=label,
+                    ms=5,
+                    ls="none",
+                    alpha=0.85,
+                )
+        if is_choice:
+            axes.set_xticks(range(len(labels)), labels, rotation=20 if max(map(len, labels)) > LONG_LABEL_CHARS else 0)
+            axes.set_xlim(-0.5, len(labels) - 0.5)
+            legend(axes)
+            return
+        low, high = domain.low, domain.high
+        if domain.log:
+            margin = (high / low) ** 0.05
+            axes.set_xlim(low / margin, high * margin)
+            in_powers(axes.xaxis)
+        else:
+            margin = 0.05 * (high - low)
+            axes.set_xlim(low - margin, high + margin)
+            if domain.integer:
+                axes.xaxis.get_major_locator().set_params(integer=True)
+        legend(axes)
+
+    summary = summarize_choice(points, domain, search.objective_mode) if is_choice else summarize_range(points, domain)
+    rows = [
+        [trial.number, number(value) if isinstance(value, float) else value, number(score)]
+        for value, score, trial in points
+    ]
+    table = Table(f"{spoken(name)} of every trial", ["trial", spoken(name), objective], rows)
+    return draw(spoken(name), summary, plot, numbers=table, x=spoken(name), y=objective)
+
+
+def summarize_choice(points: Sequence[Point], choice: Choice, mode: str) -> str:
+    """Name the best values of a choice, with their scores.
+
+    Args:
+        points: Value, score and trial.
+        choice: Domain of the setting.
+        mode: "min" or "max", whichever score is better.
+
+    Example:
+        >>> points = [("adam", 0.2, None), ("lion", 0.4, None), ("adam", 0.3, None)]
+        >>> summarize_choice(points, Choice(("adam", "lion")), "min")
+        'Best value: adam (best 0.2, median 0.25, 2 trials); then lion (best 0.4, median 0.4, 1 trial)'
+    """
+    scores = {value: [score for tried, score, _ in points if tried == value] for value in choice.values}
+    scores = {value: value_scores for value, value_scores in scores.items() if value_scores}
+    if not scores:
+        return "No trial with one of these values finished"
+    best = min if mode == "min" else max
+    ranked = sorted(scores, key=lambda value: min(scores[value]) if mode == "min" else -max(scores[value]))
+    summaries = [
+        f"{value} (best {number(best(scores[value]))}, median {number(float(np.median(scores[value])))}, "
+        f"{len(scores[value])} trial{'s' * (len(scores[value]) > 1)})"
+        for value in ranked[:MAX_SUMMARY_VALUES]
+    ]
+    return f"Best value: {'; then '.join(summaries)}"
+
+
+def summarize_range(points: Sequence[Point], bounds: Range) -> str:
+    """Give the interval of the best quarter of the trials.
+
+    Args:
+        points: Value, score and trial, best first.
+        bounds: Domain of the setting.
+
+    Example:
+        >>> from tfkit.search_space import Range
+        >>> summarize_range([(x, 0, None) for x in (0.2, 0.3, 0.5, 0.9)], Range(0.0, 1.0))
+        'Best value: 0.2; searched range: 0 to 1'
+    """
+    best_quarter = [value for value, _, _ in points[: max(1, len(points) // 4)]]
+    best = best_quarter[0]
+    searched_range = f"searched range: {number(bounds.low)} to {number(bounds.high)}"
+    if len(best_quarter) == 1:
+        summary = f"Best value: {number(best)}; {searched_range}"
+    else:
+        summary = (
+            f"Best value: {number(best)}; best {len(best_quarter)} trials: {number(min(best_quarter))} to "
+            f"{number(max(best_quarter))}; {searched_range}"
+        )
+    position = _relative_position(best, bounds)
+    if position > 1 - EDGE_FRACTION or position < EDGE_FRACTION:
+        end = "upper" if position > 0.5 else "lower"
+        summary += f". The best value is at the {end} end of the range: widen it with --search"
+    return summary
+
+
+def _relative_position(value: float, bounds: Range) -> float:
+    """Position of a value in its range, 0 to 1; on a log scale for a log range."""
+    low, high, position = (bounds.low, bounds.high, value)
+    if bounds.log:
+        low, high, position = np.log([low, high, position])
+    return float((position - low) / (high - low))

@@ -1,0 +1,167 @@
+"""State of a search: its arguments, trials and results, saved atomically in one JSON file."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from tfkit.atomic_files import write_json
+from tfkit.errors import UserError
+
+STATE_FILE = "search.json"
+
+BEST_SETTINGS_FILE = "best.json"
+
+LARGE_FILES = ("model.keras", "examples.npz")  # of a run; metrics and history are small
+
+MAX_MESSAGE_CHARS = 120  # of a value in an error message
+
+
+@dataclass
+class Trial:
+    """One training of a search."""
+
+    number: int
+    settings: dict[str, Any]  # without the fixed ones
+    kind: str = "searched"  # or "written", the default settings; "final", a finalist with a new seed; "winner"
+    state: str = "running"  # "done", "stopped" by pruning, "paused" at a rung of Hyperband, "failed"
+    score: float | None = None
+    epochs: int = 0
+    seconds: float = 0.0
+    reason: str = ""
+    run: str | None = None  # its folder, relative to that of the search
+    until: int | None = None  # the epoch to stop after
+    goes_on: int | None = None  # number of the trial whose run it resumes
+    seed: int | None = None  # of a finalist
+    again: int | None = None  # number of the trial that a finalist retrains
+
+    @property
+    def name(self) -> str:
+        """Name of the trial for the oracle, and of its folder."""
+        return f"{'winner' if self.kind == 'winner' else 'trial'}-{self.number:04d}"
+
+
+@dataclass
+class Ledger:
+    """Arguments, trials and results of a search."""
+
+    folder: Path
+    asked: dict[str, Any]  # the arguments that must stay the same
+    trials: list[Trial] = field(default_factory=list)
+    events: list[list[Any]] = field(default_factory=list)  # of the oracle
+    objective: str | None = None
+    written: dict[str, Any] | None = None  # the default settings, with "auto" resolved
+    winner: dict[str, Any] | None = None
+
+    @classmethod
+    def open(cls, folder: Path, request: dict[str, Any], fresh: bool = False) -> Self:
+        """Create a new search, or load the existing one in this folder.
+
+        Args:
+            folder: Directory of the search.
+            request: Arguments that must be the same whenever the search is resumed.
+            fresh: Whether an existing search is deleted first.
+
+        Raises:
+            UserError: If the search in the folder has other arguments, or its file is damaged.
+        """
+        path = folder / STATE_FILE
+        if fresh and path.exists():
+            shutil.rmtree(folder)
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            ledger = cls(folder, request)
+            ledger.save()
+            return ledger
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            trials = [Trial(**trial) for trial in content.pop("trials")]
+        except (ValueError, TypeError, KeyError):
+            raise UserError(f"{path} is damaged; use --fresh to start over.") from None
+        ledger = cls(folder, **content, trials=trials)
+        for key, saved_value in ledger.asked.items():
+            if request[key] != saved_value:
+                raise UserError(
+                    f"The {'recipe file' if key == 'page' else key} must be the same as when the search in {folder} "
+                    "was started; use --fresh to start over, or another --out. "
+                    f"Received: {_shorten(request[key])}, started with {_shorten(saved_value)}"
+                )
+        return ledger
+
+    def save(self) -> None:
+        """Write the state file atomically."""
+        content = {name: value for name, value in vars(self).items() if name not in ("folder", "trials")}
+        write_json(self.folder / STATE_FILE, {**content, "trials": [asdict(trial) for trial in self.trials]})
+
+    def add(self, settings: Mapping[str, Any], **fields: Any) -> Trial:
+        """Append a new trial."""
+        trial = Trial(len(self.trials) + 1, dict(settings), **fields)
+        self.trials.append(trial)
+        return trial
+
+    def trial_folder(self, trial: Trial) -> Path:
+        """Directory that contains the run of a trial."""
+        return self.folder / (self.trials[trial.goes_on - 1] if trial.goes_on else trial).name
+
+    def search_trials(self) -> list[Trial]:
+        """Trials of the search itself, without finalists and winner, in order."""
+        return [trial for trial in self.trials if trial.kind in ("written", "searched")]
+
+    def ranked_trials(self, mode: str) -> list[Trial]:
+        """Finished trials of the search, best first."""
+        done = [trial for trial in self.search_trials() if trial.state == "done" and trial.score is not None]
+        return sorted(done, key=lambda trial: (trial.score if mode == "min" else -trial.score, trial.number))  # type: ignore[operator]
+
+    def delete_models(self, keep: set[int]) -> None:
+        """Delete models and checkpoints of finished trials, except the winner and the trial numbers in `keep`."""
+        for trial in self.trials:
+            if trial.number in keep or trial.kind == "winner" or trial.state == "running" or not trial.run:
+                continue
+            for path in [self.folder / trial.run / name for name in LARGE_FILES]:
+                path.unlink(missing_ok=True)
+            for path in (self.folder / trial.run).glob("checkpoints*"):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def setting_values(ledger: Ledger, trial: Trial, names: Iterable[str]) -> dict[str, Any]:
+    """Values of the named settings in a trial; for the default trial, those that it resolved to."""
+    defaults = ledger.written or {} if trial.kind == "written" else {}
+    return {name: trial.settings.get(name, defaults.get(name)) for name in names}
+
+
+@contextlib.contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Lock the directory of a search against other processes.
+
+    Raises:
+        UserError: If another process has the lock, or the directory contains something other than a search.
+    """
+    if folder.is_file() or (
+        folder.exists() and not (folder / STATE_FILE).exists() and any(path.name != "lock" for path in folder.iterdir())
+    ):
+        raise UserError(f"`out` must be a new directory, or the directory of a search. Received: {folder}")
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(
+                f"Another search is running in {folder}: wait until it ends, or use another --out."
+            ) from None
+        yield
+
+
+def file_digest(path: Path | None) -> str | None:
+    """First 16 hexadecimal digits of the SHA-256 of a file; None for no file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path else None
+
+
+def _shorten(value: Any) -> str:
+    """Text of a value, cut to the length that a message has room for."""
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return text if len(text) <= MAX_MESSAGE_CHARS else f"{text[:MAX_MESSAGE_CHARS]}..."

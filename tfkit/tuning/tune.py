@@ -1,0 +1,127 @@
+"""Hyperparameter search: train a recipe with many settings, retrain the finalists, and test the winner."""
+
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tfkit.catalog.load import load
+from tfkit.config import read_settings
+from tfkit.console import voice
+from tfkit.errors import Interrupted, UserError
+from tfkit.recipe import Recipe
+from tfkit.run_dir import RunDir, versions
+
+__all__ = ["tune"]
+
+
+def tune(
+    recipe: Any = None,
+    *,
+    trials: int = 20,
+    minutes: float | None = None,
+    method: str = "random",
+    jobs: int = 1,
+    device: str = "auto",
+    out: str | Path | None = None,
+    search: Mapping[str, Any] | Sequence[str] = (),
+    objective: str | None = None,
+    finalists: int = 3,
+    scheduler: str | None = None,
+    fresh: bool = False,
+    settings: Any = None,
+    quiet: bool = False,
+    **overrides: Any,
+) -> RunDir:
+    """Search the hyperparameters of a recipe, and train the winner as a normal run.
+
+    Keras Tuner proposes the settings. Every trial is a run in a separate process, which sees only the training and
+    validation rows; the first trial has the default settings. The best trials are retrained with new seeds, on the
+    same rows, next to the default, and the one with the best mean score wins. Only the winner is scored on the test
+    set. Calling `tune` again with the same arguments resumes an interrupted search; for a finished one it returns the
+    winner.
+
+    Args:
+        recipe: Anything that `load` accepts.
+        trials: Number of trials, including the default settings, at least 1.
+        minutes: Time limit: no trial starts after it, less the estimated time of the finalists; None: no limit.
+        method: Search algorithm of Keras Tuner: `random`, `bayesian`, `hyperband` (many short trainings; the best are
+            resumed) or `grid` (a few points of each range).
+        jobs: Number of trials at a time. One trial uses all GPUs and cores; several share them.
+        device: Device that each trial trains on, as in `train`.
+        out: Directory of the search; `runs/tune-RECIPE` by default.
+        search: Domains that replace or extend those of the recipe: `["units=64,128", "learning_rate=1e-4..1e-2"]`, or
+            a dictionary of lists, tuples and `tfkit.log`.
+        objective: Validation score that ranks the trials; by default the log loss for classification, and the primary
+            metric of the task otherwise. Hyperband uses the value that the recipe monitors.
+        finalists: Maximum number of trials better than the default that are retrained with three new seeds each; if
+            none is better, the best one is. 0: the best trial wins.
+        scheduler: Address of a Dask cluster whose workers train; they must see the same files (extra `cluster`).
+        fresh: Whether an existing search in `out` is deleted first.
+        settings: A JSON file or a mapping of fixed settings; `overrides` take precedence.
+        quiet: Whether nothing is printed.
+        overrides: Fixed settings.
+
+    Returns:
+        The winner, a finished `Run`. Its settings are in `best.json` in the directory of the search, which `train`
+        accepts.
+
+    Raises:
+        UserError: If an argument is invalid, or no trial finished.
+
+    Example:
+        >>> import tfkit
+        >>> run = tfkit.tune("tabular", trials=20, minutes=30)  # doctest: +SKIP
+    """
+    from tfkit.tuning.finalists import crown, repeat
+    from tfkit.tuning.keras_tuner_space import make_search_space
+    from tfkit.tuning.search import Search
+    from tfkit.tuning.study import Ledger, file_digest, lock_folder
+
+    _check_arguments(trials, minutes, method, jobs, finalists)
+    start = time.monotonic()
+    loaded: Recipe = load(recipe if recipe is not None else "tabular")
+    fixed_values = {**read_settings(settings), **overrides}
+    config = loaded.Config.of(fixed_values)
+    fixed = {name: config.words()[name] for name in fixed_values}
+    space = make_search_space(loaded, search, fixed)
+    folder = Path(out) if out is not None else Path("runs") / f"tune-{loaded.name or 'recipe'}"
+    request = {
+        "recipe": loaded.name,
+        "page": file_digest(loaded.page),
+        "settings": fixed,
+        "space": {name: domain.words() for name, domain in space.items()},
+        "method": method,
+        "objective": objective,
+        "versions": versions(),
+    }
+    with voice(quiet) as log, lock_folder(folder):
+        ledger = Ledger.open(folder, request, fresh)
+        if ledger.winner is not None and len(ledger.search_trials()) >= trials:
+            log(f"Already finished: {folder}")
+            return RunDir(folder / ledger.winner["run"])
+        state = Search(loaded, config, fixed, space, ledger, method, jobs, device, scheduler, log, quiet)
+        deadline = start + 60 * minutes if minutes is not None else None
+        try:
+            with state.worker_pool():
+                state.explore(trials, deadline, finalists)
+                repeat(state, finalists, deadline)
+                return crown(state)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"search interrupted; run the same command again to resume it in {folder}", signal.SIGINT
+            ) from None
+
+
+def _check_arguments(trials: int, minutes: float | None, method: str, jobs: int, finalists: int) -> None:
+    """Raise if an argument is out of range."""
+    from tfkit.tuning.oracle import METHODS
+
+    if trials < 1 or jobs < 1 or finalists < 0 or (minutes is not None and not minutes > 0):
+        raise UserError(
+            "`trials` and `jobs` must be at least 1, `minutes` above 0 and `finalists` at least 0. "
+            f"Received: {trials=}, {jobs=}, {minutes=}, {finalists=}"
+        )
+    if method not in METHODS:
+        raise UserError(f"`method` must be {', '.join(METHODS[:-1])} or {METHODS[-1]}. Received: method={method}")

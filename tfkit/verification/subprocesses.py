@@ -1,0 +1,53 @@
+"""Start the worker processes of the verification, and find the runs that they create."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tfkit.errors import UserError
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+
+def run_worker(**task: Any) -> int:
+    """Run a task of `child.py` in a new process, and return its exit code, -9 if it was killed.
+
+    Raises:
+        UserError: With the last line of its error output, if the process failed.
+    """
+    path = os.pathsep.join([str(PROJECT_ROOT), os.getcwd(), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+    command = [sys.executable, "-m", "tfkit.verification.worker", json.dumps(task)]
+    completed = subprocess.run(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if completed.returncode not in (0, -signal.SIGKILL):
+        lines = [line for line in completed.stderr.splitlines() if line.strip()]
+        lines = lines or [f"exit code {completed.returncode}"]
+        raise UserError(f"A recipe must train with these settings to be checked. Received: {lines[-1].strip()}")
+    return completed.returncode
+
+
+def straight(recipe: str, settings: dict[str, Any], folder: Path) -> Path:
+    """Return the uninterrupted run, which is trained at the first call; `said.npz` has its predictions."""
+    out = folder / "straight"
+    if not out.exists():
+        predictions_file = str(folder / "said.npz")
+        run_worker(do="train", recipe=recipe, settings=settings, out=str(out), predictions_file=predictions_file)
+    return find_run(out)
+
+
+def find_run(out: Path) -> Path:
+    """Return the only run in a folder."""
+    [run] = (path for path in out.iterdir() if path.is_dir())
+    return run

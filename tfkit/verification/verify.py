@@ -1,0 +1,88 @@
+"""Verify a recipe: all checks in order."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tfkit.catalog.load import load
+from tfkit.config import read_settings
+from tfkit.errors import UserError
+from tfkit.verification.multi_replica import check_two_replicas
+from tfkit.verification.result import Proof
+from tfkit.verification.resume_after_kill import killed_and_resumed
+from tfkit.verification.same_seed import check_same_seed
+from tfkit.verification.save_load import check_save_load
+
+# A check is a function (recipe, settings, folder) -> Proof: the path of a recipe file, settings in the form of
+# config.json, and a folder that all checks share, in which `processes.straight` is the uninterrupted run.
+CHECKS: list[Callable[[str, dict[str, Any], Path], Proof]] = [
+    check_same_seed,
+    killed_and_resumed,
+    check_save_load,
+    check_two_replicas,
+    # add further checks here, one per line
+]
+
+DEFAULT_EPOCHS = 2  # if the settings have none: enough to interrupt training in the last epoch
+
+
+def check(
+    recipe: Any,
+    *,
+    out: str | Path | None = None,
+    settings: Any = None,
+    told: Callable[[Proof], None] = lambda proof: None,
+    **overrides: Any,
+) -> list[Proof]:
+    """Verify that a recipe is reproducible: same seed, resume after kill, save/load, replicas.
+
+    The recipe is trained several times in separate processes, so use small settings. Verified: two runs with the same
+    seed are bit-identical; a killed (kill -9) and resumed run is bit-identical to an uninterrupted one; the loaded
+    model has the same predictions as the saved one; two replicas train the same weights as one device.
+
+    Args:
+        recipe: A name of `tfkit ls`, the path of a recipe file or a dotted module.
+        out: A new folder for the runs of the checks; None for a temporary folder.
+        settings: A JSON file or a mapping of settings; `overrides` take precedence.
+        told: Called with each result as soon as it is known.
+        overrides: Settings of the recipe; `epochs` is 2 if it is not set.
+
+    Returns:
+        One `Proof` per check: `claim`, `holds`, and `failure`, why it failed.
+
+    Raises:
+        UserError: If the recipe cannot be trained with these settings, or is not a recipe.
+    """
+    loaded = load(recipe)
+    if loaded.page is None:
+        raise UserError(
+            "A check needs a recipe file that other processes can read: pass its path. Received: a recipe created in "
+            "memory"
+        )
+    chosen = {"epochs": DEFAULT_EPOCHS, **read_settings(settings), **overrides}
+    config = loaded.Config.of(chosen)  # rejects invalid settings before a process starts
+    json_settings = {name: value for name, value in config.words().items() if name in chosen}
+    results = []
+    with _create_folder(out) as folder:
+        for run_check in CHECKS:
+            results.append(run_check(str(loaded.page), json_settings, folder))
+            told(results[-1])
+    return results
+
+
+@contextmanager
+def _create_folder(out: str | Path | None) -> Iterator[Path]:
+    """Create the folder `out`, or a temporary one if it is None."""
+    if out is None:
+        with tempfile.TemporaryDirectory(prefix="tfkit-check-") as name:
+            yield Path(name)
+        return
+    try:
+        Path(out).mkdir(parents=True)
+    except FileExistsError:
+        raise UserError(f"`out` must not exist yet; remove it or choose another name. Received: {out}") from None
+    except OSError as error:
+        raise UserError(f"The folder `out` must be writable. Received: {out}: {error.strerror}") from None
+    yield Path(out)
