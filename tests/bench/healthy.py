@@ -1,10 +1,10 @@
-"""Train twenty healthy runs and keep what judgements look at: none may speak (tests/report/test_judgements.py).
+"""Train twenty healthy runs and save their results; no diagnosis may apply (tests/report/test_judgements.py).
 
-    python tests/bench/healthy.py            # some ten minutes on two cores; writes tests/report/healthy.json
-    python tests/bench/healthy.py 3 7        # only the runs 3 to 6, added to those that are there
+    python tests/bench/healthy.py            # about ten minutes on two cores; writes tests/report/healthy.json
+    python tests/bench/healthy.py 3 7        # only runs 3 to 6, added to the existing ones
 
-Healthy is a run of a page as it is, or with a setting that a careful person would take, that no baseline beats by more
-than chance (that is no false alarm); the seeds differ.
+A run is healthy if it uses a recipe with default or sensible settings and no baseline is significantly better (in that
+case a diagnosis is not a false alarm). The seeds differ.
 """
 
 import json
@@ -31,17 +31,17 @@ RUNS = [
 ]
 
 
-def kept(record):
-    """What judgements read of a run, and no more."""
+def diagnostic_inputs(record):
+    """Return the results of a run that the diagnostics read."""
     target = {name: record.info["target"].get(name) for name in ("name", "classes", "positive", "counts")}
     metrics = {name: record.metrics.get(name) for name in ("test", "baselines", "against", "classes", "verdict")}
-    about = {name: record.about.get(name) for name in ("recipe", "best_epoch", "rows")}
+    provenance = {name: record.about.get(name) for name in ("recipe", "best_epoch", "rows")}
     history = [{name: float(f"{value:.6g}") for name, value in line.items()} for line in record.history]
     config = {name: Path(value).name if "/" in str(value) else value for name, value in record.config.items()}
     return {
         "info": {"task": record.task, "target": target},
         "config": config,
-        "about": about,
+        "about": provenance,
         "metrics": metrics,
         "history": history,
         "evidence": {"learning": record.evidence.get("learning")},
@@ -49,14 +49,14 @@ def kept(record):
 
 
 def main():
-    first, last = (int(word) for word in sys.argv[1:3]) if len(sys.argv) > 2 else (0, len(RUNS))
-    found = json.loads(FILE.read_text()) if FILE.exists() and len(sys.argv) > 2 else {}
-    for recipe, settings in RUNS[first:last]:
+    start, stop = (int(index) for index in sys.argv[1:3]) if len(sys.argv) > 2 else (0, len(RUNS))
+    results = json.loads(FILE.read_text()) if FILE.exists() and len(sys.argv) > 2 else {}
+    for recipe, settings in RUNS[start:stop]:
         name = " ".join([recipe, *(f"{key}={value}" for key, value in settings.items() if key != "table")])
         with tempfile.TemporaryDirectory() as out:
-            found[name] = kept(Record.of(tfkit.train(recipe, out=out, quiet=True, **settings)))
-        found = dict(sorted(found.items()))
-        FILE.write_text(json.dumps(found, indent=None, separators=(",", ":"), ensure_ascii=False) + "\n")
+            results[name] = diagnostic_inputs(Record.of(tfkit.train(recipe, out=out, quiet=True, **settings)))
+        results = dict(sorted(results.items()))
+        FILE.write_text(json.dumps(results, indent=None, separators=(",", ":"), ensure_ascii=False) + "\n")
         print(name, flush=True)
 
 

@@ -1,12 +1,12 @@
-"""Score `recipes/image.py` on sets of pictures, each training a process of its own.
+"""Score `recipes/image.py` on image data sets; each training runs in its own process.
 
     python tests/bench/images.py [DATA] [--seeds 1] [--sets mnist_5k,sign_language_digits,digits] [--bodies residual]
 
-DATA holds `mnist_5k/mnist_5k.csv.gz` (784 values and the label a row, of which a folder of PNGs is made first) and
-`sign_language_digits` (a folder of JPEGs for each class); digits is the sample. A fifth is the test, stratified.
-Defaults only: nothing is set but the pictures, the share of the test, the body and the seed. Each line of
-`images.jsonl`, beside this file, is one training: scores of the model and the baseline, and seconds on the clock and of
-the processor, and peak memory of the whole process, import included.
+DATA holds `mnist_5k/mnist_5k.csv.gz` (784 pixels and the label per row; converted to a folder of PNGs first) and
+`sign_language_digits` (a folder of JPEGs per class); digits is the bundled sample. The test set is a stratified 20%.
+All settings are defaults except the images, the test fraction, the body and the seed. Each line of `images.jsonl`, in
+the folder of this file, is one training: scores of the model and the baseline, wall-clock seconds, CPU seconds and peak
+memory of the process, imports included.
 """
 
 import argparse
@@ -18,11 +18,11 @@ import tempfile
 import time
 from pathlib import Path
 
-LINES = Path(__file__).with_suffix(".jsonl")
+RESULTS = Path(__file__).with_suffix(".jsonl")
 
 
-def measure(name, pictures, seed, body):
-    """Train on one set in a new process and say what came of it."""
+def measure(name, images, seed, body):
+    """Train on one data set in a new process; return scores, time and memory."""
     with tempfile.TemporaryDirectory() as out:
         command = [
             sys.executable,
@@ -30,7 +30,7 @@ def measure(name, pictures, seed, body):
             "tfkit",
             "train",
             "image",
-            f"pictures={pictures}",
+            f"pictures={images}",
             "test_fraction=0.2",
             f"seed={seed}",
             f"body={body}",
@@ -39,9 +39,9 @@ def measure(name, pictures, seed, body):
             "--quiet",
         ]
         start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        run = process.stdout.read().strip()
-        _, status, used = os.wait4(process.pid, 0)
+        training_process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        run = training_process.stdout.read().strip()
+        _, status, usage = os.wait4(training_process.pid, 0)
         seconds = time.perf_counter() - start
         if status:
             raise SystemExit(f"{' '.join(command)} ended with {status}")
@@ -58,18 +58,18 @@ def measure(name, pictures, seed, body):
         "linear_pixels": round(metrics["baselines"]["linear_pixels"]["accuracy"], 5),
         "epochs": epochs,
         "seconds": round(seconds, 1),
-        "cpu": round(used.ru_utime + used.ru_stime, 1),
-        "peak_mb": used.ru_maxrss // 1024,
+        "cpu": round(usage.ru_utime + usage.ru_stime, 1),
+        "peak_mb": usage.ru_maxrss // 1024,
     }
 
 
-def drawn(table, folder):
-    """The rows of a table of 28 by 28 pixels as a folder of PNGs for each label."""
+def write_images(table, folder):
+    """Write the rows of a table of 28 x 28 pixels as PNGs, one folder per label."""
     import pandas as pd
     from PIL import Image
 
-    for number, row in enumerate(pd.read_csv(table, header=None).to_numpy("uint8")):
-        path = folder / str(row[-1]) / f"{number:05}.png"
+    for row_index, row in enumerate(pd.read_csv(table, header=None).to_numpy("uint8")):
+        path = folder / str(row[-1]) / f"{row_index:05}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(row[:-1].reshape(28, 28)).save(path)
     return folder
@@ -81,21 +81,21 @@ def main():
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--sets", default="mnist_5k,sign_language_digits,digits")
     parser.add_argument("--bodies", default="residual,conv,transformer")
-    known = parser.parse_args()
-    if not known.data.is_dir():
-        raise SystemExit(f"No pictures to measure on: {known.data} is not there. Name the folder: images.py DATA")
+    args = parser.parse_args()
+    if not args.data.is_dir():
+        raise SystemExit(f"Data folder not found: {args.data}. Pass the folder: images.py DATA")
     with tempfile.TemporaryDirectory() as scratch:
-        for name in known.sets.split(","):
-            pictures = known.data / name
+        for name in args.sets.split(","):
+            images = args.data / name
             if name == "mnist_5k":
-                pictures = drawn(pictures / "mnist_5k.csv.gz", Path(scratch) / name)
+                images = write_images(images / "mnist_5k.csv.gz", Path(scratch) / name)
             if name == "digits":
-                pictures = Path(__file__).parents[2] / "data" / "digits.zip"
-            for body in known.bodies.split(","):
-                for seed in range(known.seeds):
-                    line = json.dumps(measure(name, pictures, seed, body))
+                images = Path(__file__).parents[2] / "data" / "digits.zip"
+            for body in args.bodies.split(","):
+                for seed in range(args.seeds):
+                    line = json.dumps(measure(name, images, seed, body))
                     print(line, flush=True)
-                    with LINES.open("a") as file:
+                    with RESULTS.open("a") as file:
                         file.write(line + "\n")
 
 

@@ -1,14 +1,14 @@
-"""Time each layer beside the straightforward Keras composition of the same thing: forward, and a whole training step.
+"""Time each layer against an equivalent composition of Keras layers: forward pass and training step.
 
     python tests/bench/layers.py [NAME ...] [--rounds 15] [--clock wall|cpu]
 
-Ratio is the time of the composition over ours, so 1 or more is wanted. Both models hold the same weights, and what
-their answers differ by stands in the last column; a pair that does not compute the same is no pair. Rounds take turns,
-and the ratio is the median over rounds of what was measured side by side, so a busy machine disturbs both alike; the
-CPU's clock counts the work of all threads and hears least of the neighbours.
+The ratio is the time of the composition divided by the time of the tfkit layer; the goal is 1 or more. Both models have
+the same weights; the last column is the maximum difference of their outputs, which must be close to 0. The two models
+are timed alternately and the ratio is the median over rounds, so load on the machine affects both equally. The CPU
+clock counts the work of all threads and is the least sensitive to other processes.
 
-To add a layer, add a line to PAIRS: name, ours, the composition (both a function of a `keras.Input`), and the shape of
-the input with its batch, or the input itself.
+To add a layer, add an item to PAIRS: name, the tfkit layer, the composition (both a function of a `keras.Input`), and
+the shape of the input with the batch axis, or the input itself.
 """
 
 import argparse
@@ -60,25 +60,25 @@ def mlp(x):
 
 
 def conv(x, filters, size=3, strides=1, activation="relu", dropout=0.0):
-    """Convolution, normalisation, activation, dropout, for pictures and series."""
-    pictures = len(x.shape) == 4
-    if strides > 1 and size > 1:  # windows at 0, 2, 4, ... whatever the size of the picture
+    """Apply convolution, batch normalization, activation and dropout."""
+    is_image = len(x.shape) == 4
+    if strides > 1 and size > 1:  # windows at 0, 2, 4, ... for every image size
         x = ZeroPadding2D(size // 2)(x)
-    kind = Conv2D if pictures else Conv1D
+    layer_class = Conv2D if is_image else Conv1D
     padding = "valid" if strides > 1 else "same"
-    x = kind(filters, size, strides=strides, padding=padding, use_bias=False)(x)
+    x = layer_class(filters, size, strides=strides, padding=padding, use_bias=False)(x)
     x = BatchNormalization(momentum=0.9)(x)
     x = Activation(activation)(x) if activation else x
-    return (SpatialDropout2D if pictures else SpatialDropout1D)(dropout)(x) if dropout else x
+    return (SpatialDropout2D if is_image else SpatialDropout1D)(dropout)(x) if dropout else x
 
 
 def residual(x, filters, size=3, strides=1, excitation=0):
     y = conv(conv(x, filters, size, strides), filters, size, activation=None)
     if excitation:
         pool = GlobalAveragePooling2D if len(x.shape) == 4 else GlobalAveragePooling1D
-        share = Dense(filters // excitation, activation="relu")(pool()(y))
-        share = Dense(filters, activation="sigmoid")(share)
-        y = Multiply()([y, Reshape((*[1] * (len(x.shape) - 2), filters))(share)])
+        scale = Dense(filters // excitation, activation="relu")(pool()(y))
+        scale = Dense(filters, activation="sigmoid")(scale)
+        y = Multiply()([y, Reshape((*[1] * (len(x.shape) - 2), filters))(scale)])
     if strides > 1 or x.shape[-1] != filters:
         x = conv(x, filters, 1, strides, activation=None)
     return Activation("relu")(Add()([x, y]))
@@ -92,7 +92,7 @@ def conv_stack(x):
 
 
 def masked_conv(x):
-    """As a careful user would: zero what is hidden, and tell the normalisation."""
+    """Set masked steps to 0 and pass the mask to the batch normalization."""
     mask = Masking().compute_mask(x)
     for _ in range(2):
         x = Multiply()([x, keras.ops.expand_dims(keras.ops.cast(mask, x.dtype), -1)])
@@ -109,59 +109,59 @@ def masked_layers(x):
 
 
 def inception(x):
-    narrow = Conv1D(32, 1, padding="same", use_bias=False)(x) if x.shape[-1] > 1 else x
-    parts = [Conv1D(32, size, padding="same", use_bias=False)(narrow) for size in (10, 20, 40)]
-    highest = MaxPooling1D(3, strides=1, padding="same")(x)
-    parts.append(Conv1D(32, 1, padding="same", use_bias=False)(highest))
-    return Activation("relu")(BatchNormalization(momentum=0.9)(Concatenate()(parts)))
+    bottleneck = Conv1D(32, 1, padding="same", use_bias=False)(x) if x.shape[-1] > 1 else x
+    branches = [Conv1D(32, size, padding="same", use_bias=False)(bottleneck) for size in (10, 20, 40)]
+    pooled_input = MaxPooling1D(3, strides=1, padding="same")(x)
+    branches.append(Conv1D(32, 1, padding="same", use_bias=False)(pooled_input))
+    return Activation("relu")(BatchNormalization(momentum=0.9)(Concatenate()(branches)))
 
 
 def inception_stack(x):
-    start = x
+    shortcut = x
     for i in range(6):
         x = inception(x)
         if i % 3 == 2:
-            x = start = Activation("relu")(Add()([x, conv(start, 128, 1, activation=None)]))
+            x = shortcut = Activation("relu")(Add()([x, conv(shortcut, 128, 1, activation=None)]))
     return GlobalAveragePooling1D()(x)
 
 
 def transformer(x, num_heads, memory=None, dropout=0.0, attention_dropout=0.0, causal=False):
     dim = x.shape[-1]
 
-    def look(x, memory, **options):
+    def attend(x, memory, **options):
         attention = MultiHeadAttention(num_heads, dim // num_heads, dropout=attention_dropout)
         y = LayerNormalization(epsilon=1e-5)(x)
         return Add()([x, Dropout(dropout)(attention(y, y if memory is None else memory, **options))])
 
-    x = look(x, None, use_causal_mask=causal)
+    x = attend(x, None, use_causal_mask=causal)
     if memory is not None:
-        x = look(x, memory)
+        x = attend(x, memory)
     y = Dense(4 * dim, activation="silu")(LayerNormalization(epsilon=1e-5)(x))
     return LayerNormalization(epsilon=1e-5)(Add()([x, Dropout(dropout)(Dense(dim)(y))]))
 
 
-def pooled(function):
-    """A function of series with padding, whose answer is the mean over what is true."""
+def masked_mean(function):
+    """Wrap a function of padded series: average its output over the unmasked steps."""
     return lambda x: layers.GlobalPooling()(function(Masking()(x)))
 
 
 def attention_pooling(x, num_heads):
     time, dim = x.shape[1:]
-    shares = keras.layers.Softmax(axis=1)(Dense(num_heads, use_bias=False, name="query")(x) * dim**-0.5)
-    parts = Reshape((time, num_heads, dim // num_heads))(x)
-    return Reshape((dim,))(keras.ops.sum(Multiply()([parts, keras.ops.expand_dims(shares, -1)]), axis=1))
+    attention_weights = keras.layers.Softmax(axis=1)(Dense(num_heads, use_bias=False, name="query")(x) * dim**-0.5)
+    heads = Reshape((time, num_heads, dim // num_heads))(x)
+    return Reshape((dim,))(keras.ops.sum(Multiply()([heads, keras.ops.expand_dims(attention_weights, -1)]), axis=1))
 
 
-def recurrent(x, kind, *units, bidirectional=False):
-    """Keras' own, one upon another, the last of which gives its last state."""
+def recurrent(x, layer_class, *units, bidirectional=False):
+    """Stack recurrent Keras layers; the last one returns its last state."""
     for i, width in enumerate(units):
-        layer = kind(width, return_sequences=i + 1 < len(units))
+        layer = layer_class(width, return_sequences=i + 1 < len(units))
         x = (Bidirectional(layer) if bidirectional else layer)(x)
     return x
 
 
 def padded(*shape):
-    """Series of which every second row ends after two thirds."""
+    """Return series in which every second row is padded after two thirds of the steps."""
     x = np.random.default_rng(0).normal(size=shape).astype("float32")
     x[::2, 2 * shape[1] // 3 :] = 0
     return x
@@ -169,7 +169,7 @@ def padded(*shape):
 
 PAIRS = {
     "MLP": (lambda x: layers.MLP([256] * 3, dropout=0.1)(x), mlp, (256, 64)),
-    "ConvBlock pictures": (lambda x: layers.ConvBlock(32)(x), lambda x: conv(x, 32), (64, 28, 28, 32)),
+    "ConvBlock images": (lambda x: layers.ConvBlock(32)(x), lambda x: conv(x, 32), (64, 28, 28, 32)),
     "ConvBlock strides": (
         lambda x: layers.ConvBlock(64, strides=2)(x),
         lambda x: conv(x, 64, strides=2),
@@ -209,7 +209,7 @@ PAIRS = {
         lambda x: transformer(x, 4, dropout=0.1),
         (32, 64, 64),
     ),
-    "TransformerEncoder looks": (
+    "TransformerEncoder attention dropout": (
         lambda x: layers.TransformerEncoder(4, attention_dropout=0.1)(x),
         lambda x: transformer(x, 4, attention_dropout=0.1),
         (32, 64, 64),
@@ -220,8 +220,8 @@ PAIRS = {
         (32, 64, 64),
     ),
     "TransformerEncoder masked": (
-        pooled(lambda x: layers.TransformerEncoder(4)(x)),
-        pooled(lambda x: transformer(x, 4)),
+        masked_mean(lambda x: layers.TransformerEncoder(4)(x)),
+        masked_mean(lambda x: transformer(x, 4)),
         padded(32, 64, 64),
     ),
     "TransformerDecoder": (
@@ -240,7 +240,7 @@ PAIRS = {
         lambda x: Conv1D(128, 16, 8)(x),
         (64, 512, 1),
     ),
-    "PatchEmbedding pictures": (
+    "PatchEmbedding images": (
         lambda x: layers.PatchEmbedding(4, 64)(x),
         lambda x: Reshape((-1, 64))(Conv2D(64, 4, 4)(x)),
         (128, 28, 28, 1),
@@ -258,7 +258,7 @@ PAIRS = {
         lambda x: recurrent(x, LSTM, 64),
         (32, 64, 4),
     ),
-    "LSTMStack both ways": (
+    "LSTMStack bidirectional": (
         lambda x: layers.LSTMStack([64, 64], bidirectional=True)(x),
         lambda x: recurrent(x, LSTM, 64, 64, bidirectional=True),
         (32, 64, 4),
@@ -281,7 +281,7 @@ PAIRS = {
 
 
 class Timed:
-    """A model with its compiled forward pass and its compiled training step."""
+    """A model with a compiled forward pass and a compiled training step."""
 
     def __init__(self, function, x):
         keras.utils.set_random_seed(0)
@@ -302,32 +302,32 @@ class Timed:
         return loss
 
 
-def same_weights(one, other):
-    """Give the second the weights of the first: those of a name and a shape correspond in their order.
+def same_weights(source, target):
+    """Copy the weights of `source` to `target`, matched by name, shape and order.
 
-    A kernel is a matrix here, of three products in one there are three, and a norm without gain and shift stands for
-    one at which they begin.
+    Kernels are compared as matrices, and a fused query-key-value kernel is split into three. Gain and shift of a
+    normalization that are absent in `source` keep their initial values.
     """
     groups = defaultdict(list)
-    for weight in one.weights:
-        parts = {"query_key_value": 3, "key_value": 2}.get(weight.path.split("/")[-2], 1)
-        for value in np.split(np.asarray(weight), parts, axis=-1):
+    for weight in source.weights:
+        num_parts = {"query_key_value": 3, "key_value": 2}.get(weight.path.split("/")[-2], 1)
+        for value in np.split(np.asarray(weight), num_parts, axis=-1):
             groups[_role(weight, value.shape)].append((weight.path, value))
-    for weight in other.weights:
-        found = groups[_role(weight, tuple(weight.shape))]
-        if found or weight.name not in ("gamma", "beta"):
-            weight.assign(found.pop(0)[1].reshape(weight.shape))
-    left = [path for group in groups.values() for path, _ in group]
-    if left:
-        raise SystemExit(f"The composition lacks {', '.join(left)}")
+    for weight in target.weights:
+        candidates = groups[_role(weight, tuple(weight.shape))]
+        if candidates or weight.name not in ("gamma", "beta"):
+            weight.assign(candidates.pop(0)[1].reshape(weight.shape))
+    unmatched = [path for group in groups.values() for path, _ in group]
+    if unmatched:
+        raise SystemExit(f"The composition lacks the weights {', '.join(unmatched)}")
 
 
 def _role(weight, shape):
-    """The name of a weight, and its shape without heads and without the axes of a window."""
-    part = weight.path.split("/")[-2]
-    if len(shape) > 1 and part in ("query", "key", "value"):  # Keras' own attention has its heads behind
-        cut = 1 if weight.name == "kernel" else 0
-        return weight.name, (*shape[:cut], int(np.prod(shape[cut:])))
+    """Return the name of a weight and its shape, with heads and window axes merged."""
+    layer_name = weight.path.split("/")[-2]
+    if len(shape) > 1 and layer_name in ("query", "key", "value"):  # Keras attention: the heads are a separate axis
+        num_kept_axes = 1 if weight.name == "kernel" else 0
+        return weight.name, (*shape[:num_kept_axes], int(np.prod(shape[num_kept_axes:])))
     if len(shape) > 2 and weight.name == "kernel":
         return weight.name, (int(np.prod(shape[:-1])), shape[-1])
     return "kernel" if weight.name == "query" else weight.name, shape
@@ -341,39 +341,47 @@ def seconds(function, calls, clock):
     return (clock() - start) / calls
 
 
-def compare(ours, theirs, rounds, clock):
-    """Median seconds of each, and the median ratio."""
-    calls = max(1, int(0.05 / seconds(ours, 1, time.perf_counter)))
+def compare(own, reference, rounds, clock):
+    """Return the median seconds of each function, and the median ratio."""
+    calls = max(1, int(0.05 / seconds(own, 1, time.perf_counter)))
     times = []
-    for turn in range(rounds):
-        pair = [seconds(f, calls, clock) for f in ((ours, theirs) if turn % 2 else (theirs, ours))]
-        times.append(pair if turn % 2 else pair[::-1])
+    for round_index in range(rounds):
+        pair = [
+            seconds(function, calls, clock) for function in ((own, reference) if round_index % 2 else (reference, own))
+        ]
+        times.append(pair if round_index % 2 else pair[::-1])
     medians = [statistics.median(column) for column in zip(*times, strict=True)]
     return *medians, statistics.median(b / a for a, b in times)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", help="beginnings of names; none for all")
+    parser.add_argument("names", nargs="*", help="prefixes of names; default: all")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
-    given = parser.parse_args()
-    wanted = [n for n in PAIRS if not given.names or any(n.lower().startswith(g.lower()) for g in given.names)]
-    if not wanted:
-        raise SystemExit(f"There are {', '.join(PAIRS)}")
-    heads = [f"{word} {unit}" for word in ("forward", "step") for unit in ("ms", "keras", "ratio")]
-    print(f"{'':26}" + "".join(f"{head:>15}" for head in heads) + f"{'differ by':>12}")
-    for name in wanted:
-        ours, composition, x = PAIRS[name]
+    args = parser.parse_args()
+    selected = [
+        pair_name
+        for pair_name in PAIRS
+        if not args.names or any(pair_name.lower().startswith(prefix.lower()) for prefix in args.names)
+    ]
+    if not selected:
+        raise SystemExit(f"No pair matches. Pairs: {', '.join(PAIRS)}")
+    header = [f"{part} {unit}" for part in ("forward", "step") for unit in ("ms", "keras", "ratio")]
+    print(f"{'':26}" + "".join(f"{title:>15}" for title in header) + f"{'differ by':>12}")
+    for name in selected:
+        own_layer, composition, x = PAIRS[name]
         x = x if isinstance(x, np.ndarray) else np.random.default_rng(0).normal(size=x).astype("float32")
-        one, other = Timed(ours, x), Timed(composition, x)
-        same_weights(one.model, other.model)
-        difference = float(tf.reduce_max(tf.abs(one.forward() - other.forward())))
+        own, reference = Timed(own_layer, x), Timed(composition, x)
+        same_weights(own.model, reference.model)
+        difference = float(tf.reduce_max(tf.abs(own.forward() - reference.forward())))
         cells = []
-        for f, g in ((one.forward, other.forward), (one.step, other.step)):
-            f(), g()
-            mine, theirs, ratio = compare(f, g, given.rounds, CLOCKS[given.clock])
-            cells += [f"{1e3 * mine:15.2f}", f"{1e3 * theirs:15.2f}", f"{ratio:15.2f}"]
+        for own_function, reference_function in ((own.forward, reference.forward), (own.step, reference.step)):
+            own_function(), reference_function()  # compile
+            own_seconds, reference_seconds, ratio = compare(
+                own_function, reference_function, args.rounds, CLOCKS[args.clock]
+            )
+            cells += [f"{1e3 * own_seconds:15.2f}", f"{1e3 * reference_seconds:15.2f}", f"{ratio:15.2f}"]
         print(f"{name:26}" + "".join(cells) + f"{difference:12.1e}", flush=True)
 
 

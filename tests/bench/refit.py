@@ -1,10 +1,10 @@
-"""What fitting again on training and validation rows is worth on small tables: hold-outs of training rows alone.
+"""Measure the benefit of the refit on training and validation rows for small tables.
 
     python tests/bench/refit.py [DATA] [--sets german_credit,concrete] [--seeds 10] [--rows 800]
 
-Of each `train.csv.gz`, `--rows` rows (or all, where there are fewer) are split into three quarters to train on and
-a quarter to test, anew for each seed; the page is trained with `refit=false` and `refit=true`. Printed: the mean over
-seeds of accuracy or RMSE, and in how many seeds the refit was better. `test.csv.gz` is not read.
+For each seed, up to `--rows` rows of `train.csv.gz` are split into 75% to train and 25% to test; the recipe is trained
+with `refit=false` and `refit=true`. Output: the mean accuracy or RMSE over the seeds, and the number of seeds in which
+the refit is better. `test.csv.gz` is not read.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import tfkit
 
 
 def score(frame, meta, seed, refit, folder):
-    """One training on three quarters of the rows, its score on the last."""
+    """Train on 75% of the rows; return the score on the other 25%."""
     kind = "class" if meta["task"] == "classification" else "number"
     frame.to_csv(folder / "table.csv", index=False)
     run = tfkit.train(
@@ -43,22 +43,25 @@ def main():
     parser.add_argument("--sets", default="german_credit,concrete")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--rows", type=int, default=1000)
-    known = parser.parse_args()
-    if not known.data.is_dir():
-        raise SystemExit(f"No tables to measure on: {known.data} is not there. Name the folder: refit.py DATA")
-    for name in known.sets.split(","):
-        meta = json.loads((known.data / name / "meta.json").read_text())
-        whole = pd.read_csv(known.data / name / "train.csv.gz")
+    args = parser.parse_args()
+    if not args.data.is_dir():
+        raise SystemExit(f"Data folder not found: {args.data}. Pass the folder: refit.py DATA")
+    for name in args.sets.split(","):
+        meta = json.loads((args.data / name / "meta.json").read_text())
+        full_table = pd.read_csv(args.data / name / "train.csv.gz")
         pairs = []
-        for seed in range(known.seeds):
-            frame = whole.sample(min(known.rows, len(whole)), random_state=seed)
+        for seed in range(args.seeds):
+            frame = full_table.sample(min(args.rows, len(full_table)), random_state=seed)
             with tempfile.TemporaryDirectory() as folder:
                 pairs.append([score(frame, meta, seed, refit, Path(folder)) for refit in (False, True)])
             print(name, seed, *(f"{value:.4f}" for value in pairs[-1]), flush=True)
-        before, after = (statistics.mean(column) for column in zip(*pairs, strict=True))
-        up = 1 if meta["task"] == "classification" else -1
-        better = sum(up * (two - one) > 0 for one, two in pairs)
-        print(f"{name}: {before:.4f} without, {after:.4f} with; better in {better} of {len(pairs)} seeds", flush=True)
+        mean_without, mean_with = (statistics.mean(column) for column in zip(*pairs, strict=True))
+        sign = 1 if meta["task"] == "classification" else -1
+        better = sum(sign * (with_refit - without_refit) > 0 for without_refit, with_refit in pairs)
+        print(
+            f"{name}: {mean_without:.4f} without, {mean_with:.4f} with; better in {better} of {len(pairs)} seeds",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

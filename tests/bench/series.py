@@ -1,12 +1,12 @@
-"""Score `recipes/series.py` on ten sets of the UCR archive, official splits, each training a process of its own.
+"""Score `recipes/series.py` on ten data sets of the UCR archive; each training runs in its own process.
 
     python tests/bench/series.py [DATA] [--sets GunPoint,Coffee] [--models 'minirocket;inception'] [--seeds 1]
 
-DATA holds `ucr/NAME/NAME_TRAIN.tsv` and `NAME_TEST.tsv`. Defaults only: nothing is set but the tables, the body (of
-minirocket also whether it reads differences, and whether its head is solved) and the seed. Each line of `series.jsonl`,
-beside this file, is one training: the accuracy, that of the nearest training series and of the published ResNet (Ismail
-Fawaz et al. 2019, mean of five), seconds and peak memory of the whole process. `japanese_vowels` is the sample, a share
-of it as test.
+DATA holds `ucr/NAME/NAME_TRAIN.tsv` and `NAME_TEST.tsv`. The official splits are used. All settings are
+defaults except the tables, the body (for minirocket also `differences` and `head`) and the seed. Each line of
+`series.jsonl`, in the folder of this file, is one training: the accuracy, the accuracies of the nearest training series
+and of the published ResNet (Ismail Fawaz et al. 2019, mean of five runs), seconds and peak memory of the process.
+`japanese_vowels` is the bundled sample with a random test split.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-LINES = Path(__file__).with_name("series.jsonl")
+RESULTS = Path(__file__).with_name("series.jsonl")
 RESNET = {
     "GunPoint": 0.991,
     "ItalyPowerDemand": 0.962,
@@ -40,34 +40,37 @@ MODELS = {
 
 
 def measure(name, model, seed, data):
-    """Train on one set in a new process and say what came of it."""
-    words = []
+    """Train on one data set in a new process; return scores, time and memory."""
+    settings = []
     if name in RESNET:
-        files = [data / "ucr" / name / f"{name}_{part}.tsv" for part in ("TRAIN", "TEST")]
+        files = [data / "ucr" / name / f"{name}_{split}.tsv" for split in ("TRAIN", "TEST")]
         if not all(file.is_file() for file in files):
-            raise SystemExit(f"{files[0]} is not there: give the folder of the data, tests/bench/series.py DATA")
-        words = [f"table={files[0]}", f"test_table={files[1]}"]
+            raise SystemExit(f"File not found: {files[0]}. Pass the data folder: series.py DATA")
+        settings = [f"table={files[0]}", f"test_table={files[1]}"]
     with tempfile.TemporaryDirectory() as out:
-        words = [*words, *MODELS[model], f"seed={seed}"]
-        command = [sys.executable, "-m", "tfkit", "train", "series", *words, "--out", out, "--quiet"]
+        settings = [*settings, *MODELS[model], f"seed={seed}"]
+        command = [sys.executable, "-m", "tfkit", "train", "series", *settings, "--out", out, "--quiet"]
         start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        run = process.stdout.read().strip()
-        _, status, used = os.wait4(process.pid, 0)
+        training_process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        run = training_process.stdout.read().strip()
+        _, status, usage = os.wait4(training_process.pid, 0)
         seconds = time.perf_counter() - start
         if status:
             raise SystemExit(f"{' '.join(command)} ended with {status}")
         metrics = json.loads((Path(run) / "metrics.json").read_text())
-    found = {"set": name, "model": model, "seed": seed, "metric": "accuracy"}
-    found["score"] = round(metrics["test"]["accuracy"], 4)
-    found |= {one: round(metrics["baselines"][one]["accuracy"], 4) for one in ("nearest_series", "linear_series")}
-    return found | {
+    record = {"set": name, "model": model, "seed": seed, "metric": "accuracy"}
+    record["score"] = round(metrics["test"]["accuracy"], 4)
+    record |= {
+        baseline: round(metrics["baselines"][baseline]["accuracy"], 4)
+        for baseline in ("nearest_series", "linear_series")
+    }
+    return record | {
         "resnet": RESNET.get(name),
         "log_loss": round(metrics["test"]["log_loss"], 4),
         "seconds": round(seconds),
-        "processor_seconds": round(used.ru_utime + used.ru_stime),
+        "processor_seconds": round(usage.ru_utime + usage.ru_stime),
         "parts": metrics["seconds"],
-        "peak_mb": used.ru_maxrss // 1024,
+        "peak_mb": usage.ru_maxrss // 1024,
     }
 
 
@@ -77,13 +80,13 @@ def main():
     parser.add_argument("--sets", default=",".join([*RESNET, "japanese_vowels"]))
     parser.add_argument("--models", default=";".join(MODELS))
     parser.add_argument("--seeds", type=int, default=1)
-    known = parser.parse_args()
-    for name in known.sets.split(","):
-        for model in known.models.split(";"):
-            for seed in range(known.seeds):
-                line = json.dumps(measure(name, model, seed, known.data))
+    args = parser.parse_args()
+    for name in args.sets.split(","):
+        for model in args.models.split(";"):
+            for seed in range(args.seeds):
+                line = json.dumps(measure(name, model, seed, args.data))
                 print(line, flush=True)
-                with LINES.open("a") as file:
+                with RESULTS.open("a") as file:
                     file.write(line + "\n")
 
 

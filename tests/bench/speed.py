@@ -1,10 +1,10 @@
-"""Measure how fast tfkit is beside what one would write otherwise, and write the table of the README.
+"""Measure the speed of tfkit against Keras, PyTorch and a script; write the table of the README.
 
     python tests/bench/speed.py [--only mlp,predict] [--repeats 5] [--large-rows 20000000] [--curve-rows 10000000]
     python tests/bench/speed.py --write
 
-Each pair is measured in one run, in turns, and a line of `speed.jsonl`, beside this file, holds the medians. The newest
-line of a pair counts. A pair whose other side is PyTorch is left out, with a word, where that is not installed.
+The two sides of a pair are measured alternately in one run; a line of `speed.jsonl`, in the folder of this file, holds
+the medians. The newest line of a pair is used. Pairs with PyTorch are skipped, with a message, if it is not installed.
 """
 
 import argparse
@@ -17,9 +17,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-LINES, README = HERE / "speed.jsonl", HERE.parents[1] / "README.md"
+RESULTS, README = HERE / "speed.jsonl", HERE.parents[1] / "README.md"
 BEGIN, END = "<!-- speed: python tests/bench/speed.py -->", "<!-- end of speed -->"
-# pair -> what is measured, in which unit, and the least ratio that is wanted (the most, where less is better), if any
+# pair -> description, unit, and target of the ratio (minimum; maximum if the unit is seconds), if any
 PAIRS = {
     "mlp, batch 32": ("MLP, batch 32, against Keras' `fit`", "rows/s", 3.0),
     "mlp, batch 32, torch": ("the same against a PyTorch eager loop", "rows/s", 2.0),
@@ -43,8 +43,8 @@ PAIRS = {
 }
 
 
-def works():
-    """What can be asked for with --only, and what measures it."""
+def benchmarks():
+    """Return the benchmarks by their name in --only."""
     import speed_fit
     import speed_tables
 
@@ -53,7 +53,7 @@ def works():
         "cnn": speed_fit.cnn,
         "transformer": speed_fit.transformer,
         "lstm": speed_fit.lstm,
-        "page": speed_tables.page,
+        "page": speed_tables.train_tabular,
         "predict": speed_tables.predict,
         "large": speed_tables.large,
         "curve": speed_fit.curve,
@@ -61,18 +61,18 @@ def works():
 
 
 def table():
-    """The newest line of each pair in Markdown, and the curve."""
-    newest = {line["pair"]: line for line in map(json.loads, LINES.read_text(encoding="utf-8").splitlines())}
+    """Return the newest result of each pair, and the curve, as Markdown."""
+    newest = {line["pair"]: line for line in map(json.loads, RESULTS.read_text(encoding="utf-8").splitlines())}
     rows = [["what", "tfkit", "other", "ratio", "wanted"], ["---", "---:", "---:", "---:", "---:"]]
-    for pair, (what, unit, wanted) in PAIRS.items():
+    for pair, (description, unit, target) in PAIRS.items():
         if pair in newest:
             line = newest[pair]
-            less = unit == "s"
-            more = "".join(f"; {words}" for words in line.get("said", []))
-            sides = [f"{line[side]:,.{int(less)}f} {unit}" for side in ("tfkit", "other")]
+            is_seconds = unit == "s"
+            notes = "".join(f"; {note}" for note in line.get("said", []))
+            sides = [f"{line[side]:,.{int(is_seconds)}f} {unit}" for side in ("tfkit", "other")]
             ratio = f"{line['tfkit'] / line['other']:.2f}"
-            limit = f"{'at most' if less else 'at least'} {wanted}" if wanted else ""
-            rows.append([what + more, *sides, ratio, limit])
+            limit = f"{'at most' if is_seconds else 'at least'} {target}" if target else ""
+            rows.append([description + notes, *sides, ratio, limit])
     text = "\n".join("| " + " | ".join(cells) + " |" for cells in rows)
     if "curve" in newest:
         line = newest["curve"]
@@ -87,13 +87,13 @@ def table():
 
 
 def write():
-    """The table between its markers in the README, and the curve as a picture beside this file."""
+    """Write the table between its markers in the README."""
     text = README.read_text(encoding="utf-8")
-    if not LINES.exists():
-        print("Nothing has been measured yet: python tests/bench/speed.py", file=sys.stderr)
+    if not RESULTS.exists():
+        print("No results yet. Run python tests/bench/speed.py", file=sys.stderr)
         return
     if BEGIN not in text:
-        print(f"The README has no place for the table: {BEGIN} and {END} on lines of their own.", file=sys.stderr)
+        print(f"README.md needs the lines {BEGIN} and {END} around the table.", file=sys.stderr)
         return
     before, after = text.split(BEGIN)[0], text.split(END)[1]
     README.write_text(f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}", encoding="utf-8")
@@ -101,35 +101,35 @@ def write():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", help="some of the works, by name")
+    parser.add_argument("--only", help="names of the benchmarks, separated by commas")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--large-rows", type=int, default=20_000_000)
-    parser.add_argument("--memory-rows", type=int, default=2_000_000, help="of the same table in memory")
+    parser.add_argument("--memory-rows", type=int, default=2_000_000, help="rows of the same table in memory")
     parser.add_argument("--curve-rows", type=int, default=10_000_000)
     parser.add_argument(
         "--folder",
         type=Path,
         default=Path(tempfile.gettempdir()) / "tfkit-speed",
-        help="where tables are made and kept",
+        help="folder for generated tables",
     )
-    parser.add_argument("--torch-python", default=sys.executable, help="a Python that has PyTorch, where this has not")
+    parser.add_argument("--torch-python", default=sys.executable, help="Python interpreter with PyTorch")
     parser.add_argument("--write", action="store_true")
-    asked = parser.parse_args()
-    if asked.write:
+    args = parser.parse_args()
+    if args.write:
         write()
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    asked.folder.mkdir(parents=True, exist_ok=True)
-    found = works()
-    for name in asked.only.split(",") if asked.only else found:
-        for line in found[name](asked):
+    args.folder.mkdir(parents=True, exist_ok=True)
+    available = benchmarks()
+    for name in args.only.split(",") if args.only else available:
+        for line in available[name](args):
             line |= {
                 "cores": len(os.sched_getaffinity(0)),
                 "load": round(os.getloadavg()[0], 1),
                 "date": date.today().isoformat(),
             }
             print(json.dumps(line), flush=True)
-            with LINES.open("a", encoding="utf-8") as file:
+            with RESULTS.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
 
 

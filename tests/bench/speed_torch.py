@@ -1,4 +1,4 @@
-"""The MLP of `speed.py` in PyTorch, a process of its own: for every line it is sent it prints the seconds of an epoch.
+"""The MLP of `speed.py` in PyTorch: for every line of stdin, print the seconds of one epoch.
 
 python tests/bench/speed_torch.py ROWS COLUMNS BATCH
 """
@@ -27,10 +27,10 @@ x = torch.randn(rows, columns)
 y = (x[:, :1] + x[:, 1:2] * x[:, 2:3] > 0).float()
 for _ in sys.stdin:
     start = time.perf_counter()
-    order = torch.randperm(rows)
+    permutation = torch.randperm(rows)
     for begin in range(0, rows, batch):
-        numbers = order[begin : begin + batch]
+        indices = permutation[begin : begin + batch]
         optimizer.zero_grad()
-        loss(model(x[numbers]), y[numbers]).backward()
+        loss(model(x[indices]), y[indices]).backward()
         optimizer.step()
     print(time.perf_counter() - start, flush=True)

@@ -1,12 +1,13 @@
-"""Score `recipes/tabular.py` on prepared tables, each training a process of its own, and write the README's table.
+"""Score `recipes/tabular.py` on prepared tables and write the results table of the README.
 
     python tests/bench/tables.py [DATA] [--seeds 3] [--sets adult,bike] [--bodies ensemble,mlp]     measure
     python tests/bench/tables.py --write                                                            README.md
 
-DATA holds a folder a set: `train.csv.gz` to fit, `test.csv.gz` to score, and `meta.json` with name, target and task.
-Defaults only: nothing is set but the tables, the target and whether it is a class, the body and the seed. Each line of
-`tables.jsonl`, beside this file, is one training: score, and seconds and peak memory of the whole process, import
-included. What other tools scored on the same files (`peers.jsonl`, one fit each with their defaults) stands beside it.
+DATA holds a folder per data set: `train.csv.gz` to fit, `test.csv.gz` to score, and `meta.json` with name, target and
+task. All settings are defaults except the tables, the target and its kind, the body and the seed. Each training runs in
+its own process. Each line of `tables.jsonl`, in the folder of this file, is one training: score, seconds and peak
+memory of the process, imports included. `peers.jsonl` holds the scores of other tools on the same files (one fit each,
+with their defaults).
 """
 
 import argparse
@@ -20,7 +21,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-LINES, OTHERS = HERE / "tables.jsonl", HERE / "peers.jsonl"
+RESULTS, PEER_RESULTS = HERE / "tables.jsonl", HERE / "peers.jsonl"
 README = HERE.parents[1] / "README.md"
 BEGIN, END = "<!-- results: python tests/bench/tables.py -->\n", "<!-- end of results -->"
 PEERS = {
@@ -33,7 +34,7 @@ PEERS = {
 
 
 def measure(folder, seed, body):
-    """Train on one set in a new process and say what came of it."""
+    """Train on one data set in a new process; return scores, time and memory."""
     meta = json.loads((folder / "meta.json").read_text())
     with tempfile.TemporaryDirectory() as out:
         kind = "class" if meta["task"] == "classification" else "number"
@@ -54,64 +55,66 @@ def measure(folder, seed, body):
             "--quiet",
         ]
         start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        run = process.stdout.read().strip()
-        _, status, used = os.wait4(process.pid, 0)
+        training_process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        run = training_process.stdout.read().strip()
+        _, status, usage = os.wait4(training_process.pid, 0)
         seconds = time.perf_counter() - start
         if status:
             raise SystemExit(f"{' '.join(command)} ended with {status}")
         metrics = json.loads((Path(run) / "metrics.json").read_text())
-    test = metrics["test"]
-    name = "accuracy" if "accuracy" in test else "root_mean_squared_error"
+    test_scores = metrics["test"]
+    metric = "accuracy" if "accuracy" in test_scores else "root_mean_squared_error"
     return {
         "set": meta["name"],
         "body": body,
         "seed": seed,
-        "metric": name,
-        "score": round(test[name], 5),
-        "log_loss": test.get("log_loss"),
-        "roc_auc": test.get("roc_auc"),
+        "metric": metric,
+        "score": round(test_scores[metric], 5),
+        "log_loss": test_scores.get("log_loss"),
+        "roc_auc": test_scores.get("roc_auc"),
         "seconds": round(seconds, 1),
         "fit": metrics["seconds"]["fit"],
-        "peak_mb": used.ru_maxrss // 1024,
+        "peak_mb": usage.ru_maxrss // 1024,
     }
 
 
-def table(lines, peers):
-    """The lines as a table, a row for each set and body."""
-    rows = {}
-    for line in lines:
-        rows.setdefault((line["set"], line["body"]), []).append(line)
-    names = {peer: name for peer, name in PEERS.items() if any(who == peer for _, who in peers)}
-    heads = ["table", "score", "body", "tfkit", *names.values(), "seconds", "MB"]
-    text = [f"| {' | '.join(heads)} |", "|---|---|---" + "|---:" * (len(heads) - 3) + "|"]
-    for (name, body), some in rows.items():
-        key, digits = some[0]["metric"], 4 if some[0]["score"] < 1 else 2
-        scores = [line["score"] for line in some]
-        spread = f" ± {statistics.stdev(scores):.{digits}f}" if len(scores) > 1 else ""
-        others = [peers.get((name, peer), {}).get("accuracy" if key == "accuracy" else "rmse") for peer in names]
+def table(records, peers):
+    """Return the results as a Markdown table, one row per data set and body."""
+    records_of_row = {}
+    for record in records:
+        records_of_row.setdefault((record["set"], record["body"]), []).append(record)
+    peer_titles = {peer: name for peer, name in PEERS.items() if any(peer_name == peer for _, peer_name in peers)}
+    header = ["table", "score", "body", "tfkit", *peer_titles.values(), "seconds", "MB"]
+    lines = [f"| {' | '.join(header)} |", "|---|---|---" + "|---:" * (len(header) - 3) + "|"]
+    for (name, body), row_records in records_of_row.items():
+        key, digits = row_records[0]["metric"], 4 if row_records[0]["score"] < 1 else 2
+        scores = [record["score"] for record in row_records]
+        deviation = f" ± {statistics.stdev(scores):.{digits}f}" if len(scores) > 1 else ""
+        peer_scores = [
+            peers.get((name, peer), {}).get("accuracy" if key == "accuracy" else "rmse") for peer in peer_titles
+        ]
         cells = [
             name,
             "accuracy" if key == "accuracy" else "RMSE",
             body,
-            f"**{statistics.mean(scores):.{digits}f}**{spread}",
+            f"**{statistics.mean(scores):.{digits}f}**{deviation}",
         ]
-        cells += ["" if other is None else f"{other:.{digits}f}" for other in others]
+        cells += ["" if peer_score is None else f"{peer_score:.{digits}f}" for peer_score in peer_scores]
         cells += [
-            f"{statistics.median(line['seconds'] for line in some):.0f}",
-            f"{max(line['peak_mb'] for line in some):,}",
+            f"{statistics.median(record['seconds'] for record in row_records):.0f}",
+            f"{max(record['peak_mb'] for record in row_records):,}",
         ]
-        text.append(f"| {' | '.join(cells)} |")
-    return "\n".join(text)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
-def written(text):
-    """The README with the table as it should be."""
-    peers, lines = ([json.loads(line) for line in file.read_text().splitlines()] for file in (OTHERS, LINES))
-    lines.sort(key=lambda line: (line["set"], line["body"], line["seed"]))
+def update_tables(text):
+    """Return the README text with the current results table."""
+    peers, records = ([json.loads(line) for line in path.read_text().splitlines()] for path in (PEER_RESULTS, RESULTS))
+    records.sort(key=lambda record: (record["set"], record["body"], record["seed"]))
     before, after = text.split(BEGIN)[0], text.split(END)[1]
-    found = table(lines, {(peer["set"], peer["peer"]): peer for peer in peers})
-    return f"{before}{BEGIN}\n{found}\n\n{END}{after}"
+    results_table = table(records, {(peer["set"], peer["peer"]): peer for peer in peers})
+    return f"{before}{BEGIN}\n{results_table}\n\n{END}{after}"
 
 
 def main():
@@ -120,21 +123,21 @@ def main():
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--sets", default="")
     parser.add_argument("--bodies", default="ensemble,mlp")
-    parser.add_argument("--write", action="store_true", help="write what was measured before into README.md")
-    known = parser.parse_args()
-    if known.write:
-        README.write_text(written(README.read_text(encoding="utf-8")), encoding="utf-8")
+    parser.add_argument("--write", action="store_true", help="write the recorded results into README.md")
+    args = parser.parse_args()
+    if args.write:
+        README.write_text(update_tables(README.read_text(encoding="utf-8")), encoding="utf-8")
         return
-    if not known.data.is_dir():
-        raise SystemExit(f"No tables to measure on: {known.data} is not there. Name the folder: tables.py DATA")
-    for body in known.bodies.split(","):
-        for folder in sorted(path.parent for path in known.data.glob("*/meta.json")):
-            if known.sets and folder.name not in known.sets.split(","):
+    if not args.data.is_dir():
+        raise SystemExit(f"Data folder not found: {args.data}. Pass the folder: tables.py DATA")
+    for body in args.bodies.split(","):
+        for folder in sorted(path.parent for path in args.data.glob("*/meta.json")):
+            if args.sets and folder.name not in args.sets.split(","):
                 continue
-            for seed in range(known.seeds):
+            for seed in range(args.seeds):
                 line = json.dumps(measure(folder, seed, body))
                 print(line, flush=True)
-                with LINES.open("a") as file:
+                with RESULTS.open("a") as file:
                     file.write(line + "\n")
 
 

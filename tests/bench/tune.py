@@ -1,13 +1,13 @@
-"""Measure `tfkit tune`: what two jobs save, what a search costs beside its trainings, its memory, and its winners.
+"""Measure `tfkit tune`: speed-up of two jobs, overhead, memory, and quality of the winners.
 
-    python tests/bench/tune.py jobs [--repeats 3]        12 short trials, one job against two, side by side
-    python tests/bench/tune.py cost                      20 trials against the sum of their trainings
-    python tests/bench/tune.py memory [--trials 50]      the parent's memory after 10 trials and at the end
-    python tests/bench/tune.py winners [DATA]            20 trials on california and adult: validation and test
+    python tests/bench/tune.py jobs [--repeats 3]        12 short trials with one job and with two jobs
+    python tests/bench/tune.py cost                      time of 20 trials relative to the sum of their training times
+    python tests/bench/tune.py memory [--trials 50]      memory of the parent process after 10 trials and at the end
+    python tests/bench/tune.py winners [DATA]            20 trials on california and adult: validation and test scores
 
-DATA holds a folder a table, as for `tables.py`; where it is not there, that is said. The test rows of the recipe as
-written are looked at here, and only here: a search shows those of its winner. Each result is a line of `tune.jsonl`,
-beside this file.
+DATA holds a folder per table, as for `tables.py`; missing folders are reported. This script also scores the default
+settings on the test set; a search scores only its winner on it. Each result is a line of `tune.jsonl`, in the folder of
+this file.
 """
 
 import argparse
@@ -20,99 +20,108 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-LINES = HERE / "tune.jsonl"
-SHORT = ["tabular", "body=mlp", "epochs=3", "--finalists", "0"]
-TINY = HERE.parent / "tuner" / "tiny.py"
+RESULTS = HERE / "tune.jsonl"
+SHORT_SEARCH = ["tabular", "body=mlp", "epochs=3", "--finalists", "0"]
+TINY_RECIPE = HERE.parent / "tuner" / "tiny.py"
 
 
-def tune(out, *words):
-    """Search in a process of its own: seconds, the ledger, and the winner."""
-    command = [sys.executable, "-m", "tfkit", "tune", *words, "--out", str(out), "--quiet"]
+def tune(out, *arguments):
+    """Search in a new process; return the seconds, the ledger and the winner's run."""
+    command = [sys.executable, "-m", "tfkit", "tune", *arguments, "--out", str(out), "--quiet"]
     start = time.perf_counter()
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     seconds = time.perf_counter() - start
-    return seconds, json.loads((Path(out) / "search.json").read_text()), Path(done.stdout.strip())
+    return seconds, json.loads((Path(out) / "search.json").read_text()), Path(process.stdout.strip())
 
 
-def jobs(known):
-    """The ratio of two jobs to one, pair by pair."""
+def jobs(args):
+    """Measure the time of two jobs relative to one job, in pairs."""
     pairs = []
-    for _ in range(known.repeats):
+    for _ in range(args.repeats):
         pair = []
         for count in (1, 2):
             with tempfile.TemporaryDirectory() as out:
-                pair.append(tune(f"{out}/t", *SHORT, "--trials", "12", "--jobs", str(count))[0])
+                pair.append(tune(f"{out}/t", *SHORT_SEARCH, "--trials", "12", "--jobs", str(count))[0])
         pairs.append(pair)
         print(f"one job {pair[0]:.0f} s, two {pair[1]:.0f} s: {pair[1] / pair[0]:.2f}")
-    ratios = [two / one for one, two in pairs]
+    ratios = [seconds_two_jobs / seconds_one_job for seconds_one_job, seconds_two_jobs in pairs]
     yield {"what": "jobs", "pairs": pairs, "ratio": statistics.median(ratios)}
 
 
-def cost(known):
-    """A search of 20 trials beside the sum of its trainings."""
+def cost(args):
+    """Measure a search of 20 trials relative to the sum of its trainings."""
     with tempfile.TemporaryDirectory() as out:
         seconds, ledger, _ = tune(f"{out}/t", "tabular", "body=mlp", "--finalists", "0", "--trials", "20")
-        trained = sum(_trained(Path(out) / "t", trial) for trial in ledger["trials"])
-    yield {"what": "cost", "seconds": seconds, "trained": trained, "ratio": seconds / trained}
+        training_seconds = sum(_training_seconds(Path(out) / "t", trial) for trial in ledger["trials"])
+    yield {"what": "cost", "seconds": seconds, "trained": training_seconds, "ratio": seconds / training_seconds}
 
 
-def _trained(folder, trial):
-    """Seconds from the beginning of a trial to its last epoch: no start of a process, no saving, no scores."""
+def _training_seconds(folder, trial):
+    """Return the seconds from the start of a trial to its last epoch.
+
+    Process start, saving and scoring are excluded.
+    """
     run = folder / trial["run"]
     return (run / "journal.jsonl").stat().st_mtime - (run / "config.json").stat().st_mtime
 
 
-def memory(known):
-    """The parent's memory while a search goes on, in MB."""
+def memory(args):
+    """Measure the memory of the parent process during a search, in MB."""
     with tempfile.TemporaryDirectory() as out:
         command = [
             sys.executable,
             "-m",
             "tfkit",
             "tune",
-            str(TINY),
+            str(TINY_RECIPE),
             "--finalists",
             "0",
             "--trials",
-            str(known.trials),
+            str(args.trials),
             "--out",
             f"{out}/t",
             "--quiet",
         ]
-        process, seen = subprocess.Popen(command, stdout=subprocess.DEVNULL), {}
+        process, memory_mb = subprocess.Popen(command, stdout=subprocess.DEVNULL), {}
         while process.poll() is None:
             time.sleep(0.2)
             try:
                 trials = json.loads((Path(out) / "t" / "search.json").read_text())["trials"]
-                pages = Path(f"/proc/{process.pid}/statm").read_text().split()[1]
+                resident_pages = Path(f"/proc/{process.pid}/statm").read_text().split()[1]
             except (OSError, ValueError, IndexError):
                 continue
-            seen[len(trials)] = int(pages) * 4096 / 1e6
-    first, last = seen[min(10, known.trials)], seen[known.trials]
-    yield {"what": "memory", "trials": known.trials, "after_10": first, "at_end": last, "growth": last - first}
+            memory_mb[len(trials)] = int(resident_pages) * 4096 / 1e6
+    memory_after_10, memory_at_end = memory_mb[min(10, args.trials)], memory_mb[args.trials]
+    yield {
+        "what": "memory",
+        "trials": args.trials,
+        "after_10": memory_after_10,
+        "at_end": memory_at_end,
+        "growth": memory_at_end - memory_after_10,
+    }
 
 
-def winners(known):
-    """The winner beside the recipe as written, on validation and test rows."""
+def winners(args):
+    """Compare the winner with the default settings on validation and test rows."""
     for name in ("california", "adult"):
-        folder = known.data / name
+        folder = args.data / name
         if not folder.exists():
-            print(f"{folder} is not there: nothing is measured on {name}")
+            print(f"Skipped {name}: folder not found: {folder}")
             continue
         meta = json.loads((folder / "meta.json").read_text())
-        words = [
+        arguments = [
             "tabular",
             f"table={folder / 'train.csv.gz'}",
             f"test_table={folder / 'test.csv.gz'}",
             f"target={meta['target']}",
         ]
         with tempfile.TemporaryDirectory() as out:
-            seconds, ledger, winner = tune(f"{out}/t", *words, "--trials", "20")
-            command = [sys.executable, "-m", "tfkit", "train", *words, "--out", f"{out}/w", "--quiet"]
-            written = Path(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip())
+            seconds, ledger, winner = tune(f"{out}/t", *arguments, "--trials", "20")
+            command = [sys.executable, "-m", "tfkit", "train", *arguments, "--out", f"{out}/w", "--quiet"]
+            default_run = Path(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip())
             scores = {
-                who: json.loads((run / "metrics.json").read_text())
-                for who, run in (("winner", winner), ("written", written))
+                run_name: json.loads((run / "metrics.json").read_text())
+                for run_name, run in (("winner", winner), ("written", default_run))
             }
         objective = ledger["objective"]
         yield {
@@ -121,7 +130,11 @@ def winners(known):
             "seconds": seconds,
             "objective": objective,
             "verdict": ledger["winner"]["verdict"],
-            **{f"{who}_{split}": found[split][objective] for who, found in scores.items() for split in ("val", "test")},
+            **{
+                f"{run_name}_{split}": run_scores[split][objective]
+                for run_name, run_scores in scores.items()
+                for split in ("val", "test")
+            },
         }
 
 
@@ -131,10 +144,10 @@ def main():
     parser.add_argument("data", type=Path, nargs="?", default=Path("../shared/data/tabular"))
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--trials", type=int, default=50)
-    known = parser.parse_args()
-    for line in {"jobs": jobs, "cost": cost, "memory": memory, "winners": winners}[known.what](known):
+    args = parser.parse_args()
+    for line in {"jobs": jobs, "cost": cost, "memory": memory, "winners": winners}[args.what](args):
         print(json.dumps(line))
-        with LINES.open("a") as file:
+        with RESULTS.open("a") as file:
             file.write(json.dumps(line) + "\n")
 
 
