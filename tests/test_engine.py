@@ -233,7 +233,7 @@ def test_a_loss_that_is_not_finite_ends_with_3(table, tmp_path, capsys):
     }
     code = main(["train", "tabular", f"table={table}", "target=price", "--out", str(tmp_path), *words(wild)])
     assert code == 3
-    assert "Gone back 3 times" in capsys.readouterr().err.splitlines()[-1]
+    assert "Rolled back 3 times" in capsys.readouterr().err.splitlines()[-1]
     [left] = tmp_path.glob("*/not_finite.json")
     found = json.loads(left.read_text())
     assert found["steps"][0] >= 1

@@ -32,7 +32,7 @@ def test_a_part_is_found_by_any_of_its_names():
         assert part.call.startswith("MLP(units, *, activation='relu', ")
         assert part.words == tfkit.layers.MLP.__doc__.split("\n")[0] + part.words[part.words.index("\n") :]
     assert find_part("optimizer").call.startswith("optimizer(name='adam', *, learning_rate=0.001")
-    for word in ("losses.MLP", "layers.", "nothing", "_codes"):
+    for word in ("losses.MLP", "layers.", "nothing", "_class_indices"):
         assert find_part(word) is None
 
 
@@ -41,7 +41,7 @@ def test_show_lists_a_room_and_shows_a_part(capsys):
     assert capsys.readouterr().out.splitlines() == listing("losses")
     assert main(["show", "Pinball"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("tfkit.losses.Pinball(quantile=0.5, name='pinball')\n\nTeach a quantile")
+    assert out.startswith("tfkit.losses.Pinball(quantile=0.5, name='pinball')\n\nQuantile (pinball) loss")
     assert main(["show", "Pinbal"]) == 2
     assert "No recipe 'Pinbal'" in capsys.readouterr().err
 

@@ -157,7 +157,8 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
 class InverseSquareRoot(keras.optimizers.schedules.LearningRateSchedule):
     """Linear warmup, then decay with the inverse square root of the step.
 
-    It needs no total number of steps, so training can continue as long as it improves. With `w = warmup_steps`, `rate(k) = learning_rate * min(k / w, sqrt(w / k))` (Vaswani et al. 2017,
+    It needs no total number of steps, so training can continue as long as it improves. With `w = warmup_steps`,
+    `rate(k) = learning_rate * min(k / w, sqrt(w / k))` (Vaswani et al. 2017,
     https://arxiv.org/abs/1706.03762, whose highest rate is `1 / sqrt(dim * w)`).
 
     Args:
@@ -193,7 +194,8 @@ class InverseSquareRoot(keras.optimizers.schedules.LearningRateSchedule):
 class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
     """Linear warmup, constant learning rate, then decay to 0 in the last steps.
 
-    The total number of steps can be decided late, because the decay starts shortly before the end. With `w = warmup * steps` and `d = decay * steps`,
+    The total number of steps can be decided late, because the decay starts shortly before the end. With
+    `w = warmup * steps` and `d = decay * steps`,
     `rate(k) = learning_rate * min(1, k / w, 1 - sqrt(max(0, k - steps + d) / d))`, and 0 from `k = steps` on (Hu et al.
     2024, https://arxiv.org/abs/2404.06395; the square-root decay is the best of Hägele et al. 2024,
     https://arxiv.org/abs/2405.18392).
