@@ -58,13 +58,13 @@ CASES = {
         -np.log(density(VALUES[:, 0], GAUSSIAN_PREDICTIONS[:, 0], np.exp(GAUSSIAN_PREDICTIONS[:, 1]) + 1e-6)),
     ),
     "gaussian with a floor": (
-        GaussianNLL(min_variance=0.3),
+        GaussianNLL(floor=0.3),
         VALUES,
         GAUSSIAN_PREDICTIONS,
         -np.log(density(VALUES[:, 0], GAUSSIAN_PREDICTIONS[:, 0], np.exp(GAUSSIAN_PREDICTIONS[:, 1]) + 0.3)),
     ),
     "gaussian with softplus": (
-        GaussianNLL("softplus", min_variance=0.01),
+        GaussianNLL("softplus", floor=0.01),
         VALUES,
         GAUSSIAN_PREDICTIONS,
         -np.log(
@@ -270,10 +270,10 @@ def test_per_member_gradient_of_each_member_is_independent():
         ),
         (lambda: GaussianNLL("variance"), "`scale` must be 'log_variance' or 'softplus'. Received: 'variance'"),
         (
-            lambda: GaussianNLL(min_variance=0.0),
-            r"`min_variance` must be above 0 and `beta` in \[0, 1\]. Received: min_variance=0.0, beta=0.0",
+            lambda: GaussianNLL(floor=0.0),
+            r"`floor` must be above 0 and `beta` in \[0, 1\]. Received: floor=0.0, beta=0.0",
         ),
-        (lambda: GaussianNLL(beta=1.5), r"`beta` in \[0, 1\]. Received: min_variance=1e-06, beta=1.5"),
+        (lambda: GaussianNLL(beta=1.5), r"`beta` in \[0, 1\]. Received: floor=1e-06, beta=1.5"),
         (lambda: GaussianNLL()(VALUES, QUANTILE_PREDICTIONS), r"last axis of `y_pred` must be 2, .* shape \(9, 5, 3\)"),
     ],
 )

@@ -141,7 +141,7 @@ class GaussianNLL(keras.losses.Loss):
 
     `(log(2 * pi * v) + (y - mean)^2 / v) / 2`, the negative logarithm of the normal density including the constant (Nix
     and Weigend 1994, https://doi.org/10.1109/ICNN.1994.374138). The second output `s` is the variance parameter:
-    `v = exp(s) + min_variance`, or `v = softplus(s)^2 + min_variance`, which has smaller gradients while the predictions are still
+    `v = exp(s) + floor`, or `v = softplus(s)^2 + floor`, which has smaller gradients while the predictions are still
     far from the targets. Neither can overflow.
 
     A large predicted variance reduces the gradient of the mean, so that the mean learns slowly; `beta` counters this by
@@ -151,7 +151,7 @@ class GaussianNLL(keras.losses.Loss):
     Args:
         scale: Meaning of the second output: `"log_variance"`, or `"softplus"` for the standard deviation before a
             softplus.
-        min_variance: Lower bound of the variance, above 0; in the squared unit of the target.
+        floor: Lower bound of the variance, above 0; in the squared unit of the target.
         beta: Exponent of the weight, in `[0, 1]`; with 0 it is the likelihood, with 1 the gradient of the mean is that
             of the squared error.
 
@@ -168,13 +168,13 @@ class GaussianNLL(keras.losses.Loss):
         2.9189
     """
 
-    def __init__(self, scale="log_variance", min_variance=1e-6, beta=0.0, name="gaussian_nll", **kwargs):
+    def __init__(self, scale="log_variance", floor=1e-6, beta=0.0, name="gaussian_nll", **kwargs):
         super().__init__(name=name, **kwargs)
         if scale not in ("log_variance", "softplus"):
             raise ValueError(f"`scale` must be 'log_variance' or 'softplus'. Received: {scale!r}")
-        if not min_variance > 0 or not 0 <= beta <= 1:
-            raise ValueError(f"`min_variance` must be above 0 and `beta` in [0, 1]. Received: {min_variance=}, {beta=}")
-        self.scale, self.min_variance, self.beta = scale, min_variance, beta
+        if not floor > 0 or not 0 <= beta <= 1:
+            raise ValueError(f"`floor` must be above 0 and `beta` in [0, 1]. Received: {floor=}, {beta=}")
+        self.scale, self.floor, self.beta = scale, floor, beta
 
     def call(self, y_true, y_pred):
         if y_pred.shape[-1] != 2:
@@ -184,15 +184,15 @@ class GaussianNLL(keras.losses.Loss):
             )
         mean, s = y_pred[..., 0], y_pred[..., 1]
         if self.scale == "log_variance":
-            log_variance = ops.logaddexp(s, ops.full_like(s, math.log(self.min_variance)))
+            log_variance = ops.logaddexp(s, ops.full_like(s, math.log(self.floor)))
         else:
-            log_variance = ops.log(ops.square(ops.softplus(s)) + self.min_variance)
+            log_variance = ops.log(ops.square(ops.softplus(s)) + self.floor)
         error = ops.reshape(y_true, ops.shape(mean)) - mean
         loss = 0.5 * (math.log(2 * math.pi) + log_variance + ops.square(error) * ops.exp(-log_variance))
         return loss * ops.stop_gradient(ops.exp(self.beta * log_variance)) if self.beta else loss
 
     def get_config(self):
-        return {**super().get_config(), "scale": self.scale, "min_variance": self.min_variance, "beta": self.beta}
+        return {**super().get_config(), "scale": self.scale, "floor": self.floor, "beta": self.beta}
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
