@@ -8,7 +8,7 @@ import tfkit
 from tfkit.optimizers import DECAYS, OPTIMIZERS, optimizer
 from tfkit.schedules import OneCycle, scale_rate, simulate
 
-KINDS = {
+EXPECTED_CLASSES = {
     "sgd": (keras.optimizers.SGD, {"momentum": 0.0, "nesterov": False}),
     "momentum": (keras.optimizers.SGD, {"momentum": 0.9, "nesterov": False}),
     "nesterov": (keras.optimizers.SGD, {"momentum": 0.9, "nesterov": True}),
@@ -21,77 +21,80 @@ KINDS = {
 }
 
 
-def step(made, *gradients, start=2.0):
-    """What one step with these gradients makes of weights that all begin at `start`."""
+def weights_after_step(optimizer, *gradients, start=2.0):
+    """Return weights that start at `start` after one step with these gradients."""
     weights = [keras.Variable(np.full(np.shape(gradient), start, "float32")) for gradient in gradients]
-    made.apply([np.asarray(gradient, "float32") for gradient in gradients], weights)
+    optimizer.apply([np.asarray(gradient, "float32") for gradient in gradients], weights)
     return [weight.numpy() for weight in weights]
 
 
-def rates(decay, steps, rate=0.5):
-    """The rate of every step, from 0 on."""
-    return simulate(optimizer("sgd", learning_rate=rate, decay=decay, steps=steps)._learning_rate, steps + 1)
+def rates(decay, steps, learning_rate=0.5):
+    """Return the learning rate of every step, from step 0."""
+    schedule = optimizer("sgd", learning_rate=learning_rate, decay=decay, steps=steps)._learning_rate
+    return simulate(schedule, steps + 1)
 
 
-def test_every_word_is_tested():
-    assert set(KINDS) == set(OPTIMIZERS)
+def test_every_optimizer_name_is_tested():
+    assert set(EXPECTED_CLASSES) == set(OPTIMIZERS)
 
 
-@pytest.mark.parametrize("page", [None, *(name for name, _ in tfkit.ls())])
-def test_the_settings_know_the_same_words(page):
-    """config.py imports no Keras, so the words stand there a second time."""
-    fields = (tfkit.load(page).Config if page else tfkit.Config).model_fields
+@pytest.mark.parametrize("recipe", [None, *(name for name, _ in tfkit.ls())])
+def test_settings_list_the_same_names(recipe):
+    """config.py does not import Keras, so it lists the names again."""
+    fields = (tfkit.load(recipe).Config if recipe else tfkit.Config).model_fields
     assert get_args(fields["optimizer"].annotation) == tuple(OPTIMIZERS)
     assert get_args(fields["learning_rate_decay"].annotation) == DECAYS
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_a_word_gives_its_optimizer(name):
-    kind, options = KINDS[name]
-    made = optimizer(name, learning_rate=0.25)
-    assert type(made) is kind
-    assert float(made.learning_rate) == 0.25
-    assert {key: getattr(made, key) for key in options} == options
-    assert made.global_clipnorm is None
+@pytest.mark.parametrize("name", EXPECTED_CLASSES)
+def test_name_selects_the_optimizer_class(name):
+    optimizer_class, options = EXPECTED_CLASSES[name]
+    created = optimizer(name, learning_rate=0.25)
+    assert type(created) is optimizer_class
+    assert float(created.learning_rate) == 0.25
+    assert {key: getattr(created, key) for key in options} == options
+    assert created.global_clipnorm is None
     assert optimizer(name, clip_norm=0.5).global_clipnorm == 0.5
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_weight_decay_takes_its_share_times_the_rate(name):
-    assert step(optimizer(name, learning_rate=0.25, weight_decay=0.1), [0.0])[0] == pytest.approx(2 * (1 - 0.1 * 0.25))
-    assert step(optimizer(name, learning_rate=0.25), [0.0])[0] == 2.0
+@pytest.mark.parametrize("name", EXPECTED_CLASSES)
+def test_weight_decay_subtracts_a_fraction_times_the_learning_rate(name):
+    assert weights_after_step(optimizer(name, learning_rate=0.25, weight_decay=0.1), [0.0])[0] == pytest.approx(
+        2 * (1 - 0.1 * 0.25)
+    )
+    assert weights_after_step(optimizer(name, learning_rate=0.25), [0.0])[0] == 2.0
 
 
-def test_clip_norm_is_of_all_gradients_together():
+def test_clip_norm_is_the_global_norm():
     gradients = np.array([3.0, 0.0]), np.array([[4.0]])  # norm 5
-    weights = step(optimizer("sgd", learning_rate=1.0, clip_norm=1.0), *gradients)
+    weights = weights_after_step(optimizer("sgd", learning_rate=1.0, clip_norm=1.0), *gradients)
     for weight, gradient in zip(weights, gradients, strict=True):
         np.testing.assert_allclose(weight, 2 - gradient / 5, rtol=1e-6)
-    weights = step(optimizer("sgd", learning_rate=1.0, clip_norm=6.0), *gradients)
+    weights = weights_after_step(optimizer("sgd", learning_rate=1.0, clip_norm=6.0), *gradients)
     np.testing.assert_allclose(weights[0], 2 - gradients[0], rtol=1e-6)
 
 
 @pytest.mark.parametrize("decay", ["none", "plateau"])
-def test_a_rate_without_a_schedule_can_be_set(decay):
-    made = optimizer("adam", learning_rate=0.25, decay=decay)
-    made.learning_rate = 0.125
-    assert float(made.learning_rate) == 0.125
+def test_constant_rate_can_be_changed(decay):
+    created = optimizer("adam", learning_rate=0.25, decay=decay)
+    created.learning_rate = 0.125
+    assert float(created.learning_rate) == 0.125
 
 
-def test_exponential_falls_evenly_to_a_hundredth():
+def test_exponential_decay_to_one_percent():
     k = np.arange(41)
     np.testing.assert_allclose(rates("exponential", 40), 0.5 * 0.01 ** (k / 40), rtol=1e-5)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 7, 40])
-def test_step_falls_after_half_and_after_three_quarters_of_the_steps(steps):
+def test_step_decay_after_half_and_three_quarters_of_the_steps(steps):
     k = np.arange(steps + 1)
     expected = np.where(k < steps / 2, 0.5, np.where(k < 3 * steps / 4, 0.05, 0.005))
     np.testing.assert_allclose(rates("step", steps), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("steps", "warmup"), [(100, 5), (59, 2), (20, 1), (19, 0), (1, 0)])
-def test_cosine_rises_over_a_twentieth_and_falls_to_nothing(steps, warmup):
+def test_cosine_has_5_percent_warmup_and_decays_to_zero(steps, warmup):
     k = np.arange(steps + 1)
     fall = 0.25 * (1 + np.cos(np.pi * (k - warmup) / (steps - warmup)))
     expected = np.where(k < warmup, 0.5 * k / max(1, warmup), fall)
@@ -99,19 +102,19 @@ def test_cosine_rises_over_a_twentieth_and_falls_to_nothing(steps, warmup):
 
 
 @pytest.mark.parametrize(("steps", "warmup"), [(100, 5), (59, 2), (20, 1), (19, 0), (1, 0)])
-def test_linear_rises_over_a_twentieth_and_falls_to_nothing(steps, warmup):
+def test_linear_has_5_percent_warmup_and_decays_to_zero(steps, warmup):
     k = np.arange(steps + 1)
     expected = np.where(k < warmup, 0.5 * k / max(1, warmup), 0.5 * (steps - k) / (steps - warmup))
     np.testing.assert_allclose(rates("linear", steps), expected, rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("steps", [1, 40])
-def test_polynomial_falls_along_a_parabola(steps):
+def test_polynomial_decay_is_quadratic(steps):
     k = np.arange(steps + 1)
     np.testing.assert_allclose(rates("polynomial", steps), 0.5 * (1 - k / steps) ** 2, rtol=1e-5, atol=1e-7)
 
 
-def test_one_cycle_rises_over_three_tenths_and_falls_to_next_to_nothing():
+def test_one_cycle_has_30_percent_warmup_and_decays_to_nearly_zero():
     k = np.arange(41)
     rise, fall = 1 - np.cos(np.pi * k / 12), 1 + np.cos(np.pi * (k - 12) / 28)
     expected = np.where(k < 12, 0.02 + 0.48 * rise / 2, 2e-6 + (0.5 - 2e-6) * fall / 2)
@@ -119,54 +122,54 @@ def test_one_cycle_rises_over_three_tenths_and_falls_to_next_to_nothing():
 
 
 @pytest.mark.parametrize(("steps", "warmup"), [(100, 5), (59, 2), (19, 1), (1, 1)])
-def test_inverse_square_root_rises_over_a_twentieth_and_falls_with_the_root(steps, warmup):
+def test_inverse_square_root_has_5_percent_warmup(steps, warmup):
     k = np.arange(steps + 1)
     expected = 0.5 * np.where(k < warmup, k / warmup, np.sqrt(warmup / np.maximum(k, 1)))
     np.testing.assert_allclose(rates("inverse_square_root", steps), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("decay", sorted(set(DECAYS) - {"none", "plateau"}))
-def test_what_falls_by_the_step_can_be_cut_while_training_runs(decay):
-    made = optimizer("sgd", learning_rate=0.5, decay=decay, steps=40)
-    scale_rate(made, 0.25)
-    np.testing.assert_allclose(simulate(made._learning_rate, 41), rates(decay, 40) / 4, rtol=1e-5)
+def test_schedules_can_be_scaled_during_training(decay):
+    created = optimizer("sgd", learning_rate=0.5, decay=decay, steps=40)
+    scale_rate(created, 0.25)
+    np.testing.assert_allclose(simulate(created._learning_rate, 41), rates(decay, 40) / 4, rtol=1e-5)
 
 
-def test_a_schedule_of_ones_own_is_taken_as_it_is():
+def test_schedule_object_is_used_unchanged():
     schedule = OneCycle(0.5, 40)
     assert optimizer("adamw", learning_rate=schedule, weight_decay=0.1)._learning_rate is schedule
 
 
-def test_schedules_count_batches_also_where_gradients_are_gathered():
-    """What the docstring says of steps is up to Keras."""
-    straight = keras.optimizers.schedules.PolynomialDecay(0.5, 10, end_learning_rate=0.0)
-    made, weight, moved = keras.optimizers.SGD(straight, gradient_accumulation_steps=2), keras.Variable(0.0), []
+def test_schedules_count_batches_with_gradient_accumulation():
+    """The docstring of `optimizer` describes this behavior of Keras."""
+    schedule = keras.optimizers.schedules.PolynomialDecay(0.5, 10, end_learning_rate=0.0)
+    created, weight, changes = keras.optimizers.SGD(schedule, gradient_accumulation_steps=2), keras.Variable(0.0), []
     for _ in range(4):
-        before = float(weight)
-        made.apply([np.float32(1.0)], [weight])
-        moved.append(before - float(weight))
-    np.testing.assert_allclose(moved, [0, 0.45, 0, 0.35], rtol=1e-5)
+        previous = float(weight)
+        created.apply([np.float32(1.0)], [weight])
+        changes.append(previous - float(weight))
+    np.testing.assert_allclose(changes, [0, 0.45, 0, 0.35], rtol=1e-5)
 
 
 @pytest.mark.parametrize("decay", DECAYS)
-def test_a_schedule_drives_the_steps(decay):
-    made = optimizer("sgd", learning_rate=0.5, decay=decay, steps=40)
-    weight, moved = keras.Variable(0.0), []
+def test_steps_use_the_rate_of_the_schedule(decay):
+    created = optimizer("sgd", learning_rate=0.5, decay=decay, steps=40)
+    weight, changes = keras.Variable(0.0), []
     for _ in range(4):
-        before = float(weight)
-        made.apply([np.float32(1.0)], [weight])
-        moved.append(before - float(weight))
+        previous = float(weight)
+        created.apply([np.float32(1.0)], [weight])
+        changes.append(previous - float(weight))
     expected = [0.5] * 4 if decay in ("none", "plateau") else rates(decay, 40)[:4]
-    np.testing.assert_allclose(moved, expected, rtol=1e-4)
+    np.testing.assert_allclose(changes, expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("decay", DECAYS)
-def test_an_optimizer_comes_back_from_its_config(decay):
-    made = optimizer("adamw", learning_rate=0.5, decay=decay, weight_decay=0.1, clip_norm=2.0, steps=40)
-    back = keras.optimizers.deserialize(keras.optimizers.serialize(made))
-    assert back.get_config() == made.get_config()
+def test_optimizer_is_restored_from_its_config(decay):
+    created = optimizer("adamw", learning_rate=0.5, decay=decay, weight_decay=0.1, clip_norm=2.0, steps=40)
+    loaded = keras.optimizers.deserialize(keras.optimizers.serialize(created))
+    assert loaded.get_config() == created.get_config()
     if decay not in ("none", "plateau"):
-        assert simulate(back._learning_rate, 41).tolist() == rates(decay, 40).tolist()
+        assert simulate(loaded._learning_rate, 41).tolist() == rates(decay, 40).tolist()
 
 
 @pytest.mark.parametrize(
@@ -180,12 +183,12 @@ def test_an_optimizer_comes_back_from_its_config(decay):
         ({"weight_decay": float("nan")}, "`weight_decay` at least 0. Received: .*weight_decay=nan"),
         ({"weight_decay": 2.0, "learning_rate": 0.5}, "must be below 1. Received: weight_decay=2.0, learning_rate=0.5"),
         ({"decay": "square"}, "`decay` must be one of none, exponential, .*, plateau. Received: 'square'"),
-        ({"decay": "plateau", "learning_rate": OneCycle(0.5, 9)}, "with decay='none'. .* learning_rate=OneCycle"),
-        ({"decay": "cosine"}, "`steps`, .* must be given, and at least 1, for decay='cosine'. Received: None"),
+        ({"decay": "plateau", "learning_rate": OneCycle(0.5, 9)}, "needs decay='none', .* learning_rate=OneCycle"),
+        ({"decay": "cosine"}, "`steps`, .* must be at least 1 for decay='cosine'. Received: None"),
         ({"decay": "exponential", "steps": 0}, "for decay='exponential'. Received: 0"),
         ({"decay": "step", "steps": -5}, "for decay='step'. Received: -5"),
     ],
 )
-def test_what_cannot_be_is_refused(arguments, message):
+def test_invalid_arguments_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
         optimizer(**arguments)

@@ -94,8 +94,7 @@ def optimizer(name="adam", *, learning_rate=1e-3, decay="none", weight_decay=0.0
             f"must be below 1. Received: {weight_decay=}, {learning_rate=}"
         )
     optimizer_class, options = OPTIMIZERS[name]
-    if not weight_decay and name != "adamw":
-        weight_decay = None  # no decay; AdamW of Keras requires a number
+    weight_decay = weight_decay or (0.0 if name == "adamw" else None)  # None: no decay; Keras' AdamW needs a number
     rate = learning_rate if is_schedule else _make_schedule(decay, learning_rate, steps)
     return optimizer_class(learning_rate=rate, global_clipnorm=clip_norm, weight_decay=weight_decay, **options)
 

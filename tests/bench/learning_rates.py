@@ -45,8 +45,8 @@ def recipe_task(name, epochs, **settings):
         return recipe.model(config.of({**config.words(), "learning_rate": rate}), data)
 
     def score(model):
-        metrics = scores.score(*evaluation.said(data.val, model, data), data.info)
-        return metrics[scores.headline(data.info["task"])[0]]
+        values = metrics.score(*evaluate.said(data.val, model, data), data.info)
+        return values[comparison.headline(data.info["task"])[0]]
 
     return data.train, data.val, build_model, config.batch(len(data.train)), epochs, data.augment, score
 

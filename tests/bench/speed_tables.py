@@ -56,9 +56,9 @@ def predict(args):
     From file to file, against `model.predict` on preprocessed arrays.
     """
     import pandas as pd
+    from tfkit.data.preparation import prepare_table
 
     import tfkit
-    from tfkit.data.preparation import prepare_table
     from tfkit.datasets.batch_predict import predict as predict_dataset
 
     frame = pd.read_csv(tfkit.sample("adult.csv.gz"))

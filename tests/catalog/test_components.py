@@ -35,7 +35,7 @@ def test_a_component_is_found_by_any_of_its_names():
         assert newline
         assert first_line == tfkit.layers.MLP.__doc__.split("\n")[0]
     assert find_part("optimizer").signature.startswith("optimizer(name='adam', *, learning_rate=0.001")
-    for name in ("losses.MLP", "layers.", "nothing", "_codes"):
+    for name in ("losses.MLP", "layers.", "nothing", "_class_indices"):
         assert find_part(name) is None
 
 
@@ -44,7 +44,7 @@ def test_show_lists_a_package_and_shows_a_component(capsys):
     assert capsys.readouterr().out.splitlines() == format_components("losses")
     assert main(["show", "Pinball"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("tfkit.losses.Pinball(quantile=0.5, name='pinball')\n\nTeach a quantile")
+    assert out.startswith("tfkit.losses.Pinball(quantile=0.5, name='pinball')\n\nQuantile (pinball) loss")
     assert main(["show", "Pinbal"]) == 2
     assert "No recipe 'Pinbal'" in capsys.readouterr().err
 

@@ -217,7 +217,7 @@ def test_loss_that_is_not_finite_exits_with_3(table, tmp_path, capsys):
         ["train", "tabular", f"table={table}", "target=price", "--out", str(tmp_path), *to_arguments(diverging)]
     )
     assert code == 3
-    assert "Gone back 3 times" in capsys.readouterr().err.splitlines()[-1]
+    assert "Rolled back 3 times" in capsys.readouterr().err.splitlines()[-1]
     [report_path] = tmp_path.glob("*/not_finite.json")
     report = json.loads(report_path.read_text())
     assert report["steps"][0] >= 1

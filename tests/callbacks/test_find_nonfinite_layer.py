@@ -1,0 +1,80 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from tests.callbacks.rollback_model import NAN, X, Y, begin_training, change_variables, make_model, run_epoch
+from tfkit.callbacks import StopOnNonFinite
+
+
+def nested_model(function):
+    """A model that contains an inner model, with this function inside the inner one."""
+    inner_input = keras.Input((4,))
+    inner = keras.Model(inner_input, keras.layers.Dense(1, name="out")(function(inner_input)), name="inner")
+    inputs = keras.Input((4,), name="x")
+    model = keras.Model(inputs, keras.layers.Dense(1, name="head")(inner(keras.layers.Dense(4, name="first")(inputs))))
+    model.compile("sgd", "mse")
+    return model
+
+
+def reported_cause(model, callback):
+    callback.set_model(model)
+    callback.set_params({})
+    callback.on_train_begin()
+    with pytest.raises(ArithmeticError) as raised:
+        callback.on_train_batch_end(0, {"loss": NAN})
+    return str(raised.value).split("epoch 1. ")[1].partition("Lower ")[0].strip()
+
+
+@pytest.mark.parametrize("sample", [X, (X, Y), (X, Y, None)], ids=["x", "x y", "x y weight"])
+def test_first_nonfinite_layer_is_named(sample):
+    model = nested_model(lambda x: keras.layers.Activation(keras.ops.log, name="logarithm")(x))
+    assert reported_cause(model, StopOnNonFinite(sample=sample)) == "First non-finite value: inner/logarithm."
+
+
+def test_without_sample_the_first_nonfinite_weight_is_named():
+    model = make_model()
+    model.layers[1].gamma.assign([1.0, NAN, 1.0])
+    model.layers[3].kernel.assign(np.full((3, 1), NAN))
+    assert reported_cause(model, StopOnNonFinite()) == "First non-finite value: the weight net/norm/gamma."
+    assert reported_cause(make_model(), StopOnNonFinite()) == ""
+
+
+def test_nonfinite_sample_is_named():
+    bad = np.where(np.eye(53, 4), NAN, X)
+    assert reported_cause(make_model(), StopOnNonFinite(sample=bad)) == "First non-finite value: input."
+    assert (
+        reported_cause(make_model(), StopOnNonFinite(sample=(X, Y * np.inf)))
+        == "First non-finite value: the target of the sample."
+    )
+
+
+def test_cause_is_searched_with_the_last_good_weights():
+    """With weights that are all NaN, the first layer would be named."""
+    model = nested_model(lambda x: keras.layers.Activation(keras.ops.log, name="logarithm")(x))
+    callback = StopOnNonFinite(retries=1, sample=X)
+    callback.set_model(model)
+    callback.set_params({})
+    callback.on_train_begin()
+    change_variables(model, NAN)
+    callback.on_train_batch_end(0, {"loss": NAN})
+    change_variables(model, NAN)
+    with pytest.raises(ArithmeticError, match="First non-finite value: inner/logarithm"):
+        callback.on_train_batch_end(1, {"loss": NAN})
+
+
+def test_report_is_written_before_the_error():
+    reports = []
+    model = make_model()
+    callback = StopOnNonFinite(retries=1, sample=(X, Y), where=lambda: {"rows": [3, 5]}, report=reports.append)
+    begin_training(callback, model)
+    run_epoch(callback, 0, [NAN])
+    with pytest.raises(ArithmeticError):
+        run_epoch(callback, 1, [NAN])
+    [report] = reports
+    assert (report["what"], report["epoch"], report["rows"]) == ("loss became nan", 2, [3, 5])
+    assert set(report["gradient_norms"]) == {weight.path for weight in model.trainable_variables}
+    assert all(norm >= 0 for norm in report["gradient_norms"].values())
+    assert any("learning_rate" in change for change in report["change"])
+    json.dumps(report, allow_nan=False)
