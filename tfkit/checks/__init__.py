@@ -1,4 +1,4 @@
-"""Verification that a recipe is reproducible, resumable, loadable and replica-safe, in real processes."""
+"""Verification of recipes in real processes: same seed, resume, reload, replicas."""
 
 from tfkit.checks.proof import Proof
 from tfkit.checks.proving import CHECKS, check
