@@ -1,4 +1,4 @@
-"""Data drift: the population stability index of new rows against the training rows, column by column."""
+"""Data drift: the population stability index of each column."""
 
 import logging
 from collections.abc import Mapping
@@ -55,7 +55,10 @@ def learn(raw: Mapping[str, Any], info: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def learn_shares(split: Any, info: Mapping[str, Any]) -> dict[str, Any]:
-    """Compute the bin shares of a random sample of rows of a split; empty if it has no raw rows."""
+    """Compute the bin shares of a random sample of rows of a split.
+
+    The result is empty if the split has no raw rows.
+    """
     order = np.random.default_rng(0).permutation(len(split))
     try:
         row_size = sum(np.asarray(array).size for array in split.raw(order[:1]).values())
@@ -66,9 +69,9 @@ def learn_shares(split: Any, info: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def drift(raw: Mapping[str, Any], stats: Mapping[str, Any]) -> dict[str, float]:
-    """Compute the population stability index of each column, corrected for sampling noise.
+    """Compute the population stability index of each column.
 
-    The index is `sum((p - q) ln(p / q))` less its expected value for two random samples of the same distribution.
+    The index is `sum((p - q) ln(p / q))`, less the value expected from sampling noise.
 
     Args:
         raw: Rows as the model file takes them.
@@ -112,7 +115,10 @@ def warn(raw: Mapping[str, Any], stats: Mapping[str, Any]) -> None:
 
 
 def _value_per_row(array: np.ndarray) -> np.ndarray:
-    """Reduce each row to a number or a category: texts to their length, time series and images to their mean."""
+    """Reduce each row to a number or a category.
+
+    Texts are reduced to their length, time series and images to their mean.
+    """
     if array.dtype.kind in "OUS":
         values: Any = array.reshape(len(array), -1)[:, 0].astype(object)
         lengths = np.array([len(value) for value in values], "float64")
@@ -128,7 +134,11 @@ def _value_per_row(array: np.ndarray) -> np.ndarray:
 
 
 def _bin_shares(values: np.ndarray, rule: Mapping[str, Any]) -> np.ndarray:
-    """Compute the share of rows that are missing, then in each bin or category, then in all other categories."""
+    """Compute the share of rows in each bin.
+
+    The first bin has the missing values, then come the bins or categories; the last one has all other categories, or
+    the numbers above all bins.
+    """
     if "words" in rule:
         values = values.astype(str) if values.dtype == object else np.array([""] * len(values))
         bin_of = {"": 0, **{category: i + 1 for i, category in enumerate(rule["words"])}}

@@ -1,8 +1,8 @@
-"""Contract checks for layers, losses, schedules, callbacks and recipes, of tfkit and of your own.
+"""Contract checks for layers, losses, schedules, callbacks and recipes.
 
-Except for `check_recipe`, no check depends on classes of tfkit: each works with any Keras class, on the current Keras
-backend. Every failed check raises `AssertionError` with a sentence that says what is wrong and how to fix it, so the
-checks can be used in any test.
+The checks are for the classes of tfkit and for your own. Except for `check_recipe`, no check depends on classes of
+tfkit: each works with any Keras class, on the current Keras backend. Every failed check raises `AssertionError` with a
+sentence that says what is wrong and how to fix it, so the checks can be used in any test.
 """
 
 from tfkit.testing.callback import check_callback

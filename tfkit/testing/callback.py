@@ -81,7 +81,10 @@ class Decision(NamedTuple):
 
 
 class Drive:
-    """A simulated training of a small model with a callback, which records the decision after each epoch."""
+    """A simulated training of a small model with a callback.
+
+    The decision of the callback after each epoch is recorded.
+    """
 
     def __init__(self, callback: Any):
         self.callback = callback
@@ -107,7 +110,7 @@ class Drive:
         self.callback.on_train_begin()
 
     def run(self, logs: Sequence[dict[str, Any]], first_epoch: int = 0) -> "Drive":
-        """Run the epochs from `first_epoch` until the callback stops training, from begin to end."""
+        """Run the epochs from `first_epoch` on, until the callback stops training."""
         self.begin(len(logs))
         for epoch in range(first_epoch, len(logs)):
             if not self.run_epoch(epoch, logs[epoch]):
@@ -150,7 +153,7 @@ class Drive:
 
 
 def _same_decisions(first: Drive, second: Drive) -> bool:
-    """Compare the decisions of two callbacks, from the last backwards to the first that both have."""
+    """Compare the last decisions of two callbacks, as many as both have."""
     pairs = list(zip(first.decisions[::-1], second.decisions[::-1], strict=False))
     return all(a[:3] == b[:3] and relative_difference(a.weights, b.weights) == 0 for a, b in pairs)
 
@@ -158,7 +161,7 @@ def _same_decisions(first: Drive, second: Drive) -> bool:
 def _check_resumed(
     checker: Judge, make: Callable[[], Any], logs: Sequence[dict[str, Any]], uninterrupted: Drive, stop_epoch: int
 ) -> None:
-    """Check that a new callback, resumed after `stop_epoch` epochs, decides as without interruption."""
+    """Check that a new callback resumes after `stop_epoch` with the same decisions."""
     first = Drive(make())
     first.begin(len(logs))
     if stop_epoch >= len(logs) or not all(first.run_epoch(epoch, logs[epoch]) for epoch in range(stop_epoch)):
@@ -187,7 +190,7 @@ def _check_resumed(
 
 
 def _check_monitor(checker: Judge, make: Callable[[], Any], logs: dict[str, Any], monitor: str) -> None:
-    """Check that a missing metric raises an error with its name, instead of a training that never stops."""
+    """Check that a missing metric raises an error with its name."""
     simulation = Drive(make()).run([{name: value for name, value in logs.items() if name != monitor}])
     checker.expect(
         monitor in simulation.decisions[0].error,
@@ -197,7 +200,7 @@ def _check_monitor(checker: Judge, make: Callable[[], Any], logs: dict[str, Any]
 
 
 def _check_non_finite(checker: Judge, make: Callable[[], Any], logs: dict[str, Any], monitor: str, mode: str) -> None:
-    """Check that a non-finite value counts as the worst and does not affect later epochs."""
+    """Check that a non-finite value is the worst and has no effect on later epochs."""
     improving = [{**logs, monitor: value if mode == "min" else -value} for value in np.linspace(2.0, 1.0, 12).tolist()]
     reference = Drive(make()).run(improving)
     checker.expect(

@@ -21,7 +21,7 @@ class Judge:
             raise AssertionError(f"{self.name}: {message}")
 
     def expect_close(self, actual: Any, expected: Any, message: str, tolerance: float | None = None) -> None:
-        """Fail if two outputs differ by more than the tolerance, relative to the largest value."""
+        """Fail if the relative difference of two outputs is above the tolerance."""
         limit = self.tolerance if tolerance is None else tolerance
         difference = relative_difference(actual, expected)
         self.expect(

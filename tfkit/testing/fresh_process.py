@@ -1,4 +1,4 @@
-"""A second Python process without the classes of this one, started once and shared by all checks."""
+"""A second Python process, started once, that loads what this process has saved."""
 
 import atexit
 import contextlib
@@ -41,7 +41,10 @@ class Fresh:
         atexit.register(self.stop)
 
     def send(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Send a request and return the response; the end of the error output if the process died."""
+        """Send a request and return the response.
+
+        If the process died, `error` is the end of its error output.
+        """
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(json.dumps(request) + "\n")
             self.process.stdin.flush()
@@ -64,7 +67,7 @@ _shared: list[Fresh] = []
 
 
 def start() -> Fresh:
-    """Return the shared process, started if it is not running; it imports Keras in the background."""
+    """Return the shared process, started if necessary, without waiting for Keras."""
     if _shared and _shared[0].process.poll() is not None:
         _shared.pop().stop()
     if not _shared:
@@ -73,9 +76,9 @@ def start() -> Fresh:
 
 
 def outputs_in_fresh_process(saved_class: Any, folder: Path, calls: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
-    """Load the object saved in `folder` in the fresh process, and return its outputs for each call.
+    """Compute the outputs of a saved object in the fresh process, for each call.
 
-    The object is saved as `model.keras` or `object.json`.
+    The object is `model.keras` or `object.json` in `folder`.
     """
     arrays: dict[str, Any] = {f"{i}-{j}": array for i, call in enumerate(calls) for j, array in enumerate(call)}
     np.savez(folder / "calls.npz", **arrays)
@@ -110,7 +113,7 @@ def compute_outputs(target: Any, calls: Sequence[Sequence[np.ndarray]]) -> list[
 
 
 def serve() -> None:
-    """Answer one request per line of the standard input until it ends; runs in the fresh process."""
+    """Handle one request per line of the standard input (in the fresh process)."""
     out, sys.stdout = sys.stdout, sys.stderr  # printed text must not become a response
     for line in sys.stdin:
         response = {}
@@ -136,7 +139,10 @@ def _handle(folder: str, module: str, file: str | None, calls: list[int]) -> Non
 
 
 def _import(name: str, file: str | None) -> None:
-    """Import a module by its name, or from its file if it is not on the path, as with tests and scripts."""
+    """Import a module by name, or from its file if it is not on the path.
+
+    Tests and scripts are not on the path.
+    """
     name = {"__main__": "__script__"}.get(name, name)  # `__main__` is a different module in this process
     if name in sys.modules:
         return

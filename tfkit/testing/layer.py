@@ -117,7 +117,10 @@ def check_shapes(case: Specimen) -> None:
 
 
 def check_compiled(case: Specimen) -> None:
-    """Check that compiled outputs equal eager ones; a graph has unknown sizes and runs Python code once."""
+    """Check that compiled outputs equal eager ones.
+
+    In a graph, sizes are unknown and Python code runs once.
+    """
     layer = case.make_built()
     for training in (False, True):
 
@@ -178,7 +181,7 @@ def check_gradients(case: Specimen, no_gradient: Sequence[str]) -> None:
 
 
 def check_precision(case: Specimen) -> None:
-    """Check that half precision is used for the computation, and float32 for the weights."""
+    """Check that computation in half precision works and weights stay float32."""
     if keras.backend.backend() == "torch":
         return
     float32_layer = case.make_built()
@@ -278,7 +281,7 @@ def _check_symbolic(case: Specimen, symbolic: Any, outputs: Any, description: st
 
 
 def _check_build(case: Specimen, expected: int) -> None:
-    """Check that `build`, if the layer has one, creates all weights from the input shapes."""
+    """Check that `build`, if there is one, creates all weights from input shapes."""
     layer = case.make()
     if type(layer).build is keras.layers.Layer.build:
         return

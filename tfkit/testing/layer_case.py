@@ -1,4 +1,4 @@
-"""A layer class with constructor arguments and example inputs, as the layer checks use it."""
+"""A layer class with constructor arguments and example inputs."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -11,7 +11,7 @@ from tfkit.testing.expectations import Judge
 
 
 class Specimen(Judge):
-    """A layer class with its arguments, example inputs, and the input axes that may have any size."""
+    """A layer class with its arguments, example inputs and dynamic axes."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Specimen(Judge):
         return keras.Model(inputs, outputs), outputs
 
     def variants(self) -> list[tuple[str, list[np.ndarray]]]:
-        """Return the example inputs, and variants with other sizes of the dynamic axes, each with a description."""
+        """Return the example inputs and variants with other sizes, with descriptions."""
         variants = [(f"{len(self.arrays[0])} rows", self.arrays)]
         if all(0 in axes for axes in self.dynamic_axes):
             batch_sizes = [("one row", 1), ("no row", 0)][: 2 if self.empty_batch else 1]
@@ -108,7 +108,10 @@ def reseed(layer: Any, seed: int = 7) -> Any:
 
 
 def perturb_weights(layer: Any) -> Any:
-    """Add a small random number to every weight, so that none has its initial value or is 0; return the layer."""
+    """Add a small random number to every weight, and return the layer.
+
+    Afterwards no weight is 0 or has its initial value.
+    """
     random = np.random.default_rng(0)
     for weight in layer.weights:
         if "float" in str(weight.dtype):

@@ -67,7 +67,7 @@ def check_loss(
 
 
 def _check_rows(checker: Judge, loss: Any, row_losses: Any, y_true: np.ndarray, y_pred: np.ndarray) -> None:
-    """Check that the loss has one value per row and multiplies it by the sample weight."""
+    """Check that the loss has values per row, multiplied by the sample weights."""
     checker.expect(
         tuple(row_losses.shape)[:1] == (len(y_pred),),
         "`call` must return one or several values per row, and leave their mean to Keras. It returns the shape "

@@ -38,7 +38,7 @@ class Read(keras.layers.Layer):
 
 
 class Padded:
-    """The example inputs of a layer case with padding: a mask of real steps, and random values in padded steps."""
+    """Example inputs with masks of real steps, and random values in padded steps."""
 
     def __init__(self, case: Specimen, padded_axes: Sequence[int | None], empty_row: bool = False):
         self.case, self.padded_axes, self.random = case, padded_axes, np.random.default_rng(2)
@@ -48,7 +48,10 @@ class Padded:
         ]
 
     def lengths(self, input_index: int) -> list[int]:
-        """Return the number of real steps of each row: from all down to one, shifted by one for the next input."""
+        """Return the number of real steps of each row.
+
+        It decreases from all steps to one, and starts one lower for each further input.
+        """
         array, axis = self.case.arrays[input_index], self.padded_axes[input_index]
         num_steps = array.shape[axis]
         return [num_steps - (row + input_index) % num_steps for row in range(len(array))]
@@ -81,7 +84,7 @@ class Padded:
 
 
 def check_mask(case: Specimen, padded_axes: Sequence[int | None]) -> None:
-    """Check that neither the values nor the number of padded steps change the outputs at real steps."""
+    """Check that padded steps do not change the outputs at real steps."""
     if all(axis is None for axis in padded_axes):
         return
     layer, padded = perturb_weights(case.make_built()), Padded(case, padded_axes)
@@ -112,7 +115,10 @@ def check_mask(case: Specimen, padded_axes: Sequence[int | None]) -> None:
 
 
 def _output_masks(case: Specimen, padded: Padded, outputs: Any) -> list[np.ndarray | None]:
-    """Return the mask of each output, and check that a layer that keeps the padded axis passes the mask on."""
+    """Return the mask of each output.
+
+    Check that a layer whose output keeps the padded axis passes the mask on.
+    """
     masks: list[np.ndarray | None] = []
     axis = next(axis for axis in padded.padded_axes if axis is not None)
     num_steps = next(
@@ -146,7 +152,10 @@ def _real_steps(outputs: Any, masks: Sequence[np.ndarray | None]) -> list[np.nda
 
 
 def _check_without_padding(case: Specimen, padded: Padded, layer: Any) -> None:
-    """Check that a padded row has the output of the same row without padding, if the axis may have any size."""
+    """Check that a padded row has the output of the same row without padding.
+
+    This needs a padded axis of any size.
+    """
     pairs = list(zip(padded.padded_axes, case.dynamic_axes, strict=True))
     if not all(axis is None or axis in dynamic_axes for axis, dynamic_axes in pairs):
         return

@@ -91,7 +91,7 @@ def _check_invalid_settings(
     invalid: Sequence[tuple[dict[str, Any], str]],
     out: Path,
 ) -> None:
-    """Check that invalid settings are rejected in one line, and that no folder is created."""
+    """Check that invalid settings are rejected in one line, and create no folder."""
 
     def train_with(**changes: Any) -> None:
         try:
@@ -176,7 +176,7 @@ def _check_source(checker: Judge, run: Run, source: Any, out: Path) -> None:
 
 @contextmanager
 def _record_steps(stop_after: int | None = None) -> Iterator[list[int]]:
-    """Train one step per compiled call, record the steps, and stop training after `stop_after` of them."""
+    """Train one step per compiled call, record the steps, and stop after some."""
     steps: list[int] = []
     original = Checkpoint.on_train_batch_end
 

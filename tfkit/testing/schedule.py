@@ -85,7 +85,10 @@ def check_schedule(
 
 
 def _check_peak(checker: Judge, peak: int, sampled_steps: np.ndarray, rates: np.ndarray) -> None:
-    """Check that the learning rate increases up to the peak and decreases afterwards, except for rounding."""
+    """Check that the learning rate increases before the peak and decreases after it.
+
+    Rounding errors are ignored.
+    """
     slack = checker.tolerance * rates.max()
     for step, change in zip(sampled_steps[1:], np.diff(rates), strict=True):
         checker.expect(

@@ -1,4 +1,4 @@
-"""Check that saved objects are restored unchanged, in this process and in a fresh one."""
+"""Check that saved objects are restored unchanged."""
 
 import inspect
 import json
@@ -18,7 +18,7 @@ KERAS_ARGUMENTS = {"name", "dtype", "trainable", "autocast", "activity_regulariz
 
 
 def defaults_of(checked_class: Any) -> dict[str, Any]:
-    """Return the constructor arguments with a default, except those that Keras adds to every class."""
+    """Return the constructor arguments with a default, except those of Keras itself."""
     parameters = inspect.signature(checked_class.__init__).parameters.values()
     return {
         parameter.name: parameter.default
@@ -28,7 +28,10 @@ def defaults_of(checked_class: Any) -> dict[str, Any]:
 
 
 def check_no_default(checker: Judge, checked_class: Any, arguments: dict[str, Any], at_default: Sequence[str]) -> None:
-    """Check that no argument is at its default, where a missing configuration entry would not be detected."""
+    """Check that no argument is at its default.
+
+    A `get_config` that omits an argument at its default would not be detected.
+    """
     for name, default in defaults_of(checked_class).items():
         value = arguments.get(name, default)
         is_default = value is default or (type(value) is type(default) and _as_json(value) == _as_json(default))
@@ -40,7 +43,7 @@ def check_no_default(checker: Judge, checked_class: Any, arguments: dict[str, An
 
 
 def check_config(checker: Judge, original: Any, arguments: dict[str, Any]) -> Any:
-    """Check that the configuration is JSON and complete, and return the object created from it."""
+    """Check that the configuration is JSON and complete; return the restored object."""
     checked_class = type(original)
     with checker.attempt(
         "`get_config` must return the constructor arguments, as plain values or through "
@@ -71,7 +74,7 @@ def check_config(checker: Judge, original: Any, arguments: dict[str, Any]) -> An
 
 
 def check_fresh_process(checker: Judge, original: Any, calls: Sequence[Sequence[Any]], expected: Any) -> None:
-    """Check that an object created from its JSON in a fresh process has the same outputs."""
+    """Check that an object restored in a fresh process has the same outputs."""
     with tempfile.TemporaryDirectory() as folder:
         serialized = json.dumps(keras.saving.serialize_keras_object(original))
         Path(folder, "object.json").write_text(serialized, encoding="utf-8")
@@ -80,7 +83,10 @@ def check_fresh_process(checker: Judge, original: Any, calls: Sequence[Sequence[
 
 
 def check_saving(case: Specimen) -> None:
-    """Check that a layer restored from its configuration, a file or in a fresh process is bit-identical."""
+    """Check that a restored layer is bit-identical.
+
+    It is restored from its configuration, from a file, and in a fresh process.
+    """
     layer = case.make()
     check_config(case, layer, case.arguments)
     with case.attempt("It must be usable in a functional model."):

@@ -1,4 +1,4 @@
-"""The training rows of the last steps and their largest values, for the report of a diverged training."""
+"""Training rows of the last steps, for the report of a diverged training."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ MAX_LISTED_ROWS = 4096
 
 
 def last_rows(position: Any, data: Data, *, seed: int, batch: int) -> dict[str, Any]:
-    """List the steps of the last compiled call, the indices of their training rows, and their largest values.
+    """List the steps and rows of the last compiled call, and their largest values.
 
     Args:
         position: The `tfkit.training.fit.Place` of the training.

@@ -1,4 +1,4 @@
-"""Check that replicas train the same weights as one device: the same steps in two processes, compared by weight."""
+"""Check that replicas train the same weights as one device."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,10 @@ CLAIM = "two replicas train the same weights as one device"
 
 
 def check_two_replicas(recipe: str, settings: dict[str, Any], folder: Path) -> Proof:
-    """Train twenty steps on one device and on two replicas on the CPU, without dropout, and compare."""
+    """Train twenty steps on one device and on two CPU replicas, and compare.
+
+    Dropout is disabled.
+    """
     cases, files = [[recipe, settings]], {device: folder / f"steps-{device}.npz" for device in ("auto", "mirrored:2")}
     for device, file in files.items():
         run_worker(do="steps", device=device, cases=cases, out=str(file))
@@ -36,7 +39,10 @@ def check_two_replicas(recipe: str, settings: dict[str, Any], folder: Path) -> P
 
 
 def differences(expected: Path, actual: Path, tolerance: float = TOLERANCE) -> list[str]:
-    """Describe the first difference of two files of `train_steps`, for each case; empty if there is none."""
+    """Describe the first difference of two files of `train_steps`, for each case.
+
+    A description is empty if there is none.
+    """
     with (
         np.load(expected, allow_pickle=False) as expected_file,
         np.load(actual, allow_pickle=False) as actual_file,
@@ -49,7 +55,7 @@ def differences(expected: Path, actual: Path, tolerance: float = TOLERANCE) -> l
 
 
 def _first_difference(case: str, expected_file: Any, actual_file: Any, tolerance: float) -> str:
-    """Describe the first difference of a case in weights or history; empty if there is none."""
+    """Describe the first difference of a case in weights or history; empty if equal."""
     expected, actual = (json.loads(bytes(file[case]).decode()) for file in (expected_file, actual_file))
     if expected["random_state"]:
         return (
@@ -74,7 +80,7 @@ def _first_difference(case: str, expected_file: Any, actual_file: Any, tolerance
 
 
 def train_steps(*, device: str, cases: list[Any], out: str) -> None:
-    """Train some steps of each case on a device, and save all weights after each epoch.
+    """Train some steps of each case on a device; save all weights after each epoch.
 
     Args:
         device: The device, as in the settings of `train`.
@@ -93,7 +99,7 @@ def train_steps(*, device: str, cases: list[Any], out: str) -> None:
 
 
 def _train_case(recipe: str, settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Train some steps of a recipe, and return a summary and the weights after each epoch.
+    """Train some steps of a recipe; return a summary and the weights of each epoch.
 
     The summary has the weight names, the history, the error that stopped training, and the first random state that
     changed.
@@ -155,7 +161,7 @@ class _First:
 
 
 def _disable_randomness(model: Any) -> None:
-    """Set dropout and noise to 0: random masks cannot be the same on one device and on several."""
+    """Set dropout and noise to 0: random masks differ between devices and replicas."""
     for layer in model._flatten_layers():
         for name in RANDOM_ATTRIBUTES:
             if isinstance(vars(layer).get(name), (int, float)):

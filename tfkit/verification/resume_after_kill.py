@@ -22,7 +22,7 @@ MIN_EPOCHS = 2
 
 
 def killed_and_resumed(recipe: str, settings: dict[str, Any], folder: Path) -> Proof:
-    """Kill a training in its last epoch and again while it saves (kill -9), resume it, and compare."""
+    """Kill a training in its last epoch and while saving, resume it, and compare."""
     reference, out = straight(recipe, settings, folder), folder / "killed"
     epochs, steps = epochs_and_steps(reference)
     if steps < MIN_STEPS or epochs < MIN_EPOCHS:

@@ -11,7 +11,9 @@ TIME_COLUMNS = ("seconds", "rows_per_second")  # different in every run
 
 
 def first_difference(expected: Path, actual: Path) -> str:
-    """Describe the first difference of two runs in history, weights or scores; empty if there is none.
+    """Describe the first difference of two runs in history, weights or scores.
+
+    The description is empty if there is none.
 
     Args:
         expected, actual: Folders of finished runs.
@@ -74,7 +76,7 @@ def _read_csv(path: Path) -> list[dict[str, str]]:
 
 
 def _read_weights(path: Path) -> dict[str, np.ndarray]:
-    """Read the weights of a `.keras` file by their paths in it, without the code of the recipe."""
+    """Read the weights of a `.keras` file by path, without the code of the recipe."""
     import io
     import zipfile
 

@@ -1,4 +1,4 @@
-"""Check that two runs with the same seed are bit-identical, in two separate processes."""
+"""Check that two runs with the same seed, in two processes, are bit-identical."""
 
 from pathlib import Path
 from typing import Any

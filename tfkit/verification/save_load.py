@@ -16,7 +16,7 @@ HINT = "; store every argument of a layer under its own name, and store what it 
 
 
 def check_save_load(recipe: str, settings: dict[str, Any], folder: Path) -> Proof:
-    """Compare predictions of the model in memory after training with those of the model loaded in a new process."""
+    """Compare predictions of the trained model and of the model in a new process."""
     run = straight(recipe, settings, folder)
     try:
         run_worker(do="predict", run=str(run), recipe=recipe, predictions_file=str(folder / "loaded.npz"))

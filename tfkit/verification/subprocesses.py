@@ -1,4 +1,4 @@
-"""Start the worker processes of the verification, and find the runs that they create."""
+"""Worker processes of the verification, and the runs that they create."""
 
 import json
 import os
@@ -14,7 +14,9 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 
 def run_worker(**task: Any) -> int:
-    """Run a task of `child.py` in a new process, and return its exit code, -9 if it was killed.
+    """Run a task of `child.py` in a new process, and return its exit code.
+
+    The exit code is -9 if the process was killed.
 
     Raises:
         UserError: With the last line of its error output, if the process failed.
@@ -39,7 +41,10 @@ def run_worker(**task: Any) -> int:
 
 
 def straight(recipe: str, settings: dict[str, Any], folder: Path) -> Path:
-    """Return the uninterrupted run, which is trained at the first call; `said.npz` has its predictions."""
+    """Return the uninterrupted run, which is trained at the first call.
+
+    `said.npz` in the same folder has the predictions of its model.
+    """
     out = folder / "straight"
     if not out.exists():
         predictions_file = str(folder / "said.npz")

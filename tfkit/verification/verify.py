@@ -36,7 +36,7 @@ def check(
     told: Callable[[Proof], None] = lambda proof: None,
     **overrides: Any,
 ) -> list[Proof]:
-    """Verify that a recipe is reproducible: same seed, resume after kill, save/load, replicas.
+    """Verify a recipe: same seed, resume after kill, save and load, replicas.
 
     The recipe is trained several times in separate processes, so use small settings. Verified: two runs with the same
     seed are bit-identical; a killed (kill -9) and resumed run is bit-identical to an uninterrupted one; the loaded

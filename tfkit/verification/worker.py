@@ -1,4 +1,7 @@
-"""Worker process of the verification: `python -m tfkit.verification.worker TASK` trains, kills itself, or predicts."""
+"""Worker process of the verification: it trains, kills itself, or predicts.
+
+Started as `python -m tfkit.checks.child TASK`, with the task as JSON.
+"""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Data warnings before training: target leakage, rows shared by splits, missing classes, identifier labels."""
+"""Data warnings before training: target leakage, shared rows, class problems."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -38,7 +38,7 @@ def warnings_of(data: Data) -> list[str]:
 
 
 def _leakage_warnings(data: Data, target: dict[str, Any]) -> list[str]:
-    """Warn of columns with one cell per row that alone predict the target of held-out rows."""
+    """Warn of single-cell columns that alone predict the target of held-out rows."""
     raw = getattr(data.train, "raw_arrays", None)
     if not raw or not hasattr(data.train, "arrays"):
         return []
@@ -64,7 +64,10 @@ def _leakage_warnings(data: Data, target: dict[str, Any]) -> list[str]:
 
 
 def _bin_indices(values: np.ndarray) -> np.ndarray:
-    """Return the bin of each value: one per category, quantile bins for numbers, one for missing numbers."""
+    """Return the bin of each value.
+
+    There is one bin per category, and quantile bins and a bin for missing values for numbers.
+    """
     if values.dtype.kind in "OUS":
         return np.unique(values.astype(str), return_inverse=True)[1]
     is_finite = np.isfinite(values)
@@ -111,7 +114,7 @@ def _r2_score(values: np.ndarray, y: np.ndarray) -> float:
 
 
 def _duplicate_warnings(data: Data) -> list[str]:
-    """Warn of rows of the training split that also occur, with all cells equal, in another split."""
+    """Warn of training rows that also occur, with equal cells, in another split."""
     if any(getattr(split, "raw_arrays", None) is None for split in (data.train, data.val, data.test)):
         return []
     train_hashes = set(_row_hashes(data.train))
@@ -128,7 +131,7 @@ def _duplicate_warnings(data: Data) -> list[str]:
 
 
 def _row_hashes(split: Any) -> list[int]:
-    """Hash each row with its targets: rows that differ only in their target are not duplicates."""
+    """Hash each row with its targets: rows with different targets are no duplicates."""
     y = split.arrays[1]
     targets = [] if y is None else list(y.values()) if isinstance(y, Mapping) else [y]
     columns = [
@@ -141,7 +144,7 @@ def _row_hashes(split: Any) -> list[int]:
 
 
 def _cell_hashes(values: Any) -> Any:
-    """Hash each row of a column; the hash of a text does not depend on the item size of its array."""
+    """Hash each row of a column; the item size of a text array has no effect."""
     from pandas.util import hash_array
 
     if values.ndim > 1 and values.shape[1:] != (1,):
@@ -173,7 +176,7 @@ def _class_warnings(data: Data, classes: list[str], target_name: str) -> list[st
 
 
 def _class_counts(split: Any, num_classes: int) -> Any:
-    """Count the rows of each class, if the targets are class indices in memory; else None."""
+    """Count the rows of each class; None without class indices in memory."""
     y = getattr(split, "arrays", (None, None))[1]
     if y is None or np.asarray(y).ndim != 1 or np.asarray(y).dtype.kind not in "iu":
         return None

@@ -51,7 +51,10 @@ def check_targets(model: Any, data: Data) -> None:
 
 
 def _loss_name(loss: Any) -> str:
-    """Return the normalized name of a loss, given by class, function or name; a wrapped loss is unwrapped."""
+    """Return the normalized name of a loss; a wrapped loss is unwrapped.
+
+    The loss is given as an object, a function or a name.
+    """
     inner = getattr(loss, "loss", None)
     loss = loss if inner is None else inner
     name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
@@ -59,7 +62,10 @@ def _loss_name(loss: Any) -> str:
 
 
 def _targets(split: Any) -> np.ndarray | None:
-    """Return all targets of a split in memory, else those of the first rows; None if they are not numeric."""
+    """Return the targets of a split; None if they are not numeric.
+
+    If the split is not in memory, only those of the first rows are returned.
+    """
     y = split.arrays[1] if hasattr(split, "arrays") else split.take(np.arange(min(MAX_CHECKED_ROWS, len(split))))[1]
     if y is None or isinstance(y, dict):
         return None

@@ -78,7 +78,7 @@ def forward_bytes_per_row(model: Any, data: Data) -> int:
 
 
 def free_memory_bytes() -> int | None:
-    """Return the free memory of the first GPU, or of the machine without a GPU; None if it is unknown."""
+    """Return the free memory of the first GPU, else of the machine; None if unknown."""
     import tensorflow as tf
 
     if tf.config.list_physical_devices("GPU"):

@@ -1,4 +1,4 @@
-"""Checks before training: data warnings, loss targets, memory, one training step and one checkpoint."""
+"""Checks before training: data, targets, memory, one step and one checkpoint."""
 
 import logging
 import math
@@ -53,9 +53,9 @@ def before_training(run: RunDir, config: Config, data: Data, model: Any) -> None
 
 
 def _try_step(model: Any, data: Data, config: Config) -> tuple[float, float]:
-    """Compute the gradient norm of one step and the loss of a few validation rows, without changing the model.
+    """Compute the gradient norm of one step and the loss of a few validation rows.
 
-    Both are 0 for a model with its own `train_step`.
+    The model does not change. Both numbers are 0 for a model with its own `train_step`.
     """
     import keras
 
