@@ -1,5 +1,6 @@
 """Training steps over replicas, with the results of one device or with Keras' own behavior."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -248,7 +249,7 @@ class BatchShards:
             def compute_gradients(*upstream: Any) -> Any:
                 output_gradients = list(upstream[: len(keras.tree.flatten(structure))])
                 if with_input_gradients:
-                    compute = lambda: self._sum_over_replicas(backward, output_gradients)  # noqa: E731
+                    compute = functools.partial(self._sum_over_replicas, backward, output_gradients)
                     sums = iter(_without_second_derivative(compute, *output_gradients, *variables))
                     return [next(sums) if exists else None for exists in has_gradient]
                 sums = iter(self._sum_over_replicas(backward, output_gradients))

@@ -118,6 +118,8 @@ def trace_step(model: Any, row: dict[str, Any]) -> Any:
 class Fused:
     """Train on row indices: full batches by a fused function, the last batch unfused.
 
+    An instance is a function `(indices, rows_seen) -> logs`, as `tfkit.steps.compiled` returns.
+
     Args:
         function: The traced function of `trace_step`.
         dataset: The training rows.
