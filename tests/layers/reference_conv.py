@@ -34,10 +34,10 @@ def sublayer_weights(w, name):
     return {path[len(name) + 1 :]: value for path, value in w.items() if path.startswith(name + "/")}
 
 
-def series(lengths, dim, hidden=np.nan):
-    """Create random rows of the given lengths, and the padded array with its mask; padding is `hidden`."""
+def series(lengths, dim, padding_value=np.nan):
+    """Create random rows of the given lengths, and the padded array with its mask; padding is `padding_value`."""
     rows = [RANDOM.normal(size=(length, dim)).astype("float32") for length in lengths]
-    x = np.full((len(rows), max(lengths) + 2, dim), hidden, "float32")
+    x = np.full((len(rows), max(lengths) + 2, dim), padding_value, "float32")
     for index, row in enumerate(rows):
         x[index, : len(row)] = row
     mask = np.arange(x.shape[1]) < np.array(lengths)[:, None]

@@ -53,7 +53,7 @@ def test_unknown_kind_raises():
 
 
 def test_batch_statistics_ignore_masked_steps():
-    rows, x, mask = series([4, 1, 6], 5, hidden=3.0)
+    rows, x, mask = series([4, 1, 6], 5, padding_value=3.0)
     layer = built(BatchNormalization(momentum=0.8), x.shape)
     initial, all_steps = weights(layer), np.concatenate(rows)
     assert_rows(layer(x, mask=mask, training=True), normalize(rows, initial, training=True))
@@ -82,7 +82,7 @@ def test_fully_masked_batch_is_finite():
 
 
 def test_group_statistics_ignore_masked_steps():
-    rows, x, mask = series([4, 1, 6], 6, hidden=3.0)
+    rows, x, mask = series([4, 1, 6], 6, padding_value=3.0)
     layer = built(GroupNormalization(2), x.shape)
     assert_rows(layer(x, mask=mask), normalize_groups(rows, weights(layer), 2))
 

@@ -24,7 +24,7 @@ def rows(*shape):
 @pytest.mark.parametrize("num_heads", [1, 3])
 def test_output_matches_numpy(masked, causal, positions, num_heads):
     layer = built(SelfAttention(num_heads, causal=causal, positions=positions), (None, None, 12))
-    sequences, x, mask = series([7, 3, 1], 12, hidden=50.0 if masked else 0.0)
+    sequences, x, mask = series([7, 3, 1], 12, padding_value=50.0 if masked else 0.0)
     options = {"causal": causal, "rotary": positions == "rotary"}
     outputs = layer(x, mask=mask if masked else None)
     for index, row in enumerate(sequences if masked else x.astype("float64")):
@@ -36,7 +36,7 @@ def test_output_matches_numpy(masked, causal, positions, num_heads):
 @pytest.mark.parametrize("causal", [False, True])
 def test_output_matches_keras_attention(masked, causal):
     layer, keras_layer = built(SelfAttention(4, causal=causal), (None, None, 12)), keras.layers.MultiHeadAttention(4, 3)
-    _, x, mask = series([7, 3, 1], 12, hidden=0.0)
+    _, x, mask = series([7, 3, 1], 12, padding_value=0.0)
     keras_layer.build(x.shape, x.shape)
     kernel, bias, *output_weights = layer.get_weights()
     head_shapes = [
@@ -83,7 +83,7 @@ def test_fully_masked_row_gives_the_output_bias():
 
 def test_masking_works_in_half_precision():
     layer = built(SelfAttention(2, causal=True, dtype="mixed_float16"), (None, None, 8))
-    sequences, x, mask = series([6, 2], 8, hidden=50.0)
+    sequences, x, mask = series([6, 2], 8, padding_value=50.0)
     x, mask = np.concatenate([x, x[:1]]), np.concatenate([mask, np.zeros_like(mask[:1])])
     outputs = np.asarray(layer(x, mask=mask))
     assert outputs.dtype == "float16"
@@ -137,7 +137,7 @@ def test_explicit_attention_matches_the_fused_kernel(causal, masked):
 @pytest.mark.parametrize("num_heads", [1, 3])
 def test_cross_attention_matches_numpy_and_keras(masked, num_heads):
     layer, keras_layer = CrossAttention(num_heads), keras.layers.MultiHeadAttention(num_heads, 12 // num_heads)
-    x, (sequences, memory, mask) = rows(3, 4, 12), series([7, 3, 1], 5, hidden=50.0 if masked else 1.0)
+    x, (sequences, memory, mask) = rows(3, 4, 12), series([7, 3, 1], 5, padding_value=50.0 if masked else 1.0)
     layer.build(x.shape, memory.shape)
     layer.set_weights([0.3 * RANDOM.normal(size=array.shape) for array in layer.get_weights()])
     mask = mask if masked else np.ones_like(mask)

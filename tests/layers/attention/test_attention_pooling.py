@@ -30,7 +30,7 @@ def test_output_matches_numpy_with_padding(num_heads):
 
 def test_zero_query_gives_the_mean():
     layer = AttentionPooling(2)
-    _, x, mask = series([7, 3], 6, hidden=0.0)
+    _, x, mask = series([7, 3], 6, padding_value=0.0)
     layer.build(x.shape)
     layer.query.assign(np.zeros((6, 2)))
     np.testing.assert_allclose(layer(x, mask=mask), x.sum(1) / [[7], [3]], **CLOSE)

@@ -198,7 +198,7 @@ def test_only_kernels_are_regularized(kind):
 
 @pytest.mark.slow
 def test_exported_model_predicts_the_same(tmp_path):
-    codes, memory_codes = (keras.Input((None,), dtype="int32", name=name) for name in ("codes", "others"))
+    codes, memory_codes = (keras.Input((None,), dtype="int32", name=name) for name in ("codes", "memory_codes"))
     embedding = keras.layers.Embedding(9, 8, mask_zero=True)
     memory = TransformerEncoder(2, depth=2, positions="rotary", dropout=0.5)(embedding(memory_codes))
     model = keras.Model([codes, memory_codes], TransformerDecoder(2, positions="rotary")(embedding(codes), memory))

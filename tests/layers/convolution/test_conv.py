@@ -83,7 +83,7 @@ def test_padding_does_not_change_the_result_and_the_mask_is_passed_on(normalizat
 
 
 def test_mask_of_the_input_is_used_and_passed_on():
-    rows, x, mask = series([5, 2], 2, hidden=0.0)
+    rows, x, mask = series([5, 2], 2, padding_value=0.0)
     layer = built(ConvBlock(4, rank=1, strides=2, activation="tanh"), x.shape)
     outputs = layer(keras.layers.Masking()(x), training=True)
     assert_rows(outputs, conv_block(rows, weights(layer), strides=2, training=True))

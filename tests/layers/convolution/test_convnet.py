@@ -76,7 +76,7 @@ def test_padding_does_not_change_the_result(pooling):
 
 
 def test_mask_is_passed_on_without_pooling_only():
-    x, mask = series([9, 2, 6], 2, hidden=0.0)[1:]
+    x, mask = series([9, 2, 6], 2, padding_value=0.0)[1:]
     masked = keras.layers.Masking()(x)
     outputs = ConvStack([3, 4, 5], rank=1, pooling=None)(masked)
     np.testing.assert_array_equal(outputs._keras_mask, mask[:, ::2][:, ::2])

@@ -33,9 +33,9 @@ def test_block_matches_numpy(normalization, dim, bottleneck):
         assert layer.compute_output_shape(x.shape) == tuple(outputs.shape) == (3, 8, 8)
 
 
-@pytest.mark.parametrize("hidden", [np.nan, 5.0])
-def test_padding_does_not_change_a_block(hidden):
-    rows, x, mask = series([7, 1, 4], 3, hidden)
+@pytest.mark.parametrize("padding_value", [np.nan, 5.0])
+def test_padding_does_not_change_a_block(padding_value):
+    rows, x, mask = series([7, 1, 4], 3, padding_value)
     layer = built(InceptionBlock(**SMALL), x.shape)
     for training in (False, True):
         expected = inception_block(rows, weights(layer), training=training)
@@ -73,7 +73,7 @@ def test_stack_matches_numpy_with_padding(depth, shortcut_every, pooling):
 
 
 def test_mask_is_passed_on_without_pooling_only():
-    x, mask = series([5, 2], 2, hidden=0.0)[1:]
+    x, mask = series([5, 2], 2, padding_value=0.0)[1:]
     masked = keras.layers.Masking()(x)
     np.testing.assert_array_equal(InceptionBlock(**SMALL)(masked)._keras_mask, mask)
     np.testing.assert_array_equal(InceptionStack(**SMALL, depth=1, pooling=None)(masked)._keras_mask, mask)

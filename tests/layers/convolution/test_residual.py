@@ -99,7 +99,7 @@ def test_all_kernels_are_regularized():
 
 @pytest.mark.parametrize("ratio", [1, 3])
 def test_squeeze_excitation_matches_numpy(ratio):
-    rows, x, mask = series([4, 1, 6], 6, hidden=2.0)
+    rows, x, mask = series([4, 1, 6], 6, padding_value=2.0)
     layer = built(SqueezeExcitation(ratio), x.shape)
     assert_rows(layer(x, mask=mask), excite(rows, weights(layer)))
     np.testing.assert_allclose(layer(x), excite(x.astype("float64"), weights(layer)), rtol=1e-5, atol=1e-5)
