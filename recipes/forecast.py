@@ -20,39 +20,45 @@ import tfkit
 
 
 class Config(tfkit.Config):
-    table: Path = tfkit.sample("co2.csv.gz")  # the rows: one a time with a column a series, or one a series and time
+    table: Path = tfkit.sample_path(
+        "co2.csv.gz"
+    )  # the rows: one a time with a column a series, or one a series and time
     target: list[str] = []  # the columns to forecast; none: all columns of numbers
     time_column: str | None = None  # none: the first column of dates; plain numbers count steps
     series_column: str | None = None  # of a long table: which series a row is of
     known: list[str] = []  # columns whose future is known: holidays, prices
     leave_out: list[str] = []  # columns that are not used
-    horizon: tfkit.count | Literal["auto"] = "auto"  # steps to foretell; auto: a season
-    past: tfkit.count | Literal["auto"] = "auto"  # steps that are seen; auto: 3.5 horizons where there is room
-    season: tfkit.count | Literal["auto"] = "auto"  # steps of the seasonal cycle; auto: that of the frequency
+    horizon: tfkit.PositiveInt | Literal["auto"] = "auto"  # steps to foretell; auto: a season
+    past: tfkit.PositiveInt | Literal["auto"] = "auto"  # steps that are seen; auto: 3.5 horizons where there is room
+    season: tfkit.PositiveInt | Literal["auto"] = "auto"  # steps of the seasonal cycle; auto: that of the frequency
     calendar: list[str] | Literal["auto"] = "auto"  # some of hour, weekday, yearday; auto: those the past cannot show
     gaps: Literal["last", "linear", "refuse"] = "last"  # what stands for missing values: the last one, a line, nothing
-    test_fraction: tfkit.fraction = 0.2  # share of the steps for the test, the last ones
-    val_fraction: tfkit.fraction = 0.15  # share of the steps that choose the best epoch, those before
-    train_steps: tfkit.count | None = None  # numbers of steps in place of shares; with train_steps the rest is left out
-    val_steps: tfkit.count | None = None  # those before the test
-    test_steps: tfkit.count | None = None  # the last ones
+    test_fraction: tfkit.Fraction = 0.2  # share of the steps for the test, the last ones
+    val_fraction: tfkit.Fraction = 0.15  # share of the steps that choose the best epoch, those before
+    train_steps: tfkit.PositiveInt | None = (
+        None  # numbers of steps in place of shares; with train_steps the rest is left out
+    )
+    val_steps: tfkit.PositiveInt | None = None  # those before the test
+    test_steps: tfkit.PositiveInt | None = None  # the last ones
     delimiter: str | None = None  # of a text file; none: found
     encoding: str | None = None  # of a text file; none: found
     missing: list[str] | None = None  # cells that mean "missing"; none: the usual ones
     body: Literal["linear", "lstm", "transformer"] = "linear"  # what reads the past
     level: Literal["last", "mean"] = "last"  # what the values of a window are measured from, in their own spread
     highway: bool = True  # beside lstm and transformer a linear map of the past, which they correct
-    kernel_size: tfkit.count = 25  # steps of the mean that draws the trend out, for the linear map
-    patch: tfkit.count | Literal["auto"] = "auto"  # steps that lstm, transformer read at once; auto: about a season
-    depth: tfkit.count = 1  # layers of lstm, transformer
-    units: tfkit.count | Literal["auto"] = "auto"  # width of them
-    dropout: tfkit.fraction = 0.2  # share of units dropped in training
+    kernel_size: tfkit.PositiveInt = 25  # steps of the mean that draws the trend out, for the linear map
+    patch: tfkit.PositiveInt | Literal["auto"] = (
+        "auto"  # steps that lstm, transformer read at once; auto: about a season
+    )
+    depth: tfkit.PositiveInt = 1  # layers of lstm, transformer
+    units: tfkit.PositiveInt | Literal["auto"] = "auto"  # width of them
+    dropout: tfkit.Fraction = 0.2  # share of units dropped in training
     loss: Literal["quantile", "squared"] = "quantile"  # squared: the mean alone, without bands
     quantiles: list[float] = [0.025, 0.1, 0.5, 0.9, 0.975]  # what is foretold: the median, and bands around it
-    epochs: tfkit.count | Literal["auto"] = "auto"
-    batch_size: tfkit.count | Literal["all", "auto"] = "auto"
-    learning_rate: tfkit.positive | Literal["auto"] = "auto"
-    learning_rate_decay: tfkit.any_decay = "cosine"
+    epochs: tfkit.PositiveInt | Literal["auto"] = "auto"
+    batch_size: tfkit.PositiveInt | Literal["all", "auto"] = "auto"
+    learning_rate: tfkit.PositiveFloat | Literal["auto"] = "auto"
+    learning_rate_decay: tfkit.ScheduleName = "cosine"
     refit: bool | Literal["auto"] = "auto"  # once more on training and validation steps; auto: where windows are few
 
     def check(self):
@@ -82,7 +88,7 @@ def data(config):
         season=config.season,
         reading={"delimiter": config.delimiter, "encoding": config.encoding, "missing": config.missing},
     )
-    horizon = tfkit.data.choose_horizon(told, rules) if config.horizon == "auto" else config.horizon
+    horizon = tfkit.data.default_horizon(told, rules) if config.horizon == "auto" else config.horizon
     splits = tfkit.data.split_history(
         told,
         horizon,
@@ -112,12 +118,12 @@ def data(config):
         tfkit.data.restore_windows(info),
         defaults=auto,
         final=final,
-        calibrate=tfkit.data.calibrate_bands,
+        calibrate=tfkit.data.calibrate_intervals,
     )
 
 
 def model(config, data):
-    inputs, info = tfkit.inputs(data.train), data.info
+    inputs, info = tfkit.keras_inputs(data.train), data.info
     horizon, answers, whole = info["horizon"], len(info["quantiles"]), {"dtype": "float32"}
     statistics = tfkit.layers.WindowStatistics(config.level, **whole)(inputs["values"])
     past = tfkit.layers.WindowScaling(**whole)(inputs["values"], statistics)
@@ -141,7 +147,7 @@ def model(config, data):
         x = keras.layers.Reshape((-1, 1))(past)
         x = tfkit.layers.PatchEmbedding(config.patch, config.units, **overlap, **shrink)(x)
         if config.body == "lstm":
-            x = tfkit.layers.LSTMStack([config.units] * config.depth, dropout=config.dropout)(x)
+            x = tfkit.layers.RNNStack([config.units] * config.depth, dropout=config.dropout)(x)
         else:
             x = tfkit.layers.PositionalEmbedding()(x)
             x = tfkit.layers.TransformerEncoder(depth=config.depth, dropout=config.dropout, **shrink)(x)
@@ -157,8 +163,10 @@ def model(config, data):
     x = keras.layers.Add(**whole)(parts) if len(parts) > 1 else parts[0]
     outputs = tfkit.layers.WindowScaling(inverse=True, **whole)(x, statistics)
     model = keras.Model(inputs, outputs, name="network")
-    loss = tfkit.losses.Pinball(info["quantiles"]) if config.loss == "quantile" else keras.losses.MeanSquaredError()
-    model.compile(tfkit.optimizer(**config.optimization, steps=data.steps(config)), loss)
+    loss = (
+        tfkit.losses.QuantileLoss(info["quantiles"]) if config.loss == "quantile" else keras.losses.MeanSquaredError()
+    )
+    model.compile(tfkit.make_optimizer(**config.optimization, steps=data.steps(config)), loss)
     return model
 
 
@@ -186,7 +194,7 @@ recipe = tfkit.Recipe(
     monitor="val_loss",
     baselines=[tfkit.baselines.naive, tfkit.baselines.seasonal_naive],
     search={
-        "learning_rate": tfkit.log(1e-4, 1e-2),
+        "learning_rate": tfkit.log_uniform(1e-4, 1e-2),
         "batch_size": [32, 64, 128, 256],
         "body": ["linear", "lstm", "transformer"],
         "units": [32, 64, 128],

@@ -22,41 +22,47 @@ Loss = Literal["auto", "cross_entropy", "label_smoothing", "focal", "squared", "
 
 
 class Config(tfkit.Config):
-    pictures: Path = tfkit.sample("digits.zip")  # a folder for each class, a .zip of that, or a table of paths
+    pictures: Path = tfkit.sample_path("digits.zip")  # a folder for each class, a .zip of that, or a table of paths
     target: str = "label"  # what is predicted: of a table, the column that has it
     path_column: str = "path"  # of a table, the column of paths, beside which they lie
     kind: Literal["auto", "class", "number"] = "auto"  # what the target is; folders are classes
     positive: str | None = None  # the class that precision, recall and F1 are of; none: the rarer of two
     test_pictures: Path | None = None  # pictures of your own to test on; none: a share
-    test_fraction: tfkit.fraction = 0.15  # share of the pictures for the test, where there are no test_pictures
-    val_fraction: tfkit.fraction = 0.15  # share of the pictures that choose the best epoch
+    test_fraction: tfkit.Fraction = 0.15  # share of the pictures for the test, where there are no test_pictures
+    val_fraction: tfkit.Fraction = 0.15  # share of the pictures that choose the best epoch
     group_column: str | None = None  # of a table: pictures of one group, such as one patient, stay in one split
     delimiter: str | None = None  # of a table; none: found
     duplicates: Literal["drop", "keep"] = "drop"  # pictures whose pixels are there twice
-    size: tfkit.count | Literal["auto"] = "auto"  # pixels of the longer side; auto: as found, at most 64
+    size: tfkit.PositiveInt | Literal["auto"] = "auto"  # pixels of the longer side; auto: as found, at most 64
     channels: Literal["auto", "grey", "rgb"] = "auto"  # auto: colour where a training picture has some
-    shift: tfkit.fraction = 0.1  # of training pictures: moved by up to that share of their sides
-    rotation: tfkit.amount = 10.0  # of training pictures: turned by up to so many degrees
-    zoom: tfkit.fraction = 0.1  # of training pictures: made larger or smaller by up to that share
+    shift: tfkit.Fraction = 0.1  # of training pictures: moved by up to that share of their sides
+    rotation: tfkit.NonNegativeFloat = 10.0  # of training pictures: turned by up to so many degrees
+    zoom: tfkit.Fraction = 0.1  # of training pictures: made larger or smaller by up to that share
     flip: Literal["none", "horizontal", "vertical", "both"] = "none"  # horizontal where left and right are alike
-    colour: tfkit.fraction = 0.1  # of training pictures: brightness, contrast, saturation change by up to that share
-    mixup: tfkit.amount = 0.0  # of training pictures: two are laid over each other, Beta(mixup) says how much of each
-    cutmix: tfkit.amount = 0.0  # of training pictures: a box of another is laid on each, Beta(cutmix) says how large
+    colour: tfkit.Fraction = 0.1  # of training pictures: brightness, contrast, saturation change by up to that share
+    mixup: tfkit.NonNegativeFloat = (
+        0.0  # of training pictures: two are laid over each other, Beta(mixup) says how much of each
+    )
+    cutmix: tfkit.NonNegativeFloat = (
+        0.0  # of training pictures: a box of another is laid on each, Beta(cutmix) says how large
+    )
     class_weights: bool = False  # pictures of rare classes weigh more
     body: Literal["residual", "conv", "transformer"] = "residual"  # residual or plain convolutions, or a small ViT
-    filters: list[tfkit.count] = [16, 32, 64, 128]  # channels of each stage of convolutions
-    depth: tfkit.count | Literal["auto"] = "auto"  # blocks of each stage (auto: 1), or of the transformer (auto: 4)
-    units: tfkit.count = 128  # width of the transformer
-    patch_size: tfkit.count = 4  # pixels of a transformer's patch along each side
-    dropout: tfkit.fraction = 0.1  # share of units dropped in training
+    filters: list[tfkit.PositiveInt] = [16, 32, 64, 128]  # channels of each stage of convolutions
+    depth: tfkit.PositiveInt | Literal["auto"] = (
+        "auto"  # blocks of each stage (auto: 1), or of the transformer (auto: 4)
+    )
+    units: tfkit.PositiveInt = 128  # width of the transformer
+    patch_size: tfkit.PositiveInt = 4  # pixels of a transformer's patch along each side
+    dropout: tfkit.Fraction = 0.1  # share of units dropped in training
     refit: bool | Literal["auto"] = "auto"  # once more on training and validation pictures; auto: where they are few
     loss: Loss = "auto"  # what training makes small; auto: smoothed cross-entropy of a class, squared error of a number
-    epochs: tfkit.count | Literal["auto"] = "auto"
-    batch_size: tfkit.count | Literal["all", "auto"] = "auto"
-    learning_rate: tfkit.positive | Literal["auto"] = "auto"
-    learning_rate_decay: tfkit.any_decay = "cosine"
-    optimizer: tfkit.any_optimizer = "adamw"
-    weight_decay: tfkit.amount = 0.05
+    epochs: tfkit.PositiveInt | Literal["auto"] = "auto"
+    batch_size: tfkit.PositiveInt | Literal["all", "auto"] = "auto"
+    learning_rate: tfkit.PositiveFloat | Literal["auto"] = "auto"
+    learning_rate_decay: tfkit.ScheduleName = "cosine"
+    optimizer: tfkit.OptimizerName = "adamw"
+    weight_decay: tfkit.NonNegativeFloat = 0.05
 
     def check(self):
         if self.body == "transformer" and self.filters != [16, 32, 64, 128]:
@@ -87,8 +93,8 @@ def data(config):
     found, test, said = tfkit.data.load_images(
         config.pictures, config.target, test=config.test_pictures, duplicates=config.duplicates, **reading
     )
-    target = tfkit.data.learn_label(found, config.target, kind=config.kind, positive=config.positive)
-    tfkit.data.check_loss(config.loss, target)
+    target = tfkit.data.infer_label(found, config.target, kind=config.kind, positive=config.positive)
+    tfkit.data.validate_loss(config.loss, target)
     parts = tfkit.data.split_images(
         found,
         target,
@@ -105,16 +111,16 @@ def data(config):
     auto["refit"] &= config.learning_rate_decay != "plateau"  # which needs validation rows
     final = train.joined(val) if (auto["refit"] if config.refit == "auto" else config.refit) else None
     if config.class_weights:
-        train, final = (rows and tfkit.data.with_class_weights(rows, info) for rows in (train, final))
+        train, final = (rows and tfkit.data.balance_classes(rows, info) for rows in (train, final))
     moves = {name: getattr(config, name) for name in ("shift", "rotation", "zoom", "flip", "colour", "mixup", "cutmix")}
     augment = tfkit.data.augment_images(info, **moves)
-    prepare, restore = tfkit.data.prepare_images(info), tfkit.data.restore_table(info)
+    prepare, restore = tfkit.data.prepare_images(info), tfkit.data.make_postprocessor(info)
     return tfkit.Data(train, val, test, info, prepare, restore, augment=augment, defaults=auto, final=final)
 
 
 def model(config, data):
     picture, classes = data.info["picture"], data.info["target"]["classes"]
-    inputs = tfkit.inputs(data.train)
+    inputs = tfkit.keras_inputs(data.train)
     scale = [1 / spread for spread in picture["spread"]]
     offset = [-mean / spread for mean, spread in zip(picture["mean"], picture["spread"], strict=True)]
     x = keras.layers.Rescaling(scale, offset, name="standardise")(inputs)
@@ -126,15 +132,15 @@ def model(config, data):
         x = tfkit.layers.AttentionPooling()(x)
     else:
         form = {"block": config.body, "stem_strides": 2 if max(picture["height"], picture["width"]) > 32 else 1}
-        x = tfkit.layers.ConvStack(config.filters, depth=config.depth, **form, **shrink)(x)
+        x = tfkit.layers.ConvNet(config.filters, depth=config.depth, **form, **shrink)(x)
     x = keras.layers.Dropout(config.dropout)(x)
     outputs = keras.layers.Dense(len(classes or [None]), dtype="float32", name="head")(x)
 
-    loss = tfkit.data.table_loss(config.loss, data.info)
+    loss = tfkit.data.make_loss(config.loss, data.info)
     if classes and (config.mixup or config.cutmix):  # which give shares of classes
-        loss = tfkit.losses.SmoothedCrossentropy(0.1 if config.loss == "label_smoothing" else 0.0)
+        loss = tfkit.losses.SparseLabelSmoothingCrossentropy(0.1 if config.loss == "label_smoothing" else 0.0)
     model = keras.Model(inputs, outputs, name="image")
-    model.compile(tfkit.optimizer(**config.optimization, steps=data.steps(config)), loss)
+    model.compile(tfkit.make_optimizer(**config.optimization, steps=data.steps(config)), loss)
     return model
 
 
@@ -162,7 +168,7 @@ recipe = tfkit.Recipe(
     monitor="val_loss",
     baselines=[tfkit.baselines.constant, tfkit.baselines.linear_pixels],
     search={
-        "learning_rate": tfkit.log(5e-4, 8e-3),
+        "learning_rate": tfkit.log_uniform(5e-4, 8e-3),
         "batch_size": [32, 64, 128, 256],
         "depth": (1, 4),
         "dropout": (0.0, 0.5),

@@ -21,13 +21,13 @@ import tfkit
 
 
 class Config(tfkit.Config):
-    table: Path = tfkit.sample("japanese_vowels.ts.gz")  # the series
+    table: Path = tfkit.sample_path("japanese_vowels.ts.gz")  # the series
     target: str | None = None  # the column to predict; none: the first without a name, or label, class, target
     kind: Literal["auto", "class", "number"] = "auto"  # what the target is
     positive: str | None = None  # the class that precision, recall and F1 are of; none: the rarer of two
     test_table: Path | None = None  # series of your own to test on; none: a share of the table
-    test_fraction: tfkit.fraction = 0.15  # share of the series for the test, where there is no test_table
-    val_fraction: tfkit.fraction = 0.15  # share of the series that choose the best epoch
+    test_fraction: tfkit.Fraction = 0.15  # share of the series for the test, where there is no test_table
+    val_fraction: tfkit.Fraction = 0.15  # share of the series that choose the best epoch
     id_column: str | None = None  # which series a row is a step of; none: every row is a series
     time_column: str | None = None  # when that step was; none: steps stand in order
     value_columns: list[str] = []  # the channels, where a row is a step; none: all other columns
@@ -40,20 +40,20 @@ class Config(tfkit.Config):
     scale: Literal["train", "each", "none"] = "train"  # of values: as in all training series, or each series by itself
     class_weights: bool = False  # series of rare classes weigh more
     body: Literal["minirocket", "inception", "convolution", "lstm", "transformer"] = "minirocket"  # what reads series
-    features: tfkit.count = 10000  # of minirocket: what it asks of a series, rounded to a multiple of 84
+    features: tfkit.PositiveInt = 10000  # of minirocket: what it asks of a series, rounded to a multiple of 84
     differences: bool = True  # of minirocket: half of that it asks of the differences from step to step
     head: Literal["ridge", "trained", "auto"] = "auto"  # of minirocket: solved at once, or by steps; auto: many series
-    depth: tfkit.count | Literal["auto"] = "auto"  # of the others: layers, or blocks
-    units: tfkit.count | Literal["auto"] = "auto"  # of the others: width of each
-    dropout: tfkit.fraction = 0.1  # share of units dropped in training
+    depth: tfkit.PositiveInt | Literal["auto"] = "auto"  # of the others: layers, or blocks
+    units: tfkit.PositiveInt | Literal["auto"] = "auto"  # of the others: width of each
+    dropout: tfkit.Fraction = 0.1  # share of units dropped in training
     refit: bool | Literal["auto"] = "auto"  # once more on training and validation series; auto: where they are few
     loss: Literal["auto", "cross_entropy", "label_smoothing", "focal", "squared", "absolute", "huber"] = "auto"
-    epochs: tfkit.count | Literal["auto"] = "auto"
-    batch_size: tfkit.count | Literal["all", "auto"] = "auto"
-    learning_rate: tfkit.positive | Literal["auto"] = "auto"
-    learning_rate_decay: tfkit.any_decay = "cosine"
-    optimizer: tfkit.any_optimizer = "adamw"
-    weight_decay: tfkit.amount = 0.01
+    epochs: tfkit.PositiveInt | Literal["auto"] = "auto"
+    batch_size: tfkit.PositiveInt | Literal["all", "auto"] = "auto"
+    learning_rate: tfkit.PositiveFloat | Literal["auto"] = "auto"
+    learning_rate_decay: tfkit.ScheduleName = "cosine"
+    optimizer: tfkit.OptimizerName = "adamw"
+    weight_decay: tfkit.NonNegativeFloat = 0.01
 
     def check(self):
         if self.time_column and not self.id_column:
@@ -80,7 +80,7 @@ def data(config):
         config.table, config.target, test_table=config.test_table, lengths=config.lengths, **reading
     )
     target = tfkit.data.learn_series_label(found, kind=config.kind, positive=config.positive)
-    tfkit.data.check_loss(config.loss, target)
+    tfkit.data.validate_loss(config.loss, target)
     parts = tfkit.data.split_series(
         found,
         target,
@@ -94,7 +94,7 @@ def data(config):
         parts[0], target, others=parts[1:], lengths=config.lengths, scale=config.scale, reading=reading, said=said
     )
     if config.body == "minirocket":
-        info = tfkit.data.with_kernels(
+        info = tfkit.data.fit_minirocket(
             parts[0], info, features=config.features, differences=config.differences, seed=config.seed
         )
     prepare = tfkit.data.prepare_series(info)
@@ -103,12 +103,12 @@ def data(config):
     auto["refit"] &= config.learning_rate_decay != "plateau"  # which needs validation rows
     final = train.joined(val) if (auto["refit"] if config.refit == "auto" else config.refit) else None
     if config.class_weights:
-        train, final = (rows and tfkit.data.with_class_weights(rows, info) for rows in (train, final))
-    return tfkit.Data(train, val, test, info, prepare, tfkit.data.restore_table(info), defaults=auto, final=final)
+        train, final = (rows and tfkit.data.balance_classes(rows, info) for rows in (train, final))
+    return tfkit.Data(train, val, test, info, prepare, tfkit.data.make_postprocessor(info), defaults=auto, final=final)
 
 
 def model(config, data):
-    inputs, info, solved = tfkit.inputs(data.train), data.info, config.head == "ridge"
+    inputs, info, solved = tfkit.keras_inputs(data.train), data.info, config.head == "ridge"
     if config.body == "minirocket":
         x = inputs["features"]
     else:
@@ -126,10 +126,10 @@ def model(config, data):
     )
     outputs = head(keras.layers.Dropout(0.0 if solved else config.dropout)(x))
     if solved:
-        head.set_weights(tfkit.data.ridge_head(data.train, info))
+        head.set_weights(tfkit.data.fit_ridge_head(data.train, info))
     model = keras.Model(inputs, outputs, name="network")
-    loss = tfkit.data.table_loss(config.loss, info)
-    model.compile(tfkit.optimizer(**config.optimization, steps=data.steps(config)), loss)
+    loss = tfkit.data.make_loss(config.loss, info)
+    model.compile(tfkit.make_optimizer(**config.optimization, steps=data.steps(config)), loss)
     return model
 
 
@@ -137,12 +137,12 @@ def read(config, length):
     """Layers from series `(steps, channels)` to one vector."""
     shrink = {"dropout": config.dropout, "l1": config.l1, "l2": config.l2}
     if config.body == "inception":
-        return tfkit.layers.InceptionStack(config.units, depth=config.depth, l1=config.l1, l2=config.l2)
+        return tfkit.layers.InceptionTime(config.units, depth=config.depth, l1=config.l1, l2=config.l2)
     if config.body == "convolution":
         filters = [config.units, 2 * config.units, 4 * config.units]
-        return tfkit.layers.ConvStack(filters, 7, rank=1, depth=config.depth, l1=config.l1, l2=config.l2)
+        return tfkit.layers.ConvNet(filters, 7, rank=1, depth=config.depth, l1=config.l1, l2=config.l2)
     if config.body == "lstm":
-        return tfkit.layers.LSTMStack([config.units] * config.depth, bidirectional=True, dropout=config.dropout)
+        return tfkit.layers.RNNStack([config.units] * config.depth, bidirectional=True, dropout=config.dropout)
     size = max(1, min(16, length // 8))
     parts = [
         tfkit.layers.PatchEmbedding(size, config.units, stride=(size + 1) // 2),
@@ -184,7 +184,7 @@ recipe = tfkit.Recipe(
     monitor="val_loss",
     baselines=[tfkit.baselines.constant, tfkit.baselines.nearest_series, tfkit.baselines.linear_series],
     search={
-        "learning_rate": tfkit.log(1e-4, 1e-2),
+        "learning_rate": tfkit.log_uniform(1e-4, 1e-2),
         "batch_size": [8, 16, 32, 64],
         "body": ["minirocket", "inception", "convolution", "lstm", "transformer"],
         "dropout": (0.0, 0.5),

@@ -21,13 +21,13 @@ Loss = Literal["auto", "cross_entropy", "label_smoothing", "focal", "squared", "
 
 
 class Config(tfkit.Config):
-    table: Path = tfkit.sample("adult.csv.gz")  # the rows
+    table: Path = tfkit.sample_path("adult.csv.gz")  # the rows
     target: str = "income"  # the column to predict
     kind: Literal["auto", "class", "number"] = "auto"  # what the target is
     positive: str | None = None  # the class that precision, recall and F1 are of; none: the rarer of two
     test_table: Path | None = None  # rows of your own to test on; none: a share of the table
-    test_fraction: tfkit.fraction = 0.15  # share of the rows for the test, where there is no test_table
-    val_fraction: tfkit.fraction = 0.15  # share of the rows that choose the best epoch
+    test_fraction: tfkit.Fraction = 0.15  # share of the rows for the test, where there is no test_table
+    val_fraction: tfkit.Fraction = 0.15  # share of the rows that choose the best epoch
     time_column: str | None = None  # the last rows in time are the test
     group_column: str | None = None  # rows of one group stay in one split
     number: list[str] = []  # columns that are numbers, whatever they look like
@@ -42,21 +42,21 @@ class Config(tfkit.Config):
     scale: Literal["robust", "standard", "zero_one", "minus_one_one", "quantile"] = "robust"  # of numbers
     class_weights: bool = False  # rows of rare classes weigh more
     body: Literal["ensemble", "mlp"] = "ensemble"  # eight MLPs in one net (TabM), or one with batch normalisation
-    members: tfkit.count = 8  # of the ensemble
-    depth: tfkit.count = 3  # hidden layers
-    units: tfkit.count | Literal["auto"] = "auto"  # width of each
-    dropout: tfkit.fraction | Literal["auto"] = "auto"  # share of units dropped in training
-    embedding_dim: tfkit.whole = 8  # length of a number's or a category's vector; 0: numbers as they are
-    bins: tfkit.count = 128  # of a number's embedding, at most
+    members: tfkit.PositiveInt = 8  # of the ensemble
+    depth: tfkit.PositiveInt = 3  # hidden layers
+    units: tfkit.PositiveInt | Literal["auto"] = "auto"  # width of each
+    dropout: tfkit.Fraction | Literal["auto"] = "auto"  # share of units dropped in training
+    embedding_dim: tfkit.NonNegativeInt = 8  # length of a number's or a category's vector; 0: numbers as they are
+    bins: tfkit.PositiveInt = 128  # of a number's embedding, at most
     refit: bool | Literal["auto"] = "auto"  # once more on training and validation rows; auto: where rows are few
     loss: Loss = "auto"  # what training makes small; auto: cross-entropy of a class, squared error of a number
-    quantile: tfkit.fraction = 0.5  # what loss=quantile predicts
-    epochs: tfkit.count | Literal["auto"] = "auto"
-    batch_size: tfkit.count | Literal["all", "auto"] = "auto"
-    learning_rate: tfkit.positive | Literal["auto"] = "auto"
-    learning_rate_decay: tfkit.any_decay = "cosine"
-    optimizer: tfkit.any_optimizer = "adamw"
-    weight_decay: tfkit.amount = 0.01
+    quantile: tfkit.Fraction = 0.5  # what loss=quantile predicts
+    epochs: tfkit.PositiveInt | Literal["auto"] = "auto"
+    batch_size: tfkit.PositiveInt | Literal["all", "auto"] = "auto"
+    learning_rate: tfkit.PositiveFloat | Literal["auto"] = "auto"
+    learning_rate_decay: tfkit.ScheduleName = "cosine"
+    optimizer: tfkit.OptimizerName = "adamw"
+    weight_decay: tfkit.NonNegativeFloat = 0.01
 
     fits_sample = {"table": ("target",)}
 
@@ -81,10 +81,10 @@ def data(config):
     frame, test, said = tfkit.data.load_table(
         config.table, config.target, test_table=config.test_table, duplicates=config.duplicates, **reading
     )
-    tfkit.data.check_columns(frame, config.slices)
-    target = tfkit.data.learn_target(frame[config.target], kind=config.kind, positive=config.positive)
-    tfkit.data.check_loss(config.loss, target, quantile=config.quantile)
-    parts = tfkit.data.split_table(
+    tfkit.data.require_columns(frame, config.slices)
+    target = tfkit.data.infer_target(frame[config.target], kind=config.kind, positive=config.positive)
+    tfkit.data.validate_loss(config.loss, target, quantile=config.quantile)
+    parts = tfkit.data.train_val_test_split(
         frame,
         target,
         test=test,
@@ -109,34 +109,36 @@ def data(config):
     auto["refit"] &= config.learning_rate_decay != "plateau"  # which needs validation rows
     final = train.joined(val) if (auto["refit"] if config.refit == "auto" else config.refit) else None
     if config.class_weights:
-        train, final = (rows and tfkit.data.with_class_weights(rows, info) for rows in (train, final))
-    return tfkit.Data(train, val, test, info, prepare, tfkit.data.restore_table(info), defaults=auto, final=final)
+        train, final = (rows and tfkit.data.balance_classes(rows, info) for rows in (train, final))
+    return tfkit.Data(train, val, test, info, prepare, tfkit.data.make_postprocessor(info), defaults=auto, final=final)
 
 
 def model(config, data):
-    inputs = tfkit.inputs(data.train)
+    inputs = tfkit.keras_inputs(data.train)
     parts = [inputs[name] for name in ("numbers", "missing") if name in inputs]
     if "numbers" in inputs and config.embedding_dim:
-        parts.append(tfkit.layers.NumberEmbedding(data.info["edges"], dim=config.embedding_dim)(inputs["numbers"]))
+        parts.append(
+            tfkit.layers.PiecewiseLinearEmbedding(data.info["edges"], dim=config.embedding_dim)(inputs["numbers"])
+        )
     if "categories" in inputs:
         dim = config.embedding_dim or 8
-        parts.append(tfkit.layers.CategoryEmbedding(data.info["sizes"], dim=dim)(inputs["categories"]))
+        parts.append(tfkit.layers.CategoricalEmbedding(data.info["sizes"], dim=dim)(inputs["categories"]))
     x = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
 
     classes, units = data.info["target"]["classes"], [config.units] * config.depth
     shrink, answers = {"dropout": config.dropout, "l1": config.l1, "l2": config.l2}, len(classes or [None])
     if config.body == "ensemble":
-        x = tfkit.layers.EnsembleMLP(units, members=config.members, **shrink)(x)
-        x = tfkit.layers.EnsembleDense(answers, config.members, shared=False, dtype="float32", name="head")(x)
-        outputs = tfkit.layers.MemberMean(logits=bool(classes), dtype="float32")(x)
+        x = tfkit.layers.TabM(units, members=config.members, **shrink)(x)
+        x = tfkit.layers.BatchEnsembleDense(answers, config.members, shared=False, dtype="float32", name="head")(x)
+        outputs = tfkit.layers.EnsembleAverage(logits=bool(classes), dtype="float32")(x)
     else:
         x = tfkit.layers.MLP(units, normalization="batch", **shrink)(x)
         outputs = keras.layers.Dense(answers, dtype="float32", name="head")(x)
 
-    loss = tfkit.data.table_loss(config.loss, data.info, quantile=config.quantile)
-    loss = tfkit.losses.PerMember(loss) if config.body == "ensemble" else loss
+    loss = tfkit.data.make_loss(config.loss, data.info, quantile=config.quantile)
+    loss = tfkit.losses.EnsembleLoss(loss) if config.body == "ensemble" else loss
     model = keras.Model(inputs, outputs, name="tabular")
-    model.compile(tfkit.optimizer(**config.optimization, steps=data.steps(config)), loss)
+    model.compile(tfkit.make_optimizer(**config.optimization, steps=data.steps(config)), loss)
     return model
 
 
@@ -164,7 +166,7 @@ recipe = tfkit.Recipe(
     monitor="val_loss",
     baselines=[tfkit.baselines.constant, tfkit.baselines.linear, tfkit.baselines.boosted_trees],
     search={
-        "learning_rate": tfkit.log(2e-3, 2e-2),
+        "learning_rate": tfkit.log_uniform(2e-3, 2e-2),
         "batch_size": [32, 64, 128, 256, 512],
         "optimizer": ["adamw", "adam", "nadam", "rmsprop"],
         "units": [128, 192, 256],

@@ -20,40 +20,40 @@ import tfkit
 
 
 class Config(tfkit.Config):
-    table: Path = tfkit.sample("reviews_zh.csv.gz")  # the rows, or a folder of .txt files with one for each class
+    table: Path = tfkit.sample_path("reviews_zh.csv.gz")  # the rows, or a folder of .txt files with one for each class
     target: str = "label"  # the column to predict; of a folder its folders are the classes
     text: str | None = None  # the column of texts; none: the one with the longest
     kind: Literal["auto", "class", "number"] = "auto"  # what the target is
     positive: str | None = None  # the class that precision, recall and F1 are of; none: the rarer of two
     test_table: Path | None = None  # texts of your own to test on; none: a share of the table
-    test_fraction: tfkit.fraction = 0.15  # share of the texts for the test, where there is no test_table
-    val_fraction: tfkit.fraction = 0.15  # share of the texts that choose the best epoch
+    test_fraction: tfkit.Fraction = 0.15  # share of the texts for the test, where there is no test_table
+    val_fraction: tfkit.Fraction = 0.15  # share of the texts that choose the best epoch
     time_column: str | None = None  # the last rows in time are the test
     group_column: str | None = None  # rows of one group stay in one split
     delimiter: str | None = None  # of a table; none: found
     encoding: str | None = None  # of files of text; none: found
     missing: list[str] = []  # cells that mean "missing", beside empty ones
     tokens: Literal["auto", "words", "characters"] = "auto"  # what is read one by one; auto: words, if there are spaces
-    max_length: tfkit.count = 2000  # characters of a text that are read at most
-    vocabulary: tfkit.count = 20000  # words, and characters, that are told apart at most
+    max_length: tfkit.PositiveInt = 2000  # characters of a text that are read at most
+    vocabulary: tfkit.PositiveInt = 20000  # words, and characters, that are told apart at most
     class_weights: bool = False  # rows of rare classes weigh more
     encoder: Literal["convolution", "lstm", "transformer", "none"] = "convolution"  # what reads the tokens in order
-    depth: tfkit.count = 1  # layers of it
-    units: tfkit.count = 128  # width of it
+    depth: tfkit.PositiveInt = 1  # layers of it
+    units: tfkit.PositiveInt = 128  # width of it
     ngrams: Literal["none", "trained", "solved", "both", "auto"] = "auto"  # what short runs of tokens say: a vector of
     # each, trained beside the encoder; logistic regression on them, whose answer is averaged with the network's; auto:
     # both, and of many texts the first alone
-    ngram_dim: tfkit.count = 64  # length of that vector
-    num_ngrams: tfkit.count = 50000  # runs of words, and of characters, that count; the most frequent
-    dropout: tfkit.fraction | Literal["auto"] = "auto"  # share of tokens, runs and units dropped in training
+    ngram_dim: tfkit.PositiveInt = 64  # length of that vector
+    num_ngrams: tfkit.PositiveInt = 50000  # runs of words, and of characters, that count; the most frequent
+    dropout: tfkit.Fraction | Literal["auto"] = "auto"  # share of tokens, runs and units dropped in training
     refit: bool | Literal["auto"] = "auto"  # once more on training and validation rows; auto: where rows are few
     loss: Literal["auto", "cross_entropy", "label_smoothing", "focal", "squared", "absolute", "huber"] = "auto"
-    epochs: tfkit.count | Literal["auto"] = "auto"
-    batch_size: tfkit.count | Literal["all", "auto"] = "auto"
-    learning_rate: tfkit.positive | Literal["auto"] = "auto"
-    learning_rate_decay: tfkit.any_decay = "cosine"
-    optimizer: tfkit.any_optimizer = "adamw"
-    weight_decay: tfkit.amount = 0.01
+    epochs: tfkit.PositiveInt | Literal["auto"] = "auto"
+    batch_size: tfkit.PositiveInt | Literal["all", "auto"] = "auto"
+    learning_rate: tfkit.PositiveFloat | Literal["auto"] = "auto"
+    learning_rate_decay: tfkit.ScheduleName = "cosine"
+    optimizer: tfkit.OptimizerName = "adamw"
+    weight_decay: tfkit.NonNegativeFloat = 0.01
 
     def check(self):
         if self.encoder == "none" and self.ngrams == "none":
@@ -76,8 +76,8 @@ def data(config):
         keep=[config.time_column, config.group_column],
         **reading,
     )
-    target = tfkit.data.learn_target(frame[config.target], kind=config.kind, positive=config.positive)
-    tfkit.data.check_loss(config.loss, target)
+    target = tfkit.data.infer_target(frame[config.target], kind=config.kind, positive=config.positive)
+    tfkit.data.validate_loss(config.loss, target)
     parts = tfkit.data.split_texts(
         frame,
         text,
@@ -107,12 +107,12 @@ def data(config):
     auto["refit"] &= config.learning_rate_decay != "plateau"  # which needs validation rows
     final = train.joined(val) if (auto["refit"] if config.refit == "auto" else config.refit) else None
     if config.class_weights:
-        train, final = (rows and tfkit.data.with_class_weights(rows, info) for rows in (train, final))
-    return tfkit.Data(train, val, test, info, prepare, tfkit.data.restore_table(info), defaults=auto, final=final)
+        train, final = (rows and tfkit.data.balance_classes(rows, info) for rows in (train, final))
+    return tfkit.Data(train, val, test, info, prepare, tfkit.data.make_postprocessor(info), defaults=auto, final=final)
 
 
 def model(config, data):
-    inputs, info = tfkit.inputs(data.train), data.info
+    inputs, info = tfkit.keras_inputs(data.train), data.info
     answers, heads = len(info["target"]["classes"] or [None]), []
     parts = [] if config.encoder == "none" else [read(config, info)(inputs[info["tokens"]])]
     if config.ngrams in ("trained", "both"):
@@ -123,16 +123,16 @@ def model(config, data):
         x = keras.layers.Dropout(config.dropout)(x)
         heads.append(keras.layers.Dense(answers, dtype="float32", name="head")(x))
     if config.ngrams in ("solved", "both"):
-        heads.append(tfkit.data.solved_ngrams(data.train, info)(inputs))
-    loss = tfkit.data.table_loss(config.loss, info)
+        heads.append(tfkit.data.fit_ngram_classifier(data.train, info)(inputs))
+    loss = tfkit.data.make_loss(config.loss, info)
     if len(heads) > 1:  # each learns by itself, and what they say is averaged
         members = keras.layers.Concatenate(axis=1)([keras.layers.Reshape((1, answers))(x) for x in heads])
-        outputs = tfkit.layers.MemberMean(logits=answers > 1, dtype="float32")(members)
-        loss = tfkit.losses.PerMember(loss)
+        outputs = tfkit.layers.EnsembleAverage(logits=answers > 1, dtype="float32")(members)
+        loss = tfkit.losses.EnsembleLoss(loss)
     else:
         [outputs] = heads
     model = keras.Model(inputs, outputs, name="network")
-    model.compile(tfkit.optimizer(**config.optimization, steps=data.steps(config)), loss)
+    model.compile(tfkit.make_optimizer(**config.optimization, steps=data.steps(config)), loss)
     return model
 
 
@@ -149,7 +149,7 @@ def read(config, info):
         layers += [tfkit.layers.TransformerEncoder(depth=config.depth, positions="rotary", **shrink)]
     elif config.encoder == "lstm":
         told = {"bidirectional": True, "dropout": config.dropout, "return_sequences": True}
-        layers += [tfkit.layers.LSTMStack([config.units // 2] * config.depth, **told)]
+        layers += [tfkit.layers.RNNStack([config.units // 2] * config.depth, **told)]
     else:
         told = {"rank": 1, "normalization": "layer", **shrink}
         layers += [tfkit.layers.ConvBlock(config.units, **told) for _ in range(config.depth)]
@@ -181,7 +181,7 @@ recipe = tfkit.Recipe(
     monitor="val_loss",
     baselines=[tfkit.baselines.constant, tfkit.baselines.tfidf],
     search={
-        "learning_rate": tfkit.log(5e-4, 1e-2),
+        "learning_rate": tfkit.log_uniform(5e-4, 1e-2),
         "batch_size": [32, 64, 128, 256],
         "encoder": ["convolution", "lstm", "transformer", "none"],
         "units": [64, 128, 256],

@@ -25,9 +25,9 @@ class Config(tfkit.Config):
 
     table: Path = Path("sample.csv")  # the rows
     target: str = "income"  # the column to predict
-    depth: tfkit.count = 3  # hidden layers
+    depth: tfkit.PositiveInt = 3  # hidden layers
     body: Literal["mlp", "ensemble"] = "mlp"
-    epochs: tfkit.count | None = 7
+    epochs: tfkit.PositiveInt | None = 7
 
 
 def data(config):

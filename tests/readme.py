@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tfkit.catalog.components import ROOMS, parts
+from tfkit.catalog.components import COMPONENT_PACKAGES, list_components
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 BEGIN, END = "<!-- parts: make readme -->\n", "<!-- end of parts -->"
@@ -12,8 +12,8 @@ def table():
     """Return a Markdown table with a row for each public component."""
     lines = [
         f"| `{component.name}` | {component.line.replace('|', chr(92) + '|')} |"
-        for module in ROOMS
-        for component in parts(module)
+        for module in COMPONENT_PACKAGES
+        for component in list_components(module)
     ]
     return "\n".join(["| part | what it does |", "|---|---|", *lines])
 

@@ -5,9 +5,9 @@ import os
 
 import pytest
 
-from tfkit.atomic_files import Whole, write_json, write_text
+from tfkit.atomic_files import AtomicFile, write_json, write_text
 from tfkit.errors import UserError
-from tfkit.run_dir import Kept
+from tfkit.run_dir import RunJSON
 
 
 def test_a_file_is_flushed_to_the_disk_before_it_is_renamed(tmp_path, monkeypatch):
@@ -46,7 +46,7 @@ def test_after_an_error_the_old_file_is_unchanged(failing, tmp_path, monkeypatch
 
 def test_an_error_in_the_block_leaves_no_file(tmp_path):
     def write_half():
-        with Whole(tmp_path / "a.txt") as file:
+        with AtomicFile(tmp_path / "a.txt") as file:
             file.write("half")
             raise InterruptedError
 
@@ -65,7 +65,7 @@ def test_a_missing_key_of_a_run_file_raises(tmp_path):
     path = tmp_path / "about.json"
     path.write_text('{"begun": "today"}')
     with pytest.raises(UserError, match=r"The run's about\.json must have 'versions'"):
-        Kept(path)["versions"]
+        RunJSON(path)["versions"]
 
 
 @pytest.mark.parametrize("content", ["[]", '{"begun": 1}', '{"versions": []}', "{"])
@@ -73,4 +73,4 @@ def test_a_run_file_that_is_no_json_or_has_wrong_types_raises(content, tmp_path)
     path = tmp_path / "about.json"
     path.write_text(content)
     with pytest.raises(ValueError):  # noqa: PT011
-        Kept(path)
+        RunJSON(path)

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 import pytest
 
-from tfkit.config import FLAGS, Config, count, fraction, read_settings
+from tfkit.config import FLAGS, Config, Fraction, PositiveInt, read_settings
 from tfkit.errors import UserError
 
 
@@ -14,11 +14,11 @@ class TableConfig(Config):
     fits_sample: ClassVar[dict[str, tuple[str, ...]]] = {"table": ("target",)}
     table: Path = Path("sample.csv")
     target: str = "income"
-    depth: count = 3
-    dropout: fraction = 0.1
+    depth: PositiveInt = 3
+    dropout: Fraction = 0.1
     columns: tuple[str, ...] = ()
     body: Literal["auto", "mlp"] = "auto"
-    epochs: count | Literal["auto"] = 7
+    epochs: PositiveInt | Literal["auto"] = 7
 
     def check(self) -> None:
         if self.depth > 100:
@@ -144,7 +144,7 @@ def test_invalid_default_raises():
     with pytest.raises(UserError, match="`dropout` must be a number >= 0 and < 1"):
 
         class OwnConfig(Config):
-            dropout: fraction = 1.5
+            dropout: Fraction = 1.5
 
 
 def test_auto_is_resolved_by_the_data():

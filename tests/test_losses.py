@@ -3,7 +3,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfkit.losses import GaussianNLL, PerMember, Pinball, SmoothedCrossentropy, SparseFocal
+from tfkit.losses import (
+    EnsembleLoss,
+    GaussianNLL,
+    QuantileLoss,
+    SparseCategoricalFocalCrossentropy,
+    SparseLabelSmoothingCrossentropy,
+)
 
 RANDOM = np.random.default_rng(0)
 CLASS_INDICES = RANDOM.integers(0, 4, 9)
@@ -37,16 +43,21 @@ def expected_pinball(y, predictions):
 LOG_P = log_softmax(LOGITS)
 TRUE_LOG_P = LOG_P[np.arange(9), CLASS_INDICES]
 CASES = {
-    "smoothed": (SmoothedCrossentropy(0.2), CLASS_INDICES, LOGITS, -0.8 * TRUE_LOG_P - 0.2 * LOG_P.mean(1)),
-    "focal": (SparseFocal(1.5), CLASS_INDICES, LOGITS, -((1 - np.exp(TRUE_LOG_P)) ** 1.5) * TRUE_LOG_P),
+    "smoothed": (SparseLabelSmoothingCrossentropy(0.2), CLASS_INDICES, LOGITS, -0.8 * TRUE_LOG_P - 0.2 * LOG_P.mean(1)),
+    "focal": (
+        SparseCategoricalFocalCrossentropy(1.5),
+        CLASS_INDICES,
+        LOGITS,
+        -((1 - np.exp(TRUE_LOG_P)) ** 1.5) * TRUE_LOG_P,
+    ),
     "pinball": (
-        Pinball(0.9),
+        QuantileLoss(0.9),
         VALUES,
         PREDICTIONS,
         np.where(VALUES > PREDICTIONS, 0.9, -0.1)[:, 0] * (VALUES - PREDICTIONS)[:, 0],
     ),
     "pinball of several quantiles": (
-        Pinball(QUANTILES.tolist()),
+        QuantileLoss(QUANTILES.tolist()),
         VALUES[:, 0],
         QUANTILE_PREDICTIONS[:, 0],
         expected_pinball(VALUES[:, 0], QUANTILE_PREDICTIONS[:, 0]),
@@ -108,13 +119,15 @@ def test_reduction(loss, y, y_pred, expected, reduction):
 
 
 @pytest.mark.parametrize(
-    "loss", [SmoothedCrossentropy(0.2), SparseFocal(2.0), Pinball(0.9)], ids=lambda loss: loss.name
+    "loss",
+    [SparseLabelSmoothingCrossentropy(0.2), SparseCategoricalFocalCrossentropy(2.0), QuantileLoss(0.9)],
+    ids=lambda loss: loss.name,
 )
 def test_targets_may_be_a_column_or_floats(loss):
-    y, y_pred = (VALUES, PREDICTIONS) if isinstance(loss, Pinball) else (CLASS_INDICES, LOGITS)
+    y, y_pred = (VALUES, PREDICTIONS) if isinstance(loss, QuantileLoss) else (CLASS_INDICES, LOGITS)
     expected = float(loss(y, y_pred))
     assert float(loss(np.reshape(y, (9, 1)).astype("float32"), y_pred)) == pytest.approx(expected, rel=1e-6)
-    outputs = y_pred[:, None, :]  # the output shape of MemberMean
+    outputs = y_pred[:, None, :]  # the output shape of EnsembleAverage
     assert float(loss(np.reshape(y, (9,)), outputs)) == pytest.approx(expected, rel=1e-6)
 
 
@@ -122,17 +135,19 @@ def test_targets_may_be_a_column_or_floats(loss):
 def test_smoothed_crossentropy_equals_keras_on_one_hot(label_smoothing):
     keras_loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)
     expected = float(keras_loss(np.eye(4)[CLASS_INDICES], LOGITS))
-    assert float(SmoothedCrossentropy(label_smoothing)(CLASS_INDICES, LOGITS)) == pytest.approx(expected, rel=1e-5)
+    assert float(SparseLabelSmoothingCrossentropy(label_smoothing)(CLASS_INDICES, LOGITS)) == pytest.approx(
+        expected, rel=1e-5
+    )
 
 
 def test_focal_with_gamma_zero_equals_keras_crossentropy():
     expected = float(keras.losses.SparseCategoricalCrossentropy(from_logits=True)(CLASS_INDICES, LOGITS))
-    assert float(SparseFocal(0.0)(CLASS_INDICES, LOGITS)) == pytest.approx(expected, rel=1e-5)
+    assert float(SparseCategoricalFocalCrossentropy(0.0)(CLASS_INDICES, LOGITS)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_focal_equals_keras_on_one_hot():
     keras_loss = keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=2.0, from_logits=True)
-    assert float(SparseFocal(2.0)(CLASS_INDICES, LOGITS)) == pytest.approx(
+    assert float(SparseCategoricalFocalCrossentropy(2.0)(CLASS_INDICES, LOGITS)) == pytest.approx(
         float(keras_loss(np.eye(4)[CLASS_INDICES], LOGITS)), rel=1e-4
     )
 
@@ -142,35 +157,37 @@ def test_focal_equals_keras_on_one_hot():
 def test_focal_gradient_is_finite_for_large_logits(gamma, logit):
     logits = tf.Variable([[logit, 0.0]])
     with tf.GradientTape() as tape:
-        value = SparseFocal(gamma)(np.array([0]), logits)
+        value = SparseCategoricalFocalCrossentropy(gamma)(np.array([0]), logits)
     assert float(value) == pytest.approx(max(0.0, -logit), abs=1e-5)
     np.testing.assert_allclose(tape.gradient(value, logits), [[0.0, 0.0]] if logit > 0 else [[-1.0, 1.0]], atol=1e-5)
 
 
 def test_pinball_of_the_median_is_half_the_absolute_error():
-    assert float(Pinball(0.5)(VALUES, PREDICTIONS)) == pytest.approx(np.abs(VALUES - PREDICTIONS).mean() / 2, rel=1e-5)
+    assert float(QuantileLoss(0.5)(VALUES, PREDICTIONS)) == pytest.approx(
+        np.abs(VALUES - PREDICTIONS).mean() / 2, rel=1e-5
+    )
 
 
 def test_pinball_is_minimal_at_its_quantile():
     y = RANDOM.gamma(1.0, size=(2000, 1)).astype("float32")
     candidates = np.quantile(y, np.linspace(0.05, 0.95, 19))
-    best = np.argmin([float(Pinball(0.9)(y, np.full_like(y, value))) for value in candidates])
+    best = np.argmin([float(QuantileLoss(0.9)(y, np.full_like(y, value))) for value in candidates])
     assert best == 17  # the 0.90 quantile
 
 
 def test_pinball_of_several_quantiles_at_every_time_step():
     np.testing.assert_allclose(
-        Pinball(QUANTILES.tolist()).call(SERIES, tf.constant(QUANTILE_PREDICTIONS)),
+        QuantileLoss(QUANTILES.tolist()).call(SERIES, tf.constant(QUANTILE_PREDICTIONS)),
         expected_pinball(SERIES, QUANTILE_PREDICTIONS),
         1e-5,
     )
-    column_loss = Pinball(tuple(QUANTILES))(SERIES[..., None], QUANTILE_PREDICTIONS)
+    column_loss = QuantileLoss(tuple(QUANTILES))(SERIES[..., None], QUANTILE_PREDICTIONS)
     assert float(column_loss) == pytest.approx(expected_pinball(SERIES, QUANTILE_PREDICTIONS).mean(), rel=1e-5)
 
 
 def test_pinball_of_a_list_with_one_quantile_equals_that_quantile():
-    assert float(Pinball([0.9])(VALUES, PREDICTIONS)) == pytest.approx(
-        float(Pinball(0.9)(VALUES, PREDICTIONS)), rel=1e-6
+    assert float(QuantileLoss([0.9])(VALUES, PREDICTIONS)) == pytest.approx(
+        float(QuantileLoss(0.9)(VALUES, PREDICTIONS)), rel=1e-6
     )
 
 
@@ -220,13 +237,13 @@ def test_beta_of_one_has_the_mean_gradient_of_squared_error():
 
 MEMBER_LOSSES = {
     "sparse": (keras.losses.SparseCategoricalCrossentropy(from_logits=True), 4),
-    "smoothed": (SmoothedCrossentropy(0.2), 4),
-    "focal": (SparseFocal(1.0), 4),
+    "smoothed": (SparseLabelSmoothingCrossentropy(0.2), 4),
+    "focal": (SparseCategoricalFocalCrossentropy(1.0), 4),
     "squared": (keras.losses.MeanSquaredError(), 1),
     "absolute": (keras.losses.MeanAbsoluteError(), 1),
     "huber": (keras.losses.Huber(0.5), 1),
-    "pinball": (Pinball(0.8), 1),
-    "quantiles": (Pinball(QUANTILES.tolist()), 3),
+    "pinball": (QuantileLoss(0.8), 1),
+    "quantiles": (QuantileLoss(QUANTILES.tolist()), 3),
     "gaussian": (GaussianNLL(), 2),
 }
 
@@ -238,17 +255,17 @@ def test_per_member_is_the_mean_of_member_losses(loss, dim, is_column):
     y = CLASS_INDICES if dim == 4 else RANDOM.normal(size=9).astype("float32")
     y = y[:, None] if is_column else y
     losses = [float(loss(y[:, None] if y.ndim == 1 and dim == 1 else y, y_pred[:, member])) for member in range(3)]
-    assert float(PerMember(loss)(y, y_pred)) == pytest.approx(np.mean(losses), rel=1e-5)
+    assert float(EnsembleLoss(loss)(y, y_pred)) == pytest.approx(np.mean(losses), rel=1e-5)
     weighted = [float(loss(y, y_pred[:, member], sample_weight=WEIGHT)) for member in range(3)]
-    assert float(PerMember(loss)(y, y_pred, sample_weight=WEIGHT)) == pytest.approx(np.mean(weighted), rel=1e-5)
+    assert float(EnsembleLoss(loss)(y, y_pred, sample_weight=WEIGHT)) == pytest.approx(np.mean(weighted), rel=1e-5)
     single = float(loss(y, y_pred[:, 0]))  # one output, as in validation
-    assert float(PerMember(loss)(y, y_pred[:, :1])) == pytest.approx(single, rel=1e-5)
+    assert float(EnsembleLoss(loss)(y, y_pred[:, :1])) == pytest.approx(single, rel=1e-5)
 
 
 def test_per_member_gradient_of_each_member_is_independent():
     y_pred = tf.Variable(RANDOM.normal(size=(9, 3, 1)).astype("float32"))
     with tf.GradientTape() as tape:
-        value = PerMember(keras.losses.MeanSquaredError())(VALUES, y_pred)
+        value = EnsembleLoss(keras.losses.MeanSquaredError())(VALUES, y_pred)
     expected = 2 * (y_pred.numpy() - VALUES[:, None]) / (9 * 3)
     np.testing.assert_allclose(tape.gradient(value, y_pred), expected, rtol=1e-5, atol=1e-7)
 
@@ -256,16 +273,16 @@ def test_per_member_gradient_of_each_member_is_independent():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: SmoothedCrossentropy(1.0), r"`label_smoothing` must be in \[0, 1\). Received: 1.0"),
-        (lambda: SmoothedCrossentropy(-0.1), r"`label_smoothing` must be in \[0, 1\). Received: -0.1"),
-        (lambda: SparseFocal(-1.0), "`gamma` must be at least 0. Received: -1.0"),
-        (lambda: SparseFocal(float("nan")), "`gamma` must be at least 0. Received: nan"),
-        (lambda: Pinball(0.0), r"`quantile` must be in \(0, 1\), or a list of such numbers. Received: 0.0"),
-        (lambda: Pinball(1), r"`quantile` must be in \(0, 1\), .* Received: 1"),
-        (lambda: Pinball([]), r"`quantile` must be in \(0, 1\), .* Received: \[\]"),
-        (lambda: Pinball([0.1, 1.5]), r"`quantile` must be in \(0, 1\), .* Received: \[0.1, 1.5\]"),
+        (lambda: SparseLabelSmoothingCrossentropy(1.0), r"`label_smoothing` must be in \[0, 1\). Received: 1.0"),
+        (lambda: SparseLabelSmoothingCrossentropy(-0.1), r"`label_smoothing` must be in \[0, 1\). Received: -0.1"),
+        (lambda: SparseCategoricalFocalCrossentropy(-1.0), "`gamma` must be at least 0. Received: -1.0"),
+        (lambda: SparseCategoricalFocalCrossentropy(float("nan")), "`gamma` must be at least 0. Received: nan"),
+        (lambda: QuantileLoss(0.0), r"`quantile` must be in \(0, 1\), or a list of such numbers. Received: 0.0"),
+        (lambda: QuantileLoss(1), r"`quantile` must be in \(0, 1\), .* Received: 1"),
+        (lambda: QuantileLoss([]), r"`quantile` must be in \(0, 1\), .* Received: \[\]"),
+        (lambda: QuantileLoss([0.1, 1.5]), r"`quantile` must be in \(0, 1\), .* Received: \[0.1, 1.5\]"),
         (
-            lambda: Pinball([0.1, 0.9])(VALUES, QUANTILE_PREDICTIONS),
+            lambda: QuantileLoss([0.1, 0.9])(VALUES, QUANTILE_PREDICTIONS),
             r"one output for each quantile. Received: .*=\[0.1, 0.9\], .* \(9, 5, 3\)",
         ),
         (lambda: GaussianNLL("variance"), "`scale` must be 'log_variance' or 'softplus'. Received: 'variance'"),
@@ -284,4 +301,4 @@ def test_invalid_arguments_raise(make, message):
 
 def test_per_member_with_a_loss_name_raises():
     with pytest.raises(TypeError, match=r"`loss` must be a `keras.losses.Loss`, such as .* Received: 'mse'"):
-        PerMember("mse")
+        EnsembleLoss("mse")

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from tfkit.losses import GaussianNLL, Pinball, SmoothedCrossentropy, SparseFocal
-from tfkit.metrics import DIRECTIONS, HIGHER_IS_BETTER, LOWER_IS_BETTER, Coverage, MeanPinball, direction
+from tfkit.losses import GaussianNLL, QuantileLoss, SparseCategoricalFocalCrossentropy, SparseLabelSmoothingCrossentropy
+from tfkit.metrics import DIRECTIONS, HIGHER_IS_BETTER, LOWER_IS_BETTER, Coverage, MeanQuantileLoss, direction
 
 RANDOM = np.random.default_rng(0)
 CLASS_INDICES = RANDOM.integers(0, 3, 60)
@@ -115,7 +115,7 @@ def test_prefixes_and_suffixes_of_a_name_are_ignored(name, expected):
 
 
 def test_direction_of_metric_names_in_the_logs():
-    metrics = ["acc", "bce", "mse", "mae", "mape", "MSLE", "AUC", "F1Score", MeanPinball(), MeanPinball(0.9)]
+    metrics = ["acc", "bce", "mse", "mae", "mape", "MSLE", "AUC", "F1Score", MeanQuantileLoss(), MeanQuantileLoss(0.9)]
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, "sigmoid")])
     model.compile("sgd", "mse", metrics=metrics)
     data = np.ones((4, 2)), np.array([[0.0], [1.0], [0.0], [1.0]])
@@ -125,7 +125,9 @@ def test_direction_of_metric_names_in_the_logs():
     assert {direction(name) for name in names} == {"max", "min"}
 
 
-@pytest.mark.parametrize("loss_class", [Pinball, GaussianNLL, SparseFocal, SmoothedCrossentropy])
+@pytest.mark.parametrize(
+    "loss_class", [QuantileLoss, GaussianNLL, SparseCategoricalFocalCrossentropy, SparseLabelSmoothingCrossentropy]
+)
 def test_direction_of_tfkit_losses_is_min(loss_class):
     assert direction(loss_class().name) == "min"
 
@@ -148,12 +150,12 @@ CASES = {
         (QUANTILE_PREDICTIONS[..., 0] <= Y) & (QUANTILE_PREDICTIONS[..., 1] >= Y),
     ),
     "pinball": (
-        MeanPinball(0.9),
+        MeanQuantileLoss(0.9),
         Y[:, :1],
         QUANTILE_PREDICTIONS[:, 0, 2:],
         np.where(ERROR > 0, 0.9 * ERROR, -0.1 * ERROR)[:, 0, 2],
     ),
-    "pinball of several quantiles": (MeanPinball([0.1, 0.5, 0.9]), Y, QUANTILE_PREDICTIONS, PINBALL),
+    "pinball of several quantiles": (MeanQuantileLoss([0.1, 0.5, 0.9]), Y, QUANTILE_PREDICTIONS, PINBALL),
 }
 
 
@@ -182,7 +184,9 @@ def test_coverage_includes_the_ends_of_an_interval():
 def test_metrics_are_restored_from_a_saved_model(tmp_path):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3)])
     model.compile(
-        "sgd", Pinball([0.1, 0.5, 0.9]), metrics=[MeanPinball([0.1, 0.4, 0.8], name="pinball_of_test"), Coverage(1, 2)]
+        "sgd",
+        QuantileLoss([0.1, 0.5, 0.9]),
+        metrics=[MeanQuantileLoss([0.1, 0.4, 0.8], name="pinball_of_test"), Coverage(1, 2)],
     )
     x, y = RANDOM.normal(size=(20, 3)), RANDOM.normal(size=20)
     scores = model.evaluate(x, y, verbose=0, return_dict=True)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import tfkit
-from tfkit.optimizers import DECAYS, OPTIMIZERS, optimizer
-from tfkit.schedules import OneCycle, scale_rate, simulate
+from tfkit.optimizers import DECAYS, OPTIMIZERS, make_optimizer
+from tfkit.schedules import OneCycle, scale_learning_rate, simulate
 
 EXPECTED_CLASSES = {
     "sgd": (keras.optimizers.SGD, {"momentum": 0.0, "nesterov": False}),
@@ -30,7 +30,7 @@ def weights_after_step(optimizer, *gradients, start=2.0):
 
 def rates(decay, steps, learning_rate=0.5):
     """Return the learning rate of every step, from step 0."""
-    schedule = optimizer("sgd", learning_rate=learning_rate, decay=decay, steps=steps)._learning_rate
+    schedule = make_optimizer("sgd", learning_rate=learning_rate, decay=decay, steps=steps)._learning_rate
     return simulate(schedule, steps + 1)
 
 
@@ -38,10 +38,10 @@ def test_every_optimizer_name_is_tested():
     assert set(EXPECTED_CLASSES) == set(OPTIMIZERS)
 
 
-@pytest.mark.parametrize("recipe", [None, *(name for name, _ in tfkit.ls())])
+@pytest.mark.parametrize("recipe", [None, *(name for name, _ in tfkit.list_recipes())])
 def test_settings_list_the_same_names(recipe):
     """config.py does not import Keras, so it lists the names again."""
-    fields = (tfkit.load(recipe).Config if recipe else tfkit.Config).model_fields
+    fields = (tfkit.load_recipe(recipe).Config if recipe else tfkit.Config).model_fields
     assert get_args(fields["optimizer"].annotation) == tuple(OPTIMIZERS)
     assert get_args(fields["learning_rate_decay"].annotation) == DECAYS
 
@@ -49,34 +49,34 @@ def test_settings_list_the_same_names(recipe):
 @pytest.mark.parametrize("name", EXPECTED_CLASSES)
 def test_name_selects_the_optimizer_class(name):
     optimizer_class, options = EXPECTED_CLASSES[name]
-    created = optimizer(name, learning_rate=0.25)
+    created = make_optimizer(name, learning_rate=0.25)
     assert type(created) is optimizer_class
     assert float(created.learning_rate) == 0.25
     assert {key: getattr(created, key) for key in options} == options
     assert created.global_clipnorm is None
-    assert optimizer(name, clip_norm=0.5).global_clipnorm == 0.5
+    assert make_optimizer(name, clip_norm=0.5).global_clipnorm == 0.5
 
 
 @pytest.mark.parametrize("name", EXPECTED_CLASSES)
 def test_weight_decay_subtracts_a_fraction_times_the_learning_rate(name):
-    assert weights_after_step(optimizer(name, learning_rate=0.25, weight_decay=0.1), [0.0])[0] == pytest.approx(
+    assert weights_after_step(make_optimizer(name, learning_rate=0.25, weight_decay=0.1), [0.0])[0] == pytest.approx(
         2 * (1 - 0.1 * 0.25)
     )
-    assert weights_after_step(optimizer(name, learning_rate=0.25), [0.0])[0] == 2.0
+    assert weights_after_step(make_optimizer(name, learning_rate=0.25), [0.0])[0] == 2.0
 
 
 def test_clip_norm_is_the_global_norm():
     gradients = np.array([3.0, 0.0]), np.array([[4.0]])  # norm 5
-    weights = weights_after_step(optimizer("sgd", learning_rate=1.0, clip_norm=1.0), *gradients)
+    weights = weights_after_step(make_optimizer("sgd", learning_rate=1.0, clip_norm=1.0), *gradients)
     for weight, gradient in zip(weights, gradients, strict=True):
         np.testing.assert_allclose(weight, 2 - gradient / 5, rtol=1e-6)
-    weights = weights_after_step(optimizer("sgd", learning_rate=1.0, clip_norm=6.0), *gradients)
+    weights = weights_after_step(make_optimizer("sgd", learning_rate=1.0, clip_norm=6.0), *gradients)
     np.testing.assert_allclose(weights[0], 2 - gradients[0], rtol=1e-6)
 
 
 @pytest.mark.parametrize("decay", ["none", "plateau"])
 def test_constant_rate_can_be_changed(decay):
-    created = optimizer("adam", learning_rate=0.25, decay=decay)
+    created = make_optimizer("adam", learning_rate=0.25, decay=decay)
     created.learning_rate = 0.125
     assert float(created.learning_rate) == 0.125
 
@@ -130,14 +130,14 @@ def test_inverse_square_root_has_5_percent_warmup(steps, warmup):
 
 @pytest.mark.parametrize("decay", sorted(set(DECAYS) - {"none", "plateau"}))
 def test_schedules_can_be_scaled_during_training(decay):
-    created = optimizer("sgd", learning_rate=0.5, decay=decay, steps=40)
-    scale_rate(created, 0.25)
+    created = make_optimizer("sgd", learning_rate=0.5, decay=decay, steps=40)
+    scale_learning_rate(created, 0.25)
     np.testing.assert_allclose(simulate(created._learning_rate, 41), rates(decay, 40) / 4, rtol=1e-5)
 
 
 def test_schedule_object_is_used_unchanged():
     schedule = OneCycle(0.5, 40)
-    assert optimizer("adamw", learning_rate=schedule, weight_decay=0.1)._learning_rate is schedule
+    assert make_optimizer("adamw", learning_rate=schedule, weight_decay=0.1)._learning_rate is schedule
 
 
 def test_schedules_count_batches_with_gradient_accumulation():
@@ -153,7 +153,7 @@ def test_schedules_count_batches_with_gradient_accumulation():
 
 @pytest.mark.parametrize("decay", DECAYS)
 def test_steps_use_the_rate_of_the_schedule(decay):
-    created = optimizer("sgd", learning_rate=0.5, decay=decay, steps=40)
+    created = make_optimizer("sgd", learning_rate=0.5, decay=decay, steps=40)
     weight, changes = keras.Variable(0.0), []
     for _ in range(4):
         previous = float(weight)
@@ -165,7 +165,7 @@ def test_steps_use_the_rate_of_the_schedule(decay):
 
 @pytest.mark.parametrize("decay", DECAYS)
 def test_optimizer_is_restored_from_its_config(decay):
-    created = optimizer("adamw", learning_rate=0.5, decay=decay, weight_decay=0.1, clip_norm=2.0, steps=40)
+    created = make_optimizer("adamw", learning_rate=0.5, decay=decay, weight_decay=0.1, clip_norm=2.0, steps=40)
     loaded = keras.optimizers.deserialize(keras.optimizers.serialize(created))
     assert loaded.get_config() == created.get_config()
     if decay not in ("none", "plateau"):
@@ -191,4 +191,4 @@ def test_optimizer_is_restored_from_its_config(decay):
 )
 def test_invalid_arguments_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
-        optimizer(**arguments)
+        make_optimizer(**arguments)

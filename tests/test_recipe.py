@@ -5,7 +5,7 @@ import sys
 import pytest
 
 import tfkit
-from tfkit.catalog.load import load
+from tfkit.catalog.load import load_recipe
 from tfkit.config import Config
 from tfkit.errors import UserError
 from tfkit.recipe import Data, Recipe
@@ -17,29 +17,31 @@ def make_recipe(**parts):
 
 
 def test_recipe_file_is_loaded_with_name_and_path(page):
-    loaded = load(page)
+    loaded = load_recipe(page)
     assert (loaded.name, loaded.page) == ("mine", page.resolve())
     assert loaded.Config().epochs == 7
-    assert load(loaded) is loaded
-    assert load(str(page)).Config.__module__ in sys.modules
+    assert load_recipe(loaded) is loaded
+    assert load_recipe(str(page)).Config.__module__ in sys.modules
 
 
 def test_two_recipe_files_with_the_same_name(page, tmp_path):
     second_folder = tmp_path / "second"
     second_folder.mkdir()
-    (second_folder / "mine.py").write_text(page.read_text().replace("depth: tfkit.count = 3", "depth: tfkit.count = 4"))
-    assert [load(path).Config().depth for path in (page, second_folder / "mine.py")] == [3, 4]
+    (second_folder / "mine.py").write_text(
+        page.read_text().replace("depth: tfkit.PositiveInt = 3", "depth: tfkit.PositiveInt = 4")
+    )
+    assert [load_recipe(path).Config().depth for path in (page, second_folder / "mine.py")] == [3, 4]
 
 
 def test_changed_recipe_file_is_reloaded(page):
-    assert load(page).Config().depth == 3
-    page.write_text(page.read_text().replace("depth: tfkit.count = 3", "depth: tfkit.count = 5"))
-    assert load(page).Config().depth == 5
+    assert load_recipe(page).Config().depth == 3
+    page.write_text(page.read_text().replace("depth: tfkit.PositiveInt = 3", "depth: tfkit.PositiveInt = 5"))
+    assert load_recipe(page).Config().depth == 5
 
 
 def test_postponed_annotations_are_supported(page):
     page.write_text(page.read_text().replace("from pathlib", "from __future__ import annotations\nfrom pathlib"))
-    assert load(page).Config.of({"depth": "2"}).depth == 2
+    assert load_recipe(page).Config.of({"depth": "2"}).depth == 2
 
 
 def test_a_dotted_module_is_loaded(page, monkeypatch):
@@ -47,7 +49,7 @@ def test_a_dotted_module_is_loaded(page, monkeypatch):
     package.mkdir()
     (package / "own.py").write_text(page.read_text())
     monkeypatch.syspath_prepend(page.parent)
-    assert load("package_of_recipes.own").name == "own"
+    assert load_recipe("package_of_recipes.own").name == "own"
 
 
 @pytest.mark.parametrize(
@@ -56,7 +58,7 @@ def test_a_dotted_module_is_loaded(page, monkeypatch):
         ("x = 1\ny = = 2\n", r"mine\.py, line 2: SyntaxError: invalid syntax"),
         ("import tfkit\n\nx = depht\n", r"mine\.py, line 3: NameError: name 'depht' is not defined"),
         ("import no_such_module\n", r"mine\.py, line 1: ModuleNotFoundError: No module named 'no_such_module'"),
-        ("import tfkit\ntfkit.sample('none.csv')\n", r"mine\.py, line 2: No sample 'none\.csv'"),
+        ("import tfkit\ntfkit.sample_path('none.csv')\n", r"mine\.py, line 2: No sample 'none\.csv'"),
         ("import tfkit\nclass Config(tfkit.Config):\n    out: int = 3\n", r"mine\.py, line 2: `out` is a flag"),
         ("raise ValueError\n", r"mine\.py, line 1: ValueError"),
         ("x = 1\n", r"mine\.py is not a page: it ends without `recipe = "),
@@ -66,7 +68,7 @@ def test_a_dotted_module_is_loaded(page, monkeypatch):
 def test_load_error_names_the_line(page, text, message):
     page.write_text(text)
     with pytest.raises(UserError, match=message) as caught:
-        load(page)
+        load_recipe(page)
     assert "\n" not in str(caught.value)
 
 
@@ -74,7 +76,7 @@ def test_failed_load_leaves_no_module(page):
     page.write_text("raise ValueError\n")
     modules_before = set(sys.modules)
     with pytest.raises(UserError):
-        load(page)
+        load_recipe(page)
     assert set(sys.modules) == modules_before
 
 
@@ -101,7 +103,7 @@ def test_invalid_recipe_raises(parts, message):
 
 
 def test_valid_search_space():
-    search = {"learning_rate": tfkit.log(1e-4, 1e-2), "batch_size": [32, "all"], "clip_norm": [None, 1.0]}
+    search = {"learning_rate": tfkit.log_uniform(1e-4, 1e-2), "batch_size": [32, "all"], "clip_norm": [None, 1.0]}
     assert make_recipe(search=search).search == search
 
 
@@ -118,14 +120,14 @@ def test_sample_paths(monkeypatch, tmp_path):
     (tmp_path / "data" / "adult.csv.gz").write_bytes(b"")
     (tmp_path / "data" / "adult.md").write_text("")
     monkeypatch.setattr(tfkit, "CHECKOUT", tmp_path)
-    assert tfkit.sample("adult.csv.gz") == tmp_path / "data" / "adult.csv.gz"
+    assert tfkit.sample_path("adult.csv.gz") == tmp_path / "data" / "adult.csv.gz"
     with pytest.raises(UserError, match=r"No sample 'adult.csv'. Did you mean 'adult.csv.gz'\? Samples: adult.csv"):
-        tfkit.sample("adult.csv")
+        tfkit.sample_path("adult.csv")
     (tmp_path / "samples").mkdir()
     (tmp_path / "samples" / "x.csv").write_text("")
     monkeypatch.setattr(tfkit, "CHECKOUT", None)
     monkeypatch.setattr(tfkit, "HERE", tmp_path)
-    assert tfkit.sample("x.csv") == tmp_path / "samples" / "x.csv"
+    assert tfkit.sample_path("x.csv") == tmp_path / "samples" / "x.csv"
 
 
 def test_unknown_public_name_lists_all_names():

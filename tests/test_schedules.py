@@ -3,7 +3,15 @@ import numpy as np
 import pytest
 
 from tfkit import schedules
-from tfkit.schedules import InverseSquareRoot, OneCycle, Scaled, Warmup, WarmupStableDecay, scale_rate, simulate
+from tfkit.schedules import (
+    InverseSquareRoot,
+    OneCycle,
+    ScaledSchedule,
+    Warmup,
+    WarmupStableDecay,
+    scale_learning_rate,
+    simulate,
+)
 from tfkit.testing import check_schedule
 from tfkit.training import fit as training_fit
 
@@ -48,8 +56,8 @@ CASES = {
         WarmupStableDecay(0.5, 50, warmup=0.6, decay=0.4),
         warmup_stable_decay(STEPS, 50, 0.6, 0.4),
     ),
-    "scaled": (Scaled(InverseSquareRoot(0.5, 7), 0.25), 0.25 * INVERSE_SQUARE_ROOT),
-    "scaled constant": (Scaled(0.5, 0.25), np.full(60, 0.125)),
+    "scaled": (ScaledSchedule(InverseSquareRoot(0.5, 7), 0.25), 0.25 * INVERSE_SQUARE_ROOT),
+    "scaled constant": (ScaledSchedule(0.5, 0.25), np.full(60, 0.125)),
 }
 PARAMETRIZE_CASES = pytest.mark.parametrize(("schedule", "expected"), CASES.values(), ids=CASES)
 
@@ -73,7 +81,7 @@ def test_schedule_equals_its_closed_form(schedule, expected):
         (OneCycle(0.5, 50, warmup=0.5), 25, lambda k: float(one_cycle(k, 0.5, 50, 0.5))),
         (InverseSquareRoot(0.5, 7), 7, lambda k: 0.5 * min(k / 7, (7 / max(k, 1)) ** 0.5)),
         (WarmupStableDecay(0.5, 50, warmup=0.1, decay=0.4), 30, lambda k: float(warmup_stable_decay(k, 50, 0.1, 0.4))),
-        (Scaled(InverseSquareRoot(0.5, 7), 0.25), 7, lambda k: 0.125 * min(k / 7, (7 / max(k, 1)) ** 0.5)),
+        (ScaledSchedule(InverseSquareRoot(0.5, 7), 0.25), 7, lambda k: 0.125 * min(k / 7, (7 / max(k, 1)) ** 0.5)),
     ],
     ids=lambda value: type(value).__name__ if hasattr(value, "get_config") else "",
 )
@@ -133,14 +141,14 @@ def test_highest_rate_is_the_learning_rate_argument():
 # factor of Scaled
 
 
-@pytest.mark.parametrize("rate", [lambda: 0.5, lambda: Scaled(0.5)], ids=["number", "schedule"])
+@pytest.mark.parametrize("rate", [lambda: 0.5, lambda: ScaledSchedule(0.5)], ids=["number", "schedule"])
 @pytest.mark.parametrize("fit", ["keras", "tfkit"])
 def test_compiled_steps_use_the_new_factor(rate, fit):
     model, weights = one_weight_model(rate()), []
 
     def halve_rate(epoch, logs):
         weights.append(float(model.layers[0].kernel[0, 0]))
-        scale_rate(model.optimizer, 0.5)
+        scale_learning_rate(model.optimizer, 0.5)
 
     x, y = np.ones((1, 1)), np.array([[9.0]])
     callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=halve_rate)]
@@ -152,22 +160,22 @@ def test_compiled_steps_use_the_new_factor(rate, fit):
 
 
 def test_factor_is_serialized():
-    sgd = keras.optimizers.SGD(Scaled(OneCycle(0.5, 50)))
-    scale_rate(sgd, 0.5)
-    scale_rate(keras.optimizers.LossScaleOptimizer(sgd), 0.25)
+    sgd = keras.optimizers.SGD(ScaledSchedule(OneCycle(0.5, 50)))
+    scale_learning_rate(sgd, 0.5)
+    scale_learning_rate(keras.optimizers.LossScaleOptimizer(sgd), 0.25)
     loaded = keras.optimizers.deserialize(keras.optimizers.serialize(sgd))
     np.testing.assert_allclose(simulate(loaded._learning_rate, 60), CASES["one cycle"][1] / 8, rtol=1e-5)
 
 
 def test_factor_of_one_gives_identical_rates():
     schedule = keras_schedules.CosineDecay(0.0, 40, warmup_target=0.3, warmup_steps=5)
-    assert [float(Scaled(schedule)(k)) for k in range(46)] == [float(schedule(k)) for k in range(46)]
+    assert [float(ScaledSchedule(schedule)(k)) for k in range(46)] == [float(schedule(k)) for k in range(46)]
 
 
 @pytest.mark.parametrize("rate", [OneCycle(0.5, 50), lambda: 0.5], ids=["OneCycle", "function"])
 def test_scaling_an_unwrapped_schedule_raises(rate):
     with pytest.raises(ValueError, match=rf"must be wrapped .*Scaled\(schedule\). Received: {type(rate).__name__}"):
-        scale_rate(keras.optimizers.SGD(rate), 0.5)
+        scale_learning_rate(keras.optimizers.SGD(rate), 0.5)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +198,7 @@ def test_scaling_an_unwrapped_schedule_raises(rate):
         (WarmupStableDecay, {"learning_rate": 0.1, "steps": 5, "warmup": 0.0}, "above 0 and their sum .* warmup=0.0"),
         (WarmupStableDecay, {"learning_rate": 0.1, "steps": 5, "decay": 0.0}, "decay=0.0"),
         (WarmupStableDecay, {"learning_rate": 0.1, "steps": 5, "warmup": 0.7, "decay": 0.4}, "their sum at most 1"),
-        (Scaled, {"schedule": 0.1, "factor": 0.0}, "`factor` must be above 0. Received: 0.0"),
+        (ScaledSchedule, {"schedule": 0.1, "factor": 0.0}, "`factor` must be above 0. Received: 0.0"),
         (simulate, {"schedule": 0.1, "steps": 0}, "`steps` must be at least 1. Received: 0"),
     ],
 )

@@ -3,7 +3,7 @@
 import pytest
 
 from tfkit.errors import UserError
-from tfkit.search_space import Choice, Range, domain, log
+from tfkit.search_space import Choice, Range, domain, log_uniform
 
 
 def test_a_list_is_a_choice():
@@ -30,8 +30,8 @@ def test_a_tuple_is_a_range_of_integers_if_both_ends_are():
 
 
 def test_log_is_a_log_scale_range():
-    assert log(1e-4, 1e-2) == domain(log(1e-4, 1e-2)) == Range(1e-4, 1e-2, log=True)
-    assert log(1e-4, 1e-2).words() == "0.0001 to 0.01 in powers"
+    assert log_uniform(1e-4, 1e-2) == domain(log_uniform(1e-4, 1e-2)) == Range(1e-4, 1e-2, log=True)
+    assert log_uniform(1e-4, 1e-2).words() == "0.0001 to 0.01 in powers"
 
 
 @pytest.mark.parametrize(
@@ -53,4 +53,4 @@ def test_an_invalid_domain_raises(value, message):
 
 def test_a_log_scale_range_must_start_above_zero():
     with pytest.raises(UserError, match="A log-scale range must start above 0"):
-        log(0, 1)
+        log_uniform(0, 1)

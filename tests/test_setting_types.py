@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field, ValidationError
 
-from tfkit.setting_types import Kind
+from tfkit.setting_types import SettingType
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ from tfkit.setting_types import Kind
     ],
 )
 def test_text_is_parsed_by_the_type_of_a_setting(annotation, text, value):
-    result = Kind(annotation).value(text)
+    result = SettingType(annotation).value(text)
     assert result == value
     assert type(result) is type(value)
 
@@ -49,7 +49,7 @@ def test_text_is_parsed_by_the_type_of_a_setting(annotation, text, value):
 )
 def test_text_that_is_not_of_the_type_raises(annotation, text):
     with pytest.raises(ValidationError):
-        Kind(annotation).value(text)
+        SettingType(annotation).value(text)
 
 
 @pytest.mark.parametrize(
@@ -68,4 +68,4 @@ def test_text_that_is_not_of_the_type_raises(annotation, text):
     ],
 )
 def test_a_type_describes_itself(annotation, rule):
-    assert Kind(annotation).rule() == rule
+    assert SettingType(annotation).rule() == rule

@@ -19,58 +19,58 @@ PUBLIC = {
     "Config": "tfkit.config:Config",
     "Data": "tfkit.recipe:Data",
     "Recipe": "tfkit.recipe:Recipe",
-    "Rows": "tfkit.datasets.array:Rows",
+    "ArrayDataset": "tfkit.datasets.array:ArrayDataset",
     "Run": "tfkit.api:Run",
     "UserError": "tfkit.errors:UserError",
-    "Windows": "tfkit.datasets.windows:Windows",
-    "amount": "tfkit.config:amount",
-    "any_decay": "tfkit.config:any_decay",
-    "any_optimizer": "tfkit.config:any_optimizer",
+    "WindowDataset": "tfkit.datasets.windows:WindowDataset",
+    "NonNegativeFloat": "tfkit.config:NonNegativeFloat",
+    "ScheduleName": "tfkit.config:ScheduleName",
+    "OptimizerName": "tfkit.config:OptimizerName",
     "baselines": "tfkit.evaluation.baselines",
     "callbacks": "tfkit.callbacks",
-    "check": "tfkit.verification:check",
+    "verify": "tfkit.verification:verify",
     "compare": "tfkit.reporting.comparison:compare",
-    "copy": "tfkit.catalog.recipes:copy",
-    "count": "tfkit.config:count",
+    "copy_recipe": "tfkit.catalog.recipes:copy_recipe",
+    "PositiveInt": "tfkit.config:PositiveInt",
     "data": "tfkit.data",
     "fit": "tfkit.training.fit:fit",
-    "fraction": "tfkit.config:fraction",
-    "inputs": "tfkit.datasets.array:inputs",
+    "Fraction": "tfkit.config:Fraction",
+    "keras_inputs": "tfkit.datasets.array:keras_inputs",
     "layers": "tfkit.layers",
-    "load": "tfkit.catalog.load:load",
+    "load_recipe": "tfkit.catalog.load:load_recipe",
     "load_model": "tfkit.inference.load_model:load_model",
-    "log": "tfkit.search_space:log",
+    "log_uniform": "tfkit.search_space:log_uniform",
     "losses": "tfkit.losses",
-    "ls": "tfkit.catalog.recipes:ls",
+    "list_recipes": "tfkit.catalog.recipes:list_recipes",
     "metrics": "tfkit.metrics",
-    "optimizer": "tfkit.optimizers:optimizer",
-    "positive": "tfkit.config:positive",
+    "make_optimizer": "tfkit.optimizers:make_optimizer",
+    "PositiveFloat": "tfkit.config:PositiveFloat",
     "read_history": "tfkit.data.forecasting.reading:read_history",
     "read_images": "tfkit.data.image.reading:read_images",
     "read_series": "tfkit.data.series.reading:read_series",
     "read_table": "tfkit.data.tabular.reading:read_table",
     "read_texts": "tfkit.data.text.reading:read_texts",
-    "runs": "tfkit.reporting.run_list:runs",
+    "list_runs": "tfkit.reporting.run_list:list_runs",
     "schedules": "tfkit.schedules",
-    "show": "tfkit.catalog.recipes:show",
+    "describe": "tfkit.catalog.recipes:describe",
     "testing": "tfkit.testing",
     "train": "tfkit.api:train",
     "tune": "tfkit.api:tune",
-    "whole": "tfkit.config:whole",
+    "NonNegativeInt": "tfkit.config:NonNegativeInt",
 }
 
-__all__ = ["__version__", "sample", *PUBLIC]
+__all__ = ["__version__", "sample_path", *PUBLIC]
 
 
-def sample(name: str) -> Path:
+def sample_path(name: str) -> Path:
     """The path of a small data set that ships with tfkit; `data/NAME.md` says what is in it and whose it is."""
     folder = CHECKOUT / "data" if CHECKOUT else HERE / "samples"
     if (folder / name).is_file():
         return folder / name
-    from tfkit.errors import UserError, nearest
+    from tfkit.errors import UserError, did_you_mean
 
     names = sorted(path.name for path in folder.glob("*") if path.suffix != ".md")
-    raise UserError(f"No sample {name!r}.{nearest(name, names)} Samples: {', '.join(names)}.")
+    raise UserError(f"No sample {name!r}.{did_you_mean(name, names)} Samples: {', '.join(names)}.")
 
 
 def __getattr__(name: str) -> Any:

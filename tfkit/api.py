@@ -90,9 +90,9 @@ class Run(RunDir):
             from tfkit.reporting import experiments
 
             if find_rate:
-                experiments.find_rate(self, recipe)
+                experiments.lr_range_test(self, recipe)
             if more_rows:
-                experiments.more_rows(self, recipe)
+                experiments.learning_curve(self, recipe)
         return report(self, **options)
 
     def log_to_mlflow(self, address: str = "local", **options: Any) -> str:
@@ -112,7 +112,7 @@ def train(recipe: Any = None, *, resume: str | Path | None = None, report: bool 
     """Train a recipe and leave a run: the model, its scores, and how it was made.
 
     Args:
-        recipe: A name of `tfkit.ls()`, the path of a recipe file, or a `Recipe`; optional where `resume` names a run.
+        recipe: A name of `tfkit.list_recipes()`, the path of a recipe file, or a `Recipe`; optional with `resume`.
         resume: A run to resume; recipe and settings come from it.
         report: Whether `report.html` is written at the end.
         options: See `tfkit.training.train.train`: `out`, `device`, `anyway`, `settings`, `test`, `tensorboard`,
@@ -130,20 +130,20 @@ def train(recipe: Any = None, *, resume: str | Path | None = None, report: bool 
         >>> import tfkit
         >>> run = tfkit.train("tabular", epochs=5)  # doctest: +SKIP
     """
-    from tfkit.catalog.load import load
+    from tfkit.catalog.load import load_recipe
     from tfkit.reporting.report import analyze_and_report
     from tfkit.training import train as training_train
 
     if recipe is not None or resume is None:
-        recipe = load(recipe if recipe is not None else "tabular")
+        recipe = load_recipe(recipe if recipe is not None else "tabular")
     finish = analyze_and_report if report else None
     return Run(training_train.train(recipe, resume=resume, on_finish=finish, **options).folder, recipe=recipe)
 
 
 def tune(recipe: Any = None, **options: Any) -> Run:
     """Search the settings of a recipe; see `tfkit.tuning.tune.tune`."""
-    from tfkit.catalog.load import load
+    from tfkit.catalog.load import load_recipe
     from tfkit.tuning import tune as tuning_tune
 
-    recipe = load(recipe if recipe is not None else "tabular")
+    recipe = load_recipe(recipe if recipe is not None else "tabular")
     return Run(tuning_tune.tune(recipe, **options).folder, recipe=recipe)

@@ -10,17 +10,17 @@ from tfkit.errors import UserError
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON atomically."""
-    with Whole(path) as file:
+    with AtomicFile(path) as file:
         json.dump(content, file, indent=1, ensure_ascii=False, allow_nan=False)
 
 
 def write_text(path: Path, content: str) -> None:
     """Write text atomically."""
-    with Whole(path) as file:
+    with AtomicFile(path) as file:
         file.write(content)
 
 
-class Whole:
+class AtomicFile:
     """A file that is written atomically.
 
     It appears under its name when it is complete and on the disk: the content is written to a temporary file in the

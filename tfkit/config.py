@@ -7,23 +7,23 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tfkit.errors import UserError, nearest
-from tfkit.setting_types import Kind
+from tfkit.errors import UserError, did_you_mean
+from tfkit.setting_types import SettingType
 
-# The types that settings are made of, for pages too: `depth: tfkit.count = 3`.
-count = Annotated[int, Field(ge=1)]
+# The types that settings are made of, for pages too: `depth: tfkit.PositiveInt = 3`.
+PositiveInt = Annotated[int, Field(ge=1)]
 
-whole = Annotated[int, Field(ge=0)]
+NonNegativeInt = Annotated[int, Field(ge=0)]
 
-fraction = Annotated[float, Field(ge=0, lt=1)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
 
-amount = Annotated[float, Field(ge=0)]
+NonNegativeFloat = Annotated[float, Field(ge=0)]
 
-positive = Annotated[float, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
 
-any_optimizer = Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "nadam", "adagrad", "lion"]
+OptimizerName = Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "nadam", "adagrad", "lion"]
 
-any_decay = Literal[
+ScheduleName = Literal[
     "none", "exponential", "step", "cosine", "linear", "one_cycle", "polynomial", "inverse_square_root", "plateau"
 ]
 
@@ -53,15 +53,15 @@ class Config(BaseModel):
 
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0  # of the splits, the order of rows, the first weights, dropout
     split_seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None  # of the splits alone; none: seed
-    epochs: count | Literal["auto"] = 50  # how often the training rows are seen
-    batch_size: count | Literal["all", "auto"] = 128  # rows per step; all: gradient descent proper
-    optimizer: any_optimizer = "adam"  # the rule that takes the steps
-    learning_rate: positive | Literal["auto"] = 1e-3  # the size of a step, before any decay
-    learning_rate_decay: any_decay = "none"  # how it shrinks
-    weight_decay: amount = 0.0  # shrinks the weights at every step, apart from the loss
-    l1: amount = 0.0  # times the sum of absolute weights, added to the loss
-    l2: amount = 0.0  # times the sum of squared weights, added to the loss
-    clip_norm: positive | None = None  # no step's gradient is longer than this
+    epochs: PositiveInt | Literal["auto"] = 50  # how often the training rows are seen
+    batch_size: PositiveInt | Literal["all", "auto"] = 128  # rows per step; all: gradient descent proper
+    optimizer: OptimizerName = "adam"  # the rule that takes the steps
+    learning_rate: PositiveFloat | Literal["auto"] = 1e-3  # the size of a step, before any decay
+    learning_rate_decay: ScheduleName = "none"  # how it shrinks
+    weight_decay: NonNegativeFloat = 0.0  # shrinks the weights at every step, apart from the loss
+    l1: NonNegativeFloat = 0.0  # times the sum of absolute weights, added to the loss
+    l2: NonNegativeFloat = 0.0  # times the sum of squared weights, added to the loss
+    clip_norm: PositiveFloat | None = None  # no step's gradient is longer than this
     patience: int | None = None  # epochs without improvement before it stops; the best weights are kept anyway
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"  # of the arithmetic
     deterministic: bool = True  # the same seed gives the same bits
@@ -92,18 +92,19 @@ class Config(BaseModel):
         """The value of one setting, from a word or a value of it."""
         if name not in cls.model_fields:
             raise UserError(
-                f"Unknown setting `{name}`.{nearest(name, cls.model_fields)} Settings: {', '.join(cls.model_fields)}."
+                f"Unknown setting `{name}`.{did_you_mean(name, cls.model_fields)} "
+                f"Settings: {', '.join(cls.model_fields)}."
             )
         kind = cls._kind(name)
         try:
             return kind.value(word)
         except ValidationError:
-            hint = nearest(str(word), kind.choices())
+            hint = did_you_mean(str(word), kind.choices())
             raise UserError(f"`{name}` must be {kind.rule()}.{hint} Received: {name}={_short(word)}") from None
 
     @classmethod
-    def _kind(cls, name: str) -> Kind:
-        return Kind(cls.model_fields[name].rebuild_annotation())
+    def _kind(cls, name: str) -> SettingType:
+        return SettingType(cls.model_fields[name].rebuild_annotation())
 
     def model_post_init(self, context: Any, /) -> None:
         for sample, fits in self.fits_sample.items():

@@ -59,7 +59,7 @@ def _format_number(value: float) -> str:
 
 
 @contextmanager
-def held_back(aloud: bool = True) -> Iterator[None]:
+def suppress_native_stderr(aloud: bool = True) -> Iterator[None]:
     """Suppress native output to stderr; after an error print it if `aloud`."""
     sys.stderr.flush()
     stderr = os.dup(2)
@@ -77,7 +77,7 @@ def held_back(aloud: bool = True) -> Iterator[None]:
 
 
 @contextmanager
-def voice(quiet: bool = False) -> Iterator[Any]:
+def console_logger(quiet: bool = False) -> Iterator[Any]:
     """Yield a function that prints to stderr, and print tfkit's log messages there.
 
     With `quiet` nothing is printed.

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 import difflib
 
 
-def listed(items: Iterable[Any], max_items: int = 8) -> str:
+def format_list(items: Iterable[Any], max_items: int = 8) -> str:
     """Format a list for a message: the first items only, long ones truncated."""
     texts = [repr(text if len(text) <= 60 else f"{text[:59]}…") for text in map(str, items)]
     return ", ".join(texts[:max_items]) + (f" and {len(texts) - max_items:,} more" if len(texts) > max_items else "")
@@ -45,13 +45,13 @@ class Paused(Exception):
     """Training has come to the epoch that it was to go to, and is saved."""
 
 
-def nearest(word: str, words: Iterable[str]) -> str:
+def did_you_mean(word: str, words: Iterable[str]) -> str:
     """The end of a message about a failed look-up: `" Did you mean 'x'?"`, or nothing where no name is near.
 
     Example:
-        >>> nearest("tabulr", ["image", "tabular"])
+        >>> did_you_mean("tabulr", ["image", "tabular"])
         " Did you mean 'tabular'?"
-        >>> nearest("zzz", ["image", "tabular"])
+        >>> did_you_mean("zzz", ["image", "tabular"])
         ''
     """
     lower = {str(name).lower(): str(name) for name in words}

@@ -7,7 +7,7 @@ from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class SmoothedCrossentropy(keras.losses.Loss):
+class SparseLabelSmoothingCrossentropy(keras.losses.Loss):
     """Sparse cross-entropy of logits with label smoothing, for noisy labels.
 
     The target distribution is `1 - label_smoothing` for the true class plus `label_smoothing` spread uniformly over all
@@ -26,7 +26,7 @@ class SmoothedCrossentropy(keras.losses.Loss):
 
     Example:
         >>> import numpy as np, tfkit
-        >>> loss = tfkit.losses.SmoothedCrossentropy(0.1)
+        >>> loss = tfkit.losses.SparseLabelSmoothingCrossentropy(0.1)
         >>> round(float(loss(np.array([0]), np.array([[2.0, 0.0]]))), 4)
         0.2269
     """
@@ -50,7 +50,7 @@ class SmoothedCrossentropy(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class SparseFocal(keras.losses.Loss):
+class SparseCategoricalFocalCrossentropy(keras.losses.Loss):
     """Sparse focal loss of logits: `-(1 - p)^gamma log p`, with `p` of the true class.
 
     It gives rows that are classified well a low weight (Lin et al. 2017, https://arxiv.org/abs/1708.02002), for data
@@ -67,7 +67,8 @@ class SparseFocal(keras.losses.Loss):
 
     Example:
         >>> import numpy as np, tfkit
-        >>> round(float(tfkit.losses.SparseFocal(gamma=2.0)(np.array([0]), np.array([[2.0, 0.0]]))), 4)
+        >>> loss = tfkit.losses.SparseCategoricalFocalCrossentropy(gamma=2.0)
+        >>> round(float(loss(np.array([0]), np.array([[2.0, 0.0]]))), 4)
         0.0018
     """
 
@@ -88,7 +89,7 @@ class SparseFocal(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class Pinball(keras.losses.Loss):
+class QuantileLoss(keras.losses.Loss):
     """Quantile (pinball) loss: the prediction is a quantile instead of the mean.
 
     `max(q * (y - p), (q - 1) * (y - p))` for the quantile level `q`, the target `y` and the prediction `p` (Koenker and
@@ -106,9 +107,9 @@ class Pinball(keras.losses.Loss):
 
     Example:
         >>> import numpy as np, tfkit
-        >>> round(float(tfkit.losses.Pinball(0.9)(np.array([[3.0]]), np.array([[1.0]]))), 4)
+        >>> round(float(tfkit.losses.QuantileLoss(0.9)(np.array([[3.0]]), np.array([[1.0]]))), 4)
         1.8
-        >>> round(float(tfkit.losses.Pinball([0.1, 0.5, 0.9])(np.array([3.0]), np.array([[1.0, 3.0, 5.0]]))), 4)
+        >>> round(float(tfkit.losses.QuantileLoss([0.1, 0.5, 0.9])(np.array([3.0]), np.array([[1.0, 3.0, 5.0]]))), 4)
         0.1333
     """
 
@@ -196,7 +197,7 @@ class GaussianNLL(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class PerMember(keras.losses.Loss):
+class EnsembleLoss(keras.losses.Loss):
     """Average a loss over the members of an ensemble, so that each is trained separately.
 
     Args:
@@ -211,7 +212,7 @@ class PerMember(keras.losses.Loss):
 
     Example:
         >>> import keras, numpy as np, tfkit
-        >>> loss = tfkit.losses.PerMember(keras.losses.MeanSquaredError())
+        >>> loss = tfkit.losses.EnsembleLoss(keras.losses.MeanSquaredError())
         >>> float(loss(np.array([1.0]), np.array([[[1.0], [3.0]]])))
         2.0
     """

@@ -5,7 +5,7 @@ import re
 import keras
 from keras import ops
 
-from tfkit.losses import Pinball
+from tfkit.losses import QuantileLoss
 
 HIGHER_IS_BETTER = """accuracy acc binary_accuracy categorical_accuracy sparse_categorical_accuracy balanced_accuracy
 top_k_categorical_accuracy sparse_top_k_categorical_accuracy precision recall f1 f1_score fbeta_score f_beta_score
@@ -42,24 +42,24 @@ def direction(name: str) -> str | None:
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class MeanPinball(keras.metrics.MeanMetricWrapper):
+class MeanQuantileLoss(keras.metrics.MeanMetricWrapper):
     """Mean quantile (pinball) loss over all rows, independent of the batch size.
 
-    The metric of `tfkit.losses.Pinball`: it measures the quality of predicted quantiles.
+    The metric of `tfkit.losses.QuantileLoss`: it measures the quality of predicted quantiles.
 
     Args:
         quantile: The quantile level, in `(0, 1)`, or a list of levels, as in the loss.
 
     Example:
         >>> import numpy as np, tfkit
-        >>> metric = tfkit.metrics.MeanPinball(0.9)
+        >>> metric = tfkit.metrics.MeanQuantileLoss(0.9)
         >>> metric.update_state(np.array([[3.0], [1.0]]), np.array([[1.0], [1.0]]))
         >>> round(float(metric.result()), 4)
         0.9
     """
 
     def __init__(self, quantile=0.5, name="mean_pinball", dtype=None):
-        super().__init__(Pinball(quantile, reduction="none", dtype=dtype), name=name, dtype=dtype)
+        super().__init__(QuantileLoss(quantile, reduction="none", dtype=dtype), name=name, dtype=dtype)
         self.quantile = quantile
 
     def get_config(self):

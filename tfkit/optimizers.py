@@ -2,7 +2,7 @@
 
 import keras
 
-from tfkit.schedules import InverseSquareRoot, OneCycle, Scaled, Warmup
+from tfkit.schedules import InverseSquareRoot, OneCycle, ScaledSchedule, Warmup
 
 OPTIMIZERS = {
     "sgd": (keras.optimizers.SGD, {}),
@@ -31,7 +31,7 @@ DECAYS = (
 WARMUP_FRACTION = 0.05  # of the steps: linear warmup of `cosine`, `linear` and `inverse_square_root`
 
 
-def optimizer(name="adam", *, learning_rate=1e-3, decay="none", weight_decay=0.0, clip_norm=None, steps=None):
+def make_optimizer(name="adam", *, learning_rate=1e-3, decay="none", weight_decay=0.0, clip_norm=None, steps=None):
     """Create a Keras optimizer by name, with a learning rate schedule by name.
 
     | decay | learning rate of step k of n |
@@ -47,7 +47,7 @@ def optimizer(name="adam", *, learning_rate=1e-3, decay="none", weight_decay=0.0
     | plateau | constant; `tfkit.callbacks.LearningRateDecay` reduces it |
 
     Steps are counted in batches, also if the optimizer accumulates gradients over several. Every schedule is wrapped in
-    `Scaled`, so that `tfkit.callbacks.StopOnNonFinite` can lower the learning rate during training.
+    `Scaled`, so that `tfkit.callbacks.RollbackOnNaN` can lower the learning rate during training.
 
     Args:
         name: sgd, momentum, nesterov, rmsprop, adam, adamw, nadam, adagrad or lion.
@@ -67,7 +67,7 @@ def optimizer(name="adam", *, learning_rate=1e-3, decay="none", weight_decay=0.0
 
     Example:
         >>> import tfkit
-        >>> rate = tfkit.optimizer("adamw", learning_rate=0.1, decay="cosine", steps=100)._learning_rate
+        >>> rate = tfkit.make_optimizer("adamw", learning_rate=0.1, decay="cosine", steps=100)._learning_rate
         >>> tfkit.schedules.simulate(rate, 101)[[0, 5, 52, 100]].round(4).tolist()
         [0.0, 0.1, 0.0508, 0.0]
     """
@@ -109,7 +109,7 @@ def _make_schedule(decay, rate, steps):
         raise ValueError(
             f"`steps`, the total number of training steps, must be at least 1 for decay={decay!r}. Received: {steps!r}"
         )
-    return Scaled(_decay_schedule(decay, rate, steps, warmup=int(WARMUP_FRACTION * steps)))
+    return ScaledSchedule(_decay_schedule(decay, rate, steps, warmup=int(WARMUP_FRACTION * steps)))
 
 
 def _decay_schedule(decay, rate, steps, warmup):

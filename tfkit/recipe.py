@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from tfkit.errors import UserError, nearest
+from tfkit.errors import UserError, did_you_mean
 from tfkit.search_space import domain
 
 
@@ -59,7 +59,8 @@ class Recipe:
         monitor: the value that decides which epoch's weights are kept.
         mode: "min" or "max": where `monitor` is best; None where tfkit knows it (`tfkit.metrics.direction`).
         baselines: what the model must beat.
-        search: where `tune` may look: a list is a choice, a tuple a range, `tfkit.log(low, high)` a range in powers.
+        search: where `tune` may look: a list is a choice, a tuple a range, `tfkit.log_uniform(low, high)` a
+            range on a logarithmic scale.
     """
 
     Config: type[Any]
@@ -86,11 +87,11 @@ class Recipe:
                 raise UserError(f"In the search for `{name}`: {error}") from None
 
     def replace(self, **parts: Any) -> Self:
-        """The same recipe with some of its parts swapped: `tfkit.load("tabular").replace(model=my_model)`."""
+        """The same recipe with some of its parts swapped: `tfkit.load_recipe("tabular").replace(model=my_model)`."""
         names = [part.name for part in dataclasses.fields(self)]
         for name in parts:
             if name not in names:
-                raise UserError(f"A recipe has no part `{name}`.{nearest(name, names)} Parts: {', '.join(names)}.")
+                raise UserError(f"A recipe has no part `{name}`.{did_you_mean(name, names)} Parts: {', '.join(names)}.")
         if "page" not in parts:  # it is no longer what that file says
             parts["page"] = None
         return dataclasses.replace(self, **parts)

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
-from tfkit.atomic_files import Whole, write_json
+from tfkit.atomic_files import AtomicFile, write_json
 from tfkit.errors import UserError
 
 REQUIRED_TYPES: dict[str, dict[str, type]] = {  # file name -> key -> type of its value
@@ -23,7 +23,7 @@ REQUIRED_TYPES: dict[str, dict[str, type]] = {  # file name -> key -> type of it
 }
 
 
-class Kept(dict[str, Any]):
+class RunJSON(dict[str, Any]):
     """A JSON object of a run folder; a missing key raises a UserError.
 
     Somebody may have edited the file.
@@ -59,7 +59,7 @@ def versions() -> dict[str, str]:
     return {"tfkit": __version__, **{package: version(package) for package in PACKAGES}}
 
 
-def newest(folder: str | os.PathLike[str] = "runs") -> Path | None:
+def latest_run(folder: str | os.PathLike[str] = "runs") -> Path | None:
     """The finished run in a folder that was begun last, or None."""
     found = []
     for path in Path(folder).glob("*/metrics.json"):
@@ -171,7 +171,7 @@ class RunDir:
         model.save(partial)
         os.replace(partial, self.path("model.keras"))
         names = list(dict.fromkeys(name for line in history for name in line))
-        with Whole(self.path("history.csv")) as file:
+        with AtomicFile(self.path("history.csv")) as file:
             table = csv.DictWriter(file, names)
             table.writeheader()
             table.writerows(history)
@@ -184,7 +184,7 @@ class RunDir:
 
     def read_json(self, name: str) -> dict[str, Any]:
         try:
-            return Kept(self.path(name))
+            return RunJSON(self.path(name))
         except FileNotFoundError:
             raise UserError(
                 f"The run must be finished; go on with `tfkit train --resume {self.folder}`. "

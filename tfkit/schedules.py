@@ -39,33 +39,33 @@ def simulate(schedule, steps):
         logger.setLevel(level)
 
 
-def scale_rate(optimizer, factor):
+def scale_learning_rate(optimizer, factor):
     """Multiply the learning rate of an optimizer during training, without recompiling.
 
     Args:
-        optimizer: A Keras optimizer whose learning rate is a number or a `Scaled` schedule.
+        optimizer: A Keras optimizer whose learning rate is a number or a `ScaledSchedule` schedule.
         factor: Factor for the learning rate of the current and every later step, above 0.
 
     Raises:
-        ValueError: If the learning rate is a schedule that is not `Scaled`, or a function.
+        ValueError: If the learning rate is a schedule that is not `ScaledSchedule`, or a function.
 
     Example:
         >>> import keras, tfkit
-        >>> sgd = keras.optimizers.SGD(tfkit.schedules.Scaled(tfkit.schedules.Warmup(0.5, 1, start=0.5)))
-        >>> tfkit.schedules.scale_rate(sgd, 0.5)
+        >>> sgd = keras.optimizers.SGD(tfkit.schedules.ScaledSchedule(tfkit.schedules.Warmup(0.5, 1, start=0.5)))
+        >>> tfkit.schedules.scale_learning_rate(sgd, 0.5)
         >>> float(sgd.learning_rate)
         0.125
     """
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # unwrap a LossScaleOptimizer (half precision)
     rate = optimizer._learning_rate
-    if isinstance(rate, Scaled):
+    if isinstance(rate, ScaledSchedule):
         rate.factor.assign(rate.factor * factor)
     elif isinstance(rate, keras.Variable):
         rate.assign(rate * factor)
     else:
         raise ValueError(
             "A learning rate schedule must be wrapped to be scaled during training: "
-            f"tfkit.schedules.Scaled(schedule). Received: {type(rate).__name__}"
+            f"tfkit.schedules.ScaledSchedule(schedule). Received: {type(rate).__name__}"
         )
 
 
@@ -235,12 +235,13 @@ class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class Scaled(keras.optimizers.schedules.LearningRateSchedule):
+class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """Multiply a schedule by a factor that can change during training.
 
     Keras allows changes during training for constant learning rates only. `rate(k) = factor * schedule(k)`. The factor
-    is a variable (`scaled.factor`), so that compiled training steps use its current value; `scale_rate(optimizer, 0.1)`
-    multiplies it. It is saved in the config of the optimizer, not among its variables.
+    is a variable (`scaled.factor`), so that compiled training steps use its current value;
+    `scale_learning_rate(optimizer, 0.1)` multiplies it. It is saved in the config of the optimizer, not
+    among its variables.
 
     Args:
         schedule: A schedule, or a number.
@@ -251,7 +252,7 @@ class Scaled(keras.optimizers.schedules.LearningRateSchedule):
 
     Example:
         >>> import tfkit
-        >>> scaled = tfkit.schedules.Scaled(tfkit.schedules.InverseSquareRoot(1.0, 2), 0.5)
+        >>> scaled = tfkit.schedules.ScaledSchedule(tfkit.schedules.InverseSquareRoot(1.0, 2), 0.5)
         >>> tfkit.schedules.simulate(scaled, 4).round(3).tolist()
         [0.0, 0.25, 0.5, 0.408]
     """

@@ -1,4 +1,4 @@
-"""Search domains of settings: a list, a tuple `(low, high)`, or `tfkit.log(low, high)`."""
+"""Search domains of settings: a list, a tuple `(low, high)`, or `tfkit.log_uniform(low, high)`."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +30,7 @@ class Choice:
 class Range:
     """The interval [low, high] of integers, if both ends are integers, else of floats.
 
-    With `log` values are sampled uniformly on a log scale.
+    With `log_uniform` values are sampled uniformly on a log scale.
     """
 
     low: float
@@ -57,11 +57,11 @@ class Range:
         return f"{self.low} to {self.high}{' in powers' if self.log else ''}"
 
 
-def log(low: float, high: float) -> Range:
+def log_uniform(low: float, high: float) -> Range:
     """Return a range that is sampled on a log scale, such as that of a learning rate.
 
     Example:
-        >>> log(1e-4, 1e-2).words()
+        >>> log_uniform(1e-4, 1e-2).words()
         '0.0001 to 0.01 in powers'
     """
     return _range(low, high, log=True)
@@ -86,7 +86,8 @@ def domain(value: Any) -> Choice | Range:
     if isinstance(value, tuple) and len(value) == 2:
         return _range(*value)
     raise UserError(
-        f"A search domain must be a list of choices, a tuple (low, high) or tfkit.log(low, high). Received: {value!r}"
+        f"A search domain must be a list of choices, a tuple (low, high) or tfkit.log_uniform(low, high). "
+        f"Received: {value!r}"
     )
 
 

@@ -18,14 +18,14 @@ TYPE_NAMES = {
 BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
 
 
-class Kind:
+class SettingType:
     """The type of a setting: parses and validates values, and describes itself.
 
     Args:
         annotation: A type that pydantic knows.
 
     Example:
-        >>> kind = Kind(int | None)
+        >>> kind = SettingType(int | None)
         >>> kind.value("7"), kind.value("none"), kind.rule()
         (7, None, 'an integer or none')
     """

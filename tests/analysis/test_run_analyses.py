@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 import tfkit
-from tfkit.analysis import Trained
+from tfkit.analysis import FittedModel
 from tfkit.analysis.dead_units import dead_units
 from tfkit.analysis.feature_importance import importance, slices
-from tfkit.analysis.fitted_model import row_loss
+from tfkit.analysis.fitted_model import per_row_loss
 from tfkit.analysis.occlusion import texts
 from tfkit.analysis.saliency import _saliency_maps, grad_cam, pictures, png
 
@@ -18,9 +18,9 @@ BINARY = {"task": "binary", "target": {"classes": ["no", "yes"], "positive": "ye
 
 def make_trained(model, raw, y_true, info, **settings):
     """A `Trained` with these test rows and this model from raw rows to predictions."""
-    split = tfkit.Rows(np.zeros(len(y_true)), np.asarray(y_true), raw=raw)
+    split = tfkit.ArrayDataset(np.zeros(len(y_true)), np.asarray(y_true), raw=raw)
     data = tfkit.Data(split, split, split, info, prepare=None)
-    trained = Trained(None, SimpleNamespace(seed=0, **settings), data, model, model, {})
+    trained = FittedModel(None, SimpleNamespace(seed=0, **settings), data, model, model, {})
     trained.predictions = {"test": (np.asarray(y_true), trained.predict(raw))}
     return trained
 
@@ -54,7 +54,7 @@ def test_importance_is_the_expected_increase_of_the_loss():
     shuffled = [
         np.where(code == 1, -np.log(yes).mean(), -np.log(1 - yes).mean()) for code in y_true
     ]  # expected loss with the value of a random row
-    before = row_loss(y_true, np.stack([1 - yes, yes], 1), info).mean()
+    before = per_row_loss(y_true, np.stack([1 - yes, yes], 1), info).mean()
     assert result["loss"] == pytest.approx(before, rel=1e-4)
     low, high = next(entry["interval"] for entry in result["columns"] if entry["column"] == "a")
     assert low - 0.1 < np.mean(shuffled) - before < high + 0.1
@@ -132,7 +132,7 @@ def test_occlusion_highlights_the_used_quarter_without_feature_maps():
     bright = np.full((3, 8, 8, 1), 0, "uint8")
     bright[:, :4, :4] = 255
     trained = make_trained(inference_model, {"pixels": bright}, [0, 0, 1], BINARY | {"inputs": {"pixels": {}}})
-    split = tfkit.Rows(np.zeros((3, 5), "float32"), np.array([0, 0, 1]), raw={"pixels": bright})
+    split = tfkit.ArrayDataset(np.zeros((3, 5), "float32"), np.array([0, 0, 1]), raw={"pixels": bright})
     trained.data = tfkit.Data(split, split, split, trained.info, None)
     trained.model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(2)])
     method, maps = _saliency_maps(trained, np.array([0]), bright[:1], np.array([[0.0, 1.0]]))
@@ -148,7 +148,9 @@ def test_worst_image_comes_first():
     bright = np.zeros((4, 8, 8, 1), "uint8")
     bright[1, :4, :4] = 255  # confidently "yes", label "no"
     trained = make_trained(inference_model, {"pixels": bright}, [0, 0, 1, 1], BINARY | {"inputs": {"pixels": {}}})
-    split = tfkit.Rows(bright.astype("float32"), np.array([0, 0, 1, 1]), raw={"pixels": bright}).named(list("pqrs"))
+    split = tfkit.ArrayDataset(bright.astype("float32"), np.array([0, 0, 1, 1]), raw={"pixels": bright}).named(
+        list("pqrs")
+    )
     trained.data = tfkit.Data(split, split, split, trained.info, None)
     trained.model = model
     result = pictures(trained)

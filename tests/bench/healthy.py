@@ -13,10 +13,10 @@ import tempfile
 from pathlib import Path
 
 import tfkit
-from tfkit.reporting.run_results import Record
+from tfkit.reporting.run_results import RunResults
 
 FILE = Path(__file__).resolve().parents[1] / "reporting" / "healthy.json"
-DIAMONDS = {"table": str(tfkit.sample("diamonds.csv.gz")), "target": "price"}
+DIAMONDS = {"table": str(tfkit.sample_path("diamonds.csv.gz")), "target": "price"}
 RUNS = [
     *(("tabular", {"seed": seed}) for seed in range(4)),
     *(("tabular", {"seed": seed, "dropout": 0.2, "target": "gender"}) for seed in range(2)),
@@ -54,7 +54,7 @@ def main():
     for recipe, settings in RUNS[start:stop]:
         name = " ".join([recipe, *(f"{key}={value}" for key, value in settings.items() if key != "table")])
         with tempfile.TemporaryDirectory() as out:
-            results[name] = diagnostic_inputs(Record.of(tfkit.train(recipe, out=out, quiet=True, **settings)))
+            results[name] = diagnostic_inputs(RunResults.of(tfkit.train(recipe, out=out, quiet=True, **settings)))
         results = dict(sorted(results.items()))
         FILE.write_text(json.dumps(results, indent=None, separators=(",", ":"), ensure_ascii=False) + "\n")
         print(name, flush=True)

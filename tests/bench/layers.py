@@ -193,9 +193,9 @@ PAIRS = {
         lambda x: residual(x, 64, 8, excitation=8),
         (64, 150, 64),
     ),
-    "ConvStack": (lambda x: layers.ConvStack()(x), conv_stack, (64, 28, 28, 1)),
+    "ConvNet": (lambda x: layers.ConvNet()(x), conv_stack, (64, 28, 28, 1)),
     "InceptionBlock": (lambda x: layers.InceptionBlock()(x), inception, (32, 150, 128)),
-    "InceptionStack": (lambda x: layers.InceptionStack()(x), inception_stack, (32, 150, 1)),
+    "InceptionTime": (lambda x: layers.InceptionTime()(x), inception_stack, (32, 150, 1)),
     **{
         f"TransformerEncoder {' '.join(map(str, shape))}": (
             lambda x, n=num_heads: layers.TransformerEncoder(n)(x),
@@ -246,37 +246,37 @@ PAIRS = {
         (128, 28, 28, 1),
     ),
     **{
-        f"LSTMStack {' '.join(map(str, (*shape, units)))}": (
-            lambda x, u=units: layers.LSTMStack([u])(x),
+        f"RNNStack {' '.join(map(str, (*shape, units)))}": (
+            lambda x, u=units: layers.RNNStack([u])(x),
             lambda x, u=units: recurrent(x, LSTM, u),
             shape,
         )
         for shape, units in (((32, 64, 1), 64), ((32, 64, 16), 128), ((256, 64, 1), 64), ((256, 64, 16), 128))
     },
-    "LSTMStack loop": (
-        lambda x: layers.LSTMStack([64], implementation="loop")(x),
+    "RNNStack loop": (
+        lambda x: layers.RNNStack([64], implementation="loop")(x),
         lambda x: recurrent(x, LSTM, 64),
         (32, 64, 4),
     ),
-    "LSTMStack bidirectional": (
-        lambda x: layers.LSTMStack([64, 64], bidirectional=True)(x),
+    "RNNStack bidirectional": (
+        lambda x: layers.RNNStack([64, 64], bidirectional=True)(x),
         lambda x: recurrent(x, LSTM, 64, 64, bidirectional=True),
         (32, 64, 4),
     ),
-    "LSTMStack masked": (
-        lambda x: layers.LSTMStack([64])(Masking()(x)),
+    "RNNStack masked": (
+        lambda x: layers.RNNStack([64])(Masking()(x)),
         lambda x: recurrent(Masking()(x), LSTM, 64),
         padded(32, 64, 4),
     ),
     **{
-        f"LSTMStack gru {' '.join(map(str, shape))}": (
-            lambda x: layers.LSTMStack([64], cell="gru")(x),
+        f"RNNStack gru {' '.join(map(str, shape))}": (
+            lambda x: layers.RNNStack([64], cell="gru")(x),
             lambda x: recurrent(x, GRU, 64),
             shape,
         )
         for shape in ((32, 64, 4), (256, 64, 4))
     },
-    "Dropout": (lambda x: layers.Dropout(0.1)(Dense(128)(x)), lambda x: Dropout(0.1)(Dense(128)(x)), (4096, 8)),
+    "Dropout": (lambda x: layers.FastDropout(0.1)(Dense(128)(x)), lambda x: Dropout(0.1)(Dense(128)(x)), (4096, 8)),
 }
 
 

@@ -26,7 +26,7 @@ from tfkit.training import evaluate
 RESULTS = Path(__file__).with_name("learning_rates.jsonl")
 RATES = [10 ** (-k / 2) for k in range(10, 1, -1)]  # 1e-5 to 1e-1
 FINDER_ROWS = 50_000  # used by the finder
-TABLES = {"adult": {}, "diamonds": {"table": tfkit.sample("diamonds.csv.gz"), "target": "price"}}
+TABLES = {"adult": {}, "diamonds": {"table": tfkit.sample_path("diamonds.csv.gz"), "target": "price"}}
 
 
 def recipe_task(name, epochs, **settings):
@@ -36,7 +36,7 @@ def recipe_task(name, epochs, **settings):
         Training split, validation split, function from learning rate to model, batch size, epochs, augmentation,
         and function from model to validation score.
     """
-    recipe = tfkit.load(name)
+    recipe = tfkit.load_recipe(name)
     config = recipe.Config.of({"epochs": epochs, **settings})
     data = recipe.data(config)
     config = config.settled(data.defaults)
@@ -45,8 +45,8 @@ def recipe_task(name, epochs, **settings):
         return recipe.model(config.of({**config.words(), "learning_rate": rate}), data)
 
     def score(model):
-        values = metrics.score(*evaluate.said(data.val, model, data), data.info)
-        return values[comparison.headline(data.info["task"])[0]]
+        values = metrics.compute_metrics(*evaluate.predict_dataset(data.val, model, data), data.info)
+        return values[comparison.primary_metric(data.info["task"])[0]]
 
     return data.train, data.val, build_model, config.batch(len(data.train)), epochs, data.augment, score
 
@@ -63,14 +63,22 @@ def digits(optimizer, epochs=5):
         stack = [layers.Conv2D(filters, 3, padding="same", activation="relu") for filters in (16, 32)]
         stack += [layers.MaxPooling2D(), layers.Flatten(), layers.Dropout(0.2), layers.Dense(10)]
         model = keras.Sequential([keras.Input((8, 8, 1)), *stack])
-        scheduled_optimizer = tfkit.optimizer(optimizer, learning_rate=rate, decay="cosine", steps=41 * epochs)
+        scheduled_optimizer = tfkit.make_optimizer(optimizer, learning_rate=rate, decay="cosine", steps=41 * epochs)
         model.compile(scheduled_optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
         return model
 
     def score(model):
         return float(np.mean(np.argmax(model.predict(x[1300:], verbose=0), 1) == y[1300:]))
 
-    return tfkit.Rows(x[:1300], y[:1300]), tfkit.Rows(x[1300:], y[1300:]), build_model, 32, epochs, None, score
+    return (
+        tfkit.ArrayDataset(x[:1300], y[:1300]),
+        tfkit.ArrayDataset(x[1300:], y[1300:]),
+        build_model,
+        32,
+        epochs,
+        None,
+        score,
+    )
 
 
 TASKS = {

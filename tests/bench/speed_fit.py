@@ -169,7 +169,7 @@ def tfkit_epoch(build, x, y, batch, epochs=2):
     """Return a function that times an epoch of `tfkit.fit`."""
     import tfkit
 
-    model, rows = compiled(build), tfkit.Rows(x, y)
+    model, rows = compiled(build), tfkit.ArrayDataset(x, y)
     return lambda: median_epoch_seconds(
         lambda timer: tfkit.fit(model, rows, batch_size=batch, epochs=epochs, callbacks=[timer])
     )

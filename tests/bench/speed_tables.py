@@ -22,7 +22,7 @@ def train_tabular(args):
     """
     import tfkit
 
-    sample = str(tfkit.sample("adult.csv.gz"))
+    sample = str(tfkit.sample_path("adult.csv.gz"))
     sides = {"page": [], "page, same loss": ["body=mlp", "depth=2", "epochs=3"]}
     seconds, losses = ({side: [] for side in (*sides, "script")} for _ in range(2))
     for repeat in range(args.repeats):
@@ -61,7 +61,7 @@ def predict(args):
     import tfkit
     from tfkit.datasets.batch_predict import predict as predict_dataset
 
-    frame = pd.read_csv(tfkit.sample("adult.csv.gz"))
+    frame = pd.read_csv(tfkit.sample_path("adult.csv.gz"))
     rows = np.random.default_rng(0).integers(0, len(frame), 1_000_000)
     file = args.folder / "census.parquet"
     frame.iloc[rows].reset_index(drop=True).to_parquet(file)

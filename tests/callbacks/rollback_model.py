@@ -1,4 +1,4 @@
-"""A small model and simulated epochs for the tests of `StopOnNonFinite`."""
+"""A small model and simulated epochs for the tests of `RollbackOnNaN`."""
 
 import keras
 import numpy as np

@@ -28,15 +28,15 @@ CASES = {
         LOGS,
         {"monitor": "val_f1", "mode": "max"},
     ),
-    "Journal": (lambda directory: callbacks.Journal(directory / "journal.jsonl"), LOGS, {}),
-    "Journal in memory": (lambda directory: callbacks.Journal(), LOGS, {}),
+    "Journal": (lambda directory: callbacks.JSONLogger(directory / "journal.jsonl"), LOGS, {}),
+    "Journal in memory": (lambda directory: callbacks.JSONLogger(), LOGS, {}),
     "LearningRateDecay": (
         lambda directory: callbacks.LearningRateDecay(factor=0.5, patience=2),
         LOGS,
         {"monitor": "val_loss"},
     ),
-    "StopOnNonFinite": (lambda directory: callbacks.StopOnNonFinite(), LOGS_WITH_NAN, {}),
-    "StopOnNonFinite two retries": (lambda directory: callbacks.StopOnNonFinite(retries=2), LOGS_WITH_NAN, {}),
+    "RollbackOnNaN": (lambda directory: callbacks.RollbackOnNaN(), LOGS_WITH_NAN, {}),
+    "RollbackOnNaN two retries": (lambda directory: callbacks.RollbackOnNaN(retries=2), LOGS_WITH_NAN, {}),
 }
 
 

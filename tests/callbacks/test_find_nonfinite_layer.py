@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.callbacks.rollback_model import NAN, X, Y, begin_training, change_variables, make_model, run_epoch
-from tfkit.callbacks import StopOnNonFinite
+from tfkit.callbacks import RollbackOnNaN
 
 
 def nested_model(function):
@@ -30,22 +30,22 @@ def reported_cause(model, callback):
 @pytest.mark.parametrize("sample", [X, (X, Y), (X, Y, None)], ids=["x", "x y", "x y weight"])
 def test_first_nonfinite_layer_is_named(sample):
     model = nested_model(lambda x: keras.layers.Activation(keras.ops.log, name="logarithm")(x))
-    assert reported_cause(model, StopOnNonFinite(sample=sample)) == "First non-finite value: inner/logarithm."
+    assert reported_cause(model, RollbackOnNaN(sample=sample)) == "First non-finite value: inner/logarithm."
 
 
 def test_without_sample_the_first_nonfinite_weight_is_named():
     model = make_model()
     model.layers[1].gamma.assign([1.0, NAN, 1.0])
     model.layers[3].kernel.assign(np.full((3, 1), NAN))
-    assert reported_cause(model, StopOnNonFinite()) == "First non-finite value: the weight net/norm/gamma."
-    assert reported_cause(make_model(), StopOnNonFinite()) == ""
+    assert reported_cause(model, RollbackOnNaN()) == "First non-finite value: the weight net/norm/gamma."
+    assert reported_cause(make_model(), RollbackOnNaN()) == ""
 
 
 def test_nonfinite_sample_is_named():
     bad = np.where(np.eye(53, 4), NAN, X)
-    assert reported_cause(make_model(), StopOnNonFinite(sample=bad)) == "First non-finite value: input."
+    assert reported_cause(make_model(), RollbackOnNaN(sample=bad)) == "First non-finite value: input."
     assert (
-        reported_cause(make_model(), StopOnNonFinite(sample=(X, Y * np.inf)))
+        reported_cause(make_model(), RollbackOnNaN(sample=(X, Y * np.inf)))
         == "First non-finite value: the target of the sample."
     )
 
@@ -53,7 +53,7 @@ def test_nonfinite_sample_is_named():
 def test_cause_is_searched_with_the_last_good_weights():
     """With weights that are all NaN, the first layer would be named."""
     model = nested_model(lambda x: keras.layers.Activation(keras.ops.log, name="logarithm")(x))
-    callback = StopOnNonFinite(retries=1, sample=X)
+    callback = RollbackOnNaN(retries=1, sample=X)
     callback.set_model(model)
     callback.set_params({})
     callback.on_train_begin()
@@ -67,7 +67,7 @@ def test_cause_is_searched_with_the_last_good_weights():
 def test_report_is_written_before_the_error():
     reports = []
     model = make_model()
-    callback = StopOnNonFinite(retries=1, sample=(X, Y), where=lambda: {"rows": [3, 5]}, report=reports.append)
+    callback = RollbackOnNaN(retries=1, sample=(X, Y), where=lambda: {"rows": [3, 5]}, report=reports.append)
     begin_training(callback, model)
     run_epoch(callback, 0, [NAN])
     with pytest.raises(ArithmeticError):

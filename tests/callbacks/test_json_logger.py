@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tfkit import loop
-from tfkit.callbacks import Journal, gradient_norm
+from tfkit.callbacks import JSONLogger, gradient_norm
 from tfkit.callbacks import journal as journal_module
 
 NAN = float("nan")
@@ -32,7 +32,7 @@ def read_lines(path):
 
 
 def test_each_epoch_is_a_line_in_memory_and_in_the_file(tmp_path):
-    journal = run_epochs(Journal(tmp_path / "journal.jsonl"), [2.0, np.float32(1.5)])
+    journal = run_epochs(JSONLogger(tmp_path / "journal.jsonl"), [2.0, np.float32(1.5)])
     lines = [{name: value for name, value in line.items() if name != "seconds"} for line in journal.lines]
     assert lines == [
         {"epoch": 1, "loss": 2.0, "val_loss": 0.25, "learning_rate": 0.5},
@@ -40,12 +40,12 @@ def test_each_epoch_is_a_line_in_memory_and_in_the_file(tmp_path):
     ]
     assert all(0 <= line["seconds"] < 1 for line in journal.lines)
     assert read_lines(tmp_path / "journal.jsonl") == journal.lines
-    assert run_epochs(Journal(), [2.0]).lines[0]["loss"] == 2.0
+    assert run_epochs(JSONLogger(), [2.0]).lines[0]["loss"] == 2.0
 
 
 def test_a_line_is_written_at_the_end_of_its_epoch(tmp_path):
     path = tmp_path / "journal.jsonl"
-    journal = run_epochs(Journal(path), [2.0])
+    journal = run_epochs(JSONLogger(path), [2.0])
     assert len(read_lines(path)) == 1
     journal.on_epoch_end(1, {"loss": 1.0})
     assert len(read_lines(path)) == 2
@@ -55,29 +55,29 @@ def test_the_current_rate_of_a_schedule_is_written():
     model = Model(keras.optimizers.schedules.ExponentialDecay(1.0, 1, 0.5))
     weight = keras.Variable(0.0)
     model.optimizer.build([weight])
-    journal = run_epochs(Journal(), [2.0], model=model)
+    journal = run_epochs(JSONLogger(), [2.0], model=model)
     model.optimizer.apply([np.float32(1.0)], [weight])
     journal.on_epoch_end(1, {"loss": 1.0})
     assert [line["learning_rate"] for line in journal.lines] == [1.0, 0.5]
 
 
 def test_nonfinite_values_are_null_in_the_file_only(tmp_path):
-    journal = run_epochs(Journal(tmp_path / "j"), [NAN])
+    journal = run_epochs(JSONLogger(tmp_path / "j"), [NAN])
     assert read_lines(tmp_path / "j")[0]["loss"] is None
     assert np.isnan(journal.lines[0]["loss"])
 
 
 def test_a_metric_may_be_a_list(tmp_path):
-    run_epochs(Journal(tmp_path / "j"), [np.array([0.5, NAN], "float32")])
+    run_epochs(JSONLogger(tmp_path / "j"), [np.array([0.5, NAN], "float32")])
     assert read_lines(tmp_path / "j")[0]["loss"] == [0.5, None]
 
 
 def test_resume_drops_lines_written_after_the_checkpoint(tmp_path):
     path = tmp_path / "journal.jsonl"
-    first = run_epochs(Journal(path), [3.0, 2.0])
+    first = run_epochs(JSONLogger(path), [3.0, 2.0])
     state = json.loads(json.dumps(first.state()))
     run_epochs(first, [1.9, 1.8], first=2)  # after the checkpoint: lost when the process ends
-    second = Journal(path)
+    second = JSONLogger(path)
     second.set_state(state)
     run_epochs(second, [1.0], first=2)
     assert [(line["epoch"], line["loss"]) for line in read_lines(path)] == [(1, 3.0), (2, 2.0), (3, 1.0)]
@@ -98,21 +98,21 @@ def test_rows_per_second_exclude_validation(monkeypatch):
             clock[0] += seconds
             hook(epoch)
 
-    journal = run_epochs(Journal(rows=1000), [])
+    journal = run_epochs(JSONLogger(rows=1000), [])
     run_timed_epoch(journal, 0)
     assert (journal.lines[0]["rows_per_second"], journal.lines[0]["seconds"]) == (200, 10)
-    resumed = Journal(rows=1000)
+    resumed = JSONLogger(rows=1000)
     resumed.set_state(journal.state())
     run_epochs(resumed, [])
     run_timed_epoch(resumed, 1)  # part of it may have run before the resume
     run_timed_epoch(resumed, 2)
     assert [line["rows_per_second"] for line in resumed.lines] == [200, None, 200]
-    assert run_epochs(Journal(rows=1000), [1.0]).lines[0]["rows_per_second"] is None  # an epoch without a step
+    assert run_epochs(JSONLogger(rows=1000), [1.0]).lines[0]["rows_per_second"] is None  # an epoch without a step
 
 
 def test_rows_below_one_raise():
     with pytest.raises(ValueError, match=r"`rows` must be at least 1, or None\. Received: 0"):
-        Journal(rows=0)
+        JSONLogger(rows=0)
 
 
 # gradient norm
@@ -163,7 +163,7 @@ def test_measuring_the_gradient_norm_does_not_change_training():
         layers = [keras.layers.Dense(4), keras.layers.BatchNormalization(), keras.layers.Dropout(0.5)]
         model = keras.Sequential([keras.Input((3,)), *layers, keras.layers.Dense(1)])
         model.compile("adam", "mse", metrics=["mae"])
-        journal = Journal(sample=sample)
+        journal = JSONLogger(sample=sample)
         history = loop.fit(model, X, Y, epochs=2, batch_size=8, callbacks=[journal]).history
         results.append([*(v.numpy() for v in [*model.variables, *model.optimizer.variables]), *history.values()])
     for without_sample, with_sample in zip(*results, strict=True):
@@ -172,7 +172,7 @@ def test_measuring_the_gradient_norm_does_not_change_training():
 
 
 def test_gradient_norm_uses_the_weights_at_the_end_of_the_epoch():
-    journal = Journal(sample=(X, Y))
+    journal = JSONLogger(sample=(X, Y))
     model = linear_model()
     model.fit(X, Y, epochs=1, callbacks=[journal], verbose=0)
     assert journal.lines[0]["gradient_norm"] == pytest.approx(gradient_norm(model, (X, Y)), rel=1e-6)

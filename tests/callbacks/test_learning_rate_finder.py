@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from tfkit.callbacks import LearningRateFinder
-from tfkit.optimizers import optimizer
+from tfkit.optimizers import make_optimizer
 from tfkit.training import fit as training_fit
 
 NAN, INF = float("nan"), float("inf")
@@ -112,7 +112,7 @@ def test_rates_rise_geometrically_and_losses_are_of_single_batches():
 )
 def test_training_after_the_finder_equals_training_without_it(rate, wrap):
     def make_rate():
-        return optimizer("adam", decay=rate, steps=40)._learning_rate if rate == "cosine" else rate
+        return make_optimizer("adam", decay=rate, steps=40)._learning_rate if rate == "cosine" else rate
 
     model, reference = make_model(make_rate(), wrap), make_model(make_rate(), wrap)
     original_rate = getattr(model.optimizer, "inner_optimizer", model.optimizer)._learning_rate

@@ -17,8 +17,8 @@ from tests.callbacks.rollback_model import (
     run_epoch,
 )
 from tfkit import loop, resume
-from tfkit.callbacks import StopOnNonFinite
-from tfkit.optimizers import optimizer
+from tfkit.callbacks import RollbackOnNaN
+from tfkit.optimizers import make_optimizer
 
 
 @pytest.mark.parametrize("rate", [0.5, "cosine"])
@@ -26,8 +26,8 @@ from tfkit.optimizers import optimizer
     "wrap", [lambda optimizer: optimizer, keras.optimizers.LossScaleOptimizer], ids=["float32", "float16"]
 )
 def test_rollback_restores_the_last_good_epoch_and_lowers_the_rate(wrap, rate):
-    rate = optimizer("sgd", learning_rate=0.5, decay=rate, steps=100)._learning_rate if rate == "cosine" else rate
-    callback = begin_training(StopOnNonFinite(retries=2, factor=0.5), model := make_model(rate, wrap))
+    rate = make_optimizer("sgd", learning_rate=0.5, decay=rate, steps=100)._learning_rate if rate == "cosine" else rate
+    callback = begin_training(RollbackOnNaN(retries=2, factor=0.5), model := make_model(rate, wrap))
     inner_optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     run_epoch(callback, 0, [1.0, 0.9])
     good_values, initial_rate = restorable_values(model), float(inner_optimizer.learning_rate)
@@ -64,7 +64,7 @@ def test_rollback_restores_the_last_good_epoch_and_lowers_the_rate(wrap, rate):
     ],
 )
 def test_last_good_epoch(epochs, good_epochs):
-    callback = begin_training(StopOnNonFinite(retries=9), model := make_model())
+    callback = begin_training(RollbackOnNaN(retries=9), model := make_model())
     snapshots = [restorable_values(model)]
     for epoch, losses in enumerate(epochs):
         run_epoch(callback, epoch, losses)
@@ -76,7 +76,7 @@ def test_last_good_epoch(epochs, good_epochs):
 
 
 def test_nonfinite_weights_at_the_end_of_an_epoch_trigger_a_rollback():
-    callback = begin_training(StopOnNonFinite(retries=1), model := make_model())
+    callback = begin_training(RollbackOnNaN(retries=1), model := make_model())
     initial_values = restorable_values(model)
     for variable, bad in ((model.layers[1].moving_variance, np.inf), (model.optimizer.variables[-1], NAN)):
         callback.num_rollbacks = 0
@@ -91,7 +91,7 @@ def test_nonfinite_weights_at_the_end_of_an_epoch_trigger_a_rollback():
 
 def test_weights_are_checked_after_a_rollback_in_the_same_epoch():
     """The running loss of that epoch stays non-finite until its end."""
-    callback = begin_training(StopOnNonFinite(retries=2), model := make_model())
+    callback = begin_training(RollbackOnNaN(retries=2), model := make_model())
     callback.on_epoch_begin(0)
     change_variables(model, NAN)
     callback.on_train_batch_end(0, {"loss": NAN})
@@ -110,7 +110,7 @@ def test_weights_are_checked_after_a_rollback_in_the_same_epoch():
 
 
 def test_a_new_training_resets_the_number_of_rollbacks():
-    callback = begin_training(StopOnNonFinite(retries=1), make_model())
+    callback = begin_training(RollbackOnNaN(retries=1), make_model())
     run_epoch(callback, 0, [NAN])
     begin_training(callback, model := make_model())
     initial_values = restorable_values(model)
@@ -119,7 +119,7 @@ def test_a_new_training_resets_the_number_of_rollbacks():
 
 
 def test_rollbacks_are_logged(caplog):
-    callback = begin_training(StopOnNonFinite(retries=3), make_model())
+    callback = begin_training(RollbackOnNaN(retries=3), make_model())
     with caplog.at_level(logging.WARNING, "tfkit"):
         run_epoch(callback, 0, [NAN])
         run_epoch(callback, 1, [1.0])
@@ -136,8 +136,8 @@ def test_rollbacks_are_logged(caplog):
 def test_rollbacks_lower_a_rate_that_is_too_high_until_training_succeeds(fit, decay):
     keras.utils.set_random_seed(1)
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
-    model.compile(optimizer("sgd", learning_rate=1e9, decay=decay, steps=70), "mse")
-    callback = StopOnNonFinite(retries=5, factor=0.01)
+    model.compile(make_optimizer("sgd", learning_rate=1e9, decay=decay, steps=70), "mse")
+    callback = RollbackOnNaN(retries=5, factor=0.01)
     fit_model = model.fit if fit == "keras" else lambda *data, **options: loop.fit(model, *data, **options)
     history = fit_model(X, Y, batch_size=8, epochs=10, validation_data=(X, Y), callbacks=[callback], verbose=0).history
     assert 1 <= callback.num_rollbacks <= 5
@@ -177,9 +177,9 @@ def two_steps_per_call(monkeypatch):
 @pytest.mark.parametrize(("decay", "kills"), [("none", [2]), ("cosine", [1, 5])])
 def test_rollbacks_after_a_resume_equal_uninterrupted_training(decay, kills, tmp_path, two_steps_per_call):
     def train(directory, kill=None):
-        rate = optimizer("sgd", learning_rate=0.05, decay=decay, steps=28)._learning_rate
+        rate = make_optimizer("sgd", learning_rate=0.05, decay=decay, steps=28)._learning_rate
         model, position = make_model(0.05 if decay == "none" else rate), loop.Place()
-        callback = StopOnNonFinite(retries=4, factor=0.5)
+        callback = RollbackOnNaN(retries=4, factor=0.5)
         checkpoint = resume.Checkpoint(directory, position, [callback])
 
         def set_nan(batch, logs):
@@ -217,7 +217,7 @@ def test_rollbacks_after_a_resume_equal_uninterrupted_training(decay, kills, tmp
 
 
 def test_state_contains_plain_values_and_arrays():
-    callback = begin_training(StopOnNonFinite(retries=2), make_model())
+    callback = begin_training(RollbackOnNaN(retries=2), make_model())
     run_epoch(callback, 0, [1.0, 0.5])
     assert callback.state()["weights"] is None  # equal to the weights of the model
     callback.on_train_batch_end(0, {"loss": 0.5})
@@ -227,7 +227,7 @@ def test_state_contains_plain_values_and_arrays():
 
 
 def test_rollback_clips_gradients_unless_the_optimizer_clips_otherwise():
-    callback = begin_training(StopOnNonFinite(retries=3, factor=0.5), model := make_model())
+    callback = begin_training(RollbackOnNaN(retries=3, factor=0.5), model := make_model())
     assert model.optimizer.global_clipnorm is None
     run_epoch(callback, 0, [NAN])
     assert model.optimizer.global_clipnorm == 1.0
@@ -237,12 +237,12 @@ def test_rollback_clips_gradients_unless_the_optimizer_clips_otherwise():
         model = make_model(
             wrap=lambda optimizer, clipping=clipping: keras.optimizers.Adam(0.1, name="adam", **clipping)
         )
-        run_epoch(begin_training(StopOnNonFinite(retries=1), model), 0, [NAN])
+        run_epoch(begin_training(RollbackOnNaN(retries=1), model), 0, [NAN])
         assert (getattr(model.optimizer, name), model.optimizer.global_clipnorm) == (3.0, None)
     model = make_model(wrap=lambda optimizer: keras.optimizers.Adam(0.1, name="adam", global_clipnorm=0.1))
-    run_epoch(begin_training(StopOnNonFinite(retries=1, factor=0.5), model), 0, [NAN])
+    run_epoch(begin_training(RollbackOnNaN(retries=1, factor=0.5), model), 0, [NAN])
     assert model.optimizer.global_clipnorm == 0.05
-    run_epoch(begin_training(StopOnNonFinite(retries=1, clip_norm=None), model := make_model()), 0, [NAN])
+    run_epoch(begin_training(RollbackOnNaN(retries=1, clip_norm=None), model := make_model()), 0, [NAN])
     assert model.optimizer.global_clipnorm is None
 
 

@@ -2,19 +2,19 @@
 
 import pytest
 
-from tfkit.catalog.recipe_docs import CONFIG_FILE, Setting, format_settings, manual, settings
+from tfkit.catalog.recipe_docs import CONFIG_FILE, Setting, format_settings, read_docstring, read_settings_of
 from tfkit.config import Config
 from tfkit.errors import UserError
 
 
 def test_the_documentation_is_the_docstring(page):
-    assert manual(page) == "Say yes to everything.\n\nData     none"
+    assert read_docstring(page) == "Say yes to everything.\n\nData     none"
     page.write_text("x = 1\n")
-    assert manual(page) == ""
+    assert read_docstring(page) == ""
 
 
 def test_settings_are_read_from_the_config_class(page):
-    assert settings(page) == {
+    assert read_settings_of(page) == {
         "table": Setting("Path", "Path('sample.csv')", "the rows"),
         "target": Setting("str", "income", "the column to predict"),
         "depth": Setting("int >= 1", "3", "hidden layers"),
@@ -24,7 +24,7 @@ def test_settings_are_read_from_the_config_class(page):
 
 
 def test_every_setting_of_config_has_a_description():
-    shared = settings(CONFIG_FILE)
+    shared = read_settings_of(CONFIG_FILE)
     assert list(shared) == list(Config.model_fields)
     assert all(setting.description for setting in shared.values())
     assert shared["seed"].type == "int >= 0, < 2 ** 31"
@@ -34,14 +34,14 @@ def test_every_setting_of_config_has_a_description():
 
 
 def test_defaults_are_formatted_as_typed_on_the_command_line(page):
-    page.write_text('class Config:\n    table: str\n    word: str = ""\n    rows: Path = tfkit.sample("x.csv")\n')
-    assert [setting.default for setting in settings(page).values()] == ["(required)", '""', "x.csv (sample)"]
+    page.write_text('class Config:\n    table: str\n    word: str = ""\n    rows: Path = tfkit.sample_path("x.csv")\n')
+    assert [setting.default for setting in read_settings_of(page).values()] == ["(required)", '""', "x.csv (sample)"]
 
 
 def test_a_syntax_error_is_reported_with_its_line(page):
     page.write_text("x = 1\ny = = 2\n")
     with pytest.raises(UserError, match=r"mine\.py, line 2: invalid syntax"):
-        manual(page)
+        read_docstring(page)
 
 
 def test_a_long_type_is_printed_on_a_line_of_its_own():

@@ -17,7 +17,7 @@ def verb(arguments):
 
 @pytest.fixture
 def newest(monkeypatch):
-    """Replace `tfkit.run_dir.newest`; return a list whose first item is its result."""
+    """Replace `tfkit.run_dir.latest_run`; return a list whose first item is its result."""
     results = [Path("runs/newest")]
     module = ModuleType("tfkit.run_dir")
     module.newest = lambda folder: results[0]

@@ -6,10 +6,12 @@ from tfkit.datasets import memmap
 
 
 def test_datasets_of_two_files_are_concatenated():
-    first, second = (memmap.lying((3,), [("a", "int16", (2,))]) for _ in range(2))
+    first, second = (memmap.allocate_memmap((3,), [("a", "int16", (2,))]) for _ in range(2))
     first["a"], second["a"] = np.arange(6).reshape(3, 2), np.arange(6, 12).reshape(3, 2)
     datasets = [
-        memmap.Stored(array, np.array(indices), np.zeros(len(indices)), raw=lambda rows, n=offset: {"t": n + rows})
+        memmap.MemmapDataset(
+            array, np.array(indices), np.zeros(len(indices)), raw=lambda rows, n=offset: {"t": n + rows}
+        )
         for array, indices, offset in ((first, [2, 0], 10), (second, [1], 20))
     ]
     concatenated = datasets[0].joined(datasets[1])

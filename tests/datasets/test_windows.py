@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from tfkit.datasets.array import inputs
-from tfkit.datasets.windows import Windows
+from tfkit.datasets.array import keras_inputs
+from tfkit.datasets.windows import WindowDataset
 
 VALUES = np.arange(20.0)
 HOURS = np.stack([np.arange(20.0) % 5, np.arange(20.0) / 8], 1)
@@ -13,7 +13,7 @@ HOURS = np.stack([np.arange(20.0) % 5, np.arange(20.0) / 8], 1)
 def windows(**options):
     """Two series, of 12 and 8 steps, the second with an imputed value."""
     present = np.arange(20) != 17
-    return Windows(
+    return WindowDataset(
         VALUES,
         [4, 5, 8, 16],
         past=3,
@@ -54,7 +54,7 @@ def test_prepare_changes_x_and_not_the_raw_inputs():
     raw = split.raw([0])
     np.testing.assert_array_equal(raw["values"], [[1, 2, 3]])
     assert raw["calendar"].shape == (1, 5, 2)
-    assert inputs(split)["double"].shape == (None, 3)
+    assert keras_inputs(split)["double"].shape == (None, 3)
 
 
 def test_targets_have_series_codes_and_nan_where_imputed():
@@ -69,7 +69,7 @@ def test_history_is_nan_before_the_start_of_the_series():
 
 
 def test_non_overlapping_windows():
-    split = Windows(VALUES, [3, 4, 5, 6, 15, 16, 17], past=3, horizon=2, series=np.repeat([0, 1], [10, 10]))
+    split = WindowDataset(VALUES, [3, 4, 5, 6, 15, 16, 17], past=3, horizon=2, series=np.repeat([0, 1], [10, 10]))
     assert split.apart().tolist() == [0, 2, 4, 6]
 
 
@@ -88,4 +88,4 @@ def test_timestamps_of_every_target():
 )
 def test_invalid_windows_are_rejected(origins, message):
     with pytest.raises(ValueError, match=message):
-        Windows(VALUES, origins, past=3, horizon=2)
+        WindowDataset(VALUES, origins, past=3, horizon=2)

@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics
 
 from tfkit.errors import NotFiniteError
-from tfkit.evaluation.metrics import score
+from tfkit.evaluation.metrics import compute_metrics
 
 KINDS = ("precision", "recall", "f1")
 
@@ -86,7 +86,7 @@ def test_classification_agrees_with_scikit_learn(case, weighted):
     y_true, y_pred = table(400, classes, **options)
     rng = np.random.default_rng(1)
     weight = {"unweighted": None, "weights": rng.random(400) + 0.1, "counts": rng.integers(1, 4, 400)}[weighted]
-    values = score(y_true, y_pred, info_of(task, range(classes)), weight=weight)
+    values = compute_metrics(y_true, y_pred, info_of(task, range(classes)), weight=weight)
     expected = reference(y_true, y_pred, task, classes, weight)
     assert set(values) == set(expected)
     for name, value in expected.items():
@@ -100,8 +100,8 @@ def test_integer_weights_equal_repeated_rows(case):
     y_true, y_pred = table(30, classes, **options)
     counts = np.bincount(np.random.default_rng(3).integers(0, 30, 30), minlength=30)
     info = info_of(task, range(classes))
-    repeated = score(np.repeat(y_true, counts), np.repeat(y_pred, counts, axis=0), info)
-    weighted = score(y_true, y_pred, info, weight=counts)
+    repeated = compute_metrics(np.repeat(y_true, counts), np.repeat(y_pred, counts, axis=0), info)
+    weighted = compute_metrics(y_true, y_pred, info, weight=counts)
     assert set(repeated) == set(weighted)
     for name, value in repeated.items():
         assert weighted[name] == pytest.approx(value, abs=1e-9), name
@@ -116,7 +116,7 @@ def test_regression_agrees_with_scikit_learn(rows, weighted):
     weight = {"unweighted": None, "weights": rng.random(rows) + 0.1, "counts": rng.integers(1, 4, rows)}[weighted]
     names = ("root_mean_squared_error", "mean_absolute_error", "r2", "median_absolute_error")
     functions = {n: getattr(metrics, n if n.endswith("error") else f"{n}_score") for n in names}
-    values = score(y_true, y_pred, info_of("regression"), weight=weight)
+    values = compute_metrics(y_true, y_pred, info_of("regression"), weight=weight)
     assert list(values) == list(names)
     for name, function in functions.items():
         assert values[name] == pytest.approx(function(y_true, y_pred, sample_weight=weight), abs=1e-9), name
@@ -124,7 +124,7 @@ def test_regression_agrees_with_scikit_learn(rows, weighted):
 
 def test_float32_probabilities_are_clipped_as_in_scikit_learn():
     y_true, y_pred = np.array([0, 1, 1]), np.array([[1, 0], [0.25, 0.75], [1, 0]], "float32")
-    log_loss = score(y_true, y_pred, info_of("binary", ["a", "b"]))["log_loss"]
+    log_loss = compute_metrics(y_true, y_pred, info_of("binary", ["a", "b"]))["log_loss"]
     assert log_loss == pytest.approx(metrics.log_loss(y_true, y_pred), abs=1e-5)
 
 
@@ -132,29 +132,29 @@ def test_calibration_error_has_the_closed_form_value():
     """Ten rows at 0.8 with six correct, ten rows at 0.6 with six correct: (0.2 * 10 + 0) / 20."""
     y_pred = np.array([[0.8, 0.2]] * 10 + [[0.6, 0.4]] * 10)
     y_true = np.array(([0] * 6 + [1] * 4) * 2)
-    values = score(y_true, y_pred, info_of("binary", ["a", "b"]))
+    values = compute_metrics(y_true, y_pred, info_of("binary", ["a", "b"]))
     assert values["expected_calibration_error"] == pytest.approx(0.1, abs=1e-12)
 
 
 def test_undefined_metrics_are_left_out():
     _, y_pred = table(20, 2)
     info = info_of("binary", ["yes", "no"])
-    only_negative = score(np.ones(20, int), y_pred, info)
+    only_negative = compute_metrics(np.ones(20, int), y_pred, info)
     assert not {"roc_auc", "average_precision", "recall"} & set(only_negative)
     assert {"accuracy", "log_loss", "precision"} <= set(only_negative)
-    without_class = score(np.ones(20, int), np.tile([0.0, 1.0], (20, 1)), info)
+    without_class = compute_metrics(np.ones(20, int), np.tile([0.0, 1.0], (20, 1)), info)
     assert not {"precision", "recall", "f1"} & set(without_class)
-    assert "r2" not in score(np.full(9, 0.1), np.arange(9.0), info_of("regression"))
-    assert score([], np.zeros((0, 2)), info) == {}
-    enormous = score([1.0, 2.0], [1e300, 2.0], info_of("regression"))
+    assert "r2" not in compute_metrics(np.full(9, 0.1), np.arange(9.0), info_of("regression"))
+    assert compute_metrics([], np.zeros((0, 2)), info) == {}
+    enormous = compute_metrics([1.0, 2.0], [1e300, 2.0], info_of("regression"))
     assert set(enormous) == {"mean_absolute_error", "median_absolute_error"}
 
 
 def test_invalid_predictions_raise():
     with pytest.raises(ValueError, match=r"one prediction .* Received: 2 rows, predictions of shape \(2, 3\)"):
-        score([0, 1], np.ones((2, 3)) / 3, info_of("binary", ["a", "b"]))
+        compute_metrics([0, 1], np.ones((2, 3)) / 3, info_of("binary", ["a", "b"]))
     with pytest.raises(NotFiniteError, match=r"must be finite .* Received: 1 of 2 rows"):
-        score([0.0, 1.0], [np.nan, 1.0], info_of("regression"))
+        compute_metrics([0.0, 1.0], [np.nan, 1.0], info_of("regression"))
 
 
 FORECAST = {
@@ -211,18 +211,18 @@ def test_forecast_metrics_agree_with_a_plain_loop(forecast, weighted):
         "standardised_mean_absolute_error": sums["mae"] / sums["scaled_count"],
         "coverage_80": sums["inside"] / sums["count"],
     }
-    assert score(y_true, y_pred, FORECAST, weight=weight) == pytest.approx(expected)
+    assert compute_metrics(y_true, y_pred, FORECAST, weight=weight) == pytest.approx(expected)
 
 
 def test_point_forecast_of_one_series_has_no_coverage_and_no_standardized_errors():
     info = {**FORECAST, "series": {"names": ["a"], "naive_error": [0.0], "scale": [4.0]}}
-    values = score(windows([[1.0, 0.0]], [0]), np.array([[3.0, 0.0]]), info)
+    values = compute_metrics(windows([[1.0, 0.0]], [0]), np.array([[3.0, 0.0]]), info)
     assert values == {"mean_absolute_error": 1.0, "root_mean_squared_error": np.sqrt(2.0), "smape": 50.0}
 
 
 @pytest.mark.parametrize("shape", [(40,), (40, 2), (40, 3, 2), (39, 3)])
 def test_invalid_forecasts_raise(forecast, shape):
     with pytest.raises(ValueError, match="Every row must have one prediction"):
-        score(forecast[0], np.zeros(shape), FORECAST)
+        compute_metrics(forecast[0], np.zeros(shape), FORECAST)
     with pytest.raises(NotFiniteError, match="40 of 40 rows with NaN"):
-        score(forecast[0], np.full((40, 3), np.nan), FORECAST)
+        compute_metrics(forecast[0], np.full((40, 3), np.nan), FORECAST)

@@ -6,7 +6,7 @@ import pytest
 
 from tfkit.errors import UserError
 from tfkit.export.converters import write
-from tfkit.export.verify import check
+from tfkit.export.verify import verify_export
 
 ROWS = {"x": np.linspace(-1, 1, 12, dtype="float32").reshape(4, 3)}
 
@@ -22,7 +22,7 @@ def export_layer(tmp_path, layer, format="onnx"):
 
 def test_measurements_of_a_valid_export(tmp_path):
     path, expected = export_layer(tmp_path, keras.layers.Dense(2))
-    measurements = check("onnx", path, ROWS, expected, "float32")
+    measurements = verify_export("onnx", path, ROWS, expected, "float32")
     assert measurements["rows"] == 4
     assert measurements["deterministic"] is True
     assert measurements["bytes"] == path.stat().st_size
@@ -32,13 +32,13 @@ def test_measurements_of_a_valid_export(tmp_path):
 @pytest.mark.parametrize(("precision", "difference"), [("float32", 0.001), ("mixed_bfloat16", 0.1)])
 def test_different_predictions_raise_beyond_the_tolerance(tmp_path, precision, difference):
     path, expected = export_layer(tmp_path, keras.layers.Rescaling(1.0))
-    check("onnx", path, ROWS, expected + difference / 100, precision)
+    verify_export("onnx", path, ROWS, expected + difference / 100, precision)
     with pytest.raises(
         UserError, match=f"same predictions as the model. Received: model.onnx, which differs by {difference}"
     ):
-        check("onnx", path, ROWS, expected + difference, precision)
+        verify_export("onnx", path, ROWS, expected + difference, precision)
     with pytest.raises(UserError, match=r"with output shape \(4, 3\), the model has \(4, 1\)"):
-        check("onnx", path, ROWS, expected[:, :1], precision)
+        verify_export("onnx", path, ROWS, expected[:, :1], precision)
 
 
 def test_layer_that_is_random_at_inference_raises(tmp_path):
@@ -54,7 +54,7 @@ def test_layer_that_is_random_at_inference_raises(tmp_path):
 
     path, expected = export_layer(tmp_path, Noise())
     with pytest.raises(UserError, match=r"the same predictions for the same rows.*whose predictions differ by 0\."):
-        check("onnx", path, ROWS, expected, "float32")
+        verify_export("onnx", path, ROWS, expected, "float32")
 
 
 def test_error_of_the_runtime_is_reported(tmp_path):
@@ -62,7 +62,7 @@ def test_error_of_the_runtime_is_reported(tmp_path):
         tmp_path, keras.layers.Activation(keras.activations.gelu)
     )  # exact GELU: ONNX has no Erfc
     with pytest.raises(UserError, match=r"for which the onnx runtime reports: .*Erfc") as error:
-        check("onnx", path, ROWS, expected, "float32")
+        verify_export("onnx", path, ROWS, expected, "float32")
     assert "\n" not in str(error.value)
 
 

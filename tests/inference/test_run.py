@@ -9,7 +9,7 @@ import pytest
 import tfkit
 from tfkit.cli.main import main
 from tfkit.errors import UserError
-from tfkit.run_dir import newest
+from tfkit.run_dir import latest_run
 
 FAST = {"epochs": 1, "units": 8, "members": 2, "bins": 8, "batch_size": 64, "refit": False, "quiet": True}
 
@@ -131,12 +131,12 @@ def test_unfinished_run_cannot_be_exported(run, tmp_path):
     (tmp_path / "copy" / "metrics.json").unlink()
     with pytest.raises(UserError, match="must be finished"):
         tfkit.Run(tmp_path / "copy").export()
-    assert newest(tmp_path) is None
+    assert latest_run(tmp_path) is None
 
 
 def test_newest_run(run, tmp_path):
-    assert newest(run.folder.parent) == run.folder
-    assert newest(tmp_path) is None
+    assert latest_run(run.folder.parent) == run.folder
+    assert latest_run(tmp_path) is None
 
 
 def test_out_must_be_a_writable_folder(tmp_path, frame):

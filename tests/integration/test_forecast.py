@@ -192,7 +192,7 @@ def test_missing_values_are_filled_and_not_used_as_targets(tmp_path):
     frame = sales()
     frame.loc[20:25, "sales"] = None
     frame = frame.drop(index=range(100, 105))
-    recipe = tfkit.load("forecast")
+    recipe = tfkit.load_recipe("forecast")
     data = recipe.data(recipe.Config.of({"table": write_csv(frame, tmp_path / "gaps.csv")}))
     assert data.info["cleaning"] == [
         "5 of 300 steps have no row, in 1 gap, the first at 2024-04-10",

@@ -47,14 +47,14 @@ def test_the_wheel_is_used_and_not_the_checkout(install_folder):
 @pytest.mark.slow
 def test_the_command_lists_every_recipe(install_folder):
     output = run(install_folder / ".venv/bin/tfkit", "ls", cwd=install_folder)
-    assert [line.split()[0] for line in output.splitlines()] == [name for name, _ in tfkit.ls()]
-    for name, summary in tfkit.ls():
+    assert [line.split()[0] for line in output.splitlines()] == [name for name, _ in tfkit.list_recipes()]
+    for name, summary in tfkit.list_recipes():
         assert run(install_folder / ".venv/bin/tfkit", "show", name, cwd=install_folder).startswith(summary)
 
 
 @pytest.mark.slow
 def test_every_recipe_loads_with_its_sample(install_folder):
-    program = "import tfkit\nfor name, _ in tfkit.ls(): print(tfkit.load(name).page)"
+    program = "import tfkit\nfor name, _ in tfkit.list_recipes(): print(tfkit.load_recipe(name).page)"
     paths = run(install_folder / ".venv/bin/python", "-c", program, cwd=install_folder).splitlines()
     assert paths
     assert all(path.startswith(str(install_folder)) for path in paths)
@@ -68,7 +68,7 @@ def test_the_samples_are_in_the_wheel(install_folder):
         path = run(
             install_folder / ".venv/bin/python",
             "-c",
-            f"import tfkit; print(tfkit.sample({sample.name!r}))",
+            f"import tfkit; print(tfkit.sample_path({sample.name!r}))",
             cwd=install_folder,
         )
         assert Path(path.strip()).read_bytes() == sample.read_bytes()

@@ -25,12 +25,12 @@ KERAS_LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 # loss class, arguments (all different from their defaults), y_true, y_pred
 LOSSES = [
     (losses.GaussianNLL, {"scale": "softplus", "floor": 0.01, "beta": 0.5}, VALUES, LOGITS[:, :2]),
-    (losses.PerMember, {"loss": losses.SparseFocal(0.5)}, CLASS_INDICES, MEMBERS),
-    (losses.PerMember, {"loss": KERAS_LOSS}, CLASS_INDICES, MEMBERS),
-    (losses.Pinball, {"quantile": 0.9}, VALUES, LOGITS[:, :1]),
-    (losses.Pinball, {"quantile": [0.2, 0.7, 0.9]}, VALUES, LOGITS),
-    (losses.SmoothedCrossentropy, {"label_smoothing": 0.4}, CLASS_INDICES, LOGITS),
-    (losses.SparseFocal, {"gamma": 0.5}, CLASS_INDICES, LOGITS),
+    (losses.EnsembleLoss, {"loss": losses.SparseCategoricalFocalCrossentropy(0.5)}, CLASS_INDICES, MEMBERS),
+    (losses.EnsembleLoss, {"loss": KERAS_LOSS}, CLASS_INDICES, MEMBERS),
+    (losses.QuantileLoss, {"quantile": 0.9}, VALUES, LOGITS[:, :1]),
+    (losses.QuantileLoss, {"quantile": [0.2, 0.7, 0.9]}, VALUES, LOGITS),
+    (losses.SparseLabelSmoothingCrossentropy, {"label_smoothing": 0.4}, CLASS_INDICES, LOGITS),
+    (losses.SparseCategoricalFocalCrossentropy, {"gamma": 0.5}, CLASS_INDICES, LOGITS),
 ]
 ALL_LOSSES = pytest.mark.parametrize(
     ("loss_class", "arguments", "y_true", "y_pred"), LOSSES, ids=lambda value: getattr(value, "__name__", "")
@@ -64,7 +64,7 @@ def test_loss_is_restored_from_a_model_file(loss_class, arguments, y_true, y_pre
 
 def test_new_process_loads_a_saved_model(tmp_path):
     model = keras.Sequential([keras.Input((3,)), layers.MLP([4], dropout=0.5), keras.layers.Dense(1)])
-    model.compile(keras.optimizers.SGD(schedules.OneCycle(0.1, 50)), losses.Pinball(0.9))
+    model.compile(keras.optimizers.SGD(schedules.OneCycle(0.1, 50)), losses.QuantileLoss(0.9))
     model.save(tmp_path / "model.keras")
     np.save(tmp_path / "predictions.npy", model(np.ones((1, 3))))
     program = """

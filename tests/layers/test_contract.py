@@ -52,10 +52,10 @@ TRANSFORMER = {
 MLP = {"units": [6, 6], "activation": "tanh", "residual": True, **REGULARIZATION}
 CASES = [
     Case(layers.AttentionPooling, {"num_heads": 2}, STEPS, TIME),
-    Case(layers.CategoryEmbedding, {"sizes": [3, 9, 12], "dim": 4, "one_hot": 5}, CODES),
-    Case(layers.CategoryEmbedding, {"sizes": [3, 9, 12], "dim": 4, "one_hot": 0}, CODES),
-    Case(layers.CategoryEmbedding, {"sizes": [3, 9, 12], "dim": 4, "one_hot": 20}, CODES),
-    Case(layers.Clip, {"bound": 0.5}, ROWS),
+    Case(layers.CategoricalEmbedding, {"sizes": [3, 9, 12], "dim": 4, "one_hot": 5}, CODES),
+    Case(layers.CategoricalEmbedding, {"sizes": [3, 9, 12], "dim": 4, "one_hot": 0}, CODES),
+    Case(layers.CategoricalEmbedding, {"sizes": [3, 9, 12], "dim": 4, "one_hot": 20}, CODES),
+    Case(layers.SmoothClip, {"bound": 0.5}, ROWS),
     Case(
         layers.ConvBlock,
         {
@@ -92,7 +92,7 @@ CASES = [
         {**SPATIAL, **CONV, "at_default": ("rank", "dilation_rate")},
     ),
     Case(
-        layers.ConvStack,
+        layers.ConvNet,
         {
             "filters": [6],
             "kernel_size": 4,
@@ -112,7 +112,7 @@ CASES = [
         {**TIME, **CONV, "at_default": ("block",)},
     ),
     Case(
-        layers.ConvStack,
+        layers.ConvNet,
         {"filters": [4, 6], "block": "conv", "activation": "tanh", "pooling": None},
         IMAGES,
         {
@@ -136,27 +136,32 @@ CASES = [
     ),
     Case(layers.CrossAttention, ATTENTION, {"x": STEPS, "memory": MEMORY}, TIME),
     Case(layers.CyclicEncoding, {"periods": [24.0, 7.0, 365.25]}, SEQUENCES, {"dynamic_axes": (0, 1)}),
-    Case(layers.Dropout, {"dropout": 0.5, "shared_axes": [1]}, STEPS, TIME),
+    Case(layers.FastDropout, {"dropout": 0.5, "shared_axes": [1]}, STEPS, TIME),
     Case(
-        layers.EnsembleDense,
+        layers.BatchEnsembleDense,
         {"units": 5, "members": 4, "signs": True, "l1": 0.01, "l2": 0.02},
         ROWS,
         {"at_default": ("shared",)},
     ),
     Case(
-        layers.EnsembleDense,
+        layers.BatchEnsembleDense,
         {"units": 5, "members": 4, "shared": False, "l1": 0.01, "l2": 0.02},
         SEQUENCES,
         {"at_default": ("signs",)},
     ),
-    Case(layers.EnsembleDense, {"units": 5, "members": 4}, SEQUENCES, {"at_default": ("shared", "signs", "l1", "l2")}),
-    Case(layers.EnsembleMLP, {"units": [5, 6], "members": 4, "activation": "tanh", **REGULARIZATION}, ROWS),
-    Case(layers.FillGaps, {}, np.where(SERIES > 1, np.nan, SERIES), TIME),
+    Case(
+        layers.BatchEnsembleDense,
+        {"units": 5, "members": 4},
+        SEQUENCES,
+        {"at_default": ("shared", "signs", "l1", "l2")},
+    ),
+    Case(layers.TabM, {"units": [5, 6], "members": 4, "activation": "tanh", **REGULARIZATION}, ROWS),
+    Case(layers.InterpolateMissing, {}, np.where(SERIES > 1, np.nan, SERIES), TIME),
     Case(
         layers.GlobalPooling, {"kind": "max"}, SERIES, {**TIME, "empty_batch": False}
     ),  # PyTorch has no maximum of an empty batch
     Case(layers.GlobalPooling, {}, SERIES, {**TIME, "at_default": ("kind",)}),
-    Case(layers.Impute, {"values": [1.0, 2.0, 3.0]}, ROWS_WITH_NAN),
+    Case(layers.Imputer, {"values": [1.0, 2.0, 3.0]}, ROWS_WITH_NAN),
     Case(
         layers.InceptionBlock,
         {
@@ -171,7 +176,7 @@ CASES = [
         {**TIME, **CONV},
     ),
     Case(
-        layers.InceptionStack,
+        layers.InceptionTime,
         {
             "filters": 2,
             "kernel_sizes": [2, 5],
@@ -187,7 +192,7 @@ CASES = [
         {**TIME, **CONV},
     ),
     Case(
-        layers.InceptionStack,
+        layers.InceptionTime,
         {"filters": 2, "kernel_sizes": [2, 5], "depth": 2, "activation": "tanh"},
         SERIES,
         {
@@ -197,7 +202,7 @@ CASES = [
         },
     ),
     Case(
-        layers.LSTMStack,
+        layers.RNNStack,
         {
             "units": [5, 4],
             "cell": "gru",
@@ -211,7 +216,7 @@ CASES = [
         {**TIME, "empty_batch": False},
     ),  # JAX cannot reshape an empty array with -1
     Case(
-        layers.LSTMStack,
+        layers.RNNStack,
         {"units": [5]},
         SERIES,
         {
@@ -230,8 +235,8 @@ CASES = [
     Case(layers.MLP, {**MLP, "normalization": "layer"}, SEQUENCES, TIME),
     Case(layers.MLP, {**MLP, "normalization": None}, ROWS),
     Case(layers.MLP, MLP, SEQUENCES, {**TIME, "at_default": ("normalization",)}),
-    Case(layers.MemberMean, {"logits": True}, SEQUENCES, {"dynamic_axes": (0, 1)}),
-    Case(layers.MemberMean, {}, SEQUENCES, {"dynamic_axes": (0, 1), "at_default": ("logits",)}),
+    Case(layers.EnsembleAverage, {"logits": True}, SEQUENCES, {"dynamic_axes": (0, 1)}),
+    Case(layers.EnsembleAverage, {}, SEQUENCES, {"dynamic_axes": (0, 1), "at_default": ("logits",)}),
     Case(
         layers.MiniRocket,
         {
@@ -250,7 +255,7 @@ CASES = [
         IDS,
         {"dynamic_axes": (0, 1)},
     ),
-    Case(layers.NumberEmbedding, {"edges": EDGES, "dim": 4}, ROWS),
+    Case(layers.PiecewiseLinearEmbedding, {"edges": EDGES, "dim": 4}, ROWS),
     Case(
         layers.PatchEmbedding,
         {"patch_size": 3, "dim": 5, "stride": 2, "l1": 0.01, "l2": 0.02},
@@ -264,8 +269,8 @@ CASES = [
     Case(layers.PeriodicEmbedding, {"dim": 4, "num_frequencies": 3, "scale": 0.5}, ROWS),
     Case(layers.PositionalEmbedding, {"max_length": 12}, STEPS, {**TIME, "at_default": ("kind",)}),
     Case(layers.PositionalEmbedding, {"kind": "sinusoidal"}, STEPS, {**TIME, "at_default": ("max_length",)}),
-    Case(layers.QuantileBands, {"factors": [1.5]}, SEQUENCES, {"dynamic_axes": (0, 1)}),
-    Case(layers.QuantileScale, {"quantiles": EDGES, "shares": SHARES}, ROWS),
+    Case(layers.ConformalQuantiles, {"factors": [1.5]}, SEQUENCES, {"dynamic_axes": (0, 1)}),
+    Case(layers.QuantileTransform, {"quantiles": EDGES, "shares": SHARES}, ROWS),
     Case(
         layers.ResidualBlock,
         {

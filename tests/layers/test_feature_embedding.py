@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from tfkit.layers import CategoryEmbedding, NumberEmbedding
+from tfkit.layers import CategoricalEmbedding, PiecewiseLinearEmbedding
 
 RANDOM = np.random.default_rng(0)
 
 
-# NumberEmbedding
+# PiecewiseLinearEmbedding
 
 EDGES = [[0.0, 1.0, 3.0, 7.0], [-2.0, 2.0], [0.0, 0.5, 1.0]]
 
@@ -20,7 +20,7 @@ def encode(x, edges):
 
 
 def embedding(dim=4, **options):
-    layer = NumberEmbedding(EDGES, dim=dim, **options)
+    layer = PiecewiseLinearEmbedding(EDGES, dim=dim, **options)
     layer.build((None, 3))
     return layer
 
@@ -74,14 +74,14 @@ def test_number_of_weights_of_a_number_embedding():
 
 def test_number_embedding_has_unit_variance_at_initialization():
     edges = [sorted(RANDOM.normal(size=33).tolist())] * 20
-    layer = NumberEmbedding(edges, dim=64)
+    layer = PiecewiseLinearEmbedding(edges, dim=64)
     y = np.asarray(layer(RANDOM.normal(size=(500, 20)).astype("float32")))
     assert 0.5 < y.std() < 1.5
 
 
 @pytest.mark.parametrize("edges", [[0.0, 1e-8, 1.0], [0.0, 1e6]], ids=["narrow", "large"])
 def test_number_embedding_stays_finite_in_half_precision(edges):
-    layer = NumberEmbedding([edges], dim=2, dtype="mixed_float16")
+    layer = PiecewiseLinearEmbedding([edges], dim=2, dtype="mixed_float16")
     assert np.isfinite(layer(np.array([[0.0], [0.5], [1e5]], "float32"))).all()
 
 
@@ -99,15 +99,15 @@ def test_number_embedding_stays_finite_in_half_precision(edges):
 )
 def test_number_embedding_invalid_arguments_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
-        NumberEmbedding(**arguments)
+        PiecewiseLinearEmbedding(**arguments)
 
 
 def test_number_embedding_wrong_number_of_columns_raises():
     with pytest.raises(ValueError, match=r"one list for each column .* Received: 3 lists, input_shape=\(None, 2\)"):
-        NumberEmbedding(EDGES).build((None, 2))
+        PiecewiseLinearEmbedding(EDGES).build((None, 2))
 
 
-# CategoryEmbedding
+# CategoricalEmbedding
 
 SIZES = [3, 9, 1, 12, 4]
 CODES = np.stack([RANDOM.integers(0, size, 40) for size in SIZES], 1).astype("int32")
@@ -115,7 +115,7 @@ CODES[:2] = [[0] * 5, [size - 1 for size in SIZES]]
 
 
 def test_category_embedding_matches_numpy():
-    layer = CategoryEmbedding(SIZES, dim=6, one_hot=4)
+    layer = CategoricalEmbedding(SIZES, dim=6, one_hot=4)
     outputs = np.asarray(layer(CODES))
     assert layer.table.shape == (9 + 12, 6)  # one table for both large columns
     table = layer.table.numpy()
@@ -126,7 +126,7 @@ def test_category_embedding_matches_numpy():
 
 @pytest.mark.parametrize(("one_hot", "width", "weights"), [(64, 29, 0), (9, 17 + 5, 12 * 5), (0, 5 * 5, 29 * 5)])
 def test_width_and_number_of_weights_of_a_category_embedding(one_hot, width, weights):
-    layer = CategoryEmbedding(SIZES, dim=5, one_hot=one_hot)
+    layer = CategoricalEmbedding(SIZES, dim=5, one_hot=one_hot)
     assert layer(CODES).shape == (40, width)
     assert layer.count_params() == weights
 
@@ -134,7 +134,7 @@ def test_width_and_number_of_weights_of_a_category_embedding(one_hot, width, wei
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int64"])
 @pytest.mark.parametrize("one_hot", [300, 0])
 def test_category_embedding_accepts_all_integer_types(dtype, one_hot):
-    layer = CategoryEmbedding([100, 100, 100], dim=2, one_hot=one_hot)
+    layer = CategoricalEmbedding([100, 100, 100], dim=2, one_hot=one_hot)
     codes = np.array([[1, 99, 98]])
     np.testing.assert_array_equal(layer(codes.astype(dtype)), layer(codes.astype("int32")))
 
@@ -146,10 +146,10 @@ def test_category_embedding_invalid_arguments_raise(arguments):
     settings = {"sizes": None, "dim": 8, "one_hot": 64, **arguments}
     message = f"Received: sizes={settings['sizes']}, dim={settings['dim']}, one_hot={settings['one_hot']}"
     with pytest.raises(ValueError, match="`sizes` must contain numbers of codes") as error:
-        CategoryEmbedding(**arguments)
+        CategoricalEmbedding(**arguments)
     assert str(error.value).endswith(message)
 
 
 def test_category_embedding_wrong_number_of_columns_raises():
     with pytest.raises(ValueError, match=r"one number for each column .* Received: 5 numbers, input_shape=\(None, 2\)"):
-        CategoryEmbedding(SIZES).build((None, 2))
+        CategoricalEmbedding(SIZES).build((None, 2))

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from tfkit.layers import CyclicEncoding, MovingAverage, QuantileBands, SeasonalNaive, WindowScaling, WindowStatistics
+from tfkit.layers import (
+    ConformalQuantiles,
+    CyclicEncoding,
+    MovingAverage,
+    SeasonalNaive,
+    WindowScaling,
+    WindowStatistics,
+)
 
 RANDOM = np.random.default_rng(0)
 SERIES = RANDOM.normal(5, 3, (4, 10)).astype("float32")
@@ -64,8 +71,8 @@ def test_quantiles_are_sorted_and_scaled_around_the_median():
     x = RANDOM.normal(size=(3, 4, 5)).astype("float32")
     ordered = np.sort(x, axis=-1)
     expected = ordered[..., 2:3] + (ordered - ordered[..., 2:3]) * [2, 0.5, 1, 0.5, 2]
-    np.testing.assert_allclose(QuantileBands([2.0, 0.5])(x), expected, rtol=1e-5, atol=1e-6)
-    np.testing.assert_array_equal(QuantileBands([])(x[..., :1]), x[..., :1])
+    np.testing.assert_allclose(ConformalQuantiles([2.0, 0.5])(x), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(ConformalQuantiles([])(x[..., :1]), x[..., :1])
 
 
 @pytest.mark.parametrize(
@@ -81,8 +88,8 @@ def test_quantiles_are_sorted_and_scaled_around_the_median():
         (lambda: CyclicEncoding([]), "at least one period"),
         (lambda: CyclicEncoding([0.0]), "each above 0"),
         (lambda: CyclicEncoding([24.0])(SERIES), "one number for each period. Received: periods=\\[24.0\\]"),
-        (lambda: QuantileBands([-1.0]), "`factors` must be at least 0. Received: \\[-1.0\\]"),
-        (lambda: QuantileBands([1.0])(SERIES), "two ends for each interval. Received: factors=\\[1.0\\]"),
+        (lambda: ConformalQuantiles([-1.0]), "`factors` must be at least 0. Received: \\[-1.0\\]"),
+        (lambda: ConformalQuantiles([1.0])(SERIES), "two ends for each interval. Received: factors=\\[1.0\\]"),
     ],
 )
 def test_invalid_arguments_raise(make, message):

@@ -4,7 +4,7 @@ import pytest
 
 from tests.layers.reference_conv import RANDOM, assert_rows, built, normalize, normalize_groups, pool, series, weights
 from tfkit.layers import GlobalPooling
-from tfkit.layers.masked_normalization import BatchNormalization, GroupNormalization, hide
+from tfkit.layers.masked_normalization import MaskedBatchNormalization, MaskedGroupNormalization, hide
 
 KINDS = pytest.mark.parametrize("kind", ["mean", "max"])
 
@@ -54,7 +54,7 @@ def test_unknown_kind_raises():
 
 def test_batch_statistics_ignore_masked_steps():
     rows, x, mask = series([4, 1, 6], 5, padding_value=3.0)
-    layer = built(BatchNormalization(momentum=0.8), x.shape)
+    layer = built(MaskedBatchNormalization(momentum=0.8), x.shape)
     initial, all_steps = weights(layer), np.concatenate(rows)
     assert_rows(layer(x, mask=mask, training=True), normalize(rows, initial, training=True))
     for name, batch_value in (("moving_mean", all_steps.mean(0)), ("moving_variance", all_steps.var(0))):
@@ -67,7 +67,7 @@ def test_batch_normalization_without_mask_matches_keras(synchronized):
     x = RANDOM.normal(100.0, 1.0, size=(8, 40, 40, 3)).astype(
         "float32"
     )  # a mean much larger than the standard deviation
-    layer = built(BatchNormalization(synchronized=synchronized), x.shape)
+    layer = built(MaskedBatchNormalization(synchronized=synchronized), x.shape)
     keras_layer = keras.layers.BatchNormalization(synchronized=synchronized)
     keras_layer.build(x.shape)
     keras_layer.set_weights(layer.get_weights())
@@ -78,18 +78,18 @@ def test_batch_normalization_without_mask_matches_keras(synchronized):
 
 def test_fully_masked_batch_is_finite():
     x = RANDOM.normal(size=(2, 3, 4)).astype("float32")
-    assert np.isfinite(BatchNormalization()(x, mask=np.zeros((2, 3), bool), training=True)).all()
+    assert np.isfinite(MaskedBatchNormalization()(x, mask=np.zeros((2, 3), bool), training=True)).all()
 
 
 def test_group_statistics_ignore_masked_steps():
     rows, x, mask = series([4, 1, 6], 6, padding_value=3.0)
-    layer = built(GroupNormalization(2), x.shape)
+    layer = built(MaskedGroupNormalization(2), x.shape)
     assert_rows(layer(x, mask=mask), normalize_groups(rows, weights(layer), 2))
 
 
 def test_group_normalization_without_mask_matches_keras():
     x = RANDOM.normal(size=(2, 4, 4, 6)).astype("float32")
-    layer, keras_layer = built(GroupNormalization(3), x.shape), keras.layers.GroupNormalization(3)
+    layer, keras_layer = built(MaskedGroupNormalization(3), x.shape), keras.layers.GroupNormalization(3)
     keras_layer.build(x.shape)
     keras_layer.set_weights(layer.get_weights())
     np.testing.assert_array_equal(layer(x), keras_layer(x))

@@ -15,7 +15,7 @@ CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, ("c
 WIDTHS = (360, 768, 1440)
 SAMPLES = {
     "tabular": {"epochs": 2, "body": "mlp"},
-    "regression": {"epochs": 1, "body": "mlp", "table": str(tfkit.sample("diamonds.csv.gz")), "target": "price"},
+    "regression": {"epochs": 1, "body": "mlp", "table": str(tfkit.sample_path("diamonds.csv.gz")), "target": "price"},
     "image": {"epochs": 2},
     "text": {"epochs": 1, "encoder": "none", "refit": False},
     "series": {"epochs": 2},

@@ -4,20 +4,22 @@ import numpy as np
 import pytest
 
 import tfkit
-from tfkit.evaluation.bootstrap import difference
-from tfkit.reporting.comparison import compare, differences, named, opened
+from tfkit.evaluation.bootstrap import paired_difference_interval
+from tfkit.reporting.comparison import compare, differences, open_runs, run_names
 
 
 def test_interval_is_paired_on_the_same_test_rows(runs):
-    first, second = opened(runs)
+    first, second = open_runs(runs)
     (comparison,) = differences([first, second])
     better, worse = (first, second) if comparison.first == 0 else (second, first)
     assert comparison.paired
-    assert comparison.interval == difference(better.truth, better.answer, worse.answer, first.info, "accuracy")
+    assert comparison.interval == paired_difference_interval(
+        better.truth, better.answer, worse.answer, first.info, "accuracy"
+    )
 
 
 def test_improvement_is_in_percentage_points(runs):
-    (comparison,) = differences(opened(runs))
+    (comparison,) = differences(open_runs(runs))
     low, high = comparison.interval
     assert low > 0, "one epoch at a tiny learning rate learns nothing"
     assert f"{runs[comparison.first].folder.name} is better than" in comparison.says
@@ -26,7 +28,7 @@ def test_improvement_is_in_percentage_points(runs):
 
 
 def test_same_run_has_no_significant_difference(runs):
-    (comparison,) = differences(opened([runs[0], runs[0]]))
+    (comparison,) = differences(open_runs([runs[0], runs[0]]))
     assert "No significant difference between" in comparison.says
     assert comparison.interval == [0, 0]
 
@@ -36,7 +38,7 @@ def test_different_test_rows_are_not_paired(runs, tmp_path):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     about = json.loads((tmp_path / "about.json").read_text())
     (tmp_path / "about.json").write_text(json.dumps(about | {"test_rows": "other"}))
-    (comparison,) = differences(opened([runs[0], tmp_path]))
+    (comparison,) = differences(open_runs([runs[0], tmp_path]))
     low, high = runs[0].metrics["intervals"]["accuracy"]
     assert "not paired: the test rows differ" in comparison.says
     assert np.ptp(comparison.interval) == pytest.approx(np.sqrt(2) * (high - low))
@@ -68,7 +70,7 @@ def test_incomparable_runs_raise(runs, tmp_path, change, message):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "info.json").write_text(json.dumps(runs[0].info | change))
     with pytest.raises(tfkit.UserError, match=message):
-        opened([runs[0], tmp_path])
+        open_runs([runs[0], tmp_path])
 
 
 def test_single_run_raises(runs):
@@ -86,5 +88,5 @@ def test_runs_have_distinct_names(runs, tmp_path):
     copy.mkdir()
     for path in runs[0].folder.iterdir():
         (copy / path.name).write_bytes(path.read_bytes())
-    assert named(opened([runs[0], copy])) == [str(runs[0].folder), str(copy)]
-    assert named(opened([runs[0], runs[0]])) == [copy.name, f"{copy.name} (2)"]
+    assert run_names(open_runs([runs[0], copy])) == [str(runs[0].folder), str(copy)]
+    assert run_names(open_runs([runs[0], runs[0]])) == [copy.name, f"{copy.name} (2)"]

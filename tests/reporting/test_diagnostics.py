@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import tfkit
-from tfkit.reporting.diagnostics import JUDGEMENTS, curves, judge, scores, weights
-from tfkit.reporting.run_results import Record
+from tfkit.reporting.diagnostics import JUDGEMENTS, curves, diagnose, scores, weights
+from tfkit.reporting.run_results import RunResults
 
 HEALTHY = json.loads((Path(__file__).parent / "healthy.json").read_text(encoding="utf-8"))
 CONFIG = {
@@ -36,7 +36,7 @@ def record(run, loss=(), val=(), metrics=None, evidence=None, config=None, info=
     epochs = max(map(len, columns.values()))
     history = [{"epoch": i + 1.0, **{n: float(v[i]) for n, v in columns.items() if len(v)}} for i in range(epochs)]
     all_metrics = {"test": {}, "baselines": {}, "classes": {}} | (metrics or {})
-    return Record(
+    return RunResults(
         run, info or BINARY, CONFIG | (config or {}), {"recipe": "tabular"}, all_metrics, history, evidence or {}
     )
 
@@ -62,7 +62,7 @@ MODERATE = {
 }
 
 CASES = {  # diagnostic function -> a run with the problem, and a similar run without it
-    curves.over_fitting: (
+    curves.overfitting: (
         {"loss": falling(1.0, 0.1, 20, bend=2), "val": bowl(1.0, 0.5, 0.9, 8, 20)},
         {"loss": falling(1.0, 0.1, 20, bend=2), "val": bowl(1.0, 0.5, 0.53, 8, 20)},
     ),
@@ -70,7 +70,7 @@ CASES = {  # diagnostic function -> a run with the problem, and a similar run wi
         {"loss": bowl(1.0, 0.4, 2.0, 5, 12), "val": bowl(1.0, 0.4, 2.0, 5, 12)},
         {"loss": bowl(1.0, 0.4, 0.45, 5, 12), "val": bowl(1.0, 0.4, 2.0, 5, 12)},
     ),
-    curves.stopped_too_early: (
+    curves.still_improving: (
         {"loss": np.linspace(2.0, 1.0, 10), "val": np.linspace(2.0, 1.0, 10)},
         {"loss": falling(2.0, 1.0, 10), "val": falling(2.0, 1.0, 10)},
     ),
@@ -78,15 +78,15 @@ CASES = {  # diagnostic function -> a run with the problem, and a similar run wi
         {"loss": falling(1.0, 0.5, 30, bend=40), "val": np.r_[1.0, 0.5, 0.45, np.full(27, 0.452)]},
         {"loss": CONVERGING, "val": CONVERGING},
     ),
-    curves.rate_too_high: (
+    curves.learning_rate_too_high: (
         {"loss": OSCILLATING, "val": OSCILLATING},
         {"loss": 0.3 + 0.1 * OSCILLATING + falling(1.0, 0.0, 8), "val": CONVERGING[:8]},
     ),
-    curves.rate_too_low: (
+    curves.learning_rate_too_low: (
         {"loss": np.linspace(1.0, 0.95, 10), "val": np.linspace(1.0, 0.95, 10)},
         {"loss": falling(1.0, 0.95, 10, bend=2), "val": falling(1.0, 0.95, 10, bend=2)},
     ),
-    curves.loss_without_score: (
+    curves.metric_stalled: (
         {"loss": CONVERGING, "val": CONVERGING, "val_accuracy": np.full(20, 0.75)},
         {"loss": CONVERGING, "val": CONVERGING, "val_accuracy": np.linspace(0.75, 0.77, 20)},
     ),
@@ -202,7 +202,7 @@ def test_run_without_data_has_no_diagnosis(diagnose, run):
 @pytest.mark.parametrize("name", HEALTHY)
 def test_healthy_run_has_no_diagnosis(name, run):
     names = ("info", "config", "about", "metrics", "history", "evidence")
-    diagnoses = judge(Record(run, *(HEALTHY[name][key] for key in names)))
+    diagnoses = diagnose(RunResults(run, *(HEALTHY[name][key] for key in names)))
     assert [diagnosis.finding for diagnosis in diagnoses] == []
 
 
@@ -211,9 +211,9 @@ def test_there_are_twenty_healthy_runs():
 
 
 def test_commands_have_valid_settings_of_the_recipe(run):
-    config = tfkit.load("tabular").Config
+    config = tfkit.load_recipe("tabular").Config
     for case, _ in CASES.values():
-        for diagnosis in judge(record(run, **case)):
+        for diagnosis in diagnose(record(run, **case)):
             for argument in diagnosis.command.split()[5:]:
                 if "=" in argument:
                     name, _, value = argument.partition("=")
@@ -222,10 +222,18 @@ def test_commands_have_valid_settings_of_the_recipe(run):
 
 def test_range_test_has_priority_over_the_curve(run):
     evidence = {"finder": {"suggestion": 1e-4, "low": 1e-6, "high": 1.0}}
-    assert "suggests 0.0001" in curves.rate_too_high(record(run, CONVERGING, CONVERGING, evidence=evidence)).evidence
     assert (
-        curves.rate_too_high(record(run, CONVERGING, CONVERGING, evidence=evidence, config={"learning_rate": 4e-4}))
+        "suggests 0.0001"
+        in curves.learning_rate_too_high(record(run, CONVERGING, CONVERGING, evidence=evidence)).evidence
+    )
+    assert (
+        curves.learning_rate_too_high(
+            record(run, CONVERGING, CONVERGING, evidence=evidence, config={"learning_rate": 4e-4})
+        )
         is None
     )
     evidence = {"finder": {"suggestion": 0.5, "low": 1e-6, "high": 1.0}}
-    assert "learning_rate=0.5" in curves.rate_too_low(record(run, CONVERGING, CONVERGING, evidence=evidence)).command
+    assert (
+        "learning_rate=0.5"
+        in curves.learning_rate_too_low(record(run, CONVERGING, CONVERGING, evidence=evidence)).command
+    )

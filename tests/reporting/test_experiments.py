@@ -38,7 +38,7 @@ def run_without_test(tmp_path):
 
 @pytest.mark.slow
 def test_learning_curve_uses_the_same_test_rows(run):
-    points = experiments.more_rows(run, quiet=True)
+    points = experiments.learning_curve(run, quiet=True)
     assert [point["rows"] for point in points] == [210, 420, 840]
     assert points[-1]["score"] == run.metrics["test"]["accuracy"]
     for point in points[:-1]:
@@ -50,21 +50,21 @@ def test_learning_curve_uses_the_same_test_rows(run):
 
 @pytest.mark.slow
 def test_range_test_is_in_the_report(run):
-    finder = experiments.find_rate(run)
+    finder = experiments.lr_range_test(run)
     assert finder["low"] < finder["suggestion"] < finder["high"]
     assert "Learning rate range test" in run.report().read_text(encoding="utf-8")
 
 
 def test_learning_curve_without_test_scores_raises(run_without_test):
     with pytest.raises(tfkit.UserError, match="seen on the test rows, and this run left them alone"):
-        experiments.more_rows(run_without_test)
+        experiments.learning_curve(run_without_test)
     assert "test set not evaluated" in run_without_test.report().read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
 def test_failed_range_test_raises(run, monkeypatch):
     monkeypatch.setattr(experiments, "RATE_ROWS", 1)
-    recipe = tfkit.load("tabular")
+    recipe = tfkit.load_recipe("tabular")
 
     def model(config, data):
         import keras
@@ -74,7 +74,7 @@ def test_failed_range_test_raises(run, monkeypatch):
         return nan_model
 
     with pytest.raises(tfkit.UserError, match="No rate was found: The loss must fall somewhere"):
-        experiments.find_rate(run, recipe.replace(model=model))
+        experiments.lr_range_test(run, recipe.replace(model=model))
 
 
 @pytest.mark.slow
@@ -85,7 +85,7 @@ def test_changed_data_raise(run, tmp_path):
     table(600).to_csv(tmp_path / "other.csv", index=False)
     (tmp_path / "config.json").write_text(json.dumps(run.config | {"table": str(tmp_path / "other.csv")}))
     with pytest.raises(tfkit.UserError, match="The data must be where and what it was when the run was trained"):
-        experiments.more_rows(tfkit.Run(tmp_path), quiet=True)
+        experiments.learning_curve(tfkit.Run(tmp_path), quiet=True)
 
 
 def test_missing_recipe_raises(run, tmp_path):
@@ -95,10 +95,10 @@ def test_missing_recipe_raises(run, tmp_path):
     copy = tfkit.Run(tmp_path)
     copy.note(page="nowhere.py")
     with pytest.raises(tfkit.UserError, match=r"name it with --recipe. Received: nowhere.py"):
-        experiments.more_rows(copy)
+        experiments.learning_curve(copy)
     copy.note(rows=[40, 9, 9])
     with pytest.raises(tfkit.UserError, match=r"A quarter of the training rows must be 20 at least. Received: 40"):
-        experiments.more_rows(copy)
+        experiments.learning_curve(copy)
 
 
 def test_tensorboard_has_the_values_of_the_history(run):

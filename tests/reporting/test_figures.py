@@ -2,7 +2,7 @@ import xml.etree.ElementTree as tree
 
 import numpy as np
 
-from tfkit.reporting.figures import PALETTE, draw, in_powers, legend, thinned
+from tfkit.reporting.figures import PALETTE, draw, evenly_spaced_indices, legend, log_axis
 
 
 def plot_lines(axes):
@@ -48,7 +48,7 @@ def test_figures_are_deterministic():
 def test_log_axis_has_plain_numbers():
     def plot(axes):
         axes.plot([1, 2], [0.001, 10])
-        in_powers(axes.yaxis)
+        log_axis(axes.yaxis)
 
     svg = draw("a", "b", plot).svg
     assert ">0.001<" in svg
@@ -56,7 +56,7 @@ def test_log_axis_has_plain_numbers():
 
 
 def test_evenly_spaced_indices_include_both_ends():
-    assert thinned(3, 10).tolist() == [0, 1, 2]
-    assert len(thinned(1000, 10)) == 10
-    assert thinned(1000, 10)[[0, -1]].tolist() == [0, 999]
-    assert (np.diff(thinned(1000, 10)) == 111).all()
+    assert evenly_spaced_indices(3, 10).tolist() == [0, 1, 2]
+    assert len(evenly_spaced_indices(1000, 10)) == 10
+    assert evenly_spaced_indices(1000, 10)[[0, -1]].tolist() == [0, 999]
+    assert (np.diff(evenly_spaced_indices(1000, 10)) == 111).all()

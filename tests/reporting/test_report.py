@@ -164,7 +164,7 @@ def test_failed_analysis_is_skipped_and_the_rest_is_reported(tmp_path, monkeypat
     report_html = html.unescape(run.path("report.html").read_text(encoding="utf-8"))
     assert "Slices" in report_html
     assert "The analysis 'columns' was skipped: ValueError: failed on purpose" in report_html
-    monkeypatch.setattr("tfkit.analysis.gather", failing)
+    monkeypatch.setattr("tfkit.analysis.run_analyses", failing)
     run_without_report = tfkit.train(
         "tabular",
         table=tmp_path / "t.csv",
@@ -185,7 +185,7 @@ SAMPLES = {
     "series": ({"epochs": 2}, ["Worst series"]),
     "forecast": ({"epochs": 2}, ["Example forecasts", "Scores by horizon"]),
     "tabular": (
-        {"epochs": 1, "body": "mlp", "table": str(tfkit.sample("diamonds.csv.gz")), "target": "price"},
+        {"epochs": 1, "body": "mlp", "table": str(tfkit.sample_path("diamonds.csv.gz")), "target": "price"},
         ["Predicted against true", "Error by decile", "Feature importance"],
     ),
 }

@@ -32,16 +32,16 @@ def folder(tmp_path):
     ("sort", "order"), [("date", "acbde"), ("score", "baedc"), ("run", "abcde"), ("rows", "acdeb")]
 )
 def test_runs_are_sorted(folder, sort, order):
-    assert "".join(run["run"].name for run in tfkit.runs(folder, sort=sort)) == order
+    assert "".join(run["run"].name for run in tfkit.list_runs(folder, sort=sort)) == order
 
 
 def test_unknown_sort_column_raises(folder):
     with pytest.raises(tfkit.UserError, match=r"Did you mean 'score'?"):
-        tfkit.runs(folder, sort="scores")
+        tfkit.list_runs(folder, sort="scores")
 
 
 def test_unfinished_run_is_marked(folder):
-    table = lines(tfkit.runs(folder))
+    table = lines(tfkit.list_runs(folder))
     assert table[0].split() == ["run", "score", "recipe", "target", "rows", "seconds", "started"]
     assert "not finished" in next(line for line in table if f"{folder}/c " in line)
     assert "0.8  accuracy" in next(line for line in table if f"{folder}/a " in line)

@@ -22,7 +22,7 @@ def check_recipe_data(recipe_name: str, settings: dict[str, Any], folder: Path) 
     try:
         with time_limit(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            recipe = tfkit.load(recipe_name)
+            recipe = tfkit.load_recipe(recipe_name)
             config = recipe.Config.of(settings)
             data = recipe.data(config)
             config.settled(data.defaults)

@@ -16,7 +16,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["tfkit.data"]):
-    from tfkit.data.columns.target import learn_target
+    from tfkit.data.columns.target import infer_target
     from tfkit.data.files import read
     from tfkit.data.tabular.loading import load_table
     from tfkit.data.tabular.schema import learn_table
@@ -47,7 +47,7 @@ def fuzz_table(input_bytes: bytes) -> None:
             assert len(table.columns) == len({*table.columns}) > 0
             name = table.columns[-1]
             table, _, _ = load_table(path, name)
-            learn_table(table, learn_target(table[name]), kinds={})
+            learn_table(table, infer_target(table[name]), kinds={})
     except UserError as error:
         if "\n" in str(error):
             raise AssertionError("the error message has more than one line") from error

@@ -104,7 +104,7 @@ def use_run(folder, file):
     actions = [
         lambda: tfkit.Run(folder).predict(file),
         lambda: tfkit.Run(folder).evaluate(file),
-        lambda: tfkit.runs(folder.parent),
+        lambda: tfkit.list_runs(folder.parent),
         lambda: tfkit.Run(folder).report(),
         lambda: tfkit.Run(folder).export("keras", folder.parent / "e.keras"),
         lambda: tfkit.compare(folder, folder),

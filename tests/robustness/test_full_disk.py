@@ -87,7 +87,7 @@ def test_disk_that_is_full_from_the_start_creates_no_run(disk, settings, capsys)
 @pytest.mark.slow
 def test_exhausted_memory_is_one_line_with_a_smaller_batch_size(settings, tmp_path, capsys):
     recipe = tmp_path / "mine.py"
-    recipe.write_text(tfkit.load("tabular").page.read_text(encoding="utf-8") + GREEDY_RECIPE, encoding="utf-8")
+    recipe.write_text(tfkit.load_recipe("tabular").page.read_text(encoding="utf-8") + GREEDY_RECIPE, encoding="utf-8")
     assert main(["train", str(recipe), *settings, "--out", str(tmp_path / "runs"), "--quiet"]) == 2
     err = capsys.readouterr().err
     assert err.startswith(
@@ -102,7 +102,7 @@ def test_training_resumes_after_the_memory_was_exhausted(settings, tmp_path):
     """A step of the second epoch allocates about 70 TB."""
     import tensorflow as tf
 
-    recipe, is_greedy = tfkit.load("tabular"), [True]
+    recipe, is_greedy = tfkit.load_recipe("tabular"), [True]
 
     def data(config):
         original = recipe.data(config)

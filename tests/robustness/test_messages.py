@@ -8,7 +8,7 @@ import pytest
 import tfkit
 from tfkit.api import Run
 from tfkit.data.files.read import read_frame
-from tfkit.data.image.files import find_pictures
+from tfkit.data.image.files import find_images
 from tfkit.datasets import memmap
 from tfkit.errors import LONGEST, UserError
 
@@ -25,7 +25,7 @@ def test_devices_and_pipes_raise(tmp_path):
             UserError, match=r"A table must be a regular file. Received: .*, which is a device or a pipe"
         ):
             read_frame(path)
-    images, _ = find_pictures({"path": ["/dev/zero", str(tmp_path / "pipe.csv")]}, labelled=False)
+    images, _ = find_images({"path": ["/dev/zero", str(tmp_path / "pipe.csv")]}, labelled=False)
     for path in images.frame["path"]:
         with pytest.raises(OSError, match="a device or a pipe"):
             images.read(path)
@@ -36,12 +36,12 @@ def test_file_name_that_is_not_utf8_raises(tmp_path):
     with open(os.fsencode(tmp_path) + b"/a/\xff.png", "wb"):
         pass
     with pytest.raises(UserError, match=r"File names must be valid UTF-8; rename the file. Received: a/\\udcff.png in"):
-        find_pictures(tmp_path)
+        find_images(tmp_path)
 
 
 def test_array_larger_than_disk_raises():
     with pytest.raises(UserError, match=r"make the rows smaller. Received: 3,000,000,000,000,000,000.0 GB"):
-        memmap.room((10**9, 10**9, 10**9, 3))
+        memmap.allocate((10**9, 10**9, 10**9, 3))
 
 
 @pytest.mark.parametrize(

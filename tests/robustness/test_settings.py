@@ -72,16 +72,16 @@ def test_settings_files(name, tmp_path):
     path.write_bytes(FILES[name].encode())
     try:
         with time_limit():
-            config = tfkit.load("tabular").Config.of(read_settings(path))
+            config = tfkit.load_recipe("tabular").Config.of(read_settings(path))
     except UserError as error:
         check_message(error)
     else:
         assert json.dumps(config.words(), allow_nan=False)
 
 
-@pytest.mark.parametrize("recipe_name", [name for name, _ in tfkit.ls()])
+@pytest.mark.parametrize("recipe_name", [name for name, _ in tfkit.list_recipes()])
 def test_every_value_for_every_setting(recipe_name):
-    Config = tfkit.load(recipe_name).Config
+    Config = tfkit.load_recipe(recipe_name).Config
     for name in Config.model_fields:
         for value in VALUES:
             try:

@@ -81,9 +81,9 @@ def test_lines_are_series_or_raise(lines):
 
 
 @FAST_SETTINGS
-@given(value=values, name=st.sampled_from(sorted(tfkit.load("tabular").Config.model_fields)))
+@given(value=values, name=st.sampled_from(sorted(tfkit.load_recipe("tabular").Config.model_fields)))
 def test_values_are_settings_or_raise(value, name):
-    Config = tfkit.load("tabular").Config
+    Config = tfkit.load_recipe("tabular").Config
     try:
         validated = Config.checked(name, value)
     except UserError as error:

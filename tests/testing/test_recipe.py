@@ -42,7 +42,7 @@ def test_too_few_steps_fail(table):
 
 @pytest.mark.slow
 def test_random_state_that_is_not_saved_fails(table):
-    tabular, random = tfkit.load("tabular"), np.random.default_rng(0)
+    tabular, random = tfkit.load_recipe("tabular"), np.random.default_rng(0)
 
     def noisy(config):
         import tensorflow as tf
@@ -76,14 +76,14 @@ def test_layer_that_depends_on_other_rows_fails(table):
             return x - keras.ops.mean(x, axis=0)
 
     def model(config, data):
-        inputs = tfkit.inputs(data.train)
+        inputs = tfkit.keras_inputs(data.train)
         x = keras.layers.Concatenate()([keras.ops.cast(value, "float32") for value in inputs.values()] * 2)
         model = keras.Model(inputs, keras.layers.Dense(2)(MinusMean()(x)))
         model.compile(
-            tfkit.optimizer(**config.optimization, steps=data.steps(config)),
+            tfkit.make_optimizer(**config.optimization, steps=data.steps(config)),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         )
         return model
 
     with pytest.raises(AssertionError, match="must predict the same for a single row as for this row in a batch"):
-        check_recipe(tfkit.load("tabular").replace(model=model), {**FAST, "table": table})
+        check_recipe(tfkit.load_recipe("tabular").replace(model=model), {**FAST, "table": table})

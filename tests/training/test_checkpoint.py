@@ -12,7 +12,7 @@ import pytest
 
 from tfkit import callbacks
 from tfkit.errors import Interrupted, UserError
-from tfkit.optimizers import optimizer
+from tfkit.optimizers import make_optimizer
 from tfkit.training import checkpoint as training_checkpoint
 from tfkit.training import fit
 from tfkit.training.checkpoint import Checkpoint, stopping
@@ -48,10 +48,10 @@ class Training:
     def __init__(self, folder, *, kill=None, monitor="val_loss", mode=None, patience=3, only_epochs=False, starts=None):
         keras.utils.set_random_seed(99 if folder.exists() else 1)  # the seed of a resumed process does not matter
         folder.mkdir(exist_ok=True)
-        self.position, self.model = fit.Place(), self.make_model()
+        self.position, self.model = fit.EpochPosition(), self.make_model()
         self.best = callbacks.EarlyStopping(monitor, mode=mode, patience=patience, min_delta=0.06)
-        self.journal = callbacks.Journal(folder / "journal.jsonl")
-        stateful = [callbacks.StopOnNonFinite(), self.best, self.journal]
+        self.journal = callbacks.JSONLogger(folder / "journal.jsonl")
+        stateful = [callbacks.RollbackOnNaN(), self.best, self.journal]
         self.checkpoint = Checkpoint(folder / "checkpoints", self.position, stateful)
         if only_epochs:
             self.checkpoint.on_train_batch_end = lambda batch, logs=None: None
@@ -75,7 +75,7 @@ class Training:
     def make_model():
         layers = [keras.layers.Dense(8, "relu"), keras.layers.Dropout(0.3), keras.layers.Dense(1)]
         model = keras.Sequential([keras.Input((4,)), *layers])
-        adamw = optimizer("adamw", learning_rate=0.02, decay="cosine", steps=7 * EPOCHS, weight_decay=0.01)
+        adamw = make_optimizer("adamw", learning_rate=0.02, decay="cosine", steps=7 * EPOCHS, weight_decay=0.01)
         model.compile(adamw, "mse")
         model.optimizer.build(model.trainable_variables)  # halves the tracing time
         return model
@@ -179,7 +179,7 @@ def small_model(dim=2, policy="float32"):
 
 def make_checkpoint(folder, model=None, number=0, epoch=0, done=0, interval_minutes=None):
     stateful = [State(number), keras.callbacks.History()]
-    checkpoint = Checkpoint(folder, fit.Place(epoch, done), stateful, interval_minutes=interval_minutes)
+    checkpoint = Checkpoint(folder, fit.EpochPosition(epoch, done), stateful, interval_minutes=interval_minutes)
     checkpoint.set_params({"epochs": 100})
     if model is not None:
         checkpoint.set_model(model)

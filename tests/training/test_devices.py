@@ -49,29 +49,29 @@ def two_gpus(monkeypatch):
 )
 def test_an_invalid_device_raises(device, message):
     with pytest.raises(UserError, match=message):
-        devices.choose(device)
-    assert devices.chosen() == "auto"
+        devices.select_devices(device)
+    assert devices.selected_device() == "auto"
 
 
 def test_more_replicas_than_gpus_raise(monkeypatch):
     two_gpus(monkeypatch)
     with pytest.raises(UserError, match=r"device=mirrored:3 needs 3 GPUs\. Received: 2"):
-        devices.choose("mirrored:3")
+        devices.select_devices("mirrored:3")
 
 
 @pytest.mark.parametrize("device", ["auto", "mirrored", "mirrored:2"])
 def test_two_gpus_are_mirrored(device, monkeypatch):
     two_gpus(monkeypatch)
-    devices.choose(device)
-    assert devices.chosen() == "mirrored:2"
+    devices.select_devices(device)
+    assert devices.selected_device() == "mirrored:2"
     assert devices._selected["strategy"].devices == ["GPU:0", "GPU:1"]
 
 
 @pytest.mark.parametrize("device", ["auto", "cpu"])
 def test_one_device_has_no_strategy(device):
-    devices.choose(device)
-    assert (devices.chosen(), devices.replica_count(), devices.said()) == (device, 1, "")
-    with devices.scope():
+    devices.select_devices(device)
+    assert (devices.selected_device(), devices.replica_count(), devices.replica_suffix()) == (device, 1, "")
+    with devices.strategy_scope():
         assert not tf.distribute.has_strategy()
 
 
@@ -79,22 +79,22 @@ def test_one_device_has_no_strategy(device):
 def test_an_invalid_tf_config_raises(text, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(UserError, match="TF_CONFIG must be JSON such as"):
-        devices.choose()
+        devices.select_devices()
 
 
 def test_a_worker_that_is_not_the_chief_writes_to_a_temporary_folder(monkeypatch, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "about.json").write_text("{}")
     (tmp_path / "run" / "config.json.part").write_text("{")
-    assert devices.folders("runs", tmp_path / "run") == ("runs", tmp_path / "run")
+    assert devices.worker_folders("runs", tmp_path / "run") == ("runs", tmp_path / "run")
     monkeypatch.setenv("TF_CONFIG", json.dumps(CLUSTER))
     monkeypatch.setitem(devices._selected, "device", "multiworker")
-    out, resumed = devices.folders("runs", tmp_path / "run")
+    out, resumed = devices.worker_folders("runs", tmp_path / "run")
     assert resumed == out / "run"
     assert [path.name for path in resumed.iterdir()] == ["about.json"]
-    assert devices.folders("runs", None)[1] is None
+    assert devices.worker_folders("runs", None)[1] is None
     with pytest.raises(UserError, match="Every worker must see the run to resume"):
-        devices.folders("runs", tmp_path / "elsewhere")
+        devices.worker_folders("runs", tmp_path / "elsewhere")
 
 
 @pytest.mark.parametrize(
@@ -114,12 +114,12 @@ def test_the_first_worker_is_the_chief(task, is_chief, monkeypatch):
 
 def test_a_run_resumes_on_its_first_device(tmp_path):
     (tmp_path / "about.json").write_text('{"device": "mirrored:2"}')
-    assert devices.of_run("cpu", None, False) == "cpu"
-    assert devices.of_run("cpu", tmp_path / "elsewhere", False) == "cpu"
-    assert devices.of_run("auto", tmp_path, False) == "mirrored:2"
-    assert devices.of_run("cpu", tmp_path, True) == "cpu"
+    assert devices.device_for_resume("cpu", None, False) == "cpu"
+    assert devices.device_for_resume("cpu", tmp_path / "elsewhere", False) == "cpu"
+    assert devices.device_for_resume("auto", tmp_path, False) == "mirrored:2"
+    assert devices.device_for_resume("cpu", tmp_path, True) == "cpu"
     with pytest.raises(UserError, match=r"only on its first device, mirrored:2; --anyway .*device=cpu"):
-        devices.of_run("cpu", tmp_path, False)
+        devices.device_for_resume("cpu", tmp_path, False)
 
 
 # runs

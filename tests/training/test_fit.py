@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfkit.datasets.array import Rows
+from tfkit.datasets.array import ArrayDataset
 from tfkit.training import fit
 
 ROWS, BATCH, STEPS = 53, 8, 7  # the last batch of an epoch has 5 rows
@@ -141,8 +141,8 @@ def test_the_learning_curve_is_that_of_keras_with_the_same_order_of_rows(make_mo
 
 def test_validation_scores_are_those_of_evaluate(monkeypatch):
     monkeypatch.setattr(fit, "_at_once", lambda x: 16)
-    model, validation = linear_model(metrics=True), Rows(X[30:], Y[30:], WEIGHT[30:])
-    history = fit.fit(model, Rows(X[:30], Y[:30]), epochs=2, validation_data=validation).history
+    model, validation = linear_model(metrics=True), ArrayDataset(X[30:], Y[30:], WEIGHT[30:])
+    history = fit.fit(model, ArrayDataset(X[:30], Y[:30]), epochs=2, validation_data=validation).history
     expected = model.evaluate(X[30:], Y[30:], sample_weight=WEIGHT[30:], batch_size=7, verbose=0, return_dict=True)
     assert {f"val_{name}" for name in expected} < set(history)
     for name, value in expected.items():
@@ -221,7 +221,7 @@ def test_every_epoch_has_another_order_of_rows_from_the_seed():
 
 @pytest.mark.parametrize("call", [4, 7, 10])
 def test_resuming_inside_an_epoch_changes_no_bit(call, two_epochs, monkeypatch):
-    first, second, position = stateful_model(), stateful_model(), fit.Place()
+    first, second, position = stateful_model(), stateful_model(), fit.EpochPosition()
     with monkeypatch.context() as patch:
         set_steps_per_call(patch, 1)
         with pytest.raises(InterruptedError):

@@ -230,7 +230,7 @@ def test_loss_that_is_not_finite_exits_with_3(table, tmp_path, capsys):
 @pytest.mark.slow
 def test_refit_uses_training_and_validation_rows(table, tmp_path, capfd):
     """The refit equals training on both splits; the baselines use the same rows."""
-    recipe = tfkit.load("tabular")
+    recipe = tfkit.load_recipe("tabular")
     settings = {"table": table, "target": "price", **FAST, "refit": "auto", "class_weights": False}
     run = tfkit.train(recipe, **settings, out=tmp_path)
     assert run.config["refit"] is True
@@ -238,8 +238,8 @@ def test_refit_uses_training_and_validation_rows(table, tmp_path, capfd):
     config = recipe.Config.of(run.config)
     data = recipe.data(config)
     (x, y, _), (val_x, val_y, _) = data.train.arrays, data.val.arrays
-    rows = tfkit.Rows({name: np.concatenate([x[name], val_x[name]]) for name in x}, np.concatenate([y, val_y]))
-    seeding.set_up(seed=0, deterministic=True)
+    rows = tfkit.ArrayDataset({name: np.concatenate([x[name], val_x[name]]) for name in x}, np.concatenate([y, val_y]))
+    seeding.seed_everything(seed=0, deterministic=True)
     model = recipe.model(config, dataclasses.replace(data, train=rows))
     fit.fit(model, rows, batch_size=64, epochs=2, seed=0)
     for expected, actual in zip(model.get_weights(), run.model.get_layer("tabular").get_weights(), strict=True):
@@ -272,7 +272,7 @@ def model_with_schedule(config, data):
 
 
 def test_custom_model_with_its_own_schedule(table, tmp_path):
-    custom = tfkit.load("tabular").replace(model=model_with_schedule)
+    custom = tfkit.load_recipe("tabular").replace(model=model_with_schedule)
     settings = {"table": table, "target": "bought", "test": False, "quiet": True, **FAST, "epochs": 1}
     run = tfkit.train(custom, out=tmp_path, **settings)
     [line] = [json.loads(line) for line in (run.folder / "journal.jsonl").read_text().splitlines()]
@@ -282,7 +282,7 @@ def test_custom_model_with_its_own_schedule(table, tmp_path):
 
 
 def test_monitor_without_known_direction_raises(table, tmp_path):
-    custom = tfkit.load("tabular").replace(monitor="val_custom")
+    custom = tfkit.load_recipe("tabular").replace(monitor="val_custom")
     with pytest.raises(UserError, match="must say where its monitor is best"):
         tfkit.train(custom, table=table, target="bought", out=tmp_path / "runs", quiet=True, **FAST)
     assert not (tmp_path / "runs").exists()

@@ -136,7 +136,7 @@ def test_signal_sets_exit_code_and_leaves_a_checkpoint(table, tmp_path, signal_n
 def test_resume_of_a_copied_recipe_needs_the_unchanged_file(table, tmp_path, monkeypatch):
     recipe_file = tmp_path / "tabular.py"  # the name of the bundled recipe, with an additional setting
     recipe_file.write_text(
-        tfkit.load("tabular")
+        tfkit.load_recipe("tabular")
         .page.read_text()
         .replace("    embedding_dim:", "    own: int = 1  # unused\n    embedding_dim:")
     )
@@ -153,7 +153,7 @@ def test_resume_of_a_copied_recipe_needs_the_unchanged_file(table, tmp_path, mon
 def wrong_output_shape(config, data):
     import keras
 
-    inputs = tfkit.inputs(data.train)
+    inputs = tfkit.keras_inputs(data.train)
     model = keras.Model(inputs, keras.layers.Dense(7)(inputs["numbers"]))
     model.compile("sgd", "mse")
     return model
@@ -163,9 +163,9 @@ def wrong_output_shape(config, data):
 def test_custom_model_is_checked_and_required_to_resume(table, tmp_path, monkeypatch):
     settings = {"table": table, "target": "bought", "quiet": True, **FAST}
     with pytest.raises(UserError, match=r"logits \(rows, classes\).*shape \(None, 7\)"):
-        tfkit.train(tfkit.load("tabular").replace(model=wrong_output_shape), out=tmp_path / "runs", **settings)
+        tfkit.train(tfkit.load_recipe("tabular").replace(model=wrong_output_shape), out=tmp_path / "runs", **settings)
     assert not (tmp_path / "runs").exists()
-    custom = tfkit.load("tabular").replace(model=single_member_model)
+    custom = tfkit.load_recipe("tabular").replace(model=single_member_model)
     train_and_interrupt(monkeypatch, 1, recipe=custom, out=tmp_path / "runs", **settings)
     [folder] = (tmp_path / "runs").iterdir()
     assert not (folder / "page.py").exists()

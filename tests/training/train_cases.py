@@ -35,4 +35,4 @@ def write_table(path: Path) -> Path:
 
 def single_member_model(config: tfkit.Config, data: tfkit.Data) -> keras.Model:
     """Build the tabular model with an ensemble of one member."""
-    return tfkit.load("tabular").model(config.model_copy(update={"members": 1}), data)
+    return tfkit.load_recipe("tabular").model(config.model_copy(update={"members": 1}), data)

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tfkit.tuning.finalists import entrants
+from tfkit.tuning.finalists import select_finalists
 
 
 def trial(number, kind="searched", reason=""):
@@ -24,4 +24,4 @@ def trial(number, kind="searched", reason=""):
 )
 def test_trials_better_than_the_default_are_finalists(ranked, expected_numbers):
     search = SimpleNamespace(objective_mode="min", ledger=SimpleNamespace(ranked_trials=lambda mode: ranked))
-    assert [finalist.number for finalist in entrants(search, 2)] == expected_numbers
+    assert [finalist.number for finalist in select_finalists(search, 2)] == expected_numbers

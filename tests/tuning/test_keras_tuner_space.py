@@ -4,14 +4,14 @@ import pytest
 
 import tfkit
 from tfkit.search_space import Choice, Range
-from tfkit.tuning.keras_tuner_space import grid, make_search_space, to_keras_tuner_values, to_settings, told
+from tfkit.tuning.keras_tuner_space import in_space, make_search_space, to_grid, to_keras_tuner_values, to_settings
 
-TABULAR = tfkit.load("tabular")
+TABULAR = tfkit.load_recipe("tabular")
 
 
 def test_every_recipe_searches_learning_rate_batch_size_and_optimizer():
-    for name, _ in tfkit.ls():
-        assert {"learning_rate", "batch_size", "optimizer"} <= set(make_search_space(tfkit.load(name))), name
+    for name, _ in tfkit.list_recipes():
+        assert {"learning_rate", "batch_size", "optimizer"} <= set(make_search_space(tfkit.load_recipe(name))), name
 
 
 def test_range_override_is_logarithmic_if_the_domain_of_the_recipe_is():
@@ -62,15 +62,15 @@ def test_conversion_for_keras_tuner_is_invertible():
 
 def test_settings_inside_and_outside_the_space():
     space = {"a": Choice((1, 2)), "b": Range(0.0, 1.0)}
-    assert told(space, {"a": 1, "b": 0.5, "c": 3})
-    assert not told(space, {"a": 3, "b": 0.5})
-    assert not told(space, {"a": 1, "b": 2.0})
-    assert not told(space, {"a": 1})
+    assert in_space(space, {"a": 1, "b": 0.5, "c": 3})
+    assert not in_space(space, {"a": 3, "b": 0.5})
+    assert not in_space(space, {"a": 1, "b": 2.0})
+    assert not in_space(space, {"a": 1})
 
 
 def test_grid_starts_with_the_default_settings():
     space = {"a": Range(1, 3), "b": Range(1e-4, 1e-1, log=True), "c": Choice(("x", "y"))}
-    points = grid(space, {"a": 2, "b": 0.002, "c": "y"})
+    points = to_grid(space, {"a": 2, "b": 0.002, "c": "y"})
     assert points["a"].values == (2, 1, 3)
     assert points["b"].values == (0.002, 1e-4, 1e-3, 1e-2, 1e-1)
     assert points["c"].values == ("y", "x")

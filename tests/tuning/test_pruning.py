@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tfkit.tuning.pruning import best_value, default_objective, mode_of, poor, read_curve
+from tfkit.tuning.pruning import best_value, default_objective, mode_of, read_curve, should_prune
 
 # the medians of the epochs are 1, 0.75, 0.55 and 0.45
 OTHER_CURVES = [[1.0, 0.8, 0.6, 0.5], [1.0, 0.7, 0.5, 0.4], [1.0, 0.9, 0.7, 0.6], [1.0, 0.6, 0.4, 0.3]]
@@ -23,15 +23,15 @@ OTHER_CURVES = [[1.0, 0.8, 0.6, 0.5], [1.0, 0.7, 0.5, 0.4], [1.0, 0.9, 0.7, 0.6]
     ],
 )
 def test_median_rule(values, mode, expected):
-    assert poor(values, OTHER_CURVES, mode, epochs=4) is expected
+    assert should_prune(values, OTHER_CURVES, mode, epochs=4) is expected
 
 
 def test_three_compared_trials_are_not_enough():
-    assert not poor([9.0, 9.0], OTHER_CURVES[:3], "min", epochs=4)
+    assert not should_prune([9.0, 9.0], OTHER_CURVES[:3], "min", epochs=4)
 
 
 def test_shorter_curves_are_not_compared():
-    assert not poor([9.0] * 4, [*OTHER_CURVES[:3], [1.0]], "min", epochs=4)
+    assert not should_prune([9.0] * 4, [*OTHER_CURVES[:3], [1.0]], "min", epochs=4)
 
 
 def test_read_curve_of_an_incomplete_file(tmp_path):

@@ -88,7 +88,7 @@ def test_report_escapes_the_settings(tmp_path):
 
 def test_search_arguments_define_the_same_search(tmp_path):
     """The printed arguments are parsed as on the command line."""
-    recipe = tfkit.load("tabular")
+    recipe = tfkit.load_recipe("tabular")
     values = {
         "table": tmp_path / "my table.csv",
         "target": "a b",

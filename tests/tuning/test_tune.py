@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 import tfkit
-from tfkit.tuning.data_cache import Prepared
+from tfkit.tuning.data_cache import DataCache
 from tfkit.tuning.finalists import paired_difference
-from tfkit.tuning.study import Ledger, lock_folder
+from tfkit.tuning.study import Study, lock_folder
 
 TINY = Path(__file__).with_name("tiny.py")
 
@@ -140,7 +140,7 @@ def test_folder_with_different_content_is_not_changed(tmp_path):
 def test_damaged_state_file_raises(tmp_path):
     (tmp_path / "search.json").write_text('{"asked"')
     with pytest.raises(tfkit.UserError, match=r"search.json is damaged; use --fresh to start over"):
-        Ledger.open(tmp_path, {})
+        Study.open(tmp_path, {})
 
 
 def test_second_search_in_a_folder_raises(tmp_path):
@@ -169,7 +169,7 @@ def test_data_is_loaded_again_only_if_a_setting_it_reads_changes():
         calls.append(config.seed_of_splits)
         return tfkit.Data(0, 0, 0, {}, None)
 
-    cached_data, Config = Prepared(data), tfkit.Config
+    cached_data, Config = DataCache(data), tfkit.Config
     first = cached_data(Config.of({"seed": 1, "split_seed": 5}))
     assert cached_data(Config.of({"seed": 2, "split_seed": 5, "learning_rate": 1})) is first
     assert cached_data(Config.of({"seed": 2})) is not first
@@ -180,7 +180,7 @@ def test_data_is_loaded_again_only_if_a_setting_it_reads_changes():
 def test_data_that_uses_the_global_random_generator_is_loaded_again_for_a_new_seed():
     import numpy as np
 
-    cached_data = Prepared(lambda config: (np.random.rand(), tfkit.Data(0, 0, 0, {}, None))[1])
+    cached_data = DataCache(lambda config: (np.random.rand(), tfkit.Data(0, 0, 0, {}, None))[1])
     first = cached_data(tfkit.Config.of({"seed": 1}))
     assert cached_data(tfkit.Config.of({"seed": 2})) is not first
 
@@ -297,7 +297,7 @@ def test_search_without_a_finished_trial_reports_the_reason(tmp_path):
 @pytest.mark.parametrize("method", ["bayesian", "hyperband", "grid"])
 def test_every_method_has_a_winner(method, tmp_path):
     num_trials = 13 if method == "hyperband" else 6
-    learning_rates = [0.01, 0.03, 0.1] if method == "grid" else tfkit.log(0.01, 0.1)
+    learning_rates = [0.01, 0.03, 0.1] if method == "grid" else tfkit.log_uniform(0.01, 0.1)
     space = {"units": [2, 8], "learning_rate": learning_rates, "batch_size": [8], "optimizer": ["adam"]}
     run = tfkit.tune(
         TINY, trials=num_trials, method=method, finalists=0, out=tmp_path / "out", search=space, epochs=9, quiet=True
@@ -318,7 +318,7 @@ def test_every_method_has_a_winner(method, tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", [name for name, _ in tfkit.ls()])
+@pytest.mark.parametrize("name", [name for name, _ in tfkit.list_recipes()])
 def test_every_recipe_can_be_tuned(name, tmp_path):
     process = start_tune(tmp_path / "out", "--trials", "3", "--finalists", "0", "epochs=1", recipe=name)
     out, err = process.communicate()
@@ -354,15 +354,15 @@ def test_poor_trials_are_stopped_early(tmp_path):
 
 @pytest.mark.long
 def test_recipe_in_memory_is_tuned_in_this_process(tmp_path, capfd):
-    recipe = tfkit.load(TINY).replace(monitor="val_loss")
+    recipe = tfkit.load_recipe(TINY).replace(monitor="val_loss")
     run = tfkit.tune(recipe, trials=2, finalists=0, jobs=2, out=tmp_path / "out")
     assert run.finished
     assert "exists only in memory: its trials run in this process, one at a time" in capfd.readouterr().err
 
 
 def test_fresh_deletes_the_existing_search(tmp_path):
-    Ledger.open(tmp_path / "out", {"method": "grid"})
-    ledger = Ledger.open(tmp_path / "out", {"method": "random"}, fresh=True)
+    Study.open(tmp_path / "out", {"method": "grid"})
+    ledger = Study.open(tmp_path / "out", {"method": "random"}, fresh=True)
     assert ledger.asked == {"method": "random"}
     assert ledger.trials == []
     shutil.rmtree(tmp_path / "out")

@@ -11,9 +11,9 @@ import tfkit
 
 
 class Config(tfkit.Config):
-    units: tfkit.count = 4  # of the hidden layer
-    epochs: tfkit.count = 6
-    batch_size: tfkit.count = 32
+    units: tfkit.PositiveInt = 4  # of the hidden layer
+    epochs: tfkit.PositiveInt = 6
+    batch_size: tfkit.PositiveInt = 32
     fault: str = "none"  # simulated failure: raise, kill, nan, or a number of seconds to sleep
     log: str = ""  # file to which a line is appended when the data is loaded
 
@@ -24,7 +24,7 @@ def data(config):
             file.write("read\n")
     x = np.random.default_rng(config.seed_of_splits).normal(size=(90, 2)).astype("float32")
     y = (x.sum(1, keepdims=True) * 2).astype("float32")
-    splits = [tfkit.Rows({"x": x[i : i + 30]}, y[i : i + 30], raw={"x": x[i : i + 30]}) for i in (0, 30, 60)]
+    splits = [tfkit.ArrayDataset({"x": x[i : i + 30]}, y[i : i + 30], raw={"x": x[i : i + 30]}) for i in (0, 30, 60)]
     inputs = {"x": keras.Input((2,), name="x")}
     info = {
         "task": "own",
@@ -39,11 +39,11 @@ def model(config, data):
         raise RuntimeError("simulated failure")
     if config.fault == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
-    inputs = tfkit.inputs(data.train)
+    inputs = tfkit.keras_inputs(data.train)
     x = keras.layers.Dense(config.units, "tanh")(inputs["x"])
     model = keras.Model(inputs, keras.layers.Dense(1)(x))
     loss = (lambda y_true, y_pred: keras.ops.mean(y_pred) * np.nan) if config.fault == "nan" else "mse"
-    model.compile(tfkit.optimizer(**config.optimization, steps=data.steps(config)), loss)
+    model.compile(tfkit.make_optimizer(**config.optimization, steps=data.steps(config)), loss)
     if config.fault.isdigit():
         time.sleep(int(config.fault))
     return model

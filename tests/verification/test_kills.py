@@ -8,7 +8,7 @@ import pytest
 
 import tfkit
 from tfkit.verification.run_diff import first_difference
-from tfkit.verification.subprocesses import find_run, run_worker, straight
+from tfkit.verification.subprocesses import find_run, reference_run, run_worker
 
 RECIPES = {
     "tabular": {"body": "mlp", "units": 8, "bins": 8, "batch_size": 32, "dropout": 0.2, "refit": False},
@@ -35,25 +35,25 @@ def small_sample(name, folder):
     """Write a few rows of the sample data of a recipe, and return the settings for them."""
     if name == "image":
         path = folder / "small.zip"
-        with zipfile.ZipFile(tfkit.sample("digits.zip")) as archive, zipfile.ZipFile(path, "w") as small:
+        with zipfile.ZipFile(tfkit.sample_path("digits.zip")) as archive, zipfile.ZipFile(path, "w") as small:
             for member in [member for member in archive.namelist() if not member.endswith("/")][::9]:
                 small.writestr(member, archive.read(member))
         return {"pictures": str(path)}
     file_name, num_header_lines, selection = SAMPLES[name]
     path = folder / file_name.removesuffix(".gz")
-    with gzip.open(tfkit.sample(file_name)) as file:
+    with gzip.open(tfkit.sample_path(file_name)) as file:
         lines = file.readlines()
     path.write_bytes(b"".join(lines[:num_header_lines] + lines[num_header_lines:][selection]))
-    target = {} if name == "forecast" else {"target": tfkit.load(name).Config.model_fields["target"].default}
+    target = {} if name == "forecast" else {"target": tfkit.load_recipe(name).Config.model_fields["target"].default}
     return {"table": str(path), **target}
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_run_killed_at_four_points_is_bit_identical(name, tmp_path):
-    recipe = shutil.copy(tfkit.load(name).page, tmp_path)  # a copy, in case the file changes during the test
+    recipe = shutil.copy(tfkit.load_recipe(name).page, tmp_path)  # a copy, in case the file changes during the test
     settings = {"epochs": 2, **RECIPES[name], **small_sample(name, tmp_path)}
-    reference, out = straight(recipe, settings, tmp_path), tmp_path / "killed"
+    reference, out = reference_run(recipe, settings, tmp_path), tmp_path / "killed"
     results = []
     for kill in KILLS:
         task = {"resume": str(find_run(out))} if results else {"settings": settings, "out": str(out)}

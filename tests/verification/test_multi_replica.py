@@ -9,7 +9,7 @@ import pytest
 import tfkit
 from tfkit.verification import multi_replica
 
-RECIPE_SOURCE = tfkit.load("tabular").page.read_text(encoding="utf-8")
+RECIPE_SOURCE = tfkit.load_recipe("tabular").page.read_text(encoding="utf-8")
 TINY = {"units": 8, "members": 2, "bins": 8, "batch_size": 32, "refit": False}
 BATCH_MEAN = """
 

@@ -8,10 +8,10 @@ import tfkit
 from tfkit.cli.main import main
 from tfkit.errors import UserError
 from tfkit.verification import subprocesses, verify
-from tfkit.verification.result import Proof
+from tfkit.verification.result import CheckResult
 
 FAST = {"epochs": 2, "units": 8, "members": 2, "bins": 8, "batch_size": 32, "refit": False}
-RECIPE_SOURCE = tfkit.load("tabular").page.read_text(encoding="utf-8")
+RECIPE_SOURCE = tfkit.load_recipe("tabular").page.read_text(encoding="utf-8")
 UNSEEDED = """
 
 import random
@@ -75,7 +75,7 @@ def test_recipe_with_unseeded_layer_fails_every_check(table, tmp_path, capsys):
 
 
 def test_exit_code_and_output_follow_the_results(monkeypatch, capsys):
-    checks = [lambda *arguments: Proof("one"), lambda *arguments: Proof("two", "somewhere")]
+    checks = [lambda *arguments: CheckResult("one"), lambda *arguments: CheckResult("two", "somewhere")]
     monkeypatch.setattr(verify, "CHECKS", checks)
     assert main(["check", "tabular"]) == 2
     out, err = capsys.readouterr()
@@ -87,8 +87,8 @@ def test_exit_code_and_output_follow_the_results(monkeypatch, capsys):
 
 def test_check_receives_recipe_settings_and_folder(monkeypatch, tmp_path):
     calls = []
-    monkeypatch.setattr(verify, "CHECKS", [lambda *arguments: calls.append(arguments) or Proof("one")])
-    assert [result.holds for result in tfkit.check("tabular", depth="2", out=tmp_path / "new")] == [True]
+    monkeypatch.setattr(verify, "CHECKS", [lambda *arguments: calls.append(arguments) or CheckResult("one")])
+    assert [result.holds for result in tfkit.verify("tabular", depth="2", out=tmp_path / "new")] == [True]
     [(path, settings, folder)] = calls
     assert path.endswith("tabular.py")
     assert settings == {"epochs": 2, "depth": 2}
@@ -97,17 +97,17 @@ def test_check_receives_recipe_settings_and_folder(monkeypatch, tmp_path):
 
 def test_invalid_recipe_setting_or_folder_is_rejected(tmp_path):
     with pytest.raises(UserError, match=r"needs a recipe file that other processes can read.*created in memory"):
-        tfkit.check(tfkit.load("tabular").replace(mode="min"))
+        tfkit.verify(tfkit.load_recipe("tabular").replace(mode="min"))
     with pytest.raises(UserError, match=r"Did you mean 'depth'"):
-        tfkit.check("tabular", dept=3)
+        tfkit.verify("tabular", dept=3)
     with pytest.raises(UserError, match="`out` must not exist yet"):
-        tfkit.check("tabular", out=tmp_path)
+        tfkit.verify("tabular", out=tmp_path)
     with pytest.raises(UserError, match="The folder `out` must be writable"):
-        tfkit.check("tabular", out="/proc/nowhere")
+        tfkit.verify("tabular", out="/proc/nowhere")
 
 
 @pytest.mark.long
 def test_error_of_a_process_is_raised(tmp_path):
     settings = {"table": str(tmp_path / "none.csv"), "target": "y"}
     with pytest.raises(UserError, match=r"must train with these settings to be checked. Received: .*none.csv"):
-        subprocesses.straight(str(tfkit.load("tabular").page), settings, tmp_path)
+        subprocesses.reference_run(str(tfkit.load_recipe("tabular").page), settings, tmp_path)

@@ -1,6 +1,6 @@
 """Analyses of a fitted model: importance, slices, label issues, saliency."""
 
-from tfkit.analysis.fitted_model import Trained
-from tfkit.analysis.run_analyses import gather
+from tfkit.analysis.fitted_model import FittedModel
+from tfkit.analysis.run_analyses import run_analyses
 
-__all__ = ["Trained", "gather"]
+__all__ = ["FittedModel", "run_analyses"]

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.analysis.fitted_model import Trained, row_loss
+from tfkit.analysis.fitted_model import FittedModel, per_row_loss
 
 MAX_PREDICTIONS = 40_000  # predictions of shuffled rows
 
@@ -25,7 +25,7 @@ MIN_STANDARD_ERRORS = 2.0  # a slice is significantly worse beyond this, or more
 MAX_WORST_SLICES = 12
 
 
-def importance(trained: Trained) -> dict[str, Any] | None:
+def importance(trained: FittedModel) -> dict[str, Any] | None:
     """Compute permutation importance of each column on test rows (Breiman 2001).
 
     Returns:
@@ -40,7 +40,7 @@ def importance(trained: Trained) -> dict[str, Any] | None:
     columns = columns[: max(1, MAX_PREDICTIONS // (len(rows) * repeats))]
     raw, random = trained.test.raw(rows), trained.random()
     y_true, y_pred = (values[rows] for values in trained.predictions["test"])
-    before = row_loss(y_true, y_pred, trained.info)
+    before = per_row_loss(y_true, y_pred, trained.info)
     shuffled: dict[str, list[np.ndarray]] = {name: [] for name in raw}
     for column in columns:
         input_names = [name for name, rule in inputs.items() if rule["column"] == column]
@@ -49,7 +49,7 @@ def importance(trained: Trained) -> dict[str, Any] | None:
             for name, values in raw.items():
                 shuffled[name].append(values[order] if name in input_names else values)
     outputs = trained.predict({name: np.concatenate(chunks) for name, chunks in shuffled.items()})
-    losses = row_loss(np.tile(y_true, len(columns) * repeats), outputs, trained.info)
+    losses = per_row_loss(np.tile(y_true, len(columns) * repeats), outputs, trained.info)
     increase = losses.reshape(len(columns), repeats, len(rows)).mean(1) - before
     half_width = 1.96 * increase.std(1, ddof=1) / np.sqrt(len(rows))
     features = [
@@ -66,7 +66,7 @@ def importance(trained: Trained) -> dict[str, Any] | None:
     }
 
 
-def slices(trained: Trained) -> dict[str, Any]:
+def slices(trained: FittedModel) -> dict[str, Any]:
     """Find slices (column = value) of the test rows with significantly worse scores.
 
     A slice is significantly worse if its mean error exceeds that of all other rows by more standard errors than the

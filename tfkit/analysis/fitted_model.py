@@ -15,7 +15,7 @@ BATCH_ROWS = 1024  # raw rows of an inference call
 
 
 @dataclass
-class Trained:
+class FittedModel:
     """A run in memory after evaluation: settings, data, model and predictions.
 
     Args:
@@ -86,7 +86,7 @@ def tensors(raw: Any) -> dict[str, Any]:
     return {name: tf.convert_to_tensor(values) for name, values in raw.items()}
 
 
-def row_loss(y_true: Any, y_pred: np.ndarray, info: dict[str, Any]) -> np.ndarray:
+def per_row_loss(y_true: Any, y_pred: np.ndarray, info: dict[str, Any]) -> np.ndarray:
     """Compute the log loss or absolute error of each row, `(rows,)`."""
     if info["target"]["classes"]:
         probability = np.take_along_axis(y_pred, np.asarray(y_true).reshape(-1, 1).astype(int), 1)[:, 0]
@@ -94,7 +94,7 @@ def row_loss(y_true: Any, y_pred: np.ndarray, info: dict[str, Any]) -> np.ndarra
     return np.abs(np.asarray(y_true, "float64").reshape(-1) - y_pred.reshape(-1))
 
 
-def beside(y_true: Any, y_pred: Any, classes: Any) -> dict[str, Any]:
+def label_and_prediction(y_true: Any, y_pred: Any, classes: Any) -> dict[str, Any]:
     """Return label and prediction of a row, and for a class its probability (`sure`)."""
     if not classes:
         return {"label": float(y_true), "predicted": float(np.reshape(y_pred, -1)[0])}

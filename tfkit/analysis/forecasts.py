@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.analysis.fitted_model import Trained
+from tfkit.analysis.fitted_model import FittedModel
 from tfkit.evaluation.baselines.forecasting import naive, seasonal_naive
 
 MAX_WINDOWS = 4  # windows in figures
@@ -12,7 +12,7 @@ MAX_WINDOWS = 4  # windows in figures
 PAST_HORIZONS = 2.0  # past values in figures, in horizons
 
 
-def forecasts(trained: Trained) -> dict[str, Any]:
+def forecasts(trained: FittedModel) -> dict[str, Any]:
     """Return errors and coverage by step, and the last windows."""
     info, test = trained.info, trained.test
     y_true, y_pred = trained.predictions["test"]
@@ -38,7 +38,7 @@ def _last_windows(test: Any) -> np.ndarray:
     return windows[-MAX_WINDOWS:]
 
 
-def _example(trained: Trained, window: int) -> dict[str, Any]:
+def _example(trained: FittedModel, window: int) -> dict[str, Any]:
     """Return past, targets, predictions, series and timestamps of a window."""
     info, test = trained.info, trained.test
     y_true, y_pred = trained.predictions["test"]

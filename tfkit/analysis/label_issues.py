@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.analysis.fitted_model import Trained, row_loss
+from tfkit.analysis.fitted_model import FittedModel, per_row_loss
 from tfkit.atomic_files import write_text
 
 MAX_FILE_ROWS = 200
@@ -20,12 +20,12 @@ SPLITS = {"val": "validation", "test": "test"}
 MAX_CELL_CHARACTERS = 200  # characters of a cell in the report
 
 
-def doubts(trained: Trained) -> dict[str, Any]:
+def label_issues(trained: FittedModel) -> dict[str, Any]:
     """Write `doubted.csv`, least likely labels first; return its first rows."""
     classes = trained.info["target"]["classes"]
     issues = []
     for split, (y_true, y_pred) in trained.predictions.items():
-        loss = row_loss(y_true, y_pred, trained.info)
+        loss = per_row_loss(y_true, y_pred, trained.info)
         worst = np.argsort(-loss, kind="stable")[:MAX_FILE_ROWS]
         if classes:  # correctly classified rows are no issue
             worst = worst[y_pred[worst].argmax(1) != np.asarray(y_true).reshape(-1)[worst]]
@@ -88,7 +88,7 @@ def _to_json(value: Any) -> Any:
     return value if isinstance(value, int) else str(value)
 
 
-def _write(trained: Trained, issues: list[dict[str, Any]]) -> None:
+def _write(trained: FittedModel, issues: list[dict[str, Any]]) -> None:
     """Write the CSV file, one line per row, with the cells of the row."""
     buffer = io.StringIO(newline="")
     names = dict.fromkeys(name for issue in issues for name in issue if name not in ("cells", "loss"))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.analysis.fitted_model import Trained, tensors
+from tfkit.analysis.fitted_model import FittedModel, tensors
 
 LATENCY_CALLS = 15  # calls with one row; the latency is their median
 
@@ -14,7 +14,7 @@ MAX_BATCH_ROWS = 256  # rows of the throughput measurement
 MAX_SAMPLE_ROWS = 128  # training rows for gradients and dead units
 
 
-def describe(trained: Trained) -> dict[str, Any]:
+def describe(trained: FittedModel) -> dict[str, Any]:
     """Return layers, number of weights, file size and inference time."""
     model = trained.model
     layers = [
@@ -42,7 +42,7 @@ def _shape(layer: Any) -> str | None:
     return None if shape is None else " x ".join("any" if size is None else str(size) for size in shape[1:])
 
 
-def _latency(trained: Trained) -> dict[str, float]:
+def _latency(trained: FittedModel) -> dict[str, float]:
     """Measure milliseconds for one raw row, and rows per second in a batch."""
     rows = min(MAX_BATCH_ROWS, len(trained.test))
     batch = tensors(trained.test.raw(np.arange(rows)))
@@ -59,7 +59,7 @@ def _latency(trained: Trained) -> dict[str, float]:
     return {"milliseconds": round(1000 * float(np.median(seconds)), 3), "rows_per_second": round(rows / batch_seconds)}
 
 
-def gradients_and_dead_units(trained: Trained) -> dict[str, Any] | None:
+def gradients_and_dead_units(trained: FittedModel) -> dict[str, Any] | None:
     """Return gradient norms of weights and dead units of layers."""
     import keras
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.analysis.fitted_model import Trained, beside, row_loss
+from tfkit.analysis.fitted_model import FittedModel, label_and_prediction, per_row_loss
 
 MAX_TEXTS = 6
 
@@ -14,11 +14,11 @@ MAX_SEGMENTS = 40  # segments of a text that are removed one by one
 MAX_CHARACTERS = 600  # characters of a text
 
 
-def texts(trained: Trained) -> dict[str, Any]:
+def texts(trained: FittedModel) -> dict[str, Any]:
     """Return the worst test texts, with the importance of each word."""
     y_true, y_pred = trained.predictions["test"]
     classes, (name, *_) = trained.info["target"]["classes"], trained.info["inputs"]
-    worst = np.argsort(-row_loss(y_true, y_pred, trained.info), kind="stable")[:MAX_TEXTS]
+    worst = np.argsort(-per_row_loss(y_true, y_pred, trained.info), kind="stable")[:MAX_TEXTS]
     worst_texts = [str(text)[:MAX_CHARACTERS] for text in np.asarray(trained.test.raw(worst)[name]).ravel().tolist()]
     has_spaces = trained.info.get("tokens") != "characters"
     segments = [split_segments(text, has_spaces) for text in worst_texts]
@@ -33,7 +33,7 @@ def texts(trained: Trained) -> dict[str, Any]:
         top = int(text_outputs[0].argmax()) if classes else None
         scores = text_outputs[:, top] if classes else text_outputs.reshape(-1)
         results.append(
-            beside(y_true[row], text_outputs[0], classes)
+            label_and_prediction(y_true[row], text_outputs[0], classes)
             | {
                 "pieces": [
                     [segment, round(float(scores[0] - score), 5)]

@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tfkit.analysis.fitted_model import Trained
+from tfkit.analysis.fitted_model import FittedModel
 from tfkit.errors import first_line
 
 log = logging.getLogger("tfkit")
 
-Analysis = Callable[[Trained], Any]
+Analysis = Callable[[FittedModel], Any]
 
 
 def data_kind(info: dict[str, Any]) -> str:
@@ -37,7 +37,7 @@ def _analyses() -> dict[str, tuple[Analysis, tuple[str, ...]]]:
     return {
         "model": (model_summary.describe, ()),
         "learning": (model_summary.gradients_and_dead_units, ()),
-        "doubts": (label_issues.doubts, with_row_loss),
+        "doubts": (label_issues.label_issues, with_row_loss),
         "columns": (feature_importance.importance, ("table",)),
         "slices": (feature_importance.slices, ("table",)),
         "pictures": (saliency.pictures, ("pictures",)),
@@ -47,7 +47,7 @@ def _analyses() -> dict[str, tuple[Analysis, tuple[str, ...]]]:
     }
 
 
-def gather(trained: Trained) -> dict[str, Any]:
+def run_analyses(trained: FittedModel) -> dict[str, Any]:
     """Run all analyses that apply to the data; an analysis that fails is skipped.
 
     Returns:

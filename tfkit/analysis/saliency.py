@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.analysis.fitted_model import Trained, beside, row_loss
+from tfkit.analysis.fitted_model import FittedModel, label_and_prediction, per_row_loss
 
 MAX_IMAGES = 8  # images of each group
 
@@ -19,11 +19,11 @@ OCCLUSION_TILES = 8  # tiles of a side
 MIN_MAP_SIDE = 4  # side of a feature map for Grad-CAM
 
 
-def pictures(trained: Trained) -> dict[str, Any]:
+def pictures(trained: FittedModel) -> dict[str, Any]:
     """Return the worst and the least confident test images as PNG, with saliency maps."""
     y_true, y_pred = trained.predictions["test"]
     classes = trained.info["target"]["classes"]
-    loss = row_loss(y_true, y_pred, trained.info)
+    loss = per_row_loss(y_true, y_pred, trained.info)
     groups = {"worst": np.argsort(-loss, kind="stable")[:MAX_IMAGES]}
     if classes:
         ordered = np.sort(y_pred, axis=1)
@@ -36,7 +36,7 @@ def pictures(trained: Trained) -> dict[str, Any]:
     results: dict[str, Any] = {"how": method}
     for group, group_rows in groups.items():
         results[group] = [
-            beside(y_true[row], y_pred[row], classes)
+            label_and_prediction(y_true[row], y_pred[row], classes)
             | ({} if row_ids is None else {"name": str(row_ids[row])})
             | {"picture": png(image_and_map[row][0]), "looked": png(_overlay(*image_and_map[row]))}
             for row in group_rows.tolist()
@@ -45,7 +45,7 @@ def pictures(trained: Trained) -> dict[str, Any]:
 
 
 def _saliency_maps(
-    trained: Trained, rows: np.ndarray, pixels: np.ndarray, y_pred: np.ndarray
+    trained: FittedModel, rows: np.ndarray, pixels: np.ndarray, y_pred: np.ndarray
 ) -> tuple[str, np.ndarray]:
     """Return the saliency method and the maps, `(rows, height, width)` in [0, 1].
 
@@ -107,7 +107,7 @@ def record_feature_maps(model: Any) -> Iterator[list[Any]]:
             layer.__dict__.pop("call", None)
 
 
-def _occlusion(trained: Trained, pixels: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
+def _occlusion(trained: FittedModel, pixels: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
     """Compute occlusion maps (Zeiler and Fergus 2014).
 
     Each value is the change of the prediction if a tile of the image is replaced by the mean color.

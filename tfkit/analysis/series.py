@@ -4,24 +4,24 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.analysis.fitted_model import Trained, beside, row_loss
+from tfkit.analysis.fitted_model import FittedModel, label_and_prediction, per_row_loss
 
 MAX_SERIES, MAX_STEPS, MAX_CHANNELS = 6, 150, 4
 
 
-def worst_series(trained: Trained) -> dict[str, Any]:
+def worst_series(trained: FittedModel) -> dict[str, Any]:
     """Return the test series with the largest errors, with label and prediction."""
     y_true, y_pred = trained.predictions["test"]
     classes = trained.info["target"]["classes"]
-    loss = row_loss(y_true, y_pred, trained.info)
+    loss = per_row_loss(y_true, y_pred, trained.info)
     worst = []
     for row in np.argsort(-loss, kind="stable")[:MAX_SERIES].tolist():
         values = {"values": _subsampled(trained, row)}
-        worst.append(values | beside(y_true[row], y_pred[row], classes))
+        worst.append(values | label_and_prediction(y_true[row], y_pred[row], classes))
     return {"worst": worst, "channels": [str(name) for name in trained.info["series"]["channels"]][:MAX_CHANNELS]}
 
 
-def _subsampled(trained: Trained, row: int) -> list[list[float | None]]:
+def _subsampled(trained: FittedModel, row: int) -> list[list[float | None]]:
     """Return evenly spaced steps of the first channels; None if missing."""
     values = np.asarray(next(iter(trained.test.raw(np.array([row])).values())))[0]
     valid = np.flatnonzero(np.isfinite(values).any(axis=1))

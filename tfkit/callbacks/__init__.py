@@ -1,19 +1,19 @@
 """Keras callbacks of a training, usable with any Keras `fit`."""
 
 from tfkit.callbacks.early_stopping import EarlyStopping
-from tfkit.callbacks.find_nonfinite_layer import first_not_finite
+from tfkit.callbacks.find_nonfinite_layer import find_nonfinite_layer
 from tfkit.callbacks.gradient_norm import gradient_norm
-from tfkit.callbacks.json_logger import Journal
+from tfkit.callbacks.json_logger import JSONLogger
 from tfkit.callbacks.learning_rate_finder import LearningRateFinder
-from tfkit.callbacks.nan_rollback import StopOnNonFinite
+from tfkit.callbacks.nan_rollback import RollbackOnNaN
 from tfkit.callbacks.reduce_lr_on_plateau import LearningRateDecay
 
 __all__ = [
     "EarlyStopping",
-    "Journal",
+    "JSONLogger",
     "LearningRateDecay",
     "LearningRateFinder",
-    "StopOnNonFinite",
-    "first_not_finite",
+    "RollbackOnNaN",
+    "find_nonfinite_layer",
     "gradient_norm",
 ]

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 
-def first_not_finite(model, x):
+def find_nonfinite_layer(model, x):
     """Name the first layer, in order of computation, that outputs NaN or infinity.
 
     Runs the rows through the model in training mode (dropout, batch statistics) and checks the output of every layer

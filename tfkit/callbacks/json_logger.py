@@ -11,7 +11,7 @@ import numpy as np
 from tfkit.callbacks.gradient_norm import gradient_norm
 
 
-class Journal(keras.callbacks.Callback):
+class JSONLogger(keras.callbacks.Callback):
     """Write metrics, learning rate and seconds of each epoch as a JSON line.
 
     Values that are not finite are written as null. `seconds` is the time of the epoch including validation;
@@ -30,7 +30,7 @@ class Journal(keras.callbacks.Callback):
 
     Example:
         >>> import tfkit
-        >>> tfkit.callbacks.Journal().lines
+        >>> tfkit.callbacks.JSONLogger().lines
         []
     """
 

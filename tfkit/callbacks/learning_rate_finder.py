@@ -5,7 +5,7 @@ import math
 import keras
 import numpy as np
 
-from tfkit.schedules import Scaled
+from tfkit.schedules import ScaledSchedule
 
 SUGGESTION_DIVISOR = 5  # the suggestion is the rate of the smallest loss divided by this
 
@@ -78,13 +78,13 @@ class LearningRateFinder(keras.callbacks.Callback):
         self._optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # unwrap half precision
         self._original_rate = self._optimizer._learning_rate
         if not isinstance(self._original_rate, keras.Variable):
-            self._set_rate(Scaled(1.0))
+            self._set_rate(ScaledSchedule(1.0))
         self._pass, self._step = 0, 0
         self.losses[:] = np.nan
 
     def on_train_batch_begin(self, batch, logs=None):
         rate = self._optimizer._learning_rate
-        (rate.factor if isinstance(rate, Scaled) else rate).assign(self.rates[self._step])
+        (rate.factor if isinstance(rate, ScaledSchedule) else rate).assign(self.rates[self._step])
         self._iterations_before = int(self._optimizer.iterations)
         self.model.reset_metrics()  # so that `loss` is the loss of one batch
 

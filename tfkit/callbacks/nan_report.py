@@ -25,13 +25,13 @@ def make_nan_report(model, *, reason, epoch, first_nonfinite, sample, step_info)
         step_info: JSON dictionary about the last steps: their numbers and the row indices in them.
 
     Returns:
-        A dictionary with `what`, `epoch`, `first_not_finite`, `gradient_norms` of the weights by their paths (a string
-        if the norm is not finite), the entries of `step_info`, and `change`, a list of suggested changes.
+        A dictionary with `what`, `epoch`, `first_nonfinite_layer`, `gradient_norms` of the weights by their paths (a
+        string if the norm is not finite), the entries of `step_info`, and `change`, a list of suggested changes.
     """
     return {
         "what": reason,
         "epoch": epoch,
-        "first_not_finite": first_nonfinite,
+        "first_nonfinite_layer": first_nonfinite,
         "gradient_norms": _json_gradient_norms(model, sample),
         **step_info,
         "change": SUGGESTED_CHANGES,

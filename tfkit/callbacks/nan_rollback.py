@@ -5,14 +5,14 @@ import math
 
 import keras
 
-from tfkit.callbacks.find_nonfinite_layer import first_not_finite, is_finite
+from tfkit.callbacks.find_nonfinite_layer import find_nonfinite_layer, is_finite
 from tfkit.callbacks.nan_report import make_nan_report
-from tfkit.schedules import Scaled, scale_rate
+from tfkit.schedules import ScaledSchedule, scale_learning_rate
 
 log = logging.getLogger("tfkit")
 
 
-class StopOnNonFinite(keras.callbacks.Callback):
+class RollbackOnNaN(keras.callbacks.Callback):
     """Roll back when the loss becomes NaN or infinite; stop after `retries` rollbacks.
 
     A rollback restores weights, statistics and the optimizer's state from the end of the last good epoch (or the start
@@ -26,7 +26,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
     while retries are left. An epoch is good if all weights and optimizer variables are finite and its loss is at most
     twice that of the first step (a diverging state is no good state to restore). This costs one copy of them per epoch.
 
-    When no retry is left, the error names the first layer whose output is not finite (`first_not_finite`): with the
+    When no retry is left, the error names the first layer whose output is not finite (`find_nonfinite_layer`): with the
     last good weights if an output is not finite with these, else with the current weights. If all weights are NaN, the
     current weights show only that training diverged; the last good weights reveal a faulty input, or a layer such as a
     logarithm.
@@ -48,13 +48,13 @@ class StopOnNonFinite(keras.callbacks.Callback):
     Raises:
         ArithmeticError: (or `error`) If the loss is not finite and no retry is left.
         ValueError: If an argument is outside its range; or, with `retries`, when training begins, if the model is not
-            built or its learning rate cannot be scaled (a schedule that is not `tfkit.schedules.Scaled`).
+            built or its learning rate cannot be scaled (a schedule that is not `tfkit.schedules.ScaledSchedule`).
 
     Example:
         >>> import keras, numpy as np, tfkit
         >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
         >>> model.compile(keras.optimizers.SGD(1e15), "mse")
-        >>> rollback = tfkit.callbacks.StopOnNonFinite(retries=2, factor=1e-8)
+        >>> rollback = tfkit.callbacks.RollbackOnNaN(retries=2, factor=1e-8)
         >>> history = model.fit(np.ones((9, 1)), np.ones(9), batch_size=1, epochs=3, verbose=0, callbacks=[rollback])
         >>> rollback.num_rollbacks, round(history.history["loss"][-1], 3)
         (2, 0.0)
@@ -89,7 +89,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
             )
         if not optimizer.built:
             optimizer.build(self.model.trainable_variables)
-        scale_rate(optimizer, 1.0)  # raises now if the rate cannot be scaled later
+        scale_learning_rate(optimizer, 1.0)  # raises now if the rate cannot be scaled later
         self._store_good_state(self._values(), good_epochs=0)
         if self._saved_state:
             self._restore_saved_state(self._saved_state)
@@ -158,7 +158,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
         if self.num_rollbacks == self.retries or self.weights is None:
             self._stop(reason)
         self._restore()
-        scale_rate(self.model.optimizer, self.factor)
+        scale_learning_rate(self.model.optimizer, self.factor)
         self._clip_gradients()
         self.num_rollbacks, self._has_nonfinite_logs = self.num_rollbacks + 1, True
         log.warning(
@@ -221,10 +221,10 @@ class StopOnNonFinite(keras.callbacks.Callback):
             x, y, _ = keras.utils.unpack_x_y_sample_weight(self.sample)
             if y is not None and not _all_finite(keras.tree.flatten(y)):
                 return "the target of the sample"
-            cause = first_not_finite(self.model, x) or cause
+            cause = find_nonfinite_layer(self.model, x) or cause
             if self.weights is not None:
                 self._restore()
-                cause = first_not_finite(self.model, x) or cause
+                cause = find_nonfinite_layer(self.model, x) or cause
         return cause
 
     def _values(self):
@@ -246,7 +246,7 @@ def _unwrap(optimizer):
 def _schedule_factor(optimizer):
     """Return the factor variable of a `Scaled` schedule, which its optimizer does not list, or None."""
     rate = getattr(_unwrap(optimizer), "_learning_rate", None)
-    return rate.factor if isinstance(rate, Scaled) else None
+    return rate.factor if isinstance(rate, ScaledSchedule) else None
 
 
 def _all_finite(tensors):

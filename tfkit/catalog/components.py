@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 PACKAGE_FOLDER = Path(__file__).parents[1]
 
-ROOMS = ("layers", "callbacks", "losses", "metrics", "schedules", "optimizers", "testing")
+COMPONENT_PACKAGES = ("layers", "callbacks", "losses", "metrics", "schedules", "optimizers", "testing")
 
 
-class Part(NamedTuple):
+class Component(NamedTuple):
     """A public class or function: name (`layers.MLP`), signature and docstring."""
 
     name: str
@@ -22,12 +22,12 @@ class Part(NamedTuple):
         return " ".join(self.docstring.split("\n\n")[0].split())
 
 
-def parts(package: str) -> list[Part]:
+def list_components(package: str) -> list[Component]:
     """Return the public components of a package or module of tfkit, sorted by name.
 
     Example:
-        >>> [part.name for part in parts("losses")][:2]
-        ['losses.GaussianNLL', 'losses.PerMember']
+        >>> [part.name for part in list_components("losses")][:2]
+        ['losses.GaussianNLL', 'losses.EnsembleLoss']
     """
     folder = PACKAGE_FOLDER / package
     files = sorted(folder.glob("*.py")) if folder.is_dir() else [folder.with_suffix(".py")]
@@ -42,17 +42,19 @@ def parts(package: str) -> list[Part]:
     return [_component(package, definitions[name]) for name in sorted(public, key=str.lower) if name in definitions]
 
 
-def find_part(name: str) -> Part | None:
+def find_component(name: str) -> Component | None:
     """Find a component by `layers.MLP`, `tfkit.layers.MLP` or `MLP`; None if unknown."""
     *prefix, component_name = name.removeprefix("tfkit.").split(".")
-    packages = ROOMS if not prefix else tuple(package for package in ROOMS if [package] == prefix)
-    components = (component for package in packages for component in parts(package))
+    packages = (
+        COMPONENT_PACKAGES if not prefix else tuple(package for package in COMPONENT_PACKAGES if [package] == prefix)
+    )
+    components = (component for package in packages for component in list_components(package))
     return next((component for component in components if component.name.partition(".")[2] == component_name), None)
 
 
 def format_components(package: str) -> list[str]:
     """Format one line for each component of a package: its name and first sentence."""
-    components = parts(package)
+    components = list_components(package)
     width = max(len(component.name) for component in components)
     return [f"{component.name:{width}}  {component.line}" for component in components]
 
@@ -65,7 +67,7 @@ def _exported_names(tree: ast.Module | None) -> list[str]:
     return []
 
 
-def _component(package: str, node: ast.ClassDef | ast.FunctionDef) -> Part:
+def _component(package: str, node: ast.ClassDef | ast.FunctionDef) -> Component:
     """Read signature and docstring of a definition.
 
     The signature of a class is that of its `__init__`.
@@ -76,4 +78,4 @@ def _component(package: str, node: ast.ClassDef | ast.FunctionDef) -> Part:
         function = next((method for method in methods if method.name == "__init__"), node)
     arguments = ast.unparse(function.args) if isinstance(function, ast.FunctionDef) else ""
     arguments = arguments.removeprefix("self, ").removesuffix(", **kwargs")
-    return Part(f"{package}.{node.name}", f"{node.name}({arguments})", ast.get_docstring(node) or "")
+    return Component(f"{package}.{node.name}", f"{node.name}({arguments})", ast.get_docstring(node) or "")

@@ -7,16 +7,16 @@ import zlib
 from pathlib import Path
 from types import ModuleType
 
-from tfkit.catalog.recipes import find, pages
+from tfkit.catalog.recipes import find_recipe, recipe_files
 from tfkit.errors import UserError
 from tfkit.recipe import Recipe
 
 
-def load(what: str | Path | Recipe) -> Recipe:
+def load_recipe(what: str | Path | Recipe) -> Recipe:
     """Get a recipe: by a name of `ls`, the path of a page, a dotted module, or a recipe as it is."""
     if isinstance(what, Recipe):
         return what
-    page = find(what)
+    page = find_recipe(what)
     try:
         recipe = getattr(_run(str(what), page), "recipe", None)
     except Exception as error:
@@ -28,7 +28,7 @@ def load(what: str | Path | Recipe) -> Recipe:
 
 def _run(word: str, page: Path) -> ModuleType:
     """Import a page under the name that it has, or one made from its path."""
-    if word in pages():
+    if word in recipe_files():
         return importlib.import_module(f"tfkit.recipes.{word}")
     if not word.endswith(".py"):
         return importlib.import_module(word)

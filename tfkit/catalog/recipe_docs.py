@@ -22,12 +22,12 @@ class Setting(NamedTuple):
     description: str
 
 
-def manual(path: Path) -> str:
+def read_docstring(path: Path) -> str:
     """Return the module docstring of a recipe file."""
     return ast.get_docstring(_parse(path)) or ""
 
 
-def settings(path: Path) -> dict[str, Setting]:
+def read_settings_of(path: Path) -> dict[str, Setting]:
     """Return the settings in the class `Config` of a recipe file, by name."""
     comments, aliases = _comments(path), _type_aliases(CONFIG_FILE) | _type_aliases(path)
     fields = {}

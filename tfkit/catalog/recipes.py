@@ -6,22 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from tfkit import recipes
-from tfkit.catalog.components import ROOMS, find_part, format_components
-from tfkit.catalog.recipe_docs import CONFIG_FILE, format_settings, manual, settings
-from tfkit.errors import UserError, nearest
+from tfkit.catalog.components import COMPONENT_PACKAGES, find_component, format_components
+from tfkit.catalog.recipe_docs import CONFIG_FILE, format_settings, read_docstring, read_settings_of
+from tfkit.errors import UserError, did_you_mean
 
 
-def pages() -> dict[str, Path]:
+def recipe_files() -> dict[str, Path]:
     """Return the files of the recipes that come with tfkit, by name."""
     paths = [path for folder in recipes.__path__ for path in Path(folder).glob("[!_]*.py")]
     return {path.stem: path for path in sorted(paths, key=lambda path: path.stem)}
 
 
-def find(what: Any) -> Path:
+def find_recipe(what: Any) -> Path:
     """Return the file of a recipe.
 
     Args:
-        what: A name of `ls`, a path, a dotted module, or a `Recipe` that was loaded from a file.
+        what: A name of `list_recipes`, a path, a dotted module, or a `Recipe` that was loaded from a file.
 
     Raises:
         UserError: If there is no such recipe, or the recipe has no file.
@@ -30,59 +30,59 @@ def find(what: Any) -> Path:
     if what is None:
         raise UserError("This recipe was created in Python and has no file.")
     name = str(what)
-    recipe_files = pages()
-    if name in recipe_files:
-        return recipe_files[name]
+    files = recipe_files()
+    if name in files:
+        return files[name]
     if name.endswith(".py") and Path(name).expanduser().is_file():
         return Path(name).expanduser()
     if "." in name and not name.endswith(".py") and (path := _module_file(name)):
         return path
-    hint = nearest(name, [*recipe_files, *(path.name for path in Path().glob("*.py"))])
+    hint = did_you_mean(name, [*files, *(path.name for path in Path().glob("*.py"))])
     raise UserError(
-        f"No recipe {name!r}.{hint} Recipes: {', '.join(recipe_files)}; give the path of a recipe file of your own."
+        f"No recipe {name!r}.{hint} Recipes: {', '.join(files)}; give the path of a recipe file of your own."
     )
 
 
-def ls() -> list[tuple[str, str]]:
+def list_recipes() -> list[tuple[str, str]]:
     """List the recipes that come with tfkit: name and first line of the docstring."""
-    return [(name, manual(path).partition("\n")[0]) for name, path in pages().items()]
+    return [(name, read_docstring(path).partition("\n")[0]) for name, path in recipe_files().items()]
 
 
-def show(name: Any) -> str:
+def describe(name: Any) -> str:
     """Return the documentation of a recipe, a package or a component.
 
     That of a recipe is its docstring, then every setting with its type, default and description; that of a package,
     such as `layers`, a line for each component; that of a component, such as `layers.MLP`, its signature and docstring.
     """
     text = str(name)
-    if text in ROOMS:
+    if text in COMPONENT_PACKAGES:
         return "\n".join(format_components(text))
-    if text not in pages() and (component := find_part(text)):
+    if text not in recipe_files() and (component := find_component(text)):
         package = component.name.partition(".")[0]
         return f"tfkit.{package}.{component.signature}\n\n{component.docstring}"
-    path = find(name)
-    shared, own = settings(CONFIG_FILE), settings(path)
+    path = find_recipe(name)
+    shared, own = read_settings_of(CONFIG_FILE), read_settings_of(path)
     for key, setting in own.items():
         if key in shared and not setting.description:
             own[key] = setting._replace(description=shared[key].description)
     shared_only = {key: setting for key, setting in shared.items() if key not in own}
-    lines = [manual(path), ""]
+    lines = [read_docstring(path), ""]
     if own:
         lines += ["Settings of this recipe (key=value)", *format_settings(own), ""]
     return "\n".join([*lines, "Settings of every recipe", *format_settings(shared_only)])
 
 
-def copy(name: Any, to: str | Path) -> Path:
+def copy_recipe(name: Any, to: str | Path) -> Path:
     """Copy a recipe file and return the new path.
 
     Args:
-        name: The recipe; see `find`.
+        name: The recipe; see `find_recipe`.
         to: A new .py file, or a folder.
 
     Raises:
         UserError: If the new file exists already, is no .py file, or its folder does not exist.
     """
-    path, target = find(name), Path(to).expanduser()
+    path, target = find_recipe(name), Path(to).expanduser()
     target = target / path.name if target.is_dir() else target
     if target.suffix != ".py":
         raise UserError(f"A recipe must be a .py file. Received: {target}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import tfkit
-from tfkit.errors import UserError, nearest
+from tfkit.errors import UserError, did_you_mean
 
 TABLES = {".csv", ".txt", ".tsv", ".jsonl", ".ndjson", ".parquet"}
 
@@ -30,7 +30,7 @@ class Parser(argparse.ArgumentParser):
         known, rest = self.parse_known_intermixed_args(arguments)
         if rest:
             flags = [flag for action in self._actions for flag in action.option_strings]
-            hint = nearest(rest[0].partition("=")[0], flags)
+            hint = did_you_mean(rest[0].partition("=")[0], flags)
             raise UserError(f"Unknown flag {rest[0]}.{hint} Usage: {self.usage}")
         if most is not None and len(known.words) > most:
             raise UserError(f"One word too many: {known.words[most]!r}. Usage: {self.usage}")
@@ -43,7 +43,9 @@ class Parser(argparse.ArgumentParser):
 def recipe_of(words: list[str]) -> str:
     """The recipe that is named."""
     if not words:
-        raise UserError(f"Say which recipe: {', '.join(name for name, _ in tfkit.ls())}, or the path of a page.")
+        raise UserError(
+            f"Say which recipe: {', '.join(name for name, _ in tfkit.list_recipes())}, or the path of a page."
+        )
     return words[0]
 
 
@@ -85,9 +87,9 @@ def run_and_file(words: list[str]) -> tuple[Path, str | None]:
 
 def newest_run() -> Path:
     """The newest run under `runs`, said on stderr because nobody named it."""
-    from tfkit.run_dir import newest
+    from tfkit.run_dir import latest_run
 
-    folder = newest(Path("runs"))
+    folder = latest_run(Path("runs"))
     if folder is None:
         raise UserError("No run lies under runs/. Train one (tfkit train RECIPE), or name the folder of one.")
     print(f"run: {folder}", file=sys.stderr)

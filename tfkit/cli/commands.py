@@ -10,7 +10,7 @@ from typing import Any
 
 import tfkit
 from tfkit.cli.arguments import Parser, newest_run, predicted, recipe_and_settings, recipe_of, run_and_file
-from tfkit.console import classes_table, held_back, scores_table, voice
+from tfkit.console import classes_table, console_logger, scores_table, suppress_native_stderr
 from tfkit.errors import UserError
 from tfkit.training.devices import is_chief
 
@@ -25,7 +25,7 @@ def ls(arguments: list[str]) -> None:
         return
     if known.sort:
         raise UserError("--sort is of runs: tfkit ls runs --sort score")
-    pages = tfkit.ls()
+    pages = tfkit.list_recipes()
     width = max((len(name) for name, _ in pages), default=0)
     for name, line in pages:
         print(f"{name:{width}}  {line}")
@@ -40,7 +40,7 @@ def _ls_runs(words: list[str], sort: str) -> None:
             f"What is listed is the recipes (tfkit ls) or the runs (tfkit ls runs [DIR]). Received: {words[0]!r}"
         )
     folder = words[1] if len(words) > 1 else "runs"
-    found = tfkit.runs(folder, sort=sort)
+    found = tfkit.list_runs(folder, sort=sort)
     print("\n".join(lines(found)) if found else f"No run lies under {folder}. Train one: tfkit train RECIPE")
 
 
@@ -48,7 +48,7 @@ def show(arguments: list[str]) -> None:
     """show what a recipe does and its settings, or the layers, callbacks, ... or one of them"""
     usage = "RECIPE | layers | callbacks | losses | metrics | schedules | testing | PART"
     words = Parser(show, usage).read(arguments, 1).words
-    print(tfkit.show(recipe_of(words)))
+    print(tfkit.describe(recipe_of(words)))
 
 
 def cp(arguments: list[str]) -> None:
@@ -56,7 +56,7 @@ def cp(arguments: list[str]) -> None:
     words = Parser(cp, "RECIPE FILE").read(arguments, 2).words
     if len(words) < 2:
         raise UserError("Say which recipe and where to: tfkit cp RECIPE FILE")
-    print(tfkit.copy(*words))
+    print(tfkit.copy_recipe(*words))
 
 
 def train(arguments: list[str]) -> None:
@@ -161,7 +161,7 @@ def evaluate(arguments: list[str]) -> None:
     parser.flag("--recipe", metavar="PAGE", help="the page, where it has a reader or layers of its own")
     known = parser.read(arguments, 2)
     folder, file = run_and_file(known.words)
-    with _keras() if file else nullcontext(), voice():  # the scores of the test rows are in the run
+    with _keras() if file else nullcontext(), console_logger():  # the scores of the test rows are in the run
         scores = tfkit.Run(folder, recipe=known.recipe).evaluate(source=file)
     print(json.dumps(scores, indent=2, ensure_ascii=False)) if known.json else _print(scores)
 
@@ -177,7 +177,7 @@ def predict(arguments: list[str]) -> None:
     if file is None:
         raise UserError(f"Say which file to predict. Usage: {parser.usage}")
     out = Path(known.out) if known.out else predicted(Path(file))
-    with _keras(), voice():
+    with _keras(), console_logger():
         tfkit.Run(folder, recipe=known.recipe).predict_file(file, out, escape_formulas=known.safe_csv)
     print(out)
 
@@ -190,7 +190,7 @@ def export(arguments: list[str]) -> None:
     parser.flag("--recipe", metavar="PAGE", help="the page, where it has layers of its own")
     known = parser.read(arguments, 1)
     folder = Path(known.words[0]) if known.words else newest_run()
-    with _keras(), voice():
+    with _keras(), console_logger():
         path = tfkit.Run(folder, recipe=known.recipe).export(known.format, known.out)
     print(path)
 
@@ -206,7 +206,7 @@ def report(arguments: list[str]) -> None:
     known = parser.read(arguments, 1)
     run = tfkit.Run(Path(known.words[0]) if known.words else newest_run())
     trains = known.more_rows or known.find_rate
-    with _keras() if trains else nullcontext(), voice():
+    with _keras() if trains else nullcontext(), console_logger():
         path = run.report(cost=known.cost, more_rows=known.more_rows, find_rate=known.find_rate, recipe=known.recipe)
         if known.mlflow:
             run.log_to_mlflow(known.mlflow)
@@ -218,10 +218,10 @@ def compare(arguments: list[str]) -> None:
     parser = Parser(compare, "RUN RUN ... [--flags]")
     parser.flag("--out", metavar="FILE", default="compare.html", help="where the page goes (default: compare.html)")
     known = parser.read(arguments)
-    from tfkit.reporting.comparison import differences, opened
+    from tfkit.reporting.comparison import differences, open_runs
 
-    with voice() as say:
-        records = opened(known.words)
+    with console_logger() as say:
+        records = open_runs(known.words)
         for one in differences(records):
             say(one.says)
         path = tfkit.compare(*known.words, out=known.out)
@@ -239,7 +239,7 @@ def check(arguments: list[str]) -> None:
     recipe = recipe_of([recipe] if recipe else [])
     out = sys.stdout
     with _keras():
-        told = tfkit.check(
+        told = tfkit.verify(
             recipe,
             out=known.out,
             settings=known.settings,
@@ -262,7 +262,7 @@ def _keras() -> Iterator[None]:
     if "keras" not in sys.modules:
         usual = gc.get_threshold()
         gc.set_threshold(100_000)  # while TensorFlow loads there is nothing to collect
-        with held_back():
+        with suppress_native_stderr():
             import keras  # noqa: F401
         gc.freeze()  # and what came with it stays: no collection has to look at it
         gc.set_threshold(*usual)

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import tfkit
 from tfkit.cli.commands import VERBS
-from tfkit.errors import Interrupted, NotFiniteError, UserError, nearest
+from tfkit.errors import Interrupted, NotFiniteError, UserError, did_you_mean
 
 # What a person can mend: no space, no right to write.
 MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
@@ -66,7 +66,7 @@ def _main(words: list[str]) -> None:
     elif verb == "--version":
         print(tfkit.__version__)
     elif verb not in VERBS:
-        raise UserError(f"Unknown verb {verb!r}.{nearest(verb, VERBS)} Verbs: {', '.join(VERBS)}.")
+        raise UserError(f"Unknown verb {verb!r}.{did_you_mean(verb, VERBS)} Verbs: {', '.join(VERBS)}.")
     else:
         VERBS[verb](words[1:])
 

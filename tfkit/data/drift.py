@@ -27,14 +27,14 @@ MAX_LISTED_COLUMNS = 10
 MIN_TEXT_LENGTH = 30  # mean characters above which strings are texts, not categories
 
 
-def learn(raw: Mapping[str, Any], info: Mapping[str, Any]) -> dict[str, Any]:
+def fit_reference(raw: Mapping[str, Any], info: Mapping[str, Any]) -> dict[str, Any]:
     """Compute the share of training rows in each bin of each column, as JSON.
 
     Numbers have ten bins of equal shares, a bin below and a bin above; categories have one bin each; texts are measured
     by their length, time series and images by the mean of each row. Missing values have a bin of their own.
 
     Example:
-        >>> stats = learn({"x": np.arange(100.0).reshape(-1, 1)}, {"inputs": {"x": {"column": "x"}}})
+        >>> stats = fit_reference({"x": np.arange(100.0).reshape(-1, 1)}, {"inputs": {"x": {"column": "x"}}})
         >>> stats["x"]["shares"]  # missing, below, ten bins, above
         [0.0, 0.0, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.0]
     """
@@ -54,7 +54,7 @@ def learn(raw: Mapping[str, Any], info: Mapping[str, Any]) -> dict[str, Any]:
     return stats
 
 
-def learn_shares(split: Any, info: Mapping[str, Any]) -> dict[str, Any]:
+def fit_reference_stats(split: Any, info: Mapping[str, Any]) -> dict[str, Any]:
     """Compute the bin shares of a random sample of rows of a split.
 
     The result is empty if the split has no raw rows.
@@ -63,7 +63,7 @@ def learn_shares(split: Any, info: Mapping[str, Any]) -> dict[str, Any]:
     try:
         row_size = sum(np.asarray(array).size for array in split.raw(order[:1]).values())
         num_rows = max(MIN_ROWS, min(MAX_TRAINING_ROWS, MAX_TRAINING_VALUES // row_size))
-        return learn(split.raw(np.sort(order[:num_rows])), info)
+        return fit_reference(split.raw(np.sort(order[:num_rows])), info)
     except (AttributeError, ValueError):  # a split without `raw`
         return {}
 
@@ -75,10 +75,10 @@ def drift(raw: Mapping[str, Any], stats: Mapping[str, Any]) -> dict[str, float]:
 
     Args:
         raw: Rows as the model file takes them.
-        stats: The result of `learn`.
+        stats: The result of `fit_reference`.
 
     Example:
-        >>> stats = learn({"x": np.arange(1000.0).reshape(-1, 1)}, {"inputs": {}})
+        >>> stats = fit_reference({"x": np.arange(1000.0).reshape(-1, 1)}, {"inputs": {}})
         >>> drift({"x": np.arange(1000.0).reshape(-1, 1)}, stats)["x"]
         0.0
         >>> drift({"x": np.full((1000, 1), 5000.0)}, stats)["x"] > DRIFT_THRESHOLD
@@ -96,7 +96,7 @@ def drift(raw: Mapping[str, Any], stats: Mapping[str, Any]) -> dict[str, float]:
     return indices
 
 
-def warn(raw: Mapping[str, Any], stats: Mapping[str, Any]) -> None:
+def log_drift(raw: Mapping[str, Any], stats: Mapping[str, Any]) -> None:
     """Log the columns that have drifted, the largest index first."""
     if not isinstance(raw, Mapping):  # from the reader of a custom recipe
         return

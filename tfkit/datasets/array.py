@@ -8,7 +8,7 @@ import numpy as np
 PARTS = ("x", "y", "weight")
 
 
-class Rows:
+class ArrayDataset:
     """In-memory dataset of arrays, or dictionaries of arrays, of equal length.
 
     Args:
@@ -22,7 +22,7 @@ class Rows:
 
     Example:
         >>> import numpy as np, tfkit
-        >>> rows = tfkit.Rows({"a": np.arange(4.0)}, np.array([0, 1, 0, 1]))
+        >>> rows = tfkit.ArrayDataset({"a": np.arange(4.0)}, np.array([0, 1, 0, 1]))
         >>> len(rows), [int(v) for v in rows.take(np.array([2, 3]))[1]]
         (4, [0, 1])
     """
@@ -58,13 +58,14 @@ class Rows:
                 }
         return self._tensors
 
-    def joined(self, dataset: "Rows") -> "Rows":
+    def joined(self, dataset: "ArrayDataset") -> "ArrayDataset":
         """Concatenate two datasets.
 
         If only one of them has sample weights, those of the other are 1.
 
         Example:
-            >>> Rows(np.ones((2, 3)), np.zeros(2)).joined(Rows(np.ones((1, 3)), np.ones(1))).arrays[1].tolist()
+            >>> first, second = ArrayDataset(np.ones((2, 3)), np.zeros(2)), ArrayDataset(np.ones((1, 3)), np.ones(1))
+            >>> first.joined(second).arrays[1].tolist()
             [0.0, 0.0, 1.0]
         """
 
@@ -78,12 +79,12 @@ class Rows:
             weight = np.ones(len(self), "float32") if weight is None else weight
             weight2 = np.ones(len(dataset), "float32") if weight2 is None else weight2
         raw = concatenate(self.raw_arrays, dataset.raw_arrays)
-        return Rows(concatenate(x, x2), concatenate(y, y2), concatenate(weight, weight2), raw=raw)
+        return ArrayDataset(concatenate(x, x2), concatenate(y, y2), concatenate(weight, weight2), raw=raw)
 
-    def weighted(self, weight: Any) -> "Rows":
+    def weighted(self, weight: Any) -> "ArrayDataset":
         """Return the same rows with other sample weights."""
         x, y, _ = self.arrays
-        return Rows(x, y, weight, raw=self.raw_arrays)
+        return ArrayDataset(x, y, weight, raw=self.raw_arrays)
 
     def named(self, names: Any) -> Self:
         """Set the identifiers of the rows for reports, and return self.
@@ -110,12 +111,12 @@ def gathered(tensors: Mapping[str, Any], indices: Any) -> tuple[Any, Any, Any]:
     return x, y, weight
 
 
-def inputs(split: Any) -> Any:
+def keras_inputs(split: Any) -> Any:
     """Create symbolic Keras inputs with the shapes and dtypes of a dataset.
 
     Example:
         >>> import numpy as np, tfkit
-        >>> tfkit.inputs(tfkit.Rows(np.zeros((4, 3), "float32"))).shape
+        >>> tfkit.keras_inputs(tfkit.ArrayDataset(np.zeros((4, 3), "float32"))).shape
         (None, 3)
     """
     import keras

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.datasets.array import Rows
+from tfkit.datasets.array import ArrayDataset
 from tfkit.errors import UserError
 
 CHUNK_ROWS = 4096  # rows that are copied at a time
@@ -16,7 +16,7 @@ CHUNK_ROWS = 4096  # rows that are copied at a time
 SHARE = 1 / 8  # of the physical memory: a larger array is stored in a file
 
 
-def room(shape: tuple[int, ...]) -> tuple[np.ndarray, bool]:
+def allocate(shape: tuple[int, ...]) -> tuple[np.ndarray, bool]:
     """Allocate an array of uint8 in memory or in a file.
 
     Returns:
@@ -25,22 +25,22 @@ def room(shape: tuple[int, ...]) -> tuple[np.ndarray, bool]:
     Raises:
         UserError: If the disk has too little free space for the file.
     """
-    if fits(math.prod(shape)):
+    if fits_in_memory(math.prod(shape)):
         return np.empty(shape, "uint8"), False
-    return lying(shape, "uint8"), True
+    return allocate_memmap(shape, "uint8"), True
 
 
-def fits(size: int) -> bool:
+def fits_in_memory(size: int) -> bool:
     """Whether an array of this many bytes is kept in memory."""
     return size <= SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def record_of(rows: Mapping[str, np.ndarray]) -> np.dtype:
+def record_dtype(rows: Mapping[str, np.ndarray]) -> np.dtype:
     """Return the structured dtype of a row, with one field for each array."""
     return np.dtype([(name, values.dtype, values.shape[1:]) for name, values in rows.items()])
 
 
-def lying(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+def allocate_memmap(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     """Allocate a memory-mapped array in an unlinked temporary file.
 
     Raises:
@@ -59,7 +59,7 @@ def lying(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         return np.memmap(file, dtype, "r+", shape=shape)
 
 
-class Stored(Rows):
+class MemmapDataset(ArrayDataset):
     """Dataset whose inputs are read from a memory-mapped array when taken.
 
     Args:
@@ -99,15 +99,17 @@ class Stored(Rows):
             x = [tf.ensure_shape(values, shape) for values, shape in zip(x, shapes, strict=True)]
         return dict(zip(names, x, strict=True)) if names else x[0], y, weight
 
-    def joined(self, dataset: Any) -> "Stored":
+    def joined(self, dataset: Any) -> "MemmapDataset":
         """Concatenate two datasets.
 
         If they are in two files, the rows are copied to a new file.
         """
         targets = super().joined(dataset).arrays[1:]
         if dataset.array is self.array:
-            return Stored(self.array, np.concatenate([self.indices, dataset.indices]), *targets, raw=self.read_raw)
-        array = lying((len(self) + len(dataset), *self.array.shape[1:]), self.array.dtype)
+            return MemmapDataset(
+                self.array, np.concatenate([self.indices, dataset.indices]), *targets, raw=self.read_raw
+            )
+        array = allocate_memmap((len(self) + len(dataset), *self.array.shape[1:]), self.array.dtype)
         end = 0
         for source in (self, dataset):
             for start in range(0, len(source), CHUNK_ROWS):
@@ -121,11 +123,11 @@ class Stored(Rows):
             order = np.argsort(np.concatenate([np.flatnonzero(is_first), np.flatnonzero(~is_first)]))
             return {name: np.concatenate([source[name] for source in sources])[order] for name in sources[0]}
 
-        return Stored(array, np.arange(len(array)), *targets, raw=None if self.read_raw is None else raw)
+        return MemmapDataset(array, np.arange(len(array)), *targets, raw=None if self.read_raw is None else raw)
 
-    def weighted(self, weight: Any) -> "Stored":
+    def weighted(self, weight: Any) -> "MemmapDataset":
         """Return the same rows with other sample weights."""
-        return Stored(self.array, self.indices, self.arrays[1], weight, raw=self.read_raw)
+        return MemmapDataset(self.array, self.indices, self.arrays[1], weight, raw=self.read_raw)
 
     def raw(self, indices: Any) -> dict[str, Any]:
         """Return the raw inputs of rows."""

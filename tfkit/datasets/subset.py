@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 
 
-class Fewer:
+class Subset:
     """Some rows of a split, as a split: `take`, `raw` and all else are those of the other.
 
     Example:
         >>> import tfkit
-        >>> some = Fewer(tfkit.Rows(np.arange(4.0), np.arange(4)), np.array([3, 1]))
+        >>> some = Subset(tfkit.ArrayDataset(np.arange(4.0), np.arange(4)), np.array([3, 1]))
         >>> len(some), some.take(np.array([0]))[1].numpy().tolist()
         (2, [3])
     """

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 CHUNK_WINDOWS = 4096  # windows whose targets are read at a time
 
 
-class Windows:
+class WindowDataset:
     """Dataset of sliding windows over series: past values and forecast targets.
 
     The series are stored once, even if windows overlap.
@@ -36,7 +36,7 @@ class Windows:
 
     Example:
         >>> import numpy as np, tfkit
-        >>> windows = tfkit.Windows(np.arange(10.0), [4, 5], past=3, horizon=2)
+        >>> windows = tfkit.WindowDataset(np.arange(10.0), [4, 5], past=3, horizon=2)
         >>> x, y, weight = windows.take(np.array([1]))
         >>> x["values"].numpy().tolist(), y.numpy().tolist()
         ([[2.0, 3.0, 4.0]], [[[5.0], [6.0]]])

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.evaluation.metrics import Info, score, task_metrics
+from tfkit.evaluation.metrics import Info, compute_metrics, task_metrics
 
 MAX_CHUNK_WEIGHTS = 1_000_000  # bootstrap weights in memory at once: 8 MB, and a few times that for temporaries
 
@@ -14,7 +14,7 @@ MAX_BOOTSTRAP_CELLS = 200_000_000  # rows * ranked classes * bootstrap samples: 
 MIN_SAMPLES = 100  # bootstrap samples at least
 
 
-def intervals(
+def bootstrap_intervals(
     y_true: Any, y_pred: Any, info: Info, *, samples: int = 1000, seed: int = 0, level: float = 0.95
 ) -> dict[str, list[float]]:
     """Compute percentile bootstrap intervals of all metrics, resampling rows.
@@ -33,10 +33,10 @@ def intervals(
         Lower and upper end of the interval of each metric by name.
 
     Example:
-        >>> intervals([1.0, 2.0, 4.0], [1.5, 2.5, 4.5], {"task": "regression"})["mean_absolute_error"]
+        >>> bootstrap_intervals([1.0, 2.0, 4.0], [1.5, 2.5, 4.5], {"task": "regression"})["mean_absolute_error"]
         [0.5, 0.5]
     """
-    names, metrics = score(y_true, y_pred, info), task_metrics(y_true, y_pred, info)
+    names, metrics = compute_metrics(y_true, y_pred, info), task_metrics(y_true, y_pred, info)
     samples_by_name: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for weights in _bootstrap_weights(
         len(y_true), _num_samples(samples, len(y_true), info), seed, info.get("block", 1)
@@ -50,7 +50,7 @@ def intervals(
     return {name: interval for name, interval in spans.items() if interval is not None}
 
 
-def difference(
+def paired_difference_interval(
     y_true: Any, a: Any, b: Any, info: Info, name: str, *, samples: int = 1000, seed: int = 0, level: float = 0.95
 ) -> list[float] | None:
     """Compute the paired bootstrap interval of a metric of `a` minus that of `b`.
@@ -62,13 +62,14 @@ def difference(
         y_true, info: As in `score`.
         a, b: Predictions of the two models, as `y_pred` in `score`.
         name: Name of the metric.
-        samples, seed, level: As in `intervals`.
+        samples, seed, level: As in `bootstrap_intervals`.
 
     Returns:
         Lower and upper end; None if the metric is undefined.
 
     Example:
-        >>> difference([1.0, 2.0, 4.0], [2.0, 3.0, 5.0], [1.5, 2.5, 4.5], {"task": "regression"}, "mean_absolute_error")
+        >>> y_true, first, second = [1.0, 2.0, 4.0], [2.0, 3.0, 5.0], [1.5, 2.5, 4.5]
+        >>> paired_difference_interval(y_true, first, second, {"task": "regression"}, "mean_absolute_error")
         [0.5, 0.5]
     """
     metric_functions = []

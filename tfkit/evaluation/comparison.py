@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.evaluation.bootstrap import difference
-from tfkit.evaluation.metrics import Info, score
+from tfkit.evaluation.bootstrap import paired_difference_interval
+from tfkit.evaluation.metrics import Info, compute_metrics
 
 
-def headline(task: str) -> tuple[str, str]:
+def primary_metric(task: str) -> tuple[str, str]:
     """Return the primary metric of a task and its direction, "max" or "min".
 
     For a task that `score` does not know, the metric is the loss of the model.
 
     Example:
-        >>> headline("multiclass"), headline("regression")
+        >>> primary_metric("multiclass"), primary_metric("regression")
         (('accuracy', 'max'), ('root_mean_squared_error', 'min'))
     """
     if task in ("binary", "multiclass"):
@@ -28,7 +28,7 @@ def headline(task: str) -> tuple[str, str]:
     return ("root_mean_squared_error" if task == "regression" else "loss"), "min"
 
 
-def against(
+def compare_to_best_baseline(
     y_true: Any, y_pred: Any, baselines: Mapping[str, Any], info: Info, *, samples: int = 1000, seed: int = 0
 ) -> dict[str, Any] | None:
     """Compare the model with the best baseline by the primary metric on the same rows.
@@ -46,20 +46,20 @@ def against(
 
     Example:
         >>> y_true, info = np.arange(40.0), {"task": "regression"}
-        >>> comparison = against(y_true, y_true + 0.5, {"constant": np.full(40, 19.5)}, info)
+        >>> comparison = compare_to_best_baseline(y_true, y_true + 0.5, {"constant": np.full(40, 19.5)}, info)
         >>> comparison["baseline"], comparison["own"], comparison["better"][0] > 0
         ('constant', 0.5, True)
     """
     if info.get("target", {}).get("quantile") is not None:
         return None
-    name, mode = headline(info["task"])
-    model_score, sign = score(y_true, y_pred, info).get(name), 1 if mode == "max" else -1
-    scores = {baseline: score(y_true, output, info).get(name) for baseline, output in baselines.items()}
+    name, mode = primary_metric(info["task"])
+    model_score, sign = compute_metrics(y_true, y_pred, info).get(name), 1 if mode == "max" else -1
+    scores = {baseline: compute_metrics(y_true, output, info).get(name) for baseline, output in baselines.items()}
     defined = {baseline: value for baseline, value in scores.items() if value is not None}
     if model_score is None or not defined:
         return None
     best = max(defined, key=lambda baseline: sign * defined[baseline])
-    interval = difference(y_true, y_pred, baselines[best], info, name, samples=samples, seed=seed)
+    interval = paired_difference_interval(y_true, y_pred, baselines[best], info, name, samples=samples, seed=seed)
     return {
         "score": name,
         "baseline": best,
@@ -70,7 +70,7 @@ def against(
     }
 
 
-def verdict(
+def summarize_comparison(
     y_true: Any, y_pred: Any, baselines: Mapping[str, Any], info: Info, *, known: Mapping[str, Any] | None = None
 ) -> str:
     """Summarize the comparison with the best baseline in one sentence.
@@ -81,13 +81,13 @@ def verdict(
     Args:
         y_true, y_pred, info: As in `score`.
         baselines: Predictions of the baselines by name.
-        known: Result of `against`, if it was computed before.
+        known: Result of `compare_to_best_baseline`, if it was computed before.
 
     Example:
         >>> y_true, info = np.arange(40.0), {"task": "regression"}
-        >>> verdict(y_true, y_true + 0.5, {"constant": np.full(40, 19.5)}, info).split(":")[0]
+        >>> summarize_comparison(y_true, y_true + 0.5, {"constant": np.full(40, 19.5)}, info).split(":")[0]
         'Better than the best baseline (constant)'
-        >>> verdict(y_true, np.full(40, 19.5), {"linear": y_true + 0.5}, info).split(":")[0]
+        >>> summarize_comparison(y_true, np.full(40, 19.5), {"linear": y_true + 0.5}, info).split(":")[0]
         'Worse than the best baseline (linear)'
     """
     quantile = info.get("target", {}).get("quantile")
@@ -97,12 +97,12 @@ def verdict(
             f"The model predicts the {quantile:.0%} quantile: {below:.1%} of the test targets are at or below the "
             "prediction."
         )
-    known = known or against(y_true, y_pred, baselines, info)
+    known = known or compare_to_best_baseline(y_true, y_pred, baselines, info)
     if known is None:
         return "No baseline was evaluated, so the difficulty of the task is unknown."
     baseline, interval = known["baseline"].replace("_", " "), known["interval"]
     details = f"{known['score'].replace('_', ' ')} {_format(known['own'])} vs {_format(known['other'])}"
-    details += " (lower is better)" if headline(info["task"])[1] == "min" else ""
+    details += " (lower is better)" if primary_metric(info["task"])[1] == "min" else ""
     details += f", n = {len(y_true):,}"
     if interval is not None:
         details += f", 95% CI of the difference {_format(interval[0])} to {_format(interval[1])}"

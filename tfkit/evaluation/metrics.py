@@ -148,7 +148,7 @@ def _regression_metrics(y_true: np.ndarray, y_pred: np.ndarray, info: Info) -> M
     sorted_error = error[order]
     rounding = 4 * (np.finfo("float64").eps * np.abs(y_true).max()) ** 2
 
-    @np.errstate(over="ignore", invalid="ignore")  # metrics whose squares overflow are left out by `score`
+    @np.errstate(over="ignore", invalid="ignore")  # metrics whose squares overflow are left out by `compute_metrics`
     def metric(weights: np.ndarray) -> dict[str, np.ndarray]:
         total, squared, second_moment = weights.sum(0), error**2 @ weights, centered**2 @ weights
         variance = second_moment - ratio((centered @ weights) ** 2, total, total > 0)
@@ -254,7 +254,7 @@ _TASKS: dict[str, tuple[Callable[[np.ndarray, np.ndarray, Info], Metric], ...]] 
 }
 
 
-def score(y_true: Any, y_pred: Any, info: Info, *, weight: Any = None) -> dict[str, float]:
+def compute_metrics(y_true: Any, y_pred: Any, info: Info, *, weight: Any = None) -> dict[str, float]:
     """Compute the metrics of a task, named as in scikit-learn (without `_score`).
 
     Classification: `precision`, `recall`, `f1`, `roc_auc` and `average_precision` are those of the positive class if
@@ -278,7 +278,7 @@ def score(y_true: Any, y_pred: Any, info: Info, *, weight: Any = None) -> dict[s
         ValueError: If targets and predictions differ in length or number of classes.
 
     Example:
-        >>> metrics = score([1.0, 2.0, 4.0], [1.0, 2.0, 3.0], {"task": "regression"})
+        >>> metrics = compute_metrics([1.0, 2.0, 4.0], [1.0, 2.0, 3.0], {"task": "regression"})
         >>> {name: round(value, 3) for name, value in metrics.items()}  # doctest: +NORMALIZE_WHITESPACE
         {'root_mean_squared_error': 0.577, 'mean_absolute_error': 0.333, 'r2': 0.786, 'median_absolute_error': 0.0}
     """
@@ -288,7 +288,7 @@ def score(y_true: Any, y_pred: Any, info: Info, *, weight: Any = None) -> dict[s
     return {name: value for name, value in values.items() if np.isfinite(value)}
 
 
-def by_class(y_true: Any, y_pred: Any, info: Info) -> dict[str, dict[str, float]]:
+def per_class_metrics(y_true: Any, y_pred: Any, info: Info) -> dict[str, dict[str, float]]:
     """Compute precision, recall, F1 and support of each class; `{}` for a regression.
 
     Precision is 0 for a class that is never predicted, as in scikit-learn. Undefined metrics of a class without rows
@@ -296,7 +296,7 @@ def by_class(y_true: Any, y_pred: Any, info: Info) -> dict[str, dict[str, float]
 
     Example:
         >>> info = {"task": "binary", "target": {"classes": ["no", "yes"], "positive": "yes"}}
-        >>> by_class([0, 0, 1], [[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]], info)["yes"]
+        >>> per_class_metrics([0, 0, 1], [[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]], info)["yes"]
         {'precision': 0.5, 'recall': 1.0, 'f1': 0.6666666666666666, 'support': 1}
     """
     if info["task"] not in ("binary", "multiclass"):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from tfkit.console import held_back
+from tfkit.console import suppress_native_stderr
 from tfkit.errors import UserError
 
 # Modules that converting to and verifying a format needs besides TensorFlow; the extra has the name of the format.
@@ -55,9 +55,9 @@ def write(format: str, model: Any, path: Path, *, one_row: bool = False) -> None
     """
     import tensorflow as tf
 
-    from tfkit.export.split_model import Answering
+    from tfkit.export.split_model import InferenceModel
 
-    inference_model = Answering(model)
+    inference_model = InferenceModel(model)
     batch_size = 1 if one_row else None
     specs = {
         tensor.name: tf.TensorSpec((batch_size, *tensor.shape[1:]), tensor.dtype, name=tensor.name)
@@ -131,7 +131,7 @@ def _silence_converter() -> Iterator[None]:
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)
     try:
-        with held_back(aloud=False), warnings.catch_warnings():
+        with suppress_native_stderr(aloud=False), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -13,7 +13,7 @@ import numpy as np
 from tfkit.atomic_files import write_json
 from tfkit.errors import UserError, first_line
 from tfkit.export import converters
-from tfkit.export.verify import check
+from tfkit.export.verify import verify_export
 from tfkit.inference.predictor import Predictor
 
 log = logging.getLogger("tfkit")
@@ -126,7 +126,7 @@ def _export_first_valid(predictor: Predictor, format: str, path: Path) -> dict[s
     for attempt in attempts:
         try:
             rows, inputs = _write_attempt(predictor, format, attempt, path, raw)
-            measurements = check(format, path, rows, expected, precision)
+            measurements = verify_export(format, path, rows, expected, precision)
             return {
                 "holds": attempt.content,
                 "one_row": attempt.one_row,
@@ -162,13 +162,13 @@ def _write_attempt(predictor: Predictor, format: str, attempt: Attempt, path: Pa
     if attempt.content == RAW_ROWS:
         converters.write(format, predictor.model, path, one_row=attempt.one_row)
         return raw, None
-    from tfkit.export.preprocessing_spec import describe
-    from tfkit.export.split_model import halves
+    from tfkit.export.preprocessing_spec import describe_preprocessing
+    from tfkit.export.split_model import split_model
 
-    preprocessor, trained = halves(predictor.model, run.about.get("network"))
+    preprocessor, trained = split_model(predictor.model, run.about.get("network"))
     converters.write(format, trained, path, one_row=attempt.one_row)
     tensors = predict(preprocessor, raw)
-    inputs = describe(preprocessor, run.info, raw, tensors)
+    inputs = describe_preprocessing(preprocessor, run.info, raw, tensors)
     dtypes = {tensor.name: tensor.dtype for tensor in trained.inputs}
     return {name: array.astype(dtypes[name]) for name, array in tensors.items()}, inputs
 

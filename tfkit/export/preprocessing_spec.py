@@ -13,7 +13,7 @@ NUM_EXAMPLES = 3  # rows shown raw and preprocessed, to test another implementat
 KERAS_ONLY_KEYS = {"name", "trainable", "build_config"}  # of a layer's configuration
 
 
-def describe(
+def describe_preprocessing(
     prepare: Any, info: Mapping[str, Any], raw: Mapping[str, Any], tensors: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Describe the preprocessing for a program that has no Keras.

@@ -7,7 +7,7 @@ import keras
 from tfkit.errors import UserError
 
 
-class Answering(keras.Model):
+class InferenceModel(keras.Model):
     """Model in inference mode: dropout and other random layers are off in every format.
 
     Args:
@@ -22,7 +22,7 @@ class Answering(keras.Model):
         return self.inner(rows, training=False)
 
 
-def halves(model: keras.Model, network: str | None) -> tuple[keras.Model, keras.Model]:
+def split_model(model: keras.Model, network: str | None) -> tuple[keras.Model, keras.Model]:
     """Split the model at the input of the recipe's network.
 
     Args:

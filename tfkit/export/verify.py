@@ -26,7 +26,9 @@ HALF_PRECISION_TOLERANCES = (2e-2, 2e-2)  # if layers compute in 16 bits, runtim
 MAX_MESSAGE_CHARS = 500  # of a runtime's error message
 
 
-def check(format: str, path: Path, rows: Mapping[str, Any], expected: np.ndarray, precision: str) -> dict[str, Any]:
+def verify_export(
+    format: str, path: Path, rows: Mapping[str, Any], expected: np.ndarray, precision: str
+) -> dict[str, Any]:
     """Compare the predictions of an export with those of the model, and measure its latency.
 
     Args:

@@ -46,9 +46,9 @@ class Predictor:
         """The `keras.Model`: raw rows in, predictions out."""
         self.run_dir.read_json("metrics.json")  # refuses a run that is not finished
         if self.recipe is not None:
-            from tfkit.catalog.load import load
+            from tfkit.catalog.load import load_recipe
 
-            load(self.recipe)  # registers its layers
+            load_recipe(self.recipe)  # registers its layers
         try:
             return load_model(self.run_dir.path("model.keras"))
         except Exception as error:  # Keras raises many types for a file that is no model
@@ -61,9 +61,9 @@ class Predictor:
     def reader(self) -> Any:
         """The reader of the recipe that is named again, else the reader of tfkit that the run names."""
         if self.recipe is not None:
-            from tfkit.catalog.load import load
+            from tfkit.catalog.load import load_recipe
 
-            reader = load(self.recipe).read
+            reader = load_recipe(self.recipe).read
         else:
             about = self.run_dir.about
             reader = _find_reader(about["read"]) if about["read"] else None
@@ -99,10 +99,10 @@ class Predictor:
 
     def warn_of_drift(self, raw: Any) -> None:
         """Log the columns of raw rows whose distribution differs from training."""
-        from tfkit.data.drift import warn
+        from tfkit.data.drift import log_drift
 
         if self.run_dir.path("drift.json").is_file():
-            warn(raw, self.run_dir.read_json("drift.json"))
+            log_drift(raw, self.run_dir.read_json("drift.json"))
 
     def predict_arrays(self, raw: Any) -> np.ndarray:
         """Predictions for raw rows: probabilities `(rows, classes)`, or values `(rows,)` in the user's units."""
@@ -157,9 +157,9 @@ class Predictor:
         return {
             "task": info["task"],
             "positive": info["target"]["positive"],
-            "test": metrics.score(y_true, y_pred, info),
-            "intervals": bootstrap.intervals(y_true, y_pred, info),
-            "classes": metrics.by_class(y_true, y_pred, info),
+            "test": metrics.compute_metrics(y_true, y_pred, info),
+            "intervals": bootstrap.bootstrap_intervals(y_true, y_pred, info),
+            "classes": metrics.per_class_metrics(y_true, y_pred, info),
         }
 
     def _join_predictions(self, own_columns: Any, outputs: np.ndarray, logged: set[str]) -> Any:

@@ -10,63 +10,63 @@ from tfkit.layers.attention.patches import PatchEmbedding
 from tfkit.layers.attention.positions import PositionalEmbedding
 from tfkit.layers.attention.transformer import TransformerDecoder, TransformerEncoder
 from tfkit.layers.convolution.conv import ConvBlock
-from tfkit.layers.convolution.convnet import ConvStack
-from tfkit.layers.convolution.inception import InceptionBlock, InceptionStack
+from tfkit.layers.convolution.convnet import ConvNet
+from tfkit.layers.convolution.inception import InceptionBlock, InceptionTime
 from tfkit.layers.convolution.minirocket import MiniRocket
 from tfkit.layers.convolution.residual import ResidualBlock, SqueezeExcitation
 from tfkit.layers.dense.mlp import MLP
-from tfkit.layers.dense.tabm import EnsembleDense, EnsembleMLP, MemberMean
-from tfkit.layers.dropout import Dropout
-from tfkit.layers.embedding.feature_embedding import CategoryEmbedding, NumberEmbedding
+from tfkit.layers.dense.tabm import BatchEnsembleDense, EnsembleAverage, TabM
+from tfkit.layers.dropout import FastDropout
+from tfkit.layers.embedding.feature_embedding import CategoricalEmbedding, PiecewiseLinearEmbedding
 from tfkit.layers.embedding.ngrams import NgramEmbedding
 from tfkit.layers.embedding.periodic import PeriodicEmbedding
 from tfkit.layers.forecasting import (
+    ConformalQuantiles,
     CyclicEncoding,
     MovingAverage,
-    QuantileBands,
     SeasonalNaive,
     WindowScaling,
     WindowStatistics,
 )
 from tfkit.layers.masked_normalization import GlobalPooling
-from tfkit.layers.preprocessing.interpolation import FillGaps
-from tfkit.layers.preprocessing.tabular import Clip, Impute, MissingIndicator, QuantileScale
-from tfkit.layers.preprocessing.text import CutText  # noqa: F401
-from tfkit.layers.recurrent.rnn import LSTMStack
+from tfkit.layers.preprocessing.interpolation import InterpolateMissing
+from tfkit.layers.preprocessing.tabular import Imputer, MissingIndicator, QuantileTransform, SmoothClip
+from tfkit.layers.preprocessing.text import TruncateText  # noqa: F401
+from tfkit.layers.recurrent.rnn import RNNStack
 
 __all__ = [
     "MLP",
     "AttentionPooling",
-    "CategoryEmbedding",
-    "Clip",
+    "BatchEnsembleDense",
+    "CategoricalEmbedding",
+    "ConformalQuantiles",
     "ConvBlock",
-    "ConvStack",
+    "ConvNet",
     "CrossAttention",
     "CyclicEncoding",
-    "Dropout",
-    "EnsembleDense",
-    "EnsembleMLP",
-    "FillGaps",
+    "EnsembleAverage",
+    "FastDropout",
     "GlobalPooling",
-    "Impute",
+    "Imputer",
     "InceptionBlock",
-    "InceptionStack",
-    "LSTMStack",
-    "MemberMean",
+    "InceptionTime",
+    "InterpolateMissing",
     "MiniRocket",
     "MissingIndicator",
     "MovingAverage",
     "NgramEmbedding",
-    "NumberEmbedding",
     "PatchEmbedding",
     "PeriodicEmbedding",
+    "PiecewiseLinearEmbedding",
     "PositionalEmbedding",
-    "QuantileBands",
-    "QuantileScale",
+    "QuantileTransform",
+    "RNNStack",
     "ResidualBlock",
     "SeasonalNaive",
     "SelfAttention",
+    "SmoothClip",
     "SqueezeExcitation",
+    "TabM",
     "TransformerDecoder",
     "TransformerEncoder",
     "WindowScaling",

@@ -233,7 +233,7 @@ class CyclicEncoding(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class QuantileBands(keras.layers.Layer):
+class ConformalQuantiles(keras.layers.Layer):
     """Sort quantiles and scale the prediction intervals by precomputed factors.
 
     Sorting never makes quantiles worse (Chernozhukov et al. 2010, https://arxiv.org/abs/0704.3649). The factors are
@@ -255,7 +255,7 @@ class QuantileBands(keras.layers.Layer):
 
     Example:
         >>> import numpy as np, tfkit
-        >>> tfkit.layers.QuantileBands([2.0])(np.array([[3.0, 1.0, 2.0]])).numpy().tolist()
+        >>> tfkit.layers.ConformalQuantiles([2.0])(np.array([[3.0, 1.0, 2.0]])).numpy().tolist()
         [[0.0, 2.0, 4.0]]
     """
 

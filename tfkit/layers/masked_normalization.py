@@ -56,7 +56,7 @@ class GlobalPooling(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class BatchNormalization(keras.layers.BatchNormalization):
+class MaskedBatchNormalization(keras.layers.BatchNormalization):
     """Batch normalization that ignores masked steps, with a faster moment computation.
 
     Equal to `keras.layers.BatchNormalization` to 1e-6; sums are computed as products with a row of ones, and of zeros
@@ -77,7 +77,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class GroupNormalization(keras.layers.GroupNormalization):
+class MaskedGroupNormalization(keras.layers.GroupNormalization):
     """Group normalization that excludes masked steps from the statistics."""
 
     def call(self, x, mask=None):

@@ -13,7 +13,7 @@ from tfkit.atomic_files import write_text
 from tfkit.errors import UserError
 from tfkit.evaluation import bootstrap, comparison
 from tfkit.reporting.formatting import number, span, spoken
-from tfkit.reporting.run_results import Record
+from tfkit.reporting.run_results import RunResults
 from tfkit.run_dir import RunDir
 
 MAX_PAIRS = 15  # pairs of runs that are compared
@@ -53,15 +53,15 @@ def compare(*runs: Any, out: str | os.PathLike[str] = "compare.html") -> Path:
         UserError: If there are fewer than two runs, a run is not finished, tasks or targets differ, or the folder of
             `out` does not exist.
     """
-    from tfkit.reporting.html import page
+    from tfkit.reporting.html import render_html
     from tfkit.reporting.sections.comparison import sections
 
-    records = opened(runs)
+    records = open_runs(runs)
     if not Path(out).resolve().parent.is_dir():
         raise UserError(f"The folder of `out` must exist. Received: {out}")
     comparisons = differences(records)
-    names = named(records)
-    text = page(
+    names = run_names(records)
+    text = render_html(
         "Comparison of runs: " + ", ".join(names),
         sections(records, names, comparisons),
         verdict=comparisons[0].says,
@@ -71,14 +71,14 @@ def compare(*runs: Any, out: str | os.PathLike[str] = "compare.html") -> Path:
     return Path(out)
 
 
-def opened(runs: Iterable[Any]) -> list[Record]:
+def open_runs(runs: Iterable[Any]) -> list[RunResults]:
     """Read the results of runs and check that they are comparable."""
-    records = [Record.of(run if isinstance(run, RunDir) else RunDir(run)) for run in runs]
+    records = [RunResults.of(run if isinstance(run, RunDir) else RunDir(run)) for run in runs]
     _check(records)
     return records
 
 
-def _check(records: list[Record]) -> None:
+def _check(records: list[RunResults]) -> None:
     """Raise an error if the runs cannot be compared."""
     if len(records) < 2:
         raise UserError(f"A comparison needs at least two runs. Received: {len(records)}")
@@ -93,7 +93,7 @@ def _check(records: list[Record]) -> None:
         )
 
 
-def named(records: list[Record]) -> list[str]:
+def run_names(records: list[RunResults]) -> list[str]:
     """Return distinct names of runs: folder names, or paths if those are ambiguous."""
     paths = [record.run.folder.resolve() for record in records]
     names = [path.name for path in paths]
@@ -105,24 +105,30 @@ def named(records: list[Record]) -> list[str]:
     return distinct
 
 
-def differences(records: list[Record]) -> list[Difference]:
+def differences(records: list[RunResults]) -> list[Difference]:
     """Compare all pairs of runs by the primary metric, the best runs first."""
-    name, mode = comparison.headline(records[0].task)
+    name, mode = comparison.primary_metric(records[0].task)
     sign = 1 if mode == "max" else -1
     scored = [i for i, record in enumerate(records) if name in (record.metrics.get("test") or {})]
     order = sorted(scored, key=lambda i: -sign * records[i].metrics["test"][name])
     pairs = list(itertools.combinations(order, 2))[:MAX_PAIRS]
-    names = named(records)
+    names = run_names(records)
     if not pairs:
         return [Difference(0, 1, None, False, "Fewer than two of these runs have test scores.")]
     return [_compare_pair(records, names, first, second, name, sign) for first, second in pairs]
 
 
-def _compare_pair(records: list[Record], names: list[str], first: int, second: int, name: str, sign: int) -> Difference:
+def _compare_pair(
+    records: list[RunResults], names: list[str], first: int, second: int, name: str, sign: int
+) -> Difference:
     """Compare a run with another run of equal or lower score."""
     a, b = records[first], records[second]
     paired = same_rows(a, b)
-    interval = bootstrap.difference(a.truth, a.answer, b.answer, a.info, name) if paired else _unpaired(a, b, name)
+    interval = (
+        bootstrap.paired_difference_interval(a.truth, a.answer, b.answer, a.info, name)
+        if paired
+        else _unpaired(a, b, name)
+    )
     method = "paired, same test rows" if paired else "not paired: the test rows differ"
     if interval is None:
         conclusion = f"{names[first]} and {names[second]}: too few rows for a comparison."
@@ -138,7 +144,7 @@ def _compare_pair(records: list[Record], names: list[str], first: int, second: i
     return Difference(first, second, interval, paired, conclusion)
 
 
-def same_rows(a: Record, b: Record) -> bool:
+def same_rows(a: RunResults, b: RunResults) -> bool:
     """Return whether two runs were scored on the same rows, in the same order."""
     digests = [record.about.get("test_rows") for record in (a, b)]
     if a.truth is None or b.truth is None or None in digests or digests[0] != digests[1]:
@@ -147,7 +153,7 @@ def same_rows(a: Record, b: Record) -> bool:
     return y_a.shape == y_b.shape and np.allclose(y_a, y_b, rtol=1e-4, equal_nan=True)
 
 
-def _unpaired(a: Record, b: Record, name: str) -> list[float] | None:
+def _unpaired(a: RunResults, b: RunResults, name: str) -> list[float] | None:
     """Return the interval of a difference of scores on different rows."""
     intervals = [record.metrics["intervals"].get(name) for record in (a, b)]
     if None in intervals:

@@ -8,7 +8,7 @@ from tfkit.reporting.figures import Figure, Table
 
 
 @dataclass(frozen=True)
-class Picture:
+class ImageFigure:
     """A small image with a caption."""
 
     data: str  # PNG, encoded as base64
@@ -18,7 +18,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Marked:
+class HighlightedText:
     """A text with highlighted segments: pairs (segment, importance in [-1, 1])."""
 
     caption: str
@@ -33,8 +33,8 @@ class Section:
     words: Sequence[str] = ()
     figures: Sequence[Figure] = ()
     tables: Sequence[Table] = ()
-    pictures: Sequence[tuple[str, Sequence[Picture]]] = ()
-    texts: Sequence[Marked] = ()
+    pictures: Sequence[tuple[str, Sequence[ImageFigure]]] = ()
+    texts: Sequence[HighlightedText] = ()
     code: Sequence[tuple[str, str]] = ()  # pairs: what a command does, the command
     diagnoses: Sequence[Any] = field(default_factory=tuple)
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from tfkit.atomic_files import write_json
-from tfkit.datasets.subset import Fewer
+from tfkit.datasets.subset import Subset
 from tfkit.errors import UserError
-from tfkit.reporting.run_results import Record
+from tfkit.reporting.run_results import RunResults
 from tfkit.run_dir import RunDir
 
 SHARES = (0.25, 0.5)
@@ -21,7 +21,7 @@ LEAST = 20  # rows of the smallest share
 RATE_ROWS = 20_000  # that the finder sees
 
 
-def more_rows(run: RunDir, recipe: Any = None, *, quiet: bool = False) -> list[dict[str, Any]]:
+def learning_curve(run: RunDir, recipe: Any = None, *, quiet: bool = False) -> list[dict[str, Any]]:
     """Train again on a quarter and on a half of the training rows, score on the same test rows, and keep it.
 
     What is learnt of the columns (scales, vocabularies) stays that of all rows.
@@ -37,11 +37,11 @@ def more_rows(run: RunDir, recipe: Any = None, *, quiet: bool = False) -> list[d
     Raises:
         UserError: If the test was left alone, there are too few rows, or page or data are gone.
     """
-    from tfkit.evaluation.bootstrap import difference
-    from tfkit.evaluation.comparison import headline
+    from tfkit.evaluation.bootstrap import paired_difference_interval
+    from tfkit.evaluation.comparison import primary_metric
     from tfkit.training.train import train
 
-    whole, (name, _) = Record.of(run), headline(run.info["task"])
+    whole, (name, _) = RunResults.of(run), primary_metric(run.info["task"])
     if whole.truth is None:
         raise UserError("Whether more rows would help is seen on the test rows, and this run left them alone.")
     if whole.about["rows"][0] * SHARES[0] < LEAST:
@@ -52,12 +52,12 @@ def more_rows(run: RunDir, recipe: Any = None, *, quiet: bool = False) -> list[d
     for share in SHARES:
         part = loaded.replace(data=_share(loaded.data, share), baselines=(), page=None)
         with tempfile.TemporaryDirectory() as out:
-            small = Record.of(train(part, out=out, quiet=quiet, settings=run.config))
+            small = RunResults.of(train(part, out=out, quiet=quiet, settings=run.config))
         if small.truth is None or np.shape(small.truth) != np.shape(whole.truth):
             raise UserError(
                 "The data must be where and what it was when the run was trained. Received: other test rows"
             )
-        gap = difference(whole.truth, whole.answer, small.answer, whole.info, name)
+        gap = paired_difference_interval(whole.truth, whole.answer, small.answer, whole.info, name)
         found.append(
             {
                 "rows": small.about["rows"][0],
@@ -68,11 +68,11 @@ def more_rows(run: RunDir, recipe: Any = None, *, quiet: bool = False) -> list[d
         )
     score, interval = whole.metrics["test"][name], whole.metrics["intervals"].get(name)
     found.append({"rows": whole.about["rows"][0], "score": score, "interval": interval, "gained": None})
-    keep(run, more_rows=found)
+    update_analysis(run, more_rows=found)
     return found
 
 
-def find_rate(run: RunDir, recipe: Any = None) -> dict[str, Any]:
+def lr_range_test(run: RunDir, recipe: Any = None) -> dict[str, Any]:
     """Raise the learning rate step by step until the loss explodes, and keep what rate that suggests.
 
     Args:
@@ -92,7 +92,7 @@ def find_rate(run: RunDir, recipe: Any = None) -> dict[str, Any]:
 
     loaded = _page(run, recipe)
     config = loaded.Config.of(run.config)
-    seeding.set_up(seed=config.seed, deterministic=config.deterministic)
+    seeding.seed_everything(seed=config.seed, deterministic=config.deterministic)
     data = loaded.data(config)
     model = loaded.model(config, data)
     x, y, weight = data.train.take(np.arange(min(RATE_ROWS, len(data.train))))
@@ -111,11 +111,11 @@ def find_rate(run: RunDir, recipe: Any = None) -> dict[str, Any]:
         "rates": [float(f"{rate:.4g}") for rate in finder.rates[: len(losses)]],
         "losses": [float(f"{loss:.5g}") if np.isfinite(loss) else None for loss in losses],
     }
-    keep(run, finder=found)
+    update_analysis(run, finder=found)
     return found
 
 
-def keep(run: RunDir, **found: Any) -> None:
+def update_analysis(run: RunDir, **found: Any) -> None:
     """Add to what is known of a run."""
     path = run.path("evidence.json")
     known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
@@ -124,12 +124,12 @@ def keep(run: RunDir, **found: Any) -> None:
 
 def _page(run: RunDir, recipe: Any) -> Any:
     """The recipe of a run: as it is named again, or where it was."""
-    from tfkit.catalog.load import load
+    from tfkit.catalog.load import load_recipe
 
     page = recipe or run.about.get("page")
     if page is None or (recipe is None and not Path(page).is_file()):
         raise UserError(f"The run's page must be there to train again; name it with --recipe. Received: {page}")
-    return load(page)
+    return load_recipe(page)
 
 
 def _share(data: Any, share: float) -> Any:
@@ -141,7 +141,7 @@ def _share(data: Any, share: float) -> Any:
         def some(split: Any) -> Any:
             rows = len(split)
             drawn = np.random.default_rng((config.seed, rows)).permutation(rows)[: max(1, round(share * rows))]
-            return Fewer(split, np.sort(drawn))
+            return Subset(split, np.sort(drawn))
 
         return dataclasses.replace(made, train=some(made.train), final=made.final and some(made.final))
 

@@ -103,7 +103,7 @@ def legend(axes: Any, **options: Any) -> None:
     )
 
 
-def in_powers(axis: Any) -> None:
+def log_axis(axis: Any) -> None:
     """Make an axis logarithmic, with plain numbers as tick labels."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -115,7 +115,7 @@ def in_powers(axis: Any) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def thinned(count: int, most: int = MAX_POINTS) -> np.ndarray:
+def evenly_spaced_indices(count: int, most: int = MAX_POINTS) -> np.ndarray:
     """Return at most `most` evenly spaced indices into `count` items, with both ends."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
 

@@ -10,7 +10,7 @@ from tfkit.reporting.figures import Table
 TEMPLATE_FOLDER = Path(__file__).resolve().parent
 
 
-def page(
+def render_html(
     title: str, sections: Sequence[Section], *, tiles: Sequence[tuple[str, str]] = (), verdict: str = "", foot: str = ""
 ) -> str:
     """Render the HTML document. All text is escaped.

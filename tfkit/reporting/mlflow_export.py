@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from tfkit.errors import UserError, first_line
-from tfkit.reporting.run_results import Record
+from tfkit.reporting.run_results import RunResults
 from tfkit.run_dir import RunDir
 
 LOCAL_STORE = "sqlite:///mlflow.db"
@@ -47,7 +47,7 @@ def log_to_mlflow(run: RunDir, address: str = "local", *, experiment: str | None
         from mlflow.exceptions import MlflowException
     except ImportError:
         raise UserError("Logging to MLflow needs the package mlflow: pip install 'tfkit[mlflow]'") from None
-    record = Record.of(run)
+    record = RunResults.of(run)
     client = mlflow.MlflowClient(tracking_uri=LOCAL_STORE if address == "local" else address)
     name = experiment or record.about.get("recipe") or "tfkit"
     try:
@@ -60,7 +60,7 @@ def log_to_mlflow(run: RunDir, address: str = "local", *, experiment: str | None
         ) from None
 
 
-def _log_run(client: Any, experiment_id: str, record: Record) -> str:
+def _log_run(client: Any, experiment_id: str, record: RunResults) -> str:
     """Log a run as a new MLflow run and return its id."""
     from mlflow.entities import Metric, Param, RunTag
 
@@ -92,7 +92,7 @@ def _log_run(client: Any, experiment_id: str, record: Record) -> str:
     return run_id
 
 
-def _metrics(record: Record) -> list[tuple[str, float, int]]:
+def _metrics(record: RunResults) -> list[tuple[str, float, int]]:
     """Return name, value and step of every metric of a run."""
     epoch_metrics = [
         (name, value, int(line["epoch"]))

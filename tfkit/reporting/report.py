@@ -26,17 +26,17 @@ def report(run: RunDir, *, cost: float | None = None) -> Path:
     Raises:
         UserError: If the run is not finished, or the cost is not above 0.
     """
-    from tfkit.reporting.html import page
-    from tfkit.reporting.run_results import Record
+    from tfkit.reporting.html import render_html
+    from tfkit.reporting.run_results import RunResults
     from tfkit.reporting.sections import run_cards, sections
 
     if cost is not None and not cost > 0:
         from tfkit.errors import UserError
 
         raise UserError(f"`cost` says how many false alarms a miss is worth, and must be above 0. Received: {cost}")
-    record = Record.of(run, cost=cost)
+    record = RunResults.of(run, cost=cost)
     found = sections(record)
-    text = page(
+    text = render_html(
         run_cards.scored(record),
         found,
         tiles=run_cards.title_score(record),
@@ -50,10 +50,10 @@ def report(run: RunDir, *, cost: float | None = None) -> Path:
 
 def analyze_and_report(trained: Any) -> Path | None:
     """What needs model and data is kept, and the page is written; a failure is said and costs the run nothing."""
-    from tfkit.analysis import gather
+    from tfkit.analysis import run_analyses
 
     try:
-        write_json(trained.run.path("evidence.json"), gather(trained))
+        write_json(trained.run.path("evidence.json"), run_analyses(trained))
         return report(trained.run)
     except Exception as error:
         log.warning(

@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tfkit.errors import UserError, nearest
+from tfkit.errors import UserError, did_you_mean
 from tfkit.reporting.formatting import number, spoken
 
 COLUMNS = ("run", "recipe", "score", "date", "target", "rows", "seconds")
 
 
-def runs(folder: str | os.PathLike[str] = "runs", *, sort: str = "date") -> list[dict[str, Any]]:
+def list_runs(folder: str | os.PathLike[str] = "runs", *, sort: str = "date") -> list[dict[str, Any]]:
     """List the runs in a folder, sorted by date, score or another column.
 
     Args:
@@ -29,11 +29,11 @@ def runs(folder: str | os.PathLike[str] = "runs", *, sort: str = "date") -> list
         UserError: If `sort` is not one of these columns.
 
     Example:
-        >>> runs("nowhere")
+        >>> list_runs("nowhere")
         []
     """
     if sort not in COLUMNS:
-        raise UserError(f"Runs are sorted by {', '.join(COLUMNS)}.{nearest(sort, COLUMNS)} Received: sort={sort}")
+        raise UserError(f"Runs are sorted by {', '.join(COLUMNS)}.{did_you_mean(sort, COLUMNS)} Received: sort={sort}")
     all_runs = []
     for path in Path(folder).glob("*/about.json"):
         with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
@@ -50,13 +50,13 @@ def runs(folder: str | os.PathLike[str] = "runs", *, sort: str = "date") -> list
 
 def _summarize(folder: Path) -> dict[str, Any]:
     """Read the summary of a run from its JSON files."""
-    from tfkit.evaluation.comparison import headline
+    from tfkit.evaluation.comparison import primary_metric
 
     about = _json(folder / "about.json")
     info, metrics = (
         _json(folder / name) if (folder / name).is_file() else {} for name in ("info.json", "metrics.json")
     )
-    measure, better = headline(info["task"]) if info else ("", "")
+    measure, better = primary_metric(info["task"]) if info else ("", "")
     return {
         "run": folder,
         "recipe": about.get("recipe") or "",

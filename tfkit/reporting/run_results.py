@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Record:
+class RunResults:
     """Results of a finished run, read from its folder.
 
     Args:
@@ -39,7 +39,7 @@ class Record:
     options: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, run: RunDir, **options: Any) -> "Record":
+    def of(cls, run: RunDir, **options: Any) -> "RunResults":
         """Read the results of a finished run."""
         info, metrics = run.info, run.metrics
         y_true, y_pred = _predictions(run.path("predictions.csv"), info) if metrics.get("test") else (None, None)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfkit.datasets.array import Rows
+from tfkit.datasets.array import ArrayDataset
 from tfkit.errors import UserError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ CLASS_LOSSES = ("cross_entropy", "label_smoothing", "focal")
 NUMBER_LOSSES = ("squared", "absolute", "huber", "quantile")
 
 
-def restore_table(info: Mapping[str, Any]) -> "keras.Sequential":
+def make_postprocessor(info: Mapping[str, Any]) -> "keras.Sequential":
     """Build the postprocessing model.
 
     It converts logits to probabilities, or scaled outputs to values in the original units.
@@ -35,7 +35,7 @@ def restore_table(info: Mapping[str, Any]) -> "keras.Sequential":
     return keras.Sequential([keras.layers.Reshape((1,)), scale], name="restore")
 
 
-def check_loss(name: str, target: Mapping[str, Any], *, quantile: float = 0.5) -> str:
+def validate_loss(name: str, target: Mapping[str, Any], *, quantile: float = 0.5) -> str:
     """Validate the name of the loss, and replace "auto".
 
     "auto" is `cross_entropy` for classes and `squared` for numbers.
@@ -56,24 +56,24 @@ def check_loss(name: str, target: Mapping[str, Any], *, quantile: float = 0.5) -
     return name
 
 
-def table_loss(name: str, info: Mapping[str, Any], *, quantile: float = 0.5) -> Any:
-    """Create the loss with a name that `check_loss` accepts."""
+def make_loss(name: str, info: Mapping[str, Any], *, quantile: float = 0.5) -> Any:
+    """Create the loss with a name that `validate_loss` accepts."""
     import keras
 
     from tfkit import losses
 
     return {
         "cross_entropy": lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        "label_smoothing": lambda: losses.SmoothedCrossentropy(0.1),
-        "focal": lambda: losses.SparseFocal(2.0),
+        "label_smoothing": lambda: losses.SparseLabelSmoothingCrossentropy(0.1),
+        "focal": lambda: losses.SparseCategoricalFocalCrossentropy(2.0),
         "squared": keras.losses.MeanSquaredError,
         "absolute": keras.losses.MeanAbsoluteError,
         "huber": keras.losses.Huber,
-        "quantile": lambda: losses.Pinball(quantile),
-    }[check_loss(name, info["target"], quantile=quantile)]()
+        "quantile": lambda: losses.QuantileLoss(quantile),
+    }[validate_loss(name, info["target"], quantile=quantile)]()
 
 
-def with_class_weights(rows: Rows, info: Mapping[str, Any]) -> Rows:
+def balance_classes(rows: ArrayDataset, info: Mapping[str, Any]) -> ArrayDataset:
     """Weight rows by inverse class frequency.
 
     All classes then have the same total weight.

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from tfkit.testing.expectations import Judge, relative_difference
+from tfkit.testing.expectations import Checker, relative_difference
 
 STEPS_PER_EPOCH = 2
 
@@ -49,7 +49,7 @@ def check_callback(
         ...     return tfkit.callbacks.EarlyStopping("val_loss", patience=2)
         >>> tfkit.testing.check_callback(make, logs, monitor="val_loss")
     """
-    checker = Judge(type(make()).__name__, 0.0)
+    checker = Checker(type(make()).__name__, 0.0)
     uninterrupted = Drive(make()).run(logs)
     checker.expect(
         _same_decisions(Drive(make()).run(logs), uninterrupted),
@@ -159,7 +159,7 @@ def _same_decisions(first: Drive, second: Drive) -> bool:
 
 
 def _check_resumed(
-    checker: Judge, make: Callable[[], Any], logs: Sequence[dict[str, Any]], uninterrupted: Drive, stop_epoch: int
+    checker: Checker, make: Callable[[], Any], logs: Sequence[dict[str, Any]], uninterrupted: Drive, stop_epoch: int
 ) -> None:
     """Check that a new callback resumes after `stop_epoch` with the same decisions."""
     first = Drive(make())
@@ -189,7 +189,7 @@ def _check_resumed(
     )
 
 
-def _check_monitor(checker: Judge, make: Callable[[], Any], logs: dict[str, Any], monitor: str) -> None:
+def _check_monitor(checker: Checker, make: Callable[[], Any], logs: dict[str, Any], monitor: str) -> None:
     """Check that a missing metric raises an error with its name."""
     simulation = Drive(make()).run([{name: value for name, value in logs.items() if name != monitor}])
     checker.expect(
@@ -199,7 +199,7 @@ def _check_monitor(checker: Judge, make: Callable[[], Any], logs: dict[str, Any]
     )
 
 
-def _check_non_finite(checker: Judge, make: Callable[[], Any], logs: dict[str, Any], monitor: str, mode: str) -> None:
+def _check_non_finite(checker: Checker, make: Callable[[], Any], logs: dict[str, Any], monitor: str, mode: str) -> None:
     """Check that a non-finite value is the worst and has no effect on later epochs."""
     improving = [{**logs, monitor: value if mode == "min" else -value} for value in np.linspace(2.0, 1.0, 12).tolist()]
     reference = Drive(make()).run(improving)
@@ -227,7 +227,7 @@ def _check_non_finite(checker: Judge, make: Callable[[], Any], logs: dict[str, A
             )
 
 
-def _encode(checker: Judge, state: Any) -> Any:
+def _encode(checker: Checker, state: Any) -> Any:
     """Convert a state to JSON values; an array becomes its dtype, shape and values."""
     if isinstance(state, dict):
         checker.expect(all(isinstance(name, str) for name in state), "`state` has keys that are not strings.")

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 
-class Judge:
+class Checker:
     """Raise failures whose message begins with the name of the checked object."""
 
     def __init__(self, name: str, tolerance: float):

@@ -10,7 +10,7 @@ import numpy as np
 from tfkit.testing import fresh_process
 from tfkit.testing.backend import compile_function, compute_gradients
 from tfkit.testing.expectations import all_finite, relative_difference, to_float64_arrays
-from tfkit.testing.layer_case import Specimen, perturb_weights, reseed
+from tfkit.testing.layer_case import LayerCase, perturb_weights, reseed
 from tfkit.testing.masking import check_mask
 from tfkit.testing.serialization import check_no_default, check_saving
 
@@ -80,13 +80,13 @@ def check_layer(
     Example:
         >>> import keras, numpy as np, tfkit
         >>> x = np.random.default_rng(0).normal(size=(4, 6)).astype("float32")
-        >>> tfkit.testing.check_layer(tfkit.layers.Clip, {"bound": 2.0}, x)
-        >>> tfkit.testing.check_layer(tfkit.layers.Clip, {}, x)
+        >>> tfkit.testing.check_layer(tfkit.layers.SmoothClip, {"bound": 2.0}, x)
+        >>> tfkit.testing.check_layer(tfkit.layers.SmoothClip, {}, x)
         Traceback (most recent call last):
         AssertionError: Clip: `bound` is at its default (3.0). Pass a different value, so that a `get_config` that ...
     """
     keras.utils.set_random_seed(0)
-    case = Specimen(layer_class, arguments, inputs, dynamic_axes, empty_batch, tolerance)
+    case = LayerCase(layer_class, arguments, inputs, dynamic_axes, empty_batch, tolerance)
     fresh_process.start()
     check_no_default(case, layer_class, arguments, at_default)
     case.expect_rejected(case.make_built, refused)
@@ -99,7 +99,7 @@ def check_layer(
     check_mask(case, case.per_input(padded_axis))
 
 
-def check_shapes(case: Specimen) -> None:
+def check_shapes(case: LayerCase) -> None:
     """Check the symbolic shape and dtype for every batch size and axis size."""
     layer = case.make()
     with case.attempt("Called on symbolic inputs, it must infer the shape of its output."):
@@ -116,7 +116,7 @@ def check_shapes(case: Specimen) -> None:
     _check_build(case, len(layer.weights))
 
 
-def check_compiled(case: Specimen) -> None:
+def check_compiled(case: LayerCase) -> None:
     """Check that compiled outputs equal eager ones.
 
     In a graph, sizes are unknown and Python code runs once.
@@ -149,7 +149,7 @@ def check_compiled(case: Specimen) -> None:
             )
 
 
-def check_gradients(case: Specimen, no_gradient: Sequence[str]) -> None:
+def check_gradients(case: LayerCase, no_gradient: Sequence[str]) -> None:
     """Check that every trainable weight receives a finite gradient that is not 0."""
     layer = perturb_weights(case.make_built())
     weights = layer.trainable_weights
@@ -180,7 +180,7 @@ def check_gradients(case: Specimen, no_gradient: Sequence[str]) -> None:
         )
 
 
-def check_precision(case: Specimen) -> None:
+def check_precision(case: LayerCase) -> None:
     """Check that computation in half precision works and weights stay float32."""
     if keras.backend.backend() == "torch":
         return
@@ -216,7 +216,7 @@ def check_precision(case: Specimen) -> None:
         )
 
 
-def check_randomness(case: Specimen) -> None:
+def check_randomness(case: LayerCase) -> None:
     """Check that randomness depends only on the seed, and occurs only in training."""
     outputs, weights = [], []
     for seed in (1, 1, 2):
@@ -258,7 +258,7 @@ def check_randomness(case: Specimen) -> None:
         )
 
 
-def _check_symbolic(case: Specimen, symbolic: Any, outputs: Any, description: str) -> None:
+def _check_symbolic(case: LayerCase, symbolic: Any, outputs: Any, description: str) -> None:
     """Check that the symbolic shapes and dtypes match the outputs."""
     pairs = list(zip(keras.tree.flatten(symbolic), keras.tree.flatten(outputs), strict=True))
     for symbol, tensor in pairs:
@@ -280,7 +280,7 @@ def _check_symbolic(case: Specimen, symbolic: Any, outputs: Any, description: st
         )
 
 
-def _check_build(case: Specimen, expected: int) -> None:
+def _check_build(case: LayerCase, expected: int) -> None:
     """Check that `build`, if there is one, creates all weights from input shapes."""
     layer = case.make()
     if type(layer).build is keras.layers.Layer.build:

@@ -7,10 +7,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfkit.testing.expectations import Judge
+from tfkit.testing.expectations import Checker
 
 
-class Specimen(Judge):
+class LayerCase(Checker):
     """A layer class with its arguments, example inputs and dynamic axes."""
 
     def __init__(

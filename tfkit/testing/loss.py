@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from tfkit.testing.backend import compile_function, compute_gradients
-from tfkit.testing.expectations import Judge, relative_difference
+from tfkit.testing.expectations import Checker, relative_difference
 from tfkit.testing.serialization import check_config, check_fresh_process, check_no_default
 
 
@@ -47,9 +47,10 @@ def check_loss(
     Example:
         >>> import numpy as np, tfkit
         >>> logits = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
-        >>> tfkit.testing.check_loss(tfkit.losses.SparseFocal, {"gamma": 0.5}, np.array([0, 2, 1, 1]), logits)
+        >>> focal, labels = tfkit.losses.SparseCategoricalFocalCrossentropy, np.array([0, 2, 1, 1])
+        >>> tfkit.testing.check_loss(focal, {"gamma": 0.5}, labels, logits)
     """
-    checker = Judge(loss_class.__name__, tolerance)
+    checker = Checker(loss_class.__name__, tolerance)
     check_no_default(checker, loss_class, arguments, at_default)
     checker.expect_rejected(lambda **invalid: loss_class(**{**arguments, **invalid}), refused)
     y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
@@ -66,7 +67,7 @@ def check_loss(
     check_fresh_process(checker, loss, [[y_true, y_pred]], [loss(y_true, y_pred)])
 
 
-def _check_rows(checker: Judge, loss: Any, row_losses: Any, y_true: np.ndarray, y_pred: np.ndarray) -> None:
+def _check_rows(checker: Checker, loss: Any, row_losses: Any, y_true: np.ndarray, y_pred: np.ndarray) -> None:
     """Check that the loss has values per row, multiplied by the sample weights."""
     checker.expect(
         tuple(row_losses.shape)[:1] == (len(y_pred),),
@@ -83,7 +84,7 @@ def _check_rows(checker: Judge, loss: Any, row_losses: Any, y_true: np.ndarray, 
     )
 
 
-def _check_compiled(checker: Judge, loss: Any, y_true: np.ndarray, y_pred: np.ndarray) -> None:
+def _check_compiled(checker: Checker, loss: Any, y_true: np.ndarray, y_pred: np.ndarray) -> None:
     """Check that the compiled loss equals the eager loss for any number of rows."""
     arrays = (y_true, y_pred)
     shapes, dtypes = [(None, *array.shape[1:]) for array in arrays], [array.dtype.name for array in arrays]
@@ -97,7 +98,7 @@ def _check_compiled(checker: Judge, loss: Any, y_true: np.ndarray, y_pred: np.nd
         checker.expect_close(value, loss(*tensors), "The compiled and the eager value differ. Use keras.ops.")
 
 
-def _check_gradients(checker: Judge, loss: Any, y_true: np.ndarray, y_pred: np.ndarray) -> None:
+def _check_gradients(checker: Checker, loss: Any, y_true: np.ndarray, y_pred: np.ndarray) -> None:
     """Check that the gradient is finite, also for predictions far from the targets."""
     for factor in (1, 100):
         predictions = keras.Variable(y_pred * factor)

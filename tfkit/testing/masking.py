@@ -8,7 +8,7 @@ import numpy as np
 
 from tfkit.testing.backend import compute_gradients
 from tfkit.testing.expectations import all_finite, to_float64_arrays
-from tfkit.testing.layer_case import Specimen, perturb_weights, reseed
+from tfkit.testing.layer_case import LayerCase, perturb_weights, reseed
 
 
 class Attach(keras.layers.Layer):
@@ -40,7 +40,7 @@ class Read(keras.layers.Layer):
 class Padded:
     """Example inputs with masks of real steps, and random values in padded steps."""
 
-    def __init__(self, case: Specimen, padded_axes: Sequence[int | None], empty_row: bool = False):
+    def __init__(self, case: LayerCase, padded_axes: Sequence[int | None], empty_row: bool = False):
         self.case, self.padded_axes, self.random = case, padded_axes, np.random.default_rng(2)
         self.masks = [
             None if axis is None else self._mask(array, axis, i, empty_row)
@@ -83,7 +83,7 @@ class Padded:
         return self.case.pack([array if mask is None else Attach(mask)(array) for array, mask in pairs])
 
 
-def check_mask(case: Specimen, padded_axes: Sequence[int | None]) -> None:
+def check_mask(case: LayerCase, padded_axes: Sequence[int | None]) -> None:
     """Check that padded steps do not change the outputs at real steps."""
     if all(axis is None for axis in padded_axes):
         return
@@ -114,7 +114,7 @@ def check_mask(case: Specimen, padded_axes: Sequence[int | None]) -> None:
     _check_all_padding(case, padded_axes, layer)
 
 
-def _output_masks(case: Specimen, padded: Padded, outputs: Any) -> list[np.ndarray | None]:
+def _output_masks(case: LayerCase, padded: Padded, outputs: Any) -> list[np.ndarray | None]:
     """Return the mask of each output.
 
     Check that a layer whose output keeps the padded axis passes the mask on.
@@ -151,7 +151,7 @@ def _real_steps(outputs: Any, masks: Sequence[np.ndarray | None]) -> list[np.nda
     return [output if mask is None else output[mask] for output, mask in pairs]
 
 
-def _check_without_padding(case: Specimen, padded: Padded, layer: Any) -> None:
+def _check_without_padding(case: LayerCase, padded: Padded, layer: Any) -> None:
     """Check that a padded row has the output of the same row without padding.
 
     This needs a padded axis of any size.
@@ -183,7 +183,7 @@ def _check_without_padding(case: Specimen, padded: Padded, layer: Any) -> None:
         )
 
 
-def _check_all_padding(case: Specimen, padded_axes: Sequence[int | None], layer: Any) -> None:
+def _check_all_padding(case: LayerCase, padded_axes: Sequence[int | None], layer: Any) -> None:
     """Check that a row that consists of padding gives finite outputs and gradients."""
     padded = Padded(case, padded_axes, empty_row=True)
     inputs = padded.random_padding()

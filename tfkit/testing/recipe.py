@@ -12,10 +12,10 @@ from unittest.mock import patch
 import numpy as np
 
 from tfkit.api import Run, train
-from tfkit.catalog.load import load
+from tfkit.catalog.load import load_recipe
 from tfkit.errors import Interrupted, UserError
 from tfkit.recipe import Recipe
-from tfkit.testing.expectations import Judge
+from tfkit.testing.expectations import Checker
 from tfkit.training.checkpoint import Checkpoint
 
 MIN_STEPS = 4
@@ -46,7 +46,7 @@ def check_recipe(
     * a source that contains the targets can be predicted, in memory and to a file, and evaluated.
 
     Args:
-        recipe: Whatever `tfkit.load` accepts.
+        recipe: Whatever `tfkit.load_recipe` accepts.
         settings: Settings that train in seconds, with at least two epochs of two steps.
         source: What `tfkit evaluate` and `tfkit predict` accept: a path, or what else the reader of the recipe accepts;
             None to skip this check.
@@ -65,8 +65,8 @@ def check_recipe(
         >>> import tfkit
         >>> run = tfkit.testing.check_recipe("tabular", {"epochs": 2, "units": 8})  # doctest: +SKIP
     """
-    loaded = load(recipe)
-    checker, out = Judge(f"Recipe {loaded.name}", tolerance), _temporary_folder()
+    loaded = load_recipe(recipe)
+    checker, out = Checker(f"Recipe {loaded.name}", tolerance), _temporary_folder()
     _check_invalid_settings(checker, loaded, settings, refused, out / "refused")
     with _record_steps() as steps:
         uninterrupted = train(loaded, settings=settings, out=out / "straight", report=False, quiet=True)
@@ -85,7 +85,7 @@ def check_recipe(
 
 
 def _check_invalid_settings(
-    checker: Judge,
+    checker: Checker,
     recipe: Recipe,
     settings: dict[str, Any],
     invalid: Sequence[tuple[dict[str, Any], str]],
@@ -107,7 +107,9 @@ def _check_invalid_settings(
     checker.expect_rejected(train_with, invalid)
 
 
-def _interrupt_and_resume(checker: Judge, recipe: Recipe, settings: dict[str, Any], out: Path, after_step: int) -> Run:
+def _interrupt_and_resume(
+    checker: Checker, recipe: Recipe, settings: dict[str, Any], out: Path, after_step: int
+) -> Run:
     """Train a recipe, interrupt it after a number of steps, and resume it."""
     with _record_steps(stop_after=after_step), suppress(Interrupted):
         train(recipe, settings=settings, out=out, test=False, report=False, quiet=True)
@@ -116,7 +118,7 @@ def _interrupt_and_resume(checker: Judge, recipe: Recipe, settings: dict[str, An
         return train(recipe, resume=folder, report=False, quiet=True)
 
 
-def _check_same(checker: Judge, uninterrupted: Run, resumed: Run) -> None:
+def _check_same(checker: Checker, uninterrupted: Run, resumed: Run) -> None:
     """Check that the history and the weights of two runs are equal."""
     names = [name for name in HISTORY_COLUMNS if name in _history(uninterrupted)]
     for name in names:
@@ -134,7 +136,7 @@ def _check_same(checker: Judge, uninterrupted: Run, resumed: Run) -> None:
     )
 
 
-def _check_scores(checker: Judge, run: Run) -> None:
+def _check_scores(checker: Checker, run: Run) -> None:
     """Check that all scores exist and are finite."""
     for key in ("val", "test", "baselines"):
         scores = run.metrics.get(key)
@@ -143,7 +145,7 @@ def _check_scores(checker: Judge, run: Run) -> None:
         checker.expect(not non_finite, f"Scores of {key} must be finite; these are not: {', '.join(non_finite)}.")
 
 
-def _check_saved_model(checker: Judge, run: Run) -> None:
+def _check_saved_model(checker: Checker, run: Run) -> None:
     """Check that the saved model predicts each row independently, and can be exported."""
     raw = run.examples
     predictions = run.answer(raw)
@@ -161,7 +163,7 @@ def _check_saved_model(checker: Judge, run: Run) -> None:
         run.export("savedmodel")
 
 
-def _check_source(checker: Judge, run: Run, source: Any, out: Path) -> None:
+def _check_source(checker: Checker, run: Run, source: Any, out: Path) -> None:
     """Check that a source with targets can be evaluated and predicted."""
     with checker.attempt("It must be possible to evaluate and predict a source that contains the targets."):
         scores, frame = run.evaluate(source), run.predict(source)

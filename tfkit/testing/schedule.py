@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from tfkit.testing.backend import compile_function
-from tfkit.testing.expectations import Judge, to_float64_arrays
+from tfkit.testing.expectations import Checker, to_float64_arrays
 from tfkit.testing.serialization import check_config, check_fresh_process, check_no_default, defaults_of
 
 NUM_SAMPLED_STEPS = 60  # between the first and the last step
@@ -47,7 +47,7 @@ def check_schedule(
         >>> schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5, staircase=True)
         >>> tfkit.testing.check_schedule(schedule, 40, closed_form=lambda k: 0.1 * 0.5 ** (k // 10), peak=0)
     """
-    schedule_class, checker = type(schedule), Judge(type(schedule).__name__, tolerance)
+    schedule_class, checker = type(schedule), Checker(type(schedule).__name__, tolerance)
     with checker.attempt(
         "`get_config` must return the constructor arguments: Keras does not provide it for a schedule."
     ):
@@ -84,7 +84,7 @@ def check_schedule(
         )
 
 
-def _check_peak(checker: Judge, peak: int, sampled_steps: np.ndarray, rates: np.ndarray) -> None:
+def _check_peak(checker: Checker, peak: int, sampled_steps: np.ndarray, rates: np.ndarray) -> None:
     """Check that the learning rate increases before the peak and decreases after it.
 
     Rounding errors are ignored.
@@ -106,7 +106,7 @@ def _learning_rate(schedule: Any, step: Any) -> float:
     return float(to_float64_arrays(schedule(step))[0])
 
 
-def _check_step_types(checker: Judge, schedule: Any, sampled_steps: np.ndarray, rates: np.ndarray) -> None:
+def _check_step_types(checker: Checker, schedule: Any, sampled_steps: np.ndarray, rates: np.ndarray) -> None:
     """Check that the type of the step does not change the learning rate."""
     iterations = keras.Variable(0, dtype="int64", trainable=False)
     compiled = compile_function(schedule, [], [()], ["int64"])

@@ -11,8 +11,8 @@ import keras
 import numpy as np
 
 from tfkit.testing import fresh_process
-from tfkit.testing.expectations import Judge
-from tfkit.testing.layer_case import Specimen, perturb_weights
+from tfkit.testing.expectations import Checker
+from tfkit.testing.layer_case import LayerCase, perturb_weights
 
 KERAS_ARGUMENTS = {"name", "dtype", "trainable", "autocast", "activity_regularizer", "reduction"}
 
@@ -27,7 +27,9 @@ def defaults_of(checked_class: Any) -> dict[str, Any]:
     }
 
 
-def check_no_default(checker: Judge, checked_class: Any, arguments: dict[str, Any], at_default: Sequence[str]) -> None:
+def check_no_default(
+    checker: Checker, checked_class: Any, arguments: dict[str, Any], at_default: Sequence[str]
+) -> None:
     """Check that no argument is at its default.
 
     A `get_config` that omits an argument at its default would not be detected.
@@ -42,7 +44,7 @@ def check_no_default(checker: Judge, checked_class: Any, arguments: dict[str, An
         )
 
 
-def check_config(checker: Judge, original: Any, arguments: dict[str, Any]) -> Any:
+def check_config(checker: Checker, original: Any, arguments: dict[str, Any]) -> Any:
     """Check that the configuration is JSON and complete; return the restored object."""
     checked_class = type(original)
     with checker.attempt(
@@ -73,7 +75,7 @@ def check_config(checker: Judge, original: Any, arguments: dict[str, Any]) -> An
     return restored
 
 
-def check_fresh_process(checker: Judge, original: Any, calls: Sequence[Sequence[Any]], expected: Any) -> None:
+def check_fresh_process(checker: Checker, original: Any, calls: Sequence[Sequence[Any]], expected: Any) -> None:
     """Check that an object restored in a fresh process has the same outputs."""
     with tempfile.TemporaryDirectory() as folder:
         serialized = json.dumps(keras.saving.serialize_keras_object(original))
@@ -82,7 +84,7 @@ def check_fresh_process(checker: Judge, original: Any, calls: Sequence[Sequence[
     checker.expect_close(outputs, expected, "In a fresh process its output is different.", 0.0)
 
 
-def check_saving(case: Specimen) -> None:
+def check_saving(case: LayerCase) -> None:
     """Check that a restored layer is bit-identical.
 
     It is restored from its configuration, from a file, and in a fresh process.

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 
 from tfkit.errors import Interrupted, Paused, UserError
-from tfkit.training.fit import Place
+from tfkit.training.fit import EpochPosition
 from tfkit.training.replicas import scope
 
 log = logging.getLogger("tfkit")
@@ -49,7 +49,7 @@ class Checkpoint(keras.callbacks.Callback):
     def __init__(
         self,
         folder: Path,
-        position: Place,
+        position: EpochPosition,
         callbacks: Sequence[Any],
         stop_after_epoch: int | None = None,
         interval_minutes: float | None = None,

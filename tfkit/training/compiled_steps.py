@@ -4,11 +4,11 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from tfkit.datasets.array import Rows, gathered
+from tfkit.datasets.array import ArrayDataset, gathered
 from tfkit.training.xla import fused_steps
 
 
-def clip(optimizer: Any) -> Any:
+def global_clipnorm_of(optimizer: Any) -> Any:
     """Return the global norm that an optimizer clips gradients to, or None.
 
     The value is a constant of the compiled step: it is read once, when the step is traced.
@@ -16,7 +16,7 @@ def clip(optimizer: Any) -> Any:
     return getattr(getattr(optimizer, "inner_optimizer", optimizer), "global_clipnorm", None)
 
 
-def training(
+def train_step_function(
     model: Any, context: Any, dataset: Any, batch_size: int, augment: Any, seed: int, total_rows: int
 ) -> Callable[[Any, Any], Any]:
     """Return a function that trains on row indices: fused by XLA where that pays.
@@ -31,20 +31,20 @@ def training(
         total_rows: Rows that the whole training processes: rows of an epoch times epochs.
 
     Returns:
-        `(indices, rows_seen) -> logs`; see `compiled`.
+        `(indices, rows_seen) -> logs`; see `compile_steps`.
     """
-    compile_unfused = functools.partial(compiled, model, "train_step", context, dataset, batch_size, augment, seed)
+    compile_unfused = functools.partial(compile_steps, model, "train_step", context, dataset, batch_size, augment, seed)
     if not fused_steps.can_fuse(model, context, augment, total_rows):
         return compile_unfused()
     row = fused_steps.row_spec(dataset)
-    key = [row, model.jit_compile, clip(model.optimizer)]
+    key = [row, model.jit_compile, global_clipnorm_of(model.optimizer)]
     function = _cached(
         model, "fused", key, lambda: _cache_key(model, "train_step", None), lambda: fused_steps.trace_step(model, row)
     )
     return compile_unfused() if function is None else fused_steps.Fused(function, dataset, batch_size, compile_unfused)
 
 
-def compiled(
+def compile_steps(
     model: Any, step: str, context: Any, dataset: Any, batch_size: int, augment: Any = None, seed: int = 0
 ) -> Callable[[Any, Any], Any]:
     """Compile a function `(indices, rows_seen) -> logs`: one step for each batch.
@@ -57,12 +57,18 @@ def compiled(
     import tensorflow as tf
 
     row_specs = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int64)
-    if type(dataset) is not Rows or context.strategy is not None:
+    if type(dataset) is not ArrayDataset or context.strategy is not None:
         function = _step_loop(getattr(model, step), model, context, dataset.take, batch_size, augment, seed)
         return functools.partial(function.get_concrete_function({}, *row_specs), {})
     tensors = dataset.tensors()
     specs = keras.tree.map_structure(lambda tensor: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype), tensors)
-    key = [specs, batch_size, model.jit_compile, clip(model.optimizer), seed if augment is not None else 0]
+    key = [
+        specs,
+        batch_size,
+        model.jit_compile,
+        global_clipnorm_of(model.optimizer),
+        seed if augment is not None else 0,
+    ]
 
     def trace() -> Any:
         function = _step_loop(getattr(model, step), model, context, None, batch_size, augment, seed)

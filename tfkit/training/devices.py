@@ -9,14 +9,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from tfkit.errors import UserError, nearest
+from tfkit.errors import UserError, did_you_mean
 
 DEVICES = ("auto", "cpu", "gpu", "mirrored", "multiworker")
 
 _selected: dict[str, Any] = {"device": "auto", "strategy": None}  # a process can select its devices only once
 
 
-def choose(device: str = "auto") -> None:
+def select_devices(device: str = "auto") -> None:
     """Select the devices of this process, before TensorFlow computes anything.
 
     Args:
@@ -64,12 +64,12 @@ def choose(device: str = "auto") -> None:
     _selected.update(device=name, strategy=strategy)
 
 
-def chosen() -> str:
+def selected_device() -> str:
     """Return the name of the selected devices, such as `mirrored:2`."""
     return _selected["device"]
 
 
-def scope() -> AbstractContextManager[None]:
+def strategy_scope() -> AbstractContextManager[None]:
     """Create and compile a model for the selected devices inside."""
     from tfkit.training.replicas import scope as replicas_scope
 
@@ -81,12 +81,12 @@ def replica_count() -> int:
     return _selected["strategy"].num_replicas_in_sync if _selected["strategy"] is not None else 1
 
 
-def said() -> str:
+def replica_suffix() -> str:
     """Return ` over 2 replicas (mirrored:2)`, or an empty string for one replica."""
-    return f" over {replica_count()} replicas ({chosen()})" if replica_count() > 1 else ""
+    return f" over {replica_count()} replicas ({selected_device()})" if replica_count() > 1 else ""
 
 
-def of_run(device: str, resume: str | Path | None, allow_other: bool) -> str:
+def device_for_resume(device: str, resume: str | Path | None, allow_other: bool) -> str:
     """Return the device on which to resume a run.
 
     On other devices dropout would draw other masks.
@@ -119,7 +119,7 @@ def is_chief() -> bool:
     return _selected["device"] != "multiworker" or _worker_index() == 0
 
 
-def folders(out: Any, resume: Any) -> tuple[Any, Any]:
+def worker_folders(out: Any, resume: Any) -> tuple[Any, Any]:
     """Return the output folder and the run to resume of this worker.
 
     All workers but the chief use temporary copies.
@@ -138,7 +138,7 @@ def folders(out: Any, resume: Any) -> tuple[Any, Any]:
     return temporary, shutil.copytree(resume, temporary / Path(resume).name, ignore=shutil.ignore_patterns("*.part"))
 
 
-def describe() -> dict[str, Any]:
+def list_devices() -> dict[str, Any]:
     """Return the GPUs, CPU cores and replicas, to be stored with a run."""
     import tensorflow as tf
 
@@ -153,7 +153,7 @@ def _parse_device(device: str) -> tuple[str, int | None]:
     kind, colon, count = str(device).partition(":")
     if kind not in DEVICES or (colon and kind != "mirrored"):
         raise UserError(
-            f"`device` must be one of {', '.join(DEVICES)}, or mirrored:N.{nearest(kind, DEVICES)} "
+            f"`device` must be one of {', '.join(DEVICES)}, or mirrored:N.{did_you_mean(kind, DEVICES)} "
             f"Received: device={device}"
         )
     if colon and not (count.isascii() and count.isdigit() and int(count) > 1):

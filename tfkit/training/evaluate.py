@@ -20,7 +20,7 @@ AVERAGED = ("_macro", "_weighted")  # scores that stand in metrics.json and are 
 EXAMPLES = 64  # raw rows kept to check exports with
 
 
-def said(split: Any, model: Any, data: Data) -> tuple[np.ndarray, np.ndarray]:
+def predict_dataset(split: Any, model: Any, data: Data) -> tuple[np.ndarray, np.ndarray]:
     """Truth and answer of every row of a split."""
     return _truth(split, data.info), _answer(split, model, data)
 
@@ -40,7 +40,7 @@ def _truth(split: Any, info: dict[str, Any]) -> np.ndarray:
     return y if target["classes"] else y.astype("float64") * target["scale"] + target["mean"]
 
 
-def rows_digest(split: Any, info: dict[str, Any]) -> str:
+def dataset_fingerprint(split: Any, info: dict[str, Any]) -> str:
     """What tells these rows from any others, whatever was made of them: so that two runs can say they have the same."""
     names = getattr(split, "names", getattr(split, "origins", None))
     if names is None:
@@ -48,26 +48,26 @@ def rows_digest(split: Any, info: dict[str, Any]) -> str:
     return hashlib.sha256("\n".join(map(str, names)).encode()).hexdigest()[:16]
 
 
-def score(recipe: Recipe, run: RunDir, config: Any, data: Data, said: dict[str, Any], say: Any) -> dict[str, Any]:
+def evaluate(recipe: Recipe, run: RunDir, config: Any, data: Data, said: dict[str, Any], say: Any) -> dict[str, Any]:
     """The scores of truth and answer on validation and test, with intervals, beside the baselines."""
     info = data.info
     metrics: dict[str, Any] = {"task": info["task"], "positive": info["target"]["positive"]}
-    metrics |= {name: evaluation_metrics.score(truth, answer, info) for name, (truth, answer) in said.items()}
+    metrics |= {name: evaluation_metrics.compute_metrics(truth, answer, info) for name, (truth, answer) in said.items()}
     metrics |= {"test": metrics.get("test", {}), "intervals": {}, "classes": {}, "baselines": {}}
     _keep_examples(run, data)
     if "test" not in said:
         say(scores_table(metrics))
         return metrics
     truth, answer = said["test"]
-    run.note(test_rows=rows_digest(data.test, info))
-    metrics["intervals"] = bootstrap.intervals(truth, answer, info, seed=config.seed)
-    metrics["classes"] = evaluation_metrics.by_class(truth, answer, info)
+    run.note(test_rows=dataset_fingerprint(data.test, info))
+    metrics["intervals"] = bootstrap.bootstrap_intervals(truth, answer, info, seed=config.seed)
+    metrics["classes"] = evaluation_metrics.per_class_metrics(truth, answer, info)
     answers = {b.__name__: b(data.train, data.test, info, seed=config.seed) for b in recipe.baselines}
-    metrics["baselines"] = {name: evaluation_metrics.score(truth, one, info) for name, one in answers.items()}
+    metrics["baselines"] = {name: evaluation_metrics.compute_metrics(truth, one, info) for name, one in answers.items()}
     _keep_predictions(run, data, truth, answer)
     say(scores_table({**metrics, "test": {n: v for n, v in metrics["test"].items() if not n.endswith(AVERAGED)}}))
-    metrics["against"] = comparison.against(truth, answer, answers, info)
-    metrics["verdict"] = comparison.verdict(truth, answer, answers, info, known=metrics["against"])
+    metrics["against"] = comparison.compare_to_best_baseline(truth, answer, answers, info)
+    metrics["verdict"] = comparison.summarize_comparison(truth, answer, answers, info, known=metrics["against"])
     say(metrics["verdict"])
     return metrics
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.datasets.array import Rows
+from tfkit.datasets.array import ArrayDataset
 from tfkit.datasets.batch_predict import rows_per_call
-from tfkit.training.compiled_steps import clip, compiled, training
+from tfkit.training.compiled_steps import compile_steps, global_clipnorm_of, train_step_function
 from tfkit.training.replicas import scope
 
 SECONDS_A_CALL = 0.25  # so that a progress bar moves several times a second
@@ -34,7 +34,7 @@ def fit(
     augment: Any = None,
     initial_epoch: int = 0,
     verbose: Any = 0,
-    place: "Place | None" = None,
+    place: "EpochPosition | None" = None,
 ) -> Any:
     """Keras' `fit`, several times faster on small models: same callbacks, history and result.
 
@@ -43,7 +43,7 @@ def fit(
 
     Args:
         model: A compiled Keras model, with Keras' `train_step` or its own.
-        x: Inputs `(rows, ...)`, a dictionary of them, or a split such as `tfkit.Rows`.
+        x: Inputs `(rows, ...)`, a dictionary of them, or a split such as `tfkit.ArrayDataset`.
         y: Targets, where `x` is no split.
         batch_size: Rows of a step; the last of an epoch has what is left.
         epochs: Passes over the rows.
@@ -85,7 +85,7 @@ def fit(
         with warnings.catch_warnings(), scope.spread(model) as spread:
             warnings.filterwarnings("ignore", "Your input ran out of data")  # an epoch has fewer calls than steps
             warnings.filterwarnings("ignore", "The model does not have any trainable weights")  # they may be solved
-            order = _Order(model, train, batch_size, seed, augment, place or Place(), spread, epochs)
+            order = _Order(model, train, batch_size, seed, augment, place or EpochPosition(), spread, epochs)
             begin = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: order.begin(epoch))
             told = {"verbose": verbose, "epochs": epochs, "steps": order.steps, "model": model}
             model.train_function = order.run
@@ -105,7 +105,7 @@ def fit(
         model.steps_per_execution = each
 
 
-class Place:
+class EpochPosition:
     """Where training stands: `epoch`, and how many rows of its order are done. A plain pair, to be saved and set.
 
     `before` is how many were done before the last call.
@@ -119,14 +119,22 @@ class _Order:
     """Draws the order of every epoch and feeds it to the compiled step, as many steps a call as the clock likes."""
 
     def __init__(
-        self, model: Any, split: Any, batch_size: int, seed: int, augment: Any, place: Place, spread: Any, epochs: int
+        self,
+        model: Any,
+        split: Any,
+        batch_size: int,
+        seed: int,
+        augment: Any,
+        place: EpochPosition,
+        spread: Any,
+        epochs: int,
     ):
         self.seed, self.place, self.rows = seed, place, len(split)
         self.batch = min(batch_size, self.rows)
         self.steps = -(-self.rows // self.batch)
         self.model, self.spread = model, spread
         self.compiled = functools.partial(
-            training, model, spread, split, self.batch, augment, seed, len(split) * epochs
+            train_step_function, model, spread, split, self.batch, augment, seed, len(split) * epochs
         )
         self.train: Any = None
         self.clip: Any = None  # what the compiled step clips the gradient to
@@ -140,7 +148,7 @@ class _Order:
         if optimizer is not None and self.model.built and not optimizer.built:
             with scope.scope(self.spread.strategy):
                 optimizer.build(self.model.trainable_variables)  # or TensorFlow would compile twice, to make them first
-        self.clip = clip(optimizer)
+        self.clip = global_clipnorm_of(optimizer)
         self.train = self.compiled()
 
     def begin(self, epoch: int) -> None:
@@ -148,7 +156,7 @@ class _Order:
         if epoch != self.place.epoch:
             self.place.epoch, self.place.done = epoch, 0
         self.begun = False
-        self.numbers = drawn(self.seed, epoch, self.rows)
+        self.numbers = epoch_permutation(self.seed, epoch, self.rows)
 
     def run(self, iterator: Any) -> Any:
         """One call of Keras' loop: the next piece of the order, step after step."""
@@ -160,7 +168,7 @@ class _Order:
             self.begun = True
             return self.model.get_metrics_result()  # stopped between the last step and the end of its epoch
         self.begun = True
-        if clip(self.model.optimizer) != self.clip:  # a callback has set it
+        if global_clipnorm_of(self.model.optimizer) != self.clip:  # a callback has set it
             self.compile()
         end = min(self.place.done + self.a_call * self.batch, self.rows)
         end = self.spread.end(self.place.done, end, self.batch)
@@ -192,7 +200,7 @@ def _counted(order: _Order, callbacks: list[Any], **told: Any) -> Any:
     return Counted(callbacks, add_history=True, **told)
 
 
-def drawn(seed: int, epoch: int, rows: int) -> Any:
+def epoch_permutation(seed: int, epoch: int, rows: int) -> Any:
     """The order of the rows of an epoch, drawn from its number alone."""
     return np.random.default_rng((seed, epoch)).permutation(rows).astype("int32")
 
@@ -203,7 +211,7 @@ def _test_function(model: Any, split: Any, spread: Any) -> Any:
 
     x, _, _ = split.take(np.arange(1))
     batch, rows = rows_per_call(x), len(split)
-    once = functools.cache(lambda: compiled(model, "test_step", spread, split, batch))
+    once = functools.cache(lambda: compile_steps(model, "test_step", spread, split, batch))
     everything = tf.range(rows, dtype="int32")
     whole = spread.end(0, rows, batch)
 
@@ -223,7 +231,7 @@ def _numbers(count: int) -> Any:
 
 
 def _split(x: Any, y: Any = None, weight: Any = None) -> Any:
-    return x if hasattr(x, "take") and hasattr(x, "raw") else Rows(x, y, weight)
+    return x if hasattr(x, "take") and hasattr(x, "raw") else ArrayDataset(x, y, weight)
 
 
 def _validation(data: Any) -> Any:

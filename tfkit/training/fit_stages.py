@@ -10,26 +10,28 @@ from tfkit.atomic_files import write_json
 from tfkit.errors import NotFiniteError, UserError, first_line
 from tfkit.recipe import Data, Recipe
 from tfkit.run_dir import RunDir
-from tfkit.training.nan_report import last_rows
+from tfkit.training.nan_report import recent_batch_rows
 
 
-def fit(recipe: Recipe, run: RunDir, config: Any, data: Data, model: Any, quiet: bool, until: int | None = None) -> Any:
+def fit_with_validation(
+    recipe: Recipe, run: RunDir, config: Any, data: Data, model: Any, quiet: bool, until: int | None = None
+) -> Any:
     """The epochs that validation watches, or the first `until` of them; the best one's weights are kept."""
     import keras
 
     from tfkit import callbacks
 
-    mode = mode_of(recipe)
+    mode = monitor_mode(recipe)
     best = callbacks.EarlyStopping(recipe.monitor, mode=mode, patience=config.patience)
     # a train_step of one's own may step other optimizers than that of `compile`, and then has no one gradient
     own_step = type(model).train_step is not keras.Model.train_step
     sample = None if own_step else _sample(config, data)
-    journal = callbacks.Journal(run.path("journal.jsonl"), rows=len(data.train), sample=sample)
+    journal = callbacks.JSONLogger(run.path("journal.jsonl"), rows=len(data.train), sample=sample)
     watching = [best, journal]
     if run.about.get("tensorboard"):
-        from tfkit.training.tensorboard import Board
+        from tfkit.training.tensorboard import TensorBoardLogger
 
-        watching.append(Board(run, journal))
+        watching.append(TensorBoardLogger(run, journal))
     if config.learning_rate_decay == "plateau":
         patience = config.plateau_patience
         watching.append(callbacks.LearningRateDecay(recipe.monitor, mode=mode, patience=patience))
@@ -47,7 +49,7 @@ def fit(recipe: Recipe, run: RunDir, config: Any, data: Data, model: Any, quiet:
     return journal
 
 
-def mode_of(recipe: Recipe) -> str:
+def monitor_mode(recipe: Recipe) -> str:
     """Where the monitor of a recipe is best, "min" or "max": as it says, or as the name is known."""
     from tfkit.metrics import direction
 
@@ -60,7 +62,7 @@ def mode_of(recipe: Recipe) -> str:
     return mode
 
 
-def refit(recipe: Recipe, run: RunDir, config: Any, data: Data, quiet: bool) -> Any:
+def refit_on_all(recipe: Recipe, run: RunDir, config: Any, data: Data, quiet: bool) -> Any:
     """The model once more from its first weights, on all rows but the test's, to the end of the schedule.
 
     No row is left to choose an epoch by: it ends with the last, or, where `patience` may stop it, with the one that
@@ -68,8 +70,8 @@ def refit(recipe: Recipe, run: RunDir, config: Any, data: Data, quiet: bool) -> 
     """
     from tfkit.training import devices, seeding
 
-    seeding.set_up(seed=config.seed, deterministic=config.deterministic)
-    with seeding.precision(config.precision), devices.scope():
+    seeding.seed_everything(seed=config.seed, deterministic=config.deterministic)
+    with seeding.precision_policy(config.precision), devices.strategy_scope():
         model = recipe.model(config, data)
     epochs = config.epochs if config.patience is None else run.about["best_epoch"]
     _epochs(run, "checkpoints-refit", config, data, model, [], epochs, None if quiet else "loss")
@@ -94,13 +96,13 @@ def _epochs(
     from tfkit.training.checkpoint import Checkpoint, stopping
     from tfkit.training.progress_bar import Progress
 
-    place = training_fit.Place()
+    place = training_fit.EpochPosition()
     batch = config.batch(len(data.train))
-    guard = callbacks.StopOnNonFinite(
+    guard = callbacks.RollbackOnNaN(
         NotFiniteError,
         retries=_retries(model),
         sample=_sample(config, data),
-        where=lambda: last_rows(place, data, seed=config.seed, batch=batch),
+        where=lambda: recent_batch_rows(place, data, seed=config.seed, batch=batch),
         report=lambda found: write_json(run.path("not_finite.json"), found),
     )
     watching = [guard, *watching]
@@ -150,10 +152,10 @@ def _sample(config: Any, data: Data) -> Any:
 
 def _retries(model: Any) -> int:
     """How often to go back at a lower rate where the loss stops being finite; never where no rate can be cut."""
-    from tfkit.schedules import scale_rate
+    from tfkit.schedules import scale_learning_rate
 
     try:
-        scale_rate(model.optimizer, 1.0)
+        scale_learning_rate(model.optimizer, 1.0)
     except ValueError:  # a schedule of the page's own
         return 0
     return 3

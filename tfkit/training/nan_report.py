@@ -9,11 +9,11 @@ from tfkit.recipe import Data
 MAX_LISTED_ROWS = 4096
 
 
-def last_rows(position: Any, data: Data, *, seed: int, batch: int) -> dict[str, Any]:
+def recent_batch_rows(position: Any, data: Data, *, seed: int, batch: int) -> dict[str, Any]:
     """List the steps and rows of the last compiled call, and their largest values.
 
     Args:
-        position: The `tfkit.training.fit.Place` of the training.
+        position: The `tfkit.training.fit.EpochPosition` of the training.
         data: Its data.
         seed: Seed of the row order.
         batch: Rows per step.
@@ -25,9 +25,11 @@ def last_rows(position: Any, data: Data, *, seed: int, batch: int) -> dict[str, 
     """
     import keras
 
-    from tfkit.training.fit import drawn
+    from tfkit.training.fit import epoch_permutation
 
-    indices = drawn(seed, position.epoch, len(data.train))[position.before : position.done][:MAX_LISTED_ROWS]
+    indices = epoch_permutation(seed, position.epoch, len(data.train))[position.before : position.done][
+        :MAX_LISTED_ROWS
+    ]
     if not len(indices):
         return {}
     x, y, _ = data.train.take(indices)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-def set_up(*, seed: int, deterministic: bool = True) -> None:
+def seed_everything(*, seed: int, deterministic: bool = True) -> None:
     """Seed all random generators, so that the same seed gives the same bits.
 
     Args:
@@ -25,7 +25,7 @@ def set_up(*, seed: int, deterministic: bool = True) -> None:
 
 
 @contextmanager
-def precision(policy: str) -> Iterator[None]:
+def precision_policy(policy: str) -> Iterator[None]:
     """Set the Keras dtype policy of layers created inside, such as mixed_bfloat16."""
     import keras
 

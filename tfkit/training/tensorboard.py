@@ -9,14 +9,14 @@ from tfkit.run_dir import RunDir
 FOLDER = "tensorboard"
 
 
-class Board(keras.callbacks.Callback):
+class TensorBoardLogger(keras.callbacks.Callback):
     """Write settings and metrics for TensorBoard: `tensorboard --logdir runs`.
 
     Training and validation are two TensorBoard runs, so that their curves are in the same plot.
 
     Args:
         run: The run; the files are written to `tensorboard/` in its folder.
-        journal: The `tfkit.callbacks.Journal` of the run. It must come before this callback.
+        journal: The `tfkit.callbacks.JSONLogger` of the run. It must come before this callback.
     """
 
     def __init__(self, run: RunDir, journal: Any):

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.analysis.fitted_model import Trained
+from tfkit.analysis.fitted_model import FittedModel
 from tfkit.atomic_files import write_json
-from tfkit.catalog.load import load
+from tfkit.catalog.load import load_recipe
 from tfkit.config import read_settings
-from tfkit.console import columns_table, voice
+from tfkit.console import columns_table, console_logger
 from tfkit.errors import Paused, UserError, first_line
 from tfkit.recipe import Data, Recipe
 from tfkit.run_dir import RunDir, versions
@@ -36,7 +36,7 @@ def train(
     until: int | None = None,
     checkpoint_minutes: float | None = None,
     quiet: bool = False,
-    on_finish: Callable[[Trained], Any] | None = None,
+    on_finish: Callable[[FittedModel], Any] | None = None,
     **words: Any,
 ) -> RunDir:
     """Train a recipe and leave a run: the model, its honest scores, and how it came about.
@@ -67,10 +67,10 @@ def train(
     """
     if checkpoint_minutes is not None and not 0 < checkpoint_minutes < math.inf:
         raise UserError(f"`checkpoint_minutes` must be a number above 0. Received: {checkpoint_minutes}")
-    devices.choose(devices.of_run(device, resume, anyway))
-    out, resume = devices.folders(out, resume)
+    devices.select_devices(devices.device_for_resume(device, resume, anyway))
+    out, resume = devices.worker_folders(out, resume)
     quiet = quiet or not devices.is_chief()
-    with voice(quiet) as say:
+    with console_logger(quiet) as say:
         if resume is not None:
             loaded, run, config = _reopen(recipe, Path(resume), {**read_settings(settings), **words}, anyway)
             test = test and run.about.get("test", True)
@@ -78,7 +78,7 @@ def train(
                 say(f"Already finished: {run.folder}")
                 return run
         else:
-            loaded = load(recipe if recipe is not None else "tabular")
+            loaded = load_recipe(recipe if recipe is not None else "tabular")
             config = loaded.Config.of({**read_settings(settings), **words})
             run = RunDir.begin(out, loaded, config)
         try:
@@ -104,60 +104,62 @@ def _walk(
     say: Any,
     quiet: bool,
     until: int | None,
-    on_finish: Callable[[Trained], Any] | None,
+    on_finish: Callable[[FittedModel], Any] | None,
 ) -> RunDir:
     """From settings to a finished run."""
-    from tfkit.data.drift import learn_shares
+    from tfkit.data.drift import fit_reference_stats
     from tfkit.training import evaluate, fit_stages
-    from tfkit.training.preflight.run_preflight import before_training
+    from tfkit.training.preflight.run_preflight import run_preflight
     from tfkit.training.tensorboard import write_scores
 
     clock = _Clock()
     gc.collect()  # models and rows of an earlier run in this process, which hold each other
-    seeding.set_up(seed=config.seed, deterministic=config.deterministic)
-    with clock("data"), seeding.precision("float32"):
+    seeding.seed_everything(seed=config.seed, deterministic=config.deterministic)
+    with clock("data"), seeding.precision_policy("float32"):
         data = recipe.data(config)
         config = config.settled(data.defaults)
         _record(run, config, data)
     say(f"Run {run.folder}")  # now that there is something to come back to
     _say_data(data, say)
-    seeding.set_up(seed=config.seed, deterministic=config.deterministic)  # again, whatever chance `data` has used
-    with clock("model"), seeding.precision(config.precision), devices.scope():
+    seeding.seed_everything(
+        seed=config.seed, deterministic=config.deterministic
+    )  # again, whatever chance `data` has used
+    with clock("model"), seeding.precision_policy(config.precision), devices.strategy_scope():
         model = recipe.model(config, data)
     epochs = f"{config.epochs} epoch{'s' * (config.epochs != 1)}"
     say(
         f"Model: {model.count_params():,} weights; {epochs} of {len(data.train):,} rows, "
-        f"{config.batch(len(data.train)):,} a step{devices.said()}"
+        f"{config.batch(len(data.train)):,} a step{devices.replica_suffix()}"
     )
-    joined = join(model, data)
+    joined = make_inference_model(model, data)
     with clock("checks"):
-        before_training(run, config, data, model)
+        run_preflight(run, config, data, model)
     with clock("fit"):
-        journal = fit_stages.fit(recipe, run, config, data, model, quiet, until)
+        journal = fit_stages.fit_with_validation(recipe, run, config, data, model, quiet, until)
     if data.calibrate is not None:
         data = replace(data, restore=data.calibrate(model, data))
-        joined = join(model, data)
-    said = {"val": evaluate.said(data.val, model, data)}
+        joined = make_inference_model(model, data)
+    said = {"val": evaluate.predict_dataset(data.val, model, data)}
     if data.final is not None:
         say(f"Fitted again on training and validation rows together, {len(data.final):,}")
         data = replace(data, train=data.final)
         with clock("refit"):
-            model = fit_stages.refit(recipe, run, config, data, quiet)
-        joined = join(model, data)
-    write_json(run.path("drift.json"), learn_shares(data.train, data.info))
+            model = fit_stages.refit_on_all(recipe, run, config, data, quiet)
+        joined = make_inference_model(model, data)
+    write_json(run.path("drift.json"), fit_reference_stats(data.train, data.info))
     run.note(network=model.name)  # where exports cut the model in two
     run.keep(joined, journal.lines)
     with clock("scores"):
         if test:
-            said["test"] = evaluate.said(data.test, model, data)
-        metrics = evaluate.score(recipe, run, config, data, said, say)
+            said["test"] = evaluate.predict_dataset(data.test, model, data)
+        metrics = evaluate.evaluate(recipe, run, config, data, said, say)
     metrics["seconds"] = clock.seconds
     run.finish(metrics)
     if run.about.get("tensorboard"):
         write_scores(run)
     if on_finish is not None:
         with clock("report"):
-            on_finish(Trained(run, config, data, model, joined, said))
+            on_finish(FittedModel(run, config, data, model, joined, said))
     say(f"Took {sum(clock.seconds.values()):.0f} s. Model, scores and predictions: {run.folder}")
     return run
 
@@ -175,13 +177,13 @@ def _record(run: RunDir, config: Any, data: Data) -> None:
     write_json(run.path("info.json"), data.info)
     run.note(
         data=fingerprint,
-        device=devices.chosen(),
-        devices=devices.describe(),
+        device=devices.selected_device(),
+        devices=devices.list_devices(),
         rows=[len(split) for split in (data.train, data.val, data.test)],
     )
 
 
-def join(model: Any, data: Data) -> Any:
+def make_inference_model(model: Any, data: Data) -> Any:
     """One model from raw rows to answers: `restore(model(prepare(rows)))`, on the inputs that `prepare` has already."""
     import keras
 
@@ -203,7 +205,7 @@ def _reopen(recipe: Any, folder: Path, words: dict[str, Any], anyway: bool) -> t
     if recipe is None and not about["page"]:
         again = f"tfkit.train(recipe, resume={str(folder)!r})"
         raise UserError(f"This run's recipe was made in memory; give it again: {again}")
-    loaded = load(recipe if recipe is not None else about["page"])
+    loaded = load_recipe(recipe if recipe is not None else about["page"])
     if loaded.page and run.path("page.py").exists() and loaded.page.read_bytes() != run.path("page.py").read_bytes():
         raise UserError(
             f"A run goes on with the page that it began with, which is page.py in the run; begin a new one "

@@ -11,7 +11,7 @@ from tfkit.recipe import Data
 MAX_CACHED = 2
 
 
-class Prepared:
+class DataCache:
     """Recipe `data` function with a cache: the same `Data` if only settings that it does not read differ.
 
     The refit on all rows, which is made for small tables, is left out: trials are ranked by validation scores.
@@ -23,7 +23,7 @@ class Prepared:
         >>> import tfkit
         >>> from tfkit.config import Config
         >>> calls = []
-        >>> data = Prepared(lambda config: calls.append(config.l2) or tfkit.Data(0, 0, 0, {}, None))
+        >>> data = DataCache(lambda config: calls.append(config.l2) or tfkit.Data(0, 0, 0, {}, None))
         >>> for learning_rate, l2 in ((1, 0), (2, 0), (1, 3)):
         ...     result = data(Config.of({"learning_rate": learning_rate, "l2": l2}))
         >>> calls

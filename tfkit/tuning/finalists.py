@@ -15,13 +15,13 @@ from tfkit.tuning.study import BEST_SETTINGS_FILE, Trial
 CONFIDENCE_LEVEL = 0.95
 
 
-def repeat(search: Search, finalists: int, deadline: float | None) -> None:
+def rerun_finalists(search: Search, finalists: int, deadline: float | None) -> None:
     """Retrain the finalists, and the default, with seeds that played no part in their selection."""
     if not finalists:
         return
     ledger = search.ledger
     search.display.log_stage(f"Retraining the finalists, and the default, with {NUM_SEEDS} new seeds each")
-    selected = {trial.number: trial for trial in entrants(search, finalists)}
+    selected = {trial.number: trial for trial in select_finalists(search, finalists)}
     existing_runs = {(trial.again, trial.seed) for trial in ledger.trials if trial.kind == "final"}
     pending = [trial for trial in ledger.trials if trial.kind == "final" and trial.state == "running"]
     # seed by seed, so that all finalists have the same seeds if the time limit ends the loop
@@ -42,7 +42,7 @@ def repeat(search: Search, finalists: int, deadline: float | None) -> None:
         ledger.save()
 
 
-def entrants(search: Search, finalists: int) -> list[Trial]:
+def select_finalists(search: Search, finalists: int) -> list[Trial]:
     """Select the best trials that beat the default, or the best one if none does; and the default itself."""
     ranked = search.ledger.ranked_trials(search.objective_mode)
     default_rank = next((i for i, trial in enumerate(ranked) if trial.kind == "written"), len(ranked))
@@ -53,7 +53,7 @@ def entrants(search: Search, finalists: int) -> list[Trial]:
     return [*(better[:finalists] or worse[:1]), *ranked[default_rank : default_rank + 1]]
 
 
-def standings(search: Search) -> list[dict[str, Any]]:
+def rank_finalists(search: Search) -> list[dict[str, Any]]:
     """Rank the finalists by the mean score over their seeds, best first.
 
     Returns:
@@ -125,10 +125,10 @@ def summarize_winner(search: Search, ranks: list[dict[str, Any]]) -> str:
     )
 
 
-def crown(search: Search) -> RunDir:
+def train_winner(search: Search) -> RunDir:
     """Train the winner as a normal run; it is the only trial that is scored on the test set."""
     ledger = search.ledger
-    ranks = standings(search)
+    ranks = rank_finalists(search)
     ranked = ledger.ranked_trials(search.objective_mode)
     winner = next(trial for trial in ledger.trials if trial.number == ranks[0]["trial"]) if ranks else ranked[0]
     verdict = summarize_winner(search, ranks)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfkit.config import Config
-from tfkit.errors import UserError, nearest
+from tfkit.errors import UserError, did_you_mean
 from tfkit.recipe import Recipe
 from tfkit.search_space import Choice, Range, domain
 
@@ -43,7 +43,7 @@ def make_search_space(
     Example:
         >>> import tfkit
         >>> fixed = {"optimizer": "adam", "depth": 2, "dropout": 0}
-        >>> space = make_search_space(tfkit.load("tabular"), ["units=32,64"], fixed)
+        >>> space = make_search_space(tfkit.load_recipe("tabular"), ["units=32,64"], fixed)
         >>> for name, values in space.items():
         ...     print(name, values)
         learning_rate Range(low=0.002, high=0.02, log=True)
@@ -81,7 +81,7 @@ def _parse_domain(config_class: type[Config], name: str, value: Any, previous: C
     """Parse and validate the domain of a setting; a range is on a log scale if the previous domain is."""
     if name not in config_class.model_fields:
         names = config_class.model_fields
-        raise UserError(f"Unknown setting `{name}`.{nearest(name, names)} Settings: {', '.join(names)}.")
+        raise UserError(f"Unknown setting `{name}`.{did_you_mean(name, names)} Settings: {', '.join(names)}.")
     if not isinstance(value, str):
         result = domain(value)
     elif ".." in value:
@@ -106,12 +106,12 @@ def _check_number(value: Any, text: str) -> int | float:
     return value
 
 
-def told(space: Space, settings: Mapping[str, Any]) -> bool:
+def in_space(space: Space, settings: Mapping[str, Any]) -> bool:
     """Whether these settings are inside the space, so that they can be reported to an oracle."""
     return all(name in settings and setting_domain.contains(settings[name]) for name, setting_domain in space.items())
 
 
-def grid(space: Space, default_settings: Mapping[str, Any]) -> Space:
+def to_grid(space: Space, default_settings: Mapping[str, Any]) -> Space:
     """Reduce every domain to a few values, the default value first."""
     points = {}
     for name, setting_domain in space.items():

@@ -17,7 +17,7 @@ MAX_REASON_CHARS = 60
 TABLE_STYLE: dict[str, Any] = {"box": None, "padding": (0, 2, 0, 0)}
 
 
-class Shown:
+class LiveTable:
     """Live table on a terminal; elsewhere one line per ended trial; nothing if `quiet`.
 
     Args:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tfkit.errors import UserError
-from tfkit.tuning.keras_tuner_space import Space, to_keras_tuner_space, to_keras_tuner_values, to_settings, told
+from tfkit.tuning.keras_tuner_space import Space, in_space, to_keras_tuner_space, to_keras_tuner_values, to_settings
 
 METHODS = ("random", "bayesian", "hyperband", "grid")
 
@@ -81,7 +81,7 @@ class Oracle:
 
     def learn(self, trial: str, settings: Mapping[str, Any], score: float | None) -> bool:
         """Report a trial that the oracle did not propose; return False if it is outside the space."""
-        if self.method == "grid" or not told(self.space, settings):
+        if self.method == "grid" or not in_space(self.space, settings):
             return False
         self._force_proposal(trial, to_keras_tuner_values(self.space, settings))
         self.tell(trial, score)

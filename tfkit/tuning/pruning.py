@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tfkit.evaluation.comparison import headline
+from tfkit.evaluation.comparison import primary_metric
 from tfkit.metrics import direction
 
 MIN_COMPARED_TRIALS = 4  # a trial is pruned only if compared with at least this many
@@ -44,7 +44,7 @@ def best_value(values: list[float], mode: str) -> float | None:
 
 def default_objective(metrics: dict[str, Any], monitor: str) -> str:
     """Return the score that ranks trials: for classification the log loss, which does not depend on loss settings."""
-    name = "log_loss" if metrics["task"] in ("binary", "multiclass") else headline(metrics["task"])[0]
+    name = "log_loss" if metrics["task"] in ("binary", "multiclass") else primary_metric(metrics["task"])[0]
     return name if name in metrics.get("val", {}) else monitor
 
 
@@ -61,7 +61,7 @@ def mode_of(objective: str, monitor: str, mode: str | None) -> str | None:
     return mode or direction(monitor) if objective == monitor else direction(objective)
 
 
-def poor(values: list[float], other_curves: list[list[float]], mode: str, epochs: int) -> bool:
+def should_prune(values: list[float], other_curves: list[list[float]], mode: str, epochs: int) -> bool:
     """Whether the best value so far is worse than the median of other trials (the median rule).
 
     Golovin et al. 2017 (https://doi.org/10.1145/3097983.3098043), with the best value so far for both the trial and the
@@ -75,7 +75,7 @@ def poor(values: list[float], other_curves: list[list[float]], mode: str, epochs
 
     Example:
         >>> curves = [[0.5, 0.4, 0.3], [0.6, 0.5, 0.4], [0.7, 0.6, 0.5], [0.8, 0.7, 0.6]]
-        >>> poor([0.9, 0.8, 0.7], curves, "min", 3), poor([0.9, 0.8, 0.4], curves, "min", 3)
+        >>> should_prune([0.9, 0.8, 0.7], curves, "min", 3), should_prune([0.9, 0.8, 0.4], curves, "min", 3)
         (True, False)
     """
     epoch = len(values)

@@ -14,13 +14,13 @@ from tfkit.errors import UserError
 from tfkit.recipe import Recipe
 from tfkit.run_dir import RunDir
 from tfkit.training.checkpoint import STOP
-from tfkit.training.fit_stages import mode_of
+from tfkit.training.fit_stages import monitor_mode
 from tfkit.tuning import pruning
 from tfkit.tuning import worker_pool as tuning_worker_pool
-from tfkit.tuning.keras_tuner_space import Space, grid
-from tfkit.tuning.live_table import Shown
+from tfkit.tuning.keras_tuner_space import Space, to_grid
+from tfkit.tuning.live_table import LiveTable
 from tfkit.tuning.oracle import Oracle
-from tfkit.tuning.study import Ledger, Trial
+from tfkit.tuning.study import Study, Trial
 
 POLL_SECONDS = 0.5  # between two checks of the running trials
 
@@ -52,7 +52,7 @@ class Search:
         config: Config,
         fixed: dict[str, Any],
         space: Space,
-        ledger: Ledger,
+        ledger: Study,
         method: str,
         jobs: int,
         device: str,
@@ -62,7 +62,7 @@ class Search:
     ):
         self.recipe, self.config, self.fixed, self.space, self.ledger = recipe, config, fixed, space, ledger
         self.method, self.jobs, self.device, self.scheduler, self.log = method, jobs, device, scheduler, log
-        self.monitor, self.mode = recipe.monitor, mode_of(recipe)
+        self.monitor, self.mode = recipe.monitor, monitor_mode(recipe)
         objective = ledger.asked["objective"]
         if objective is not None and pruning.mode_of(objective, self.monitor, recipe.mode) is None:
             raise UserError(
@@ -77,7 +77,7 @@ class Search:
         self.oracle: Oracle | None = None
         self.running: dict[Future[Any], tuple[Trial, float]] = {}
         self.pool: Executor | None = None
-        self.display = Shown(self, quiet)
+        self.display = LiveTable(self, quiet)
 
     @property
     def objective_mode(self) -> str:
@@ -173,7 +173,7 @@ class Search:
 
     def _make_oracle(self) -> None:
         default_settings, space = self.ledger.written or {}, self.space
-        space = grid(space, default_settings) if self.method == "grid" else space
+        space = to_grid(space, default_settings) if self.method == "grid" else space
         self.oracle = Oracle(self.method, space, "min", seed=self.config.seed, epochs=default_settings.get("epochs"))
 
     def make_job(self, trial: Trial, test: bool = False) -> dict[str, Any]:
@@ -225,7 +225,7 @@ class Search:
         ended_trials = [past for past in self.ledger.search_trials() if past.state in ("done", "stopped")]
         other_curves = [self.monitored_values(past) for past in ended_trials]
         epochs = trial.settings.get("epochs", (self.ledger.written or {}).get("epochs"))
-        if isinstance(epochs, int) and run and pruning.poor(values, other_curves, self.mode, epochs):
+        if isinstance(epochs, int) and run and pruning.should_prune(values, other_curves, self.mode, epochs):
             (run / STOP).touch()
 
     def monitored_values(self, trial: Trial) -> list[float]:

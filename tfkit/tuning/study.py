@@ -47,7 +47,7 @@ class Trial:
 
 
 @dataclass
-class Ledger:
+class Study:
     """Arguments, trials and results of a search."""
 
     folder: Path
@@ -128,7 +128,7 @@ class Ledger:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def setting_values(ledger: Ledger, trial: Trial, names: Iterable[str]) -> dict[str, Any]:
+def setting_values(ledger: Study, trial: Trial, names: Iterable[str]) -> dict[str, Any]:
     """Values of the named settings in a trial; for the default trial, those that it resolved to."""
     defaults = ledger.written or {} if trial.kind == "written" else {}
     return {name: trial.settings.get(name, defaults.get(name)) for name in names}

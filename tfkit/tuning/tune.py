@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tfkit.catalog.load import load
+from tfkit.catalog.load import load_recipe
 from tfkit.config import read_settings
-from tfkit.console import voice
+from tfkit.console import console_logger
 from tfkit.errors import Interrupted, UserError
 from tfkit.recipe import Recipe
 from tfkit.run_dir import RunDir, versions
@@ -52,7 +52,7 @@ def tune(
         device: Device that each trial trains on, as in `train`.
         out: Directory of the search; `runs/tune-RECIPE` by default.
         search: Domains that replace or extend those of the recipe: `["units=64,128", "learning_rate=1e-4..1e-2"]`, or
-            a dictionary of lists, tuples and `tfkit.log`.
+            a dictionary of lists, tuples and `tfkit.log_uniform`.
         objective: Validation score that ranks the trials; by default the log loss for classification, and the primary
             metric of the task otherwise. Hyperband uses the value that the recipe monitors.
         finalists: Maximum number of trials better than the default that are retrained with three new seeds each; if
@@ -74,14 +74,14 @@ def tune(
         >>> import tfkit
         >>> run = tfkit.tune("tabular", trials=20, minutes=30)  # doctest: +SKIP
     """
-    from tfkit.tuning.finalists import crown, repeat
+    from tfkit.tuning.finalists import rerun_finalists, train_winner
     from tfkit.tuning.keras_tuner_space import make_search_space
     from tfkit.tuning.search import Search
-    from tfkit.tuning.study import Ledger, file_digest, lock_folder
+    from tfkit.tuning.study import Study, file_digest, lock_folder
 
     _check_arguments(trials, minutes, method, jobs, finalists)
     start = time.monotonic()
-    loaded: Recipe = load(recipe if recipe is not None else "tabular")
+    loaded: Recipe = load_recipe(recipe if recipe is not None else "tabular")
     fixed_values = {**read_settings(settings), **overrides}
     config = loaded.Config.of(fixed_values)
     fixed = {name: config.words()[name] for name in fixed_values}
@@ -96,8 +96,8 @@ def tune(
         "objective": objective,
         "versions": versions(),
     }
-    with voice(quiet) as log, lock_folder(folder):
-        ledger = Ledger.open(folder, request, fresh)
+    with console_logger(quiet) as log, lock_folder(folder):
+        ledger = Study.open(folder, request, fresh)
         if ledger.winner is not None and len(ledger.search_trials()) >= trials:
             log(f"Already finished: {folder}")
             return RunDir(folder / ledger.winner["run"])
@@ -106,8 +106,8 @@ def tune(
         try:
             with state.worker_pool():
                 state.explore(trials, deadline, finalists)
-                repeat(state, finalists, deadline)
-                return crown(state)
+                rerun_finalists(state, finalists, deadline)
+                return train_winner(state)
         except KeyboardInterrupt:
             raise Interrupted(
                 f"search interrupted; run the same command again to resume it in {folder}", signal.SIGINT

@@ -35,9 +35,9 @@ def main() -> None:
 
 def run_logged_job(job: dict[str, Any], recipes: dict[tuple[str, bool], "Recipe"]) -> dict[str, Any]:
     """Run a job and redirect all output to the log file in its folder."""
-    from tfkit.catalog.load import load
+    from tfkit.catalog.load import load_recipe
     from tfkit.errors import UserError
-    from tfkit.tuning.data_cache import Prepared
+    from tfkit.tuning.data_cache import DataCache
 
     with (Path(job["out"]) / LOG_FILE).open("a") as log:
         os.dup2(log.fileno(), 1)
@@ -46,8 +46,8 @@ def run_logged_job(job: dict[str, Any], recipes: dict[tuple[str, bool], "Recipe"
     try:
         key = job["recipe_path"], job["test"]
         if key not in recipes:
-            recipe = load(job["recipe_path"])
-            recipes[key] = recipe if job["test"] else recipe.replace(data=Prepared(recipe.data), page=recipe.page)
+            recipe = load_recipe(job["recipe_path"])
+            recipes[key] = recipe if job["test"] else recipe.replace(data=DataCache(recipe.data), page=recipe.page)
         return run_job(job, recipes[key], quiet=False)
     except UserError as error:
         return {"state": "failed", "reason": str(error)}

@@ -139,9 +139,9 @@ class Here(Executor):
     """
 
     def __init__(self, recipe: Recipe):
-        from tfkit.tuning.data_cache import Prepared
+        from tfkit.tuning.data_cache import DataCache
 
-        self.recipes = {True: recipe, False: recipe.replace(data=Prepared(recipe.data))}
+        self.recipes = {True: recipe, False: recipe.replace(data=DataCache(recipe.data))}
 
     def submit(self, function: Callable[..., Any], job: dict[str, Any], /, *_: Any, **__: Any) -> Future[Any]:  # type: ignore[override]
         """Run the job now; `function` is ignored."""

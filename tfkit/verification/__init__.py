@@ -1,6 +1,6 @@
 """Verification of a recipe: same seed, resume after kill, save and load, replicas."""
 
-from tfkit.verification.result import Proof
-from tfkit.verification.verify import CHECKS, check
+from tfkit.verification.result import CheckResult
+from tfkit.verification.verify import CHECKS, verify
 
-__all__ = ["CHECKS", "Proof", "check"]
+__all__ = ["CHECKS", "CheckResult", "verify"]

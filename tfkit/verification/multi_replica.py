@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.verification.result import Proof
+from tfkit.verification.result import CheckResult
 from tfkit.verification.subprocesses import run_worker
 
 MAX_BATCH_SIZE = 32
@@ -26,7 +26,7 @@ RANDOM_ATTRIBUTES = ("rate", "bound", "dropout", "recurrent_dropout", "stddev", 
 CLAIM = "two replicas train the same weights as one device"
 
 
-def check_two_replicas(recipe: str, settings: dict[str, Any], folder: Path) -> Proof:
+def check_two_replicas(recipe: str, settings: dict[str, Any], folder: Path) -> CheckResult:
     """Train twenty steps on one device and on two CPU replicas, and compare.
 
     Dropout is disabled.
@@ -35,7 +35,7 @@ def check_two_replicas(recipe: str, settings: dict[str, Any], folder: Path) -> P
     for device, file in files.items():
         run_worker(do="steps", device=device, cases=cases, out=str(file))
     [difference] = differences(files["auto"], files["mirrored:2"])
-    return Proof(CLAIM, difference)
+    return CheckResult(CLAIM, difference)
 
 
 def differences(expected: Path, actual: Path, tolerance: float = TOLERANCE) -> list[str]:
@@ -89,7 +89,7 @@ def train_steps(*, device: str, cases: list[Any], out: str) -> None:
     """
     from tfkit.training import devices
 
-    devices.choose(device)
+    devices.select_devices(device)
     arrays: dict[str, Any] = {}
     for case_index, (recipe, settings) in enumerate(cases):
         summary, weights = _train_case(recipe, settings)
@@ -106,17 +106,17 @@ def _train_case(recipe: str, settings: dict[str, Any]) -> tuple[dict[str, Any], 
     """
     import keras
 
-    from tfkit.catalog.load import load
+    from tfkit.catalog.load import load_recipe
     from tfkit.errors import UserError
     from tfkit.training import devices, fit, seeding
 
-    loaded = load(recipe)
+    loaded = load_recipe(recipe)
     config = loaded.Config.of(settings)
-    seeding.set_up(seed=config.seed, deterministic=config.deterministic)
+    seeding.seed_everything(seed=config.seed, deterministic=config.deterministic)
     data = loaded.data(config)
     config = config.settled(data.defaults)
-    seeding.set_up(seed=config.seed, deterministic=config.deterministic)
-    with seeding.precision(config.precision), devices.scope():
+    seeding.seed_everything(seed=config.seed, deterministic=config.deterministic)
+    with seeding.precision_policy(config.precision), devices.strategy_scope():
         model = loaded.model(config, data)
     _disable_randomness(model)
     num_rows = len(data.train)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Proof:
+class CheckResult:
     """The result of one verification check.
 
     Args:
@@ -12,8 +12,8 @@ class Proof:
         failure: Why the check failed; empty if it passed.
 
     Example:
-        >>> print(Proof("two runs with the same seed are bit-identical", failure="loss of epoch 2: 0.51 against 0.52"))
-        no   two runs with the same seed are bit-identical: loss of epoch 2: 0.51 against 0.52
+        >>> print(CheckResult("same seed, same bits", failure="loss of epoch 2: 0.51 against 0.52"))
+        no   same seed, same bits: loss of epoch 2: 0.51 against 0.52
     """
 
     claim: str

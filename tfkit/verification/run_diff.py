@@ -41,7 +41,7 @@ def _compare_weights(expected: Path, actual: Path) -> str:
         return counts + ", with different names" * (len(expected_weights) == len(actual_weights))
     for name, weight in expected_weights.items():
         if weight.shape != actual_weights[name].shape or weight.tobytes() != actual_weights[name].tobytes():
-            return f"the weight {name}: {furthest(weight, actual_weights[name])}"
+            return f"the weight {name}: {max_difference(weight, actual_weights[name])}"
     return ""
 
 
@@ -56,11 +56,11 @@ def _compare_scores(expected: Path, actual: Path) -> str:
     return ""
 
 
-def furthest(expected: np.ndarray, actual: np.ndarray) -> str:
+def max_difference(expected: np.ndarray, actual: np.ndarray) -> str:
     """Describe how many values of two arrays differ, and the largest difference.
 
     Example:
-        >>> furthest(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.5, 3.0]))
+        >>> max_difference(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.5, 3.0]))
         '1 of 3 values differ, by 0.5 at most'
     """
     if expected.shape != actual.shape:

@@ -3,18 +3,18 @@
 from pathlib import Path
 from typing import Any
 
-from tfkit.verification.result import Proof
+from tfkit.verification.result import CheckResult
 from tfkit.verification.run_diff import first_difference
-from tfkit.verification.subprocesses import find_run, run_worker, straight
+from tfkit.verification.subprocesses import find_run, reference_run, run_worker
 
 CLAIM = "two runs with the same seed are bit-identical"
 
 HINT = "; seed random numbers with the seed of the config, and let no order depend on sets or hashes"
 
 
-def check_same_seed(recipe: str, settings: dict[str, Any], folder: Path) -> Proof:
+def check_same_seed(recipe: str, settings: dict[str, Any], folder: Path) -> CheckResult:
     """Train twice with the same settings, each in a new process, and compare."""
-    reference, out = straight(recipe, settings, folder), folder / "again"
+    reference, out = reference_run(recipe, settings, folder), folder / "again"
     run_worker(do="train", recipe=recipe, settings=settings, out=str(out))
     difference = first_difference(reference, find_run(out))
-    return Proof(CLAIM, difference and difference + HINT)
+    return CheckResult(CLAIM, difference and difference + HINT)

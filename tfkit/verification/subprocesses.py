@@ -40,7 +40,7 @@ def run_worker(**task: Any) -> int:
     return completed.returncode
 
 
-def straight(recipe: str, settings: dict[str, Any], folder: Path) -> Path:
+def reference_run(recipe: str, settings: dict[str, Any], folder: Path) -> Path:
     """Return the uninterrupted run, which is trained at the first call.
 
     `said.npz` in the same folder has the predictions of its model.

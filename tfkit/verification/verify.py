@@ -6,20 +6,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tfkit.catalog.load import load
+from tfkit.catalog.load import load_recipe
 from tfkit.config import read_settings
 from tfkit.errors import UserError
 from tfkit.verification.multi_replica import check_two_replicas
-from tfkit.verification.result import Proof
-from tfkit.verification.resume_after_kill import killed_and_resumed
+from tfkit.verification.result import CheckResult
+from tfkit.verification.resume_after_kill import check_resume_after_kill
 from tfkit.verification.same_seed import check_same_seed
 from tfkit.verification.save_load import check_save_load
 
 # A check is a function (recipe, settings, folder) -> Proof: the path of a recipe file, settings in the form of
 # config.json, and a folder that all checks share, in which `processes.straight` is the uninterrupted run.
-CHECKS: list[Callable[[str, dict[str, Any], Path], Proof]] = [
+CHECKS: list[Callable[[str, dict[str, Any], Path], CheckResult]] = [
     check_same_seed,
-    killed_and_resumed,
+    check_resume_after_kill,
     check_save_load,
     check_two_replicas,
     # add further checks here, one per line
@@ -28,14 +28,14 @@ CHECKS: list[Callable[[str, dict[str, Any], Path], Proof]] = [
 DEFAULT_EPOCHS = 2  # if the settings have none: enough to interrupt training in the last epoch
 
 
-def check(
+def verify(
     recipe: Any,
     *,
     out: str | Path | None = None,
     settings: Any = None,
-    told: Callable[[Proof], None] = lambda proof: None,
+    told: Callable[[CheckResult], None] = lambda proof: None,
     **overrides: Any,
-) -> list[Proof]:
+) -> list[CheckResult]:
     """Verify a recipe: same seed, resume after kill, save and load, replicas.
 
     The recipe is trained several times in separate processes, so use small settings. Verified: two runs with the same
@@ -55,7 +55,7 @@ def check(
     Raises:
         UserError: If the recipe cannot be trained with these settings, or is not a recipe.
     """
-    loaded = load(recipe)
+    loaded = load_recipe(recipe)
     if loaded.page is None:
         raise UserError(
             "A check needs a recipe file that other processes can read: pass its path. Received: a recipe created in "

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tfkit.data.columns.dates import days, extract_parts, find
-from tfkit.data.columns.values import plain
+from tfkit.data.columns.values import normalize_dtype
 
 DAY = pd.Timedelta(days=1)
 
@@ -90,7 +90,7 @@ def test_parts_of_a_date():
 
 def test_datetime_cells_are_parsed_by_any_rule():
     rule = find(pd.Series(["31.01.2024", "01.02.2024"]))
-    cells = plain(pd.Series(pd.to_datetime(["2024-01-31 12:00", None]), name="x"))
+    cells = normalize_dtype(pd.Series(pd.to_datetime(["2024-01-31 12:00", None]), name="x"))
     assert days(cells, rule).tolist() == pytest.approx([*days_since_1970("2024-01-31 12:00"), np.nan], nan_ok=True)
 
 

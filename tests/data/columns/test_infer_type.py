@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfkit.data.columns.infer_type import convert, infer, yes_no_pair
+from tfkit.data.columns.infer_type import convert_column, infer_column_type, yes_no_pair
 
 NUMBER = {"kind": "number", "written": "1234.5", "signs": False}
 YES_NO = {"kind": "yes/no", "words": ["no", "yes"]}
@@ -48,16 +48,16 @@ YES_NO = {"kind": "yes/no", "words": ["no", "yes"]}
     ids=str,
 )
 def test_type_is_inferred(cells, kind):
-    assert infer(pd.Series(cells))["kind"] == kind
+    assert infer_column_type(pd.Series(cells))["kind"] == kind
 
 
 def test_identifier_is_inferred_from_the_column_name():
     ids = pd.Series(np.arange(50) ** 2)
-    assert infer(ids)["kind"] == "number"
+    assert infer_column_type(ids)["kind"] == "number"
     for name in ("id", "customer_id", "customerId", "ID", "row", "order nr"):
-        assert infer(ids.rename(name))["kind"] == "identifier", name
-    assert infer(ids.rename("humid"))["kind"] == "number"
-    assert infer((ids + 0.5).rename("id"))["kind"] == "number", "an identifier is an integer"
+        assert infer_column_type(ids.rename(name))["kind"] == "identifier", name
+    assert infer_column_type(ids.rename("humid"))["kind"] == "number"
+    assert infer_column_type((ids + 0.5).rename("id"))["kind"] == "number", "an identifier is an integer"
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_identifier_is_inferred_from_the_column_name():
     ],
 )
 def test_user_sets_the_type(cells, kind, rule):
-    assert infer(pd.Series(cells), kind) == rule
+    assert infer_column_type(pd.Series(cells), kind) == rule
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_user_sets_the_type(cells, kind, rule):
 )
 def test_wrong_type_set_by_the_user_is_refused(kind, cells, message):
     with pytest.raises(ValueError, match=f"^{message}$"):
-        infer(pd.Series(cells), kind)
+        infer_column_type(pd.Series(cells), kind)
 
 
 @pytest.mark.parametrize(
@@ -103,15 +103,15 @@ def test_wrong_type_set_by_the_user_is_refused(kind, cells, message):
     ],
 )
 def test_cells_are_converted_by_the_rule(rule, cells, values, num_unparsed):
-    arrays, count = convert(pd.Series(cells), rule)
+    arrays, count = convert_column(pd.Series(cells), rule)
     assert arrays[""].dtype == ("float32" if isinstance(values[0], float | int) else object)
     np.testing.assert_equal(arrays[""].tolist(), values)
     assert count == num_unparsed
 
 
 def test_dates_are_split_into_parts():
-    rule = infer(pd.Series(["31/01/2024", "01/02/2024"]))
-    arrays, num_unparsed = convert(pd.Series(["03/04/2024", "04/13/2024", None]), rule)
+    rule = infer_column_type(pd.Series(["31/01/2024", "01/02/2024"]))
+    arrays, num_unparsed = convert_column(pd.Series(["03/04/2024", "04/13/2024", None]), rule)
     np.testing.assert_equal(arrays["month"].tolist(), [4, np.nan, np.nan])
     assert num_unparsed == 1
 

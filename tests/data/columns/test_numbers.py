@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tfkit.data.columns.numbers import as_floats, infer_format, read, rule_of
-from tfkit.data.columns.values import plain
+from tfkit.data.columns.values import normalize_dtype
 
 NAN = np.nan
 
@@ -61,7 +61,7 @@ def test_format_that_matches_most_cells_is_used():
 def test_rule_applies_to_files_with_another_format():
     assert np.isnan(read(pd.Series(["1.234,5", "x"]), rule_of())).all()
     assert read(pd.Series([1.5, NAN]), rule_of("1.234,5")).tolist() == pytest.approx([1.5, NAN], nan_ok=True)
-    assert np.isnan(read(plain(pd.Series(pd.to_datetime(["2024-01-31"]))), rule_of())).all()
+    assert np.isnan(read(normalize_dtype(pd.Series(pd.to_datetime(["2024-01-31"]))), rule_of())).all()
 
 
 def test_parsing_is_exact():

@@ -2,10 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfkit.data.columns.target import count_classes, learn_target, read_target
-from tfkit.datasets.array import Rows
-from tfkit.errors import UserError, listed
-from tfkit.tasks.losses import check_loss, restore_table, table_loss, with_class_weights
+from tfkit.data.columns.target import count_classes, infer_target, read_target
+from tfkit.datasets.array import ArrayDataset
+from tfkit.errors import UserError, format_list
+from tfkit.tasks.losses import balance_classes, make_loss, make_postprocessor, validate_loss
 
 RANDOM = np.random.default_rng(0)
 CLASSES = {"task": "binary", "target": {"name": "y", "classes": ["no", "yes"]}}
@@ -13,7 +13,7 @@ NUMBER = {"task": "regression", "target": {"name": "y", "classes": None, "mean":
 
 
 def target(cells, **options):
-    return learn_target(pd.Series(cells, name="y"), **options)
+    return infer_target(pd.Series(cells, name="y"), **options)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_invalid_targets_are_rejected(cells, options, message):
 def test_message_names_the_row_in_the_file():
     cells = pd.Series([*range(30), "abc"], index=range(100, 131), name="y")
     with pytest.raises(UserError, match=r"row 131 \(line 132"):
-        learn_target(cells)
+        infer_target(cells)
 
 
 def test_yes_and_no_match_in_any_spelling():
@@ -140,24 +140,24 @@ def test_count_classes():
 
 def test_predictions_are_in_original_units():
     logits = np.array([[0.0, np.log(3)]], "float32")
-    np.testing.assert_allclose(restore_table(CLASSES)(logits), [[0.25, 0.75]], rtol=1e-6)
-    np.testing.assert_allclose(restore_table(NUMBER)(np.array([[-1.5]], "float32")), [[85.0]])
+    np.testing.assert_allclose(make_postprocessor(CLASSES)(logits), [[0.25, 0.75]], rtol=1e-6)
+    np.testing.assert_allclose(make_postprocessor(NUMBER)(np.array([[-1.5]], "float32")), [[85.0]])
 
 
 def test_loss_fits_the_target():
-    assert check_loss("auto", CLASSES["target"]) == "cross_entropy"
-    assert check_loss("auto", NUMBER["target"]) == "squared"
+    assert validate_loss("auto", CLASSES["target"]) == "cross_entropy"
+    assert validate_loss("auto", NUMBER["target"]) == "squared"
     for name, info in (
         ("cross_entropy", CLASSES),
         ("label_smoothing", CLASSES),
         ("focal", CLASSES),
         ("squared", NUMBER),
     ):
-        assert check_loss(name, info["target"]) == name
-        assert table_loss(name, info).name
+        assert validate_loss(name, info["target"]) == name
+        assert make_loss(name, info).name
     y_true, y_pred = np.array([[3.0]], "float32"), np.array([[1.0]], "float32")
     losses = {
-        name: float(table_loss(name, NUMBER, quantile=0.9)(y_true, y_pred))
+        name: float(make_loss(name, NUMBER, quantile=0.9)(y_true, y_pred))
         for name in ("squared", "absolute", "huber", "quantile")
     }
     assert losses == pytest.approx({"squared": 4, "absolute": 2, "huber": 1.5, "quantile": 1.8})
@@ -173,18 +173,18 @@ def test_loss_fits_the_target():
 )
 def test_loss_that_does_not_fit_is_rejected(name, info, quantile, message):
     with pytest.raises(UserError, match=message):
-        table_loss(name, info, quantile=quantile)
+        make_loss(name, info, quantile=quantile)
 
 
 def test_class_weights_give_all_classes_the_same_total_weight():
-    rows = with_class_weights(Rows(np.zeros((4, 1)), np.array([0, 0, 0, 1])), CLASSES)
+    rows = balance_classes(ArrayDataset(np.zeros((4, 1)), np.array([0, 0, 0, 1])), CLASSES)
     _, y, weight = rows.arrays
     assert [weight[y == code].sum() for code in (0, 1)] == pytest.approx([2, 2])
     with pytest.raises(UserError, match=r"`class_weights` needs a target of classes\. Received: y, which is a number"):
-        with_class_weights(rows, NUMBER)
+        balance_classes(rows, NUMBER)
 
 
 def test_listed_formats_a_list_for_a_message():
-    assert listed(["a", 2]) == "'a', '2'"
-    assert listed(range(10)) == "'0', '1', '2', '3', '4', '5', '6', '7' and 2 more"
-    assert listed(["x" * 300]) == f"'{'x' * 59}…'"
+    assert format_list(["a", 2]) == "'a', '2'"
+    assert format_list(range(10)) == "'0', '1', '2', '3', '4', '5', '6', '7' and 2 more"
+    assert format_list(["x" * 300]) == f"'{'x' * 59}…'"

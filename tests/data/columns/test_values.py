@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfkit.data.columns.values import by_distinct, plain, spelled
+from tfkit.data.columns.values import by_distinct, normalize_dtype, to_strings
 from tfkit.errors import UserError
 
 NAN = np.nan
@@ -39,10 +39,10 @@ NAN = np.nan
     ids=str,
 )
 def test_cells_of_any_dtype_become_floats_or_strings(cells, expected):
-    result = plain(cells)
+    result = normalize_dtype(cells)
     assert result.dtype in ("float64", "str")
     np.testing.assert_equal(result.tolist(), expected)
-    np.testing.assert_equal(plain(result).tolist(), expected, "plain cells do not change")
+    np.testing.assert_equal(normalize_dtype(result).tolist(), expected, "plain cells do not change")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_cells_of_any_dtype_become_floats_or_strings(cells, expected):
     ids=str,
 )
 def test_timestamps_become_datetimes_in_utc(cells):
-    result = plain(cells)
+    result = normalize_dtype(cells)
     assert result.dtype == "datetime64[us, UTC]"
     assert result[0] == pd.Timestamp("2024-01-31 12:00", tz="UTC")
     assert result.isna().tolist() == [False, True]
@@ -65,25 +65,25 @@ def test_timestamps_become_datetimes_in_utc(cells):
 @pytest.mark.parametrize("value", [[1], (1, 2), {"a": 1}, np.array([1])])
 def test_cell_with_several_values_is_refused(value):
     with pytest.raises(UserError, match=r"flatten nested values first\. Received: several values in a cell of 'x'"):
-        plain(pd.Series([value, None], name="x"))
+        normalize_dtype(pd.Series([value, None], name="x"))
 
 
 def test_number_becomes_the_same_string_from_any_file():
     strings = ["3", "", "4.5", "-2", "100000"]
-    assert spelled(plain(pd.Series([3.0, None, 4.5, -2, 1e5]))).tolist() == strings
-    assert spelled(plain(pd.Series(["3.0", None, "4.5", "-2.00", "100000"]))).tolist() == strings
-    assert spelled(plain(pd.Series(["3.10", "1.0.0", "v2.0"]))).tolist() == ["3.10", "1.0.0", "v2.0"]
+    assert to_strings(normalize_dtype(pd.Series([3.0, None, 4.5, -2, 1e5]))).tolist() == strings
+    assert to_strings(normalize_dtype(pd.Series(["3.0", None, "4.5", "-2.00", "100000"]))).tolist() == strings
+    assert to_strings(normalize_dtype(pd.Series(["3.10", "1.0.0", "v2.0"]))).tolist() == ["3.10", "1.0.0", "v2.0"]
 
 
 def test_date_becomes_the_same_string_from_any_file():
     days = pd.Series(pd.to_datetime(["2024-01-31 00:00", "2024-02-01 12:30"]))
-    assert spelled(plain(days)).tolist() == ["2024-01-31", "2024-02-01 12:30:00"]
+    assert to_strings(normalize_dtype(days)).tolist() == ["2024-01-31", "2024-02-01 12:30:00"]
 
 
 def test_special_characters_are_kept_except_zero_bytes():
     strings = ['say "hi"', "tab\there", "line\nbreak", "\u2028", "🎉", "[UNK]"]
-    assert spelled(pd.Series(strings)).tolist() == strings
-    assert spelled(pd.Series(["a\0", "a\0\0b", "\0"])).tolist() == ["a", "ab", ""]
+    assert to_strings(pd.Series(strings)).tolist() == strings
+    assert to_strings(pd.Series(["a\0", "a\0\0b", "\0"])).tolist() == ["a", "ab", ""]
 
 
 def test_function_is_called_once_for_each_distinct_cell():

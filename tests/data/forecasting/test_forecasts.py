@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tfkit.data.forecasting.dataset import history_windows
-from tfkit.data.forecasting.loading import choose_horizon, load_history, split_history
+from tfkit.data.forecasting.loading import default_horizon, load_history, split_history
 from tfkit.data.forecasting.preprocessing import prepare_windows
 from tfkit.data.forecasting.reading import read_history
 from tfkit.data.forecasting.schema import learn_history
@@ -113,7 +113,7 @@ def test_the_default_past(days, horizon, past):
 def test_the_default_horizon_is_a_season(days, freq, horizon):
     source = table(days).assign(day=pd.date_range("1800-01-01", periods=days, freq=freq))
     grid, _, rules = load_history(source)
-    assert choose_horizon(grid, rules) == horizon
+    assert default_horizon(grid, rules) == horizon
 
 
 def test_short_and_constant_series_are_excluded_with_a_message():

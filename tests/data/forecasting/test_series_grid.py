@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfkit.data.forecasting.columns import learn_rules
-from tfkit.data.forecasting.series_grid import filled, history, trimmed
+from tfkit.data.forecasting.columns import infer_columns
+from tfkit.data.forecasting.series_grid import fill_missing, to_series_grid, trim_missing_ends
 from tfkit.errors import UserError
 
 DAYS = ["2024-01-01", "2024-01-02", "2024-01-04", "2024-01-05"]
@@ -15,8 +15,8 @@ NAN = np.nan
 
 
 def make_grid(table, **settings):
-    frame, rules = learn_rules(table, **settings)
-    return history(frame, rules)
+    frame, rules = infer_columns(table, **settings)
+    return to_series_grid(frame, rules)
 
 
 def test_a_wide_table_has_one_series_per_column():
@@ -47,18 +47,18 @@ def test_known_covariates_are_repeated_for_every_series():
     grid, _, _ = make_grid(table, known=["open", "price"])
     np.testing.assert_array_equal(grid.covariates[:5], [[1, 1], [0, 2], [NAN, NAN], [1, 3], [NAN, 4]])
     np.testing.assert_array_equal(grid.covariates[5:], grid.covariates[:5])
-    full, _ = filled(grid, "last")
+    full, _ = fill_missing(grid, "last")
     np.testing.assert_array_equal(full.covariates[:5], [[1, 1], [0, 2], [0, 2], [1, 3], [1, 4]])
 
 
 def test_a_new_table_is_placed_on_the_training_grid():
-    frame, rules = learn_rules(WIDE)
-    _, frequency, _ = history(frame, rules)
+    frame, rules = infer_columns(WIDE)
+    _, frequency, _ = to_series_grid(frame, rules)
     new = frame.assign(day=["2023-12-30", "2024-02-01", "2024-02-02", "2024-02-03"])
-    grid, new_frequency, _ = history(new.iloc[1:], {**rules, "frequency": frequency})
+    grid, new_frequency, _ = to_series_grid(new.iloc[1:], {**rules, "frequency": frequency})
     assert new_frequency == frequency
     np.testing.assert_array_equal(grid.time_index[:3], [31, 32, 33])
-    assert history(new.iloc[:1], {**rules, "frequency": frequency})[0].time_index.tolist() == [-2, -2]
+    assert to_series_grid(new.iloc[:1], {**rules, "frequency": frequency})[0].time_index.tolist() == [-2, -2]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_new_table_is_placed_on_the_training_grid():
     ],
 )
 def test_missing_values_are_filled(method, expected):
-    full, present = filled(make_grid(WIDE)[0], method)
+    full, present = fill_missing(make_grid(WIDE)[0], method)
     np.testing.assert_allclose(full.values[:5], expected)
     np.testing.assert_array_equal(full.values[5:], [4, 5, 5 if method == "last" else 5.5, 6, 7])
     np.testing.assert_array_equal(present, [1, 1, 0, 0, 1, 1, 1, 0, 1, 1])
@@ -78,27 +78,27 @@ def test_missing_values_are_filled(method, expected):
 def test_a_series_without_known_covariates_is_refused():
     grid, _, _ = make_grid(LONG.assign(price=[1, 2, 3, 4, None, None]), series_column="shop", known=["price"])
     with pytest.raises(UserError, match=r"at least one value in every series\. Received: none for 'y'"):
-        filled(grid, "last")
+        fill_missing(grid, "last")
 
 
 def test_a_series_is_trimmed_to_its_values():
     table = WIDE.assign(a=[None, "2", "3", None], b=[None] * 3 + [1.0], c=[4.0, None, None, 5.0])
-    trimmed_grid, messages = trimmed(make_grid(table)[0], "last")
+    trimmed_grid, messages = trim_missing_ends(make_grid(table)[0], "last")
     np.testing.assert_array_equal(trimmed_grid.values, [2, NAN, 3, 1, 4, NAN, NAN, NAN, 5])
     assert messages == ["4 of 9 values are missing: filled by the previous value, not used as targets"]
     with pytest.raises(UserError, match=r"With gaps=refuse no value may be missing\. Received: 4 of 9 steps"):
-        trimmed(make_grid(table)[0], "refuse")
+        trim_missing_ends(make_grid(table)[0], "refuse")
     empty = pd.concat([LONG, LONG.assign(shop="z", sold=None).iloc[:4]])
-    several, messages = trimmed(make_grid(empty, series_column="shop")[0], "last")
+    several, messages = trim_missing_ends(make_grid(empty, series_column="shop")[0], "last")
     assert set(several.series_index) == {0, 1}
     assert several.slices() == [slice(0, 5), slice(5, 7), slice(7, 7)]  # the third is empty
-    np.testing.assert_array_equal(filled(several, "linear")[0].values, [0, 1, 1.5, 2, 3, 4, 5])
+    np.testing.assert_array_equal(fill_missing(several, "linear")[0].values, [0, 1, 1.5, 2, 3, 4, 5])
     assert messages[0] == "series without values left out: 'z'"
 
 
 @pytest.mark.parametrize("name", ["day", "Date", "ds", "first_column"])
 def test_the_time_column_is_inferred(name):
-    assert learn_rules(WIDE.rename(columns={"day": name}))[1]["time"]["column"] == name
+    assert infer_columns(WIDE.rename(columns={"day": name}))[1]["time"]["column"] == name
 
 
 def test_numbers_are_times_if_named_as_such_and_years_by_column_name():

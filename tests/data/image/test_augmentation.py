@@ -166,7 +166,7 @@ def test_a_small_beta_parameter_changes_most_images_little():
 
 def test_the_loss_accepts_class_probabilities_and_class_indices():
     logits = RANDOM.normal(size=(ROWS, 3)).astype("float32")
-    loss = tfkit.losses.SmoothedCrossentropy(0.1)
+    loss = tfkit.losses.SparseLabelSmoothingCrossentropy(0.1)
     assert float(loss(np.eye(3, dtype="float32")[Y], logits)) == pytest.approx(float(loss(Y, logits)), rel=1e-6)
     probabilities = RANDOM.dirichlet([1.0, 1.0, 1.0], ROWS)
     log_probabilities = logits - np.log(np.exp(logits.astype("float64")).sum(axis=1, keepdims=True))

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tfkit.data.image import decode as image_decode
-from tfkit.data.image.decode import Unreadable, decode, glance
+from tfkit.data.image.decode import UnreadableImage, decode, inspect_image
 
 RANDOM = np.random.default_rng(0)
 GRAY = RANDOM.integers(0, 256, (6, 5), dtype="uint8")
@@ -96,7 +96,7 @@ def test_cmyk_is_converted_to_rgb():
 def test_high_bit_depth_images_keep_their_contrast(bits, file_format):
     values = RANDOM.integers(0, 2**bits, (6, 5), dtype="uint16")
     content = encode(values, file_format)
-    assert glance(content)["deepest"] == values.max()
+    assert inspect_image(content)["deepest"] == values.max()
     white = 2.0**bits - 1
     assert np.abs(decode_pixels(content, 1, white=white)[..., 0] - values * 255.0 / white).max() <= 0.51
 
@@ -104,7 +104,7 @@ def test_high_bit_depth_images_keep_their_contrast(bits, file_format):
 def test_float_images_are_decoded():
     values = RANDOM.random((6, 5)).astype("float32")
     content = encode(values, "TIFF")
-    assert glance(content)["deepest"] == pytest.approx(values.max())
+    assert inspect_image(content)["deepest"] == pytest.approx(values.max())
     assert np.abs(decode_pixels(content, 1, white=1.0)[..., 0] - values * 255.0).max() <= 0.51
 
 
@@ -123,7 +123,7 @@ def test_exif_orientation_is_applied(orientation, transform):
     exif[0x0112] = orientation
     content, expected = encode(COLOR, exif=exif), transform(COLOR)
     np.testing.assert_array_equal(decode_pixels(content, size=expected.shape[:2]), expected)
-    assert (glance(content)["height"], glance(content)["width"]) == expected.shape[:2]
+    assert (inspect_image(content)["height"], inspect_image(content)["width"]) == expected.shape[:2]
 
 
 def test_every_pixel_contributes_to_a_smaller_image():
@@ -144,22 +144,24 @@ def test_a_large_jpeg_decoded_at_reduced_size_is_close_to_the_original():
 
 def test_equal_pixels_have_the_same_digest_in_every_format():
     gray_as_color = np.repeat(GRAY[..., None], 3, axis=-1)
-    results = [glance(encode(GRAY)), glance(encode(GRAY, "BMP")), glance(encode(gray_as_color))]
+    results = [inspect_image(encode(GRAY)), inspect_image(encode(GRAY, "BMP")), inspect_image(encode(gray_as_color))]
     assert {result["digest"] for result in results} == {results[0]["digest"]}
     assert all(result["grey"] for result in results)
-    assert glance(encode(GRAY.T))["digest"] != results[0]["digest"]
-    assert glance(encode(GRAY.reshape(5, 6)))["digest"] != results[0]["digest"], "the same bytes in another shape"
-    assert not glance(encode(COLOR))["grey"]
-    assert glance(encode(COLOR)) == {
+    assert inspect_image(encode(GRAY.T))["digest"] != results[0]["digest"]
+    assert inspect_image(encode(GRAY.reshape(5, 6)))["digest"] != results[0]["digest"], (
+        "the same bytes in another shape"
+    )
+    assert not inspect_image(encode(COLOR))["grey"]
+    assert inspect_image(encode(COLOR)) == {
         "height": 6,
         "width": 5,
         "grey": False,
         "deepest": 0.0,
-        "digest": glance(encode(COLOR, "BMP"))["digest"],
+        "digest": inspect_image(encode(COLOR, "BMP"))["digest"],
     }
 
 
-@pytest.mark.parametrize("read", [glance, decode_pixels])
+@pytest.mark.parametrize("read", [inspect_image, decode_pixels])
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -170,11 +172,11 @@ def test_equal_pixels_have_the_same_digest_in_every_format():
     ],
 )
 def test_the_error_of_an_unreadable_file_is_the_reason(read, content, reason):
-    with pytest.raises(Unreadable, match=reason):
+    with pytest.raises(UnreadableImage, match=reason):
         read(content)
 
 
-@pytest.mark.parametrize("read", [glance, decode_pixels])
+@pytest.mark.parametrize("read", [inspect_image, decode_pixels])
 @pytest.mark.parametrize("side", [10_000, 30_000], ids=["100 million", "900 million"])
 def test_a_decompression_bomb_is_not_decompressed(read, side):
     """A small file whose header declares more pixels than are allowed."""
@@ -184,7 +186,7 @@ def test_a_decompression_bomb_is_not_decompressed(read, side):
     bomb = small[:offset] + header + zlib.crc32(b"IHDR" + header).to_bytes(4, "big") + small[offset + 17 :]
     with (
         pytest.warns(Image.DecompressionBombWarning) if side == 10_000 else pytest.MonkeyPatch.context(),
-        pytest.raises(Unreadable, match=r"(100 million pixels, )?more than 50 million"),
+        pytest.raises(UnreadableImage, match=r"(100 million pixels, )?more than 50 million"),
     ):
         read(bomb)
     assert image_decode.MAX_PIXELS == 50_000_000

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tfkit.data.image.files import find_pictures
+from tfkit.data.image.files import find_images
 from tfkit.errors import UserError
 
 
@@ -38,7 +38,7 @@ EXPECTED = {f"cat/{n}.png": "cat" for n in range(3)} | {f"dog/brown/{n}.JPG": "d
 
 
 def test_the_folder_of_an_image_is_its_class(folder):
-    images, messages = find_pictures(folder)
+    images, messages = find_images(folder)
     assert labels_by_path(images) == EXPECTED
     assert images.labels_from_folders
     assert messages == ["1 of 7 files skipped, not images: '.txt'"]
@@ -46,7 +46,7 @@ def test_the_folder_of_an_image_is_its_class(folder):
 
 
 def test_class_folders_may_be_in_one_common_folder(folder):
-    images, _ = find_pictures(folder.parent)
+    images, _ = find_images(folder.parent)
     assert set(labels_by_path(images).values()) == {"cat", "dog"}
     assert "pets/cat/0.png" in labels_by_path(images)
 
@@ -58,7 +58,7 @@ def test_a_zip_is_read_like_a_folder(folder, tmp_path, prefix):
         for name in EXPECTED:
             archive.write(folder / name, prefix + name)
         archive.writestr("__MACOSX/cat/._0.png", "junk")
-    images, messages = find_pictures(path)
+    images, messages = find_images(path)
     assert labels_by_path(images) == {prefix + name: label for name, label in EXPECTED.items()}
     assert images.read(f"{prefix}cat/1.png") == (folder / "cat" / "1.png").read_bytes()
     assert messages == []
@@ -68,22 +68,22 @@ def test_paths_of_a_table_are_relative_to_its_folder(folder):
     frame = pd.DataFrame({"file": list(EXPECTED), "kind": [*EXPECTED.values()], "age": range(6)})
     frame.loc[1, "kind"] = None
     frame.to_csv(folder / "labels.csv", index=False)
-    images, messages = find_pictures(folder / "labels.csv", target="kind", path_column="file")
+    images, messages = find_images(folder / "labels.csv", target="kind", path_column="file")
     assert images.frame["file"].tolist() == [name for name in EXPECTED if name != "cat/1.png"]
     assert not images.labels_from_folders
     assert messages == ["1 of 6 rows dropped: no kind"]
     assert images.read("dog/brown/2.JPG") == (folder / "dog" / "brown" / "2.JPG").read_bytes()
-    unlabeled, _ = find_pictures(folder / "labels.csv", path_column="file", labelled=False)
+    unlabeled, _ = find_images(folder / "labels.csv", path_column="file", labelled=False)
     assert len(unlabeled) == 6
 
 
 def test_without_labels_a_file_a_list_or_a_frame_is_accepted(folder):
     path = folder / "cat" / "1.png"
     for source in (path, [path], [str(path)], pd.DataFrame({"path": [str(path)]}), {"path": [str(path)]}):
-        images, _ = find_pictures(source, labelled=False)
+        images, _ = find_images(source, labelled=False)
         [name] = labels_by_path(images)
         assert images.read(name) == path.read_bytes()
-    images_of_folder, _ = find_pictures(folder / "cat", labelled=False)
+    images_of_folder, _ = find_images(folder / "cat", labelled=False)
     assert labels_by_path(images_of_folder) == {f"{n}.png": None for n in range(3)}
 
 
@@ -106,17 +106,17 @@ def test_without_labels_a_file_a_list_or_a_frame_is_accepted(folder):
 )
 def test_invalid_sources_are_errors(folder, make_source, message):
     with pytest.raises(UserError, match=message) as caught:
-        find_pictures(make_source(folder))
+        find_images(make_source(folder))
     assert "\n" not in str(caught.value)
 
 
 def test_a_folder_without_images_is_an_error(tmp_path):
     with pytest.raises(UserError, match="with no files"):
-        find_pictures(tmp_path)
+        find_images(tmp_path)
     (tmp_path / "a.heic").write_text("")
     (tmp_path / "b").write_text("")
     with pytest.raises(UserError, match=r"with 2 files, '\.heic', 'b'"):
-        find_pictures(tmp_path)
+        find_images(tmp_path)
 
 
 def test_folders_of_splits_are_not_accepted_as_classes(tmp_path):
@@ -124,17 +124,17 @@ def test_folders_of_splits_are_not_accepted_as_classes(tmp_path):
         for label in ("a", "b"):
             save_image(tmp_path / split / label / "0.png")
     with pytest.raises(UserError, match=r"pictures=.*train test_pictures=.*test\. Received: .*'test', 'train'"):
-        find_pictures(tmp_path)
-    assert set(labels_by_path(find_pictures(tmp_path / "train")[0]).values()) == {"a", "b"}
+        find_images(tmp_path)
+    assert set(labels_by_path(find_images(tmp_path / "train")[0]).values()) == {"a", "b"}
 
 
 def test_a_damaged_or_encrypted_zip_is_an_error(folder, tmp_path):
     path = tmp_path / "a.zip"
     path.write_bytes(b"PK\x03\x04 nothing")
     with pytest.raises(UserError, match=r"A \.zip of images must exist and be complete"):
-        find_pictures(path)
+        find_images(path)
     with pytest.raises(UserError, match=r"must exist and be complete"):
-        find_pictures(tmp_path / "no.zip")
+        find_images(tmp_path / "no.zip")
     with zipfile.ZipFile(path, "w") as archive:
         archive.write(folder / "cat" / "0.png", "cat/0.png")
     content = bytearray(path.read_bytes())
@@ -142,12 +142,12 @@ def test_a_damaged_or_encrypted_zip_is_an_error(folder, tmp_path):
         content[content.index(signature) + offset] |= 1
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"unpack it first.*encrypted"):
-        find_pictures(path)
+        find_images(path)
 
 
 def test_a_zip_of_a_table_is_read_as_a_table(tmp_path):
     path = save_image(tmp_path / "0.png")
     with zipfile.ZipFile(tmp_path / "labels.csv.zip", "w") as archive:
         archive.writestr("labels.csv", f"path,label\n{path.name},a\n")
-    images, _ = find_pictures(tmp_path / "labels.csv.zip")
+    images, _ = find_images(tmp_path / "labels.csv.zip")
     assert labels_by_path(images) == {"0.png": "a"}

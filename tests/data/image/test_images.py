@@ -13,7 +13,7 @@ from tfkit.data.image.dataset import image_rows
 from tfkit.data.image.loading import load_images, split_images
 from tfkit.data.image.preprocessing import prepare_images
 from tfkit.data.image.reading import read_images
-from tfkit.data.image.schema import _white_level, learn_images, learn_label
+from tfkit.data.image.schema import _white_level, infer_label, learn_images
 from tfkit.datasets import memmap
 from tfkit.datasets.batch_predict import predict
 from tfkit.errors import UserError
@@ -45,7 +45,7 @@ def folder(tmp_path_factory):
 def load_and_learn(source, test=None, seed=0, **options):
     """Split images and infer the schema, as the recipe does."""
     images, test_images, messages = load_images(source, test=test)
-    target = learn_label(images, "label")
+    target = infer_label(images, "label")
     splits = split_images(images, target, test=test_images, val_fraction=0.2, test_fraction=0.2, seed=seed)
     return splits, learn_images(splits[0], target, said=messages, reading={"delimiter": None}, **options)
 
@@ -71,7 +71,7 @@ def test_numeric_folder_names_are_classes(tmp_path):
     for label in range(12):
         for index in range(4):
             save_image(tmp_path / str(label) / f"{index}.png", random_pixels())
-    target = learn_label(load_images(tmp_path)[0], "label")
+    target = infer_label(load_images(tmp_path)[0], "label")
     assert target["classes"] == [str(label) for label in range(12)]
 
 
@@ -98,7 +98,7 @@ def test_duplicates_with_the_same_label_are_dropped_or_stay_in_one_split(tmp_pat
     assert (len(images), messages) == (60, ["30 of 90 images dropped: duplicates of another image"])
     images, _, messages = load_images(tmp_path, duplicates="keep")
     assert (len(images), messages) == (90, [])
-    target = learn_label(images, "label")
+    target = infer_label(images, "label")
     splits = split_images(images, target, val_fraction=0.2, test_fraction=0.2, seed=0)
     digests = [set(split.frame["digest"]) for split in splits]
     assert sum(map(len, digests)) == len(set.union(*digests)) == 60
@@ -122,7 +122,7 @@ def test_groups_of_a_table_stay_together(folder):
     frame = pd.DataFrame({"path": [str(folder / f"{label}/{n:02}.png") for label in "ab" for n in range(30)]})
     frame["label"], frame["patient"] = ["a"] * 30 + ["b"] * 30, [f"p{n % 10}" for n in range(60)]
     images, _, _ = load_images(frame)
-    target = learn_label(images, "label")
+    target = infer_label(images, "label")
     splits = split_images(images, target, val_fraction=0.2, test_fraction=0.2, seed=0, group_column="patient")
     patients = [set(split.frame["patient"]) for split in splits]
     assert sum(map(len, patients)) == 10
@@ -312,7 +312,7 @@ def test_datasets_larger_than_memory_are_memory_mapped(folder, monkeypatch):
     in_memory = image_rows(splits, info)
     monkeypatch.setattr(memmap, "SHARE", 0)
     on_disk = image_rows(splits, info)
-    assert all(isinstance(dataset, memmap.Stored) for dataset in on_disk)
+    assert all(isinstance(dataset, memmap.MemmapDataset) for dataset in on_disk)
     for expected, dataset in zip(in_memory, on_disk, strict=True):
         for indices in (np.array([3, 0, 3]), np.arange(len(expected))):
             for a, b in zip(expected.take(indices)[:2], dataset.take(indices)[:2], strict=True):
@@ -330,4 +330,4 @@ def test_a_full_disk_is_an_error(monkeypatch):
     with pytest.raises(
         UserError, match=r"needs disk space for a temporary file; free some, set TMPDIR.*Received: 1,000,000.0 GB"
     ):
-        memmap.room((10**9, 10**6))
+        memmap.allocate((10**9, 10**6))

@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 
 import tfkit
-from tfkit.data.columns.target import learn_target
+from tfkit.data.columns.target import infer_target
 from tfkit.data.files import parquet
 from tfkit.data.files.read import read_frame
 from tfkit.data.files.write import write_frame
 from tfkit.data.rows import out_of_core
-from tfkit.data.rows.out_of_core import DiskTable, too_large
-from tfkit.data.rows.splits import split_table
+from tfkit.data.rows.out_of_core import OutOfCoreTable, too_large
+from tfkit.data.rows.splits import train_val_test_split
 from tfkit.data.tabular import schema
 from tfkit.data.tabular.dataset import table_rows
 from tfkit.data.tabular.loading import load_table
@@ -64,8 +64,8 @@ def tiny(monkeypatch):
 def fit(path, **settings):
     """Load and split a table and fit its schema, as a recipe does."""
     frame, test, messages = load_table(path, "bought", **settings)
-    target = learn_target(frame["bought"])
-    splits = split_table(frame, target, test=test, val_fraction=0.2, test_fraction=0.2, seed=0)
+    target = infer_target(frame["bought"])
+    splits = train_val_test_split(frame, target, test=test, val_fraction=0.2, test_fraction=0.2, seed=0)
     info = learn_table(splits[0], target, kinds={"category": ["count"]}, said=messages)
     return frame, info, splits
 
@@ -82,7 +82,7 @@ def test_schema_of_disk_table_equals_schema_in_memory(suffix, tmp_path, monkeypa
     monkeypatch.setattr(out_of_core, "SHARE", 0)
     monkeypatch.setattr(parquet, "ROWS", 100)
     frame, info, splits = fit(path)
-    assert all(isinstance(rows, DiskTable) for rows in (frame, *splits))
+    assert all(isinstance(rows, OutOfCoreTable) for rows in (frame, *splits))
     assert json.dumps(info) == json.dumps(expected)
     assert info["cleaning"][0].startswith("1 of 920 rows dropped: bought is missing; 1 contain '?'")
     assert info["cleaning"][1:] == ["20 of 920 rows dropped: equal to another row"]
@@ -97,7 +97,7 @@ def test_dataset_of_disk_table_equals_dataset_in_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(parquet, "ROWS", 300)
     on_disk = [table_rows(rows, info, prepare) for rows in fit(path)[2]]
     for expected, dataset in zip(in_memory, on_disk, strict=True):
-        assert isinstance(dataset, memmap.Stored)
+        assert isinstance(dataset, memmap.MemmapDataset)
         for (name, values), actual in zip(all_rows(expected).items(), all_rows(dataset).values(), strict=True):
             np.testing.assert_allclose(
                 values, actual, rtol=3e-7, err_msg=name
@@ -136,7 +136,7 @@ def test_rows_that_differ_only_in_an_identifier_stay_together(tmp_path, tiny):
     frame.loc[300:349, ["a", "y"]] = frame.loc[:49, ["a", "y"]].to_numpy()
     write_frame(frame, tmp_path / "rows.parquet")
     rows, _, _ = load_table(tmp_path / "rows.parquet", "y")
-    splits = split_table(rows, learn_target(rows["y"]), test=None, val_fraction=0.3, test_fraction=0.3, seed=0)
+    splits = train_val_test_split(rows, infer_target(rows["y"]), test=None, val_fraction=0.3, test_fraction=0.3, seed=0)
     split_of_row = np.concatenate([np.full(len(split), number) for number, split in enumerate(splits)])
     split_of_row = split_of_row[np.argsort(np.concatenate([split.indices for split in splits]))]
     np.testing.assert_array_equal(split_of_row[:50], split_of_row[300:350])
@@ -173,7 +173,7 @@ def test_rare_categories_are_dropped_while_counting_very_many(tmp_path, tiny, mo
     monkeypatch.setattr(out_of_core, "MAX_SAMPLE_ROWS", 1000)
     monkeypatch.setattr(schema, "MAX_COUNTED_CATEGORIES", 300)
     rows, _, _ = load_table(tmp_path / "t.parquet", "y", duplicates="keep")
-    info = learn_table(rows, learn_target(rows["y"]), kinds={"category": ["a"]})
+    info = learn_table(rows, infer_target(rows["y"]), kinds={"category": ["a"]})
     assert info["inputs"]["a"]["vocabulary"] == ["often"]
 
 
@@ -202,7 +202,7 @@ def test_file_sorted_by_label_trains_like_a_shuffled_file(tmp_path, tiny):
         prepare = prepare_table(info)
         train, val = (table_rows(split, info, prepare) for split in (train, val))
         keras.utils.set_random_seed(0)
-        inputs = tfkit.inputs(train)
+        inputs = tfkit.keras_inputs(train)
         model = keras.Model(inputs, keras.layers.Dense(2)(inputs["numbers"]))
         model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
         model.optimizer.learning_rate = 0.05
@@ -235,7 +235,7 @@ def test_recipe_trains_on_a_disk_table(tmp_path, tiny):
 def test_memory_of_read_chunks_is_released(tmp_path, tiny):
     import pyarrow as pa
 
-    rows = out_of_core.opened(in_folder(tmp_path / "t", table(9 * ROWS), ".parquet"), "bought")[0]
+    rows = out_of_core.open_out_of_core(in_folder(tmp_path / "t", table(9 * ROWS), ".parquet"), "bought")[0]
     before = pa.total_allocated_bytes()
     assert sum(len(chunk) for chunk in rows.chunks()) == len(rows)
     assert pa.total_allocated_bytes() - before < 20_000  # the complete table has 300,000 bytes

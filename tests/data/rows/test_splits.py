@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfkit.data.columns.target import learn_target
-from tfkit.data.rows.splits import split_rows, split_table
+from tfkit.data.columns.target import infer_target
+from tfkit.data.rows.splits import split_indices, train_val_test_split
 from tfkit.errors import UserError
 
 SEEDS = range(5)
@@ -28,13 +28,13 @@ def table(rows=200, seed=0, **columns):
 
 def split(frame, **options):
     fractions = {"test": None, "val_fraction": 0.15, "test_fraction": 0.15, "seed": 0}
-    return split_table(frame, learn_target(frame["y"]), **fractions | options)
+    return train_val_test_split(frame, infer_target(frame["y"]), **fractions | options)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_each_split_has_its_fraction_of_each_class_to_less_than_one_row(seed):
     classes = np.random.default_rng(seed).choice(50, 3000, p=np.arange(1, 51) / 1275)
-    split_of_row = split_codes(split_rows(3000, val=0.1, test=0.25, seed=seed, classes=classes), 3000)
+    split_of_row = split_codes(split_indices(3000, val=0.1, test=0.25, seed=seed, classes=classes), 3000)
     for code in np.unique(classes):
         counts = np.bincount(split_of_row[classes == code], minlength=3)
         assert abs(counts[2] - 0.25 * counts.sum()) < 1, code
@@ -46,12 +46,12 @@ def test_each_split_has_its_fraction_of_each_class_to_less_than_one_row(seed):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_rare_classes(seed):
     classes = np.repeat([0, 1, 2, 3], [1, 2, 3, 500])
-    split_of_row = split_codes(split_rows(506, val=0.15, test=0.15, seed=seed, classes=classes), 506)
+    split_of_row = split_codes(split_indices(506, val=0.15, test=0.15, seed=seed, classes=classes), 506)
     for code in range(4):
         assert (split_of_row[classes == code] == 0).any(), "a class that is not in training cannot be predicted"
     assert set(split_of_row[classes == 1]) <= {0, 1, 2}
     small_classes = np.repeat(np.arange(100), 3)
-    counts = np.bincount(split_codes(split_rows(300, val=0.15, test=0.15, seed=seed, classes=small_classes), 300))
+    counts = np.bincount(split_codes(split_indices(300, val=0.15, test=0.15, seed=seed, classes=small_classes), 300))
     assert counts.tolist() == [210, 45, 45], (
         "not every rare class loses rows to each split, so that training keeps its fraction"
     )
@@ -59,20 +59,20 @@ def test_rare_classes(seed):
 
 def test_rarest_class_with_three_rows_is_in_each_split():
     classes = np.repeat([0, 1], [3, 500])
-    split_of_row = split_codes(split_rows(503, val=0.15, test=0.15, seed=0, classes=classes), 503)
+    split_of_row = split_codes(split_indices(503, val=0.15, test=0.15, seed=0, classes=classes), 503)
     assert sorted(split_of_row[:3]) == [0, 1, 2]
 
 
 def test_split_depends_only_on_the_seed():
-    rows = {seed: split_rows(100, val=0.2, test=0.2, seed=seed)[2].tolist() for seed in SEEDS}
+    rows = {seed: split_indices(100, val=0.2, test=0.2, seed=seed)[2].tolist() for seed in SEEDS}
     assert len({str(indices) for indices in rows.values()}) == len(rows)
-    assert rows[3] == split_rows(100, val=0.2, test=0.2, seed=3)[2].tolist()
+    assert rows[3] == split_indices(100, val=0.2, test=0.2, seed=3)[2].tolist()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_times_are_split_in_order_and_ties_stay_together(seed):
     times = np.random.default_rng(seed).integers(0, 60, 500)
-    split_of_row = split_codes(split_rows(500, val=0.15, test=0.15, seed=seed, times=times), 500)
+    split_of_row = split_codes(split_indices(500, val=0.15, test=0.15, seed=seed, times=times), 500)
     assert times[split_of_row == 0].max() < times[split_of_row == 1].min()
     assert times[split_of_row == 1].max() < times[split_of_row == 2].min()
     np.testing.assert_allclose(np.bincount(split_of_row) / 500, [0.7, 0.15, 0.15], atol=0.03)
@@ -81,7 +81,7 @@ def test_times_are_split_in_order_and_ties_stay_together(seed):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_groups_stay_together(seed):
     groups = np.random.default_rng(seed).integers(0, 80, 800).astype(str)
-    split_of_row = split_codes(split_rows(800, val=0.15, test=0.15, seed=seed, groups=groups), 800)
+    split_of_row = split_codes(split_indices(800, val=0.15, test=0.15, seed=seed, groups=groups), 800)
     assert all(len(set(split_of_row[groups == group])) == 1 for group in set(groups))
     np.testing.assert_allclose(np.bincount(split_of_row) / 800, [0.7, 0.15, 0.15], atol=0.03)
 
@@ -89,13 +89,13 @@ def test_groups_stay_together(seed):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_group_larger_than_a_split_is_in_training(seed):
     groups = np.repeat(np.arange(11), [900, *[10] * 10])
-    split_of_row = split_codes(split_rows(1000, val=0.15, test=0.15, seed=seed, groups=groups), 1000)
+    split_of_row = split_codes(split_indices(1000, val=0.15, test=0.15, seed=seed, groups=groups), 1000)
     assert np.bincount(split_of_row).tolist() == [900, 50, 50]
 
 
 @pytest.mark.parametrize("name", ["times", "groups"])
 def test_three_units_are_enough(name):
-    split_of_row = split_codes(split_rows(30, val=0.1, test=0.1, seed=0, **{name: np.repeat([1, 2, 3], 10)}), 30)
+    split_of_row = split_codes(split_indices(30, val=0.1, test=0.1, seed=0, **{name: np.repeat([1, 2, 3], 10)}), 30)
     assert np.bincount(split_of_row).tolist() == [10, 10, 10]
 
 
@@ -112,11 +112,11 @@ def test_empty_split_is_rejected(rows, units, received):
     with pytest.raises(
         UserError, match=f"Training, validation and test must each have at least one row.*Received: {received}"
     ):
-        split_rows(rows, val=0.15, test=0.15, seed=0, **units)
+        split_indices(rows, val=0.15, test=0.15, seed=0, **units)
 
 
 def test_zero_test_fraction_gives_no_test_split():
-    train, val, test = split_rows(10, val=0.2, test=0.0, seed=0)
+    train, val, test = split_indices(10, val=0.2, test=0.0, seed=0)
     assert (len(train), len(val), len(test)) == (8, 2, 0)
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge, RidgeCV
 
-from tfkit.data.series.ridge import ALPHAS, ridge_head
-from tfkit.datasets.array import Rows
+from tfkit.data.series.ridge import ALPHAS, fit_ridge_head
+from tfkit.datasets.array import ArrayDataset
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(40, 100)).astype("float32")
@@ -15,7 +15,7 @@ REGRESSION, MULTICLASS = {"target": {"classes": None}}, {"target": {"classes": [
 
 
 def test_regression_equals_ridge_cv_of_scikit_learn():
-    kernel, bias = ridge_head(Rows({"features": X}, NUMBER), REGRESSION)
+    kernel, bias = fit_ridge_head(ArrayDataset({"features": X}, NUMBER), REGRESSION)
     model = RidgeCV(ALPHAS).fit(X, NUMBER)
     assert (kernel.shape, bias.shape) == ((100, 1), (1,))
     np.testing.assert_allclose(kernel[:, 0], model.coef_, atol=1e-4)
@@ -24,15 +24,15 @@ def test_regression_equals_ridge_cv_of_scikit_learn():
 
 def test_sample_weights_equal_repeated_rows():
     copies = RANDOM.integers(1, 4, 40)
-    weighted = Rows({"features": X}, NUMBER, copies.astype("float32"))
-    kernel, _ = ridge_head(weighted, REGRESSION)
+    weighted = ArrayDataset({"features": X}, NUMBER, copies.astype("float32"))
+    kernel, _ = fit_ridge_head(weighted, REGRESSION)
     candidates = [Ridge(alpha).fit(X, NUMBER, sample_weight=copies).coef_ for alpha in ALPHAS]
     assert min(np.abs(kernel[:, 0] - coef).max() for coef in candidates) < 1e-4
 
 
 def test_strength_and_logit_scale_minimize_leave_one_out_losses():
     """Strength by squared error, logit scale by log loss, of left-out rows."""
-    kernel, bias = ridge_head(Rows({"features": X}, CLASSES), MULTICLASS)
+    kernel, bias = fit_ridge_head(ArrayDataset({"features": X}, CLASSES), MULTICLASS)
     targets = 2.0 * np.eye(3)[CLASSES] - 1
     errors, predictions = [], []
     for alpha in ALPHAS:
@@ -60,12 +60,12 @@ def test_strength_and_logit_scale_minimize_leave_one_out_losses():
 
 @pytest.mark.parametrize("rows", [2, 3])
 def test_very_few_rows_give_finite_weights(rows):
-    kernel, bias = ridge_head(Rows({"features": X[:rows]}, np.arange(rows)), MULTICLASS)
+    kernel, bias = fit_ridge_head(ArrayDataset({"features": X[:rows]}, np.arange(rows)), MULTICLASS)
     assert np.isfinite(kernel).all()
     assert np.isfinite(bias).all()
 
 
 def test_constant_features_have_zero_weights():
     x = np.concatenate([X, np.full((40, 5), 3.0, "float32")], axis=1)
-    kernel, _ = ridge_head(Rows({"features": x}, NUMBER), REGRESSION)
+    kernel, _ = fit_ridge_head(ArrayDataset({"features": x}, NUMBER), REGRESSION)
     np.testing.assert_allclose(kernel[100:], 0, atol=1e-6)

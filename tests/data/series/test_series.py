@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfkit.data.columns.target import learn_target
+from tfkit.data.columns.target import infer_target
 from tfkit.data.series.dataset import series_rows
 from tfkit.data.series.loading import load_series, split_series
-from tfkit.data.series.minirocket import with_kernels
+from tfkit.data.series.minirocket import fit_minirocket
 from tfkit.data.series.preprocessing import PADDING, prepare_series
 from tfkit.data.series.reading import read_series
 from tfkit.data.series.schema import learn_series
@@ -33,7 +33,7 @@ def table(rows=40, steps=20, seed=0):
 def fit_schema(frame, **settings):
     """The schema fitted to all rows of a frame, and its series."""
     series, _, messages = load_series(frame, lengths=settings.get("lengths", "auto"))
-    target = learn_target(series.frame["label"])
+    target = infer_target(series.frame["label"])
     reading = {
         "id_column": None,
         "time_column": None,
@@ -79,7 +79,7 @@ def test_series_of_the_test_table_are_dropped_from_training():
 def test_duplicate_series_stay_in_one_split():
     frame = pd.concat([table(30)] * 3)
     series, _, _ = load_series(frame)
-    splits = split_series(series, learn_target(series.frame["label"]), val_fraction=0.2, test_fraction=0.2, seed=0)
+    splits = split_series(series, infer_target(series.frame["label"]), val_fraction=0.2, test_fraction=0.2, seed=0)
     distinct = [{values.tobytes() for values in split.each()} for split in splits]
     assert sum(map(len, distinct)) == 30
     assert sum(map(len, splits)) == 90
@@ -89,7 +89,7 @@ def test_test_series_have_the_values_of_the_test_table():
     """Both tables have the same row index, and must not be confused."""
     frame, test_frame = table(), table(seed=1)
     series, test, _ = load_series(frame, test_table=test_frame)
-    target = learn_target(series.frame["label"])
+    target = infer_target(series.frame["label"])
     splits = split_series(series, target, test=test, val_fraction=0.2, test_fraction=0, seed=0)
     np.testing.assert_allclose(np.stack(splits[2].each())[..., 0], test_frame.iloc[:, 1:], rtol=1e-6)
     assert len(splits[0]) + len(splits[1]) == 40
@@ -100,7 +100,7 @@ def test_test_series_have_the_values_of_the_test_table():
 
 def test_schema_is_json_and_fitted_to_the_training_series():
     info, series = fit_schema(table())
-    info = with_kernels(series, info, features=200, seed=0)
+    info = fit_minirocket(series, info, features=200, seed=0)
     assert json.loads(json.dumps(info, allow_nan=False)) == info
     values = np.stack(series.each())
     assert info["series"]["mean"] == pytest.approx([values.mean()], abs=1e-5)
@@ -125,7 +125,7 @@ def test_one_series_of_different_length_in_any_split_requires_padding():
     frame = table()
     frame.iloc[39, -1] = NAN
     series, _, _ = load_series(frame)
-    target = learn_target(series.frame["label"])
+    target = infer_target(series.frame["label"])
     train, val = series.with_frame(series.frame[:30]), series.with_frame(series.frame[30:])
     assert learn_series(train, target)["series"]["lengths"] == "equal"
     assert learn_series(train, target, others=[val])["series"]["lengths"] == "pad"
@@ -187,7 +187,7 @@ def test_values_are_filled_scaled_and_padded(scale):
 
 def test_padding_has_no_effect_and_longer_series_are_truncated():
     info, series = fit_schema(truncate_every_second(table()))
-    info = with_kernels(series, info, features=200, seed=0)
+    info = fit_minirocket(series, info, features=200, seed=0)
     prepare = prepare_series(info)
     raw = np.stack(series.each())
     padded = np.pad(raw, [(0, 0), (0, 7), (0, 0)], constant_values=NAN)
@@ -211,7 +211,7 @@ def test_a_constant_series_becomes_zeros_with_scale_each():
 
 def test_features_are_standardized():
     info, series = fit_schema(table())
-    info = with_kernels(series, info, features=200, seed=0)
+    info = fit_minirocket(series, info, features=200, seed=0)
     [rows] = series_rows([series], info, prepare_series(info))
     features = rows.arrays[0]["features"]
     assert features.shape == (40, 168)

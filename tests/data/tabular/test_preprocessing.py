@@ -3,7 +3,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfkit.data.columns.target import learn_target
+from tfkit.data.columns.target import infer_target
 from tfkit.data.tabular.preprocessing import MAX_SCALED_VALUE, prepare_table
 from tfkit.data.tabular.reading import read_table
 from tfkit.data.tabular.schema import learn_table
@@ -14,7 +14,7 @@ TRAIN = pd.DataFrame({"a": [1.0, 2, 3, 4, 10] * 4, "b": [5.0, np.nan, 7, 8, 9] *
 
 
 def preprocess(train, rows, **options):
-    info = learn_table(train, learn_target(train["y"]), kinds={}, **options)
+    info = learn_table(train, infer_target(train["y"]), kinds={}, **options)
     return predict(prepare_table(info), read_table(rows, info))
 
 
@@ -63,7 +63,7 @@ def test_columns_with_equal_vocabularies_share_a_lookup_table():
         {f"c{number}": RANDOM.choice(vocabulary, 50) for number, vocabulary in enumerate(vocabularies)}
     )
     frame["y"] = ["u", "v"] * 25
-    info = learn_table(frame, learn_target(frame["y"]), kinds={})
+    info = learn_table(frame, infer_target(frame["y"]), kinds={})
     prepare = prepare_table(info)
     assert sum(isinstance(layer, keras.layers.StringLookup) for layer in prepare.layers) == 2
     codes = predict(prepare, read_table(frame, info))["categories"]

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from tfkit.data.columns import infer_type
-from tfkit.data.columns.target import learn_target
-from tfkit.data.rows.splits import split_table
+from tfkit.data.columns.target import infer_target
+from tfkit.data.rows.splits import train_val_test_split
 from tfkit.data.tabular.schema import MAX_TOTAL_BINS, learn_table
 from tfkit.errors import UserError
 
@@ -29,7 +29,7 @@ def table(rows=200, seed=0):
 
 
 def fit_schema(frame, target=None, **options):
-    return learn_table(frame, target or learn_target(frame["y"]), **{"kinds": {}} | options)
+    return learn_table(frame, target or infer_target(frame["y"]), **{"kinds": {}} | options)
 
 
 def test_schema_of_each_column():
@@ -66,12 +66,12 @@ def test_schema_is_plain_json(scale):
 @pytest.mark.parametrize("options", [{}, {"time_column": "n"}, {"group_column": "g"}])
 def test_schema_depends_only_on_training_rows(options):
     frame = table().assign(g=[number % 17 for number in range(200)])
-    target, fractions = learn_target(frame["y"]), {"test": None, "val_fraction": 0.2, "test_fraction": 0.2, "seed": 0}
-    train, val, test = split_table(frame, target, **fractions, **options)
+    target, fractions = infer_target(frame["y"]), {"test": None, "val_fraction": 0.2, "test_fraction": 0.2, "seed": 0}
+    train, val, test = train_val_test_split(frame, target, **fractions, **options)
     changed = frame.copy()
     held_out = val.index.union(test.index)
     changed.loc[held_out, ["hole", "money", "c", "flag", "d"]] = [1e9, "$9", "new", "maybe", "unknown"]
-    train_of_changed, _, _ = split_table(changed, target, **fractions, **options)
+    train_of_changed, _, _ = train_val_test_split(changed, target, **fractions, **options)
     assert train.equals(train_of_changed)
     assert fit_schema(changed.loc[train.index], target) == fit_schema(train, target)
     assert fit_schema(train, target) != fit_schema(frame, target), "the test can fail"
@@ -79,13 +79,13 @@ def test_schema_depends_only_on_training_rows(options):
 
 def test_target_statistics_are_those_of_the_training_rows():
     frame = table()
-    target = learn_target(frame["y"])
+    target = infer_target(frame["y"])
     assert fit_schema(frame[frame["y"] == "u"], target)["target"]["counts"] == {
         "u": int((frame["y"] == "u").sum()),
         "v": 0,
     }
     train = frame.assign(y=frame["n"]).head(50)
-    info = fit_schema(train, learn_target(frame["n"].rename("y")))
+    info = fit_schema(train, infer_target(frame["n"].rename("y")))
     assert (info["target"]["mean"], info["target"]["scale"]) == pytest.approx(
         (train["y"].mean(), train["y"].std(ddof=0))
     )

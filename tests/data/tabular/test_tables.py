@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfkit.data.columns.names import check_columns
-from tfkit.data.columns.target import learn_target
+from tfkit.data.columns.names import require_columns
+from tfkit.data.columns.target import infer_target
 from tfkit.data.files.write import write_frame
 from tfkit.data.tabular.dataset import table_rows
 from tfkit.data.tabular.loading import load_table
@@ -30,7 +30,7 @@ def table(rows=100):
 @pytest.fixture
 def info():
     frame = table()
-    return learn_table(frame, learn_target(frame["y"]), kinds={})
+    return learn_table(frame, infer_target(frame["y"]), kinds={})
 
 
 # Loading
@@ -96,7 +96,7 @@ def test_load_table_rejects_invalid_tables(options, message):
 
 
 def test_check_columns_accepts_existing_columns():
-    check_columns(table(), ["n", "y", "n"])
+    require_columns(table(), ["n", "y", "n"])
 
 
 # Reading
@@ -133,7 +133,7 @@ def test_rows_like_the_training_rows_cause_no_messages(info, caplog):
 
 def test_number_of_reported_columns_is_limited(caplog):
     frame = pd.DataFrame({f"c{number}": ["a", "b"] * 10 for number in range(30)} | {"y": ["u", "v", "v", "u"] * 5})
-    info = learn_table(frame, learn_target(frame["y"]), kinds={})
+    info = learn_table(frame, infer_target(frame["y"]), kinds={})
     with caplog.at_level(logging.INFO, "tfkit"):
         read_table(frame.replace("a", "z"), info)
     assert len(caplog.records) == 11
@@ -178,7 +178,7 @@ def test_missing_markers_of_training_apply_to_new_rows():
     frame = table().assign(c=["NA", "x"] * 50)
     frame.loc[:9, "n"] = -99
     rows, _, _ = load_table(frame, "y", missing=["-99"])
-    info = learn_table(rows, learn_target(rows["y"]), kinds={}, reading={"missing": ["-99"]})
+    info = learn_table(rows, infer_target(rows["y"]), kinds={}, reading={"missing": ["-99"]})
     assert info["inputs"]["c"]["vocabulary"] == ["NA", "x"]
     for n in (frame["n"], frame["n"].astype("str").replace("-99.0", "-99")):
         raw = read_table(frame.assign(n=n), info)
@@ -202,7 +202,7 @@ def test_table_rows_preprocesses_rows_and_keeps_raw_inputs(info, caplog):
 
 def test_numeric_target_is_standardized():
     frame = table()
-    info = learn_table(frame, learn_target(frame["n"]), kinds={})
+    info = learn_table(frame, infer_target(frame["n"]), kinds={})
     y = table_rows(frame, info, prepare_table(info)).arrays[1]
     assert y.dtype == "float32"
     np.testing.assert_allclose([y.mean(), y.std()], [0, 1], atol=1e-6)

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from tfkit.data.tabular import validation
-from tfkit.data.tabular.validation import Held
+from tfkit.data.tabular.validation import SchemaValidator
 from tfkit.errors import UserError
 
 INFO = {
@@ -20,7 +20,7 @@ def frame(sizes, towns, **columns):
 
 
 def test_mismatches_of_all_chunks_are_reported_once(caplog):
-    validator = Held(INFO)
+    validator = SchemaValidator(INFO)
     raw = validator.raw(frame(["1", "2"], ["Oslo", "Bonn"]))
     assert raw["size"][:, 0].tolist() == [1, 2]
     validator.raw(frame(["3", "much"], ["Bonn", "Aalen"], note="x"))
@@ -34,7 +34,7 @@ def test_mismatches_of_all_chunks_are_reported_once(caplog):
 
 
 def test_column_without_valid_cells_is_rejected_only_over_all_chunks():
-    validator = Held(INFO)
+    validator = SchemaValidator(INFO)
     validator.raw(frame(["many", "few"], ["Oslo", "Oslo"]))
     with pytest.raises(UserError, match=r"'size' must contain finite numbers, as in training. Received: 2 cells"):
         validator.say()
@@ -44,7 +44,7 @@ def test_column_without_valid_cells_is_rejected_only_over_all_chunks():
 
 def test_number_of_stored_unseen_categories_is_limited(monkeypatch):
     monkeypatch.setattr(validation, "MAX_UNSEEN_CATEGORIES", 3)
-    validator = Held(INFO)
+    validator = SchemaValidator(INFO)
     for start in range(0, 100, 10):
         validator.raw(frame(["1"] * 10, [f"w{start + i}" for i in range(10)]))
     assert validator.unseen_counts["town"] == 100

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from tfkit import Rows
+from tfkit import ArrayDataset
 from tfkit.data import frequent_ngrams, solved_ngrams
 
 RANDOM = np.random.default_rng(0)
@@ -37,7 +37,7 @@ def predict_training_rows(y, classes, weight=None):
     }
     info = {"ngrams": ngrams, "target": {"classes": classes}}
     inputs = {name: keras.Input(ids.shape[1:], dtype="int32", name=name) for name, ids in IDS.items()}
-    model = keras.Model(inputs, solved_ngrams(Rows(IDS, y, weight), info)(inputs))
+    model = keras.Model(inputs, solved_ngrams(ArrayDataset(IDS, y, weight), info)(inputs))
     assert not model.trainable_variables
     return np.asarray(model({name: ids.astype("int32") for name, ids in IDS.items()}))
 

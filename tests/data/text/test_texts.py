@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfkit.data.columns.target import learn_target
+from tfkit.data.columns.target import infer_target
 from tfkit.data.text import dataset, loading, preprocessing, reading, schema
 from tfkit.errors import UserError
 
@@ -22,7 +22,7 @@ def frame(rows=40):
 @pytest.fixture
 def info():
     rows, _, name, messages = loading.load_texts(frame(), None, "label")
-    return schema.learn_texts(rows, name, learn_target(rows["label"]), said=messages)
+    return schema.learn_texts(rows, name, infer_target(rows["label"]), said=messages)
 
 
 def test_the_text_column_is_the_one_with_the_longest_texts():
@@ -83,7 +83,7 @@ def test_texts_of_the_test_table_are_removed_from_training():
 def test_rows_with_the_same_text_stay_in_one_split(seed):
     table = pd.concat([frame(), frame().assign(body=lambda f: f["body"].str.upper()), frame()[::-1]], ignore_index=True)
     table.loc[100, "label"] = "bad"  # the same text with two labels
-    target = learn_target(table["label"])
+    target = infer_target(table["label"])
     splits = loading.split_texts(table, "body", target, test=None, val_fraction=0.2, test_fraction=0.2, seed=seed)
     assert sum(map(len, splits)) == 120
     distinct = [set(split["body"].str.lower()) for split in splits]
@@ -118,9 +118,9 @@ def test_schema_of_the_training_rows(info):
 )
 def test_tokens_are_characters_in_scripts_without_spaces(text, kind):
     table = frame().assign(body=text)
-    info = schema.learn_texts(table, "body", learn_target(table["label"]))
+    info = schema.learn_texts(table, "body", infer_target(table["label"]))
     assert info["tokens"] == kind
-    assert schema.learn_texts(table, "body", learn_target(table["label"]), kind="words")["tokens"] == "words"
+    assert schema.learn_texts(table, "body", infer_target(table["label"]), kind="words")["tokens"] == "words"
 
 
 def test_datasets_have_uint16_ids_and_the_original_texts(info):
@@ -133,7 +133,7 @@ def test_datasets_have_uint16_ids_and_the_original_texts(info):
 
 def test_numeric_targets_are_standardized():
     table = frame().assign(stars=np.linspace(1, 5, 40))
-    target = learn_target(table["stars"])
+    target = infer_target(table["stars"])
     info = schema.learn_texts(table, "body", target)
     y = dataset.text_rows(table, info, preprocessing.prepare_texts(info)).arrays[1]
     assert (y.mean(), y.std()) == pytest.approx((0, 1), abs=1e-6)

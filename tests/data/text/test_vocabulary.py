@@ -41,7 +41,7 @@ def test_truncation_counts_characters_and_collapses_white_space():
     truncated = [text.decode() for text in preprocessing_text.truncate(tf.constant(texts), 5).numpy()]
     assert truncated == ["a b c", "我喜欢你很", "é" * 5, "", ""]
     with pytest.raises(ValueError, match="`length` must be at least 1"):
-        preprocessing_text.CutText(0)
+        preprocessing_text.TruncateText(0)
 
 
 def test_vocabulary_has_tokens_that_occur_twice_most_frequent_first():
@@ -55,7 +55,7 @@ def test_vocabulary_has_tokens_that_occur_twice_most_frequent_first():
 
 def make_model(kind, vocabulary, length):
     text = keras.Input((1,), dtype="string", name="text")
-    truncated = preprocessing_text.CutText(100)(text)
+    truncated = preprocessing_text.TruncateText(100)(text)
     return keras.Model(
         text, text_vocabulary.token_ids(truncated, kind, vocabulary=vocabulary, length=length, name="ids")
     )

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tfkit.datasets.windows import Windows
+from tfkit.datasets.windows import WindowDataset
 from tfkit.evaluation.baselines import naive, seasonal_naive
 
 VALUES = np.arange(30.0)
@@ -11,7 +11,7 @@ VALUES = np.arange(30.0)
 def test_seasonal_naive_uses_the_last_season_or_the_last_value(season):
     """Two series with 20 and 10 steps; a season may be longer than the past of the network."""
     origins, horizon = [6, 12, 25], 7
-    test = Windows(
+    test = WindowDataset(
         VALUES, [o for o in origins if o + horizon <= 30], past=4, horizon=horizon, series=np.repeat([0, 1], [20, 10])
     )
     origins = test.origins.tolist()

@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 import tfkit
-from tfkit.evaluation.baselines import constant, linear_pixels
+from tfkit.evaluation.baselines import dummy, linear_pixels
 from tfkit.evaluation.baselines.image import _downscale
 
 RANDOM = np.random.default_rng(0)
@@ -17,7 +17,7 @@ def rows(count, side=20):
     pixels = RANDOM.integers(0, 256, (count, side, side, 3), dtype="uint8")
     y = RANDOM.integers(0, 3, count).astype("int32")
     pixels[np.arange(count), y] = 255  # the row of the bright line is the class
-    return tfkit.Rows(pixels, y)
+    return tfkit.ArrayDataset(pixels, y)
 
 
 @pytest.mark.parametrize(("height", "width"), [(5, 7), (16, 16), (32, 48), (20, 33)])
@@ -47,7 +47,7 @@ def test_baseline_is_logistic_regression_on_pixels():
 def test_constant_of_images_is_the_class_frequency():
     train = rows(100)
     share = np.bincount(train.arrays[1], minlength=3) / 100
-    np.testing.assert_allclose(constant(train, rows(2), INFO), [share, share])
+    np.testing.assert_allclose(dummy(train, rows(2), INFO), [share, share])
 
 
 def test_chunk_size_does_not_change_predictions(monkeypatch):

@@ -5,7 +5,7 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 import tfkit
-from tfkit.evaluation.baselines import linear_series, nearest_series
+from tfkit.evaluation.baselines import linear_series, nearest_neighbor
 
 RANDOM = np.random.default_rng(0)
 CLASSES = {"task": "multiclass", "target": {"classes": ["a", "b", "c"], "positive": None}}
@@ -13,7 +13,7 @@ REGRESSION = {"task": "regression", "target": {"classes": None, "mean": 100.0, "
 
 
 def rows(values, y):
-    return tfkit.Rows(np.zeros(len(y)), np.asarray(y), raw={"series": np.asarray(values, "float32")})
+    return tfkit.ArrayDataset(np.zeros(len(y)), np.asarray(y), raw={"series": np.asarray(values, "float32")})
 
 
 def scaling(how, mean=0.0, std=1.0, dim=1):
@@ -23,7 +23,7 @@ def scaling(how, mean=0.0, std=1.0, dim=1):
 def test_nearest_series_equals_scikit_learn():
     x, y = RANDOM.normal(size=(60, 30, 1)), RANDOM.integers(0, 3, 60)
     x_test = RANDOM.normal(size=(300, 30, 1))
-    y_pred = nearest_series(rows(x, y), rows(x_test, np.zeros(300, int)), {**CLASSES, **scaling("train", 0.3, 2.0)})
+    y_pred = nearest_neighbor(rows(x, y), rows(x_test, np.zeros(300, int)), {**CLASSES, **scaling("train", 0.3, 2.0)})
     expected = KNeighborsClassifier(1).fit(x[..., 0], y).predict(x_test[..., 0])
     np.testing.assert_array_equal(y_pred.argmax(axis=1), expected)
     np.testing.assert_allclose(y_pred.sum(axis=1), 1)
@@ -32,13 +32,13 @@ def test_nearest_series_equals_scikit_learn():
 
 def test_nearest_series_predicts_numbers_in_units_of_the_user():
     x = np.arange(4.0)[:, None, None] * np.ones((4, 9, 1))
-    y_pred = nearest_series(
+    y_pred = nearest_neighbor(
         rows(x, [-1.0, 0.0, 1.0, 2.0]), rows(x + 0.2, np.zeros(4)), {**REGRESSION, **scaling("none")}
     )
     np.testing.assert_allclose(y_pred, [90, 100, 110, 120])
 
 
-@pytest.mark.parametrize("baseline", [nearest_series, linear_series])
+@pytest.mark.parametrize("baseline", [nearest_neighbor, linear_series])
 def test_missing_values_unequal_lengths_and_missing_channels(baseline):
     """Rising and falling series of 10 to 40 steps with missing values; some have no second channel."""
 
@@ -64,7 +64,7 @@ def test_per_series_scaling_removes_level_and_amplitude():
     size, level = RANDOM.uniform(0.1, 10, (40, 1, 1)), RANDOM.normal(size=(40, 1, 1)) * 10
     train, test = rows(x, np.arange(40) % 2), rows(x * size + level, np.arange(40) % 2)
     info = {"task": "binary", "target": {"classes": ["sin", "cos"], "positive": "sin"}}
-    per_series, unscaled = (nearest_series(train, test, {**info, **scaling(how)}) for how in ("each", "none"))
+    per_series, unscaled = (nearest_neighbor(train, test, {**info, **scaling(how)}) for how in ("each", "none"))
     assert (per_series.argmax(axis=1) == np.arange(40) % 2).all()
     assert (unscaled.argmax(axis=1) != np.arange(40) % 2).any()
 

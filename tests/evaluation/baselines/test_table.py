@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from tfkit.evaluation import baselines
 from tfkit.evaluation.baselines import table as baselines_table
 
-ALL_BASELINES = (baselines.constant, baselines.linear, baselines.boosted_trees)
+ALL_BASELINES = (baselines.dummy, baselines.linear, baselines.gradient_boosting)
 
 
 class Rows:
@@ -62,12 +62,12 @@ def boosting_matrix(x):
 
 def test_constant_predicts_class_frequencies():
     train, test = Rows([0, 2, 2, 2], weight=np.array([9.0, 1, 1, 1])), Rows([1, 1])
-    assert baselines.constant(train, test, class_info("a", "b", "c")).tolist() == [[0.25, 0, 0.75]] * 2
+    assert baselines.dummy(train, test, class_info("a", "b", "c")).tolist() == [[0.25, 0, 0.75]] * 2
 
 
 def test_constant_predicts_the_weighted_mean_in_units_of_the_user():
     train, test = Rows([0.0, 1.0], weight=np.array([1.0, 3.0])), Rows([0.0])
-    assert baselines.constant(train, test, regression_info(mean=100, scale=10)).tolist() == [107.5]
+    assert baselines.dummy(train, test, regression_info(mean=100, scale=10)).tolist() == [107.5]
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -75,7 +75,7 @@ def test_boosting_equals_scikit_learn_with_missing_values_and_categories(weighte
     (x, y), (x_test, _) = table(600), table(50, seed=1)
     weight = np.random.default_rng(2).random(600) + 0.1 if weighted else None
     settings = {"random_state": 3, "categorical_features": [False, False, False, True, False]}
-    y_pred = baselines.boosted_trees(
+    y_pred = baselines.gradient_boosting(
         Rows(y, weight, **x), Rows(np.zeros(50), **x_test), regression_info(5, 2, **SHAPE), seed=3
     )
     expected = (
@@ -85,7 +85,7 @@ def test_boosting_equals_scikit_learn_with_missing_values_and_categories(weighte
     )
     assert y_pred == pytest.approx(expected * 2 + 5, abs=1e-9)
     code = (y > 1).astype(int)
-    y_pred = baselines.boosted_trees(
+    y_pred = baselines.gradient_boosting(
         Rows(code, weight, **x), Rows(np.zeros(50), **x_test), class_info("a", "b", **SHAPE), seed=3
     )
     expected = (
@@ -143,7 +143,7 @@ def test_classes_without_training_rows_have_probability_zero(baseline):
     assert y_pred.shape == (300, 5)
     assert not y_pred[:, [0, 2, 4]].any()
     assert y_pred.sum(1) == pytest.approx(np.ones(300))
-    if baseline is not baselines.constant:
+    if baseline is not baselines.dummy:
         assert (y_pred.argmax(1) == codes).mean() > 0.8
 
 
@@ -159,7 +159,9 @@ def test_boosting_accepts_a_class_with_a_single_row():
     x = {"numbers": np.random.default_rng(0).normal(size=(10_100, 1)).astype("float32")}
     codes = (x["numbers"][:, 0] > 0).astype(int)
     codes[0] = 2
-    y_pred = baselines.boosted_trees(Rows(codes, **x), Rows(codes[:5], numbers=x["numbers"][:5]), class_info(*"abc"))
+    y_pred = baselines.gradient_boosting(
+        Rows(codes, **x), Rows(codes[:5], numbers=x["numbers"][:5]), class_info(*"abc")
+    )
     assert (y_pred.argmax(1)[1:] == codes[1:5]).all()
 
 
@@ -201,13 +203,13 @@ def test_same_seed_gives_the_same_trees():
     x, y = table(11_000)
     train, test = Rows(y, **x), Rows(y[:100], **{n: v[:100] for n, v in x.items()})
     first, same_seed, other_seed = (
-        baselines.boosted_trees(train, test, regression_info(**SHAPE), seed=seed) for seed in (0, 0, 1)
+        baselines.gradient_boosting(train, test, regression_info(**SHAPE), seed=seed) for seed in (0, 0, 1)
     )
     assert (first == same_seed).all()
     assert (first != other_seed).any()
 
 
-@pytest.mark.parametrize("baseline", [baselines.linear, baselines.boosted_trees])
+@pytest.mark.parametrize("baseline", [baselines.linear, baselines.gradient_boosting])
 def test_very_many_rows_are_sampled_for_training_only(baseline, monkeypatch, caplog):
     monkeypatch.setattr(baselines_table, "MAX_TRAINING_CELLS", 1000)
     monkeypatch.setattr(baselines_table, "CHUNK_ROWS", 100)

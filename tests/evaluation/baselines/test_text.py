@@ -11,7 +11,9 @@ TEXTS = ["good and cheap", "bad and dear"]
 
 
 def rows(y, texts, weight=None):
-    return tfkit.Rows(np.zeros(len(y)), np.array(y), weight, raw={"text": np.array(texts, object).reshape(-1, 1)})
+    return tfkit.ArrayDataset(
+        np.zeros(len(y)), np.array(y), weight, raw={"text": np.array(texts, object).reshape(-1, 1)}
+    )
 
 
 def class_info(*labels, length=100):

@@ -13,7 +13,7 @@ from tests.layers.reference_conv import (
     sublayer_weights,
     weights,
 )
-from tfkit.layers import ConvBlock, ConvStack, ResidualBlock
+from tfkit.layers import ConvBlock, ConvNet, ResidualBlock
 
 SMALL = {"filters": [3, 4], "activation": "tanh"}
 
@@ -53,7 +53,7 @@ def stack(rows, layer, *, depth, strides, block, training, **options):
 def test_output_matches_numpy(rank, block, options):
     x = RANDOM.normal(size=(3, *(7, 6)[:rank], 2)).astype("float32")
     reference = {"residual": residual_block, "conv": conv_block}[block]
-    layer = built(ConvStack(**SMALL, rank=rank, block=block, pooling=None, **options), x.shape)
+    layer = built(ConvNet(**SMALL, rank=rank, block=block, pooling=None, **options), x.shape)
     for training in (False, True):
         expected = stack(x.astype("float64"), layer, block=reference, training=training, **options)
         outputs = layer(x, training=training)
@@ -64,7 +64,7 @@ def test_output_matches_numpy(rank, block, options):
 @pytest.mark.parametrize("pooling", ["mean", "max", None])
 def test_padding_does_not_change_the_result(pooling):
     rows, x, mask = series([9, 2, 6], 2)
-    layer = ConvStack(**SMALL, rank=1, depth=1, squeeze_excitation=2, pooling=pooling)
+    layer = ConvNet(**SMALL, rank=1, depth=1, squeeze_excitation=2, pooling=pooling)
     built(layer, x.shape)
     for training in (False, True):
         expected = stack(rows, layer, depth=1, strides=2, block=residual_block, training=training)
@@ -78,9 +78,9 @@ def test_padding_does_not_change_the_result(pooling):
 def test_mask_is_passed_on_without_pooling_only():
     x, mask = series([9, 2, 6], 2, padding_value=0.0)[1:]
     masked = keras.layers.Masking()(x)
-    outputs = ConvStack([3, 4, 5], rank=1, pooling=None)(masked)
+    outputs = ConvNet([3, 4, 5], rank=1, pooling=None)(masked)
     np.testing.assert_array_equal(outputs._keras_mask, mask[:, ::2][:, ::2])
-    assert getattr(ConvStack([3], rank=1)(masked), "_keras_mask", None) is None
+    assert getattr(ConvNet([3], rank=1)(masked), "_keras_mask", None) is None
 
 
 def test_number_of_weights_is_the_sum_over_blocks():
@@ -95,13 +95,13 @@ def test_number_of_weights_is_the_sum_over_blocks():
         (ResidualBlock(4), 3),
         (ResidualBlock(4), 4),
     ]
-    assert count(ConvStack([3, 4], depth=2), 1) == sum(count(block, dim) for block, dim in blocks)
+    assert count(ConvNet([3, 4], depth=2), 1) == sum(count(block, dim) for block, dim in blocks)
     blocks = [(ConvBlock(3), 1), (ConvBlock(3), 3), (ConvBlock(4), 3)]
-    assert count(ConvStack([3, 4], block="conv"), 1) == sum(count(block, dim) for block, dim in blocks)
+    assert count(ConvNet([3, 4], block="conv"), 1) == sum(count(block, dim) for block, dim in blocks)
 
 
 def test_arguments_of_the_stack_reach_each_block():
-    layer = ConvStack(
+    layer = ConvNet(
         [3, 4],
         5,
         rank=1,
@@ -126,7 +126,7 @@ def test_arguments_of_the_stack_reach_each_block():
 
 @pytest.mark.parametrize("block", ["residual", "conv"])
 def test_all_kernels_are_regularized(block):
-    layer = built(ConvStack([3, 4], block=block, l1=0.01, l2=0.1), (None, 6, 6, 2))
+    layer = built(ConvNet([3, 4], block=block, l1=0.01, l2=0.1), (None, 6, 6, 2))
     kernels = [value for path, value in weights(layer).items() if path.endswith("kernel")]
     assert len(kernels) == {"residual": 1 + 2 + 3, "conv": 1 + 1 + 1}[block]
     expected = sum(0.01 * np.abs(kernel).sum() + 0.1 * (kernel**2).sum() for kernel in kernels)
@@ -152,11 +152,11 @@ def test_all_kernels_are_regularized(block):
 )
 def test_invalid_arguments_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
-        ConvStack(**arguments)
+        ConvNet(**arguments)
 
 
 def test_images_of_any_size():
-    stack = ConvStack([2, 3, 4, 5])
+    stack = ConvNet([2, 3, 4, 5])
     for side in (1, 2, 3, 8):
         assert stack(np.zeros((2, side, side, 1), "float32")).shape == (2, 5)
-        assert ConvStack([2, 3, 4, 5])(np.zeros((2, side, side, 1), "float32")).shape == (2, 5)
+        assert ConvNet([2, 3, 4, 5])(np.zeros((2, side, side, 1), "float32")).shape == (2, 5)

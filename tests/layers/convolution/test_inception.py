@@ -14,7 +14,7 @@ from tests.layers.reference_conv import (
     sublayer_weights,
     weights,
 )
-from tfkit.layers import ConvBlock, InceptionBlock, InceptionStack
+from tfkit.layers import ConvBlock, InceptionBlock, InceptionTime
 
 SMALL = {"filters": 2, "kernel_sizes": [2, 3, 6], "bottleneck": 3, "activation": "tanh"}
 
@@ -62,7 +62,7 @@ def stack(rows, layer, shortcut_every, training):
 @pytest.mark.parametrize(("depth", "shortcut_every"), [(5, 2), (2, 0), (2, 3)])
 def test_stack_matches_numpy_with_padding(depth, shortcut_every, pooling):
     rows, x, mask = series([7, 1, 4], 2)
-    layer = built(InceptionStack(**SMALL, depth=depth, shortcut_every=shortcut_every, pooling=pooling), x.shape)
+    layer = built(InceptionTime(**SMALL, depth=depth, shortcut_every=shortcut_every, pooling=pooling), x.shape)
     for training in (False, True):
         outputs, expected = layer(x, training=training, mask=mask), stack(rows, layer, shortcut_every, training)
         if pooling:
@@ -76,8 +76,8 @@ def test_mask_is_passed_on_without_pooling_only():
     x, mask = series([5, 2], 2, padding_value=0.0)[1:]
     masked = keras.layers.Masking()(x)
     np.testing.assert_array_equal(InceptionBlock(**SMALL)(masked)._keras_mask, mask)
-    np.testing.assert_array_equal(InceptionStack(**SMALL, depth=1, pooling=None)(masked)._keras_mask, mask)
-    assert getattr(InceptionStack(**SMALL, depth=1)(masked), "_keras_mask", None) is None
+    np.testing.assert_array_equal(InceptionTime(**SMALL, depth=1, pooling=None)(masked)._keras_mask, mask)
+    assert getattr(InceptionTime(**SMALL, depth=1)(masked), "_keras_mask", None) is None
 
 
 @pytest.mark.parametrize(
@@ -101,11 +101,11 @@ def test_number_of_weights_of_a_stack_is_the_sum_over_blocks():
     block = InceptionBlock
     blocks = count(block(**SMALL), 2) + 4 * count(block(**SMALL), 8)
     shortcuts = count(ConvBlock(8, 1, rank=1), 2) + count(ConvBlock(8, 1, rank=1), 8)
-    assert count(InceptionStack(**SMALL, depth=5, shortcut_every=2), 2) == blocks + shortcuts
+    assert count(InceptionTime(**SMALL, depth=5, shortcut_every=2), 2) == blocks + shortcuts
 
 
 def test_defaults_match_the_paper():
-    layer = InceptionStack()
+    layer = InceptionTime()
     layer.build((None, 50, 1))
     kernels = sum(value.size for path, value in weights(layer).items() if path.endswith("kernel"))
     convs = 70 * 32  # of kernels of 10, 20 and 40 steps
@@ -125,7 +125,7 @@ def test_dropout_drops_whole_channels():
 
 
 def test_all_kernels_are_regularized():
-    layer = built(InceptionStack(**SMALL, depth=2, shortcut_every=2, l1=0.01, l2=0.1), (None, 9, 2))
+    layer = built(InceptionTime(**SMALL, depth=2, shortcut_every=2, l1=0.01, l2=0.1), (None, 9, 2))
     kernels = [value for path, value in weights(layer).items() if path.endswith("kernel")]
     assert len(kernels) == 2 * 5 + 1
     expected = sum(0.01 * np.abs(kernel).sum() + 0.1 * (kernel**2).sum() for kernel in kernels)
@@ -146,12 +146,12 @@ RANGES = "`filters` and each of `kernel_sizes` must be at least 1, `bottleneck` 
         (InceptionBlock, {"dropout": 1.0}, r"`dropout` must be in \[0, 1\). Received: 1.0"),
         (InceptionBlock, {"l2": -1}, "`l1` and `l2` must be at least 0. Received: l1=0.0, l2=-1"),
         (
-            InceptionStack,
+            InceptionTime,
             {"depth": 0},
             "`depth` must be at least 1 and `shortcut_every` at least 0. Received: depth=0, shortcut_every=3",
         ),
-        (InceptionStack, {"shortcut_every": -1}, "`depth` must be .* Received: depth=6, shortcut_every=-1"),
-        (InceptionStack, {"pooling": "sum"}, "`pooling` must be 'mean', 'max' or None. Received: 'sum'"),
+        (InceptionTime, {"shortcut_every": -1}, "`depth` must be .* Received: depth=6, shortcut_every=-1"),
+        (InceptionTime, {"pooling": "sum"}, "`pooling` must be 'mean', 'max' or None. Received: 'sum'"),
     ],
 )
 def test_invalid_arguments_raise(kind, arguments, message):

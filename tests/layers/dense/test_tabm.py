@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfkit.layers import MLP, EnsembleDense, EnsembleMLP, MemberMean
-from tfkit.losses import PerMember
+from tfkit.layers import MLP, BatchEnsembleDense, EnsembleAverage, TabM
+from tfkit.losses import EnsembleLoss
 
 RANDOM = np.random.default_rng(0)
 
@@ -38,19 +38,19 @@ def reference(layer, x):
     return np.stack(outputs, 1)
 
 
-# EnsembleDense
+# BatchEnsembleDense
 
 
 @pytest.mark.parametrize("shape", [(6, 5), (6, 3, 5)], ids=["one input", "input per member"])
 @pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("training", [True, False])
 def test_dense_matches_numpy(shape, shared, training):
-    layer, x = built(EnsembleDense(4, 3, shared=shared), 5), rows(*shape)
+    layer, x = built(BatchEnsembleDense(4, 3, shared=shared), 5), rows(*shape)
     np.testing.assert_allclose(layer(x, training=training), reference(layer, x), rtol=1e-5, atol=1e-5)
 
 
 def test_one_member_with_unit_scales_equals_a_dense_layer():
-    layer, dense, x = built(EnsembleDense(4, members=1), 5), keras.layers.Dense(4), rows(6, 5)
+    layer, dense, x = built(BatchEnsembleDense(4, members=1), 5), keras.layers.Dense(4), rows(6, 5)
     layer.scale_in.assign(np.ones((1, 5)))
     layer.scale_out.assign(np.ones((1, 4)))
     dense.build((None, 5))
@@ -59,7 +59,7 @@ def test_one_member_with_unit_scales_equals_a_dense_layer():
 
 
 def test_initialization_of_the_weights():
-    layer = EnsembleDense(400, 8, signs=True)
+    layer = BatchEnsembleDense(400, 8, signs=True)
     layer.build((None, 100))
     assert set(np.unique(layer.scale_in)) == {-1.0, 1.0}
     assert abs(float(np.mean(layer.scale_in))) < 0.15  # 800 of them: sigma 0.035
@@ -69,21 +69,21 @@ def test_initialization_of_the_weights():
     assert (
         0.95 * 0.1 / 3**0.5 < layer.kernel.numpy().std() < 1.05 * 0.1 * 2**0.5
     )  # between the initialization of PyTorch and He's
-    plain = EnsembleDense(4, 8)
+    plain = BatchEnsembleDense(4, 8)
     plain.build((None, 100))
     np.testing.assert_array_equal(plain.scale_in, np.ones((8, 100)))
 
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_kernel_and_bias_are_initialized_independently(shared):
-    layer = EnsembleDense(50, 8, shared=shared)
+    layer = BatchEnsembleDense(50, 8, shared=shared)
     layer.build((None, 20))
     kernel = layer.kernel.numpy().reshape(-1, 50)[:8]
     assert abs(np.corrcoef(kernel.ravel(), layer.bias.numpy().ravel())[0, 1]) < 0.3  # 400 of them: sigma 0.05
 
 
 def test_number_of_weights_of_a_dense_layer():
-    shared, separate = EnsembleDense(4, 3), EnsembleDense(4, 3, shared=False)
+    shared, separate = BatchEnsembleDense(4, 3), BatchEnsembleDense(4, 3, shared=False)
     shared.build((None, 5))
     separate.build((None, 5))
     assert shared.count_params() == 5 * 4 + 3 * (5 + 4 + 4)
@@ -91,7 +91,7 @@ def test_number_of_weights_of_a_dense_layer():
 
 
 def test_only_the_kernel_is_regularized():
-    layer = built(EnsembleDense(4, 3, l1=0.01, l2=0.1), 5)
+    layer = built(BatchEnsembleDense(4, 3, l1=0.01, l2=0.1), 5)
     kernel = layer.kernel.numpy()
     assert float(sum(layer.losses)) == pytest.approx(0.01 * np.abs(kernel).sum() + 0.1 * (kernel**2).sum(), rel=1e-5)
 
@@ -107,36 +107,36 @@ def test_only_the_kernel_is_regularized():
 )
 def test_dense_invalid_arguments_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
-        EnsembleDense(**arguments)
+        BatchEnsembleDense(**arguments)
 
 
 def test_dense_wrong_number_of_members_raises():
     with pytest.raises(ValueError, match=r"second is `members`. Received: members=3, input_shape=\(None, 2, 5\)"):
-        EnsembleDense(4, 3).build((None, 2, 5))
+        BatchEnsembleDense(4, 3).build((None, 2, 5))
 
 
 def test_dense_four_axes_raise():
     with pytest.raises(ValueError, match="axes"):
-        EnsembleDense(4, 3)(rows(2, 3, 7, 5))
+        BatchEnsembleDense(4, 3)(rows(2, 3, 7, 5))
 
 
 def test_dense_signs_without_scales_raise():
     with pytest.raises(ValueError, match="signs"):
-        EnsembleDense(4, 3, signs=True, shared=False)
+        BatchEnsembleDense(4, 3, signs=True, shared=False)
 
 
-# EnsembleMLP
+# TabM
 
 
 @pytest.mark.parametrize("training", [True, False])
 def test_mlp_matches_dense_layers_and_activations(training):
-    layer, x = built(EnsembleMLP([7, 4], 3, activation="tanh"), 5), rows(6, 5)
+    layer, x = built(TabM([7, 4], 3, activation="tanh"), 5), rows(6, 5)
     expected = np.tanh(reference(layer.dense[1], np.tanh(reference(layer.dense[0], x))))
     np.testing.assert_allclose(layer(x, training=training), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_mlp_with_one_member_equals_an_mlp():
-    layer, plain, x = EnsembleMLP([7, 4], members=1), MLP([7, 4], normalization=None), rows(6, 5)
+    layer, plain, x = TabM([7, 4], members=1), MLP([7, 4], normalization=None), rows(6, 5)
     layer.build((None, 5))
     plain.build((None, 5))
     layer.dense[0].scale_in.assign(np.ones((1, 5)))
@@ -146,7 +146,7 @@ def test_mlp_with_one_member_equals_an_mlp():
 
 
 def test_only_the_first_layer_has_random_signs():
-    layer = EnsembleMLP([7, 4], 8)
+    layer = TabM([7, 4], 8)
     layer.build((None, 30))
     assert set(np.unique(layer.dense[0].scale_in)) == {-1.0, 1.0}
     np.testing.assert_array_equal(layer.dense[1].scale_in, np.ones((8, 7)))
@@ -154,7 +154,7 @@ def test_only_the_first_layer_has_random_signs():
 
 
 def test_members_share_one_dropout_mask_per_row():
-    layer, x = EnsembleMLP([40], 3, activation="linear", dropout=0.4), rows(100, 6)
+    layer, x = TabM([40], 3, activation="linear", dropout=0.4), rows(100, 6)
     full, dropped_out = np.asarray(layer(x)), np.asarray(layer(x, training=True))
     dropped = dropped_out == 0
     np.testing.assert_array_equal(dropped, np.repeat(dropped[:, :1], 3, axis=1))
@@ -164,7 +164,7 @@ def test_members_share_one_dropout_mask_per_row():
 
 
 def test_number_of_weights_of_an_ensemble():
-    layer = EnsembleMLP([7, 4], 3)
+    layer = TabM([7, 4], 3)
     layer.build((None, 5))
     assert layer.count_params() == 5 * 7 + 3 * (5 + 7 + 7) + 7 * 4 + 3 * (7 + 4 + 4)
 
@@ -181,10 +181,10 @@ def test_number_of_weights_of_an_ensemble():
 )
 def test_mlp_invalid_arguments_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
-        EnsembleMLP(**arguments)
+        TabM(**arguments)
 
 
-# MemberMean
+# EnsembleAverage
 
 
 def softmax(x):
@@ -195,18 +195,18 @@ def softmax(x):
 @pytest.mark.parametrize("logits", [True, False])
 def test_members_pass_through_in_training(logits):
     x = rows(4, 3, 5)
-    np.testing.assert_array_equal(MemberMean(logits)(x, training=True), x)
+    np.testing.assert_array_equal(EnsembleAverage(logits)(x, training=True), x)
 
 
 def test_values_are_averaged():
     x = rows(4, 3, 5)
-    np.testing.assert_allclose(MemberMean()(x), x.mean(1, keepdims=True), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(EnsembleAverage()(x), x.mean(1, keepdims=True), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("scale", [1.0, 300.0])  # at 300 a member's probability underflows
 def test_logits_give_the_log_of_the_mean_probability(scale):
     x = rows(40, 3, 5) * np.float32(scale)
-    average = np.asarray(MemberMean(logits=True)(x))
+    average = np.asarray(EnsembleAverage(logits=True)(x))
     assert average.shape == (40, 1, 5)
     assert np.isfinite(average).all()
     np.testing.assert_allclose(softmax(average), softmax(x).mean(1, keepdims=True), rtol=2e-5, atol=1e-7)
@@ -217,7 +217,7 @@ def test_logits_give_the_log_of_the_mean_probability(scale):
 @pytest.mark.parametrize("logits", [True, False])
 def test_member_mean_works_with_the_loss_per_member(logits):
     inner = keras.losses.SparseCategoricalCrossentropy(from_logits=True) if logits else keras.losses.MeanSquaredError()
-    layer, loss, x = MemberMean(logits), PerMember(inner), rows(6, 3, 4 if logits else 1)
+    layer, loss, x = EnsembleAverage(logits), EnsembleLoss(inner), rows(6, 3, 4 if logits else 1)
     y = RANDOM.integers(0, 4, 6) if logits else rows(6)
     member_losses = [float(inner(y, x[:, member])) for member in range(3)]
     assert float(loss(y, layer(x, training=True))) == pytest.approx(np.mean(member_losses), rel=1e-5)
@@ -229,10 +229,10 @@ def test_ensemble_trains_in_a_compiled_model():
     x = rows(64, 3)
     y = (x[:, 0] > x[:, 1]).astype(int)
     inputs = keras.Input((3,))
-    hidden = EnsembleDense(2, 4, shared=False)(EnsembleMLP([8], 4)(inputs))
-    model = keras.Model(inputs, MemberMean(logits=True)(hidden))
+    hidden = BatchEnsembleDense(2, 4, shared=False)(TabM([8], 4)(inputs))
+    model = keras.Model(inputs, EnsembleAverage(logits=True)(hidden))
     assert model.output_shape == (None, None, 2)
-    loss = PerMember(keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    loss = EnsembleLoss(keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     model.compile(keras.optimizers.SGD(0.3), loss)
     losses = model.fit(x, y, epochs=15, verbose=0, validation_data=(x, y)).history
     assert losses["loss"][-1] < 0.95 * losses["loss"][0]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfkit.layers import FillGaps
+from tfkit.layers import InterpolateMissing
 
 RANDOM = np.random.default_rng(0)
 
@@ -19,15 +19,15 @@ def test_gaps_are_interpolated_linearly():
     x[0, 4:6, 0] = [np.inf, -np.inf]
     x[1, :, 1] = np.nan
     expected = np.apply_along_axis(interpolate, 1, x)
-    np.testing.assert_allclose(FillGaps()(x), expected, atol=1e-5)
+    np.testing.assert_allclose(InterpolateMissing()(x), expected, atol=1e-5)
 
 
 def test_known_values_are_unchanged():
     x = (RANDOM.normal(size=(5, 9, 2)) * 1e30).astype("float32")
-    np.testing.assert_array_equal(FillGaps()(x), x)
+    np.testing.assert_array_equal(InterpolateMissing()(x), x)
 
 
 def test_masked_values_are_ignored():
     x = np.array([[[1.0], [np.nan], [3.0], [np.nan], [99.0]]], "float32")
-    filled_series = FillGaps()(x, mask=np.array([[True, True, True, True, False]]))
+    filled_series = InterpolateMissing()(x, mask=np.array([[True, True, True, True, False]]))
     np.testing.assert_array_equal(np.ravel(filled_series)[:4], [1.0, 2.0, 3.0, 3.0])

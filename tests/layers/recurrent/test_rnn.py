@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfkit.layers import LSTMStack
+from tfkit.layers import RNNStack
 
 RANDOM = np.random.default_rng(0)
 KERAS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
@@ -90,7 +90,7 @@ def reference(layer, x, mask):
 def test_output_matches_numpy(cell, implementation, bidirectional, return_sequences, masked):
     x, mask = series(6, 11, 3), random_mask(6, 11) if masked else None
     options = {"bidirectional": bidirectional, "return_sequences": return_sequences, "implementation": implementation}
-    layer = built(LSTMStack([4, 5], cell=cell, **options), 3)
+    layer = built(RNNStack([4, 5], cell=cell, **options), 3)
     expected = reference(layer, x, mask)
     for training in (False, True):
         np.testing.assert_allclose(layer(x, mask=mask, training=training), expected, rtol=1e-5, atol=1e-5)
@@ -101,7 +101,7 @@ def test_output_matches_numpy(cell, implementation, bidirectional, return_sequen
 def test_all_sequence_lengths(cell, time):
     x = series(2, time, 3)
     for return_sequences in (False, True):
-        layer = built(LSTMStack([4], cell=cell, return_sequences=return_sequences, implementation="loop"), 3)
+        layer = built(RNNStack([4], cell=cell, return_sequences=return_sequences, implementation="loop"), 3)
         np.testing.assert_allclose(layer(x), reference(layer, x, None), rtol=1e-5, atol=1e-5)
 
 
@@ -110,7 +110,7 @@ def test_all_sequence_lengths(cell, time):
 @pytest.mark.parametrize("return_sequences", [False, True])
 def test_output_matches_keras_with_equal_weights(cell, bidirectional, return_sequences):
     x, mask = series(6, 11, 3), random_mask(6, 11)
-    layer = built(LSTMStack([4], cell=cell, bidirectional=bidirectional, return_sequences=return_sequences), 3)
+    layer = built(RNNStack([4], cell=cell, bidirectional=bidirectional, return_sequences=return_sequences), 3)
     keras_layer = KERAS[cell](4, return_sequences=return_sequences)
     keras_layer = keras.layers.Bidirectional(keras_layer) if bidirectional else keras_layer
     keras_layer.build((None, None, 3))
@@ -126,7 +126,7 @@ def test_output_matches_keras_with_equal_weights(cell, bidirectional, return_seq
 @pytest.mark.parametrize("return_sequences", [False, True])
 def test_padding_does_not_change_the_result_for_any_value(cell, return_sequences):
     x = series(3, 9, 2)
-    layer = built(LSTMStack([4, 3], cell=cell, bidirectional=True, return_sequences=return_sequences), 2)
+    layer = built(RNNStack([4, 3], cell=cell, bidirectional=True, return_sequences=return_sequences), 2)
     mask = np.arange(9) < np.array([[6]] * 3)
     unpadded = np.asarray(layer(x[:, :6]))
     x[:, 6:] = np.nan
@@ -144,7 +144,7 @@ def test_padding_does_not_change_the_result_for_any_value(cell, return_sequences
 @CELLS
 def test_output_dropout_uses_one_mask_for_all_steps(cell):
     x = series(40, 5, 3)
-    layer = built(LSTMStack([50], cell=cell, dropout=0.4, return_sequences=True), 3)
+    layer = built(RNNStack([50], cell=cell, dropout=0.4, return_sequences=True), 3)
     full, dropped_out = np.asarray(layer(x)), np.asarray(layer(x, training=True))
     dropped = dropped_out == 0
     assert dropped.mean() == pytest.approx(0.4, abs=0.04)  # 2,000 draws: sigma 0.011
@@ -156,7 +156,7 @@ def test_output_dropout_uses_one_mask_for_all_steps(cell):
 def test_recurrent_dropout_uses_one_mask_for_all_steps(cell):
     """With one unit, the state of a row is either doubled in the product or always dropped."""
     x = series(200, 6, 2)
-    layer = built(LSTMStack([1], cell=cell, recurrent_dropout=0.5), 2)
+    layer = built(RNNStack([1], cell=cell, recurrent_dropout=0.5), 2)
     ((kernel, recurrent, bias),) = weights(layer)
     step, expected_states = {"lstm": lstm_step, "gru": gru_step}[cell], []
     for factor in (0.0, 2.0):
@@ -181,13 +181,13 @@ def test_recurrent_dropout_uses_one_mask_for_all_steps(cell):
     ],
 )
 def test_number_of_weights(cell, bidirectional, count):
-    layer = LSTMStack([8, 5], cell=cell, bidirectional=bidirectional)
+    layer = RNNStack([8, 5], cell=cell, bidirectional=bidirectional)
     layer.build((None, None, 3))
     assert layer.count_params() == count
 
 
 def test_initialization_of_weights():
-    layer = LSTMStack([6], bidirectional=True)
+    layer = RNNStack([6], bidirectional=True)
     layer.build((None, None, 3))
     for _, recurrent, bias in weights(layer):
         np.testing.assert_allclose(recurrent @ recurrent.T, np.eye(6), atol=1e-5)
@@ -214,7 +214,7 @@ def test_initialization_of_weights():
 )
 def test_invalid_arguments_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
-        LSTMStack(**arguments)
+        RNNStack(**arguments)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_exported_model_predicts_the_same_for_any_batch_and_length(cell, impleme
     tf = pytest.importorskip("tensorflow")
     inputs = keras.Input((None, 3))
     x = keras.layers.Masking()(inputs)
-    layer = LSTMStack([4], cell=cell, bidirectional=True, recurrent_dropout=0.5, implementation=implementation)
+    layer = RNNStack([4], cell=cell, bidirectional=True, recurrent_dropout=0.5, implementation=implementation)
     model = keras.Model(inputs, layer(x))
     model.export(str(tmp_path / "saved"), verbose=False)
     saved = tf.saved_model.load(str(tmp_path / "saved"))

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfkit.layers import LSTMStack
+from tfkit.layers import RNNStack
 
 tf = pytest.importorskip("tensorflow")
 RANDOM = np.random.default_rng(0)
@@ -11,7 +11,7 @@ RANDOM = np.random.default_rng(0)
 def layer_of(cell, return_sequences, **options):
     """Build a layer in float64, where finite differences are exact to eight digits."""
     options = {"return_sequences": return_sequences, "implementation": "loop", "dtype": "float64", **options}
-    layer = LSTMStack([3], cell=cell, **options)
+    layer = RNNStack([3], cell=cell, **options)
     layer.build((None, None, 2))
     for weight in layer.trainable_weights:
         weight.assign(RANDOM.normal(size=weight.shape) * 0.7)
@@ -96,7 +96,7 @@ def test_training_matches_keras():
         model = keras.Sequential(
             [
                 keras.Input((None, 2)),
-                LSTMStack([8], implementation=implementation),
+                RNNStack([8], implementation=implementation),
                 keras.layers.Dense(1),
             ]
         )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tfkit
-from tfkit.training.preflight.data_warnings import warnings_of
+from tfkit.training.preflight.data_warnings import find_data_warnings
 
 RANDOM = np.random.default_rng(0)
 
@@ -15,7 +15,7 @@ def make_data(columns, y, classes=None, boundaries=(0.6, 0.8)):
     """Split the columns in order, and add the metadata of a recipe."""
     split_indices = np.split(np.arange(len(y)), [int(fraction * len(y)) for fraction in boundaries])
     splits = [
-        tfkit.Rows(
+        tfkit.ArrayDataset(
             np.zeros((len(indices), 1)),
             y[indices],
             raw={name: values[indices].reshape(-1, 1) for name, values in columns.items()},
@@ -33,10 +33,10 @@ def columns():
 
 def test_column_that_predicts_the_class_is_reported(columns):
     y = RANDOM.integers(0, 2, 1000)
-    assert warnings_of(make_data(columns, y, ["no", "yes"])) == []
+    assert find_data_warnings(make_data(columns, y, ["no", "yes"])) == []
     columns["after"] = np.where(y == 1, RANDOM.normal(50, 1, 1000), np.nan)
     columns["code"] = np.array(["N", "Y"], object)[y]
-    messages = warnings_of(make_data(columns, y, ["no", "yes"]))
+    messages = find_data_warnings(make_data(columns, y, ["no", "yes"]))
     assert messages == [
         f"{name} alone predicts 100.0% of y; if it is not known at prediction time, set leave_out={name}"
         for name in ("after", "code")
@@ -46,17 +46,17 @@ def test_column_that_predicts_the_class_is_reported(columns):
 def test_column_that_predicts_the_number_is_reported(columns):
     y = RANDOM.uniform(-2, 2, 1000).astype("float32")  # no outliers: those are not predicted from their neighbors
     columns["half"] = y + RANDOM.normal(size=1000)
-    assert warnings_of(make_data(columns, y)) == []
+    assert find_data_warnings(make_data(columns, y)) == []
     columns["rounded"] = np.round(y, 1)
-    [message] = warnings_of(make_data(columns, y))
+    [message] = find_data_warnings(make_data(columns, y))
     assert message.startswith("rounded alone predicts 99.")
 
 
 def test_identifier_and_rare_class_are_no_leakage(columns):
     columns["id"] = np.array([f"row {i}" for i in range(1000)], object)
-    assert warnings_of(make_data(columns, RANDOM.integers(0, 2, 1000), ["no", "yes"])) == []
+    assert find_data_warnings(make_data(columns, RANDOM.integers(0, 2, 1000), ["no", "yes"])) == []
     rare = (np.arange(1000) % 100 == 0).astype(int)
-    assert warnings_of(make_data(columns, rare, ["no", "yes"])) == []
+    assert find_data_warnings(make_data(columns, rare, ["no", "yes"])) == []
 
 
 def test_rows_in_two_splits_are_counted(columns):
@@ -64,26 +64,26 @@ def test_rows_in_two_splits_are_counted(columns):
     for name in columns:
         columns[name][900:910] = columns[name][:10]
     y[900:910] = y[:10]
-    [message] = warnings_of(make_data(columns, y, ["no", "yes"]))
+    [message] = find_data_warnings(make_data(columns, y, ["no", "yes"]))
     assert message == "10 of 200 rows of the test split are training rows too, so their scores are too good"
     y[900:905] = 1 - y[:5]  # rows with a different target are not duplicates
-    assert warnings_of(make_data(columns, y, ["no", "yes"]))[0].startswith("5 of 200 rows of the test split")
+    assert find_data_warnings(make_data(columns, y, ["no", "yes"]))[0].startswith("5 of 200 rows of the test split")
 
 
 def test_missing_classes_and_identifier_labels_are_reported(columns):
     y = np.where(np.arange(1000) < 600, np.arange(1000) % 3, np.arange(1000) % 2)
-    assert warnings_of(make_data(columns, y, ["a", "b", "c"])) == [
+    assert find_data_warnings(make_data(columns, y, ["a", "b", "c"])) == [
         "the validation split has no row of c",
         "the test split has no row of c",
     ]
-    messages = warnings_of(make_data(columns, np.arange(1000), [f"n{i}" for i in range(1000)]))
+    messages = find_data_warnings(make_data(columns, np.arange(1000), [f"n{i}" for i in range(1000)]))
     assert messages[0] == "the training split has no row of n600, n601, n602, n603, n604 and 395 more"
     assert messages[-1].startswith("100% of the 1,000 classes of y occur at most once in the training rows")
 
 
 def test_splits_without_raw_rows_are_not_checked():
-    rows = tfkit.Rows(np.zeros((5, 1)), np.zeros(5))
-    assert warnings_of(SimpleNamespace(train=rows, val=rows, test=rows, info={"inputs": {}, "target": {}})) == []
+    rows = tfkit.ArrayDataset(np.zeros((5, 1)), np.zeros(5))
+    assert find_data_warnings(SimpleNamespace(train=rows, val=rows, test=rows, info={"inputs": {}, "target": {}})) == []
 
 
 def test_rows_with_several_targets_are_compared(columns):
@@ -91,4 +91,4 @@ def test_rows_with_several_targets_are_compared(columns):
     data = make_data(columns, y["first"])
     for split, rows in ((data.train, slice(0, 600)), (data.val, slice(600, 800)), (data.test, slice(800, 1000))):
         split.arrays = (split.arrays[0], {name: values[rows] for name, values in y.items()}, None)
-    assert warnings_of(data) == []
+    assert find_data_warnings(data) == []

@@ -17,7 +17,7 @@ def make_model(loss, width):
 
 def make_data(y, test=None):
     def make_split(targets):
-        return tfkit.Rows(np.zeros((len(targets), 2), "float32"), np.asarray(targets))
+        return tfkit.ArrayDataset(np.zeros((len(targets), 2), "float32"), np.asarray(targets))
 
     return tfkit.Data(make_split(y), make_split(y), make_split(y if test is None else test), {}, lambda rows: rows)
 
@@ -30,8 +30,8 @@ SPARSE = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     [
         ("sparse_categorical_crossentropy", 3, [1, 2, 3], None, "from 0 to 2.*Received: 1 to 3 in the train split"),
         (SPARSE, 3, [0, 1, 2], [0, 5], "Received: 0 to 5 in the test split"),
-        (tfkit.losses.PerMember(SPARSE), 3, [-1, 0, 1], None, "sparsecategoricalcrossentropy accepts class indices"),
-        (tfkit.losses.SparseFocal(), 2, [0, 2], None, "from 0 to 1"),
+        (tfkit.losses.EnsembleLoss(SPARSE), 3, [-1, 0, 1], None, "sparsecategoricalcrossentropy accepts class indices"),
+        (tfkit.losses.SparseCategoricalFocalCrossentropy(), 2, [0, 2], None, "from 0 to 1"),
         ("binary_crossentropy", 1, [1.0, 2.0], None, "accepts targets from 0 to 1; check the target, or"),
         ("poisson", 1, [-3.0, 2.0], None, "accepts targets of at least 0;.*Received: -3 to 2"),
     ],

@@ -16,7 +16,7 @@ def model_and_data():
     """Create a model with 100 inputs, 1000 hidden units and one output, and its data."""
     x = keras.Input((100,))
     model = keras.Model(x, keras.layers.Dense(1)(keras.layers.Dense(1000, use_bias=False)(x)))
-    return model, SimpleNamespace(train=tfkit.Rows(np.zeros((3, 100), "float32")))
+    return model, SimpleNamespace(train=tfkit.ArrayDataset(np.zeros((3, 100), "float32")))
 
 
 def test_forward_bytes_are_those_of_all_tensors(model_and_data):

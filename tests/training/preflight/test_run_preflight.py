@@ -35,7 +35,7 @@ def test_shared_rows_are_found_whatever_the_text_length():
     def make_split(*cells):
         lengths = np.array([len(cell) for cell in cells], "float32")
         raw = {"word": np.array(cells, object)[:, None], "n": lengths[:, None]}
-        return tfkit.Rows(raw["n"], np.zeros(len(cells)), raw=raw)
+        return tfkit.ArrayDataset(raw["n"], np.zeros(len(cells)), raw=raw)
 
     data = SimpleNamespace(
         train=make_split("x", "yy", "a long word"), val=make_split("yy", "q"), test=make_split("z", "y")
@@ -78,8 +78,8 @@ def test_batch_that_does_not_fit_creates_no_run(table, tmp_path, monkeypatch):
 
 def test_validation_rows_are_evaluated_and_the_model_does_not_change():
     random = np.random.default_rng(0)
-    rows = tfkit.Rows(random.normal(size=(20, 3)).astype("float32"), np.ones(20, "float32"))
-    nan_targets = tfkit.Rows(rows.arrays[0], np.full(20, np.nan, "float32"))
+    rows = tfkit.ArrayDataset(random.normal(size=(20, 3)).astype("float32"), np.ones(20, "float32"))
+    nan_targets = tfkit.ArrayDataset(rows.arrays[0], np.full(20, np.nan, "float32"))
     model = keras.Sequential([keras.Input((3,)), keras.layers.BatchNormalization(), keras.layers.Dense(1)])
     model.compile("adam", "mse", metrics=["mae"])
     model.test_step((np.zeros((1, 3)), np.zeros(1)))  # creates the metrics
@@ -98,7 +98,7 @@ def test_validation_rows_are_evaluated_and_the_model_does_not_change():
 
 
 def test_targets_outside_the_range_of_the_loss_create_no_run(table, tmp_path):
-    recipe = tfkit.load("tabular")
+    recipe = tfkit.load_recipe("tabular")
 
     def model(config, data):
         poisson_model = recipe.model(config, data)

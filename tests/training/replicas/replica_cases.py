@@ -124,8 +124,8 @@ def train(make_model):
 
     from tfkit.training import devices, fit, seeding
 
-    seeding.set_up(seed=1)
-    with devices.scope():
+    seeding.seed_everything(seed=1)
+    with devices.strategy_scope():
         model = make_model()
     x, y, weight = make_rows()
     if make_model is embedding:
@@ -145,8 +145,8 @@ def even_batches():
 
     from tfkit.training import devices, fit, seeding
 
-    seeding.set_up(seed=1)
-    with devices.scope():
+    seeding.seed_everything(seed=1)
+    with devices.strategy_scope():
         layers = [keras.layers.Dense(16, "relu", kernel_regularizer="l2"), keras.layers.Dense(1)]
         model = keras.Sequential([keras.Input((6,)), *layers])
         model.compile(keras.optimizers.AdamW(0.01), "mse", metrics=["mae"])
@@ -167,8 +167,8 @@ def dropout_masks():
 
     masks = []
     for _ in range(2):
-        seeding.set_up(seed=1)
-        with devices.scope():
+        seeding.seed_everything(seed=1)
+        with devices.strategy_scope():
             model = keras.Sequential([keras.Input((40,)), keras.layers.Dropout(0.5)])
         with replicas_scope.spread(model) as context:
             step = tf.function(context(lambda x, model=model: model(x, training=True)), autograph=False)
@@ -222,10 +222,10 @@ def error_messages():
 
     strategy, messages = devices._selected["strategy"], []
     for make_model, scope in (
-        (NoModelCall, devices.scope),
-        (lambda: small_model(AddLoss()), devices.scope),
-        (ScalarOutput, devices.scope),
-        (GradientPenalty, devices.scope),
+        (NoModelCall, devices.strategy_scope),
+        (lambda: small_model(AddLoss()), devices.strategy_scope),
+        (ScalarOutput, devices.strategy_scope),
+        (GradientPenalty, devices.strategy_scope),
         (lambda: small_model(keras.layers.ReLU()), strategy.scope),
     ):
         with scope():
@@ -243,7 +243,7 @@ def overflow():
 
     from tfkit.training import devices, fit, seeding
 
-    with seeding.precision("mixed_float16"), devices.scope():
+    with seeding.precision_policy("mixed_float16"), devices.strategy_scope():
         model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(1, kernel_initializer="ones")])
         model.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=1024.0), "mse")
     x = np.zeros((2, 6), "float32")
@@ -259,7 +259,7 @@ def main(device, out, names):
     """Run the named cases on a device and save their arrays."""
     from tfkit.training import devices
 
-    devices.choose(device)
+    devices.select_devices(device)
     special_cases = {case.__name__: case for case in (even_batches, dropout_masks, error_messages, overflow)}
     results = {name: special_cases[name]() if name in special_cases else train(globals()[name]) for name in names}
     np.savez(out, **{f"{name} {i:03d}": array for name, arrays in results.items() for i, array in enumerate(arrays)})

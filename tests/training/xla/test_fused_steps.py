@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import tfkit
-from tfkit.datasets.memmap import Stored
+from tfkit.datasets.memmap import MemmapDataset
 from tfkit.training import fit as training_fit
 from tfkit.training.xla import fused_steps
 
@@ -48,7 +48,7 @@ def stateful_layers():
             keras.layers.Dense(8, "relu"),
             keras.layers.BatchNormalization(),
             keras.layers.Dropout(0.3),
-            tfkit.layers.Dropout(0.25),
+            tfkit.layers.FastDropout(0.25),
         ]
     )
 
@@ -95,7 +95,7 @@ def test_fused_steps_train_as_unfused_ones_with_the_same_random_masks(chunk_size
 @pytest.mark.slow
 def test_schedule_and_clipping_are_the_same(chunk_sizes, monkeypatch):
     def optimizer():
-        return tfkit.optimizer("adamw", learning_rate=0.01, decay="cosine", steps=30, clip_norm=0.1)
+        return tfkit.make_optimizer("adamw", learning_rate=0.01, decay="cosine", steps=30, clip_norm=0.1)
 
     plain = fit(dense_model(optimizer=optimizer()))
     monkeypatch.setattr(fused_steps, "MIN_TRAINING_ROWS", 0)
@@ -136,7 +136,7 @@ def test_a_training_interrupted_inside_an_epoch_resumes_to_the_same_bits(fuse_sh
             if batch == 4:
                 raise InterruptedError
 
-    model, position = dense_model(), training_fit.Place()
+    model, position = dense_model(), training_fit.EpochPosition()
     with pytest.raises(InterruptedError):
         fit(model, place=position, callbacks=[Stop()])
     assert position.done == 5 * BATCH
@@ -148,7 +148,7 @@ def test_a_training_interrupted_inside_an_epoch_resumes_to_the_same_bits(fuse_sh
 def test_rows_on_disk_train_to_the_same_bits_as_rows_in_memory(fuse_short_trainings, chunk_sizes):
     expected = fit(dense_model())
     chunk_sizes.clear()
-    assert_same(expected, fit(dense_model(), Stored(X, np.arange(ROWS), Y), None), **SAME_BITS)
+    assert_same(expected, fit(dense_model(), MemmapDataset(X, np.arange(ROWS), Y), None), **SAME_BITS)
     assert chunk_sizes
 
 

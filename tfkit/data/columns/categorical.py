@@ -8,7 +8,7 @@ import numpy as np
 MIN_CATEGORY_COUNT = 2  # a category seen less often than this in training is encoded as unseen
 
 
-def learn_words(values: np.ndarray) -> tuple[dict[str, Any], list[str]]:
+def fit_vocabulary(values: np.ndarray) -> tuple[dict[str, Any], list[str]]:
     """Fit the vocabulary of a categorical column, in alphabetical order.
 
     Rare categories share the code of unseen categories, so that training fits an embedding for that code.
@@ -30,7 +30,7 @@ def count_categories(values: np.ndarray) -> dict[str, int]:
 
 
 def fit_vocabulary_from_counts(category_counts: Mapping[str, int]) -> tuple[dict[str, Any], list[str]]:
-    """Fit the vocabulary like `learn_words`, from the count of each category."""
+    """Fit the vocabulary like `fit_vocabulary`, from the count of each category."""
     counts = dict(category_counts)
     missing = counts.pop("", 0)
     vocabulary = sorted(category for category in counts if counts[category] >= MIN_CATEGORY_COUNT)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfkit.data.columns import dates, numbers
-from tfkit.data.columns.values import by_distinct, plain, spelled
+from tfkit.data.columns.values import by_distinct, normalize_dtype, to_strings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,7 @@ _SAMPLE_CELLS = 1000
 _IDENTIFIER_NAME = r"(^|[\s_\-.])(id|uuid|index|idx|key|row|nr)$|ID$|Id$"
 
 
-def infer(cells: pd.Series, kind: str | None = None) -> dict[str, Any]:
+def infer_column_type(cells: pd.Series, kind: str | None = None) -> dict[str, Any]:
     """Infer the rule of a column from its training cells: its type and its format.
 
     Args:
@@ -56,12 +56,12 @@ def infer(cells: pd.Series, kind: str | None = None) -> dict[str, Any]:
 
     Example:
         >>> import pandas as pd
-        >>> infer(pd.Series(["1,200", "13,000", None]))
+        >>> infer_column_type(pd.Series(["1,200", "13,000", None]))
         {'kind': 'number', 'written': '1,234.5', 'signs': False}
-        >>> infer(pd.Series(["yes", "no", "yes"]))
+        >>> infer_column_type(pd.Series(["yes", "no", "yes"]))
         {'kind': 'yes/no', 'words': ['no', 'yes']}
     """
-    cells = plain(cells)
+    cells = normalize_dtype(cells)
     present = cells.dropna()
     if kind is not None:
         return _user_rule(present, kind)
@@ -76,18 +76,18 @@ def infer(cells: pd.Series, kind: str | None = None) -> dict[str, Any]:
     return dates.find(present) or _infer_text(present)
 
 
-def convert(cells: pd.Series, rule: dict[str, Any]) -> tuple[dict[str, np.ndarray], int]:
+def convert_column(cells: pd.Series, rule: dict[str, Any]) -> tuple[dict[str, np.ndarray], int]:
     """Convert cells by a rule to float32 or strings, NaN or "" if missing.
 
     Args:
         cells: A pandas Series of any dtype.
-        rule: The result of `infer` for the training cells.
+        rule: The result of `infer_column_type` for the training cells.
 
     Returns:
         A dictionary of arrays `(rows,)`, one with the key "" or one for each part of a date, and the number of cells
         that do not match the rule and count as missing.
     """
-    cells = plain(cells)
+    cells = normalize_dtype(cells)
     if rule["kind"] == "date":
         arrays = dates.extract_parts(cells, rule)
     elif "written" in rule:
@@ -95,7 +95,7 @@ def convert(cells: pd.Series, rule: dict[str, Any]) -> tuple[dict[str, np.ndarra
     elif rule["kind"] == "yes/no":
         arrays = {"": by_distinct(cells, lambda distinct: _to_boolean_labels(distinct, rule["words"]))}
     else:
-        arrays = {"": spelled(cells)}
+        arrays = {"": to_strings(cells)}
     values = next(iter(arrays.values()))
     is_missing = values == "" if values.dtype == object else np.isnan(values)
     return arrays, int(is_missing.sum() - cells.isna().sum())
@@ -209,4 +209,4 @@ def yes_no_pair(strings: Any) -> list[str] | None:
 def _to_boolean_labels(strings: pd.Series, pair: list[str]) -> np.ndarray:
     """Replace every spelling of no and yes by the labels of training, others by ""."""
     labels = {**dict.fromkeys(NO, pair[0]), **dict.fromkeys(YES, pair[1])}
-    return np.array([labels.get(text.lower(), "") for text in spelled(strings)], object)
+    return np.array([labels.get(text.lower(), "") for text in to_strings(strings)], object)

@@ -10,7 +10,7 @@ from tfkit.errors import UserError
 
 if TYPE_CHECKING:
     pass
-from tfkit.errors import listed, nearest
+from tfkit.errors import did_you_mean, format_list
 
 if TYPE_CHECKING:
     pass
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _MAX_NAMES = 5  # duplicate names in a message
 
 
-def names(labels: Iterable[Any], source: str) -> list[str]:
+def unique_column_names(labels: Iterable[Any], source: str) -> list[str]:
     """Strip column names; an empty name becomes `column_N`.
 
     Raises:
@@ -36,13 +36,13 @@ def names(labels: Iterable[Any], source: str) -> list[str]:
     return columns
 
 
-def check_columns(frame: Any, names: Iterable[str], table_name: str = "table") -> None:
+def require_columns(frame: Any, names: Iterable[str], table_name: str = "table") -> None:
     """Raise if a table lacks one of the columns, and suggest the nearest name."""
     available = dict.fromkeys(str(column) for column in frame.columns)
     absent = [name for name in dict.fromkeys(names) if name not in available]
     if absent:
-        columns = f"the column {absent[0]!r}" if len(absent) == 1 else f"the columns {listed(absent)}"
-        hint = nearest(absent[0], available) or (
+        columns = f"the column {absent[0]!r}" if len(absent) == 1 else f"the columns {format_list(absent)}"
+        hint = did_you_mean(absent[0], available) or (
             " If it has more than one column, give delimiter=." if len(available) == 1 else ""
         )
-        raise UserError(f"The {table_name} must have {columns}.{hint} Received: {listed(available)}")
+        raise UserError(f"The {table_name} must have {columns}.{hint} Received: {format_list(available)}")

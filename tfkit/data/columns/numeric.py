@@ -7,14 +7,14 @@ import numpy as np
 
 SCALES = ("robust", "standard", "zero_one", "minus_one_one", "quantile")
 
-ROBUST_BOUND = 3.0  # outliers of the robust scale are smoothly clipped to it, see `tfkit.layers.Clip`
+ROBUST_BOUND = 3.0  # outliers of the robust scale are smoothly clipped to it, see `tfkit.layers.SmoothClip`
 
 MAX_QUANTILES = 257  # of the quantile scale
 
 MIN_DIVISOR = 1e-37  # the smallest scale that a float32 can be divided by
 
 
-def learn_numbers(values: np.ndarray, *, scale: str = "robust", bins: int = 128) -> tuple[dict[str, Any], list[str]]:
+def fit_numeric(values: np.ndarray, *, scale: str = "robust", bins: int = 128) -> tuple[dict[str, Any], list[str]]:
     """Fit scaling, imputation and embedding bins of a numeric column.
 
     Args:
@@ -54,11 +54,11 @@ def learn_numbers(values: np.ndarray, *, scale: str = "robust", bins: int = 128)
     return params, messages + ([f"{missing:,} missing: imputed with {median:.6g} and flagged"] if missing else [])
 
 
-def thin(values: Sequence[float], max_values: int) -> list[float]:
+def subsample_evenly(values: Sequence[float], max_values: int) -> list[float]:
     """Select at most `max_values` values at evenly spaced positions, with both ends.
 
     Example:
-        >>> thin([0.0, 1.0, 2.0, 3.0, 4.0], 3)
+        >>> subsample_evenly([0.0, 1.0, 2.0, 3.0, 4.0], 3)
         [0.0, 2.0, 4.0]
     """
     if len(values) <= max_values:
@@ -91,7 +91,7 @@ def _edges(present: np.ndarray, distinct: np.ndarray, bins: int) -> np.ndarray:
     unused = bins + 1 - len(edges)
     if unused > bins // 4:
         edges = np.union1d(edges, np.quantile(distinct, np.linspace(0, 1, unused)))
-    return np.array(thin(edges.tolist(), bins + 1))
+    return np.array(subsample_evenly(edges.tolist(), bins + 1))
 
 
 def _quantiles(present: np.ndarray, edges: np.ndarray) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def _quantiles(present: np.ndarray, edges: np.ndarray) -> dict[str, Any]:
 
     Values equal to a quantile count half, so that ties do not shift it to one side.
     """
-    quantiles = np.array(thin(_at_least_two(edges), MAX_QUANTILES))
+    quantiles = np.array(subsample_evenly(_at_least_two(edges), MAX_QUANTILES))
     ranks = (np.searchsorted(present, quantiles, "left") + np.searchsorted(present, quantiles, "right")) / 2
     shares = (ranks - ranks[0]) / (ranks[-1] - ranks[0] or 1.0)
     return {"quantiles": quantiles.tolist(), "shares": shares.tolist()}

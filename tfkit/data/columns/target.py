@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfkit.data.columns import infer_type, numbers
-from tfkit.data.columns.values import by_distinct, plain, spelled
-from tfkit.errors import UserError, nearest
+from tfkit.data.columns.values import by_distinct, normalize_dtype, to_strings
+from tfkit.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
-from tfkit.errors import listed
+from tfkit.errors import format_list
 
 
-def learn_target(cells: Any, *, kind: str = "auto", positive: str | None = None) -> dict[str, Any]:
+def infer_target(cells: Any, *, kind: str = "auto", positive: str | None = None) -> dict[str, Any]:
     """Infer the task from the target column: its classes, or its number format.
 
     Args:
@@ -25,8 +25,8 @@ def learn_target(cells: Any, *, kind: str = "auto", positive: str | None = None)
     Raises:
         UserError: If the target cannot be fitted: a single class, text among numbers, as many classes as rows.
     """
-    cells = plain(cells)
-    rule = infer_type.infer(cells, "category" if kind == "class" else None)
+    cells = normalize_dtype(cells)
+    rule = infer_type.infer_column_type(cells, "category" if kind == "class" else None)
     if rule["kind"] == "date":
         raise UserError(
             f"The target must be a class or a number; convert dates to numbers first, such as days, or set "
@@ -48,7 +48,7 @@ def read_target(frame: Any, target: Mapping[str, Any]) -> np.ndarray:
     Raises:
         UserError: If a target is missing, is not one of the training classes, or is not a number.
     """
-    cells = plain(frame[target["name"]])
+    cells = normalize_dtype(frame[target["name"]])
     if cells.isna().any():
         raise UserError(
             f"Every row must have a target. Received: {int(cells.isna().sum()):,} of {len(cells):,} rows "
@@ -61,8 +61,8 @@ def read_target(frame: Any, target: Mapping[str, Any]) -> np.ndarray:
     codes = by_distinct(cells, lambda labels: _codes(labels, target["classes"]), -1)
     if (codes < 0).any():
         raise UserError(
-            f"Every class must be one of the training classes, {listed(target['classes'])}. "
-            f"Received in {target['name']!r}: {listed(np.unique(spelled(cells[codes < 0])))}"
+            f"Every class must be one of the training classes, {format_list(target['classes'])}. "
+            f"Received in {target['name']!r}: {format_list(np.unique(to_strings(cells[codes < 0])))}"
         )
     return codes
 
@@ -93,7 +93,7 @@ def _is_number(cells: "pd.Series", rule: Mapping[str, Any]) -> bool:
 
 def _infer_number(cells: "pd.Series") -> dict[str, Any]:
     try:
-        rule = infer_type.infer(cells, "number")
+        rule = infer_type.infer_column_type(cells, "number")
     except ValueError:
         rule = numbers.rule_of()  # to find the cells that are not numbers
     values = numbers.read(cells, rule)
@@ -119,7 +119,7 @@ def _check_finite(cells: "pd.Series", values: np.ndarray) -> None:
 def _infer_classes(cells: Any, positive: str | None) -> dict[str, Any]:
     import pandas as pd
 
-    name, counts = str(cells.name), pd.Series(spelled(cells), dtype=object).value_counts().to_dict()
+    name, counts = str(cells.name), pd.Series(to_strings(cells), dtype=object).value_counts().to_dict()
     if len(counts) < 2:
         raise UserError(
             f"The target must have at least two classes. Received: {name!r}, {next(iter(counts))!r} in every row"
@@ -128,13 +128,13 @@ def _infer_classes(cells: Any, positive: str | None) -> dict[str, Any]:
         raise UserError(
             f"The classes of the target must occur in several rows; to predict a number, set kind=number. "
             f"Received: {name!r} with {len(counts):,} classes in {len(cells):,} rows, such as "
-            f"{listed(list(counts)[:3])}"
+            f"{format_list(list(counts)[:3])}"
         )
     classes = sorted(counts, key=_sort_key)
     if positive is not None and positive not in classes:
         raise UserError(
-            f"`positive` must be one of the target's classes.{nearest(positive, classes)} "
-            f"Received: {positive!r}; there are {listed(classes)}"
+            f"`positive` must be one of the target's classes.{did_you_mean(positive, classes)} "
+            f"Received: {positive!r}; there are {format_list(classes)}"
         )
     if positive is not None and len(classes) > 2:
         raise UserError(f"`positive` is for a target of two classes. Received: {name!r}, which has {len(classes)}")
@@ -160,8 +160,8 @@ def _codes(labels: Any, classes: Sequence[str]) -> np.ndarray:
             **dict.fromkeys(infer_type.YES, codes[pair[1]]),
             **codes,
         }
-        return np.array([codes.get(label, codes.get(label.lower(), -1)) for label in spelled(labels)], "int32")
-    return np.array([codes.get(label, -1) for label in spelled(labels)], "int32")
+        return np.array([codes.get(label, codes.get(label.lower(), -1)) for label in to_strings(labels)], "int32")
+    return np.array([codes.get(label, -1) for label in to_strings(labels)], "int32")
 
 
 def _sort_key(label: str) -> tuple[int, float, str]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 EXACT = 2**53  # float64 represents every integer up to this one exactly
 
 
-def plain(cells: pd.Series) -> pd.Series:
+def normalize_dtype(cells: pd.Series) -> pd.Series:
     """Convert cells of any dtype to float64, datetime64 in UTC, or strings.
 
     Missing cells stay missing.
@@ -32,9 +32,9 @@ def plain(cells: pd.Series) -> pd.Series:
 
     Example:
         >>> import pandas as pd
-        >>> plain(pd.Series([True, None], dtype="boolean")).tolist()
+        >>> normalize_dtype(pd.Series([True, None], dtype="boolean")).tolist()
         ['True', nan]
-        >>> plain(pd.Series([3, 4], dtype="category")).tolist()
+        >>> normalize_dtype(pd.Series([3, 4], dtype="category")).tolist()
         [3.0, 4.0]
     """
     import pandas as pd
@@ -43,11 +43,11 @@ def plain(cells: pd.Series) -> pd.Series:
     if isinstance(dtype, pd.StringDtype):
         return cells if dtype.na_value is np.nan else cells.astype("str")
     if isinstance(dtype, pd.CategoricalDtype):
-        return _from_codes(cells, plain(pd.Series(dtype.categories)), cells.cat.codes)
+        return _from_codes(cells, normalize_dtype(pd.Series(dtype.categories)), cells.cat.codes)
     if isinstance(dtype, pd.SparseDtype):
-        return plain(cells.sparse.to_dense())
+        return normalize_dtype(cells.sparse.to_dense())
     if isinstance(dtype, pd.PeriodDtype):
-        return plain(cells.dt.to_timestamp())
+        return normalize_dtype(cells.dt.to_timestamp())
     if kind == "b":
         return _from_codes(cells, pd.Series(["False", "True"]), cells.astype("Int8").fillna(-1))
     if kind in "iu" and len(cells) and (cells.max() > EXACT or cells.min() < -EXACT):
@@ -61,7 +61,7 @@ def plain(cells: pd.Series) -> pd.Series:
     return _from_objects(cells.astype(object))
 
 
-def spelled(cells: pd.Series) -> np.ndarray:
+def to_strings(cells: pd.Series) -> np.ndarray:
     """Format plain cells as strings `(rows,)`, "" if missing.
 
     3.0 and 3 become the same string.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tfkit.data.files import compression, csv, json_lines, parquet, text_encoding
-from tfkit.data.files.normalize import MISSING, flat, marked
+from tfkit.data.files.normalize import MISSING, mark_missing, normalize_frame
 from tfkit.data.files.read import decompressed_kind, kind_of, non_table_format
 from tfkit.errors import UserError
 
@@ -93,7 +93,7 @@ class Blocks:
 
         start = 0
         for chunk in self._raw_chunks():
-            chunk, missing_counts = marked(flat(chunk, str(self.path)), self.missing_markers)
+            chunk, missing_counts = mark_missing(normalize_frame(chunk, str(self.path)), self.missing_markers)
             for name, counts in missing_counts.items():
                 totals = self.marked.setdefault(name, {})
                 totals |= {marker: totals.get(marker, 0) + count for marker, count in counts.items()}

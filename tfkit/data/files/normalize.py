@@ -9,12 +9,12 @@ from tfkit.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
-from tfkit.data.columns.names import names
+from tfkit.data.columns.names import unique_column_names
 
 MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL", "None", "<NA>", "?")
 
 
-def flat(frame: pd.DataFrame, source: str) -> pd.DataFrame:
+def normalize_frame(frame: pd.DataFrame, source: str) -> pd.DataFrame:
     """Return a new frame with unique column names and rows 0, 1, ...
 
     A named index level becomes a column, any other is dropped.
@@ -23,7 +23,7 @@ def flat(frame: pd.DataFrame, source: str) -> pd.DataFrame:
         UserError: If there are no columns or no rows, or two columns have the same name.
     """
     index_names = [name for name in frame.index.names if name is not None]
-    columns = names([*index_names, *frame.columns], source)
+    columns = unique_column_names([*index_names, *frame.columns], source)
     if not len(frame) or not columns:
         raise UserError(
             f"A table needs columns and rows. Received: {source}, {len(columns)} columns and {len(frame)} rows"
@@ -34,7 +34,7 @@ def flat(frame: pd.DataFrame, source: str) -> pd.DataFrame:
     return frame
 
 
-def marked(frame: pd.DataFrame, markers: Sequence[str]) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
+def mark_missing(frame: pd.DataFrame, markers: Sequence[str]) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
     """Strip strings and replace missing markers by NaN.
 
     A table then reads the same from any file format.

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfkit.data.columns.names import names
+from tfkit.data.columns.names import unique_column_names
 from tfkit.data.files import compression as files_compression
 from tfkit.data.files import csv, json_lines, text_encoding
-from tfkit.data.files.normalize import MISSING, flat, marked
-from tfkit.errors import UserError, first_line, nearest
+from tfkit.data.files.normalize import MISSING, mark_missing, normalize_frame
+from tfkit.errors import UserError, did_you_mean, first_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,9 +87,9 @@ def read_marked(
         raise UserError(
             f"A table must be a path, a DataFrame or a dictionary of columns. Received: {type(source).__name__}"
         )
-    frame = flat(frame, file_info.get("path", "a frame"))
+    frame = normalize_frame(frame, file_info.get("path", "a frame"))
     markers = MISSING if missing is None else ["", *([missing] if isinstance(missing, str) else missing)]
-    frame, missing_counts = marked(frame, markers)
+    frame, missing_counts = mark_missing(frame, markers)
     frame.attrs = {"file": file_info}
     return frame, missing_counts
 
@@ -97,7 +97,7 @@ def read_marked(
 def _with_clean_names(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     frame = frame.copy(deep=False)
     frame.attrs = {}  # Parquet stores them, and with them the path of the source
-    frame.columns = names(frame.columns, str(path))
+    frame.columns = unique_column_names(frame.columns, str(path))
     return frame
 
 
@@ -142,7 +142,7 @@ def _read_folder(folder: Path, delimiter: str | None, encoding: str | None) -> t
     paths = inside(folder)
     frames: list[pd.DataFrame] = []
     for path in paths:
-        frame = flat(_read_file(path, delimiter, encoding)[0], str(path))
+        frame = normalize_frame(_read_file(path, delimiter, encoding)[0], str(path))
         if frames and set(frame) != set(frames[0]):
             raise differing(path, paths[0])
         frames.append(frame)
@@ -193,7 +193,7 @@ def read_bytes(path: Path) -> bytes:
         if ":/" in str(path):  # Path replaces // by /
             raise UserError(f"A table must be a local file; download it first. Received: {path}") from error
         siblings = [sibling.name for sibling in path.parent.iterdir()] if path.parent.is_dir() else []
-        hint = nearest(path.name, siblings)
+        hint = did_you_mean(path.name, siblings)
         raise UserError(f"The file must exist.{hint} Received: {path}, no such file") from error
     except OSError as error:
         raise UserError(f"The file must be readable. Received: {path}, {error.strerror or error}") from error

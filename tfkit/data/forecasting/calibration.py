@@ -12,7 +12,7 @@ MIN_STRETCHES = 10  # non-overlapping validation horizons from which on an inter
 WINDOWS_PER_CHUNK = 8192
 
 
-def calibrate_bands(model: Any, data: Any) -> Any:
+def calibrate_intervals(model: Any, data: Any) -> Any:
     """Return the postprocessing model whose intervals have nominal coverage on the validation windows.
 
     Values of nearby times are correlated, so the number of independent values is the number of non-overlapping
@@ -26,13 +26,13 @@ def calibrate_bands(model: Any, data: Any) -> Any:
     chunks = np.array_split(np.arange(len(data.val)), max(1, len(data.val) // WINDOWS_PER_CHUNK))
     y_pred = np.concatenate([predict(model, data.val.take(indices)[0]) for indices in chunks])
     values, quantiles = data.val.truth()["values"], data.info["quantiles"]
-    factors = conformal_factors(values, y_pred, quantiles, independent=num_stretches)
+    factors = conformal_scale_factors(values, y_pred, quantiles, independent=num_stretches)
     return restore_windows(
         data.info, factors if num_stretches >= MIN_STRETCHES else [max(1.0, factor) for factor in factors]
     )
 
 
-def conformal_factors(
+def conformal_scale_factors(
     values: np.ndarray, y_pred: np.ndarray, quantiles: Sequence[float], *, independent: int | None = None
 ) -> list[float]:
     """Compute scale factors that give each prediction interval its nominal coverage on these values.
@@ -53,7 +53,7 @@ def conformal_factors(
 
     Example:
         >>> y_pred = np.tile([-1.0, 0.0, 1.0], (1, 100, 1))
-        >>> conformal_factors(np.linspace(-2, 2, 100)[None], y_pred, [0.1, 0.5, 0.9])
+        >>> conformal_scale_factors(np.linspace(-2, 2, 100)[None], y_pred, [0.1, 0.5, 0.9])
         [1.63...]
     """
     y_pred = np.sort(y_pred.astype("float64"), axis=-1)

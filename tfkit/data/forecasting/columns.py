@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 
 from tfkit.data.columns import dates, infer_type, numbers
-from tfkit.data.columns.names import check_columns
-from tfkit.data.columns.values import plain
+from tfkit.data.columns.names import require_columns
+from tfkit.data.columns.values import normalize_dtype
 from tfkit.data.files.read import read_marked
-from tfkit.errors import UserError, listed
+from tfkit.errors import UserError, format_list
 
 TIME_NAMES = ("date", "time", "datetime", "timestamp", "ds", "month", "year", "day", "week", "period")  # tried first
 
 
-def learn_rules(
+def infer_columns(
     table: Any,
     *,
     target: Sequence[str] = (),
@@ -44,25 +44,25 @@ def learn_rules(
     """
     frame, _ = read_marked(table, **(reading or {}))
     named = [*target, *known, *leave_out, *(name for name in (time_column, series_column) if name)]
-    check_columns(frame, named)
+    require_columns(frame, named)
     repeated = [name for name in dict.fromkeys(named) if named.count(name) > 1]
     if repeated:
         raise UserError(
             "A column must have one role: time, series id, target, known covariate, or excluded. "
-            f"Received: {listed(repeated)}, named more than once"
+            f"Received: {format_list(repeated)}, named more than once"
         )
-    frame = frame.assign(**{name: plain(column) for name, column in frame.items()})
+    frame = frame.assign(**{name: normalize_dtype(column) for name, column in frame.items()})
     time = _infer_time(frame, time_column, [name for name in frame if name not in named])
     unassigned = [name for name in frame if name not in {*named, time["column"]}]
     targets = {name: _infer_numeric(frame[name]) for name in (target or unassigned)}
     if not targets:
         raise UserError(
-            f"The table must have a numeric column to forecast besides the time column. Received: {listed(frame)}"
+            f"The table must have a numeric column to forecast besides the time column. Received: {format_list(frame)}"
         )
     if series_column and len(targets) > 1:
         raise UserError(
             f"A table with series_column= must have one column to forecast; name it with target=. "
-            f"Received: {listed(targets)}"
+            f"Received: {format_list(targets)}"
         )
     covariates = {name: _infer_numeric(frame[name], "known covariate") for name in known}
     return frame, {"time": time, "series_column": series_column, "target": targets, "known": covariates}
@@ -75,7 +75,7 @@ def parse_numbers(cells: Any, rule: Mapping[str, Any]) -> np.ndarray:
         UserError: If a cell is not a finite number.
     """
     if rule["kind"] == "yes/no" and "written" not in rule:
-        categories = infer_type.convert(cells, dict(rule))[0][""]
+        categories = infer_type.convert_column(cells, dict(rule))[0][""]
         values = np.where(categories == rule["words"][1], 1.0, np.where(categories == rule["words"][0], 0.0, np.nan))
     else:
         values = numbers.read(cells, rule)
@@ -97,7 +97,7 @@ def parse_times(frame: Any, rule: Mapping[str, Any]) -> np.ndarray:
     Raises:
         UserError: If the column does not exist or a cell is not a time.
     """
-    check_columns(frame, [rule["column"]])
+    require_columns(frame, [rule["column"]])
     cells = frame[rule["column"]]
     times = dates.moments(cells, dict(rule)) if rule["kind"] == "date" else numbers.read(cells, rule)
     invalid = np.flatnonzero(np.isnat(times) if rule["kind"] == "date" else ~np.isfinite(times))
@@ -122,12 +122,12 @@ def _infer_time(frame: Any, name: str | None, candidates: Sequence[str]) -> dict
                 return {"column": column, **rule}
         raise UserError(
             "The table must have a time column; name it with time_column=, where plain numbers "
-            f"count steps. Received: {listed(frame)}, none of which contains dates"
+            f"count steps. Received: {format_list(frame)}, none of which contains dates"
         )
     cells = frame[name].dropna()
     rule = dates.find(cells, asked=True) or _infer_number(cells)
     if not rule:
-        examples = listed(cells.astype(str).unique()[:3])
+        examples = format_list(cells.astype(str).unique()[:3])
         raise UserError(
             f"The time column must contain dates in a known format, such as 2024-01-31 12:00, or "
             f"numbers. Received: {name!r}, which contains {examples or 'nothing'}"
@@ -138,7 +138,7 @@ def _infer_time(frame: Any, name: str | None, candidates: Sequence[str]) -> dict
 def _infer_number(cells: Any) -> dict[str, Any] | None:
     """Return the number format of cells, or None if they are not numbers."""
     try:
-        return infer_type.infer(cells, "number")
+        return infer_type.infer_column_type(cells, "number")
     except ValueError:
         return None
 
@@ -154,7 +154,7 @@ def _infer_numeric(cells: Any, role: str = "column to forecast") -> dict[str, An
         raise UserError(
             f"A {role} must contain numbers; exclude it with leave_out=. Received: {cells.name!r}, which is empty"
         )
-    if role == "known covariate" and (rule := infer_type.infer(cells))["kind"] == "yes/no":
+    if role == "known covariate" and (rule := infer_type.infer_column_type(cells))["kind"] == "yes/no":
         return rule
     number_format = _infer_number(present)
     if number_format is None:

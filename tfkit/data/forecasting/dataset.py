@@ -5,16 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.data.forecasting.features import covariates, stamps
+from tfkit.data.forecasting.features import covariates, series_timestamps
 from tfkit.data.forecasting.schema import MAX_EVAL_WINDOWS
-from tfkit.data.forecasting.series_grid import History
-from tfkit.datasets.windows import Windows
+from tfkit.data.forecasting.series_grid import SeriesGrid
+from tfkit.datasets.windows import WindowDataset
 from tfkit.errors import UserError
 
 
 def history_windows(
-    grid: History, present: np.ndarray, info: Mapping[str, Any], split: str, prepare: Any = None, *, power: int = 1
-) -> Windows:
+    grid: SeriesGrid, present: np.ndarray, info: Mapping[str, Any], split: str, prepare: Any = None, *, power: int = 1
+) -> WindowDataset:
     """Create the windows of a split in the order of time; of "train+val" the windows of both splits.
 
     Validation and test have at most 100,000 windows: beyond that only every second, third, ... start time is used.
@@ -52,7 +52,7 @@ def history_windows(
     origins = origins[np.lexsort((series_index[origins], time_index[origins]))]
     scale = np.array(info["series"]["scale"])
     weight = 1 / np.where(scale > 0, scale, 1) ** power
-    return Windows(
+    return WindowDataset(
         grid.values,
         origins,
         past=past,
@@ -62,5 +62,5 @@ def history_windows(
         present=present,
         series=series_index,
         weight=weight,
-        stamp=lambda steps: stamps(grid.names, series_index[steps], time_index[steps], info),
+        stamp=lambda steps: series_timestamps(grid.names, series_index[steps], time_index[steps], info),
     )

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from tfkit.data.columns import frequencies
-from tfkit.data.forecasting.series_grid import History
-from tfkit.errors import UserError, listed
+from tfkit.data.forecasting.series_grid import SeriesGrid
+from tfkit.errors import UserError, format_list
 
 
 def select_calendar(
@@ -31,12 +31,13 @@ def select_calendar(
     unknown = [name for name in calendar if name not in frequencies.CYCLES]
     if unknown:
         raise UserError(
-            f"`calendar` must name some of {', '.join(frequencies.CYCLES)}, or be auto. Received: {listed(unknown)}"
+            f"`calendar` must name some of {', '.join(frequencies.CYCLES)}, or be auto. "
+            f"Received: {format_list(unknown)}"
         )
     if calendar and frequency["unit"] == "number":
         raise UserError(
             f"Times that are plain numbers have no calendar features: use dates, or omit calendar=. "
-            f"Received: {listed(calendar)}"
+            f"Received: {format_list(calendar)}"
         )
     return [name for name in frequencies.CYCLES if name in calendar]
 
@@ -48,7 +49,7 @@ def calendar_features(time_index: np.ndarray, info: Mapping[str, Any]) -> np.nda
     return frequencies.parts(times, info["inputs"]["calendar"]["parts"])[inverse]
 
 
-def covariates(grid: History, info: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def covariates(grid: SeriesGrid, info: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Return the calendar features and known covariates of every step, those that the model uses."""
     arrays = {}
     if "calendar" in info["inputs"]:
@@ -58,7 +59,7 @@ def covariates(grid: History, info: Mapping[str, Any]) -> dict[str, np.ndarray]:
     return arrays
 
 
-def stamps(names: Sequence[str], codes: np.ndarray, time_index: np.ndarray, info: Mapping[str, Any]) -> Any:
+def series_timestamps(names: Sequence[str], codes: np.ndarray, time_index: np.ndarray, info: Mapping[str, Any]) -> Any:
     """Return a DataFrame with the series id and the time of each step.
 
     Args:

@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 
 from tfkit.data.columns import frequencies
-from tfkit.data.forecasting.columns import learn_rules
+from tfkit.data.forecasting.columns import infer_columns
 from tfkit.data.forecasting.schema import MAX_AUTO_HORIZON
-from tfkit.data.forecasting.series_grid import History, filled, history, trimmed
+from tfkit.data.forecasting.series_grid import SeriesGrid, fill_missing, to_series_grid, trim_missing_ends
 from tfkit.errors import UserError
 
 
 def load_history(
     table: Any, *, gaps: str = "last", season: int | str = "auto", **rules: Any
-) -> tuple[History, np.ndarray, dict[str, Any]]:
+) -> tuple[SeriesGrid, np.ndarray, dict[str, Any]]:
     """Read a table as series on a regular time grid, with missing values filled.
 
     Args:
@@ -30,24 +30,24 @@ def load_history(
         UserError: If no series can be read, or values are missing and `gaps` is "refuse".
     """
     reading = dict(rules.get("reading") or {})
-    frame, inferred = learn_rules(table, **rules)
-    grid, frequency, messages = history(frame, inferred)
-    grid, trim_messages = trimmed(grid, gaps)
-    grid, present = filled(grid, gaps)
+    frame, inferred = infer_columns(table, **rules)
+    grid, frequency, messages = to_series_grid(frame, inferred)
+    grid, trim_messages = trim_missing_ends(grid, gaps)
+    grid, present = fill_missing(grid, gaps)
     cycle = frequencies.season(frequency) if season == "auto" else int(season)
     cleaning = messages + trim_messages
     inferred |= {"frequency": frequency, "season": cycle, "gaps": gaps, "reading": reading, "cleaning": cleaning}
     return grid, present, inferred
 
 
-def choose_horizon(grid: History, rules: Mapping[str, Any]) -> int:
+def default_horizon(grid: SeriesGrid, rules: Mapping[str, Any]) -> int:
     """Return the default horizon: one season, or 10 steps without one, at most a tenth of all steps."""
     steps = int(np.ptp(grid.time_index)) + 1
     return max(1, min(rules["season"] if rules["season"] > 1 else 10, steps // 10, MAX_AUTO_HORIZON))
 
 
 def split_history(
-    grid: History,
+    grid: SeriesGrid,
     horizon: int,
     *,
     val_fraction: float,

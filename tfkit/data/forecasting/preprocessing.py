@@ -23,7 +23,9 @@ def restore_windows(info: Mapping[str, Any], factors: Sequence[float] | None = N
     num_intervals = len(info["quantiles"]) // 2
     factors = [1.0] * num_intervals if factors is None else factors
     outputs = keras.Input((info["horizon"], len(info["quantiles"])))
-    return keras.Model(outputs, layers.QuantileBands(factors, dtype="float32", name="bands")(outputs), name="restore")
+    return keras.Model(
+        outputs, layers.ConformalQuantiles(factors, dtype="float32", name="bands")(outputs), name="restore"
+    )
 
 
 def prepare_windows(info: Mapping[str, Any]) -> Any:

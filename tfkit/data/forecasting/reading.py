@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.data.columns.names import check_columns
-from tfkit.data.columns.values import plain
+from tfkit.data.columns.names import require_columns
+from tfkit.data.columns.values import normalize_dtype
 from tfkit.data.files.read import read_marked
 from tfkit.data.forecasting.dataset import history_windows
-from tfkit.data.forecasting.features import calendar_features, stamps
-from tfkit.data.forecasting.series_grid import History, filled, history, trimmed
-from tfkit.errors import UserError, listed
+from tfkit.data.forecasting.features import calendar_features, series_timestamps
+from tfkit.data.forecasting.series_grid import SeriesGrid, fill_missing, to_series_grid, trim_missing_ends
+from tfkit.errors import UserError, format_list
 
 log = logging.getLogger("tfkit")
 
@@ -41,17 +41,17 @@ def read_history(source: Any, info: Mapping[str, Any], *, target: bool = False, 
     rules = info["rules"]
     frame, _ = read_marked(source, **info["reading"])
     required = [rules["time"]["column"], *rules["target"], *rules["known"]]
-    check_columns(frame, [*required, *([rules["series_column"]] if rules["series_column"] else [])])
-    frame = frame.assign(**{name: plain(column) for name, column in frame.items()})
-    untrimmed, _, messages = history(frame, rules)
-    grid, trim_messages = trimmed(untrimmed, rules["gaps"])
+    require_columns(frame, [*required, *([rules["series_column"]] if rules["series_column"] else [])])
+    frame = frame.assign(**{name: normalize_dtype(column) for name, column in frame.items()})
+    untrimmed, _, messages = to_series_grid(frame, rules)
+    grid, trim_messages = trim_missing_ends(untrimmed, rules["gaps"])
     for message in messages + trim_messages:
         log.warning("%s", message)
     train_codes = {name: code for code, name in enumerate(info["series"]["names"])}
     new_names = [name for name in grid.names if name not in train_codes]
     if new_names:
-        log.warning("%d series were not in training; they are forecast too: %s", len(new_names), listed(new_names))
-    grid, present = filled(grid, rules["gaps"])
+        log.warning("%d series were not in training; they are forecast too: %s", len(new_names), format_list(new_names))
+    grid, present = fill_missing(grid, rules["gaps"])
     if not target:
         raw, codes, origins = _last_windows(grid, untrimmed, info)
     else:
@@ -71,12 +71,12 @@ def read_history(source: Any, info: Mapping[str, Any], *, target: bool = False, 
         result.append(y_true)
     if own:
         time_index = (origins[:, None] + np.arange(info["horizon"])).ravel()
-        result.append(stamps(grid.names, np.repeat(codes, info["horizon"]), time_index, info))
+        result.append(series_timestamps(grid.names, np.repeat(codes, info["horizon"]), time_index, info))
     return tuple(result) if len(result) > 1 else result[0]
 
 
 def _last_windows(
-    grid: History, untrimmed: History, info: Mapping[str, Any]
+    grid: SeriesGrid, untrimmed: SeriesGrid, info: Mapping[str, Any]
 ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """Create the window of each series whose targets begin after its last value.
 
@@ -105,7 +105,7 @@ def _last_windows(
                 num_complete = int((~np.isnan(future).any(1)).sum())
                 raise UserError(
                     f"Known covariates must be given for every step of the horizon, in rows without a value "
-                    f"after the last value. Received: {listed(info['rules']['known'])} for {num_complete} of "
+                    f"after the last value. Received: {format_list(info['rules']['known'])} for {num_complete} of "
                     f"{horizon} steps of {name!r}"
                 )
             covariates.append(np.concatenate([grid.covariates[steps][-past:], future]))
@@ -115,7 +115,7 @@ def _last_windows(
             f"{int(np.bincount(grid.series_index).max()):,}, where {past:,} are needed"
         )
     if short:
-        log.warning("%d series left out: shorter than the past of %d steps: %s", len(short), past, listed(short))
+        log.warning("%d series left out: shorter than the past of %d steps: %s", len(short), past, format_list(short))
     raw = {"values": np.array(values, "float32")}
     origins = np.array(ends)
     if "calendar" in info["inputs"]:

@@ -7,8 +7,8 @@ import numpy as np
 
 from tfkit.data.columns import frequencies
 from tfkit.data.forecasting.features import select_calendar
-from tfkit.data.forecasting.series_grid import History
-from tfkit.errors import UserError, listed
+from tfkit.data.forecasting.series_grid import SeriesGrid
+from tfkit.errors import UserError, format_list
 
 MIN_PAST_SEASONS, MIN_PAST_HORIZONS, MIN_PAST_STEPS = 2, 3.5, 24  # past=auto is the largest of these, if it fits
 
@@ -18,7 +18,7 @@ MAX_EVAL_WINDOWS = 100_000  # of the validation split, and of the test split
 
 
 def learn_history(
-    grid: History,
+    grid: SeriesGrid,
     present: np.ndarray,
     rules: Mapping[str, Any],
     splits: Mapping[str, Sequence[int]],
@@ -60,7 +60,7 @@ def learn_history(
     if len(short) + len(constant) == len(grid.names):
         if constant:
             raise UserError(
-                f"At least one series must vary in training. Received: {listed(constant)}, constant in "
+                f"At least one series must vary in training. Received: {format_list(constant)}, constant in "
                 "all training rows"
             )
         raise UserError(
@@ -70,7 +70,7 @@ def learn_history(
     for names, reason in ((short, "too short for one window in training"), (constant, "constant in training")):
         if names:
             messages.append(
-                f"{len(names):,} of {len(grid.names):,} series excluded from training: {reason}: {listed(names)}"
+                f"{len(names):,} of {len(grid.names):,} series excluded from training: {reason}: {format_list(names)}"
             )
     features = select_calendar(calendar, rules["frequency"], end - begin, past)
     inputs: dict[str, Any] = {"values": {"dtype": "float32", "shape": [past]}}
@@ -100,7 +100,7 @@ def learn_history(
     }
 
 
-def _series_statistics(grid: History, in_train: np.ndarray, season: int) -> dict[str, list[float]]:
+def _series_statistics(grid: SeriesGrid, in_train: np.ndarray, season: int) -> dict[str, list[float]]:
     """Compute mean, standard deviation and mean absolute seasonal naive error of each series in training."""
     statistics: dict[str, list[float]] = {"mean": [], "scale": [], "naive_error": []}
     for steps in grid.slices():

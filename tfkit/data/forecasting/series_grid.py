@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfkit.data.columns import frequencies
-from tfkit.data.columns.values import spelled
+from tfkit.data.columns.values import to_strings
 from tfkit.data.forecasting.columns import parse_numbers, parse_times
-from tfkit.errors import UserError, listed
+from tfkit.errors import UserError, format_list
 
 MAX_MISSING_FRACTION = 0.5  # of the steps between the first and the last row of a series
 
 
-class History(NamedTuple):
+class SeriesGrid(NamedTuple):
     """Series on one time grid, concatenated.
 
     Each series has all steps from its first row to its last.
@@ -32,10 +32,10 @@ class History(NamedTuple):
     time_index: np.ndarray
     series_index: np.ndarray
 
-    def select(self, mask: np.ndarray) -> "History":
+    def select(self, mask: np.ndarray) -> "SeriesGrid":
         """Return the steps where the mask is true."""
         arrays = (self.values, self.covariates, self.time_index, self.series_index)
-        return History(self.names, *(array[mask] for array in arrays))
+        return SeriesGrid(self.names, *(array[mask] for array in arrays))
 
     def slices(self) -> list[slice]:
         """Return the slice of steps of each series; an empty slice for a series without steps."""
@@ -43,7 +43,7 @@ class History(NamedTuple):
         return [slice(begin, end) for begin, end in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)]
 
 
-def history(frame: Any, rules: Mapping[str, Any]) -> tuple[History, dict[str, Any], list[str]]:
+def to_series_grid(frame: Any, rules: Mapping[str, Any]) -> tuple[SeriesGrid, dict[str, Any], list[str]]:
     """Arrange the rows of a table as series on a regular time grid.
 
     Args:
@@ -61,7 +61,7 @@ def history(frame: Any, rules: Mapping[str, Any]) -> tuple[History, dict[str, An
     columns = [parse_numbers(frame[name], rule) for name, rule in rules["known"].items()]
     covariates = np.stack(columns, axis=1) if columns else np.zeros((len(frame), 0))
     if series_column:
-        ids = spelled(frame[series_column])
+        ids = to_strings(frame[series_column])
         if (ids == "").any():
             raise UserError(
                 f"Every row must have a series id. Received: {series_column!r}, missing in "
@@ -86,12 +86,12 @@ def history(frame: Any, rules: Mapping[str, Any]) -> tuple[History, dict[str, An
     return grid, frequency, messages
 
 
-def trimmed(grid: History, gaps: str) -> tuple[History, list[str]]:
+def trim_missing_ends(grid: SeriesGrid, gaps: str) -> tuple[SeriesGrid, list[str]]:
     """Trim each series to the steps from its first value to its last.
 
     Args:
-        grid: Result of `history`.
-        gaps: How `filled` treats missing values in between, or "refuse" to raise an error.
+        grid: Result of `to_series_grid`.
+        gaps: How `fill_missing` treats missing values in between, or "refuse" to raise an error.
 
     Returns:
         The trimmed series, and messages about missing values.
@@ -106,10 +106,10 @@ def trimmed(grid: History, gaps: str) -> tuple[History, list[str]]:
     last[grid.series_index[present]] = grid.time_index[present]
     empty = [name for name, end in zip(grid.names, last, strict=True) if end < 0]
     if len(empty) == size:
-        raise UserError(f"At least one series must have values. Received: {listed(empty)}, missing in every row")
+        raise UserError(f"At least one series must have values. Received: {format_list(empty)}, missing in every row")
     starts, ends = first[grid.series_index], last[grid.series_index]
     result = grid.select((grid.time_index >= starts) & (grid.time_index <= ends))
-    messages = [f"series without values left out: {listed(empty)}"] if empty else []
+    messages = [f"series without values left out: {format_list(empty)}"] if empty else []
     num_missing = int(np.isnan(result.values).sum())
     if num_missing and gaps == "refuse":
         raise UserError(
@@ -124,11 +124,11 @@ def trimmed(grid: History, gaps: str) -> tuple[History, list[str]]:
     return result, messages
 
 
-def filled(grid: History, method: str) -> tuple[History, np.ndarray]:
+def fill_missing(grid: SeriesGrid, method: str) -> tuple[SeriesGrid, np.ndarray]:
     """Fill missing values and covariates; return the result and which values were present, `(steps,)`.
 
     Args:
-        grid: Result of `trimmed`; every series begins with a value.
+        grid: Result of `trim_missing_ends`; every series begins with a value.
         method: "last" repeats the previous value, so that no future value is used; "linear" interpolates to the next.
 
     Raises:
@@ -186,7 +186,7 @@ def _check_duplicate_times(times: np.ndarray, codes: np.ndarray, names: np.ndarr
 
 def _on_grid(
     names: Sequence[str], codes: np.ndarray, time_index: np.ndarray, values: np.ndarray, covariates: np.ndarray
-) -> tuple[History, np.ndarray]:
+) -> tuple[SeriesGrid, np.ndarray]:
     """Insert steps without a row, as NaN; return the series and which steps were inserted."""
     series_codes = np.arange(len(names))
     first, last = np.searchsorted(codes, series_codes), np.searchsorted(codes, series_codes, side="right") - 1
@@ -197,11 +197,13 @@ def _on_grid(
     table[positions] = np.concatenate([values[:, None], covariates], axis=1)
     series_index: np.ndarray = np.repeat(series_codes, lengths)
     full_index = np.arange(offsets[-1]) - offsets[series_index] + time_index[first][series_index]
-    grid = History(list(names), table[:, 0], table[:, 1:], full_index, series_index)
+    grid = SeriesGrid(list(names), table[:, 0], table[:, 1:], full_index, series_index)
     return grid, np.bincount(positions, minlength=len(series_index)) == 0
 
 
-def _missing_rows_message(grid: History, is_missing: np.ndarray, frequency: Mapping[str, Any], *, is_wide: bool) -> str:
+def _missing_rows_message(
+    grid: SeriesGrid, is_missing: np.ndarray, frequency: Mapping[str, Any], *, is_wide: bool
+) -> str:
     """Describe steps without a row.
 
     Raises:

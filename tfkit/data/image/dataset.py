@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 
 from tfkit.data.columns.target import read_target
-from tfkit.data.image.files import Pictures
+from tfkit.data.image.files import ImageFiles
 from tfkit.data.image.preprocessing import prepare_images
-from tfkit.data.image.scan import decoded
+from tfkit.data.image.scan import decode_images
 from tfkit.data.image.schema import _channel_statistics
-from tfkit.datasets.array import Rows
-from tfkit.datasets.memmap import Stored, room
+from tfkit.datasets.array import ArrayDataset
+from tfkit.datasets.memmap import MemmapDataset, allocate
 from tfkit.errors import UserError
 
 
-def image_rows(splits: Iterable[Pictures], info: dict[str, Any]) -> list[Rows]:
+def image_rows(splits: Iterable[ImageFiles], info: dict[str, Any]) -> list[ArrayDataset]:
     """Decode splits of images into datasets.
 
     Pixels are decoded once: into memory, or into a memory-mapped file if they do not fit. The first split is the
@@ -23,19 +23,19 @@ def image_rows(splits: Iterable[Pictures], info: dict[str, Any]) -> list[Rows]:
     """
     splits = list(splits)
     total, picture = sum(map(len, splits)), info["picture"]
-    pixels, on_disk = room((total, picture["height"], picture["width"], picture["channels"]))
-    datasets: list[Rows] = []
+    pixels, on_disk = allocate((total, picture["height"], picture["width"], picture["channels"]))
+    datasets: list[ArrayDataset] = []
     start = 0
     for split in splits:
         end = start + len(split)
-        decoded(split, picture, pixels[start:end])
+        decode_images(split, picture, pixels[start:end])
         targets = read_target(split.frame, info["target"])
         if info["task"] == "regression":
             targets = ((targets - info["target"]["mean"]) / info["target"]["scale"]).astype("float32")
         if on_disk:
-            datasets.append(Stored(pixels, np.arange(start, end), targets))
+            datasets.append(MemmapDataset(pixels, np.arange(start, end), targets))
         else:
-            datasets.append(Rows(pixels[start:end], targets, raw={"pixels": pixels[start:end]}))
+            datasets.append(ArrayDataset(pixels[start:end], targets, raw={"pixels": pixels[start:end]}))
         datasets[-1].named(split.frame[split.path_column].astype(str).to_numpy())
         start = end
     picture |= _channel_statistics(pixels[: len(splits[0])])

@@ -11,11 +11,11 @@ from tfkit.errors import first_line
 MAX_PIXELS = 50_000_000  # larger files are decompression bombs, or maps that must be cut into tiles first
 
 
-class Unreadable(ValueError):
+class UnreadableImage(ValueError):
     """An image that cannot be used; the message is the reason."""
 
 
-def glance(content: bytes) -> dict[str, Any]:
+def inspect_image(content: bytes) -> dict[str, Any]:
     """Inspect an image file: size, grayscale or color, largest value, pixel digest.
 
     Two files of the same pixels have the same digest, whatever their format, and whether or not gray is stored as
@@ -52,7 +52,7 @@ def decode(content: bytes, *, height: int, width: int, channels: int, white: flo
         white: The value of white in an image of more than 8 bits per channel.
 
     Raises:
-        Unreadable: As in `glance`.
+        Unreadable: As in `inspect_image`.
     """
     from PIL import Image
 
@@ -75,24 +75,24 @@ def _open(content: bytes, min_side: int | None = None) -> Any:
     from PIL import Image, ImageOps
 
     if not content:
-        raise Unreadable("an empty file")
+        raise UnreadableImage("an empty file")
     try:
         image = Image.open(io.BytesIO(content))
         num_pixels = image.width * image.height
         if num_pixels > MAX_PIXELS:
-            raise Unreadable(f"{num_pixels / 1e6:,.0f} million pixels, more than {MAX_PIXELS // 10**6} million")
+            raise UnreadableImage(f"{num_pixels / 1e6:,.0f} million pixels, more than {MAX_PIXELS // 10**6} million")
         if min_side is not None:
             image.draft(image.mode, (min_side, min_side))
         image.load()
         return ImageOps.exif_transpose(image)
-    except Unreadable:
+    except UnreadableImage:
         raise
     except Image.DecompressionBombError:
-        raise Unreadable(f"more than {MAX_PIXELS // 10**6} million pixels") from None
+        raise UnreadableImage(f"more than {MAX_PIXELS // 10**6} million pixels") from None
     except Image.UnidentifiedImageError:
-        raise Unreadable("not an image") from None
+        raise UnreadableImage("not an image") from None
     except Exception as error:  # Pillow raises different exceptions for each corrupt format
-        raise Unreadable(f"corrupt: {first_line(error)}") from error
+        raise UnreadableImage(f"corrupt: {first_line(error)}") from error
 
 
 def _is_high_bit_depth(image: Any) -> bool:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from tfkit.data.columns.names import check_columns
+from tfkit.data.columns.names import require_columns
 from tfkit.data.files import text_encoding
 from tfkit.data.files.read import read_frame
-from tfkit.errors import UserError, listed, nearest
+from tfkit.errors import UserError, did_you_mean, format_list
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".webp", ".tif", ".tiff")
 
@@ -20,7 +20,7 @@ SPLIT_FOLDERS = {"train", "training", "test", "testing", "val", "valid", "valida
 
 
 @dataclass(frozen=True)
-class Pictures:
+class ImageFiles:
     """Images of one source: a table with one row per image, and their reader."""
 
     frame: Any
@@ -31,19 +31,19 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.frame)
 
-    def with_frame(self, frame: Any) -> "Pictures":
+    def with_frame(self, frame: Any) -> "ImageFiles":
         """Return the same source with other rows or columns."""
-        return Pictures(frame, self.path_column, self.read, self.labels_from_folders)
+        return ImageFiles(frame, self.path_column, self.read, self.labels_from_folders)
 
 
-def find_pictures(
+def find_images(
     source: Any,
     *,
     target: str = "label",
     path_column: str = "path",
     labelled: bool = True,
     delimiter: str | None = None,
-) -> tuple[Pictures, list[str]]:
+) -> tuple[ImageFiles, list[str]]:
     """Find the images of a source; also return messages about skipped files and rows.
 
     Args:
@@ -95,7 +95,8 @@ def find_pictures(
     if not path.exists():
         siblings = [sibling.name for sibling in path.parent.iterdir()] if path.parent.is_dir() else []
         raise UserError(
-            f"The path of the images must exist.{nearest(path.name, siblings)} Received: {path}, no such file or folder"
+            f"The path of the images must exist.{did_you_mean(path.name, siblings)} "
+            f"Received: {path}, no such file or folder"
         )
     frame = read_frame(path, delimiter=delimiter)
     return _from_table(frame, path.parent, path_column, target, labelled, str(path))
@@ -117,7 +118,7 @@ def _names_in_zip(path: Path) -> list[str] | None:
 
 def _from_file_names(
     names: list[str], read: Callable[[str], bytes], path: Path, target: str, path_column: str, labelled: bool
-) -> tuple[Pictures, list[str]]:
+) -> tuple[ImageFiles, list[str]]:
     """Select the images among files; the folder of an image is its label."""
     import pandas as pd
 
@@ -128,10 +129,11 @@ def _from_file_names(
     skipped = {*visible} - {*image_names}
     skipped_suffixes = sorted({PurePosixPath(name).suffix.lower() or name for name in skipped})
     messages = [
-        f"{len(visible) - len(image_names):,} of {len(visible):,} files skipped, not images: {listed(skipped_suffixes)}"
+        f"{len(visible) - len(image_names):,} of {len(visible):,} files skipped, not images: "
+        f"{format_list(skipped_suffixes)}"
     ]
     if not image_names:
-        content = f"{len(visible):,} files, {listed(skipped_suffixes)}" if visible else "no files"
+        content = f"{len(visible):,} files, {format_list(skipped_suffixes)}" if visible else "no files"
         raise UserError(f"There must be images ({' '.join(IMAGE_SUFFIXES)}). Received: {path} with {content}")
     paths = [parts[name] for name in image_names]
     while len({path_parts[0] for path_parts in paths}) == 1 and min(map(len, paths)) > 2:
@@ -140,7 +142,7 @@ def _from_file_names(
         _check_class_folders(paths, path)
     labels = [path_parts[0] if len(path_parts) > 1 else None for path_parts in paths]
     frame = pd.DataFrame({path_column: image_names, target: pd.Series(labels, dtype=object)})
-    return Pictures(frame, path_column, read, labels_from_folders=True), messages if skipped_suffixes else []
+    return ImageFiles(frame, path_column, read, labels_from_folders=True), messages if skipped_suffixes else []
 
 
 def _check_class_folders(paths: list[tuple[str, ...]], source: Path) -> None:
@@ -157,15 +159,15 @@ def _check_class_folders(paths: list[tuple[str, ...]], source: Path) -> None:
         test = next((folder for folder in folders if folder.lower().startswith("test")), max(folders))
         raise UserError(
             f"Folders must be classes; pass the folders of the splits separately: pictures={source / train} "
-            f"test_pictures={source / test}. Received: {source} with {listed(sorted(folders))}"
+            f"test_pictures={source / test}. Received: {source} with {format_list(sorted(folders))}"
         )
 
 
 def _from_table(
     frame: Any, folder: Path, path_column: str, target: str, labelled: bool, source_name: str
-) -> tuple[Pictures, list[str]]:
+) -> tuple[ImageFiles, list[str]]:
     """Find the images of a table, whose paths are relative to the folder of the table."""
-    check_columns(frame, [path_column, *([target] if labelled else [])])
+    require_columns(frame, [path_column, *([target] if labelled else [])])
     paths, messages = frame[path_column], []
     if labelled and (num_unlabeled := int(frame[target].isna().sum())):
         messages.append(f"{num_unlabeled:,} of {len(frame):,} rows dropped: no {target}")
@@ -176,7 +178,7 @@ def _from_table(
             f"{int(paths.isna().sum()):,} of {len(paths):,} rows without a path"
         )
     frame = frame.astype({path_column: str}).reset_index(drop=True)
-    return Pictures(frame, path_column, lambda name: _read_file(folder / Path(name).expanduser())), messages
+    return ImageFiles(frame, path_column, lambda name: _read_file(folder / Path(name).expanduser())), messages
 
 
 def _read_file(path: Path) -> bytes:

@@ -4,9 +4,9 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from tfkit.data.image.files import Pictures, find_pictures
-from tfkit.data.image.scan import looked_at
-from tfkit.data.rows.splits import split_table
+from tfkit.data.image.files import ImageFiles, find_images
+from tfkit.data.image.scan import scan_images
+from tfkit.data.rows.splits import train_val_test_split
 from tfkit.errors import UserError
 
 log = logging.getLogger("tfkit")
@@ -22,7 +22,7 @@ def load_images(
     path_column: str = "path",
     delimiter: str | None = None,
     duplicates: str = "drop",
-) -> tuple[Pictures, Pictures | None, list[str]]:
+) -> tuple[ImageFiles, ImageFiles | None, list[str]]:
     """Find labeled images, inspect each once, and drop unreadable and duplicate ones.
 
     Args:
@@ -41,8 +41,8 @@ def load_images(
         UserError: If there are no images, or more than 1% of them cannot be read.
     """
     options: dict[str, Any] = {"target": target, "path_column": path_column, "delimiter": delimiter}
-    images, messages = find_pictures(source, **options)
-    images, unreadable_messages = looked_at(images)
+    images, messages = find_images(source, **options)
+    images, unreadable_messages = scan_images(images)
     messages += unreadable_messages
     is_duplicate = images.frame.duplicated(["digest", target]).to_numpy()
     if duplicates == "drop" and is_duplicate.any():
@@ -55,8 +55,8 @@ def load_images(
         )
     if test is None:
         return images, None, messages
-    test_images, test_messages = find_pictures(test, **options)
-    test_images, unreadable_messages = looked_at(test_images)
+    test_images, test_messages = find_images(test, **options)
+    test_images, unreadable_messages = scan_images(test_images)
     messages += [f"test: {message}" for message in test_messages + unreadable_messages]
     in_test = images.frame["digest"].isin(test_images.frame["digest"]).to_numpy()
     if in_test.all():
@@ -71,8 +71,8 @@ def load_images(
 
 
 def split_images(
-    images: Pictures, target: Mapping[str, Any], *, test: Pictures | None = None, **options: Any
-) -> tuple[Pictures, Pictures, Pictures]:
+    images: ImageFiles, target: Mapping[str, Any], *, test: ImageFiles | None = None, **options: Any
+) -> tuple[ImageFiles, ImageFiles, ImageFiles]:
     """Split images into training, validation and test sets.
 
     The split is stratified by class, or by group. Images with equal pixels stay in one split.
@@ -87,7 +87,7 @@ def split_images(
 
     duplicate_ids = pd.factorize(images.frame["digest"])[0]
     test_frame = None if test is None else test.frame
-    train_rows, val_rows, test_rows = split_table(
+    train_rows, val_rows, test_rows = train_val_test_split(
         images.frame, dict(target), test=test_frame, alike=duplicate_ids, **options
     )
     test_source = images if test is None else test

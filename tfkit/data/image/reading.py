@@ -8,8 +8,8 @@ import numpy as np
 
 from tfkit.data.columns.target import read_target
 from tfkit.data.image.dataset import _resize_array
-from tfkit.data.image.files import find_pictures
-from tfkit.data.image.scan import decoded, left_out
+from tfkit.data.image.files import find_images
+from tfkit.data.image.scan import decode_images, report_unreadable
 
 log = logging.getLogger("tfkit")
 
@@ -34,11 +34,11 @@ def read_images(source: Any, info: Mapping[str, Any], *, target: bool = False, o
     if hasattr(source, "dtype") and hasattr(source, "ndim"):
         return _resize_array(np.asarray(source), info, target or own)
     name = info["target"]["name"]
-    images, messages = find_pictures(source, target=name, labelled=target, **info["reading"])
+    images, messages = find_images(source, target=name, labelled=target, **info["reading"])
     picture = info["picture"]
     pixels = np.zeros((len(images), picture["height"], picture["width"], picture["channels"]), "uint8")
-    unreadable = decoded(images, picture, pixels)
-    for message in messages + left_out(unreadable, len(images)):
+    unreadable = decode_images(images, picture, pixels)
+    for message in messages + report_unreadable(unreadable, len(images)):
         log.warning("%s", message)
     is_readable = np.array([path not in unreadable for path in images.frame[images.path_column]])
     frame = images.frame[is_readable].reset_index(drop=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.data.image.decode import Unreadable, decode, glance
-from tfkit.data.image.files import Pictures
+from tfkit.data.image.decode import UnreadableImage, decode, inspect_image
+from tfkit.data.image.files import ImageFiles
 from tfkit.errors import UserError
 
 MAX_UNREADABLE_FRACTION = 0.01
@@ -17,7 +17,7 @@ MAX_UNREADABLE_FRACTION = 0.01
 INSPECTED_COLUMNS = ("height", "width", "grey", "deepest", "digest")
 
 
-def looked_at(images: Pictures) -> tuple[Pictures, list[str]]:
+def scan_images(images: ImageFiles) -> tuple[ImageFiles, list[str]]:
     """Inspect all images.
 
     Returns:
@@ -26,21 +26,21 @@ def looked_at(images: Pictures) -> tuple[Pictures, list[str]]:
     import pandas as pd
 
     paths = images.frame[images.path_column].tolist()
-    results = _map_in_threads(paths, lambda index: glance(images.read(paths[index])))
+    results = _map_in_threads(paths, lambda index: inspect_image(images.read(paths[index])))
     unreadable = {
-        path: str(result) for path, result in zip(paths, results, strict=True) if isinstance(result, Unreadable)
+        path: str(result) for path, result in zip(paths, results, strict=True) if isinstance(result, UnreadableImage)
     }
-    messages = left_out(unreadable, len(paths))
-    is_readable = [not isinstance(result, Unreadable) for result in results]
+    messages = report_unreadable(unreadable, len(paths))
+    is_readable = [not isinstance(result, UnreadableImage) for result in results]
     frame = images.frame[is_readable].reset_index(drop=True)
     inspected = pd.DataFrame(
-        [result for result in results if not isinstance(result, Unreadable)], columns=list(INSPECTED_COLUMNS)
+        [result for result in results if not isinstance(result, UnreadableImage)], columns=list(INSPECTED_COLUMNS)
     )
     frame = frame.drop(columns=[column for column in INSPECTED_COLUMNS if column in frame])
     return images.with_frame(pd.concat([frame, inspected], axis=1)), messages
 
 
-def decoded(images: Pictures, picture: Mapping[str, Any], out: np.ndarray) -> dict[str, str]:
+def decode_images(images: ImageFiles, picture: Mapping[str, Any], out: np.ndarray) -> dict[str, str]:
     """Decode images into the array `out`; return unreadable paths with the reason."""
     paths = images.frame[images.path_column].tolist()
     options = {name: picture[name] for name in ("height", "width", "channels", "white")}
@@ -49,7 +49,9 @@ def decoded(images: Pictures, picture: Mapping[str, Any], out: np.ndarray) -> di
         out[index] = decode(images.read(paths[index]), **options)
 
     results = _map_in_threads(paths, decode_into)
-    return {path: str(result) for path, result in zip(paths, results, strict=True) if isinstance(result, Unreadable)}
+    return {
+        path: str(result) for path, result in zip(paths, results, strict=True) if isinstance(result, UnreadableImage)
+    }
 
 
 def _map_in_threads(paths: list[str], function: Callable[[int], Any]) -> list[Any]:
@@ -61,19 +63,19 @@ def _map_in_threads(paths: list[str], function: Callable[[int], Any]) -> list[An
     def call(index: int) -> Any:
         try:
             return function(index)
-        except Unreadable as error:
+        except UnreadableImage as error:
             return error
         except (OSError, KeyError) as error:
-            return Unreadable(getattr(error, "strerror", None) or str(error))
+            return UnreadableImage(getattr(error, "strerror", None) or str(error))
         except Exception as error:  # a damaged entry of a .zip
-            return Unreadable(f"corrupt: {error}")
+            return UnreadableImage(f"corrupt: {error}")
 
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as threads:
         warnings.simplefilter("ignore")  # Pillow warns about damage that it can recover from
         return list(threads.map(call, range(len(paths))))
 
 
-def left_out(unreadable: Mapping[str, str], total: int) -> list[str]:
+def report_unreadable(unreadable: Mapping[str, str], total: int) -> list[str]:
     """Make the message about unreadable images; raise an error if more than 1% are."""
     if not unreadable:
         return []

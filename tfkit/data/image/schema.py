@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.data.columns.target import count_classes, learn_target, read_target
-from tfkit.data.image.files import Pictures
+from tfkit.data.columns.target import count_classes, infer_target, read_target
+from tfkit.data.image.files import ImageFiles
 from tfkit.data.image.loading import DEFAULT_MAX_SIDE_PIXELS
 
 CHUNK_ROWS = 1024  # images whose sums are computed at a time
 
 
 def learn_images(
-    train: Pictures,
+    train: ImageFiles,
     target: Mapping[str, Any],
     *,
     size: int | None = None,
@@ -63,13 +63,13 @@ def learn_images(
     }
 
 
-def learn_label(images: Pictures, target: str, *, kind: str = "auto", positive: str | None = None) -> dict[str, Any]:
+def infer_label(images: ImageFiles, target: str, *, kind: str = "auto", positive: str | None = None) -> dict[str, Any]:
     """Infer the target from the labels, as `learn_target` does.
 
     Names of folders are classes, even if they are numbers.
     """
     kind = "class" if images.labels_from_folders and kind == "auto" else kind
-    return learn_target(images.frame[target], kind=kind, positive=positive)
+    return infer_target(images.frame[target], kind=kind, positive=positive)
 
 
 def _white_level(max_value: float) -> float:

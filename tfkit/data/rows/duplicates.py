@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from tfkit.data.columns import infer_type
-from tfkit.data.columns.values import spelled
-from tfkit.data.rows.out_of_core import DiskTable, row_hashes
+from tfkit.data.columns.values import to_strings
+from tfkit.data.rows.out_of_core import OutOfCoreTable, row_hashes
 from tfkit.errors import UserError
 
 SUBSET_COLUMNS = 8  # compared first: most rows that differ do so in the first few columns
@@ -17,13 +17,13 @@ MAX_DUPLICATE_FRACTION = 0.25  # above it, equal rows are not duplicates: the ta
 MIN_ROWS = 100  # below it, the fraction of duplicates is not reliable
 
 
-def clean(
+def drop_unusable_rows(
     frame: Any, target: str, *, duplicates: str = "drop", what: str = "", marked: Mapping[str, int] | None = None
 ) -> tuple[Any, list[str]]:
     """Drop rows without a target and, by default, duplicated rows.
 
     Duplicates in both the training and the test set would make the test score too good. For the definition of a
-    duplicate see `copies`.
+    duplicate see `duplicated_rows`.
 
     Args:
         frame: A pandas DataFrame.
@@ -40,7 +40,7 @@ def clean(
 
     Example:
         >>> import pandas as pd
-        >>> clean(pd.DataFrame({"a": [1, 1, 2, 3], "y": ["u", "u", None, "v"]}), "y")[1]
+        >>> drop_unusable_rows(pd.DataFrame({"a": [1, 1, 2, 3], "y": ["u", "u", None, "v"]}), "y")[1]
         ['1 of 4 rows dropped: y is missing', '1 of 4 rows dropped: equal to another row']
     """
     rows, messages = len(frame), []
@@ -72,7 +72,7 @@ def _missing_note(missing_counts: Mapping[str, int]) -> str:
     return f"; {counts}: if that is a class, set the markers of missing cells with missing=" if counts else ""
 
 
-def without(frame: Any, test: Any) -> tuple[Any, list[str]]:
+def drop_test_overlap(frame: Any, test: Any) -> tuple[Any, list[str]]:
     """Drop the rows of a table that are also in the test table.
 
     Returns:
@@ -82,7 +82,7 @@ def without(frame: Any, test: Any) -> tuple[Any, list[str]]:
         UserError: If no row remains.
     """
     shared = [name for name in frame.columns if name in test.columns]
-    chunks = frame.chunks() if isinstance(frame, DiskTable) else [frame]
+    chunks = frame.chunks() if isinstance(frame, OutOfCoreTable) else [frame]
     in_test = np.concatenate(
         [
             np.isin(row_hashes(_align_dtypes(chunk[shared], test)), row_hashes(_align_dtypes(test[shared], chunk)))
@@ -101,7 +101,7 @@ def without(frame: Any, test: Any) -> tuple[Any, list[str]]:
     return frame[~in_test], [f"{int(in_test.sum()):,} of {len(frame):,} rows dropped: also in the test table"]
 
 
-def compared(frame: Any, leave_out: Iterable[str] = ()) -> Any:
+def comparable_columns(frame: Any, leave_out: Iterable[str] = ()) -> Any:
     """Select the columns in which two rows must be equal to stay in the same split.
 
     These are all columns but excluded columns and identifiers. Rows that differ only in an identifier are two
@@ -110,7 +110,7 @@ def compared(frame: Any, leave_out: Iterable[str] = ()) -> Any:
     Example:
         >>> import pandas as pd
         >>> frame = pd.DataFrame({"id": range(1, 61), "a": [1.5, 2.5] * 30, "note": ["x"] * 60})
-        >>> list(compared(frame, leave_out=["note"]))
+        >>> list(comparable_columns(frame, leave_out=["note"]))
         ['a']
     """
     names = [name for name in frame.columns if name not in set(leave_out) and not _is_identifier(frame[name])]
@@ -118,10 +118,10 @@ def compared(frame: Any, leave_out: Iterable[str] = ()) -> Any:
 
 
 def _is_identifier(column: Any) -> bool:
-    return column.is_unique and infer_type.infer(column)["kind"] == "identifier"
+    return column.is_unique and infer_type.infer_column_type(column)["kind"] == "identifier"
 
 
-def copies(frame: Any) -> np.ndarray:
+def duplicated_rows(frame: Any) -> np.ndarray:
     """Mark duplicates of earlier rows, `(rows,)`; none if very many rows are equal.
 
     If more than a quarter of the rows equal another row, the table has few distinct rows, such as three answers of a
@@ -129,7 +129,7 @@ def copies(frame: Any) -> np.ndarray:
 
     Example:
         >>> import pandas as pd
-        >>> copies(pd.DataFrame({"a": [1, 1, 1], "b": [2, 3, 2]})).tolist()
+        >>> duplicated_rows(pd.DataFrame({"a": [1, 1, 1], "b": [2, 3, 2]})).tolist()
         [False, False, True]
     """
     is_duplicate = exact_duplicates(frame)
@@ -143,7 +143,7 @@ def exact_duplicates(frame: Any) -> np.ndarray:
     """
     import pandas as pd
 
-    if isinstance(frame, DiskTable):
+    if isinstance(frame, OutOfCoreTable):
         return pd.Series(frame.hashes()).duplicated().to_numpy()
     is_duplicate = frame.iloc[:, :SUBSET_COLUMNS].duplicated(keep=False).to_numpy(copy=True)
     is_duplicate[is_duplicate] = frame[is_duplicate].duplicated().to_numpy()
@@ -161,5 +161,7 @@ def _align_dtypes(frame: Any, reference: Any) -> Any:
     """
     import pandas as pd
 
-    aligned = {name: cells if cells.dtype == reference[name].dtype else spelled(cells) for name, cells in frame.items()}
+    aligned = {
+        name: cells if cells.dtype == reference[name].dtype else to_strings(cells) for name, cells in frame.items()
+    }
     return pd.DataFrame(aligned, index=frame.index)

@@ -11,11 +11,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfkit.data.columns.values import EXACT, plain
+from tfkit.data.columns.values import EXACT, normalize_dtype
 from tfkit.data.files import parquet
 from tfkit.data.files import read as files_read
 from tfkit.data.files.chunks import Blocks, Whole
-from tfkit.data.files.normalize import MISSING, marked
+from tfkit.data.files.normalize import MISSING, mark_missing
 from tfkit.data.rows.parquet_schema import column_position, common_columns, source_names_of
 from tfkit.errors import UserError
 
@@ -64,7 +64,7 @@ def _size(path: Path) -> float:
     return file.metadata.num_rows * row_bytes
 
 
-class DiskTable:
+class OutOfCoreTable:
     """Rows of an on-disk table, for the functions that fit or split a frame.
 
     All columns have a normalized dtype (`cells.plain`). A column that is selected by name is read completely; all
@@ -75,7 +75,7 @@ class DiskTable:
         indices: Row indices, ascending; None for all rows.
     """
 
-    def __init__(self, source: Lying, indices: np.ndarray | None = None):
+    def __init__(self, source: ParquetTable, indices: np.ndarray | None = None):
         self.source = source
         self.columns = source.columns
         dtype: Any = "int32" if source.rows < 2**31 else "int64"
@@ -89,7 +89,7 @@ class DiskTable:
         import pandas as pd
 
         if not isinstance(key, str):
-            return DiskTable(self.source, self.indices[np.asarray(key)])
+            return OutOfCoreTable(self.source, self.indices[np.asarray(key)])
         if key in self.source.column_cache:
             return self.source.column_cache[key].take(self.indices)
         return pd.concat([chunk[key] for chunk in self.chunks([key])])
@@ -129,7 +129,7 @@ class DiskTable:
         return hashes
 
 
-class Lying:
+class ParquetTable:
     """The Parquet files of a table.
 
     Text files are converted to an unlinked temporary Parquet file.
@@ -220,12 +220,12 @@ class Lying:
         import pandas as pd
 
         if not self._is_normalized:
-            frame, missing_counts = marked(frame, self.missing_markers)
+            frame, missing_counts = mark_missing(frame, self.missing_markers)
             for name, counts in missing_counts.items():
                 _add_counts(self.missing_counts.setdefault(str(name), {}), counts)
         for name in self._long_integers.intersection(frame):
             frame[name] = frame[name].astype("string").astype("str")
-        return pd.DataFrame({name: plain(column) for name, column in frame.items()})
+        return pd.DataFrame({name: normalize_dtype(column) for name, column in frame.items()})
 
     def _is_long_integer(self, name: str) -> bool:
         """Whether a column has integers that float64 cannot represent exactly.
@@ -248,13 +248,13 @@ class Lying:
         return False
 
 
-def opened(table: Any, target: str, **read_options: Any) -> tuple[DiskTable, dict[str, dict[str, int]]]:
+def open_out_of_core(table: Any, target: str, **read_options: Any) -> tuple[OutOfCoreTable, dict[str, dict[str, int]]]:
     """Open an on-disk table with its target column in memory.
 
     Returns:
         The table, and the counts of the texts that are read as missing: column -> text -> count.
     """
-    source = Lying(table, read_options)
+    source = ParquetTable(table, read_options)
     if target in source.columns:  # the caller raises if the target is absent
         source.cache_column(target)
     log.info(
@@ -262,7 +262,7 @@ def opened(table: Any, target: str, **read_options: Any) -> tuple[DiskTable, dic
         f"{source.rows:,}",
         len(source.columns),
     )
-    return DiskTable(source), source.missing_counts
+    return OutOfCoreTable(source), source.missing_counts
 
 
 def _indices_between(indices: np.ndarray, start: int, end: int) -> np.ndarray:

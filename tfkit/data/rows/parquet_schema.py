@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfkit.data.columns.names import names
+from tfkit.data.columns.names import unique_column_names
 from tfkit.data.files import read
 from tfkit.errors import UserError
 
@@ -23,7 +23,7 @@ def source_names_of(file: ParquetFile, path: str) -> dict[str, str]:
     index = [name for name in (schema.pandas_metadata or {}).get("index_columns", []) if isinstance(name, str)]
     source_names = [name for name in index if not name.startswith("__index_level_")]
     source_names += [name for name in schema.names if name not in index]
-    return dict(zip(names(source_names, path), source_names, strict=True))
+    return dict(zip(unique_column_names(source_names, path), source_names, strict=True))
 
 
 def common_columns(

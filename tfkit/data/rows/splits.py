@@ -7,13 +7,19 @@ import numpy as np
 
 from tfkit.data.columns import dates, infer_type, numbers
 from tfkit.data.columns.target import read_target
-from tfkit.data.columns.values import plain, spelled
-from tfkit.data.rows.duplicates import MAX_DUPLICATE_FRACTION, compared, copies, exact_duplicates, row_hashes
-from tfkit.data.rows.out_of_core import DiskTable
-from tfkit.errors import UserError, listed, nearest
+from tfkit.data.columns.values import normalize_dtype, to_strings
+from tfkit.data.rows.duplicates import (
+    MAX_DUPLICATE_FRACTION,
+    comparable_columns,
+    duplicated_rows,
+    exact_duplicates,
+    row_hashes,
+)
+from tfkit.data.rows.out_of_core import OutOfCoreTable
+from tfkit.errors import UserError, did_you_mean, format_list
 
 
-def split_rows(
+def split_indices(
     rows: int, *, val: float, test: float, seed: int, classes: Any = None, times: Any = None, groups: Any = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Split row indices into training, validation and test.
@@ -37,7 +43,7 @@ def split_rows(
         UserError: If a split would be empty.
 
     Example:
-        >>> train, val, test = split_rows(10, val=0.2, test=0.2, seed=0)
+        >>> train, val, test = split_indices(10, val=0.2, test=0.2, seed=0)
         >>> len(train), len(val), len(test)
         (6, 2, 2)
     """
@@ -60,7 +66,7 @@ def split_rows(
     return splits[0], splits[1], splits[2]
 
 
-def split_table(
+def train_val_test_split(
     frame: Any,
     target: dict[str, Any],
     *,
@@ -85,7 +91,7 @@ def split_table(
         test: Separate test rows, or None to use a fraction of `frame`.
         val_fraction, test_fraction: Fractions of the rows, in `(0, 1)`.
         seed: Seed of the random split.
-        time_column, group_column: At most one of them; see `split_rows`.
+        time_column, group_column: At most one of them; see `split_indices`.
         leave_out: Columns that are excluded from training.
         alike: Group codes `(rows,)` from 0: rows with the same code count as equal, whatever their cells are.
 
@@ -110,10 +116,10 @@ def split_table(
     if time_column:
         units["times"] = read_times(distinct[time_column])
     elif group_column:
-        units["groups"] = spelled(plain(distinct[group_column])).astype(str)
+        units["groups"] = to_strings(normalize_dtype(distinct[group_column])).astype(str)
     elif target["classes"]:
         units["classes"] = read_target(distinct, target)
-    splits = split_rows(len(distinct), seed=seed, **fractions, **units)
+    splits = split_indices(len(distinct), seed=seed, **fractions, **units)
     train, val, test_split = (frame[np.isin(code_of_row, codes)] for codes in splits)
     return train, val, test_split if test is None else test
 
@@ -122,17 +128,17 @@ def _duplicate_codes(frame: Any, target: str, leave_out: Iterable[str]) -> np.nd
     """Compute a code for each row `(rows,)`; equal rows have the same code."""
     import pandas as pd
 
-    if isinstance(frame, DiskTable):  # identifiers are recognized from the first rows
-        names = [*compared(frame.head().drop(columns=target), leave_out).columns, target]
+    if isinstance(frame, OutOfCoreTable):  # identifiers are recognized from the first rows
+        names = [*comparable_columns(frame.head().drop(columns=target), leave_out).columns, target]
         hashes = frame.hashes([name for name in frame.columns if name in names])
         frame.source.hashes = None  # no longer needed
         is_duplicate = pd.Series(hashes).duplicated()
         has_duplicates = is_duplicate.any() and is_duplicate.mean() <= MAX_DUPLICATE_FRACTION
         return pd.factorize(hashes)[0] if has_duplicates else np.arange(len(frame))
-    subset = frame[[*compared(frame.drop(columns=target), leave_out).columns, target]]
+    subset = frame[[*comparable_columns(frame.drop(columns=target), leave_out).columns, target]]
     if exact_duplicates(subset).mean() > MAX_DUPLICATE_FRACTION:  # too few distinct rows without the identifiers
         subset = frame
-    return pd.factorize(row_hashes(subset))[0] if copies(subset).any() else np.arange(len(frame))
+    return pd.factorize(row_hashes(subset))[0] if duplicated_rows(subset).any() else np.arange(len(frame))
 
 
 def _check_columns(frame: Any, target: dict[str, Any], time_column: str | None, group_column: str | None) -> None:
@@ -145,8 +151,8 @@ def _check_columns(frame: Any, target: dict[str, Any], time_column: str | None, 
         if name and name not in frame.columns:
             available = [str(column) for column in frame.columns]
             raise UserError(
-                f"The table must have the column to split by.{nearest(name, available)} "
-                f"Received: {setting}={name}; there are {listed(available)}"
+                f"The table must have the column to split by.{did_you_mean(name, available)} "
+                f"Received: {setting}={name}; there are {format_list(available)}"
             )
         if name and name == target["name"]:
             raise UserError(
@@ -156,8 +162,8 @@ def _check_columns(frame: Any, target: dict[str, Any], time_column: str | None, 
 
 def read_times(cells: Any) -> np.ndarray:
     """Read times as increasing numbers: as they are, or in days since 1970."""
-    cells = plain(cells)
-    rule = infer_type.infer(cells)
+    cells = normalize_dtype(cells)
+    rule = infer_type.infer_column_type(cells)
     if rule["kind"] == "date":
         values = dates.days(cells, rule)
     elif "written" in rule:

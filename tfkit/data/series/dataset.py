@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 
 from tfkit.data.columns.target import read_target
-from tfkit.data.series.files import Series
+from tfkit.data.series.files import SeriesCollection
 from tfkit.data.series.preprocessing import INPUT_NAME
-from tfkit.datasets.array import Rows
+from tfkit.datasets.array import ArrayDataset
 from tfkit.errors import UserError
 
 MAX_FEATURE_VALUES = 2**28  # features of all series together: one gigabyte as float32
 
 
-def series_rows(splits: Iterable[Series], info: Mapping[str, Any], prepare: Any) -> list[Rows]:
+def series_rows(splits: Iterable[SeriesCollection], info: Mapping[str, Any], prepare: Any) -> list[ArrayDataset]:
     """Create a dataset of each split, preprocessed once and stored in memory."""
     from tfkit.datasets.batch_predict import predict
 
@@ -27,7 +27,7 @@ def series_rows(splits: Iterable[Series], info: Mapping[str, Any], prepare: Any)
         y_true = read_target(split.frame, info["target"])
         if info["task"] == "regression":
             y_true = ((y_true - info["target"]["mean"]) / info["target"]["scale"]).astype("float32")
-        dataset = Rows({name: values[rows] for name, values in x.items()}, y_true, raw={INPUT_NAME: raw[rows]})
+        dataset = ArrayDataset({name: values[rows] for name, values in x.items()}, y_true, raw={INPUT_NAME: raw[rows]})
         datasets.append(dataset.named(split.frame.index.to_numpy() + 1))
         start = rows.stop
     return datasets

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.data.columns.names import check_columns
+from tfkit.data.columns.names import require_columns
 from tfkit.data.files import compression, csv, text_encoding
 from tfkit.data.files.normalize import MISSING
 from tfkit.data.files.read import read_bytes, read_marked
 from tfkit.data.series import ts_format
 from tfkit.data.series.steps import from_long_table
 from tfkit.data.series.values import parse_values
-from tfkit.errors import UserError, listed
+from tfkit.errors import UserError, format_list
 
 log = logging.getLogger("tfkit")
 
@@ -24,7 +24,7 @@ TARGET_NAMES = ("label", "class", "target")  # default names of the target colum
 
 
 @dataclass(frozen=True)
-class Series:
+class SeriesCollection:
     """The series of one source: a table with one row per series, and their values."""
 
     frame: Any  # ids, labels and static columns of each series; its index is the position in `values`
@@ -38,7 +38,7 @@ class Series:
     def __len__(self) -> int:
         return len(self.frame)
 
-    def with_frame(self, frame: Any) -> "Series":
+    def with_frame(self, frame: Any) -> "SeriesCollection":
         """Return the series of the rows of this frame, a subset of `self.frame`."""
         return replace(self, frame=frame)
 
@@ -62,7 +62,7 @@ def find_series(
     delimiter: str | None = None,
     encoding: str | None = None,
     missing: Sequence[str] | None = None,
-) -> Series:
+) -> SeriesCollection:
     """Read the series of a source, in their original order.
 
     Args:
@@ -96,25 +96,25 @@ def find_series(
     else:
         frame, _ = read_marked(source, missing=missing)
     name = _target_column(frame, target, require_target)
-    check_columns(frame, [name] if require_target and name else [])
+    require_columns(frame, [name] if require_target and name else [])
     static = [column for column in dict.fromkeys([*([name] if name else []), *keep]) if column in frame.columns]
     frame = frame.drop(columns=[column for column in leave_out if column in frame.columns])
     target_column = name if name in static else None
     if id_column is not None:
-        check_columns(frame, [id_column, *([time_column] if time_column else []), *value_columns])
+        require_columns(frame, [id_column, *([time_column] if time_column else []), *value_columns])
         static_frame, values, channels, messages = from_long_table(
             frame, id_column, time_column, list(value_columns), static
         )
-        return Series(static_frame, values, target_column, channels, messages=messages)
+        return SeriesCollection(static_frame, values, target_column, channels, messages=messages)
     candidates = [column for column in frame.columns if column not in static]
     steps = _select_steps(candidates, step_columns if ignore_unknown_columns else None)
     if not steps:
         raise UserError(
             f"A table with one row per series must have numeric columns besides the target. "
-            f"Received: {listed(frame.columns)}"
+            f"Received: {format_list(frame.columns)}"
         )
     table = np.stack([parse_values(frame[column]) for column in steps], axis=1)
-    return Series(frame[static], table[..., None], target_column, ["value"], [*map(str, steps)])
+    return SeriesCollection(frame[static], table[..., None], target_column, ["value"], [*map(str, steps)])
 
 
 def _select_steps(names: list[str], step_columns: Sequence[str] | None) -> list[str]:
@@ -122,11 +122,11 @@ def _select_steps(names: list[str], step_columns: Sequence[str] | None) -> list[
     present = set(names)
     selected = [name for name in step_columns or () if name in present]
     if len(selected) < len(names) and selected:
-        log.warning("Columns that were not in training are ignored: %s", listed(present - set(selected)))
+        log.warning("Columns that were not in training are ignored: %s", format_list(present - set(selected)))
     return selected or names
 
 
-def _from_arrays(source: Any) -> Series:
+def _from_arrays(source: Any) -> SeriesCollection:
     """Convert an array or a list of arrays to series."""
     import pandas as pd
 
@@ -142,7 +142,7 @@ def _from_arrays(source: Any) -> Series:
             f"Received: {type(source).__name__}"
         )
     frame = pd.DataFrame({"series": range(1, len(values) + 1)})
-    return Series(frame, values, None, _channel_names(values[0].shape[1]))
+    return SeriesCollection(frame, values, None, _channel_names(values[0].shape[1]))
 
 
 def _channel_names(num_channels: int) -> list[str]:
@@ -157,7 +157,7 @@ def _from_file(
     delimiter: str | None,
     encoding: str | None,
     missing: Sequence[str] | None,
-) -> tuple[Any, Series | None]:
+) -> tuple[Any, SeriesCollection | None]:
     """Read a file: return its table and None, or None and the series of a .ts file."""
     raw, name = compression.unpack(read_bytes(path), path)
     if raw.startswith(b"PAR1") or Path(name).suffix.lower() in (".jsonl", ".ndjson"):
@@ -168,7 +168,9 @@ def _from_file(
     if ts_format.is_ts(text, name):
         name = target or TARGET_NAMES[0]
         frame, values, kind = ts_format.read(text.decode(), path, name)
-        return None, Series(frame, values, name if kind else None, _channel_names(values[0].shape[1]), kind=kind)
+        return None, SeriesCollection(
+            frame, values, name if kind else None, _channel_names(values[0].shape[1]), kind=kind
+        )
     text, kind = text.lstrip(), "tsv" if ".tsv" in name.lower() else "csv"
     separator, cells = _first_line(text, delimiter)
     if not _is_header(cells, target, step_columns):
@@ -216,6 +218,6 @@ def _target_column(frame: Any, target: str | None, require_target: bool) -> str 
     if name is None and require_target:
         raise UserError(
             f"Name the column to predict with target=, unless it is named {', '.join(TARGET_NAMES)}. "
-            f"Received: {listed(frame.columns)}"
+            f"Received: {format_list(frame.columns)}"
         )
     return name

@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.data.rows.splits import split_table
+from tfkit.data.rows.splits import train_val_test_split
 from tfkit.data.series.dataset import valid_length
-from tfkit.data.series.files import Series, find_series
-from tfkit.errors import UserError, listed
+from tfkit.data.series.files import SeriesCollection, find_series
+from tfkit.errors import UserError, format_list
 
 log = logging.getLogger("tfkit")
 
 
 def load_series(
     table: Any, target: str | None = None, *, test_table: Any = None, lengths: str = "auto", **reading: Any
-) -> tuple[Series, Series | None, list[str]]:
+) -> tuple[SeriesCollection, SeriesCollection | None, list[str]]:
     """Load labeled series, and those of a test table if there is one.
 
     Args:
@@ -65,8 +65,8 @@ def load_series(
 
 
 def split_series(
-    series: Series, target: Mapping[str, Any], *, test: Series | None = None, **options: Any
-) -> tuple[Series, Series, Series]:
+    series: SeriesCollection, target: Mapping[str, Any], *, test: SeriesCollection | None = None, **options: Any
+) -> tuple[SeriesCollection, SeriesCollection, SeriesCollection]:
     """Split into training, validation and test series, stratified by class or by group.
 
     Duplicates stay in the same split.
@@ -81,13 +81,13 @@ def split_series(
 
     duplicate_codes = pd.factorize(_hashes(series))[0]
     test_frame = None if test is None else test.frame
-    splits = split_table(series.frame, dict(target), test=test_frame, alike=duplicate_codes, **options)
+    splits = train_val_test_split(series.frame, dict(target), test=test_frame, alike=duplicate_codes, **options)
     sources = (series, series, series if test is None else test)
     train, val, test = (source.with_frame(frame) for source, frame in zip(sources, splits, strict=True))
     return train, val, test
 
 
-def _drop_unusable(series: Series, origin: str = "") -> tuple[Series, list[str]]:
+def _drop_unusable(series: SeriesCollection, origin: str = "") -> tuple[SeriesCollection, list[str]]:
     """Drop series without a target or without values; return the others and messages.
 
     Args:
@@ -109,7 +109,7 @@ def _drop_unusable(series: Series, origin: str = "") -> tuple[Series, list[str]]
     return series.with_frame(series.frame[~(no_target | no_value)]), messages
 
 
-def _check_lengths(series: Series, lengths: str) -> None:
+def _check_lengths(series: SeriesCollection, lengths: str) -> None:
     """Raise an error if lengths must be equal, and are not."""
     distinct = sorted({len(values) for values in series.each()})
     if lengths == "equal" and len(distinct) > 1:
@@ -125,10 +125,10 @@ def _check_steps(names: Sequence[str], step_columns: Sequence[str]) -> None:
     if missing:
         raise UserError(
             f"The table must have all step columns of training. Received: {len(names):,} of "
-            f"{len(step_columns):,} columns, without {listed(missing)}"
+            f"{len(step_columns):,} columns, without {format_list(missing)}"
         )
 
 
-def _hashes(series: Series) -> np.ndarray:
+def _hashes(series: SeriesCollection) -> np.ndarray:
     """Return a hash of the valid values of each series, equal for duplicates."""
     return np.array([hash(values[: valid_length(values)].tobytes()) for values in series.each()])

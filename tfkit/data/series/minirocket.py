@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tfkit.data.series.dataset import MAX_FEATURE_VALUES, pad_series
-from tfkit.data.series.files import Series
+from tfkit.data.series.files import SeriesCollection
 from tfkit.data.series.preprocessing import INPUT_NAME, PADDING, prepare_series
 
 MAX_DILATIONS = 32  # per kernel
@@ -86,8 +86,8 @@ def _convolve(series: np.ndarray, kernel: np.ndarray, dilation: int) -> np.ndarr
     return np.concatenate(shifted, axis=1) @ kernel.reshape(9 * dim)
 
 
-def with_kernels(
-    train: Series, info: dict[str, Any], *, features: int, differences: bool = True, seed: int = 0
+def fit_minirocket(
+    train: SeriesCollection, info: dict[str, Any], *, features: int, differences: bool = True, seed: int = 0
 ) -> dict[str, Any]:
     """Fit MiniRocket kernels to the training series; return `info` with them and the scale of their features.
 

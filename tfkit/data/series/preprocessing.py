@@ -23,7 +23,7 @@ def prepare_series(info: Mapping[str, Any]) -> Any:
 
     schema, kernels = info["series"], info.get("kernels")
     raw = keras.Input(info["inputs"][INPUT_NAME]["shape"], name=INPUT_NAME, dtype="float32")
-    x, mask = layers.FillGaps(name="fill")(raw), None
+    x, mask = layers.InterpolateMissing(name="fill")(raw), None
     if schema["lengths"] == "pad":
         has_value = ops.any(ops.isfinite(raw), axis=-1)
         mask = ops.flip(ops.cumsum(ops.flip(ops.cast(has_value, "int32"), axis=1), axis=1), axis=1) > 0

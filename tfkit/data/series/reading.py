@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.data.columns.names import check_columns
+from tfkit.data.columns.names import require_columns
 from tfkit.data.columns.target import read_target
 from tfkit.data.series.dataset import pad_series, valid_length
-from tfkit.data.series.files import Series, find_series
+from tfkit.data.series.files import SeriesCollection, find_series
 from tfkit.data.series.loading import _check_steps
 from tfkit.data.series.preprocessing import INPUT_NAME
 from tfkit.errors import UserError
@@ -54,7 +54,7 @@ def read_series(source: Any, info: Mapping[str, Any], *, target: bool = False, o
         )
     if target:
         if series.target is None:
-            check_columns(series.frame, [target_name])
+            require_columns(series.frame, [target_name])
         has_target = series.frame[target_name].notna()
         if not has_target.any():
             raise UserError(
@@ -90,7 +90,7 @@ def _log_mismatches(values: Sequence[np.ndarray], schema: Mapping[str, Any]) -> 
             )
 
 
-def _output_columns(series: Series) -> Any:
+def _output_columns(series: SeriesCollection) -> Any:
     """Return a DataFrame of the columns to write beside the predictions."""
     import pandas as pd
 

@@ -11,7 +11,7 @@ LOGIT_SCALES = np.logspace(-1, 2, 61)  # inverse temperatures
 CHUNK_FEATURES = 1024  # features centered at a time
 
 
-def ridge_head(split: Any, info: Any, *, name: str = "features") -> list[np.ndarray]:
+def fit_ridge_head(split: Any, info: Any, *, name: str = "features") -> list[np.ndarray]:
     """Fit a linear head: kernel `(features, outputs)` and bias `(outputs,)`.
 
     Ridge regression of the number, or of +1 and -1 for each class, on features of one scale. For each of 17
@@ -33,8 +33,8 @@ def ridge_head(split: Any, info: Any, *, name: str = "features") -> list[np.ndar
     Example:
         >>> import tfkit
         >>> x = np.random.default_rng(0).normal(size=(40, 3))
-        >>> rows = tfkit.Rows({"features": x}, (x[:, 0] > 0).astype(int))
-        >>> kernel, bias = ridge_head(rows, {"target": {"classes": ["no", "yes"]}})
+        >>> rows = tfkit.ArrayDataset({"features": x}, (x[:, 0] > 0).astype(int))
+        >>> kernel, bias = fit_ridge_head(rows, {"target": {"classes": ["no", "yes"]}})
         >>> bool(((x @ kernel + bias).argmax(axis=1) == (x[:, 0] > 0)).mean() > 0.9)
         True
     """

@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.data.columns.target import count_classes, learn_target, read_target
+from tfkit.data.columns.target import count_classes, infer_target, read_target
 from tfkit.data.series.dataset import valid_length
-from tfkit.data.series.files import Series
+from tfkit.data.series.files import SeriesCollection
 from tfkit.data.series.preprocessing import INPUT_NAME
 from tfkit.errors import UserError
 
 
-def learn_series_label(series: Series, *, kind: str = "auto", positive: str | None = None) -> dict[str, Any]:
+def learn_series_label(series: SeriesCollection, *, kind: str = "auto", positive: str | None = None) -> dict[str, Any]:
     """Infer task and classes from the target of series; see `learn_target`.
 
     Consecutive integers from 0 or 1 are classes, however many, if there are at least two series per class on average:
@@ -27,7 +27,7 @@ def learn_series_label(series: Series, *, kind: str = "auto", positive: str | No
     cells = series.frame[series.target]
     if kind == "auto" and positive is None:
         kind = series.kind or ("class" if _are_class_codes(cells) else "auto")
-    return learn_target(cells, kind=kind, positive=positive)
+    return infer_target(cells, kind=kind, positive=positive)
 
 
 def _are_class_codes(cells: Any) -> bool:
@@ -40,10 +40,10 @@ def _are_class_codes(cells: Any) -> bool:
 
 
 def learn_series(
-    train: Series,
+    train: SeriesCollection,
     target: Mapping[str, Any],
     *,
-    others: Iterable[Series] = (),
+    others: Iterable[SeriesCollection] = (),
     lengths: str = "auto",
     scale: str = "train",
     reading: Mapping[str, Any] | None = None,

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.data.columns.values import plain, spelled
+from tfkit.data.columns.values import normalize_dtype, to_strings
 from tfkit.data.rows.splits import read_times
 from tfkit.data.series.values import parse_values
-from tfkit.errors import UserError, listed
+from tfkit.errors import UserError, format_list
 
 
 def from_long_table(
@@ -40,14 +40,14 @@ def from_long_table(
     if not channels:
         raise UserError(
             f"A table with one row per step must have columns of values besides id_column, time_column "
-            f"and the target. Received: {listed(frame.columns)}"
+            f"and the target. Received: {format_list(frame.columns)}"
         )
     if frame[id_column].isna().any():
         raise UserError(
             f"Every row must have a series id. Received: {int(frame[id_column].isna().sum()):,} "
             f"of {len(frame):,} rows without {id_column!r}"
         )
-    codes, ids = pd.factorize(spelled(plain(frame[id_column])))
+    codes, ids = pd.factorize(to_strings(normalize_dtype(frame[id_column])))
     times = _row_times(frame, time_column)
     messages = []
     order = np.lexsort((times, codes))
@@ -107,7 +107,7 @@ def _static_frame(frame: Any, codes: np.ndarray, ids: np.ndarray, id_column: str
             cells = frame.loc[codes == code, name].dropna().unique()
             raise UserError(
                 f"A series must have the same {name} in all of its rows. Received: {id_column} "
-                f"{ids[code]!r} with {listed(cells)}"
+                f"{ids[code]!r} with {format_list(cells)}"
             )
         if name != id_column:
             columns[name] = groups[name].first().to_numpy()

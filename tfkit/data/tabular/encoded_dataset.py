@@ -8,14 +8,14 @@ import numpy as np
 
 from tfkit.data.columns.target import read_target
 from tfkit.data.files import parquet
-from tfkit.data.rows.out_of_core import DiskTable, Lying
-from tfkit.data.tabular.validation import raw_rows
-from tfkit.datasets.memmap import Stored, lying, record_of
+from tfkit.data.rows.out_of_core import OutOfCoreTable, ParquetTable
+from tfkit.data.tabular.validation import to_raw_inputs
+from tfkit.datasets.memmap import MemmapDataset, allocate_memmap, record_dtype
 
 log = logging.getLogger("tfkit")
 
 
-def encoded_rows(table: DiskTable, info: Mapping[str, Any], prepare: Any) -> Stored:
+def encoded_rows(table: OutOfCoreTable, info: Mapping[str, Any], prepare: Any) -> MemmapDataset:
     """Preprocess rows of an on-disk table into a memory-mapped dataset.
 
     The first split that is requested encodes all rows of the files in one pass. The temporary file has no name, so that
@@ -31,10 +31,10 @@ def encoded_rows(table: DiskTable, info: Mapping[str, Any], prepare: Any) -> Sto
     def raw(indices: np.ndarray) -> dict[str, np.ndarray]:
         return _raw(source, indices, info)
 
-    return Stored(source.encoding_cache[1], table.indices, y, raw=raw).named(table.indices + 1)
+    return MemmapDataset(source.encoding_cache[1], table.indices, y, raw=raw).named(table.indices + 1)
 
 
-def _encode(source: Lying, info: Mapping[str, Any], prepare: Any) -> np.ndarray:
+def _encode(source: ParquetTable, info: Mapping[str, Any], prepare: Any) -> np.ndarray:
     """Preprocess every row of the files into an array of records of fixed length."""
     from tfkit.datasets.batch_predict import compiled_predictor
 
@@ -44,11 +44,11 @@ def _encode(source: Lying, info: Mapping[str, Any], prepare: Any) -> np.ndarray:
     unreadable, present = dict.fromkeys(columns, 0), dict.fromkeys(columns, 0)
     start = 0
     for chunk in source.read(np.arange(source.rows), columns):
-        raw, chunk_unreadable = raw_rows(chunk, info)
+        raw, chunk_unreadable = to_raw_inputs(chunk, info)
         encode = encode or compiled_predictor(prepare, raw, parquet.ROWS)  # the outputs are as small as the inputs
         records = encode(raw)
         if array is None:
-            array = lying((source.rows,), record_of(records))
+            array = allocate_memmap((source.rows,), record_dtype(records))
             log.info("Rows are encoded to %.1f GB on disk", array.nbytes / 1e9)
         for name, values in records.items():
             array[name][start : start + len(chunk)] = values
@@ -66,11 +66,11 @@ def _encode(source: Lying, info: Mapping[str, Any], prepare: Any) -> np.ndarray:
     return array
 
 
-def _raw(source: Lying, indices: np.ndarray, info: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def _raw(source: ParquetTable, indices: np.ndarray, info: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Read the raw model inputs of rows, in the order of the indices."""
     import pandas as pd
 
     ascending, order = np.unique(indices, return_inverse=True)
     columns = list(dict.fromkeys(rule["column"] for rule in info["inputs"].values()))
-    raw, _ = raw_rows(pd.concat(list(source.read(ascending, columns))), info)
+    raw, _ = to_raw_inputs(pd.concat(list(source.read(ascending, columns))), info)
     return {name: values[order] for name, values in raw.items()}

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from tfkit.data.columns import values
 from tfkit.data.files.read import read_frame, read_marked
 from tfkit.data.rows import out_of_core
-from tfkit.data.rows.duplicates import clean, without
+from tfkit.data.rows.duplicates import drop_test_overlap, drop_unusable_rows
 from tfkit.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-from tfkit.data.columns.names import check_columns
+from tfkit.data.columns.names import require_columns
 
 log = logging.getLogger("tfkit")
 
@@ -38,22 +38,22 @@ def load_table(
         UserError: If a table cannot be read, or lacks a column.
     """
     if out_of_core.too_large(table):
-        frame, missing_counts = out_of_core.opened(table, target, **read_options)
+        frame, missing_counts = out_of_core.open_out_of_core(table, target, **read_options)
     else:
         frame, missing_counts = read_marked(table, **read_options)
         frame = _normalize_dtypes(frame)
-    check_columns(frame, [target])
+    require_columns(frame, [target])
     if len(frame.columns) < 2:
         raise UserError(
             f"The table must have at least one feature column besides the target. Received: {target!r} alone"
         )
-    frame, messages = clean(frame, target, duplicates=duplicates, marked=missing_counts.get(target))
+    frame, messages = drop_unusable_rows(frame, target, duplicates=duplicates, marked=missing_counts.get(target))
     if test_table is None:
         return frame, None, messages
     test = _normalize_dtypes(read_frame(test_table, **read_options))
-    check_columns(test, list(frame.columns), "test table")
-    test, test_messages = clean(test[list(frame.columns)], target, duplicates="keep", what="test table")
-    frame, overlap_messages = without(frame, test)
+    require_columns(test, list(frame.columns), "test table")
+    test, test_messages = drop_unusable_rows(test[list(frame.columns)], target, duplicates="keep", what="test table")
+    frame, overlap_messages = drop_test_overlap(frame, test)
     return frame, test, messages + overlap_messages + test_messages
 
 
@@ -76,6 +76,8 @@ def _normalize_dtypes(frame: "pd.DataFrame") -> "pd.DataFrame":
     """Convert every column to float64, datetime64 or strings (`cells.plain`)."""
     import pandas as pd
 
-    normalized = pd.DataFrame({name: values.plain(column) for name, column in frame.items()}, index=frame.index)
+    normalized = pd.DataFrame(
+        {name: values.normalize_dtype(column) for name, column in frame.items()}, index=frame.index
+    )
     normalized.attrs = frame.attrs
     return normalized

@@ -53,14 +53,14 @@ def _scale(x: Any, rules: list[Mapping[str, Any]], scale: str) -> Any:
     from tfkit import layers
 
     params = {key: [rule[key] for rule in rules] for key in rules[0]}
-    x = layers.Impute(params["fill"], name="impute")(x)
+    x = layers.Imputer(params["fill"], name="impute")(x)
     if scale == "quantile":
-        return layers.QuantileScale(params["quantiles"], params["shares"], name="scale")(x)
+        return layers.QuantileTransform(params["quantiles"], params["shares"], name="scale")(x)
     # Two steps: the difference of two large numbers is exact, and no divisor is squared out of float32's range.
     x = keras.layers.Rescaling(1.0, offset=[-center for center in params["center"]], name="center")(x)
     x = keras.layers.Rescaling([1.0 / divisor for divisor in params["spread"]], name="scale")(x)
     x = keras.ops.clip(x, -MAX_SCALED_VALUE, MAX_SCALED_VALUE)
-    return layers.Clip(ROBUST_BOUND, name="squash")(x) if scale == "robust" else x
+    return layers.SmoothClip(ROBUST_BOUND, name="squash")(x) if scale == "robust" else x
 
 
 def _codes(symbols: list[Any], vocabularies: list[list[str]]) -> Any:

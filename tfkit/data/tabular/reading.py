@@ -7,13 +7,13 @@ import numpy as np
 
 from tfkit.data.columns.target import read_target
 from tfkit.data.files.read import read_frame
-from tfkit.data.tabular.validation import Held
+from tfkit.data.tabular.validation import SchemaValidator
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from tfkit.data.files.chunks import Blocks
-from tfkit.data.columns.names import check_columns
+from tfkit.data.columns.names import require_columns
 from tfkit.data.tabular.loading import _drop_missing_target, _feature_columns
 
 
@@ -36,11 +36,11 @@ def read_table(source: Any, info: Mapping[str, Any], *, target: bool = False, ow
     """
     source_columns = read_frame(source, **{**info["reading"], "missing": []}) if own else None
     frame = read_frame(source if source_columns is None else source_columns, **info["reading"])
-    check_columns(frame, [*_feature_columns(info), *([info["target"]["name"]] if target else [])])
+    require_columns(frame, [*_feature_columns(info), *([info["target"]["name"]] if target else [])])
     if target:
         frame = _drop_missing_target(frame, info["target"]["name"])
     y = read_target(frame, info["target"]) if target else None
-    validator = Held(info)
+    validator = SchemaValidator(info)
     raw = validator.raw(frame)
     validator.say()
     extras = [value for is_requested, value in ((target, y), (own, source_columns)) if is_requested]
@@ -76,10 +76,10 @@ class _ValidatedChunks:
         return self.chunks.done
 
     def __iter__(self) -> Iterator[tuple[dict[str, np.ndarray], "pd.DataFrame"]]:
-        validator = Held(self.info)
+        validator = SchemaValidator(self.info)
         for source_columns in self.chunks:
             frame = read_frame(source_columns, **self.info["reading"])
-            check_columns(frame, _feature_columns(self.info))
+            require_columns(frame, _feature_columns(self.info))
             frame.index = source_columns.index
             yield validator.raw(frame), source_columns
         validator.say()

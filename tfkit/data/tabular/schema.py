@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from tfkit.data.columns import infer_type
-from tfkit.data.columns.categorical import count_categories, fit_vocabulary_from_counts, learn_words
-from tfkit.data.columns.names import check_columns
-from tfkit.data.columns.numeric import learn_numbers, thin
+from tfkit.data.columns.categorical import count_categories, fit_vocabulary, fit_vocabulary_from_counts
+from tfkit.data.columns.names import require_columns
+from tfkit.data.columns.numeric import fit_numeric, subsample_evenly
 from tfkit.data.columns.target import count_classes, read_target
-from tfkit.data.rows.out_of_core import DiskTable
+from tfkit.data.rows.out_of_core import OutOfCoreTable
 from tfkit.errors import UserError
 
 MAX_COUNTED_CATEGORIES = 1_000_000  # of an on-disk column that are counted at the same time
@@ -90,7 +90,7 @@ def _in_memory(rows: Any, messages: Iterable[str]) -> tuple[Any, list[str]]:
 
     Rows of a large on-disk table are a random sample, and a message says so.
     """
-    if not isinstance(rows, DiskTable):
+    if not isinstance(rows, OutOfCoreTable):
         return rows, list(messages)
     sample = rows.sample()
     if len(sample) == len(rows):
@@ -100,7 +100,7 @@ def _in_memory(rows: Any, messages: Iterable[str]) -> tuple[Any, list[str]]:
 
 
 def _fit_vocabularies(
-    rows: DiskTable, column_rules: dict[str, dict[str, Any]], inputs: dict[str, dict[str, Any]]
+    rows: OutOfCoreTable, column_rules: dict[str, dict[str, Any]], inputs: dict[str, dict[str, Any]]
 ) -> None:
     """Fit the vocabularies on all rows of an on-disk table.
 
@@ -111,7 +111,7 @@ def _fit_vocabularies(
     names = list(dict.fromkeys(rule["column"] for rule in categorical.values()))
     for chunk in rows.chunks(names) if names else ():
         for name, rule in categorical.items():
-            values = infer_type.convert(chunk[rule["column"]], column_rules[rule["column"]])[0][rule["part"]]
+            values = infer_type.convert_column(chunk[rule["column"]], column_rules[rule["column"]])[0][rule["part"]]
             counts[name].update(count_categories(values))
             if len(counts[name]) > MAX_COUNTED_CATEGORIES:  # drop those that were seen only once so far
                 counts[name] = Counter({category: count for category, count in counts[name].items() if count > 1})
@@ -125,7 +125,7 @@ def _user_kinds(frame: Any, target: Mapping[str, Any], kinds: Mapping[str, Seque
     """Map each column to the kind that the user has set."""
     user_kinds: dict[str, str] = {}
     for kind, names in kinds.items():
-        check_columns(frame, names)
+        require_columns(frame, names)
         for name in names:
             if name == target["name"]:
                 raise UserError(f"The target's kind is set with kind=class or kind=number. Received: {kind}={name}")
@@ -143,14 +143,14 @@ def _fit_column(column: Any, kind: str | None, scale: str, bins: int) -> tuple[d
         return {"kind": "left out", "treatment": "excluded by the user"}, {}
     parts: dict[str, Any] = {}
     try:
-        rule = infer_type.infer(column, kind)
+        rule = infer_type.infer_column_type(column, kind)
     except ValueError as error:
         raise UserError(
             f"A column must fit the kind that is set for it. Received: {kind}={column.name}, which {error}"
         ) from None
     if rule["kind"] in infer_type.LEFT_OUT:
         return {**rule, "treatment": f"excluded: {infer_type.LEFT_OUT[rule['kind']]}"}, {}
-    arrays, unreadable = infer_type.convert(column, rule)
+    arrays, unreadable = infer_type.convert_column(column, rule)
     messages = [f"{unreadable:,} cells that are not {infer_type.called(rule)} count as missing"] if unreadable else []
     if rule["kind"] == "date":
         parts = _fit_date(arrays, scale, bins)
@@ -158,7 +158,7 @@ def _fit_column(column: Any, kind: str | None, scale: str, bins: int) -> tuple[d
     else:
         values = arrays[""]
         parts[""], column_messages = (
-            learn_words(values) if values.dtype == object else learn_numbers(values, scale=scale, bins=bins)
+            fit_vocabulary(values) if values.dtype == object else fit_numeric(values, scale=scale, bins=bins)
         )
         messages += column_messages
     return {**rule, "treatment": ", ".join(messages)}, parts
@@ -170,7 +170,7 @@ def _fit_date(arrays: Mapping[str, np.ndarray], scale: str, bins: int) -> dict[s
     Only the first part has a missing indicator.
     """
     varying = [part for part, values in arrays.items() if len(np.unique(values[np.isfinite(values)])) > 1] or ["days"]
-    parts = {part: learn_numbers(arrays[part], scale=scale, bins=bins)[0] for part in varying}
+    parts = {part: fit_numeric(arrays[part], scale=scale, bins=bins)[0] for part in varying}
     for part in varying[1:]:
         parts[part]["missing"] = False
     return parts
@@ -191,9 +191,9 @@ def _limit_bins(rules: list[dict[str, Any]]) -> None:
     """
     max_edges = max(4, MAX_TOTAL_BINS // max(1, len(rules))) + 1
     for rule in rules:
-        rule["edges"] = thin(rule["edges"], max_edges)
+        rule["edges"] = subsample_evenly(rule["edges"], max_edges)
         if "quantiles" in rule:
-            rule |= {name: thin(rule[name], max_edges) for name in ("quantiles", "shares")}
+            rule |= {name: subsample_evenly(rule[name], max_edges) for name in ("quantiles", "shares")}
 
 
 class _InputNames:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfkit.data.columns import infer_type
-from tfkit.errors import UserError, listed
+from tfkit.errors import UserError, format_list
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,18 +19,18 @@ MAX_REPORTED_COLUMNS = 10  # each with a line of its own
 MAX_UNSEEN_CATEGORIES = 100_000  # distinct ones of a column that are stored for the report
 
 
-def raw_rows(frame: Any, info: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+def to_raw_inputs(frame: Any, info: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, int]]:
     """Convert rows to raw model inputs, and count unreadable cells per column."""
     arrays, unreadable = {}, {}
     for name in dict.fromkeys(rule["column"] for rule in info["inputs"].values()):
-        arrays[name], count = infer_type.convert(frame[name], info["columns"][name])
+        arrays[name], count = infer_type.convert_column(frame[name], info["columns"][name])
         if count:
             unreadable[name] = count
     raw = {name: arrays[rule["column"]][rule["part"]].reshape(-1, 1) for name, rule in info["inputs"].items()}
     return raw, unreadable
 
 
-class Held:
+class SchemaValidator:
     """Validate rows against the training schema and collect mismatches.
 
     Args:
@@ -51,7 +51,7 @@ class Held:
         """Convert rows to raw model inputs."""
         training_columns = {*self.info["columns"], self.info["target"]["name"]}
         self.extra_columns |= dict.fromkeys(str(name) for name in frame.columns if name not in training_columns)
-        raw, unreadable = raw_rows(frame, self.info)
+        raw, unreadable = to_raw_inputs(frame, self.info)
         for name in dict.fromkeys(rule["column"] for rule in self.info["inputs"].values()):
             mismatches = self.mismatches.setdefault(name, _ColumnMismatches())
             mismatches.update(frame[name], self.info["columns"][name], unreadable.get(name, 0))
@@ -67,7 +67,7 @@ class Held:
         """
         messages = []
         if self.extra_columns:
-            messages.append(f"Columns not seen in training are ignored: {listed(self.extra_columns)}")
+            messages.append(f"Columns not seen in training are ignored: {format_list(self.extra_columns)}")
         for name, mismatches in self.mismatches.items():
             if mismatches.unreadable:
                 messages.append(mismatches.message(name, self.info["columns"][name]))
@@ -76,7 +76,7 @@ class Held:
                 column = self.info["inputs"][name]["column"]
                 messages.append(
                     f"{column}: {self.unseen_counts[name]:,} cells have categories that were not seen in training, "
-                    f"or only once: {listed(sorted(categories))}"
+                    f"or only once: {format_list(sorted(categories))}"
                 )
         for message in messages[:MAX_REPORTED_COLUMNS]:
             log.warning("%s", message)
@@ -106,7 +106,7 @@ class _ColumnMismatches:
         self.present += int(column.notna().sum())
         self.is_numeric = self.is_numeric and column.dtype.kind == "f"
         if unreadable and not self.unreadable:
-            values = next(iter(infer_type.convert(column, rule)[0].values()))
+            values = next(iter(infer_type.convert_column(column, rule)[0].values()))
             is_missing = values == "" if values.dtype == object else np.isnan(values)
             self.example = str(column[column.notna() & is_missing].iloc[0])
         self.unreadable += unreadable

@@ -7,8 +7,8 @@ import numpy as np
 
 from tfkit.data.columns import infer_type
 from tfkit.data.columns import values as columns_values
-from tfkit.data.rows.duplicates import clean
-from tfkit.errors import UserError, listed
+from tfkit.data.rows.duplicates import drop_unusable_rows
+from tfkit.errors import UserError, format_list
 from tfkit.layers.preprocessing import text as preprocessing_text
 
 SAMPLE_ROWS = 4096  # rows from which the type of a column is inferred
@@ -16,7 +16,7 @@ SAMPLE_ROWS = 4096  # rows from which the type of a column is inferred
 
 def text_array(column: Any) -> np.ndarray:
     """Convert a column to strings `(rows,)`, "" where missing."""
-    return columns_values.spelled(columns_values.plain(column))
+    return columns_values.to_strings(columns_values.normalize_dtype(column))
 
 
 def normalize_for_comparison(texts: Any) -> Any:
@@ -38,7 +38,7 @@ def clean_texts(
     """
     rows = len(frame)
     check_is_text(frame[text])
-    frame, messages = clean(frame, target, duplicates="keep", what=table_name, marked=marked.get(target))
+    frame, messages = drop_unusable_rows(frame, target, duplicates="keep", what=table_name, marked=marked.get(target))
     frame = frame.assign(**{text: text_array(frame[text])})
     is_empty = (frame[text].str.strip() == "").to_numpy()
     if is_empty.all():
@@ -53,17 +53,17 @@ def longest_text_column(frame: Any, target: str) -> str:
     """Return the name of the text column with the longest texts on average."""
     mean_lengths = {}
     for name, column in frame.items():
-        values = columns_values.plain(column.head(SAMPLE_ROWS))
+        values = columns_values.normalize_dtype(column.head(SAMPLE_ROWS))
         if name != target and values.dtype.kind not in "fM" and values.notna().any():
             mean_lengths[name] = float(values.dropna().str.len().mean())
     if not mean_lengths:
-        raise UserError(f"The table must have a column of texts; name it with text=. Received: {listed(frame)}")
+        raise UserError(f"The table must have a column of texts; name it with text=. Received: {format_list(frame)}")
     return max(mean_lengths, key=lambda name: mean_lengths[name])
 
 
 def check_is_text(column: Any) -> None:
     """Raise an error for a column of numbers or dates, or an empty one."""
-    rule = infer_type.infer(column.head(SAMPLE_ROWS))
+    rule = infer_type.infer_column_type(column.head(SAMPLE_ROWS))
     if "written" in rule or rule["kind"] in ("date", "empty"):
         content = "no values" if rule["kind"] == "empty" else "dates" if rule["kind"] == "date" else "numbers"
         raise UserError(

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from tfkit.data.columns.names import check_columns
-from tfkit.data.rows.splits import split_table
+from tfkit.data.columns.names import require_columns
+from tfkit.data.rows.splits import train_val_test_split
 from tfkit.data.text.columns import (
     clean_texts,
     longest_text_column,
@@ -43,15 +43,15 @@ def load_texts(
         UserError: If there are no texts, a column does not exist, or the text column has numbers.
     """
     frame, marked = read_text_frame(table, text=text, target=target, **reading)
-    check_columns(frame, [target, *([text] if text else [])])
+    require_columns(frame, [target, *([text] if text else [])])
     name = text or longest_text_column(frame, target)
     columns = list(dict.fromkeys([name, target, *(column for column in keep if column)]))
-    check_columns(frame, columns)
+    require_columns(frame, columns)
     frame, messages = clean_texts(frame[columns], name, target, marked)
     if test_table is None:
         return frame, None, name, messages
     test, marked = read_text_frame(test_table, text=name, target=target, **reading)
-    check_columns(test, [name, target], "test table")
+    require_columns(test, [name, target], "test table")
     test, test_messages = clean_texts(test[[name, target]], name, target, marked, "test table")
     in_test = normalize_for_comparison(frame[name]).isin(normalize_for_comparison(test[name])).to_numpy()
     if in_test.all():
@@ -71,7 +71,7 @@ def split_texts(frame: Any, text: str, target: dict[str, Any], **settings: Any) 
     Texts that differ only in upper and lower case and white space count as the same.
     """
     normalized = normalize_for_comparison(frame[text])
-    splits = split_table(frame[~normalized.duplicated()], target, **settings)
+    splits = train_val_test_split(frame[~normalized.duplicated()], target, **settings)
     train, val, test = (
         split if split is settings["test"] else frame[normalized.isin(normalize_for_comparison(split[text]))]
         for split in splits

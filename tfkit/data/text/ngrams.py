@@ -10,7 +10,7 @@ CHUNK_ROWS = 1024  # rows processed at a time
 INVERSE_REGULARIZATION = 30.0  # C of the logistic regression, and 1 / alpha of the ridge regression
 
 
-def frequent_ngrams(ids: Any, *, sizes: Sequence[int] = (1, 2), most: int = 50_000, least: int = 2) -> list[int]:
+def fit_ngram_vocabulary(ids: Any, *, sizes: Sequence[int] = (1, 2), most: int = 50_000, least: int = 2) -> list[int]:
     """Select the most frequent n-grams of training rows.
 
     The result is the argument `ngrams` of `tfkit.layers.NgramEmbedding`.
@@ -26,7 +26,7 @@ def frequent_ngrams(ids: Any, *, sizes: Sequence[int] = (1, 2), most: int = 50_0
 
     Example:
         >>> import numpy as np
-        >>> len(frequent_ngrams(np.array([[5, 6, 7, 0], [5, 6, 0, 0]]), sizes=[1, 2]))  # 5, 6 and 5-6
+        >>> len(fit_ngram_vocabulary(np.array([[5, 6, 7, 0], [5, 6, 0, 0]]), sizes=[1, 2]))  # 5, 6 and 5-6
         3
     """
     from tfkit.layers.embedding.ngrams import CODES, ngram_codes
@@ -41,7 +41,7 @@ def frequent_ngrams(ids: Any, *, sizes: Sequence[int] = (1, 2), most: int = 50_0
     return np.sort(selected).tolist()
 
 
-def solved_ngrams(train: Any, info: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Any]:
+def fit_ngram_classifier(train: Any, info: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Any]:
     """Fit logistic or ridge regression on n-grams; return it as frozen layers.
 
     Logistic regression for classes, ridge regression for a number. The model is linear in the sums that

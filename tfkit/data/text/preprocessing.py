@@ -18,7 +18,7 @@ def prepare_texts(info: Mapping[str, Any]) -> Any:
     import keras
 
     text = keras.Input((1,), name=INPUT_NAME, dtype="string")
-    truncated = preprocessing_text.CutText(info["length"], name="cut")(text)
+    truncated = preprocessing_text.TruncateText(info["length"], name="cut")(text)
     ids = {
         name: text_vocabulary.token_ids(truncated, name, **stream, name=name)
         for name, stream in info["streams"].items()

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.data.columns.names import check_columns
+from tfkit.data.columns.names import require_columns
 from tfkit.data.columns.target import read_target
 from tfkit.data.text import vocabulary as text_vocabulary
 from tfkit.data.text.columns import (
@@ -43,7 +43,7 @@ def read_texts(source: Any, info: Mapping[str, Any], *, target: bool = False, ow
     """
     column, name = info["inputs"][INPUT_NAME]["column"], info["target"]["name"]
     frame, _ = read_text_frame(source, text=column, target=name, **info["reading"])
-    check_columns(frame, [column, *([name] if target else [])])
+    require_columns(frame, [column, *([name] if target else [])])
     if target:
         has_target = frame[name].notna()
         if not has_target.any():

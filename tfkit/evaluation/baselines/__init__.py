@@ -2,18 +2,18 @@
 
 from tfkit.evaluation.baselines.forecasting import naive, seasonal_naive
 from tfkit.evaluation.baselines.image import linear_pixels
-from tfkit.evaluation.baselines.series import linear_series, nearest_series
-from tfkit.evaluation.baselines.table import boosted_trees, constant, linear
+from tfkit.evaluation.baselines.series import linear_series, nearest_neighbor
+from tfkit.evaluation.baselines.table import dummy, gradient_boosting, linear
 from tfkit.evaluation.baselines.text import tfidf
 
 __all__ = [
-    "boosted_trees",
-    "constant",
+    "dummy",
+    "gradient_boosting",
     "linear",
     "linear_pixels",
     "linear_series",
     "naive",
-    "nearest_series",
+    "nearest_neighbor",
     "seasonal_naive",
     "tfidf",
 ]

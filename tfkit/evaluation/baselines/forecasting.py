@@ -14,7 +14,7 @@ def naive(train: Any, test: Any, info: Mapping[str, Any], *, seed: int = 0) -> n
 
     Example:
         >>> import numpy as np, tfkit
-        >>> windows = tfkit.Windows(np.arange(10.0), [4], past=3, horizon=2)
+        >>> windows = tfkit.WindowDataset(np.arange(10.0), [4], past=3, horizon=2)
         >>> naive(windows, windows, {"season": 2}).tolist(), seasonal_naive(windows, windows, {"season": 2}).tolist()
         ([[3.0, 3.0]], [[2.0, 3.0]])
     """

@@ -14,7 +14,7 @@ MAX_LINEAR_STEPS = 64  # steps of a series for the linear model
 CHUNK_ROWS = 256  # test series in memory at once
 
 
-def nearest_series(train: Split, test: Split, info: Mapping[str, Any], *, seed: int = 0) -> np.ndarray:
+def nearest_neighbor(train: Split, test: Split, info: Mapping[str, Any], *, seed: int = 0) -> np.ndarray:
     """Predict the target of the nearest training series (Euclidean distance).
 
     Each channel is divided by its standard deviation in training, or each series by its own if the recipe scales that
@@ -24,10 +24,10 @@ def nearest_series(train: Split, test: Split, info: Mapping[str, Any], *, seed: 
     Example:
         >>> import tfkit
         >>> up, down = np.arange(8.0).reshape(1, 8, 1), -np.arange(8.0).reshape(1, 8, 1)
-        >>> rows = tfkit.Rows(np.zeros(2), np.array([0, 1]), raw={"series": np.concatenate([up, down])})
+        >>> rows = tfkit.ArrayDataset(np.zeros(2), np.array([0, 1]), raw={"series": np.concatenate([up, down])})
         >>> info = {"task": "binary", "target": {"classes": ["up", "down"], "positive": "up"},
         ...         "series": {"scale": "none"}}
-        >>> nearest_series(rows, rows, info).argmax(axis=1)
+        >>> nearest_neighbor(rows, rows, info).argmax(axis=1)
         array([0, 1])
     """
     x, y, steps = _load_values(train, info, MAX_STEPS)
@@ -51,7 +51,7 @@ def linear_series(train: Split, test: Split, info: Mapping[str, Any], *, seed: i
     Example:
         >>> import tfkit
         >>> x = np.random.default_rng(0).normal(size=(40, 20, 1)) + np.array([0, 3] * 20)[:, None, None]
-        >>> rows = tfkit.Rows(np.zeros(40), np.array([0, 1] * 20), raw={"series": x})
+        >>> rows = tfkit.ArrayDataset(np.zeros(40), np.array([0, 1] * 20), raw={"series": x})
         >>> info = {"task": "binary", "target": {"classes": ["low", "high"], "positive": "low"},
         ...         "series": {"scale": "none"}}
         >>> linear_series(rows, rows, info).argmax(axis=1)[:4]

@@ -33,7 +33,7 @@ class Split(Protocol):
     def take(self, indices: np.ndarray, /) -> Any: ...
 
 
-def constant(train: Split, test: Split, info: Info, *, seed: int = 0) -> np.ndarray:
+def dummy(train: Split, test: Split, info: Info, *, seed: int = 0) -> np.ndarray:
     """Predict the training class frequencies, or the training mean, for every row.
 
     Class frequencies ignore sample weights: with weights that balance the classes, all probabilities would be equal.
@@ -44,7 +44,7 @@ def constant(train: Split, test: Split, info: Info, *, seed: int = 0) -> np.ndar
         ...     def take(self, indices):
         ...         return {}, np.array(self)[indices], None
         >>> info = {"task": "binary", "target": {"classes": ["no", "yes"], "positive": "yes"}}
-        >>> constant(Rows([0, 0, 0, 1]), Rows([1]), info)
+        >>> dummy(Rows([0, 0, 0, 1]), Rows([1]), info)
         array([[0.75, 0.25]])
     """
     rows = _load_training_rows(train, info)
@@ -80,7 +80,7 @@ def linear(train: Split, test: Split, info: Info, *, seed: int = 0) -> np.ndarra
     return _predict(model, encode, test, info)
 
 
-def boosted_trees(train: Split, test: Split, info: Info, *, seed: int = 0) -> np.ndarray:
+def gradient_boosting(train: Split, test: Split, info: Info, *, seed: int = 0) -> np.ndarray:
     """Fit scikit-learn's histogram gradient boosting with default settings.
 
     This is the strongest simple baseline for tables. Missing numbers are NaN. Columns of up to 255 codes are
@@ -93,7 +93,7 @@ def boosted_trees(train: Split, test: Split, info: Info, *, seed: int = 0) -> np
         ...     def take(self, indices):
         ...         return {"numbers": indices[:, None]}, np.array(self, "float32")[indices], None
         >>> info = {"task": "regression", "target": {"classes": None, "mean": 100.0, "scale": 10.0}}
-        >>> boosted_trees(Rows([0.0] * 500 + [1.0] * 500), Rows([0.0] * 2), info).round(1)
+        >>> gradient_boosting(Rows([0.0] * 500 + [1.0] * 500), Rows([0.0] * 2), info).round(1)
         array([100., 100.])
     """
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor

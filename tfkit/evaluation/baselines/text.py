@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.evaluation.baselines.table import Split, constant
+from tfkit.evaluation.baselines.table import Split, dummy
 
 log = logging.getLogger("tfkit")
 
@@ -30,7 +30,7 @@ def tfidf(train: Split, test: Split, info: Mapping[str, Any], *, seed: int = 0) 
     Example:
         >>> import numpy as np, tfkit
         >>> texts = np.array([["good"], ["bad"]] * 20, object)
-        >>> rows = tfkit.Rows(np.zeros(40), np.array([1, 0] * 20), raw={"text": texts})
+        >>> rows = tfkit.ArrayDataset(np.zeros(40), np.array([1, 0] * 20), raw={"text": texts})
         >>> info = {"task": "binary", "length": 100, "target": {"classes": ["no", "yes"], "positive": "yes"}}
         >>> tfidf(rows, rows, info).argmax(axis=1)[:4]
         array([1, 0, 1, 0])
@@ -42,7 +42,7 @@ def tfidf(train: Split, test: Split, info: Mapping[str, Any], *, seed: int = 0) 
     test_texts, _, _ = _load_texts(test, info)
     is_regression, target = info["task"] == "regression", info["target"]
     if not is_regression and len(np.unique(y)) < 2:
-        return constant(train, test, info, seed=seed)
+        return dummy(train, test, info, seed=seed)
     vectorizer = _make_vectorizer(info.get("tokens"))
     model = Ridge() if is_regression else LogisticRegression(C=INVERSE_REGULARIZATION, max_iter=200)
     with warnings.catch_warnings():

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from tfkit.layers.attention.positions import rotate
-from tfkit.layers.dropout import Dropout
+from tfkit.layers.dropout import FastDropout
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
@@ -51,7 +51,7 @@ class SelfAttention(keras.layers.Layer):
         check(num_heads, positions, dropout, l1, l2)
         self.num_heads, self.causal, self.positions, self.supports_masking = num_heads, causal, positions, True
         self.l1, self.l2 = l1, l2
-        self.drop = Dropout(dropout, name="drop", dtype=self.dtype_policy) if dropout else None
+        self.drop = FastDropout(dropout, name="drop", dtype=self.dtype_policy) if dropout else None
 
     def build(self, input_shape):
         size = head_size(self.num_heads, input_shape)
@@ -115,7 +115,7 @@ class CrossAttention(keras.layers.Layer):
         check(num_heads, None, dropout, l1, l2)
         self.num_heads, self.supports_masking = num_heads, True
         self.l1, self.l2 = l1, l2
-        self.drop = Dropout(dropout, name="drop", dtype=self.dtype_policy) if dropout else None
+        self.drop = FastDropout(dropout, name="drop", dtype=self.dtype_policy) if dropout else None
 
     def build(self, x_shape, memory_shape):
         head_size(self.num_heads, x_shape)

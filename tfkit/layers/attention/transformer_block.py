@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from tfkit.layers.attention.attention import CrossAttention, SelfAttention, check, dense
-from tfkit.layers.dropout import Dropout
+from tfkit.layers.dropout import FastDropout
 
 NORMALIZATIONS = {
     "layer": (ops.layer_normalization, keras.layers.LayerNormalization),
@@ -40,8 +40,8 @@ class _Block(keras.layers.Layer):
         self.normalize, _ = NORMALIZATIONS[normalization]
         policy = {"dtype": self.dtype_policy}
         self.activation = keras.layers.Activation(activation, name="activation", **policy)
-        self.drop_units = Dropout(dropout, name="drop_units", **policy)
-        self.drop_branch = Dropout(drop_branch, shared_axes=[1, 2], name="drop_branch", **policy)
+        self.drop_units = FastDropout(dropout, name="drop_units", **policy)
+        self.drop_branch = FastDropout(drop_branch, shared_axes=[1, 2], name="drop_branch", **policy)
 
     def build(self, x_shape, memory_shape=None):
         dim, units = x_shape[-1], self.units or 4 * x_shape[-1]

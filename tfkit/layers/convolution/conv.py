@@ -5,7 +5,7 @@ from math import gcd
 import keras
 from keras import ops
 
-from tfkit.layers.masked_normalization import BatchNormalization, GroupNormalization, hide
+from tfkit.layers.masked_normalization import MaskedBatchNormalization, MaskedGroupNormalization, hide
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
@@ -177,7 +177,7 @@ def normalization_layer(kind, filters, **kwargs):
     """Create a normalization layer by its name, or None."""
     if kind == "batch":
         # momentum 0.9: with Keras' 0.99 the moving statistics are outdated after a few hundred training steps
-        return BatchNormalization(momentum=0.9, name="norm", **kwargs)
+        return MaskedBatchNormalization(momentum=0.9, name="norm", **kwargs)
     if kind == "layer":
         return keras.layers.LayerNormalization(name="norm", **kwargs)
-    return GroupNormalization(filters // gcd(filters, 16), name="norm", **kwargs) if kind else None
+    return MaskedGroupNormalization(filters // gcd(filters, 16), name="norm", **kwargs) if kind else None

@@ -8,7 +8,7 @@ from tfkit.layers.masked_normalization import GlobalPooling
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class ConvStack(keras.layers.Layer):
+class ConvNet(keras.layers.Layer):
     """Small ResNet or plain convolutional network for images or series.
 
     A stem of one `ConvBlock`, then for each of `filters` a stage of `depth` blocks. The first block of every stage
@@ -50,7 +50,7 @@ class ConvStack(keras.layers.Layer):
 
     Example:
         >>> import numpy as np, tfkit
-        >>> tuple(tfkit.layers.ConvStack()(np.zeros((2, 28, 28, 1), "float32")).shape)
+        >>> tuple(tfkit.layers.ConvNet()(np.zeros((2, 28, 28, 1), "float32")).shape)
         (2, 128)
     """
 

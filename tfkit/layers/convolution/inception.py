@@ -124,7 +124,7 @@ class InceptionBlock(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class InceptionStack(keras.layers.Layer):
+class InceptionTime(keras.layers.Layer):
     """InceptionTime: network for series that learns patterns of many lengths.
 
     `depth` times `InceptionBlock`, with a shortcut around every third block: `relu(y + norm(conv(x)))`, where the
@@ -160,7 +160,7 @@ class InceptionStack(keras.layers.Layer):
 
     Example:
         >>> import numpy as np, tfkit
-        >>> tuple(tfkit.layers.InceptionStack(8, depth=3)(np.zeros((2, 60, 1), "float32")).shape)
+        >>> tuple(tfkit.layers.InceptionTime(8, depth=3)(np.zeros((2, 60, 1), "float32")).shape)
         (2, 32)
     """
 

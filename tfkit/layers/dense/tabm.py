@@ -5,7 +5,7 @@ from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class EnsembleDense(keras.layers.Layer):
+class BatchEnsembleDense(keras.layers.Layer):
     """Dense layer of an ensemble: one shared kernel, scales and bias per member.
 
     BatchEnsemble (Wen et al. 2020, https://arxiv.org/abs/2002.06715) as used by TabM (Gorishniy et al. 2024,
@@ -32,7 +32,7 @@ class EnsembleDense(keras.layers.Layer):
 
     Example:
         >>> import numpy as np, tfkit
-        >>> layer = tfkit.layers.EnsembleDense(16, members=8, signs=True)
+        >>> layer = tfkit.layers.BatchEnsembleDense(16, members=8, signs=True)
         >>> tuple(layer(np.zeros((4, 10), "float32")).shape)
         (4, 8, 16)
     """
@@ -92,12 +92,12 @@ class EnsembleDense(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class EnsembleMLP(keras.layers.Layer):
+class TabM(keras.layers.Layer):
     """TabM: ensemble of MLPs in one network, at little more than the cost of one MLP.
 
-    A stack of `EnsembleDense`, activation and dropout; the scales of the first layer are initialized with random signs.
-    Train each member on the target (the loss averages over members) and average the predictions of the members at
-    inference: see `MemberMean` and `tfkit.losses.PerMember`. Source: Gorishniy et al. 2024,
+    A stack of `BatchEnsembleDense`, activation and dropout; the scales of the first layer are initialized with random
+    signs. Train each member on the target (the loss averages over members) and average the predictions of the
+    members at inference: see `EnsembleAverage` and `tfkit.losses.EnsembleLoss`. Source: Gorishniy et al. 2024,
     https://arxiv.org/abs/2410.24210.
 
     Args:
@@ -120,7 +120,7 @@ class EnsembleMLP(keras.layers.Layer):
 
     Example:
         >>> import numpy as np, tfkit
-        >>> layer = tfkit.layers.EnsembleMLP([32, 32], members=4)
+        >>> layer = tfkit.layers.TabM([32, 32], members=4)
         >>> tuple(layer(np.zeros((5, 10), "float32")).shape)
         (5, 4, 32)
     """
@@ -134,7 +134,7 @@ class EnsembleMLP(keras.layers.Layer):
         self.units, self.members = list(units), members
         policy = {"dtype": self.dtype_policy}
         self.dense = [
-            EnsembleDense(width, members, signs=index == 0, l1=l1, l2=l2, name=f"dense_{index}", **policy)
+            BatchEnsembleDense(width, members, signs=index == 0, l1=l1, l2=l2, name=f"dense_{index}", **policy)
             for index, width in enumerate(units)
         ]
         self.activation = keras.layers.Activation(activation, name="activation", **policy)
@@ -158,11 +158,11 @@ class EnsembleMLP(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class MemberMean(keras.layers.Layer):
+class EnsembleAverage(keras.layers.Layer):
     """Average ensemble members at inference; pass them through in training.
 
-    In training the input is returned unchanged, so that a loss such as `tfkit.losses.PerMember` trains each member. At
-    inference the predictions of the members are averaged: for logits, the probabilities are averaged (and their
+    In training the input is returned unchanged, so that a loss such as `tfkit.losses.EnsembleLoss` trains each member.
+    At inference the predictions of the members are averaged: for logits, the probabilities are averaged (and their
     logarithm is returned, so that a loss with `from_logits=True` still applies); for values, the values.
 
     Args:
@@ -177,7 +177,7 @@ class MemberMean(keras.layers.Layer):
     Example:
         >>> import numpy as np, tfkit
         >>> members = np.array([[[1.0], [3.0]]], "float32")
-        >>> np.asarray(tfkit.layers.MemberMean()(members)).tolist()
+        >>> np.asarray(tfkit.layers.EnsembleAverage()(members)).tolist()
         [[[2.0]]]
     """
 

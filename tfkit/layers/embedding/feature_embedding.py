@@ -9,7 +9,7 @@ from tfkit.layers.preprocessing.tabular import padded_bins
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class NumberEmbedding(keras.layers.Layer):
+class PiecewiseLinearEmbedding(keras.layers.Layer):
     """Embed numeric columns by a learned piecewise-linear function per column.
 
     Piecewise-linear encoding (Gorishniy et al. 2022, https://arxiv.org/abs/2203.05556) with precomputed bin edges,
@@ -37,7 +37,7 @@ class NumberEmbedding(keras.layers.Layer):
 
     Example:
         >>> import numpy as np, tfkit
-        >>> layer = tfkit.layers.NumberEmbedding([[0.0, 1.0, 2.0], [0.0, 5.0]], dim=4)
+        >>> layer = tfkit.layers.PiecewiseLinearEmbedding([[0.0, 1.0, 2.0], [0.0, 5.0]], dim=4)
         >>> tuple(layer(np.zeros((3, 2), "float32")).shape)
         (3, 8)
     """
@@ -83,7 +83,7 @@ class NumberEmbedding(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class CategoryEmbedding(keras.layers.Layer):
+class CategoricalEmbedding(keras.layers.Layer):
     """Encode categories: one-hot for few categories, learned embedding for many.
 
     Args:
@@ -102,7 +102,7 @@ class CategoryEmbedding(keras.layers.Layer):
 
     Example:
         >>> import numpy as np, tfkit
-        >>> layer = tfkit.layers.CategoryEmbedding([3, 1000], dim=8, one_hot=64)
+        >>> layer = tfkit.layers.CategoricalEmbedding([3, 1000], dim=8, one_hot=64)
         >>> tuple(layer(np.array([[0, 17], [2, 999]])).shape)
         (2, 11)
     """

@@ -13,8 +13,8 @@ class PeriodicEmbedding(keras.layers.Layer):
     `embedding = relu([sin(v), cos(v)] @ kernel + bias)` with `v = 2 pi * frequencies * x`, where every column has its
     own learned weights: "PLR" of Gorishniy et al. 2022, https://arxiv.org/abs/2203.05556. It suits columns where the
     target rises and falls many times. It needs no bin edges; its resolution is set by its frequencies: `scale` is the
-    hyperparameter to tune, between 0.01 and 10. If nothing is known about a column, `NumberEmbedding` is the safer
-    choice.
+    hyperparameter to tune, between 0.01 and 10. If nothing is known about a column, `PiecewiseLinearEmbedding` is the
+    safer choice.
 
     Number of weights: `columns * (num_frequencies + 2 * num_frequencies * dim + dim)`.
 

@@ -5,7 +5,7 @@ from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class FillGaps(keras.layers.Layer):
+class InterpolateMissing(keras.layers.Layer):
     """Fill missing values of a series by linear interpolation.
 
     Values before the first known value are set to the first, values after the last to the last; a channel without known
@@ -20,7 +20,7 @@ class FillGaps(keras.layers.Layer):
     Example:
         >>> import numpy as np, tfkit
         >>> series = np.array([np.nan, 1, np.nan, np.nan, 4, np.nan], "float32").reshape(1, 6, 1)
-        >>> np.asarray(tfkit.layers.FillGaps()(series)).ravel().tolist()
+        >>> np.asarray(tfkit.layers.InterpolateMissing()(series)).ravel().tolist()
         [1.0, 1.0, 2.0, 3.0, 4.0, 4.0]
     """
 

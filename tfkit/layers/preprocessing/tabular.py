@@ -7,7 +7,7 @@ from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class Impute(keras.layers.Layer):
+class Imputer(keras.layers.Layer):
     """Replace missing (NaN) or infinite values by precomputed values.
 
     Args:
@@ -21,7 +21,7 @@ class Impute(keras.layers.Layer):
 
     Example:
         >>> import numpy as np, tfkit
-        >>> np.asarray(tfkit.layers.Impute([1.0, 2.0])(np.array([[np.nan, 5.0]], "float32"))).tolist()
+        >>> np.asarray(tfkit.layers.Imputer([1.0, 2.0])(np.array([[np.nan, 5.0]], "float32"))).tolist()
         [[1.0, 5.0]]
     """
 
@@ -69,7 +69,7 @@ class MissingIndicator(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class Clip(keras.layers.Layer):
+class SmoothClip(keras.layers.Layer):
     """Smoothly clip values to [-bound, bound].
 
     `x / sqrt(1 + (x / bound)^2)` is close to x near 0 and never exceeds the bound: the squashing function of RealMLP
@@ -90,7 +90,7 @@ class Clip(keras.layers.Layer):
 
     Example:
         >>> import numpy as np, tfkit
-        >>> [round(float(v), 3) for v in tfkit.layers.Clip(3.0)(np.array([0.1, 1e6], "float32"))]
+        >>> [round(float(v), 3) for v in tfkit.layers.SmoothClip(3.0)(np.array([0.1, 1e6], "float32"))]
         [0.1, 3.0]
     """
 
@@ -110,7 +110,7 @@ class Clip(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class QuantileScale(keras.layers.Layer):
+class QuantileTransform(keras.layers.Layer):
     """Map values to their training quantile, scaled to [-1, 1].
 
     Piecewise linear between precomputed quantiles; -1 below the first and 1 above the last. The transform of
@@ -131,7 +131,7 @@ class QuantileScale(keras.layers.Layer):
 
     Example:
         >>> import numpy as np, tfkit
-        >>> layer = tfkit.layers.QuantileScale([[0.0, 10.0, 1000.0]], [[0.0, 0.5, 1.0]])
+        >>> layer = tfkit.layers.QuantileTransform([[0.0, 10.0, 1000.0]], [[0.0, 0.5, 1.0]])
         >>> np.asarray(layer(np.array([[5.0], [1000.0]], "float32"))).ravel().tolist()
         [-0.5, 1.0]
     """

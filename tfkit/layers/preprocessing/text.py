@@ -12,7 +12,7 @@ SINGLE_CHARACTER_TOKEN = rf"([{UNSPACED_SCRIPTS}]|[^\p{{L}}\p{{M}}\p{{N}}\pZ\s])
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class CutText(keras.layers.Layer):
+class TruncateText(keras.layers.Layer):
     """Truncate texts to their first characters, which bounds the time per text.
 
     White space of any kind becomes one space.
@@ -31,7 +31,7 @@ class CutText(keras.layers.Layer):
 
     Example:
         >>> import numpy as np
-        >>> CutText(5)(np.array([["a  book of many pages"]])).numpy().tolist()
+        >>> TruncateText(5)(np.array([["a  book of many pages"]])).numpy().tolist()
         [[b'a boo']]
     """
 
@@ -59,14 +59,14 @@ def truncate(text: Any, length: int) -> Any:
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-def words_apart(text: Any) -> Any:
+def separate_words(text: Any) -> Any:
     """Convert to lower case, separate words and symbols by spaces, mask long numbers.
 
     Most numbers of three or more digits occur only once. Three or four digits become `###`, five or more `#####`, so
     that all phone numbers are the same token.
 
     Example:
-        >>> words_apart("Don't PANIC: 42 次! Call 01632960001").numpy().decode()
+        >>> separate_words("Don't PANIC: 42 次! Call 01632960001").numpy().decode()
         "don ' t panic :  42  次  !  call #####"
     """
     import tensorflow as tf
@@ -76,11 +76,11 @@ def words_apart(text: Any) -> Any:
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-def digits_alike(text: Any) -> Any:
+def mask_digits(text: Any) -> Any:
     """Replace every digit by 0; upper case and punctuation are informative and stay.
 
     Example:
-        >>> digits_alike("FREE! 08712").numpy().decode()
+        >>> mask_digits("FREE! 08712").numpy().decode()
         'FREE! 00000'
     """
     import tensorflow as tf
@@ -88,4 +88,4 @@ def digits_alike(text: Any) -> Any:
     return tf.strings.regex_replace(text, r"\p{Nd}", "0")
 
 
-STANDARDIZE = {"words": words_apart, "characters": digits_alike}  # function by kind of token
+STANDARDIZE = {"words": separate_words, "characters": mask_digits}  # function by kind of token

@@ -3,14 +3,14 @@
 import keras
 from keras import ops
 
-from tfkit.layers.dropout import Dropout
+from tfkit.layers.dropout import FastDropout
 from tfkit.layers.recurrent import rnn_kernels
 
 KINDS = {"lstm": (keras.layers.LSTM, rnn_kernels.LSTM), "gru": (keras.layers.GRU, rnn_kernels.GRU)}
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class LSTMStack(keras.layers.Layer):
+class RNNStack(keras.layers.Layer):
     """Stacked LSTM or GRU layers: same results as Keras, faster training.
 
     Each layer reads the states of the layer below; forget gates are initialized with a bias of 1, recurrent kernels are
@@ -54,7 +54,7 @@ class LSTMStack(keras.layers.Layer):
 
     Example:
         >>> import numpy as np, tfkit
-        >>> layer = tfkit.layers.LSTMStack([64, 32], bidirectional=True)
+        >>> layer = tfkit.layers.RNNStack([64, 32], bidirectional=True)
         >>> tuple(layer(np.zeros((8, 50, 3), "float32")).shape)
         (8, 64)
     """
@@ -101,9 +101,9 @@ class LSTMStack(keras.layers.Layer):
             for index, width in enumerate(self.units)
         ]
         self.dropouts = [
-            Dropout(dropout, shared_axes=[1], name=f"dropout_{index}", **policy) for index in range(len(units))
+            FastDropout(dropout, shared_axes=[1], name=f"dropout_{index}", **policy) for index in range(len(units))
         ]
-        self.masks = Dropout(recurrent_dropout, name="recurrent_dropout", **policy)
+        self.masks = FastDropout(recurrent_dropout, name="recurrent_dropout", **policy)
 
     def build(self, input_shape):
         for readers in self.readers:

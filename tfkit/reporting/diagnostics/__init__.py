@@ -3,22 +3,22 @@
 from collections.abc import Callable
 
 from tfkit.reporting.diagnostics import curves, scores, weights
-from tfkit.reporting.diagnostics.diagnosis import Judgement
-from tfkit.reporting.run_results import Record
+from tfkit.reporting.diagnostics.diagnosis import Diagnosis
+from tfkit.reporting.run_results import RunResults
 
-__all__ = ["JUDGEMENTS", "Judgement", "judge"]
+__all__ = ["JUDGEMENTS", "Diagnosis", "judge"]
 
-JUDGEMENTS: tuple[Callable[[Record], Judgement | None], ...] = (
+JUDGEMENTS: tuple[Callable[[RunResults], Diagnosis | None], ...] = (
     curves.not_finite,
     curves.diverging,
     scores.baseline_wins,
     scores.under_fitting,
-    curves.over_fitting,
-    curves.stopped_too_early,
+    curves.overfitting,
+    curves.still_improving,
     curves.plateau,
-    curves.rate_too_high,
-    curves.rate_too_low,
-    curves.loss_without_score,
+    curves.learning_rate_too_high,
+    curves.learning_rate_too_low,
+    curves.metric_stalled,
     scores.says_one_class,
     scores.few_rows,
     weights.exploding,
@@ -27,6 +27,6 @@ JUDGEMENTS: tuple[Callable[[Record], Judgement | None], ...] = (
 )
 
 
-def judge(record: Record) -> list[Judgement]:
+def diagnose(record: RunResults) -> list[Diagnosis]:
     """Return the diagnoses of a run, the most important first."""
     return [diagnosis for diagnose in JUDGEMENTS if (diagnosis := diagnose(record)) is not None]

@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.reporting.diagnostics.diagnosis import Judgement, again, rate, stronger
+from tfkit.reporting.diagnostics.diagnosis import Diagnosis, more_regularization, retrain_command, scaled_learning_rate
 from tfkit.reporting.formatting import number, percent, spoken
-from tfkit.reporting.run_results import Record
+from tfkit.reporting.run_results import RunResults
 
 
-def over_fitting(record: Record) -> Judgement | None:
+def overfitting(record: RunResults) -> Diagnosis | None:
     """Diagnose overfitting: validation loss rises while training loss still falls."""
     train, val = record.curve("loss"), record.curve("val_loss")
     if not _is_complete(train, val, min_epochs=5):
@@ -21,17 +21,17 @@ def over_fitting(record: Record) -> Judgement | None:
         return None
     if increase < 0.1 * abs(val[best]) or increase < 0.2 * improvement:
         return None
-    return Judgement(
+    return Diagnosis(
         "The model overfits",
         f"Validation loss was lowest in epoch {best + 1}, {number(float(val[best]))}, and rose to "
         f"{number(float(tail))} at the end, while training loss kept falling from {number(float(train[best]))} to "
         f"{number(float(train[-1]))}. The model has the weights of the best epoch; later epochs did not help. Try more "
         "regularization.",
-        again(record, **stronger(record)),
+        retrain_command(record, **more_regularization(record)),
     )
 
 
-def diverging(record: Record) -> Judgement | None:
+def diverging(record: RunResults) -> Diagnosis | None:
     """Diagnose divergence: training loss rises back to its first value or above."""
     train = record.curve("loss")
     if not _is_complete(train, min_epochs=4):
@@ -39,16 +39,16 @@ def diverging(record: Record) -> Judgement | None:
     low, end = float(train.min()), float(train[-2:].mean())
     if end < low + 0.5 * max(train[0] - low, 0.0) or end < low + 0.2 * abs(low) or int(train.argmin()) > len(train) - 3:
         return None
-    return Judgement(
+    return Diagnosis(
         "Training diverged: the training loss rises",
         f"Training loss was {number(float(train[0]))} in the first epoch, {number(low)} in epoch "
         f"{int(train.argmin()) + 1} and {number(end)} at the end. The learning rate was "
         f"{number(record.config['learning_rate'])}. Try a lower learning rate and gradient clipping.",
-        again(record, **rate(record, 0.1), clip_norm=1),
+        retrain_command(record, **scaled_learning_rate(record, 0.1), clip_norm=1),
     )
 
 
-def stopped_too_early(record: Record) -> Judgement | None:
+def still_improving(record: RunResults) -> Diagnosis | None:
     """Diagnose too few epochs: validation loss was still falling when training ended."""
     val = record.curve("val_loss")
     if not _is_complete(val, min_epochs=6) or val.argmin() < len(val) - 1:
@@ -59,16 +59,16 @@ def stopped_too_early(record: Record) -> Judgement | None:
     decayed = np.isfinite(rates[-2:]).all() and rates[-2] < 0.1 * np.nanmax(rates)  # the schedule ends here
     if gain < (0.1 if decayed else 0.05) * abs(val[-1]) or gain < (0.3 if decayed else 0.1) * total:
         return None
-    return Judgement(
+    return Diagnosis(
         "Training stopped too early: validation loss was still falling",
         f"Over the last {len(val) - 1 - before} epochs validation loss fell from {number(float(val[before]))} to "
         f"{number(float(val[-1]))}, {percent(gain / total)} of its total decrease, and the last epoch was the best. "
         "Try more epochs.",
-        again(record, epochs=2 * int(record.config["epochs"])),
+        retrain_command(record, epochs=2 * int(record.config["epochs"])),
     )
 
 
-def plateau(record: Record) -> Judgement | None:
+def plateau(record: RunResults) -> Diagnosis | None:
     """Diagnose a plateau: validation loss did not improve for most of the epochs."""
     train, val = record.curve("loss"), record.curve("val_loss")
     if not _is_complete(train, val, min_epochs=12):
@@ -78,25 +78,27 @@ def plateau(record: Record) -> Judgement | None:
     reached = int(np.flatnonzero(val <= val[best] + 0.01 * max(val[0] - val[best], 0.0))[0])
     if max(epochs_after, 0) < 0.6 * len(val) or reached > 0.35 * len(val):
         return None
-    if val[best:].mean() - val[best] > 0.05 * abs(val[best]) or over_fitting(record):
+    if val[best:].mean() - val[best] > 0.05 * abs(val[best]) or overfitting(record):
         return None
     decays = record.config.get("learning_rate_decay", "none") != "none"
     changes = {"patience": max(3, best // 2)} if decays else {"learning_rate_decay": "plateau"}
-    return Judgement(
+    return Diagnosis(
         "Validation loss did not improve for most of the training",
         f"Validation loss reached {number(float(val[best]))} in epoch {best + 1} and did not improve in the "
         f"{epochs_after} epochs after it (mean {number(float(val[best:].mean()))}).",
-        again(record, **changes),
+        retrain_command(record, **changes),
     )
 
 
-def rate_too_high(record: Record) -> Judgement | None:
+def learning_rate_too_high(record: RunResults) -> Diagnosis | None:
     """Diagnose a high learning rate by the range test or an oscillating loss."""
     finder = record.evidence.get("finder")
     learning_rate = record.config.get("learning_rate")
     if finder and isinstance(learning_rate, float) and learning_rate > 5 * finder["suggestion"]:
         evidence = _range_test_evidence(finder, learning_rate)
-        return Judgement("The learning rate is too high", evidence, again(record, **_suggested_setting(finder)))
+        return Diagnosis(
+            "The learning rate is too high", evidence, retrain_command(record, **_suggested_setting(finder))
+        )
     train = record.curve("loss")
     if not _is_complete(train, min_epochs=6) or diverging(record):
         return None
@@ -108,21 +110,23 @@ def rate_too_high(record: Record) -> Judgement | None:
         or total_change < 0.3 * abs(float(np.median(train)))
     ):
         return None
-    return Judgement(
+    return Diagnosis(
         "The learning rate is too high: the loss oscillates",
         f"Training loss rose in {len(increases)} of {len(steps)} epochs, by {number(float(increases.mean()))} on "
         f"average; its median is {number(float(np.median(train)))}. The learning rate was {number(learning_rate)}.",
-        again(record, **rate(record, 0.3)),
+        retrain_command(record, **scaled_learning_rate(record, 0.3)),
     )
 
 
-def rate_too_low(record: Record) -> Judgement | None:
+def learning_rate_too_low(record: RunResults) -> Diagnosis | None:
     """Diagnose a low learning rate by the range test or a linear loss curve."""
     finder = record.evidence.get("finder")
     learning_rate = record.config.get("learning_rate")
     if finder and isinstance(learning_rate, float) and learning_rate < finder["suggestion"] / 10:
         evidence = _range_test_evidence(finder, learning_rate)
-        return Judgement("The learning rate is too low", evidence, again(record, **_suggested_setting(finder)))
+        return Diagnosis(
+            "The learning rate is too low", evidence, retrain_command(record, **_suggested_setting(finder))
+        )
     train, val, rates = record.curve("loss"), record.curve("val_loss"), record.curve("learning_rate")
     if not _is_complete(train, val, min_epochs=5):
         return None
@@ -132,16 +136,16 @@ def rate_too_low(record: Record) -> Judgement | None:
     half = len(steps) // 2
     if (steps <= 0).any() or steps[-half:].mean() < 0.7 * steps[:half].mean() or val.argmin() < len(val) - 1:
         return None
-    return Judgement(
+    return Diagnosis(
         "The learning rate is too low: the loss falls slowly",
         f"Training loss fell almost linearly, by {number(float(steps[:half].mean()))} per epoch in the first half and "
         f"{number(float(steps[-half:].mean()))} in the second, from {number(float(train[0]))} to "
         f"{number(float(train[-1]))}. The learning rate was {number(learning_rate)}.",
-        again(record, **rate(record, 5)),
+        retrain_command(record, **scaled_learning_rate(record, 5)),
     )
 
 
-def loss_without_score(record: Record) -> Judgement | None:
+def metric_stalled(record: RunResults) -> Diagnosis | None:
     """Diagnose a stalled metric: the loss falls, but the metric does not improve."""
     for name in ("val_accuracy", "val_f1", "val_auc"):
         score, val = record.curve(name), record.curve("val_loss")
@@ -150,17 +154,19 @@ def loss_without_score(record: Record) -> Judgement | None:
         decrease = val[0] - val.min()
         start = len(val) // 3
         if decrease > 0.2 * abs(val[0]) and score[start:].max() - score[0] < 0.005:
-            return Judgement(
+            return Diagnosis(
                 f"The loss falls, but {spoken(name.removeprefix('val_'))} does not improve",
                 f"Validation loss fell from {number(float(val[0]))} to {number(float(val.min()))}; "
                 f"{spoken(name.removeprefix('val_'))} was {number(float(score[0]))} after the first epoch and "
                 f"{number(float(score.max()))} at best.",
-                again(record, class_weights="true") if "class_weights" in record.config else again(record),
+                retrain_command(record, class_weights="true")
+                if "class_weights" in record.config
+                else retrain_command(record),
             )
     return None
 
 
-def not_finite(record: Record) -> Judgement | None:
+def not_finite(record: RunResults) -> Diagnosis | None:
     """Diagnose NaN or infinite loss, after which training was rolled back."""
     train = record.curve("loss")
     epochs = [f"{epoch:.0f}" for epoch in record.curve("epoch")[~np.isfinite(train)]]
@@ -172,16 +178,16 @@ def not_finite(record: Record) -> Judgement | None:
     gradient = f" The gradient norm in the epoch before was {number(float(norms[-1]))}." if has_norm else ""
     weight = _largest_gradient(record)
     source = f" The largest gradient at the end is that of {weight}." if weight else ""
-    return Judgement(
+    return Diagnosis(
         "The loss was NaN or infinite",
         f"In epoch {', '.join(epochs)} of {len(train)} the loss was NaN or infinite; training was rolled back to the "
         f"last good epoch and continued at a lower learning rate.{gradient}{source} The learning rate was "
         f"{number(record.config['learning_rate'])}.",
-        again(record, **rate(record, 0.1), clip_norm=1),
+        retrain_command(record, **scaled_learning_rate(record, 0.1), clip_norm=1),
     )
 
 
-def _largest_gradient(record: Record) -> str | None:
+def _largest_gradient(record: RunResults) -> str | None:
     """Return the name of the weight with the largest gradient norm at the end."""
     gradients = (record.evidence.get("learning") or {}).get("gradients") or []
     finite = [gradient for gradient in gradients if gradient["norm"] is not None]

@@ -4,11 +4,11 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
-from tfkit.reporting.run_results import Record
+from tfkit.reporting.run_results import RunResults
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Diagnosis:
     """A problem of a run.
 
     Args:
@@ -22,17 +22,17 @@ class Judgement:
     command: str
 
 
-def again(record: Record, **changes: Any) -> str:
+def retrain_command(record: RunResults, **changes: Any) -> str:
     """Return the command that trains again with some settings changed."""
-    from tfkit.catalog.recipes import pages
+    from tfkit.catalog.recipes import recipe_files
 
     name = record.about.get("recipe") or "RECIPE"
-    recipe = name if name in pages() else record.about.get("page") or name
+    recipe = name if name in recipe_files() else record.about.get("page") or name
     settings = [f"{key}={value}" for key, value in changes.items()]
     return shlex.join(["tfkit", "train", recipe, "--settings", str(record.run.path("config.json")), *settings])
 
 
-def stronger(record: Record) -> dict[str, Any]:
+def more_regularization(record: RunResults) -> dict[str, Any]:
     """Return a setting that increases regularization: dropout, weight decay or L2."""
     config = record.config
     if isinstance(config.get("dropout"), int | float):
@@ -42,7 +42,7 @@ def stronger(record: Record) -> dict[str, Any]:
     return {"l2": 10 * config.get("l2", 0.0) or 1e-4}
 
 
-def larger(record: Record) -> dict[str, Any]:
+def more_capacity(record: RunResults) -> dict[str, Any]:
     """Return a setting that increases capacity, or the number of epochs."""
     config = record.config
     for name in ("units", "depth"):
@@ -51,6 +51,6 @@ def larger(record: Record) -> dict[str, Any]:
     return {"epochs": 2 * config["epochs"]}
 
 
-def rate(record: Record, factor: float) -> dict[str, float]:
+def scaled_learning_rate(record: RunResults, factor: float) -> dict[str, float]:
     """Return the learning rate multiplied by a factor."""
     return {"learning_rate": float(f"{record.config['learning_rate'] * factor:.2g}")}

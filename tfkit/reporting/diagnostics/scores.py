@@ -1,8 +1,8 @@
 """Diagnoses from the test scores and those of the baselines."""
 
-from tfkit.reporting.diagnostics.diagnosis import Judgement, again, larger
+from tfkit.reporting.diagnostics.diagnosis import Diagnosis, more_capacity, retrain_command
 from tfkit.reporting.formatting import number, percent, spoken
-from tfkit.reporting.run_results import Record
+from tfkit.reporting.run_results import RunResults
 
 RARE_CLASS_ROWS = 30  # training rows below which a class is rare
 
@@ -14,14 +14,14 @@ SKILL_METRICS = {
 }
 
 
-def baseline_wins(record: Record) -> Judgement | None:
+def baseline_wins(record: RunResults) -> Diagnosis | None:
     """Diagnose that a baseline is significantly better than the model."""
     comparison = record.metrics.get("against")
     if not comparison or not comparison["better"] or comparison["better"][1] >= 0:
         return None
     low, high = (-comparison["better"][1], -comparison["better"][0])
     baseline = spoken(comparison["baseline"])
-    return Judgement(
+    return Diagnosis(
         f"The baseline {baseline} is better than the model",
         f"{spoken(comparison['score'])}: model {number(comparison['own'])}, {baseline} {number(comparison['other'])} "
         f"on the same test rows. The baseline is better by {number(low)} to {number(high)} (95% CI). Try a "
@@ -30,11 +30,11 @@ def baseline_wins(record: Record) -> Judgement | None:
     )
 
 
-def _tune_command(record: Record) -> str:
-    return again(record).replace("tfkit train", "tfkit tune", 1) + " --trials 20"
+def _tune_command(record: RunResults) -> str:
+    return retrain_command(record).replace("tfkit train", "tfkit tune", 1) + " --trials 20"
 
 
-def under_fitting(record: Record) -> Judgement | None:
+def under_fitting(record: RunResults) -> Diagnosis | None:
     """Diagnose underfitting, compared with the best baseline.
 
     The model reaches at most half of the improvement of the best baseline over the constant or naive baseline.
@@ -52,17 +52,17 @@ def under_fitting(record: Record) -> Judgement | None:
     model_gain = 1 - scores[name] / constant
     if gains[best] < 0.05 or model_gain > 0.5 * gains[best]:
         return None
-    return Judgement(
+    return Diagnosis(
         "The model underfits",
         f"{spoken(name)} is {number(scores[name])}, {percent(max(model_gain, 0.0))} better than the constant or naive "
         f"baseline ({number(constant)}); {spoken(best)} is {percent(gains[best])} better. Training loss, "
         f"{number(float(train.min()))}, is not much lower than validation loss, {number(float(val.min()))}. Try more "
         "capacity.",
-        again(record, **larger(record)),
+        retrain_command(record, **more_capacity(record)),
     )
 
 
-def says_one_class(record: Record) -> Judgement | None:
+def says_one_class(record: RunResults) -> Diagnosis | None:
     """Diagnose that the model predicts one class, despite a good log loss."""
     scores, constant = record.metrics.get("test") or {}, (record.metrics.get("baselines") or {}).get("constant") or {}
     needed = ("accuracy", "log_loss")
@@ -71,16 +71,16 @@ def says_one_class(record: Record) -> Judgement | None:
     if scores["log_loss"] > 0.9 * constant["log_loss"] or scores["accuracy"] > constant["accuracy"] + 0.002:
         return None
     positive = record.info["target"]["positive"]
-    return Judgement(
+    return Diagnosis(
         "The log loss is good, but the model almost always predicts one class",
         f"Log loss is {number(scores['log_loss'])} (constant baseline: {number(constant['log_loss'])}), but accuracy "
         f"is {number(scores['accuracy'])} (constant baseline: {number(constant['accuracy'])}); recall of {positive} is "
         f"{number(scores.get('recall', 0.0))}. Choose another decision threshold (below) or use class weights.",
-        again(record, class_weights="true") if "class_weights" in record.config else again(record),
+        retrain_command(record, class_weights="true") if "class_weights" in record.config else retrain_command(record),
     )
 
 
-def few_rows(record: Record) -> Judgement | None:
+def few_rows(record: RunResults) -> Diagnosis | None:
     """Diagnose classes with few training rows and low recall."""
     counts = record.info["target"].get("counts") or {}
     classes = record.metrics.get("classes") or {}
@@ -97,8 +97,8 @@ def few_rows(record: Record) -> Judgement | None:
     )
     more = f"; and {len(rare) - 5} more classes" if len(rare) > 5 else ""
     changes = {"class_weights": "true"} if record.config.get("class_weights") is False else {}
-    return Judgement(
+    return Diagnosis(
         "A class has too few training rows",
         f"{listed_classes}{more}. Collect more rows of these classes or use class weights.",
-        again(record, **changes),
+        retrain_command(record, **changes),
     )

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.reporting.diagnostics.diagnosis import Judgement, again, rate
+from tfkit.reporting.diagnostics.diagnosis import Diagnosis, retrain_command, scaled_learning_rate
 from tfkit.reporting.formatting import number, percent
-from tfkit.reporting.run_results import Record
+from tfkit.reporting.run_results import RunResults
 
 EXPLODING_RATIO = 50.0  # largest gradient norm of an epoch divided by the median
 
@@ -15,7 +15,7 @@ VANISHING_RATIO = 1e-6  # smallest gradient norm of a weight divided by the larg
 MAX_DEAD_FRACTION = 0.6  # dead units of a layer
 
 
-def exploding(record: Record) -> Judgement | None:
+def exploding(record: RunResults) -> Diagnosis | None:
     """Diagnose exploding gradients: a gradient norm far above the median."""
     norms = record.curve("gradient_norm")
     norms = norms[np.isfinite(norms)]
@@ -25,15 +25,15 @@ def exploding(record: Record) -> Judgement | None:
     gradients = [gradient for gradient in _gradients(record) if gradient["norm"] is not None]
     largest = max(gradients, key=lambda gradient: gradient["norm"], default=None)
     source = f" The largest at the end is {number(largest['norm'])}, of {largest['weight']}." if largest else ""
-    return Judgement(
+    return Diagnosis(
         "Gradients explode",
         f"The median gradient norm is {number(float(np.median(norms)))}; in epoch {epoch} it is "
         f"{number(float(norms[1:].max()))}.{source} Try gradient clipping.",
-        again(record, clip_norm=float(f"{2 * np.median(norms):.2g}")),
+        retrain_command(record, clip_norm=float(f"{2 * np.median(norms):.2g}")),
     )
 
 
-def vanishing(record: Record) -> Judgement | None:
+def vanishing(record: RunResults) -> Diagnosis | None:
     """Diagnose vanishing gradients: a weight has a far smaller gradient than another."""
     kernels = [gradient for gradient in _gradients(record) if _is_kernel(gradient) and gradient["norm"] is not None]
     if len(kernels) < 2:
@@ -43,15 +43,15 @@ def vanishing(record: Record) -> Judgement | None:
     if not smallest:
         return None
     names = ", ".join(f"{kernel['weight']} ({number(kernel['norm'])})" for kernel in smallest[:3])
-    return Judgement(
+    return Diagnosis(
         "Gradients vanish: some layers hardly learn",
         f"At the end the gradient norm of {names}{' and others' if len(smallest) > 3 else ''} is less than a millionth "
         f"of that of {largest['weight']} ({number(largest['norm'])}).",
-        again(record, **_fewer_layers(record)),
+        retrain_command(record, **_fewer_layers(record)),
     )
 
 
-def dead_units(record: Record) -> Judgement | None:
+def dead_units(record: RunResults) -> Diagnosis | None:
     """Diagnose dead units: most units of a layer output 0 for all rows."""
     layers = (record.evidence.get("learning") or {}).get("dead") or []
     mostly_dead = [
@@ -63,14 +63,14 @@ def dead_units(record: Record) -> Judgement | None:
         f"{layer['layer']}: {layer['dead']} of {layer['units']} ({percent(layer['dead'] / layer['units'])})"
         for layer in mostly_dead[:4]
     )
-    return Judgement(
+    return Diagnosis(
         "Most units of a layer are dead",
         f"These units output 0 for all training rows of a sample, so they have no gradient: {counts}.",
-        again(record, **rate(record, 0.3)),
+        retrain_command(record, **scaled_learning_rate(record, 0.3)),
     )
 
 
-def _gradients(record: Record) -> list[dict[str, Any]]:
+def _gradients(record: RunResults) -> list[dict[str, Any]]:
     return (record.evidence.get("learning") or {}).get("gradients") or []
 
 
@@ -78,7 +78,7 @@ def _is_kernel(gradient: dict[str, Any]) -> bool:
     return "kernel" in gradient["weight"].rsplit("/", 1)[-1]
 
 
-def _fewer_layers(record: Record) -> dict[str, Any]:
+def _fewer_layers(record: RunResults) -> dict[str, Any]:
     """Return a setting with one layer less, or with a higher learning rate."""
     depth = record.config.get("depth")
-    return {"depth": depth - 1} if isinstance(depth, int) and depth > 1 else rate(record, 3)
+    return {"depth": depth - 1} if isinstance(depth, int) and depth > 1 else scaled_learning_rate(record, 3)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from tfkit.reporting.document import Section
-from tfkit.reporting.run_results import Record
+from tfkit.reporting.run_results import RunResults
 from tfkit.reporting.sections import (
     classification,
     diagnostics,
@@ -16,7 +16,7 @@ from tfkit.reporting.sections import (
     training,
 )
 
-BY_TASK: dict[str, Callable[[Record], list[Section]]] = {
+BY_TASK: dict[str, Callable[[RunResults], list[Section]]] = {
     "binary": classification.classification,
     "multiclass": classification.classification,
     "regression": regression.regression,
@@ -32,7 +32,7 @@ EVIDENCE = (
 )  # empty if not analyzed
 
 
-def sections(record: Record) -> list[Section]:
+def sections(record: RunResults) -> list[Section]:
     """Return all non-empty sections of the report of a run, in order."""
     by_task = BY_TASK.get(record.task, lambda record: [])
     order = (

@@ -5,9 +5,22 @@ from typing import Any
 import numpy as np
 
 from tfkit.reporting.document import Section
-from tfkit.reporting.figures import DASHES, INK, MUTED, ONE, PAPER, SERIES, TWO, Figure, Table, draw, legend, thinned
+from tfkit.reporting.figures import (
+    DASHES,
+    INK,
+    MUTED,
+    ONE,
+    PAPER,
+    SERIES,
+    TWO,
+    Figure,
+    Table,
+    draw,
+    evenly_spaced_indices,
+    legend,
+)
 from tfkit.reporting.formatting import number, percent
-from tfkit.reporting.run_results import Record
+from tfkit.reporting.run_results import RunResults
 from tfkit.reporting.sections.thresholds import thresholds
 
 MAX_MATRIX_CLASSES = 15  # classes of a confusion matrix
@@ -21,7 +34,7 @@ MAX_CURVE_POINTS = 150
 CALIBRATION_BINS = 10
 
 
-def classification(record: Record) -> list[Section]:
+def classification(record: RunResults) -> list[Section]:
     """Return confusion matrix, ROC and PR curves, calibration and thresholds."""
     if record.truth is None:
         return []
@@ -37,13 +50,13 @@ def classification(record: Record) -> list[Section]:
     ]
 
 
-def _confusion_counts(record: Record) -> np.ndarray:
+def _confusion_counts(record: RunResults) -> np.ndarray:
     """Count test rows by true class (rows) and predicted class (columns)."""
     num = len(record.classes)
     return np.bincount(record.truth * num + record.answer.argmax(1), minlength=num * num).reshape(num, num)
 
 
-def _confusion_matrix(record: Record) -> Figure:
+def _confusion_matrix(record: RunResults) -> Figure:
     counts, names = _confusion_counts(record), record.classes
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     num = len(names)
@@ -87,7 +100,7 @@ def _shorten(name: str, num_classes: int) -> str:
     return name if len(name) <= length else name[: length - 1] + "…"
 
 
-def _class_metrics(record: Record) -> Table:
+def _class_metrics(record: RunResults) -> Table:
     rows = [
         [label, number(metrics["support"]), *(number(metrics.get(name)) for name in ("precision", "recall", "f1"))]
         for label, metrics in list(record.metrics.get("classes", {}).items())[:100]
@@ -95,7 +108,7 @@ def _class_metrics(record: Record) -> Table:
     return Table("Metrics per class on the test set", ["class", "rows", "precision", "recall", "F1"], rows)
 
 
-def _top_confusions(record: Record) -> Table:
+def _top_confusions(record: RunResults) -> Table:
     counts = _confusion_counts(record)
     np.fill_diagonal(counts, 0)
     order = np.argsort(-counts, axis=None, kind="stable")[:MAX_CONFUSIONS]
@@ -109,7 +122,7 @@ def _top_confusions(record: Record) -> Table:
     return Table("Most frequent confusions", ["true", "predicted", "rows", "share of the true class"], rows)
 
 
-def _plotted_classes(record: Record) -> list[int]:
+def _plotted_classes(record: RunResults) -> list[int]:
     """Return the classes with curves: the positive class, or the largest ones."""
     positive = record.info["target"].get("positive")
     if record.task == "binary" and positive is not None:
@@ -118,7 +131,7 @@ def _plotted_classes(record: Record) -> list[int]:
     return [int(code) for code in np.argsort(-counts, kind="stable")[:MAX_CURVES] if 0 < counts[code] < counts.sum()]
 
 
-def _roc_and_pr_curves(y_true: np.ndarray, y_prob: np.ndarray, record: Record) -> list[Figure]:
+def _roc_and_pr_curves(y_true: np.ndarray, y_prob: np.ndarray, record: RunResults) -> list[Figure]:
     """Plot one-vs-rest ROC and precision-recall curves."""
     codes = [code for code in _plotted_classes(record) if 0 < (y_true == code).sum() < len(y_true)]
     if not codes:
@@ -150,7 +163,7 @@ def _roc_and_pr_curves(y_true: np.ndarray, y_prob: np.ndarray, record: Record) -
             percent(curve["precision"][i]),
         ]
         for name, curve in curves.items()
-        for i in thinned(len(curve["threshold"]), 12)
+        for i in evenly_spaced_indices(len(curve["threshold"]), 12)
     ]
     head = ["class", "threshold", "true positive rate", "false positive rate", "precision"]
     return [
@@ -179,13 +192,13 @@ def _curve_points(is_positive: np.ndarray, y_score: np.ndarray) -> dict[str, np.
     last = np.r_[np.diff(thresholds) != 0, True]
     predicted: np.ndarray = np.arange(1, len(y_score) + 1)[last]
     hits, thresholds = hits[last], thresholds[last]
-    plotted = thinned(len(thresholds), MAX_CURVE_POINTS)
+    plotted = evenly_spaced_indices(len(thresholds), MAX_CURVE_POINTS)
     hits, predicted, thresholds = hits[plotted], predicted[plotted], thresholds[plotted]
     fpr = (predicted - hits) / max(1, (~is_positive).sum())
     return {"tpr": hits / is_positive.sum(), "fpr": fpr, "precision": hits / predicted, "threshold": thresholds}
 
 
-def _calibration_paragraphs(record: Record) -> list[str]:
+def _calibration_paragraphs(record: RunResults) -> list[str]:
     error = record.metrics["test"].get("expected_calibration_error")
     confidence = float(record.answer.max(1).mean())
     accuracy = float((record.answer.argmax(1) == record.truth).mean())
@@ -198,7 +211,7 @@ def _calibration_paragraphs(record: Record) -> list[str]:
     ]
 
 
-def _calibration_plot(record: Record) -> Figure:
+def _calibration_plot(record: RunResults) -> Figure:
     """Plot observed frequency by predicted probability, with 95% intervals."""
     codes = _plotted_classes(record) if record.task == "binary" else []
     y_prob = record.answer[:, codes[0]] if codes else record.answer.max(1)

@@ -5,11 +5,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tfkit.evaluation.comparison import headline
+from tfkit.evaluation.comparison import primary_metric
 from tfkit.reporting.document import Section
-from tfkit.reporting.figures import DASHES, INK, ONE, SERIES, Figure, Table, draw, in_powers, legend
+from tfkit.reporting.figures import DASHES, INK, ONE, SERIES, Figure, Table, draw, legend, log_axis
 from tfkit.reporting.formatting import number, span, spoken
-from tfkit.reporting.run_results import Record
+from tfkit.reporting.run_results import RunResults
 from tfkit.reporting.sections.overview import AVERAGED
 from tfkit.reporting.sections.training import integer_axis
 
@@ -21,7 +21,7 @@ class Conclusion(Protocol):
     def says(self) -> str: ...
 
 
-def sections(records: list[Record], names: list[str], conclusions: Sequence[Conclusion]) -> list[Section]:
+def sections(records: list[RunResults], names: list[str], conclusions: Sequence[Conclusion]) -> list[Section]:
     """Return test scores, settings, training curves and provenance of several runs."""
     all_sections = [
         _test_scores(records, names, conclusions),
@@ -32,7 +32,7 @@ def sections(records: list[Record], names: list[str], conclusions: Sequence[Conc
     return [section for section in all_sections if not section.empty]
 
 
-def _test_scores(records: list[Record], names: list[str], conclusions: Sequence[Conclusion]) -> Section:
+def _test_scores(records: list[RunResults], names: list[str], conclusions: Sequence[Conclusion]) -> Section:
     """Return pairwise conclusions and all scores side by side."""
     metrics = dict.fromkeys(name for record in records for name in record.metrics.get("test") or {})
     rows = [
@@ -45,9 +45,9 @@ def _test_scores(records: list[Record], names: list[str], conclusions: Sequence[
     return Section("Test scores", [conclusion.says for conclusion in conclusions], figures, tables)
 
 
-def _intervals(records: list[Record], names: list[str]) -> Figure:
+def _intervals(records: list[RunResults], names: list[str]) -> Figure:
     """Plot the primary metric of each run with its interval."""
-    metric, mode = headline(records[0].task)
+    metric, mode = primary_metric(records[0].task)
     values = [(record.metrics.get("test") or {}).get(metric, np.nan) for record in records]
     intervals = [record.metrics.get("intervals", {}).get(metric) for record in records]
     positions = list(range(len(records) - 1, -1, -1))
@@ -79,7 +79,7 @@ def _intervals(records: list[Record], names: list[str]) -> Figure:
     )
 
 
-def _settings(records: list[Record], names: list[str]) -> Section:
+def _settings(records: list[RunResults], names: list[str]) -> Section:
     """Return tables of the settings that differ and of those that are equal."""
     keys = dict.fromkeys(key for record in records for key in record.config)
     differing: list[list[str]] = []
@@ -94,7 +94,7 @@ def _settings(records: list[Record], names: list[str]) -> Section:
     return Section("Settings", paragraphs, tables=tables)
 
 
-def _curves(records: list[Record], names: list[str]) -> Section:
+def _curves(records: list[RunResults], names: list[str]) -> Section:
     """Plot losses and learning rates of all runs in common axes."""
     figures = []
     for column in ("val_loss", "loss", "learning_rate"):
@@ -119,7 +119,7 @@ def _curves_figure(column: str, lines: dict[str, tuple[np.ndarray, np.ndarray]])
             )
         positive = np.concatenate([values[np.isfinite(values) & (values > 0)] for _, values in lines.values()])
         if len(positive) and positive.max() > 100 * positive.min():
-            in_powers(axes.yaxis)
+            log_axis(axes.yaxis)
         integer_axis(axes)
         legend(axes, ncols=1)
 
@@ -139,7 +139,7 @@ def _curves_figure(column: str, lines: dict[str, tuple[np.ndarray, np.ndarray]])
     )
 
 
-def _provenance(records: list[Record], names: list[str]) -> Section:
+def _provenance(records: list[RunResults], names: list[str]) -> Section:
     """Return start time, rows, seconds and commit of each run."""
     rows = [
         [

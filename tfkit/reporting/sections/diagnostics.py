@@ -1,13 +1,13 @@
 """Diagnostics section: problems of a run, with evidence and a command to try."""
 
-from tfkit.reporting.diagnostics import judge
+from tfkit.reporting.diagnostics import diagnose
 from tfkit.reporting.document import Section
-from tfkit.reporting.run_results import Record
+from tfkit.reporting.run_results import RunResults
 
 
-def diagnostics(record: Record) -> list[Section]:
+def diagnostics(record: RunResults) -> list[Section]:
     """Return the diagnoses of a run, or a sentence that there are none."""
-    diagnoses = judge(record)
+    diagnoses = diagnose(record)
     paragraphs = (
         []
         if diagnoses

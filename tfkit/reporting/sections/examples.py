@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.reporting.document import Marked, Picture, Section
+from tfkit.reporting.document import HighlightedText, ImageFigure, Section
 from tfkit.reporting.figures import DASHES, MUTED, ONE, SERIES, Figure, Table, draw, legend
 from tfkit.reporting.formatting import number, percent, span
-from tfkit.reporting.run_results import Record
+from tfkit.reporting.run_results import RunResults
 
 MAX_FEATURES = 25  # features in the figure
 
@@ -16,7 +16,7 @@ MAX_FEATURE_ROWS = 200  # features in the table
 MAX_CHARACTERS = 60  # characters of a cell
 
 
-def features_and_slices(record: Record) -> list[Section]:
+def features_and_slices(record: RunResults) -> list[Section]:
     """Return feature importance and slices of a table."""
     sections = []
     importance = record.evidence.get("columns")
@@ -29,11 +29,11 @@ def features_and_slices(record: Record) -> list[Section]:
     return sections
 
 
-def _loss_name(record: Record) -> str:
+def _loss_name(record: RunResults) -> str:
     return "log loss" if record.classes else "mean absolute error"
 
 
-def _importance_paragraphs(record: Record, importance: dict[str, Any]) -> list[str]:
+def _importance_paragraphs(record: RunResults, importance: dict[str, Any]) -> list[str]:
     paragraphs = [
         f"Permutation importance: each column is shuffled among {importance['rows']:,} test rows, "
         f"{importance['repeats']} times. The importance is the increase of the {_loss_name(record)}, which is "
@@ -44,7 +44,7 @@ def _importance_paragraphs(record: Record, importance: dict[str, Any]) -> list[s
     return paragraphs
 
 
-def _importance_figure(importance: dict[str, Any], record: Record) -> Figure:
+def _importance_figure(importance: dict[str, Any], record: RunResults) -> Figure:
     shown = importance["columns"][:MAX_FEATURES]
     positions = list(range(len(shown) - 1, -1, -1))
     increases = [feature["added"] for feature in shown]
@@ -99,7 +99,7 @@ def _slices(slices: dict[str, Any]) -> Section:
     return Section("Slices", paragraphs, [], tables)
 
 
-def images(record: Record) -> list[Section]:
+def images(record: RunResults) -> list[Section]:
     """Return the worst and the least confident images, with saliency maps."""
     analysis = record.evidence.get("pictures")
     if not analysis:
@@ -107,13 +107,13 @@ def images(record: Record) -> list[Section]:
     groups = []
     titles = (("worst", "Largest errors"), ("unsure", "Least confident"))
     for group, title in titles:
-        shown: list[Picture] = []
+        shown: list[ImageFigure] = []
         for example in analysis.get(group, []):
             caption = _caption(example)
             name = example.get("name", "")
             shown += [
-                Picture(example["picture"], f"Test image: {caption}", caption, name),
-                Picture(example["looked"], f"Saliency map: {caption}", "saliency map"),
+                ImageFigure(example["picture"], f"Test image: {caption}", caption, name),
+                ImageFigure(example["looked"], f"Saliency map: {caption}", "saliency map"),
             ]
         if shown:
             groups.append((title, shown))
@@ -132,7 +132,7 @@ def _caption(example: dict[str, Any]) -> str:
     return f"label {number(example['label'])}, predicted {number(example['predicted'])}"
 
 
-def texts(record: Record) -> list[Section]:
+def texts(record: RunResults) -> list[Section]:
     """Return the texts with the largest errors, with highlighted words."""
     analysis = record.evidence.get("texts")
     if not analysis:
@@ -141,7 +141,7 @@ def texts(record: Record) -> list[Section]:
     for example in analysis["worst"]:
         largest = max((abs(change) for _, change in example["pieces"]), default=0) or 1
         segments = [(segment, change / largest) for segment, change in example["pieces"]]
-        highlighted.append(Marked(_caption(example), segments))
+        highlighted.append(HighlightedText(_caption(example), segments))
     paragraphs = [
         "Each word was removed in turn (occlusion). Words with a solid underline support the prediction: without them "
         "its probability is lower. Words with a dotted underline oppose it. A stronger color means a larger change."
@@ -149,7 +149,7 @@ def texts(record: Record) -> list[Section]:
     return [Section("Worst texts", paragraphs, texts=highlighted)]
 
 
-def series(record: Record) -> list[Section]:
+def series(record: RunResults) -> list[Section]:
     """Return plots of the time series with the largest errors."""
     analysis = record.evidence.get("series")
     if not analysis:
@@ -169,7 +169,7 @@ def _series_figure(example: dict[str, Any], channels: list[str], rank: int) -> F
     return draw(f"{rank}: {_caption(example)}", description, plot, x="step", height=2.2)
 
 
-def label_issues(record: Record) -> list[Section]:
+def label_issues(record: RunResults) -> list[Section]:
     """Return the rows whose label is least likely according to the model."""
     issues = record.evidence.get("doubts")
     if not issues or not issues["first"]:

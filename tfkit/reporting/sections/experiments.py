@@ -4,19 +4,19 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.evaluation.comparison import headline
+from tfkit.evaluation.comparison import primary_metric
 from tfkit.reporting.document import Section
-from tfkit.reporting.figures import INK, MUTED, ONE, Table, draw, in_powers
+from tfkit.reporting.figures import INK, MUTED, ONE, Table, draw, log_axis
 from tfkit.reporting.formatting import number, span, spoken
-from tfkit.reporting.run_results import Record
+from tfkit.reporting.run_results import RunResults
 
 
-def learning_curve(record: Record) -> list[Section]:
+def learning_curve(record: RunResults) -> list[Section]:
     """Return the score at a quarter, a half and all of the training rows, if measured."""
     points = record.evidence.get("more_rows")
     if not points:
         return []
-    name, mode = headline(record.task)
+    name, mode = primary_metric(record.task)
     sign = 1 if mode == "max" else -1
     low, high = sorted(sign * end for end in points[-2]["gained"]) if points[-2]["gained"] else (0.0, 0.0)
     if low > 0:
@@ -42,7 +42,7 @@ def learning_curve(record: Record) -> list[Section]:
             if point["interval"]:
                 axes.plot([point["rows"]] * 2, point["interval"], color=MUTED, lw=1.2)
         axes.plot(counts, [point["score"] for point in points], "o-", color=ONE)
-        in_powers(axes.xaxis)
+        log_axis(axes.xaxis)
         axes.set_xticks(counts, [number(count) for count in counts])
 
     rows = [
@@ -58,7 +58,7 @@ def learning_curve(record: Record) -> list[Section]:
     return [Section("Learning curve", [conclusion], [figure])]
 
 
-def lr_range_test(record: Record) -> list[Section]:
+def lr_range_test(record: RunResults) -> list[Section]:
     """Return the loss by learning rate of the learning rate range test, if measured."""
     finder = record.evidence.get("finder")
     if not finder:
@@ -68,7 +68,7 @@ def lr_range_test(record: Record) -> list[Section]:
 
     def plot(axes: Any) -> None:
         axes.plot(finder["rates"], losses, color=ONE)
-        in_powers(axes.xaxis)
+        log_axis(axes.xaxis)
         axes.axvline(finder["suggestion"], color=INK, lw=1, ls="--")
         if isinstance(learning_rate, float):
             axes.axvline(learning_rate, color=MUTED, lw=1, ls=":")

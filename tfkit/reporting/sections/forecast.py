@@ -7,10 +7,10 @@ import numpy as np
 from tfkit.reporting.document import Section
 from tfkit.reporting.figures import DASHES, INK, MUTED, ONE, SERIES, Figure, Table, draw, legend
 from tfkit.reporting.formatting import number, percent, spoken
-from tfkit.reporting.run_results import Record
+from tfkit.reporting.run_results import RunResults
 
 
-def forecast(record: Record) -> list[Section]:
+def forecast(record: RunResults) -> list[Section]:
     """Return example forecasts of the last windows, and error and coverage by horizon."""
     analysis = record.evidence.get("forecast")
     if not analysis:
@@ -31,7 +31,7 @@ def _array(values: list[float | None]) -> np.ndarray:
     return np.array([np.nan if value is None else value for value in values], "float64")
 
 
-def _forecast_figure(example: dict[str, Any], record: Record) -> Figure:
+def _forecast_figure(example: dict[str, Any], record: RunResults) -> Figure:
     """Plot past values, forecast, prediction intervals and true values."""
     quantiles, middle = record.info["quantiles"], len(record.info["quantiles"]) // 2
     past, y_true = _array(example["past"]), _array(example["truth"])
@@ -91,7 +91,7 @@ def _error_by_horizon(analysis: dict[str, Any]) -> Figure:
     )
 
 
-def _coverage_by_horizon(analysis: dict[str, Any], record: Record) -> Figure:
+def _coverage_by_horizon(analysis: dict[str, Any], record: RunResults) -> Figure:
     """Plot the coverage of the prediction intervals by step."""
     lines = {
         f"{float(share):.0%} interval": (float(share), _array(values)) for share, values in analysis["coverage"].items()

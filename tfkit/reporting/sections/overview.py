@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from tfkit.evaluation.comparison import headline
+from tfkit.evaluation.comparison import primary_metric
 from tfkit.reporting.document import Section
 from tfkit.reporting.figures import INK, MUTED, ONE, Figure, Table, draw
 from tfkit.reporting.formatting import number, span, spoken
-from tfkit.reporting.run_results import Record
+from tfkit.reporting.run_results import RunResults
 
 AVERAGED = ("_macro", "_weighted")  # suffixes of scores shown only in metrics.json
 
 
-def test_scores(record: Record) -> list[Section]:
+def test_scores(record: RunResults) -> list[Section]:
     """Return test scores, or validation scores, of the model and the baselines."""
     metrics = record.metrics
     split = "test" if metrics.get("test") else "val"
@@ -33,9 +33,9 @@ def test_scores(record: Record) -> list[Section]:
     return [Section(title, [], _model_and_baselines(record), [table] if rows else [])]
 
 
-def _model_and_baselines(record: Record) -> list[Figure]:
+def _model_and_baselines(record: RunResults) -> list[Figure]:
     """Plot the primary metric of the model with its interval next to the baselines."""
-    metric, mode = headline(record.task)
+    metric, mode = primary_metric(record.task)
     scores, baselines = record.metrics.get("test") or {}, record.metrics.get("baselines") or {}
     baseline_scores = {name: values[metric] for name, values in baselines.items() if metric in values}
     if metric not in scores or not baseline_scores:

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 
 from tfkit.reporting.document import Section
-from tfkit.reporting.figures import MUTED, ONE, TWO, Figure, Table, draw, in_powers, legend, thinned
+from tfkit.reporting.figures import MUTED, ONE, TWO, Figure, Table, draw, evenly_spaced_indices, legend, log_axis
 from tfkit.reporting.formatting import number
-from tfkit.reporting.run_results import Record
+from tfkit.reporting.run_results import RunResults
 
 
-def regression(record: Record) -> list[Section]:
+def regression(record: RunResults) -> list[Section]:
     """Return the size of the errors with figures."""
     if record.truth is None or len(record.truth) < 2:
         return []
@@ -25,10 +25,10 @@ def regression(record: Record) -> list[Section]:
     return [Section("Errors", paragraphs, figures)]
 
 
-def _predicted_against_true(record: Record) -> Figure:
+def _predicted_against_true(record: RunResults) -> Figure:
     """Plot predictions against true values, on log axes if the range is large."""
     y_true, y_pred = record.truth, record.answer
-    plotted = np.argsort(y_true, kind="stable")[thinned(len(y_true))]
+    plotted = np.argsort(y_true, kind="stable")[evenly_spaced_indices(len(y_true))]
     ends = [float(y_true.min()), float(y_true.max())]
     log = y_true.min() > 0 and y_pred.min() > 0 and np.quantile(y_true, 0.99) > 30 * np.quantile(y_true, 0.01)
 
@@ -36,8 +36,8 @@ def _predicted_against_true(record: Record) -> Figure:
         axes.scatter(y_true[plotted], y_pred[plotted], s=7, color=ONE, alpha=0.5, lw=0)
         axes.plot(ends, ends, ":", color=MUTED, lw=1.2)
         if log:
-            in_powers(axes.xaxis)
-            in_powers(axes.yaxis)
+            log_axis(axes.xaxis)
+            log_axis(axes.yaxis)
 
     r2 = record.metrics["test"].get("r2")
     description = f"{len(plotted)} test rows; a perfect model is on the dotted line; R2 is {number(r2)}"
@@ -69,7 +69,7 @@ def _residual_histogram(residuals: np.ndarray) -> Figure:
     )
 
 
-def _error_by_decile(record: Record, residuals: np.ndarray) -> Figure:
+def _error_by_decile(record: RunResults, residuals: np.ndarray) -> Figure:
     """Plot mean absolute error and bias by decile of the true value."""
     deciles = [rows for rows in np.array_split(np.argsort(record.truth, kind="stable"), 10) if len(rows)]
     error = [float(np.abs(residuals[rows]).mean()) for rows in deciles]

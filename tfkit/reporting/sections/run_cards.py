@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.reporting.diagnostics.diagnosis import again as retrain_command
+from tfkit.reporting.diagnostics.diagnosis import retrain_command as retrain_command
 from tfkit.reporting.document import Section
-from tfkit.reporting.figures import INK, ONE, Figure, Table, draw, in_powers
+from tfkit.reporting.figures import INK, ONE, Figure, Table, draw, log_axis
 from tfkit.reporting.formatting import number, percent, size, spoken
-from tfkit.reporting.run_results import Record
+from tfkit.reporting.run_results import RunResults
 
 MAX_LAYERS = 60  # layers in the table
 
@@ -22,7 +22,7 @@ MAX_CLASS_ROWS = 200  # classes in the table
 MAX_WEIGHTS = 40  # weights in the figure
 
 
-def data(record: Record) -> list[Section]:
+def data(record: RunResults) -> list[Section]:
     """Return the data card: rows, columns, cleaning, distribution of the target."""
     info, rows = record.info, record.about["rows"]
     split = Table("Rows", ["training", "validation", "test", "total"], [[*map(number, rows), number(sum(rows))]])
@@ -69,7 +69,7 @@ def _class_balance(target: dict[str, Any]) -> Figure:
     )
 
 
-def _target_histogram(record: Record) -> Figure:
+def _target_histogram(record: RunResults) -> Figure:
     """Plot the distribution of the target on the test set."""
     counts, edges = np.histogram(record.truth, 30)
 
@@ -98,7 +98,7 @@ def _shorten(name: str, length: int = 22) -> str:
     return name if len(name) <= length else name[: length - 1] + "…"
 
 
-def model(record: Record) -> list[Section]:
+def model(record: RunResults) -> list[Section]:
     """Return the model card: layers, parameters, file size, latency."""
     summary = record.evidence.get("model")
     if not summary:
@@ -127,7 +127,7 @@ def _gradient_norms(gradients: list[dict[str, Any]]) -> Figure:
 
     def plot(axes: Any) -> None:
         axes.plot(range(len(shown)), norms, "o-", color=INK, ms=3.5, lw=0.8)
-        in_powers(axes.yaxis)
+        log_axis(axes.yaxis)
         axes.set_xlabel("weights, from first to last")
 
     rows = [[gradient["weight"], number(gradient["norm"]), number(gradient["size"])] for gradient in gradients]
@@ -139,7 +139,7 @@ def _gradient_norms(gradients: list[dict[str, Any]]) -> Figure:
     )
 
 
-def settings(record: Record) -> list[Section]:
+def settings(record: RunResults) -> list[Section]:
     """Return all settings; those that differ from the defaults are first and marked."""
     changed = record.about.get("changed")
     names = changed if changed is not None else {}
@@ -157,7 +157,7 @@ def _setting(value: Any) -> str:
     return "none" if value is None else number(value) if not isinstance(value, int) else str(value).lower()
 
 
-def reproduce(record: Record) -> list[Section]:
+def reproduce(record: RunResults) -> list[Section]:
     """Return the training command and the environment."""
     about = record.about
     devices = about.get("devices", {})
@@ -178,16 +178,16 @@ def reproduce(record: Record) -> list[Section]:
     return [Section("Reproduce this run", [], tables=[Table("Environment", ["", ""], rows)], code=code)]
 
 
-def scored(record: Record) -> str:
+def scored(record: RunResults) -> str:
     """Return the title of a report: recipe and target."""
     return f"{record.about['recipe'] or 'run'}: {record.target}"
 
 
-def title_score(record: Record) -> list[tuple[str, str]]:
+def title_score(record: RunResults) -> list[tuple[str, str]]:
     """Return the key figures at the top of a report, as pairs (label, value)."""
-    from tfkit.evaluation.comparison import headline
+    from tfkit.evaluation.comparison import primary_metric
 
-    metric, _ = headline(record.task)
+    metric, _ = primary_metric(record.task)
     scores = record.metrics.get("test") or record.metrics.get("val") or {}
     tiles = []
     if metric in scores:

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 
 from tfkit.reporting.document import Section
-from tfkit.reporting.figures import DASHES, MUTED, SERIES, Table, draw, legend, thinned
+from tfkit.reporting.figures import DASHES, MUTED, SERIES, Table, draw, evenly_spaced_indices, legend
 from tfkit.reporting.formatting import number, percent
-from tfkit.reporting.run_results import Record
+from tfkit.reporting.run_results import RunResults
 
 
-def thresholds(record: Record) -> list[Section]:
+def thresholds(record: RunResults) -> list[Section]:
     """Return precision, recall and F1 by threshold, and the best thresholds."""
     positive = record.info["target"].get("positive")
     if record.task != "binary" or positive is None:
@@ -26,7 +26,7 @@ def thresholds(record: Record) -> list[Section]:
     costs = (predicted - hits) + cost * (y_true.sum() - hits)
     best_f1, lowest_cost = int(f1.argmax()), int(costs.argmin())
     default = max(int(np.searchsorted(-cuts, -0.5, side="right")) - 1, 0)
-    plotted = thinned(len(cuts), 200)
+    plotted = evenly_spaced_indices(len(cuts), 200)
 
     def plot(axes: Any) -> None:
         for (name, line), color, dash in zip(

@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 
 from tfkit.reporting.document import Section
-from tfkit.reporting.figures import DASHES, MUTED, SERIES, Figure, Table, draw, in_powers, legend
+from tfkit.reporting.figures import DASHES, MUTED, SERIES, Figure, Table, draw, legend, log_axis
 from tfkit.reporting.formatting import number, spoken
-from tfkit.reporting.run_results import Record
+from tfkit.reporting.run_results import RunResults
 
 NOT_METRICS = {"learning_rate", "gradient_norm", "seconds", "rows_per_second", "epoch"}
 
 
-def curves(record: Record) -> list[Section]:
+def curves(record: RunResults) -> list[Section]:
     """Return the training curves, with the best epoch marked."""
     if not record.history:
         return []
@@ -38,11 +38,11 @@ def curves(record: Record) -> list[Section]:
     return [Section("Training", paragraphs, figures, [Table("All epochs", list(map(spoken, head)), rows)])]
 
 
-def _epochs(record: Record) -> np.ndarray:
+def _epochs(record: RunResults) -> np.ndarray:
     return record.curve("epoch")
 
 
-def _train_and_val_curve(record: Record, name: str) -> Figure:
+def _train_and_val_curve(record: RunResults, name: str) -> Figure:
     """Plot a metric of the training and validation sets."""
     lines = {
         split: record.curve(column)
@@ -76,7 +76,7 @@ def _train_and_val_curve(record: Record, name: str) -> Figure:
     return draw(spoken(name), description, plot, x="epoch")
 
 
-def _single_curve(record: Record, name: str) -> Figure:
+def _single_curve(record: RunResults, name: str) -> Figure:
     """Plot a column of the history, on a logarithmic axis if its range is large."""
     values, epochs = record.curve(name), _epochs(record)
 
@@ -84,7 +84,7 @@ def _single_curve(record: Record, name: str) -> Figure:
         axes.plot(epochs, values, color=SERIES[0], marker="o" if len(epochs) < 3 else None)
         positive = values[values > 0]
         if len(positive) and positive.max() > 30 * positive.min():
-            in_powers(axes.yaxis)
+            log_axis(axes.yaxis)
         integer_axis(axes)
 
     finite = values[np.isfinite(values)]

@@ -22,7 +22,7 @@ MAX_LISTED_CLASSES = 5
 SPLIT_NAMES = {"train": "training", "val": "validation", "test": "test"}
 
 
-def warnings_of(data: Data) -> list[str]:
+def find_data_warnings(data: Data) -> list[str]:
     """Return a warning for each problem of the splits.
 
     Problems are a column that alone predicts the target, rows in two splits, a class that a split lacks, and labels

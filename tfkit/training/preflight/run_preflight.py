@@ -12,7 +12,7 @@ from tfkit.config import Config
 from tfkit.errors import UserError
 from tfkit.recipe import Data
 from tfkit.run_dir import RunDir
-from tfkit.training.preflight.data_warnings import warnings_of
+from tfkit.training.preflight.data_warnings import find_data_warnings
 from tfkit.training.preflight.loss_targets import check_targets
 from tfkit.training.preflight.memory import check_memory
 
@@ -21,7 +21,7 @@ log = logging.getLogger("tfkit")
 PREFLIGHT_ROWS = 8
 
 
-def before_training(run: RunDir, config: Config, data: Data, model: Any) -> None:
+def run_preflight(run: RunDir, config: Config, data: Data, model: Any) -> None:
     """Warn about data problems, check the memory, and try one step and one checkpoint.
 
     The warnings are stored as `warnings` in about.json. The initial state of training does not change.
@@ -33,7 +33,7 @@ def before_training(run: RunDir, config: Config, data: Data, model: Any) -> None
     from tfkit.training import devices
 
     check_targets(model, data)
-    messages = warnings_of(data)
+    messages = find_data_warnings(data)
     if devices.replica_count() == 1:  # several replicas create their state in their own first step
         check_memory(model, data, config.batch(len(data.train)))
         gradient_norm, val_loss = _try_step(model, data, config)
@@ -77,12 +77,12 @@ def _try_step(model: Any, data: Data, config: Config) -> tuple[float, float]:
 def _try_checkpoint(run: RunDir, model: Any) -> None:
     """Save the state of the model once and restore it."""
     from tfkit.training.checkpoint import Checkpoint
-    from tfkit.training.fit import Place
+    from tfkit.training.fit import EpochPosition
 
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     folder = run.path("checkpoints-trial")
-    checkpoint = Checkpoint(folder, Place(), [])
+    checkpoint = Checkpoint(folder, EpochPosition(), [])
     checkpoint.set_model(model)
     try:
         checkpoint.save()

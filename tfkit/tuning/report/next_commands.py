@@ -3,7 +3,7 @@
 import shlex
 from typing import Any
 
-from tfkit.catalog.recipes import pages
+from tfkit.catalog.recipes import recipe_files
 from tfkit.reporting.document import Section
 from tfkit.search_space import Choice
 from tfkit.tuning.keras_tuner_space import make_search_space
@@ -13,7 +13,7 @@ from tfkit.tuning.study import BEST_SETTINGS_FILE
 def next_commands_section(search: Any) -> Section:
     """Show the commands for the next steps."""
     winner, folder = search.ledger.winner, search.ledger.folder
-    recipe = str(search.recipe.name if search.recipe.name in pages() else search.recipe.page or "RECIPE")
+    recipe = str(search.recipe.name if search.recipe.name in recipe_files() else search.recipe.page or "RECIPE")
     num_trials = str(2 * len(search.ledger.search_trials()))
     commands = {
         "Train with the settings of the winner": ["train", recipe, "--settings", f"{folder}/{BEST_SETTINGS_FILE}"],

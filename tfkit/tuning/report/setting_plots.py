@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tfkit.reporting.document import Section
-from tfkit.reporting.figures import ONE, TWO, Figure, Table, draw, in_powers, legend
+from tfkit.reporting.figures import ONE, TWO, Figure, Table, draw, legend, log_axis
 from tfkit.reporting.formatting import number, spoken
 from tfkit.search_space import Choice, Range
 from tfkit.tuning.study import Trial, setting_values
@@ -72,7 +72,7 @@ def _plot_setting(search: Any, trials: list[Trial], name: str) -> Figure:
         if domain.log:
             margin = (high / low) ** 0.05
             axes.set_xlim(low / margin, high * margin)
-            in_powers(axes.xaxis)
+            log_axis(axes.xaxis)
         else:
             margin = 0.05 * (high - low)
             axes.set_xlim(low - margin, high + margin)

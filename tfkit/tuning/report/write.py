@@ -6,7 +6,7 @@ from typing import Any
 
 from tfkit.atomic_files import write_text
 from tfkit.reporting.formatting import number, spoken
-from tfkit.reporting.html import page
+from tfkit.reporting.html import render_html
 from tfkit.tuning.report.importance import importance_section
 from tfkit.tuning.report.leaderboard import finalists_section, trials_section
 from tfkit.tuning.report.learning_curves import learning_curves_section
@@ -44,7 +44,7 @@ def write(search: Any, ranks: Sequence[dict[str, Any]], verdict: str) -> Path:
         ("seconds of training", f"{sum(trial.seconds for trial in ledger.trials):,.0f}"),
     ]
     title = f"Search: {search.recipe.name or 'recipe in memory'}"
-    text = page(title, [section for section in sections if not section.empty], tiles=tiles, verdict=verdict)
+    text = render_html(title, [section for section in sections if not section.empty], tiles=tiles, verdict=verdict)
     path = ledger.folder / REPORT_FILE
     write_text(path, text)
     return path
