@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from tfkit import loop
 from tfkit.callbacks import JSONLogger, gradient_norm
 from tfkit.callbacks import journal as journal_module
+from tfkit.training import fit as training_fit
 
 NAN = float("nan")
 
@@ -164,7 +164,7 @@ def test_measuring_the_gradient_norm_does_not_change_training():
         model = keras.Sequential([keras.Input((3,)), *layers, keras.layers.Dense(1)])
         model.compile("adam", "mse", metrics=["mae"])
         journal = JSONLogger(sample=sample)
-        history = loop.fit(model, X, Y, epochs=2, batch_size=8, callbacks=[journal]).history
+        history = training_fit.fit(model, X, Y, epochs=2, batch_size=8, callbacks=[journal]).history
         results.append([*(v.numpy() for v in [*model.variables, *model.optimizer.variables]), *history.values()])
     for without_sample, with_sample in zip(*results, strict=True):
         np.testing.assert_array_equal(with_sample, without_sample)

@@ -16,9 +16,10 @@ from tests.callbacks.rollback_model import (
     restorable_values,
     run_epoch,
 )
-from tfkit import loop, resume
 from tfkit.callbacks import RollbackOnNaN
 from tfkit.optimizers import make_optimizer
+from tfkit.training import checkpoint
+from tfkit.training import fit as training_fit
 
 
 @pytest.mark.parametrize("rate", [0.5, "cosine"])
@@ -138,7 +139,7 @@ def test_rollbacks_lower_a_rate_that_is_too_high_until_training_succeeds(fit, de
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
     model.compile(make_optimizer("sgd", learning_rate=1e9, decay=decay, steps=70), "mse")
     callback = RollbackOnNaN(retries=5, factor=0.01)
-    fit_model = model.fit if fit == "keras" else lambda *data, **options: loop.fit(model, *data, **options)
+    fit_model = model.fit if fit == "keras" else lambda *data, **options: training_fit.fit(model, *data, **options)
     history = fit_model(X, Y, batch_size=8, epochs=10, validation_data=(X, Y), callbacks=[callback], verbose=0).history
     assert 1 <= callback.num_rollbacks <= 5
     assert history["val_loss"][-1] < 1 < float(np.mean(Y**2))
@@ -161,14 +162,14 @@ class Kill(keras.callbacks.Callback):
 
 @pytest.fixture
 def two_steps_per_call(monkeypatch):
-    original_begin = loop._Order.begin
+    original_begin = training_fit._Order.begin
 
     def begin(self, epoch):
         original_begin(self, epoch)
         self.a_call = 2
 
-    monkeypatch.setattr(loop._Order, "begin", begin)
-    monkeypatch.setattr(loop._Order, "pace", lambda self, seconds: None)
+    monkeypatch.setattr(training_fit._Order, "begin", begin)
+    monkeypatch.setattr(training_fit._Order, "pace", lambda self, seconds: None)
     monkeypatch.setattr(resume, "SECONDS_BETWEEN", -1.0)
     monkeypatch.setattr(resume, "MINUTES_INSIDE", -1.0)
 
@@ -178,9 +179,9 @@ def two_steps_per_call(monkeypatch):
 def test_rollbacks_after_a_resume_equal_uninterrupted_training(decay, kills, tmp_path, two_steps_per_call):
     def train(directory, kill=None):
         rate = make_optimizer("sgd", learning_rate=0.05, decay=decay, steps=28)._learning_rate
-        model, position = make_model(0.05 if decay == "none" else rate), loop.Place()
+        model, position = make_model(0.05 if decay == "none" else rate), training_fit.EpochPosition()
         callback = RollbackOnNaN(retries=4, factor=0.5)
-        checkpoint = resume.Checkpoint(directory, position, [callback])
+        checkpoint = checkpoint.Checkpoint(directory, position, [callback])
 
         def set_nan(batch, logs):
             if (position.epoch, position.done) in ((0, 16), (1, 16), (1, 48), (2, 32)):
@@ -190,7 +191,7 @@ def test_rollbacks_after_a_resume_equal_uninterrupted_training(decay, kills, tmp
         checkpoint.restore(model)
         callbacks = [keras.callbacks.LambdaCallback(on_train_batch_end=set_nan), callback]
         callbacks += [checkpoint, *([Kill(kill)] if kill else [])]
-        history = loop.fit(
+        history = training_fit.fit(
             model,
             X,
             Y,
@@ -260,7 +261,7 @@ def test_compiled_step_applies_a_changed_clip_norm():
         def on_train_end(self, logs=None):
             self.on_epoch_begin(9)
 
-    loop.fit(model, X, Y, batch_size=53, epochs=2, callbacks=[Clip()])
+    training_fit.fit(model, X, Y, batch_size=53, epochs=2, callbacks=[Clip()])
     initial, after_epoch_1, after_epoch_2 = epoch_weights
     assert np.linalg.norm(after_epoch_1 - initial) > 0.1
     assert np.linalg.norm(after_epoch_2 - after_epoch_1) == pytest.approx(1e-6, rel=0.2)

@@ -51,7 +51,7 @@ def test_show_lists_a_package_and_shows_a_component(capsys):
 
 def test_the_readme_lists_every_component():
     """`make readme` writes the list of components."""
-    spec = importlib.util.spec_from_file_location("readme", TEST_FOLDER / "readme.py")
+    spec = importlib.util.spec_from_file_location("readme", TEST_FOLDER.parent / "readme.py")
     readme = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(readme)
     if not readme.README.is_file():

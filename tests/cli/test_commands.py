@@ -219,7 +219,7 @@ def test_command_waits_for_threads_and_exit_handlers(tmp_path, last_line, code, 
     program = tmp_path / "program.py"
     program.write_text(
         "import atexit, threading, time\n"
-        "from tfkit.cli import commands as cli\n"
+        "from tfkit.cli import main as cli\n"
         "def work():\n"
         "    time.sleep(0.3)\n"
         "    print('thread')\n"

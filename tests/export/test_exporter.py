@@ -117,7 +117,7 @@ def test_numeric_model_is_exported_with_preprocessing(run, monkeypatch):
             outputs = keras.ops.where(keras.ops.isfinite(x), x, 7) + keras.ops.where(age > 0, age, 0.0)
             self.model = keras.Model({"a_b": x, "age_2": age}, outputs)
             values = np.array([[1.5], [np.nan], [-np.inf]], "float32")
-            self.examples = {"a_b": values, "age_2": np.ones_like(values)}
+            self.sample_inputs = {"a_b": values, "age_2": np.ones_like(values)}
 
         def __getattr__(self, name):
             return getattr(run.predictor, name)

@@ -54,7 +54,7 @@ def test_inputs_outputs_and_steps_are_described(run):
     }
     assert spec["answers"] == {"task": "regression", "classes": None}
     summaries = {step["layer"]: step["does"] for step in spec["steps"]}
-    assert summaries["tfkit>Impute"] == inspect.getdoc(tfkit.layers.Imputer).splitlines()[0] != ""
+    assert summaries["tfkit>Imputer"] == inspect.getdoc(tfkit.layers.Imputer).splitlines()[0] != ""
     assert summaries["Take"].startswith("Take elements from a tensor along an axis")
     missing = [example["raw"]["a_b"] for example in spec["examples"]]
     assert json.dumps(missing)  # NaN is a string, because JSON has no NaN

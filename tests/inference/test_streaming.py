@@ -83,7 +83,7 @@ def test_chunked_prediction_equals_prediction_of_the_complete_file(
     monkeypatch.setattr(chunks, "LEAST", 10**9)
     complete = run.predict_file(tmp_path / f"new{suffix}", tmp_path / f"complete{suffix}")
     assert sorted(record.getMessage() for record in caplog.records) == messages
-    assert any("town: 2 cells hold words" in message and "'Bonn', 'Turin'" in message for message in messages)
+    assert any("town: 2 cells have categories" in message and "'Bonn', 'Turin'" in message for message in messages)
     assert any("with the names of predictions are replaced: predicted" in message for message in messages)
     chunked_frame, complete_frame = read_frame(chunked), read_frame(complete)
     assert list(chunked_frame) == list(complete_frame)

@@ -238,7 +238,7 @@ INVALID_TABLES = {
     "no time": (sales()[["sales"]], "must have a time column; name it with time_column="),
     "unparsed": (modified_sales(day=(7, "someday")), "'someday' in row 8 (line 9 of a CSV file), the first of 1"),
     "a row without": (modified_sales(day=(7, None)), "no time in row 8"),
-    "one row": (sales(1), "There must be two rows at least in a series"),
+    "one row": (sales(1), "There must be at least two rows in a series"),
     "text": (modified_sales(sales=(7, "many")), "'many' in row 8 (line 9 of a CSV file)"),
     "infinite": (modified_sales(sales=(7, "inf")), "must contain finite numbers or empty cells"),
     "long": (

@@ -114,11 +114,11 @@ def test_kinds_of_all_columns(run):
 
 def test_predictions_are_the_same_for_every_file_format(run):
     frame = nasty()
-    raw, predictions = run.read(frame), run.predict(frame)
+    raw, predictions = run.predictor.read(frame), run.predict(frame)
     assert predictions["probability_u"].nunique() > 100
     for suffix in ("csv", "tsv.gz", "jsonl", "parquet"):
         file = run.folder.parent / f"rows.{suffix}"
-        for name, values in run.read(file).items():
+        for name, values in run.predictor.read(file).items():
             np.testing.assert_array_equal(values, raw[name], err_msg=f"{suffix}: {name}")
         pd.testing.assert_frame_equal(run.predict(file), predictions)
     rows = frame.sample(5, random_state=0)
@@ -128,7 +128,7 @@ def test_predictions_are_the_same_for_every_file_format(run):
 def test_saved_model_predicts_raw_rows(run):
     frame = nasty()
     model = tfkit.load_model(run.path("model.keras"))
-    outputs = predict(model, run.read(frame))
+    outputs = predict(model, run.predictor.read(frame))
     assert np.isfinite(outputs).all()
     np.testing.assert_array_equal(outputs, run.predict(frame)[["probability_u", "probability_v"]])
 
@@ -140,6 +140,6 @@ def test_savedmodel_predicts_the_same(run):
     loaded = tf.saved_model.load(run.export("savedmodel"))
     rows = {
         name: tf.constant(values.tolist(), "string" if values.dtype == object else "float32")
-        for name, values in run.read(frame).items()
+        for name, values in run.predictor.read(frame).items()
     }
     np.testing.assert_allclose(loaded.serve(rows), run.predict(frame)[["probability_u", "probability_v"]], rtol=1e-5)

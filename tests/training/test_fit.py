@@ -140,7 +140,7 @@ def test_the_learning_curve_is_that_of_keras_with_the_same_order_of_rows(make_mo
 
 
 def test_validation_scores_are_those_of_evaluate(monkeypatch):
-    monkeypatch.setattr(fit, "_at_once", lambda x: 16)
+    monkeypatch.setattr(fit, "rows_per_call", lambda x: 16)
     model, validation = linear_model(metrics=True), ArrayDataset(X[30:], Y[30:], WEIGHT[30:])
     history = fit.fit(model, ArrayDataset(X[:30], Y[:30]), epochs=2, validation_data=validation).history
     expected = model.evaluate(X[30:], Y[30:], sample_weight=WEIGHT[30:], batch_size=7, verbose=0, return_dict=True)

@@ -17,6 +17,7 @@ from tests.training.test_fit import (
     set_steps_per_call,
     stateful_model,
 )
+from tfkit.datasets import batch_predict
 from tfkit.training import fit
 
 
@@ -73,7 +74,7 @@ def test_predict_accepts_strings_and_numbers_and_keeps_the_order_of_rows():
     texts = np.array([["a"], ["b"], ["c"], [""], ["b"]])
     x = {"text": texts.astype(object), "number": np.arange(5, dtype="float32")[:, None]}
     for size in (2, 5, 4096):
-        outputs = fit.predict(model, x, batch_size=size)
+        outputs = batch_predict.predict(model, x, batch_size=size)
         np.testing.assert_array_equal(outputs["code"].ravel(), [1, 2, 0, 0, 2])
         np.testing.assert_array_equal(outputs["sum"].ravel(), [1.0, 3.0, 2.0, 3.0, 6.0])
     assert isinstance(outputs["sum"], np.ndarray)
@@ -81,7 +82,7 @@ def test_predict_accepts_strings_and_numbers_and_keeps_the_order_of_rows():
 
 def test_predict_equals_keras_predict_and_has_no_dropout():
     model = stateful_model()
-    np.testing.assert_allclose(fit.predict(model, X, batch_size=10), model.predict(X, verbose=0), rtol=1e-5)
+    np.testing.assert_allclose(batch_predict.predict(model, X, batch_size=10), model.predict(X, verbose=0), rtol=1e-5)
 
 
 # regressions
@@ -149,16 +150,16 @@ def test_predict_traces_a_model_once_per_input_type():
 
     model = keras.Sequential([keras.Input((4,)), CountTraces(), keras.layers.Dense(1)])
     traces.clear()
-    first = fit.predict(model, X)
+    first = batch_predict.predict(model, X)
     model.layers[-1].bias.assign([1.0])
-    np.testing.assert_allclose(fit.predict(model, X[:5]), first[:5] + 1, rtol=1e-5)
+    np.testing.assert_allclose(batch_predict.predict(model, X[:5]), first[:5] + 1, rtol=1e-5)
     assert len(traces) == 1
-    fit.predict(model, X.astype("float64"))
+    batch_predict.predict(model, X.astype("float64"))
     assert len(traces) == 2
 
 
 def test_predict_of_no_rows_is_an_empty_array():
-    assert fit.predict(linear_model(), X[:0]).shape == (0, 1)
+    assert batch_predict.predict(linear_model(), X[:0]).shape == (0, 1)
 
 
 def test_an_unbuilt_model_can_be_trained():

@@ -42,10 +42,10 @@ def test_fixed_settings_are_not_searched():
         (["units"], {}, "A domain must have the form key=low..high or key=value1,value2. Received: 'units'"),
         (["unit=1,2"], {}, "Unknown setting `unit`. Did you mean 'units'?"),
         (["units=0,64"], {}, "`units` must be an integer >= 1 or auto. Received: units='0'"),
-        (["optimizer=adam..lion"], {}, "A range low..high is of numbers"),
+        (["optimizer=adam..lion"], {}, "A range low..high must have numbers as ends"),
         (["units=64..32"], {}, "A range must go from low to high"),
-        (["units=32,64"], {"units": 8}, "`units` is either fixed or searched. Received: units=8 and a domain"),
-        ((), dict.fromkeys(make_search_space(TABULAR), 1), "A search needs a setting that may change"),
+        (["units=32,64"], {"units": 8}, "`units` must be either fixed or searched. Received: units=8 and a domain"),
+        ((), dict.fromkeys(make_search_space(TABULAR), 1), "A search needs at least one setting that is not fixed"),
     ],
 )
 def test_invalid_domains_raise(overrides, fixed, message):

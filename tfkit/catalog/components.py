@@ -30,7 +30,7 @@ def list_components(package: str) -> list[Component]:
         ['losses.GaussianNLL', 'losses.EnsembleLoss']
     """
     folder = PACKAGE_FOLDER / package
-    files = sorted(folder.glob("*.py")) if folder.is_dir() else [folder.with_suffix(".py")]
+    files = sorted(folder.rglob("*.py")) if folder.is_dir() else [folder.with_suffix(".py")]
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
     definitions = {
         node.name: node

@@ -15,7 +15,7 @@ import numpy as np
 from tfkit.datasets.npz import write_arrays
 from tfkit.errors import UserError
 
-PROBE_SCRIPT = Path(__file__).with_name("asking.py")
+PROBE_SCRIPT = Path(__file__).with_name("inference_probe.py")
 
 TIMEOUT_SECONDS = 300  # for loading, predicting and timing
 

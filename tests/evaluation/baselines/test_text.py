@@ -60,8 +60,8 @@ def test_training_set_with_a_single_class():
 
 
 def test_very_many_texts_are_sampled_for_training_only(monkeypatch, caplog):
-    monkeypatch.setattr(text.texts, "MAX_TEXTS", 30)
-    monkeypatch.setattr(text.texts, "CHUNK_ROWS", 7)
+    monkeypatch.setattr(text, "MAX_TEXTS", 30)
+    monkeypatch.setattr(text, "CHUNK_ROWS", 7)
     caplog.set_level("INFO", "tfkit")
     train = rows([1, 0] * 20, ["good", "bad"] * 20)
     assert baselines.tfidf(train, train, class_info("no", "yes")).argmax(axis=1).tolist() == [1, 0] * 20
