@@ -166,7 +166,7 @@ recipe = tfkit.Recipe(
     model,
     read=tfkit.read_images,
     monitor="val_loss",
-    baselines=[tfkit.baselines.constant, tfkit.baselines.linear_pixels],
+    baselines=[tfkit.baselines.dummy, tfkit.baselines.linear_pixels],
     search={
         "learning_rate": tfkit.log_uniform(5e-4, 8e-3),
         "batch_size": [32, 64, 128, 256],

@@ -182,7 +182,7 @@ recipe = tfkit.Recipe(
     model,
     read=tfkit.read_series,
     monitor="val_loss",
-    baselines=[tfkit.baselines.constant, tfkit.baselines.nearest_series, tfkit.baselines.linear_series],
+    baselines=[tfkit.baselines.dummy, tfkit.baselines.nearest_neighbor, tfkit.baselines.linear_series],
     search={
         "learning_rate": tfkit.log_uniform(1e-4, 1e-2),
         "batch_size": [8, 16, 32, 64],

@@ -164,7 +164,7 @@ recipe = tfkit.Recipe(
     model,
     read=tfkit.read_table,
     monitor="val_loss",
-    baselines=[tfkit.baselines.constant, tfkit.baselines.linear, tfkit.baselines.boosted_trees],
+    baselines=[tfkit.baselines.dummy, tfkit.baselines.linear, tfkit.baselines.gradient_boosting],
     search={
         "learning_rate": tfkit.log_uniform(2e-3, 2e-2),
         "batch_size": [32, 64, 128, 256, 512],

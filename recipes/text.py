@@ -179,7 +179,7 @@ recipe = tfkit.Recipe(
     model,
     read=tfkit.read_texts,
     monitor="val_loss",
-    baselines=[tfkit.baselines.constant, tfkit.baselines.tfidf],
+    baselines=[tfkit.baselines.dummy, tfkit.baselines.tfidf],
     search={
         "learning_rate": tfkit.log_uniform(5e-4, 1e-2),
         "batch_size": [32, 64, 128, 256],

@@ -22,7 +22,7 @@ RECIPES = {
         "series.jsonl",
         "model",
         "minirocket",
-        {"nearest_series": "nearest series", "linear_series": "linear", "resnet": "ResNet, published"},
+        {"nearest_neighbor": "nearest series", "linear_series": "linear", "resnet": "ResNet, published"},
     ),
     "forecast": ("forecast.jsonl", "body", "linear", {"naive": "naive", "seasonal_naive": "seasonal naive"}),
 }

@@ -62,7 +62,7 @@ def measure(name, model, seed, data):
     record["score"] = round(metrics["test"]["accuracy"], 4)
     record |= {
         baseline: round(metrics["baselines"][baseline]["accuracy"], 4)
-        for baseline in ("nearest_series", "linear_series")
+        for baseline in ("nearest_neighbor", "linear_series")
     }
     return record | {
         "resnet": RESNET.get(name),

@@ -28,8 +28,8 @@ CASES = {
         LOGS,
         {"monitor": "val_f1", "mode": "max"},
     ),
-    "Journal": (lambda directory: callbacks.JSONLogger(directory / "journal.jsonl"), LOGS, {}),
-    "Journal in memory": (lambda directory: callbacks.JSONLogger(), LOGS, {}),
+    "JSONLogger": (lambda directory: callbacks.JSONLogger(directory / "journal.jsonl"), LOGS, {}),
+    "JSONLogger in memory": (lambda directory: callbacks.JSONLogger(), LOGS, {}),
     "LearningRateDecay": (
         lambda directory: callbacks.LearningRateDecay(factor=0.5, patience=2),
         LOGS,

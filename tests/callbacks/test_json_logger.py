@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tfkit.callbacks import JSONLogger, gradient_norm
-from tfkit.callbacks import journal as journal_module
+from tfkit.callbacks import json_logger as journal_module
 from tfkit.training import fit as training_fit
 
 NAN = float("nan")

@@ -51,7 +51,7 @@ def test_error_class_is_configurable():
             lambda: begin_training(
                 RollbackOnNaN(retries=1), make_model(keras.optimizers.schedules.CosineDecay(0.1, 9))
             ),
-            r"Scaled\(schedule\). Received: CosineDecay",
+            r"ScaledSchedule\(schedule\). Received: CosineDecay",
         ),
         (
             lambda: begin_training(RollbackOnNaN(retries=1), keras.Sequential([keras.layers.Dense(1)], name="unbuilt")),

@@ -18,7 +18,7 @@ from tests.callbacks.rollback_model import (
 )
 from tfkit.callbacks import RollbackOnNaN
 from tfkit.optimizers import make_optimizer
-from tfkit.training import checkpoint
+from tfkit.training import checkpoint as training_checkpoint
 from tfkit.training import fit as training_fit
 
 
@@ -170,8 +170,8 @@ def two_steps_per_call(monkeypatch):
 
     monkeypatch.setattr(training_fit._Order, "begin", begin)
     monkeypatch.setattr(training_fit._Order, "pace", lambda self, seconds: None)
-    monkeypatch.setattr(resume, "SECONDS_BETWEEN", -1.0)
-    monkeypatch.setattr(resume, "MINUTES_INSIDE", -1.0)
+    monkeypatch.setattr(training_checkpoint, "SECONDS_BETWEEN", -1.0)
+    monkeypatch.setattr(training_checkpoint, "MINUTES_INSIDE", -1.0)
 
 
 @pytest.mark.slow
@@ -181,7 +181,7 @@ def test_rollbacks_after_a_resume_equal_uninterrupted_training(decay, kills, tmp
         rate = make_optimizer("sgd", learning_rate=0.05, decay=decay, steps=28)._learning_rate
         model, position = make_model(0.05 if decay == "none" else rate), training_fit.EpochPosition()
         callback = RollbackOnNaN(retries=4, factor=0.5)
-        checkpoint = checkpoint.Checkpoint(directory, position, [callback])
+        checkpoint = training_checkpoint.Checkpoint(directory, position, [callback])
 
         def set_nan(batch, logs):
             if (position.epoch, position.done) in ((0, 16), (1, 16), (1, 48), (2, 32)):

@@ -34,7 +34,7 @@ def test_a_component_is_found_by_any_of_its_names():
         first_line, newline, _ = component.docstring.partition("\n")
         assert newline
         assert first_line == tfkit.layers.MLP.__doc__.split("\n")[0]
-    assert find_component("optimizer").signature.startswith("optimizer(name='adam', *, learning_rate=0.001")
+    assert find_component("make_optimizer").signature.startswith("make_optimizer(name='adam', *, learning_rate=0.001")
     for name in ("losses.MLP", "layers.", "nothing", "_class_indices"):
         assert find_component(name) is None
 

@@ -20,7 +20,7 @@ def newest(monkeypatch):
     """Replace `tfkit.run_dir.latest_run`; return a list whose first item is its result."""
     results = [Path("runs/newest")]
     module = ModuleType("tfkit.run_dir")
-    module.newest = lambda folder: results[0]
+    module.latest_run = lambda folder: results[0]
     monkeypatch.setitem(sys.modules, "tfkit.run_dir", module)
     return results
 

@@ -42,7 +42,7 @@ def calls(monkeypatch):
         recorded.append(("train", recipe, flags))
         return SimpleNamespace(folder=Path("runs/new"))
 
-    monkeypatch.setattr(commands, "held_back", nullcontext)
+    monkeypatch.setattr(commands, "suppress_native_stderr", nullcontext)
     monkeypatch.setitem(sys.modules, "keras", SimpleNamespace())
     monkeypatch.setitem(vars(tfkit), "train", train)
     monkeypatch.setitem(vars(tfkit), "Run", Run)
@@ -193,10 +193,10 @@ def test_internal_error_keeps_its_traceback(calls, monkeypatch, error):
 
 
 def test_native_stderr_is_suppressed_unless_an_error_occurs(capfd):
-    with commands.held_back():
+    with commands.suppress_native_stderr():
         os.write(2, b"native log output")
     assert capfd.readouterr().err == ""
-    with suppress(ImportError), commands.held_back():
+    with suppress(ImportError), commands.suppress_native_stderr():
         os.write(2, b"native error output")
         raise ImportError
     assert capfd.readouterr().err == "native error output"

@@ -124,7 +124,7 @@ def predictions_with_error_rate(share, rows=1000):
 
 
 def test_verdict_of_a_better_model():
-    baselines = {"constant": predictions_with_error_rate(0.4), "linear": predictions_with_error_rate(0.2)}
+    baselines = {"dummy": predictions_with_error_rate(0.4), "linear": predictions_with_error_rate(0.2)}
     verdict = comparison.summarize_comparison(
         np.zeros(1000, int), predictions_with_error_rate(0.1), baselines, info_of("binary", "ab")
     )
@@ -134,7 +134,7 @@ def test_verdict_of_a_better_model():
 
 
 def test_verdict_of_a_worse_model():
-    baselines = {"constant": predictions_with_error_rate(0.4), "linear": predictions_with_error_rate(0.2)}
+    baselines = {"dummy": predictions_with_error_rate(0.4), "linear": predictions_with_error_rate(0.2)}
     verdict = comparison.summarize_comparison(
         np.zeros(1000, int), predictions_with_error_rate(0.3), baselines, info_of("binary", "ab")
     )
@@ -156,7 +156,7 @@ def test_verdict_of_errors_prefers_lower_values():
     y_true, info = np.arange(100.0), info_of("regression")
     noise = np.random.default_rng(0).normal(size=100)
     verdict = comparison.summarize_comparison(
-        y_true, y_true + noise, {"constant": np.full(100, 49.5), "linear": y_true + 3 * noise}, info
+        y_true, y_true + noise, {"dummy": np.full(100, 49.5), "linear": y_true + 3 * noise}, info
     )
     assert verdict.startswith("Better than the best baseline (linear): root mean squared error ")
     assert "lower is better" in verdict
@@ -165,7 +165,7 @@ def test_verdict_of_errors_prefers_lower_values():
 
 
 def test_verdict_without_baselines():
-    for info, baselines in ((info_of("regression"), {}), ({"task": "poetry"}, {"constant": [1.0]})):
+    for info, baselines in ((info_of("regression"), {}), ({"task": "poetry"}, {"dummy": [1.0]})):
         assert comparison.summarize_comparison([1.0], [1.0], baselines, info).startswith("No baseline was evaluated")
 
 

@@ -9,7 +9,7 @@ import tfkit.layers
 
 STEPS = {
     "Concatenate": lambda params, arguments, *arrays: np.concatenate(arrays, axis=-1),
-    "tfkit>Impute": lambda params, arguments, x: np.where(np.isfinite(x), x, np.float32(params["values"])),
+    "tfkit>Imputer": lambda params, arguments, x: np.where(np.isfinite(x), x, np.float32(params["values"])),
     "tfkit>MissingIndicator": lambda params, arguments, x: (~np.isfinite(x[:, params["indices"]])).astype("float32"),
     "Rescaling": lambda params, arguments, x: x * np.float32(params["scale"]) + np.float32(params["offset"]),
     "Clip": lambda params, arguments, x: np.clip(x, params["x_min"], params["x_max"]),

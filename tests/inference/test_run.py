@@ -66,7 +66,7 @@ def test_evaluate_prints_a_table(run, capsys):
     assert main(["evaluate", str(run.folder)]) == 0
     out = capsys.readouterr().out
     assert "accuracy" in out
-    assert "boosted_trees" in out
+    assert "gradient_boosting" in out
     assert "much" in out
 
 

@@ -71,7 +71,7 @@ def unequal(tmp_path_factory):
 
 def test_a_run_beats_the_baseline_and_is_saved(run):
     assert run.metrics["test"]["accuracy"] > 0.85 > run.metrics["baselines"]["constant"]["accuracy"]
-    assert set(run.metrics["baselines"]) == {"constant", "nearest_series", "linear_series"}
+    assert set(run.metrics["baselines"]) == {"constant", "nearest_neighbor", "linear_series"}
     assert run.config["head"] == "ridge"
     assert run.config["epochs"] == 1
     assert run.config["refit"] is True  # few series: refit on training and validation

@@ -126,7 +126,7 @@ CASES = {  # diagnostic function -> a run with the problem, and a similar run wi
             "val": falling(0.69, 0.62, 9),
             "metrics": {
                 "test": {"log_loss": 0.62},
-                "baselines": {"constant": {"log_loss": 0.69}, "linear": {"log_loss": 0.3}},
+                "baselines": {"dummy": {"log_loss": 0.69}, "linear": {"log_loss": 0.3}},
             },
         },
         {
@@ -134,7 +134,7 @@ CASES = {  # diagnostic function -> a run with the problem, and a similar run wi
             "val": falling(0.69, 0.45, 9),
             "metrics": {
                 "test": {"log_loss": 0.45},
-                "baselines": {"constant": {"log_loss": 0.69}, "linear": {"log_loss": 0.3}},
+                "baselines": {"dummy": {"log_loss": 0.69}, "linear": {"log_loss": 0.3}},
             },
         },
     ),
@@ -142,13 +142,13 @@ CASES = {  # diagnostic function -> a run with the problem, and a similar run wi
         {
             "metrics": {
                 "test": {"log_loss": 0.2, "accuracy": 0.95, "recall": 0.0},
-                "baselines": {"constant": {"log_loss": 0.3, "accuracy": 0.95}},
+                "baselines": {"dummy": {"log_loss": 0.3, "accuracy": 0.95}},
             }
         },
         {
             "metrics": {
                 "test": {"log_loss": 0.2, "accuracy": 0.96, "recall": 0.3},
-                "baselines": {"constant": {"log_loss": 0.3, "accuracy": 0.95}},
+                "baselines": {"dummy": {"log_loss": 0.3, "accuracy": 0.95}},
             }
         },
     ),

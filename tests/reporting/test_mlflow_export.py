@@ -59,7 +59,7 @@ def assert_logged(client, run_id, run, folder):
     assert len(logged.data.params) == len(run.config)
     assert logged.data.metrics["test/accuracy"] == pytest.approx(run.metrics["test"]["accuracy"])
     assert logged.data.metrics["baseline_constant/accuracy"] == pytest.approx(
-        run.metrics["baselines"]["constant"]["accuracy"]
+        run.metrics["baselines"]["dummy"]["accuracy"]
     )
     steps = [metric.step for metric in client.get_metric_history(run_id, "val_loss")]
     assert steps == list(range(1, run.config["epochs"] + 1))

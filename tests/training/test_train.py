@@ -53,7 +53,7 @@ def test_keys_of_metrics(run, regression_run):
     assert metrics["task"] == "binary"
     counts = run.info["target"]["counts"]
     assert metrics["positive"] == min(counts, key=counts.get)
-    assert set(metrics["baselines"]) == {"constant", "linear", "boosted_trees"}
+    assert set(metrics["baselines"]) == {"dummy", "linear", "gradient_boosting"}
     assert set(metrics["classes"]) == {"no", "yes"}
     low, high = metrics["intervals"]["accuracy"]
     assert low <= metrics["test"]["accuracy"] <= high
@@ -124,7 +124,7 @@ def test_stdout_contains_only_the_run_folder(table, tmp_path, capsys):
     assert code == 0
     [line] = out.splitlines()
     assert (tmp_path / line.rsplit("/", 1)[-1] / "metrics.json").exists()
-    assert "boosted_trees" in err
+    assert "gradient_boosting" in err
     assert "Rows: 420 to train, 90 to validate, 90 to test" in err
 
 
@@ -246,7 +246,7 @@ def test_refit_uses_training_and_validation_rows(table, tmp_path, capfd):
         np.testing.assert_array_equal(expected, actual)
     y = rows.arrays[1].astype("float64") * data.info["target"]["scale"] + data.info["target"]["mean"]
     y_true = pd.read_csv(run.folder / "predictions.csv")["truth"]
-    error = run.metrics["baselines"]["constant"]["root_mean_squared_error"]
+    error = run.metrics["baselines"]["dummy"]["root_mean_squared_error"]
     assert error == pytest.approx(np.sqrt(((y_true - y.mean()) ** 2).mean()), rel=1e-6)
     history = pd.read_csv(run.folder / "history.csv")
     without_refit = tfkit.train(recipe, **settings | {"refit": False}, out=tmp_path, quiet=True)
@@ -295,7 +295,7 @@ def test_mixed_precision_applies_to_the_model_only(table, tmp_path, precision):
     run = tfkit.train("tabular", table=table, target="price", out=tmp_path, test=False, quiet=True, **settings)
     assert keras.config.dtype_policy().name == "float32"
     network = run.model.get_layer("tabular")
-    assert {layer.compute_dtype for layer in network.layers if "ensemble_mlp" in layer.name} == {precision[6:]}
+    assert {layer.compute_dtype for layer in network.layers if "tab_m" in layer.name} == {precision[6:]}
     assert {layer.compute_dtype for layer in run.model.layers if layer is not network} <= {
         "float32",
         "int32",

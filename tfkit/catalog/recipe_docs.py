@@ -115,6 +115,6 @@ def _format_default(node: ast.expr | None) -> str:
             return text or '""'
         case ast.Constant(value=None | bool()):
             return ast.unparse(node).lower()
-        case ast.Call(func=ast.Attribute(attr="sample"), args=[ast.Constant(value=str(name))]):
+        case ast.Call(func=ast.Attribute(attr="sample_path"), args=[ast.Constant(value=str(name))]):
             return f"{name} (sample)"
     return ast.unparse(node)

@@ -1,7 +1,8 @@
 """Script that loads an exported model in a separate process, predicts twice, and measures the latency.
 
-Called as `python -P inference_probe.py FORMAT EXPORT FOLDER`, it reads FOLDER/inputs.npz and writes FOLDER/predictions.npz and
-FOLDER/latency.json. It imports only the runtime of the format and NumPy, because a deployment has nothing else.
+Called as `python -P inference_probe.py FORMAT EXPORT FOLDER`, it reads FOLDER/inputs.npz and writes
+FOLDER/predictions.npz and FOLDER/latency.json. It imports only the runtime of the format and NumPy, because a
+deployment has nothing else.
 """
 
 import json

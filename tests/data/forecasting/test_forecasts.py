@@ -195,7 +195,7 @@ def test_constant_series_are_refused():
 
 def test_the_number_of_evaluated_windows_is_limited(monkeypatch):
     grid, present, info = fit_schema(table())
-    monkeypatch.setattr("tfkit.data.forecasting.schema.MAX_EVAL_WINDOWS", 12)
+    monkeypatch.setattr("tfkit.data.forecasting.dataset.MAX_EVAL_WINDOWS", 12)
     windows = history_windows(grid, present, info, "test")  # 32 windows of two series without the limit
     assert grid.time_index[windows.origins].tolist() == [80, 80, 83, 83, 86, 86, 89, 89, 92, 92, 95, 95]
     assert len(history_windows(grid, present, info, "train")) == 2 * 46

@@ -229,7 +229,7 @@ def test_recipe_trains_on_a_disk_table(tmp_path, tiny):
         quiet=True,
     )
     assert run.metrics["test"]["roc_auc"] > 0.85
-    assert run.metrics["baselines"]["boosted_trees"]["roc_auc"] > 0.8
+    assert run.metrics["baselines"]["gradient_boosting"]["roc_auc"] > 0.8
 
 
 def test_memory_of_read_chunks_is_released(tmp_path, tiny):

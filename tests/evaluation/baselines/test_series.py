@@ -20,7 +20,7 @@ def scaling(how, mean=0.0, std=1.0, dim=1):
     return {"series": {"scale": how, "mean": [mean] * dim, "spread": [std] * dim}}
 
 
-def test_nearest_series_equals_scikit_learn():
+def test_nearest_neighbor_equals_scikit_learn():
     x, y = RANDOM.normal(size=(60, 30, 1)), RANDOM.integers(0, 3, 60)
     x_test = RANDOM.normal(size=(300, 30, 1))
     y_pred = nearest_neighbor(rows(x, y), rows(x_test, np.zeros(300, int)), {**CLASSES, **scaling("train", 0.3, 2.0)})
@@ -30,7 +30,7 @@ def test_nearest_series_equals_scikit_learn():
     np.testing.assert_allclose(y_pred.max(axis=1), 61 / 63)
 
 
-def test_nearest_series_predicts_numbers_in_units_of_the_user():
+def test_nearest_neighbor_predicts_numbers_in_units_of_the_user():
     x = np.arange(4.0)[:, None, None] * np.ones((4, 9, 1))
     y_pred = nearest_neighbor(
         rows(x, [-1.0, 0.0, 1.0, 2.0]), rows(x + 0.2, np.zeros(4)), {**REGRESSION, **scaling("none")}

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from tfkit.data.forecasting.features import covariates, series_timestamps
-from tfkit.data.forecasting.schema import MAX_EVAL_WINDOWS
 from tfkit.data.forecasting.series_grid import SeriesGrid
 from tfkit.datasets.windows import WindowDataset
 from tfkit.errors import UserError
+
+MAX_EVAL_WINDOWS = 100_000  # of the validation split, and of the test split
 
 
 def history_windows(

@@ -14,8 +14,6 @@ MIN_PAST_SEASONS, MIN_PAST_HORIZONS, MIN_PAST_STEPS = 2, 3.5, 24  # past=auto is
 
 MAX_AUTO_HORIZON, MAX_AUTO_PAST = 168, 1024  # steps
 
-MAX_EVAL_WINDOWS = 100_000  # of the validation split, and of the test split
-
 
 def learn_history(
     grid: SeriesGrid,

@@ -41,7 +41,7 @@ def under_fitting(record: RunResults) -> Diagnosis | None:
     """
     name = SKILL_METRICS.get(record.task)
     scores, baselines = record.metrics.get("test") or {}, record.metrics.get("baselines") or {}
-    constant = (baselines.get("constant") or baselines.get("naive") or {}).get(name)
+    constant = (baselines.get("dummy") or baselines.get("naive") or {}).get(name)
     gains = {
         baseline: 1 - values[name] / constant for baseline, values in baselines.items() if constant and name in values
     }
@@ -64,7 +64,7 @@ def under_fitting(record: RunResults) -> Diagnosis | None:
 
 def says_one_class(record: RunResults) -> Diagnosis | None:
     """Diagnose that the model predicts one class, despite a good log loss."""
-    scores, constant = record.metrics.get("test") or {}, (record.metrics.get("baselines") or {}).get("constant") or {}
+    scores, constant = record.metrics.get("test") or {}, (record.metrics.get("baselines") or {}).get("dummy") or {}
     needed = ("accuracy", "log_loss")
     if record.task != "binary" or not all(name in metrics for metrics in (scores, constant) for name in needed):
         return None

@@ -9,7 +9,11 @@ from tfkit.recipe import Data
 
 MAX_CHECKED_ROWS = 4096  # of a split that is not in memory
 
-CLASS_INDEX_LOSSES = {"sparsecategoricalcrossentropy", "sparsefocal", "smoothedcrossentropy"}
+CLASS_INDEX_LOSSES = {
+    "sparsecategoricalcrossentropy",
+    "sparsecategoricalfocalcrossentropy",
+    "sparselabelsmoothingcrossentropy",
+}
 
 # loss -> the smallest and the largest target
 TARGET_RANGES = {
