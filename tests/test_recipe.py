@@ -133,4 +133,4 @@ def test_sample_paths(monkeypatch, tmp_path):
 def test_unknown_public_name_lists_all_names():
     with pytest.raises(AttributeError, match=r"module 'tfkit' has no attribute 'trian'\. Its names: Config, "):
         _ = tfkit.trian
-    assert {"train", "load", "sample", "layers"} <= set(dir(tfkit))
+    assert {"train", "load_recipe", "sample_path", "layers"} <= set(dir(tfkit))

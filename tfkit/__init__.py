@@ -28,7 +28,7 @@ PUBLIC = {
     "OptimizerName": "tfkit.config:OptimizerName",
     "baselines": "tfkit.evaluation.baselines",
     "callbacks": "tfkit.callbacks",
-    "verify": "tfkit.verification:verify",
+    "verify": "tfkit.verification.verify:verify",
     "compare": "tfkit.reporting.comparison:compare",
     "copy_recipe": "tfkit.catalog.recipes:copy_recipe",
     "PositiveInt": "tfkit.config:PositiveInt",

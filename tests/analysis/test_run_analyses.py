@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 
 import tfkit
-from tfkit.analysis import FittedModel
 from tfkit.analysis.dead_units import dead_units
 from tfkit.analysis.feature_importance import importance, slices
-from tfkit.analysis.fitted_model import per_row_loss
+from tfkit.analysis.fitted_model import FittedModel, per_row_loss
 from tfkit.analysis.occlusion import texts
 from tfkit.analysis.saliency import _saliency_maps, grad_cam, pictures, png
 

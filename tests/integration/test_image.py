@@ -53,8 +53,8 @@ def to_arguments(settings):
 def test_training_reaches_high_accuracy_and_saves_metrics_and_predictions(run):
     metrics = run.metrics
     assert metrics["test"]["accuracy"] >= 0.9
-    assert set(metrics["baselines"]) == {"constant", "linear_pixels"}
-    assert metrics["baselines"]["constant"]["accuracy"] == 0.5
+    assert set(metrics["baselines"]) == {"dummy", "linear_pixels"}
+    assert metrics["baselines"]["dummy"]["accuracy"] == 0.5
     assert run.info["inputs"] == {"pixels": {"dtype": "uint8", "shape": [12, 10, 1]}}
     assert "auto" not in run.config.values()
     predictions = pd.read_csv(run.folder / "predictions.csv")

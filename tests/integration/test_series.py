@@ -70,8 +70,8 @@ def unequal(tmp_path_factory):
 
 
 def test_a_run_beats_the_baseline_and_is_saved(run):
-    assert run.metrics["test"]["accuracy"] > 0.85 > run.metrics["baselines"]["constant"]["accuracy"]
-    assert set(run.metrics["baselines"]) == {"constant", "nearest_neighbor", "linear_series"}
+    assert run.metrics["test"]["accuracy"] > 0.85 > run.metrics["baselines"]["dummy"]["accuracy"]
+    assert set(run.metrics["baselines"]) == {"dummy", "nearest_neighbor", "linear_series"}
     assert run.config["head"] == "ridge"
     assert run.config["epochs"] == 1
     assert run.config["refit"] is True  # few series: refit on training and validation
@@ -170,7 +170,7 @@ def test_every_architecture_learns_from_series_of_unequal_length(tmp_path, body)
         refit=False,
     )
     assert run.config["lengths"] == "pad"
-    assert run.metrics["test"]["accuracy"] > run.metrics["baselines"]["constant"]["accuracy"] + 0.2
+    assert run.metrics["test"]["accuracy"] > run.metrics["baselines"]["dummy"]["accuracy"] + 0.2
     raw = run.examples["series"]
     longer = np.pad(raw, [(0, 0), (0, 9), (0, 0)], constant_values=np.nan)
     np.testing.assert_allclose(run.answer({"series": longer}), run.answer({"series": raw}), atol=1e-5)

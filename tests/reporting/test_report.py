@@ -164,7 +164,7 @@ def test_failed_analysis_is_skipped_and_the_rest_is_reported(tmp_path, monkeypat
     report_html = html.unescape(run.path("report.html").read_text(encoding="utf-8"))
     assert "Slices" in report_html
     assert "The analysis 'columns' was skipped: ValueError: failed on purpose" in report_html
-    monkeypatch.setattr("tfkit.analysis.run_analyses", failing)
+    monkeypatch.setattr("tfkit.analysis.run_analyses.run_analyses", failing)
     run_without_report = tfkit.train(
         "tabular",
         table=tmp_path / "t.csv",

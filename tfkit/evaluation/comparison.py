@@ -48,7 +48,7 @@ def compare_to_best_baseline(
         >>> y_true, info = np.arange(40.0), {"task": "regression"}
         >>> comparison = compare_to_best_baseline(y_true, y_true + 0.5, {"dummy": np.full(40, 19.5)}, info)
         >>> comparison["baseline"], comparison["own"], comparison["better"][0] > 0
-        ('constant', 0.5, True)
+        ('dummy', 0.5, True)
     """
     if info.get("target", {}).get("quantile") is not None:
         return None
@@ -86,7 +86,7 @@ def summarize_comparison(
     Example:
         >>> y_true, info = np.arange(40.0), {"task": "regression"}
         >>> summarize_comparison(y_true, y_true + 0.5, {"dummy": np.full(40, 19.5)}, info).split(":")[0]
-        'Better than the best baseline (constant)'
+        'Better than the best baseline (dummy)'
         >>> summarize_comparison(y_true, np.full(40, 19.5), {"linear": y_true + 0.5}, info).split(":")[0]
         'Worse than the best baseline (linear)'
     """

@@ -50,7 +50,7 @@ def report(run: RunDir, *, cost: float | None = None) -> Path:
 
 def analyze_and_report(trained: Any) -> Path | None:
     """What needs model and data is kept, and the page is written; a failure is said and costs the run nothing."""
-    from tfkit.analysis import run_analyses
+    from tfkit.analysis.run_analyses import run_analyses
 
     try:
         write_json(trained.run.path("evidence.json"), run_analyses(trained))

@@ -8,7 +8,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from tfkit import ArrayDataset
-from tfkit.data import frequent_ngrams, solved_ngrams
+from tfkit.data import fit_ngram_classifier, fit_ngram_vocabulary
 
 RANDOM = np.random.default_rng(0)
 IDS = {"words": RANDOM.integers(1, 6, (60, 5)), "characters": RANDOM.integers(1, 4, (60, 7))}
@@ -33,11 +33,12 @@ def ngram_counts():
 def predict_training_rows(y, classes, weight=None):
     """Return the outputs of the fitted layers for their training rows."""
     ngrams = {
-        name: {"sizes": SIZES[name], "ngrams": frequent_ngrams(ids, sizes=SIZES[name])} for name, ids in IDS.items()
+        name: {"sizes": SIZES[name], "ngrams": fit_ngram_vocabulary(ids, sizes=SIZES[name])}
+        for name, ids in IDS.items()
     }
     info = {"ngrams": ngrams, "target": {"classes": classes}}
     inputs = {name: keras.Input(ids.shape[1:], dtype="int32", name=name) for name, ids in IDS.items()}
-    model = keras.Model(inputs, solved_ngrams(ArrayDataset(IDS, y, weight), info)(inputs))
+    model = keras.Model(inputs, fit_ngram_classifier(ArrayDataset(IDS, y, weight), info)(inputs))
     assert not model.trainable_variables
     return np.asarray(model({name: ids.astype("int32") for name, ids in IDS.items()}))
 

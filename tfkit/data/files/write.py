@@ -34,6 +34,7 @@ def write_frame(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
 
     Example:
         >>> import tempfile
+        >>> from tfkit.data.files.read import read_frame
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     write_frame(read_frame({"age": [39, 50]}), folder + "/ages.csv.gz")
         ...     read_frame(folder + "/ages.csv.gz")["age"].tolist()

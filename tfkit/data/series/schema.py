@@ -21,7 +21,7 @@ def learn_series_label(series: SeriesCollection, *, kind: str = "auto", positive
     Example:
         >>> import pandas as pd
         >>> frame = pd.DataFrame({"label": [str(number % 15 + 1) for number in range(60)]})
-        >>> learn_series_label(Series(frame, [], "label", ["value"]))["task"]
+        >>> learn_series_label(SeriesCollection(frame, [], "label", ["value"]))["task"]
         'multiclass'
     """
     cells = series.frame[series.target]
