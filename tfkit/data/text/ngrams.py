@@ -29,13 +29,13 @@ def fit_ngram_vocabulary(ids: Any, *, sizes: Sequence[int] = (1, 2), most: int =
         >>> len(fit_ngram_vocabulary(np.array([[5, 6, 7, 0], [5, 6, 0, 0]]), sizes=[1, 2]))  # 5, 6 and 5-6
         3
     """
-    from tfkit.layers.embedding.ngrams import CODES, ngram_codes
+    from tfkit.layers.embedding.ngrams import NUM_CODES, ngram_codes
 
-    counts: np.ndarray = np.zeros(CODES, "int64")
+    counts: np.ndarray = np.zeros(NUM_CODES, "int64")
     for start in range(0, len(ids), CHUNK_ROWS):
         chunk = np.asarray(ids[start : start + CHUNK_ROWS]).astype("int32")
         codes, is_ngram = (np.asarray(tensor) for tensor in ngram_codes(chunk, list(sizes)))
-        counts += np.bincount(codes[is_ngram], minlength=CODES)
+        counts += np.bincount(codes[is_ngram], minlength=NUM_CODES)
     frequent = np.flatnonzero(counts >= min(least, counts.max()))
     selected = frequent[np.argsort(-counts[frequent], kind="stable")][:most]
     return np.sort(selected).tolist()
@@ -91,9 +91,9 @@ def _ngram_features(ids: Any, ngrams: list[int], sizes: list[int]) -> Any:
     """
     from scipy import sparse
 
-    from tfkit.layers.embedding.ngrams import CODES, ngram_codes
+    from tfkit.layers.embedding.ngrams import NUM_CODES, ngram_codes
 
-    column_of_code: np.ndarray = np.full(CODES, -1, "int32")
+    column_of_code: np.ndarray = np.full(NUM_CODES, -1, "int32")
     column_of_code[ngrams] = np.arange(len(ngrams))
     rows: list[np.ndarray] = []
     columns: list[np.ndarray] = []
