@@ -1,4 +1,4 @@
-# The verbs. `make` alone prints them; every one sets up what it needs.
+# The commands. `make` alone prints them; each installs what it needs.
 
 RECIPE ?= tabular
 ARGS   ?=
@@ -39,13 +39,13 @@ predict: $(BIN)/.installed ## predict every row of a file | make predict [RUN=ru
 export: $(BIN)/.installed ## write a run's model in another format | make export [RUN=runs/...] FORMAT=keras|savedmodel|onnx|litert [OUT=...]
 	@$(TFKIT) export $(if $(RUN),"$(RUN)") --format "$(FORMAT)" $(if $(OUT),--out "$(OUT)") $(ARGS)
 
-report: $(BIN)/.installed ## make a run's report.html again | make report [RUN=runs/...] [ARGS="--cost 5"]
+report: $(BIN)/.installed ## write report.html of a run again | make report [RUN=runs/...] [ARGS="--cost 5"]
 	@$(TFKIT) report $(if $(RUN),"$(RUN)") $(ARGS)
 
-compare: $(BIN)/.installed ## compare runs on one page | make compare RUNS="runs/a runs/b" [OUT=compare.html]
+compare: $(BIN)/.installed ## compare runs in one HTML file | make compare RUNS="runs/a runs/b" [OUT=compare.html]
 	@$(TFKIT) compare $(RUNS) $(if $(OUT),--out "$(OUT)") $(ARGS)
 
-check: $(BIN)/.installed ## prove of a page what holds for tfkit's own: same bits, killed equals straight, saved equals loaded | make check RECIPE=mine.py ARGS="table=..."
+check: $(BIN)/.installed ## test your recipe: same bits with the same seed, resumed equals uninterrupted, saved equals loaded | make check RECIPE=mine.py ARGS="table=..."
 	@$(TFKIT) check "$(RECIPE)" $(ARGS)
 
 ls: $(BIN)/.installed ## list the recipes, or the runs | make ls [ARGS="runs --sort score"]
@@ -54,43 +54,43 @@ ls: $(BIN)/.installed ## list the recipes, or the runs | make ls [ARGS="runs --s
 show: $(BIN)/.installed ## show what a recipe does and its settings | make show RECIPE=tabular
 	@$(TFKIT) show "$(RECIPE)"
 
-cp: $(BIN)/.installed ## copy a recipe's page to a file of your own | make cp RECIPE=tabular OUT=mine.py
+cp: $(BIN)/.installed ## copy a recipe to your own file | make cp RECIPE=tabular OUT=mine.py
 	@$(TFKIT) cp "$(RECIPE)" $(if $(OUT),"$(OUT)")
 
-test: $(BIN)/.installed-dev ## the tests, in a few minutes | make test [ARGS="-k config"]
+test: $(BIN)/.installed-dev ## the fast tests, a few minutes | make test [ARGS="-k config"]
 	@$(BIN)/python -m pytest -m "not slow and not long" -n 2 --dist loadfile $(ARGS)
 
-bench: $(BIN)/.installed-dev ## measure the recipes and the speed, and write the tables of the README | make bench [DATA=...] [SPEED="--only mlp"]
+bench: $(BIN)/.installed-dev ## measure scores and speed, and write the tables of the README | make bench [DATA=...] [SPEED="--only mlp"]
 	@$(BIN)/python tests/bench/tables.py $(DATA) $(ARGS)
 	@$(BIN)/python tests/bench/tables.py --write
 	@$(BIN)/python tests/bench/speed.py $(SPEED)
 	@$(BIN)/python tests/bench/speed.py --write
 
-readme: $(BIN)/.installed-dev ## write the list of parts and the results of the README anew, from what was measured | make readme
+readme: $(BIN)/.installed-dev ## write the component list and the measured tables of the README | make readme
 	@$(BIN)/python tests/readme.py
 	@$(BIN)/python tests/bench/tables.py --write
 	@$(BIN)/python tests/bench/pages.py
 	@$(BIN)/python tests/bench/speed.py --write
 
-test-slow: $(BIN)/.installed-dev ## the tests that take longer | make test-slow
+test-slow: $(BIN)/.installed-dev ## the slow tests | make test-slow
 	@$(BIN)/python -m pytest -m slow -n 2 --dist loadfile $(ARGS)
 
-test-browser: $(BIN)/.installed-dev ## the reports in a real browser; installs Chromium where it may | make test-browser
+test-browser: $(BIN)/.installed-dev ## test the reports in a browser; installs Chromium if it can | make test-browser
 	@$(PIP) --editable '.[browser]' || echo 'Playwright could not be installed.' >&2
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
 	    { [ "$$(id -u)" = 0 ] && apt-get install -qq -y --no-install-recommends chromium fonts-noto-cjk >/dev/null; } || \
 	    echo 'There is no Chromium, and none could be installed (on Debian and Ubuntu: apt install chromium): skipped.' >&2
 	@$(BIN)/python -m pytest -q tests/reporting/test_browser.py $(ARGS)
 
-audit: $(BIN)/.installed-dev ## look the dependencies up in the lists of known weaknesses (pip-audit; needs the network) | make audit
+audit: $(BIN)/.installed-dev ## check the dependencies for known vulnerabilities (pip-audit; needs the network) | make audit
 	@$(PIP) pip-audit
 	@$(BIN)/pip-audit --strict --local --skip-editable
 
-fuzz: $(BIN)/.installed-dev ## bytes by chance into the table reader, guided by what they reach (atheris); ten minutes | make fuzz
+fuzz: $(BIN)/.installed-dev ## fuzz the table reader (atheris); ten minutes | make fuzz
 	@$(PIP) atheris
 	@$(BIN)/python tests/robustness/fuzz.py -max_total_time=600 $(ARGS)
 
-test-long: $(BIN)/.installed-dev ## kills, replicas, searches, hostile input by the hundred: about an hour | make test-long
+test-long: $(BIN)/.installed-dev ## the longest tests (kills, replicas, searches, damaged input): about an hour | make test-long
 	@$(BIN)/python -m pytest -m long -n 2 --dist loadfile $(ARGS)
 
 lint: $(BIN)/.installed-dev ## ruff and mypy | make lint
@@ -98,7 +98,7 @@ lint: $(BIN)/.installed-dev ## ruff and mypy | make lint
 	@$(BIN)/ruff check tfkit recipes tests
 	@$(BIN)/mypy
 
-clean: ## take away .venv and what tools left behind; runs stay | make clean
+clean: ## remove .venv and the files of tools; keep runs | make clean
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache
 
 $(BIN)/python:
