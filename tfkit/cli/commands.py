@@ -1,4 +1,4 @@
-"""The command: flags speak to tfkit (where, how much), key=value speaks to the recipe (what)."""
+"""The commands of the command line: flags are options of tfkit, key=value is a setting of the recipe."""
 
 import gc
 import json
@@ -52,7 +52,7 @@ def show(arguments: list[str]) -> None:
 
 
 def cp(arguments: list[str]) -> None:
-    """copy a recipe's page to a file of your own"""
+    """copy a recipe to your own file"""
     words = Parser(cp, "RECIPE FILE").read(arguments, 2).words
     if len(words) < 2:
         raise UserError("Say which recipe and where to: tfkit cp RECIPE FILE")
@@ -60,7 +60,7 @@ def cp(arguments: list[str]) -> None:
 
 
 def train(arguments: list[str]) -> None:
-    """train a recipe; the last line says where the run lies"""
+    """train a recipe; the last line is the folder of the run"""
     parser = Parser(train, "[RECIPE] [key=value ...] [--flags]")
     parser.flag("--out", metavar="DIR", default="runs", help="the run is a new folder in DIR (default: runs)")
     parser.flag(
@@ -69,17 +69,17 @@ def train(arguments: list[str]) -> None:
         default="auto",
         help="auto, cpu, gpu, mirrored, mirrored:N or multiworker (default: auto)",
     )
-    parser.flag("--resume", metavar="RUN", help="go on with this run")
+    parser.flag("--resume", metavar="RUN", help="continue this run")
     parser.flag("--anyway", help="resume although versions differ")
     parser.flag("--settings", metavar="FILE", help="a JSON file of settings; key=value goes before it")
-    parser.flag("--no-test", help="leave the test split alone")
+    parser.flag("--no-test", help="do not score the test split")
     parser.flag("--tensorboard", help="write curves, settings and scores for TensorBoard into the run")
-    parser.flag("--no-report", help="make no report.html at the end")
-    parser.flag("--until", metavar="EPOCH", type=int, help="pause after this epoch, to be resumed")
+    parser.flag("--no-report", help="write no report.html at the end")
+    parser.flag("--until", metavar="EPOCH", type=int, help="stop after this epoch; the run can be resumed")
     parser.flag(
         "--checkpoint-minutes", metavar="M", type=float, help="save every M minutes inside a long epoch (default: 3)"
     )
-    parser.flag("--quiet", help="print nothing but where the run lies")
+    parser.flag("--quiet", help="print only the folder of the run")
     parser.epilog = "RECIPE is tabular when it is left out; `tfkit show RECIPE` lists its settings."
     known = parser.read(arguments)
     recipe, settings = recipe_and_settings(known.words)
@@ -104,10 +104,10 @@ def train(arguments: list[str]) -> None:
 
 
 def tune(arguments: list[str]) -> None:
-    """search the settings of a recipe; the last line says where the winner lies"""
+    """search the settings of a recipe; the last line is the folder of the best run"""
     parser = Parser(tune, "[RECIPE] [key=value ...] [--flags]")
-    parser.flag("--trials", metavar="N", type=int, default=20, help="how many settings are tried (default: 20)")
-    parser.flag("--minutes", metavar="M", type=float, help="begin no trial that would make it longer")
+    parser.flag("--trials", metavar="N", type=int, default=20, help="number of trials (default: 20)")
+    parser.flag("--minutes", metavar="M", type=float, help="time limit: no trial starts that would exceed it")
     parser.flag("--method", metavar="HOW", default="random", help="random, bayesian, hyperband or grid")
     parser.flag(
         "--search",
@@ -116,22 +116,22 @@ def tune(arguments: list[str]) -> None:
         default=[],
         help="key=low..high or key=one,two; once for each setting",
     )
-    parser.flag("--objective", metavar="SCORE", help="the validation score that trials are compared by")
+    parser.flag("--objective", metavar="SCORE", help="the validation score that compares trials")
     parser.flag(
         "--finalists",
         metavar="N",
         type=int,
         default=3,
-        help="how many ahead of the recipe as written are trained again (default: 3)",
+        help="how many trials that beat the default are trained again (default: 3)",
     )
     parser.flag("--jobs", metavar="J", type=int, default=1, help="trials at a time (default: 1)")
-    parser.flag("--device", metavar="DEVICE", default="auto", help="what each trial trains on, as in train")
-    parser.flag("--scheduler", metavar="ADDRESS", help="a Dask cluster that trains")
+    parser.flag("--device", metavar="DEVICE", default="auto", help="the device of each trial, as in train")
+    parser.flag("--scheduler", metavar="ADDRESS", help="address of a Dask cluster that runs the trials")
     parser.flag("--out", metavar="DIR", help="the folder of the search (default: runs/tune-RECIPE)")
-    parser.flag("--fresh", help="throw away the search that lies there, and begin anew")
+    parser.flag("--fresh", help="delete the search in that folder, and start again")
     parser.flag("--settings", metavar="FILE", help="a JSON file of settings that are fixed; key=value goes before it")
-    parser.flag("--quiet", help="print nothing but where the winner lies")
-    parser.epilog = "A key=value is fixed. The same command goes on with a search that was interrupted."
+    parser.flag("--quiet", help="print only the folder of the best run")
+    parser.epilog = "A key=value is fixed. The same command continues an interrupted search."
     known = parser.read(arguments)
     recipe, settings = recipe_and_settings(known.words)
     flags = (
@@ -158,7 +158,7 @@ def evaluate(arguments: list[str]) -> None:
     """score a run on its test rows, or on a file"""
     parser = Parser(evaluate, "[RUN] [FILE] [--flags]")
     parser.flag("--json", help="print the scores as JSON")
-    parser.flag("--recipe", metavar="PAGE", help="the page, where it has a reader or layers of its own")
+    parser.flag("--recipe", metavar="PAGE", help="the recipe file, if it has its own reader or layers")
     known = parser.read(arguments, 2)
     folder, file = run_and_file(known.words)
     with _keras() if file else nullcontext(), console_logger():  # the scores of the test rows are in the run
@@ -167,11 +167,13 @@ def evaluate(arguments: list[str]) -> None:
 
 
 def predict(arguments: list[str]) -> None:
-    """predict every row of a file; the last line says where the answers lie"""
+    """predict every row of a file; the last line is the file of predictions"""
     parser = Parser(predict, "[RUN] FILE [--flags]")
-    parser.flag("--out", metavar="FILE", help="where the answers go (default: NAME.predicted.SUFFIX beside the file)")
-    parser.flag("--safe-csv", help="put ' before words that a spreadsheet would take for a formula")
-    parser.flag("--recipe", metavar="PAGE", help="the page, where it has a reader or layers of its own")
+    parser.flag(
+        "--out", metavar="FILE", help="the file of predictions (default: NAME.predicted.SUFFIX next to the input)"
+    )
+    parser.flag("--safe-csv", help="put ' before text that a spreadsheet would read as a formula")
+    parser.flag("--recipe", metavar="PAGE", help="the recipe file, if it has its own reader or layers")
     known = parser.read(arguments, 2)
     folder, file = run_and_file(known.words)
     if file is None:
@@ -183,11 +185,11 @@ def predict(arguments: list[str]) -> None:
 
 
 def export(arguments: list[str]) -> None:
-    """write a run's model in another format; the last line says where"""
+    """write a run's model in another format; the last line is its path"""
     parser = Parser(export, "[RUN] [--flags]")
     parser.flag("--format", metavar="FORMAT", default="keras", help="keras (default), savedmodel, onnx or litert")
-    parser.flag("--out", metavar="PATH", help="where to (default: in the run)")
-    parser.flag("--recipe", metavar="PAGE", help="the page, where it has layers of its own")
+    parser.flag("--out", metavar="PATH", help="output path (default: in the run)")
+    parser.flag("--recipe", metavar="PAGE", help="the recipe file, if it has its own layers")
     known = parser.read(arguments, 1)
     folder = Path(known.words[0]) if known.words else newest_run()
     with _keras(), console_logger():
@@ -196,13 +198,19 @@ def export(arguments: list[str]) -> None:
 
 
 def report(arguments: list[str]) -> None:
-    """make a run's report.html again; the last line says where"""
+    """write report.html of a run again; the last line is its path"""
     parser = Parser(report, "[RUN] [--flags]")
-    parser.flag("--cost", metavar="TIMES", type=float, help="how many false alarms a miss costs (default: 1)")
+    parser.flag(
+        "--cost", metavar="TIMES", type=float, help="how many false positives a false negative costs (default: 1)"
+    )
     parser.flag("--mlflow", metavar="ADDRESS", help="log the run to this MLflow server, or to mlflow.db here: local")
-    parser.flag("--more-rows", help="train on a quarter and on a half of the rows too: would more of them help?")
-    parser.flag("--find-rate", help="look for the learning rate that suits")
-    parser.flag("--recipe", metavar="PAGE", help="the page, where these two need it and it is not where it was")
+    parser.flag(
+        "--more-rows", help="also train on a quarter and a half of the rows, to estimate if more rows would help"
+    )
+    parser.flag("--find-rate", help="run a learning rate range test")
+    parser.flag(
+        "--recipe", metavar="PAGE", help="the recipe file, if --more-rows or --find-rate need it and it was moved"
+    )
     known = parser.read(arguments, 1)
     run = tfkit.Run(Path(known.words[0]) if known.words else newest_run())
     trains = known.more_rows or known.find_rate
@@ -214,9 +222,9 @@ def report(arguments: list[str]) -> None:
 
 
 def compare(arguments: list[str]) -> None:
-    """compare runs on one page; the last line says where"""
+    """compare runs in one HTML file; the last line is its path"""
     parser = Parser(compare, "RUN RUN ... [--flags]")
-    parser.flag("--out", metavar="FILE", default="compare.html", help="where the page goes (default: compare.html)")
+    parser.flag("--out", metavar="FILE", default="compare.html", help="output file (default: compare.html)")
     known = parser.read(arguments)
     from tfkit.reporting.comparison import differences, open_runs
 
@@ -229,11 +237,11 @@ def compare(arguments: list[str]) -> None:
 
 
 def check(arguments: list[str]) -> None:
-    """prove of a page: same seed same bits, killed and resumed equals straight, saved equals loaded, ..."""
+    """test a recipe: same bits with the same seed, resumed equals uninterrupted, saved equals loaded, ..."""
     parser = Parser(check, "RECIPE [key=value ...] [--flags]")
-    parser.flag("--out", metavar="DIR", help="keep the runs of the proofs in DIR (default: they are taken away)")
+    parser.flag("--out", metavar="DIR", help="keep the runs of the checks in DIR (default: they are deleted)")
     parser.flag("--settings", metavar="FILE", help="a JSON file of settings; key=value goes before it")
-    parser.epilog = "It trains several times, so give settings that train in seconds; epochs is 2 if it is not named."
+    parser.epilog = "It trains several times, so pass settings that train in seconds; the default of epochs is 2."
     known = parser.read(arguments)
     recipe, settings = recipe_and_settings(known.words)
     recipe = recipe_of([recipe] if recipe else [])

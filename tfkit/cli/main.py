@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _main(words: list[str]) -> None:
     verb = words[0] if words else "--help"
     if verb in ("-h", "--help", "help"):
-        print("tfkit VERB ...   (tfkit VERB --help says more)\n")
+        print("tfkit VERB ...   (tfkit VERB --help: its arguments)\n")
         for name, function in VERBS.items():
             print(f"  {name:9} {function.__doc__}")
     elif verb == "--version":
