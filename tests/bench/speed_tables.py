@@ -67,7 +67,7 @@ def predict(args):
     frame.iloc[rows].reset_index(drop=True).to_parquet(file)
     run = tfkit.train("tabular", epochs=1, out=args.folder / "runs", quiet=True, report=False)
     subset = frame.iloc[rows[:100_000]].reset_index(drop=True)
-    x = predict_dataset(prepare_table(run.info), run.read(subset))
+    x = predict_dataset(prepare_table(run.info), run.predictor.read(subset))
     network = run.model.get_layer(run.about["network"])
     small_arrays = {name: values[:10_000] for name, values in x.items()}
     for batch, arrays in ((4096, x), (32, small_arrays)):

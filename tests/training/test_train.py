@@ -107,7 +107,7 @@ def test_coverage_of_a_quantile_is_reported(table, tmp_path, capsys):
     run = tfkit.Run(next(tmp_path.iterdir()))
     saved = pd.read_csv(run.folder / "predictions.csv")
     below = (saved["truth"] <= saved["predicted"]).mean()
-    assert f"at or above 90% of the values; of the test rows it is {below:.1%}" in stderr
+    assert f"predicts the 90% quantile: {below:.1%} of the test targets are at or below the prediction" in stderr
     assert below > 0.75
 
 

@@ -126,7 +126,7 @@ def test_signal_sets_exit_code_and_leaves_a_checkpoint(table, tmp_path, signal_n
     assert process.returncode == code
     [folder] = tmp_path.iterdir()
     if signal_number != signal.SIGKILL:
-        assert f"go on with --resume {folder}" in err
+        assert f"continue with --resume {folder}" in err
         assert list((folder / "checkpoints").glob("*.npz"))
     config = json.loads((folder / "config.json").read_text())
     assert config["epochs"] == 3000
