@@ -7,7 +7,7 @@ import pytest
 from keras.src.testing import TestCase
 
 from tfkit import layers
-from tfkit.data.text import fit_ngram_vocabulary
+from tfkit.data import fit_ngram_vocabulary
 from tfkit.testing import check_layer
 from tfkit.testing.serialization import defaults_of
 

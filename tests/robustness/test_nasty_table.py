@@ -106,7 +106,7 @@ def test_kinds_of_all_columns(run):
         "yes/no": ["flag", "yes", "bit"],
         "date": ["day first", "zoned", "date"],
         "empty": ["empty"],
-        "constant": ["dummy"],
+        "constant": ["constant"],
         "identifier": ["number"],
     }.items():
         assert {name: kinds[name] for name in names} == dict.fromkeys(names, kind)

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from tfkit.data.text import fit_ngram_vocabulary
+from tfkit.data import fit_ngram_vocabulary
 from tfkit.layers import NgramEmbedding
 from tfkit.layers.embedding.ngrams import ngram_codes
 
