@@ -7,8 +7,8 @@ Expect   a mean absolute error of 0.60 parts per million, 95% interval 0.50 to 0
          0.81 of the test values in the band of 80% (two cores, seed 0). ETTh1, 96 hours ahead: mean squared error 0.367
          standardised, 0.78 in the band of 80%, 35 s. More series, and lstm and transformer: README.md.
 Try      make train RECIPE=forecast
-         make train RECIPE=forecast ARGS="table=sales.csv series_column=shop target=sold horizon=28 known=holiday,price"
-         make train RECIPE=forecast ARGS="table=load.csv body=lstm test_steps=2880"
+         make train RECIPE=forecast ARGS="table=sales.csv series_id_column=shop target=sold horizon=28 known_covariates=holiday,price"
+         make train RECIPE=forecast ARGS="table=load.csv architecture=lstm test_steps=2880"
 """
 
 from pathlib import Path
@@ -20,19 +20,27 @@ import tfkit
 
 
 class Config(tfkit.Config):
-    table: Path = tfkit.sample_path(
+    data: Path = tfkit.sample_path(
         "co2.csv.gz"
     )  # the rows: one a time with a column a series, or one a series and time
     target: list[str] = []  # the columns to forecast; none: all columns of numbers
     time_column: str | None = None  # none: the first column of dates; plain numbers count steps
-    series_column: str | None = None  # of a long table: which series a row is of
-    known: list[str] = []  # columns whose future is known: holidays, prices
-    leave_out: list[str] = []  # columns that are not used
+    series_id_column: str | None = None  # of a long table: which series a row is of
+    known_covariates: list[str] = []  # columns whose future is known: holidays, prices
+    exclude_columns: list[str] = []  # columns that are not used
     horizon: tfkit.PositiveInt | Literal["auto"] = "auto"  # steps to foretell; auto: a season
-    past: tfkit.PositiveInt | Literal["auto"] = "auto"  # steps that are seen; auto: 3.5 horizons where there is room
-    season: tfkit.PositiveInt | Literal["auto"] = "auto"  # steps of the seasonal cycle; auto: that of the frequency
-    calendar: list[str] | Literal["auto"] = "auto"  # some of hour, weekday, yearday; auto: those the past cannot show
-    gaps: Literal["last", "linear", "refuse"] = "last"  # what stands for missing values: the last one, a line, nothing
+    context_length: tfkit.PositiveInt | Literal["auto"] = (
+        "auto"  # steps that are seen; auto: 3.5 horizons where there is room
+    )
+    season_length: tfkit.PositiveInt | Literal["auto"] = (
+        "auto"  # steps of the seasonal cycle; auto: that of the frequency
+    )
+    calendar_features: list[str] | Literal["auto"] = (
+        "auto"  # some of hour, weekday, yearday; auto: those the past cannot show
+    )
+    fill_missing: Literal["ffill", "linear", "error"] = (
+        "ffill"  # what stands for missing values: the last one, a line, nothing
+    )
     test_fraction: tfkit.Fraction = 0.2  # share of the steps for the test, the last ones
     val_fraction: tfkit.Fraction = 0.15  # share of the steps that choose the best epoch, those before
     train_steps: tfkit.PositiveInt | None = (
@@ -42,23 +50,25 @@ class Config(tfkit.Config):
     test_steps: tfkit.PositiveInt | None = None  # the last ones
     delimiter: str | None = None  # of a text file; none: found
     encoding: str | None = None  # of a text file; none: found
-    missing: list[str] | None = None  # cells that mean "missing"; none: the usual ones
-    body: Literal["linear", "lstm", "transformer"] = "linear"  # what reads the past
-    level: Literal["last", "mean"] = "last"  # what the values of a window are measured from, in their own spread
-    highway: bool = True  # beside lstm and transformer a linear map of the past, which they correct
-    kernel_size: tfkit.PositiveInt = 25  # steps of the mean that draws the trend out, for the linear map
-    patch: tfkit.PositiveInt | Literal["auto"] = (
+    na_values: list[str] | None = None  # cells that mean "missing"; none: the usual ones
+    architecture: Literal["linear", "lstm", "transformer"] = "linear"  # what reads the past
+    window_center: Literal["last", "mean"] = (
+        "last"  # what the values of a window are measured from, in their own spread
+    )
+    linear_skip: bool = True  # beside lstm and transformer a linear map of the past, which they correct
+    trend_window: tfkit.PositiveInt = 25  # steps of the mean that draws the trend out, for the linear map
+    patch_length: tfkit.PositiveInt | Literal["auto"] = (
         "auto"  # steps that lstm, transformer read at once; auto: about a season
     )
-    depth: tfkit.PositiveInt = 1  # layers of lstm, transformer
+    num_layers: tfkit.PositiveInt = 1  # layers of lstm, transformer
     units: tfkit.PositiveInt | Literal["auto"] = "auto"  # width of them
     dropout: tfkit.Fraction = 0.2  # share of units dropped in training
-    loss: Literal["quantile", "squared"] = "quantile"  # squared: the mean alone, without bands
+    loss: Literal["quantile", "mse"] = "quantile"  # squared: the mean alone, without bands
     quantiles: list[float] = [0.025, 0.1, 0.5, 0.9, 0.975]  # what is foretold: the median, and bands around it
     epochs: tfkit.PositiveInt | Literal["auto"] = "auto"
     batch_size: tfkit.PositiveInt | Literal["all", "auto"] = "auto"
     learning_rate: tfkit.PositiveFloat | Literal["auto"] = "auto"
-    learning_rate_decay: tfkit.ScheduleName = "cosine"
+    learning_rate_schedule: tfkit.ScheduleName = "cosine"
     refit: bool | Literal["auto"] = "auto"  # once more on training and validation steps; auto: where windows are few
 
     def check(self):
@@ -71,22 +81,22 @@ class Config(tfkit.Config):
             raise tfkit.UserError(
                 f"`quantiles` must lie between 0 and 1, with the median, 0.5, in the middle. Received: {told}"
             )
-        if self.refit is True and self.learning_rate_decay == "plateau":
+        if self.refit is True and self.learning_rate_schedule == "plateau":
             raise tfkit.UserError("learning_rate_decay=plateau needs validation rows, and refit=true leaves none.")
 
 
 def data(config):
     quantiles = config.quantiles if config.loss == "quantile" else [0.5]
     told, present, rules = tfkit.data.load_history(
-        config.table,
+        config.data,
         target=config.target,
         time_column=config.time_column,
-        series_column=config.series_column,
-        known=config.known,
-        leave_out=config.leave_out,
-        gaps=config.gaps,
-        season=config.season,
-        reading={"delimiter": config.delimiter, "encoding": config.encoding, "missing": config.missing},
+        series_column=config.series_id_column,
+        known=config.known_covariates,
+        leave_out=config.exclude_columns,
+        gaps=config.fill_missing,
+        season=config.season_length,
+        reading={"delimiter": config.delimiter, "encoding": config.encoding, "missing": config.na_values},
     )
     horizon = tfkit.data.default_horizon(told, rules) if config.horizon == "auto" else config.horizon
     splits = tfkit.data.split_history(
@@ -99,15 +109,22 @@ def data(config):
         test_steps=config.test_steps,
     )
     info = tfkit.data.learn_history(
-        told, present, rules, splits, horizon=horizon, past=config.past, calendar=config.calendar, quantiles=quantiles
+        told,
+        present,
+        rules,
+        splits,
+        horizon=horizon,
+        past=config.context_length,
+        calendar=config.calendar_features,
+        quantiles=quantiles,
     )
     prepare = tfkit.data.prepare_windows(info)
-    power = 2 if config.loss == "squared" else 1
+    power = 2 if config.loss == "mse" else 1
     train, val, test, both = (
         tfkit.data.history_windows(told, present, info, split, prepare, power=power)
         for split in ("train", "val", "test", "train+val")
     )
-    auto = defaults(len(train), info, config.body)
+    auto = defaults(len(train), info, config.architecture)
     final = both if (auto["refit"] if config.refit == "auto" else config.refit) else None
     return tfkit.Data(
         train,
@@ -125,7 +142,7 @@ def data(config):
 def model(config, data):
     inputs, info = tfkit.keras_inputs(data.train), data.info
     horizon, answers, whole = info["horizon"], len(info["quantiles"]), {"dtype": "float32"}
-    statistics = tfkit.layers.WindowStatistics(config.level, **whole)(inputs["values"])
+    statistics = tfkit.layers.WindowStatistics(config.window_center, **whole)(inputs["values"])
     past = tfkit.layers.WindowScaling(**whole)(inputs["values"], statistics)
     told = [inputs[name] for name in ("calendar", "known") if name in inputs]
     if told:  # what they do is taken out of the past, and put into the future
@@ -138,19 +155,19 @@ def model(config, data):
     shrink = {"l1": config.l1, "l2": config.l2}
     dense = {"kernel_initializer": "zeros", "kernel_regularizer": keras.regularizers.L1L2(**shrink), **whole}
     parts = []
-    if config.body == "linear" or config.highway:
-        trend = tfkit.layers.MovingAverage(config.kernel_size)(past)
+    if config.architecture == "linear" or config.linear_skip:
+        trend = tfkit.layers.MovingAverage(config.trend_window)(past)
         rest = keras.layers.Subtract()([past, trend])
         parts += [keras.layers.Dense(horizon * answers, use_bias=False, **dense)(x) for x in (trend, rest)]
-    if config.body != "linear":
-        overlap = {"stride": max(1, config.patch // 2)} if config.body == "transformer" else {}
+    if config.architecture != "linear":
+        overlap = {"stride": max(1, config.patch_length // 2)} if config.architecture == "transformer" else {}
         x = keras.layers.Reshape((-1, 1))(past)
-        x = tfkit.layers.PatchEmbedding(config.patch, config.units, **overlap, **shrink)(x)
-        if config.body == "lstm":
-            x = tfkit.layers.RNNStack([config.units] * config.depth, dropout=config.dropout)(x)
+        x = tfkit.layers.PatchEmbedding(config.patch_length, config.units, **overlap, **shrink)(x)
+        if config.architecture == "lstm":
+            x = tfkit.layers.RNNStack([config.units] * config.num_layers, dropout=config.dropout)(x)
         else:
             x = tfkit.layers.PositionalEmbedding()(x)
-            x = tfkit.layers.TransformerEncoder(depth=config.depth, dropout=config.dropout, **shrink)(x)
+            x = tfkit.layers.TransformerEncoder(depth=config.num_layers, dropout=config.dropout, **shrink)(x)
             x = keras.layers.Dropout(config.dropout)(keras.layers.Flatten()(x))
         parts.append(keras.layers.Dense(horizon * answers, name="head", **dense)(x))
     x = keras.layers.Add(**whole)(parts) if len(parts) > 1 else parts[0]
@@ -174,12 +191,12 @@ def defaults(windows, info, body):
     """What "auto" means for so many training windows: chosen on validation steps of four open sets."""
     return {
         "horizon": info["horizon"],
-        "past": info["past"],
-        "season": info["season"],
-        "calendar": info["inputs"].get("calendar", {}).get("parts", []),
+        "context_length": info["past"],
+        "season_length": info["season"],
+        "calendar_features": info["inputs"].get("calendar", {}).get("parts", []),
         "refit": windows < 2000,
         "units": 16 if body == "transformer" else 64,
-        "patch": info["season"] if 4 <= info["season"] <= 32 else 16,
+        "patch_length": info["season"] if 4 <= info["season"] <= 32 else 16,
         "epochs": 30 if windows < 2000 else 10 if windows < 20_000 else 5 if windows < 200_000 else 2,
         "batch_size": 16 if windows < 2000 else 128,
         "learning_rate": 1e-3 if body == "transformer" else 3e-3,
@@ -196,7 +213,7 @@ recipe = tfkit.Recipe(
     search={
         "learning_rate": tfkit.log_uniform(1e-4, 1e-2),
         "batch_size": [32, 64, 128, 256],
-        "body": ["linear", "lstm", "transformer"],
+        "architecture": ["linear", "lstm", "transformer"],
         "units": [32, 64, 128],
         "dropout": (0.0, 0.5),
     },

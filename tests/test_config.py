@@ -11,7 +11,7 @@ from tfkit.errors import UserError
 
 
 class TableConfig(Config):
-    fits_sample: ClassVar[dict[str, tuple[str, ...]]] = {"table": ("target",)}
+    fits_sample: ClassVar[dict[str, tuple[str, ...]]] = {"data": ("target",)}
     table: Path = Path("sample.csv")
     target: str = "income"
     depth: PositiveInt = 3
@@ -41,12 +41,12 @@ def test_defaults():
         "batch_size": 128,
         "optimizer": "adam",
         "learning_rate": 0.001,
-        "learning_rate_decay": "none",
+        "learning_rate_schedule": "none",
         "weight_decay": 0.0,
         "l1": 0.0,
         "l2": 0.0,
-        "clip_norm": None,
-        "patience": None,
+        "global_clipnorm": None,
+        "early_stopping_patience": None,
         "precision": "float32",
         "deterministic": True,
     }
@@ -54,7 +54,7 @@ def test_defaults():
 
 def test_text_is_converted_and_round_trips():
     config = TableConfig.of(
-        {"table": "x.csv", "target": "y", "columns": "a,b", "clip_norm": "1", "deterministic": "false"}
+        {"data": "x.csv", "target": "y", "columns": "a,b", "global_clipnorm": "1", "deterministic": "false"}
     )
     assert (config.table, config.columns, config.deterministic) == (Path("x.csv"), ("a", "b"), False)
     assert TableConfig.of(json.loads(json.dumps(config.words()))) == config
@@ -62,8 +62,8 @@ def test_text_is_converted_and_round_trips():
 
 def test_changed_returns_settings_that_differ_from_defaults():
     assert TableConfig().changed() == {}
-    assert TableConfig.of({"epochs": "7", "depth": "2", "learning_rate": "0.001"}).changed() == {"depth": 2}
-    assert TableConfig.of({"table": "x.csv", "target": "y"}).changed() == {"table": "x.csv", "target": "y"}
+    assert TableConfig.of({"epochs": "7", "num_layers": "2", "learning_rate": "0.001"}).changed() == {"depth": 2}
+    assert TableConfig.of({"data": "x.csv", "target": "y"}).changed() == {"data": "x.csv", "target": "y"}
 
 
 def test_config_is_frozen():
@@ -87,7 +87,7 @@ def test_unknown_setting_suggests_the_nearest_and_lists_all():
         ({"seed": -1}, "`seed` must be an integer >= 0 and < 2147483648. Received: seed=-1"),
         ({"seed": 2**31}, "`seed` must be an integer >= 0 and < 2147483648. Received: seed=2147483648"),
         ({"l2": "-1"}, "`l2` must be a number >= 0. Received: l2='-1'"),
-        ({"clip_norm": 0}, "`clip_norm` must be a number > 0 or none. Received: clip_norm=0"),
+        ({"clip_norm": 0}, "`clip_norm` must be a number > 0 or none. Received: global_clipnorm=0"),
         ({"deterministic": "perhaps"}, "`deterministic` must be true or false. Received: deterministic='perhaps'"),
     ],
 )
@@ -100,28 +100,30 @@ def test_invalid_choice_suggests_the_nearest():
 
 
 def test_patience_zero_raises_with_remedy():
-    assert "1 stops at the first epoch that is no better" in error_message(patience="0")
+    assert "1 stops at the first epoch that is no better" in error_message(early_stopping_patience="0")
 
 
 def test_plateau_schedule_needs_enough_patience():
-    assert "give patience=2 or more" in error_message(patience=1, learning_rate_decay="plateau")
-    assert Config.of({"patience": 2, "learning_rate_decay": "plateau"}).plateau_patience == 1
+    assert "give early_stopping_patience=2 or more" in error_message(
+        early_stopping_patience=1, learning_rate_schedule="plateau"
+    )
+    assert Config.of({"early_stopping_patience": 2, "learning_rate_schedule": "plateau"}).plateau_patience == 1
 
 
 @pytest.mark.parametrize(
-    ("settings", "epochs"), [({}, 5), ({"patience": 10}, 5), ({"epochs": 3}, 1), ({"epochs": "auto"}, 5)]
+    ("settings", "epochs"), [({}, 5), ({"early_stopping_patience": 10}, 5), ({"epochs": 3}, 1), ({"epochs": "auto"}, 5)]
 )
 def test_plateau_patience_is_below_early_stopping_patience(settings, epochs):
     assert Config.of(settings).plateau_patience == epochs
 
 
 def test_check_of_a_subclass_raises():
-    assert error_message(TableConfig, depth=101) == "`depth` must be at most 100."
+    assert error_message(TableConfig, num_layers=101) == "`depth` must be at most 100."
 
 
 def test_sample_only_defaults_are_required_with_another_table():
-    message = error_message(TableConfig, table="x.csv")
-    assert message.startswith("`table=` replaces the sample, so `target=` must be given too")
+    message = error_message(TableConfig, data="x.csv")
+    assert message.startswith("`data=` replaces the sample, so `target=` must be given too")
     assert "'income'" in message
 
 
@@ -130,7 +132,7 @@ def test_setting_without_a_default_is_required():
         table: Path
 
     assert error_message(OwnConfig) == "`table` must be given: a path. It has no default."
-    assert OwnConfig.of({"table": "x"}).changed() == {"table": "x"}
+    assert OwnConfig.of({"data": "x"}).changed() == {"data": "x"}
 
 
 @pytest.mark.filterwarnings("ignore:Field name .json")
@@ -149,13 +151,13 @@ def test_invalid_default_raises():
 
 def test_auto_is_resolved_by_the_data():
     config = TableConfig.of({"learning_rate": "auto", "batch_size": "auto", "target": "auto"})
-    resolved = config.settled({"learning_rate": 0.01, "batch_size": 64, "body": "mlp", "epochs": 99})
-    assert resolved.changed() == {"learning_rate": 0.01, "batch_size": 64, "target": "auto", "body": "mlp"}
+    resolved = config.settled({"learning_rate": 0.01, "batch_size": 64, "architecture": "mlp", "epochs": 99})
+    assert resolved.changed() == {"learning_rate": 0.01, "batch_size": 64, "target": "auto", "architecture": "mlp"}
     assert resolved.epochs == 7
 
 
 def test_unresolved_auto_raises():
-    with pytest.raises(UserError, match="`body=auto` needs a page whose data says what suits it"):
+    with pytest.raises(UserError, match="`architecture=auto` needs a page whose data says what suits it"):
         TableConfig().settled({})
     config = Config.of({"learning_rate": "auto", "batch_size": "auto"})
     with pytest.raises(UserError, match="`learning_rate` is still auto"):
@@ -165,13 +167,13 @@ def test_unresolved_auto_raises():
 
 
 def test_optimization_is_a_plain_dictionary():
-    config = Config.of({"optimizer": "sgd", "learning_rate_decay": "cosine", "clip_norm": 2})
+    config = Config.of({"optimizer": "sgd", "learning_rate_schedule": "cosine", "global_clipnorm": 2})
     assert config.optimization == {
         "name": "sgd",
         "learning_rate": 0.001,
         "decay": "cosine",
         "weight_decay": 0.0,
-        "clip_norm": 2.0,
+        "global_clipnorm": 2.0,
     }
 
 

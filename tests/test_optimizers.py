@@ -176,9 +176,9 @@ def test_optimizer_is_restored_from_its_config(decay):
     ("arguments", "message"),
     [
         ({"name": "sgdd"}, "`name` must be one of sgd, momentum, .*, lion. Received: 'sgdd'"),
-        ({"learning_rate": 0}, "must be above 0, .* Received: learning_rate=0, clip_norm=None, weight_decay=0.0"),
+        ({"learning_rate": 0}, "must be above 0, .* Received: learning_rate=0, global_clipnorm=None, weight_decay=0.0"),
         ({"learning_rate": float("nan")}, "Received: learning_rate=nan"),
-        ({"clip_norm": 0.0}, "Received: learning_rate=0.001, clip_norm=0.0"),
+        ({"clip_norm": 0.0}, "Received: learning_rate=0.001, global_clipnorm=0.0"),
         ({"weight_decay": -0.1}, "`weight_decay` at least 0. Received: .*weight_decay=-0.1"),
         ({"weight_decay": float("nan")}, "`weight_decay` at least 0. Received: .*weight_decay=nan"),
         ({"weight_decay": 2.0, "learning_rate": 0.5}, "must be below 1. Received: weight_decay=2.0, learning_rate=0.5"),

@@ -103,7 +103,7 @@ def test_invalid_recipe_raises(parts, message):
 
 
 def test_valid_search_space():
-    search = {"learning_rate": tfkit.log_uniform(1e-4, 1e-2), "batch_size": [32, "all"], "clip_norm": [None, 1.0]}
+    search = {"learning_rate": tfkit.log_uniform(1e-4, 1e-2), "batch_size": [32, "all"], "global_clipnorm": [None, 1.0]}
     assert make_recipe(search=search).search == search
 
 

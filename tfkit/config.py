@@ -117,12 +117,12 @@ class Config(BaseModel):
         if self.patience is not None and self.patience < 1:
             raise UserError(
                 "`patience` must be an integer >= 1 (1 stops at the first epoch that is no better) or none "
-                f"(run to the end). Received: patience={self.patience}"
+                f"(run to the end). Received: early_stopping_patience={self.patience}"
             )
         if self.learning_rate_decay == "plateau" and self.patience == 1:
             raise UserError(
-                "learning_rate_decay=plateau waits for epochs without improvement, and patience=1 stops at the first: "
-                "give patience=2 or more, or none."
+                "learning_rate_decay=plateau waits for epochs without improvement, and early_stopping_patience=1 stops at the first: "
+                "give early_stopping_patience=2 or more, or none."
             )
         if self.learning_rate != "auto" and self.weight_decay * self.learning_rate >= 1:
             raise UserError(

@@ -16,18 +16,18 @@ import tfkit
 from tfkit.reporting.run_results import RunResults
 
 FILE = Path(__file__).resolve().parents[1] / "reporting" / "healthy.json"
-DIAMONDS = {"table": str(tfkit.sample_path("diamonds.csv.gz")), "target": "price"}
+DIAMONDS = {"data": str(tfkit.sample_path("diamonds.csv.gz")), "target": "price"}
 RUNS = [
     *(("tabular", {"seed": seed}) for seed in range(4)),
     *(("tabular", {"seed": seed, "dropout": 0.2, "target": "gender"}) for seed in range(2)),
-    *(("tabular", {"seed": seed, "body": "mlp"}) for seed in range(1)),
+    *(("tabular", {"seed": seed, "architecture": "mlp"}) for seed in range(1)),
     *(("tabular", {"seed": seed, **DIAMONDS}) for seed in range(3)),
     *(("tabular", {"seed": seed, **DIAMONDS, "target": "cut"}) for seed in range(2)),
     *(("forecast", {"seed": seed}) for seed in range(2)),
-    *(("forecast", {"seed": seed, "body": "lstm"}) for seed in range(1)),
+    *(("forecast", {"seed": seed, "architecture": "lstm"}) for seed in range(1)),
     *(("series", {"seed": seed}) for seed in range(1)),
     *(("image", {"seed": seed}) for seed in range(3)),
-    ("text", {"refit": False, "encoder": "none"}),
+    ("text", {"refit": False, "architecture": "none"}),
 ]
 
 

@@ -26,7 +26,7 @@ from tfkit.training import evaluate
 RESULTS = Path(__file__).with_name("learning_rates.jsonl")
 RATES = [10 ** (-k / 2) for k in range(10, 1, -1)]  # 1e-5 to 1e-1
 FINDER_ROWS = 50_000  # used by the finder
-TABLES = {"adult": {}, "diamonds": {"table": tfkit.sample_path("diamonds.csv.gz"), "target": "price"}}
+TABLES = {"adult": {}, "diamonds": {"data": tfkit.sample_path("diamonds.csv.gz"), "target": "price"}}
 
 
 def recipe_task(name, epochs, **settings):
@@ -85,16 +85,16 @@ TASKS = {
     "digits": lambda: digits("adam"),
     "digits-momentum": lambda: digits("momentum"),
     **{
-        f"{name}-{body}": lambda body=body, settings=settings: recipe_task("tabular", 4, body=body, **settings)
+        f"{name}-{body}": lambda body=body, settings=settings: recipe_task("tabular", 4, architecture=body, **settings)
         for body in ("mlp", "ensemble")
         for name, settings in TABLES.items()
     },
     "image": lambda: recipe_task("image", 5),
     "text": lambda: recipe_task("text", 4),
-    "text-network": lambda: recipe_task("text", 4, ngrams="none"),
-    "series": lambda: recipe_task("series", 8, body="convolution"),
+    "text-network": lambda: recipe_task("text", 4, ngram_model="none"),
+    "series": lambda: recipe_task("series", 8, architecture="cnn"),
     "forecast": lambda: recipe_task("forecast", 30),
-    "forecast-lstm": lambda: recipe_task("forecast", 30, body="lstm"),
+    "forecast-lstm": lambda: recipe_task("forecast", 30, architecture="lstm"),
 }
 
 

@@ -31,7 +31,7 @@ PAIRS = {
     "transformer": ("Transformer on series against Keras' `fit`", "rows/s", 1.0),
     "lstm": ("LSTM on series, batch 32, against Keras' `fit`", "rows/s", 1.3),
     "page, same loss": (
-        "`tfkit train tabular body=mlp depth=2 epochs=3`, start to end, against a hand-written Keras "
+        "`tfkit train tabular architecture=mlp num_layers=2 epochs=3`, start to end, against a hand-written Keras "
         "script, to the script's validation loss",
         "s",
         0.5,

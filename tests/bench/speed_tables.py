@@ -23,7 +23,7 @@ def train_tabular(args):
     import tfkit
 
     sample = str(tfkit.sample_path("adult.csv.gz"))
-    sides = {"page": [], "page, same loss": ["body=mlp", "depth=2", "epochs=3"]}
+    sides = {"page": [], "page, same loss": ["architecture=mlp", "num_layers=2", "epochs=3"]}
     seconds, losses = ({side: [] for side in (*sides, "script")} for _ in range(2))
     for repeat in range(args.repeats):
         for side, settings in sides.items():
@@ -103,7 +103,7 @@ def _train_one_epoch(args, rows, memory_fraction):
     table = _write_table(args.folder / f"large-{rows}", rows)
     program = (
         "import sys; from tfkit.data.rows import out_of_core as disk; disk.SHARE = float(sys.argv[2]); import tfkit\n"
-        "run = tfkit.train('tabular', table=sys.argv[1], target='y', epochs=1, body='mlp', units=64, depth=2,\n"
+        "run = tfkit.train('tabular', data=sys.argv[1], target='y', epochs=1, architecture='mlp', units=64, num_layers=2,\n"
         "    embedding_dim=0, batch_size=256, refit=False, out=sys.argv[3], quiet=True, report=False)\n"
         "print(run.folder)"
     )

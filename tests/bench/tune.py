@@ -21,7 +21,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "tune.jsonl"
-SHORT_SEARCH = ["tabular", "body=mlp", "epochs=3", "--finalists", "0"]
+SHORT_SEARCH = ["tabular", "architecture=mlp", "epochs=3", "--finalists", "0"]
 TINY_RECIPE = HERE.parent / "tuner" / "tiny.py"
 
 
@@ -51,7 +51,7 @@ def jobs(args):
 def cost(args):
     """Measure a search of 20 trials relative to the sum of its trainings."""
     with tempfile.TemporaryDirectory() as out:
-        seconds, ledger, _ = tune(f"{out}/t", "tabular", "body=mlp", "--finalists", "0", "--trials", "20")
+        seconds, ledger, _ = tune(f"{out}/t", "tabular", "architecture=mlp", "--finalists", "0", "--trials", "20")
         training_seconds = sum(_training_seconds(Path(out) / "t", trial) for trial in ledger["trials"])
     yield {"what": "cost", "seconds": seconds, "trained": training_seconds, "ratio": seconds / training_seconds}
 
@@ -111,8 +111,8 @@ def winners(args):
         meta = json.loads((folder / "meta.json").read_text())
         arguments = [
             "tabular",
-            f"table={folder / 'train.csv.gz'}",
-            f"test_table={folder / 'test.csv.gz'}",
+            f"data={folder / 'train.csv.gz'}",
+            f"test_data={folder / 'test.csv.gz'}",
             f"target={meta['target']}",
         ]
         with tempfile.TemporaryDirectory() as out:

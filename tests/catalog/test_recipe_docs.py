@@ -15,10 +15,10 @@ def test_the_documentation_is_the_docstring(page):
 
 def test_settings_are_read_from_the_config_class(page):
     assert read_settings_of(page) == {
-        "table": Setting("Path", "Path('sample.csv')", "the rows"),
+        "data": Setting("Path", "Path('sample.csv')", "the rows"),
         "target": Setting("str", "income", "the column to predict"),
-        "depth": Setting("int >= 1", "3", "hidden layers"),
-        "body": Setting("mlp | ensemble", "mlp", ""),
+        "num_layers": Setting("int >= 1", "3", "hidden layers"),
+        "architecture": Setting("mlp | ensemble", "mlp", ""),
         "epochs": Setting("int >= 1 | none", "7", ""),
     }
 

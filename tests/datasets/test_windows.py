@@ -82,7 +82,7 @@ def test_timestamps_of_every_target():
     ("origins", "message"),
     [
         ([], "at least one window. Received: none"),
-        ([2], "must lie within the values. Received: past=3, horizon=2"),
+        ([2], "must lie within the values. Received: context_length=3, horizon=2"),
         ([3, 19], "20 values, origins from 3 to 19"),
     ],
 )

@@ -13,7 +13,7 @@ STEPS = {
     "tfkit>MissingIndicator": lambda params, arguments, x: (~np.isfinite(x[:, params["indices"]])).astype("float32"),
     "Rescaling": lambda params, arguments, x: x * np.float32(params["scale"]) + np.float32(params["offset"]),
     "Clip": lambda params, arguments, x: np.clip(x, params["x_min"], params["x_max"]),
-    "tfkit>Clip": lambda params, arguments, x: x / np.sqrt(1 + (x / params["bound"]) ** 2),
+    "tfkit>SmoothClip": lambda params, arguments, x: x / np.sqrt(1 + (x / params["bound"]) ** 2),
     "StringLookup": lambda params, arguments, x: np.array([[_index(params, value) for value in row] for row in x]),
     "Cast": lambda params, arguments, x: x.astype(params["dtype"]),
     "Take": lambda params, arguments, x: np.take(x, arguments[1], axis=params["axis"]),

@@ -11,7 +11,7 @@ from tfkit.cli.main import main
 from tfkit.errors import UserError
 from tfkit.run_dir import latest_run
 
-FAST = {"epochs": 1, "units": 8, "members": 2, "bins": 8, "batch_size": 64, "refit": False, "quiet": True}
+FAST = {"epochs": 1, "units": 8, "ensemble_size": 2, "num_bins": 8, "batch_size": 64, "refit": False, "quiet": True}
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def frame():
 def run(frame, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     frame.to_parquet(folder / "t.parquet")
-    return tfkit.train("tabular", table=folder / "t.parquet", target="y", out=folder / "runs", **FAST)
+    return tfkit.train("tabular", data=folder / "t.parquet", target="y", out=folder / "runs", **FAST)
 
 
 def test_predict_returns_label_and_probabilities(run, frame):
@@ -143,6 +143,6 @@ def test_out_must_be_a_writable_folder(tmp_path, frame):
     frame.to_csv(tmp_path / "t.csv", index=False)
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="`out` must be a folder"):
-        tfkit.train("tabular", table=tmp_path / "t.csv", target="y", out=tmp_path / "file", **FAST)
+        tfkit.train("tabular", data=tmp_path / "t.csv", target="y", out=tmp_path / "file", **FAST)
     with pytest.raises(UserError, match="must be writable"):
-        tfkit.train("tabular", table=tmp_path / "t.csv", target="y", out="/proc/missing", **FAST)
+        tfkit.train("tabular", data=tmp_path / "t.csv", target="y", out="/proc/missing", **FAST)

@@ -40,11 +40,11 @@ def run(tmp_path_factory):
     make_table(NUM_TRAINING_ROWS).to_csv(folder / "table.csv", index=False)
     return tfkit.train(
         "tabular",
-        table=folder / "table.csv",
+        data=folder / "table.csv",
         target="bought",
         epochs=1,
         refit=False,
-        body="mlp",
+        architecture="mlp",
         units=8,
         batch_size=64,
         out=folder / "runs",

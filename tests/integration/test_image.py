@@ -41,7 +41,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(folder, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs")
-    return tfkit.train("image", pictures=folder, out=out, quiet=True, **{**FAST, "epochs": 12, "learning_rate": 1e-2})
+    return tfkit.train("image", data=folder, out=out, quiet=True, **{**FAST, "epochs": 12, "learning_rate": 1e-2})
 
 
 def to_arguments(settings):
@@ -107,11 +107,11 @@ def test_regression_from_a_table_of_paths(folder, tmp_path):
     pd.DataFrame({"file": paths, "brightness": brightness}).to_csv(tmp_path / "bright.csv", index=False)
     run = tfkit.train(
         "image",
-        pictures=tmp_path / "bright.csv",
+        data=tmp_path / "bright.csv",
         path_column="file",
         target="brightness",
         mixup=0.2,
-        colour=0,
+        color_jitter=0,
         out=tmp_path,
         quiet=True,
         **FAST,
@@ -120,12 +120,12 @@ def test_regression_from_a_table_of_paths(folder, tmp_path):
     assert set(run.predict(tmp_path / "bright.csv")) == {"predicted"}
 
 
-TRANSFORMER = {"body": "transformer", "depth": 2, "units": 16, "filters": [16, 32, 64, 128]}
+TRANSFORMER = {"architecture": "transformer", "num_layers": 2, "units": 16, "filters": [16, 32, 64, 128]}
 SLOW_SETTINGS = [
-    {"body": "conv", "loss": "cross_entropy", "cutmix": 1.0},
+    {"architecture": "cnn", "loss": "cross_entropy", "cutmix": 1.0},
     {"loss": "focal", "class_weights": True, "flip": "both"},
     {"shift": 0, "rotation": 0, "zoom": 0, "colour": 0},
-    {"size": 16, "channels": "rgb", "refit": True},
+    {"image_size": 16, "color_mode": "rgb", "refit": True},
     {"precision": "mixed_float16"},
 ]
 
@@ -137,7 +137,7 @@ SLOW_SETTINGS = [
 )
 def test_training_works_with_each_setting(folder, tmp_path, settings):
     fast = {**FAST, "epochs": 1, **settings}
-    run = tfkit.train("image", pictures=folder, out=tmp_path, test=False, quiet=True, **fast)
+    run = tfkit.train("image", data=folder, out=tmp_path, test=False, quiet=True, **fast)
     assert np.isfinite(run.metrics["val"]["log_loss"])
 
 
@@ -147,7 +147,7 @@ MIXED = {**FAST, "mixup": 0.3, "flip": "both", "dropout": 0.2}
 @pytest.fixture(scope="module")
 def in_memory_run(folder):
     """Run the checks of all recipes; return a run with images in memory."""
-    return check_recipe("image", {**MIXED, "pictures": folder}, source=folder)
+    return check_recipe("image", {**MIXED, "data": folder}, source=folder)
 
 
 @pytest.mark.slow
@@ -165,7 +165,7 @@ def assert_same(run, expected):
 @pytest.mark.slow
 def test_training_on_memory_mapped_images_is_bit_identical(folder, in_memory_run, tmp_path, monkeypatch):
     monkeypatch.setattr(memmap, "SHARE", 0)
-    assert_same(tfkit.train("image", **MIXED, pictures=folder, out=tmp_path, quiet=True), in_memory_run)
+    assert_same(tfkit.train("image", **MIXED, data=folder, out=tmp_path, quiet=True), in_memory_run)
 
 
 # invalid data and settings
@@ -190,7 +190,7 @@ def test_invalid_images_give_a_one_line_error_and_no_run(tmp_path, capsys, damag
         for index in range(20):
             Image.fromarray(stripes("horizontal")).save(tmp_path / "images" / label / f"{index}.png")
     damage(tmp_path / "images")
-    arguments = [f"pictures={tmp_path / 'images'}", *to_arguments(FAST), "--out", str(tmp_path / "runs")]
+    arguments = [f"data={tmp_path / 'images'}", *to_arguments(FAST), "--out", str(tmp_path / "runs")]
     assert main(["train", "image", *arguments]) == 2
     out, err = capsys.readouterr()
     assert not out
@@ -204,12 +204,12 @@ def test_invalid_images_give_a_one_line_error_and_no_run(tmp_path, capsys, damag
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"body": "transformer", "filters": [8]}, r"`filters=` is of convolutions.*Received: filters=\[8\]"),
-        ({"units": 64}, "are of body=transformer.*Received: units=64 patch_size=4"),
-        ({"body": "transformer", "units": 66}, "`units` must be a multiple of 4.*Received: 66"),
+        ({"architecture": "transformer", "filters": [8]}, r"`filters=` is of convolutions.*Received: filters=\[8\]"),
+        ({"units": 64}, "are of architecture=transformer.*Received: units=64 patch_size=4"),
+        ({"architecture": "transformer", "units": 66}, "`units` must be a multiple of 4.*Received: 66"),
         ({"target": "path"}, "`target` and `path_column` must be two columns. Received: path for both"),
         ({"loss": "focal", "mixup": 0.2}, "loss=focal takes no mixed classes.*mixup=0.2 cutmix=0.0"),
-        ({"refit": True, "learning_rate_decay": "plateau"}, "needs validation rows, and refit=true leaves none"),
+        ({"refit": True, "learning_rate_schedule": "plateau"}, "needs validation rows, and refit=true leaves none"),
         ({"loss": "huber"}, "'label' has classes, so it can be cross_entropy, label_smoothing, focal"),
         ({"group_column": "patient"}, "The table must have the column to split by"),
         ({"test_fraction": 0}, "must be above 0"),
@@ -217,7 +217,7 @@ def test_invalid_images_give_a_one_line_error_and_no_run(tmp_path, capsys, damag
 )
 def test_inconsistent_settings_are_errors(folder, tmp_path, settings, message):
     with pytest.raises(UserError, match=message):
-        tfkit.train("image", pictures=folder, out=tmp_path / "runs", quiet=True, **settings)
+        tfkit.train("image", data=folder, out=tmp_path / "runs", quiet=True, **settings)
     assert not (tmp_path / "runs").exists()
 
 

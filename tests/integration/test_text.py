@@ -12,7 +12,7 @@ from tfkit.datasets import memmap
 from tfkit.errors import UserError
 from tfkit.testing import check_recipe
 
-FAST = {"epochs": 2, "units": 8, "num_ngrams": 64, "ngram_dim": 4, "batch_size": 32, "dropout": 0.1, "refit": False}
+FAST = {"epochs": 2, "units": 8, "max_ngrams": 64, "ngram_dim": 4, "batch_size": 32, "dropout": 0.1, "refit": False}
 SPAM = ["FREE entry, call now!!!", "you have WON a prize", "claim your cash reward", "urgent: call 08712300220"]
 HAM = ["are you coming home", "see you at lunch", "ok, thanks a lot", "the train is late again"]
 GOOD_ZH, BAD_ZH = ["这本书写得很好", "孩子非常喜欢", "质量不错，推荐"], ["太差了，退货", "浪费钱", "服务很糟糕，失望"]
@@ -31,7 +31,7 @@ def messages(rows, positive=SPAM, negative=HAM, seed=0):
 
 
 def train(table, out, **settings):
-    return tfkit.train("text", table=table, out=out, quiet=True, **{**FAST, **settings})
+    return tfkit.train("text", data=table, out=out, quiet=True, **{**FAST, **settings})
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +61,11 @@ def test_the_saved_model_accepts_strings(run):
 
     model = tfkit.load_model(run.path("model.keras"))
     texts = tf.constant([["Call now for your FREE prize!!!"], ["see you at home"], [""], ["word, " * 100_000]])
-    probabilities = np.asarray(model({"text": texts}))
+    probabilities = np.asarray(model({"text_column": texts}))
     assert probabilities.shape == (4, 2)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     assert probabilities.argmax(axis=1)[:2].tolist() == [1, 0]
-    np.testing.assert_allclose(model({"text": texts[1:2]}), probabilities[1:2], atol=1e-5)
+    np.testing.assert_allclose(model({"text_column": texts[1:2]}), probabilities[1:2], atol=1e-5)
     assert run.predict(["Call now for your FREE prize!!!", "see you at home"])["predicted"].tolist() == ["spam", "ham"]
 
 
@@ -76,7 +76,7 @@ def test_exported_models_predict_as_the_run(run, tmp_path):
     texts = ["Call now for your FREE prize!!!", "我喜欢", ""]
     expected = run.predict(texts)[["probability_ham", "probability_spam"]].to_numpy()
     loaded = tf.saved_model.load(run.export("savedmodel", tmp_path / "saved"))
-    inputs = {"text": tf.constant([[text] for text in texts])}
+    inputs = {"text_column": tf.constant([[text] for text in texts])}
     np.testing.assert_allclose(loaded.serve(inputs), expected, atol=1e-5)
     copied = tfkit.load_model(run.export("keras", tmp_path / "copy.keras"))
     np.testing.assert_allclose(copied(inputs), expected, atol=1e-5)
@@ -98,7 +98,7 @@ def test_training_on_a_folder_per_class(tmp_path):
     for index, (label, text) in enumerate(messages(60).to_numpy()):
         (tmp_path / "mail" / label).mkdir(parents=True, exist_ok=True)
         (tmp_path / "mail" / label / f"{index}.txt").write_text(text)
-    run = train(tmp_path / "mail", tmp_path / "runs", encoder="none")
+    run = train(tmp_path / "mail", tmp_path / "runs", architecture="none")
     assert run.info["target"]["classes"] == ["ham", "spam"]
     run.predict_file(tmp_path / "mail", tmp_path / "out.csv")
     assert pd.read_csv(tmp_path / "out.csv")["file"].str.match(r"(ham|spam)/\d+\.txt").all()
@@ -112,10 +112,10 @@ def test_every_encoder_trains_on_chinese(tmp_path, encoder):
     run = train(
         tmp_path / "table.csv",
         tmp_path / "runs",
-        encoder=encoder,
+        architecture=encoder,
         epochs=12,
         learning_rate=0.01,
-        ngrams="trained" if encoder == "none" else "none",
+        ngram_model="trained" if encoder == "none" else "none",
     )
     assert run.config["tokens"] == "characters"
     assert run.metrics["test"]["accuracy"] > run.metrics["baselines"]["constant"]["accuracy"] + 0.2
@@ -139,9 +139,9 @@ def test_class_weights_increase_the_recall_of_the_rare_class(tmp_path):
     random = np.random.default_rng(0)
     table["label"] = np.where(random.random(400) < np.where(table["label"] == "spam", 0.35, 0.05), "rare", "common")
     table.to_csv(tmp_path / "table.csv", index=False)
-    settings = {"encoder": "none", "ngrams": "trained", "epochs": 4}
+    settings = {"architecture": "none", "ngram_model": "embedding", "epochs": 4}
     unweighted, weighted = (
-        train(tmp_path / "table.csv", tmp_path / "runs", **settings, class_weights=enabled).metrics["test"]
+        train(tmp_path / "table.csv", tmp_path / "runs", **settings, balance_classes=enabled).metrics["test"]
         for enabled in (False, True)
     )
     assert weighted["recall"] > unweighted["recall"] + 0.3
@@ -149,23 +149,26 @@ def test_class_weights_increase_the_recall_of_the_rare_class(tmp_path):
 
 @pytest.mark.slow
 def test_small_data_is_refit_on_training_and_validation_texts(table, tmp_path, capfd):
-    run = tfkit.train("text", table=table, out=tmp_path, **{**FAST, "refit": "auto", "encoder": "none"})
+    run = tfkit.train("text", data=table, out=tmp_path, **{**FAST, "refit": "auto", "architecture": "none"})
     assert run.config["refit"] is True
     assert "Fitted again on training and validation rows together, 170" in capfd.readouterr().err
 
 
 @pytest.mark.slow
 def test_checks_of_all_recipes_pass(table):
-    invalid = [({"encoder": "none", "ngrams": "none"}, "reads nothing"), ({"text": "body"}, "the column 'body'")]
-    check_recipe("text", {**FAST, "table": table}, source=table, refused=invalid)
+    invalid = [
+        ({"architecture": "none", "ngram_model": "none"}, "reads nothing"),
+        ({"text_column": "body"}, "the column 'body'"),
+    ]
+    check_recipe("text", {**FAST, "data": table}, source=table, refused=invalid)
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"text": "label"}, "`text` and `target` must be two columns. Received: label for both"),
+        ({"text_column": "label"}, "`text` and `target` must be two columns. Received: label for both"),
         ({"time_column": "a", "group_column": "b"}, "give time_column= or group_column=, not both"),
-        ({"refit": True, "learning_rate_decay": "plateau"}, "refit=true leaves none"),
+        ({"refit": True, "learning_rate_schedule": "plateau"}, "refit=true leaves none"),
         ({"group_column": "body"}, "The table must have the column 'body'"),
         ({"loss": "huber"}, "'label' has classes, so it can be cross_entropy"),
     ],
@@ -179,16 +182,16 @@ def test_inconsistent_settings_are_errors_and_leave_no_run(table, tmp_path, sett
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"text": range(200)}, "The text column must have texts; name it with text="),
-        ({"text": ""}, "The text column must have texts"),
+        ({"text_column": range(200)}, "The text column must have texts; name it with text_column="),
+        ({"text_column": ""}, "The text column must have texts"),
         ({"label": "ham"}, "The target must have at least two classes"),
         ({"label": None}, "The target must be present in at least one row"),
-        ({"text": "the same words"}, "Training, validation and test must each have"),
+        ({"text_column": "the same words"}, "Training, validation and test must each have"),
     ],
 )
 def test_invalid_data_gives_a_one_line_error_and_exit_code_2(tmp_path, capfd, columns, message):
     messages(200).assign(**columns).to_csv(tmp_path / "table.csv", index=False)
-    arguments = ["train", "text", f"table={tmp_path / 'table.csv'}", "text=text", "--out", str(tmp_path / "runs")]
+    arguments = ["train", "text", f"data={tmp_path / 'table.csv'}", "text_column=text", "--out", str(tmp_path / "runs")]
     assert main(arguments) == 2
     out, err = capfd.readouterr()
     assert out == ""
@@ -202,14 +205,14 @@ def test_a_text_of_ten_megabytes_in_training_and_prediction(tmp_path):
     table = messages(100)
     table.loc[3, "text"] = "a long book, " * 800_000
     table.to_parquet(tmp_path / "table.parquet")
-    run = train(tmp_path / "table.parquet", tmp_path / "runs", encoder="none", max_length=50)
+    run = train(tmp_path / "table.parquet", tmp_path / "runs", architecture="none", max_length=50)
     assert run.info["length"] <= 50
     assert len(run.predict(tmp_path / "table.parquet")) == 100
 
 
 def test_training_on_memory_mapped_ids_is_bit_identical(table, tmp_path, monkeypatch, caplog):
     """With a refit on training and validation rows, which are in two files."""
-    settings = {**FAST, "table": table, "refit": True, "ngrams": "both", "class_weights": True}
+    settings = {**FAST, "data": table, "refit": True, "ngram_model": "both", "balance_classes": True}
     caplog.set_level("INFO", "tfkit")
     predictions = []
     for share in (1, 0):

@@ -11,13 +11,13 @@ from tfkit.reporting.run_results import RunResults
 HEALTHY = json.loads((Path(__file__).parent / "healthy.json").read_text(encoding="utf-8"))
 CONFIG = {
     "learning_rate": 0.01,
-    "learning_rate_decay": "none",
+    "learning_rate_schedule": "none",
     "epochs": 20,
     "dropout": 0.1,
-    "depth": 3,
+    "num_layers": 3,
     "optimizer": "adam",
     "weight_decay": 0.0,
-    "class_weights": False,
+    "balance_classes": False,
     "units": 64,
 }
 BINARY = {"task": "binary", "target": {"name": "y", "classes": ["no", "yes"], "positive": "yes"}}

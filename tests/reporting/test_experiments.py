@@ -13,7 +13,7 @@ def run(tmp_path_factory):
     table().to_csv(folder / "t.csv", index=False)
     return tfkit.train(
         "tabular",
-        table=folder / "t.csv",
+        data=folder / "t.csv",
         target="label",
         out=folder,
         tensorboard=True,
@@ -27,7 +27,7 @@ def run_without_test(tmp_path):
     table(200).to_csv(tmp_path / "t.csv", index=False)
     return tfkit.train(
         "tabular",
-        table=tmp_path / "t.csv",
+        data=tmp_path / "t.csv",
         target="label",
         out=tmp_path,
         test=False,
@@ -83,7 +83,7 @@ def test_changed_data_raise(run, tmp_path):
         if path.is_file():
             (tmp_path / path.name).write_bytes(path.read_bytes())
     table(600).to_csv(tmp_path / "other.csv", index=False)
-    (tmp_path / "config.json").write_text(json.dumps(run.config | {"table": str(tmp_path / "other.csv")}))
+    (tmp_path / "config.json").write_text(json.dumps(run.config | {"data": str(tmp_path / "other.csv")}))
     with pytest.raises(tfkit.UserError, match="The data must be where and what it was when the run was trained"):
         experiments.learning_curve(tfkit.Run(tmp_path), quiet=True)
 

@@ -89,7 +89,9 @@ def test_selected_slices_are_reported_and_a_bad_slice_is_detected(runs):
 def test_unknown_slice_column_raises(tmp_path):
     table(30).to_csv(tmp_path / "t.csv", index=False)
     with pytest.raises(tfkit.UserError, match=r"must have the column 'wrod'. Did you mean 'word'?"):
-        tfkit.train("tabular", table=tmp_path / "t.csv", target="label", slices=["wrod"], out=tmp_path, quiet=True)
+        tfkit.train(
+            "tabular", data=tmp_path / "t.csv", target="label", slice_columns=["wrod"], out=tmp_path, quiet=True
+        )
 
 
 def test_label_issues_have_the_row_numbers_of_the_file(runs):
@@ -152,7 +154,7 @@ def test_failed_analysis_is_skipped_and_the_rest_is_reported(tmp_path, monkeypat
     monkeypatch.setattr(run_analyses, "_analyses", lambda: analyses | {"columns": (failing, ())})
     run = tfkit.train(
         "tabular",
-        table=tmp_path / "t.csv",
+        data=tmp_path / "t.csv",
         target="label",
         out=tmp_path,
         report=True,
@@ -167,7 +169,7 @@ def test_failed_analysis_is_skipped_and_the_rest_is_reported(tmp_path, monkeypat
     monkeypatch.setattr("tfkit.analysis.run_analyses", failing)
     run_without_report = tfkit.train(
         "tabular",
-        table=tmp_path / "t.csv",
+        data=tmp_path / "t.csv",
         target="label",
         out=tmp_path,
         report=True,
@@ -181,11 +183,11 @@ def test_failed_analysis_is_skipped_and_the_rest_is_reported(tmp_path, monkeypat
 
 SAMPLES = {
     "image": ({"epochs": 2}, ["Worst images", "Most frequent confusions"]),
-    "text": ({"epochs": 1, "encoder": "none", "refit": False}, ["Worst texts"]),
+    "text": ({"epochs": 1, "architecture": "none", "refit": False}, ["Worst texts"]),
     "series": ({"epochs": 2}, ["Worst series"]),
     "forecast": ({"epochs": 2}, ["Example forecasts", "Scores by horizon"]),
     "tabular": (
-        {"epochs": 1, "body": "mlp", "table": str(tfkit.sample_path("diamonds.csv.gz")), "target": "price"},
+        {"epochs": 1, "architecture": "mlp", "data": str(tfkit.sample_path("diamonds.csv.gz")), "target": "price"},
         ["Predicted against true", "Error by decile", "Feature importance"],
     ),
 }

@@ -49,7 +49,7 @@ SERIES_TABLES = {
     "two_labels": ("id,v,label\n" + "".join(f"{i // 2},{i},{'ab'[i % 2]}\n" for i in range(60)), {"id_column": "id"}),
     "times": (
         "id,t,v,label\n" + "".join(f"{i // 3},{'0000-01-01'},{i},{'ab'[i // 3 % 2]}\n" for i in range(90)),
-        {"id_column": "id", "time_column": "t"},
+        {"series_id_column": "id", "time_column": "t"},
     ),
     "channels": ("id,v,label\n" + "1,2,a\n" * 30, {"id_column": "id", "value_columns": ["<script>"]}),
 }

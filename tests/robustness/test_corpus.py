@@ -30,12 +30,12 @@ def write(path, content):
 @pytest.mark.parametrize("name", mark_long(tables.CASES, 25))
 def test_tables(name, folder):
     file_content, settings = tables.CASES[name]
-    check_recipe_data("tabular", {"table": write(folder / "t.csv", file_content), "target": "y", **settings}, folder)
+    check_recipe_data("tabular", {"data": write(folder / "t.csv", file_content), "target": "y", **settings}, folder)
 
 
 @pytest.mark.parametrize("name", mark_long(tables.FILES, 10))
 def test_table_files(name, folder):
-    check_recipe_data("tabular", {"table": write(folder / name, tables.FILES[name]), "target": "y"}, folder)
+    check_recipe_data("tabular", {"data": write(folder / name, tables.FILES[name]), "target": "y"}, folder)
 
 
 @pytest.mark.parametrize("name", mark_long(pictures.CASES, 20))
@@ -47,7 +47,7 @@ def test_images(name, folder):
 def test_series_texts_and_forecasts(name, folder):
     file_name, content, settings = others.CASES[name]
     target = {} if name[0] == "forecast" else {"target": "label"}
-    check_recipe_data(name[0], {"table": write(folder / file_name, content), **target, **settings}, folder)
+    check_recipe_data(name[0], {"data": write(folder / file_name, content), **target, **settings}, folder)
 
 
 def test_at_least_200_cases():

@@ -49,8 +49,8 @@ class CreatesFile:
 def trained_run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     (folder / "t.csv").write_text(tables.csv_text(120))
-    settings = {"epochs": 1, "body": "mlp", "units": 8, "bins": 8, "batch_size": 32, "refit": False}
-    return tfkit.train("tabular", table=folder / "t.csv", target="y", out=folder, quiet=True, **settings).folder
+    settings = {"epochs": 1, "architecture": "mlp", "units": 8, "num_bins": 8, "batch_size": 32, "refit": False}
+    return tfkit.train("tabular", data=folder / "t.csv", target="y", out=folder, quiet=True, **settings).folder
 
 
 @pytest.fixture

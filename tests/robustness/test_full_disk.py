@@ -9,7 +9,7 @@ import pytest
 import tfkit
 from tfkit.cli.main import main
 
-SMALL = {"epochs": 3, "body": "mlp", "units": 64, "bins": 8, "batch_size": 64, "refit": False}
+SMALL = {"epochs": 3, "architecture": "mlp", "units": 64, "num_bins": 8, "batch_size": 64, "refit": False}
 GREEDY_RECIPE = """
 
 @keras.saving.register_keras_serializable("mine")
@@ -38,7 +38,7 @@ def settings(tmp_path):
     """Create a small table, and return the settings to train on it, as for the command line."""
     lines = "".join(f"{i % 7},{'xyz'[i % 3]},{i % 7 + i % 3}\n" for i in range(300))
     (tmp_path / "t.csv").write_text("a,b,y\n" + lines)
-    return [f"{name}={value}" for name, value in {**SMALL, "table": tmp_path / "t.csv", "target": "y"}.items()]
+    return [f"{name}={value}" for name, value in {**SMALL, "data": tmp_path / "t.csv", "target": "y"}.items()]
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def disk(tmp_path):
     """Mount a disk of four megabytes."""
     path = tmp_path / "disk"
     path.mkdir()
-    completed = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(path)], capture_output=True)
+    completed = subprocess.run(["mount", "-t", "tmpfs", "-o", "image_size=4m", "tmpfs", str(path)], capture_output=True)
     if completed.returncode:
         pytest.skip("mounting a disk is not permitted")
     yield path

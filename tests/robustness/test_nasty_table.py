@@ -70,9 +70,9 @@ def run(tmp_path_factory):
     categories = ["post", "code", "numbers as names", "rare"]
     return tfkit.train(
         "tabular",
-        table=folder / "rows.csv",
+        data=folder / "rows.csv",
         target="y",
-        category=categories,
+        categorical_columns=categories,
         epochs=2,
         units=16,
         out=folder,

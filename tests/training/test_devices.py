@@ -17,7 +17,7 @@ from tfkit.training import devices
 from tfkit.training.replicas import scope
 
 CLUSTER = {"cluster": {"worker": ["one:2222", "two:2222"]}, "task": {"type": "worker", "index": 1}}
-TINY = {"body": "mlp", "units": 8, "depth": 1, "epochs": 2, "batch_size": 2000, "dropout": 0.2}
+TINY = {"architecture": "mlp", "units": 8, "num_layers": 1, "epochs": 2, "batch_size": 2000, "dropout": 0.2}
 
 
 @pytest.fixture(autouse=True)

@@ -23,13 +23,13 @@ def table(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(table, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs")
-    return tfkit.train("tabular", table=table, target="bought", leave_out=["price"], out=out, quiet=True, **FAST)
+    return tfkit.train("tabular", data=table, target="bought", exclude_columns=["price"], out=out, quiet=True, **FAST)
 
 
 @pytest.fixture(scope="module")
 def regression_run(table, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs")
-    return tfkit.train("tabular", table=table, target="price", leave_out=["bought"], out=out, quiet=True, **FAST)
+    return tfkit.train("tabular", data=table, target="price", exclude_columns=["bought"], out=out, quiet=True, **FAST)
 
 
 def test_run_writes_the_expected_files(run):
@@ -81,7 +81,7 @@ def test_predict_on_raw_rows_equals_saved_predictions(table, tmp_path, target):
     frame = pd.read_csv(table)
     frame[:400].to_csv(tmp_path / "train.csv", index=False)
     frame[400:].to_csv(tmp_path / "test.csv", index=False)
-    settings = {"table": tmp_path / "train.csv", "test_table": tmp_path / "test.csv", "target": target, **FAST}
+    settings = {"data": tmp_path / "train.csv", "test_data": tmp_path / "test.csv", "target": target, **FAST}
     run = tfkit.train("tabular", out=tmp_path / "runs", quiet=True, **settings)
     saved, predicted = pd.read_csv(run.folder / "predictions.csv"), run.predict(tmp_path / "test.csv")
     assert len(saved) == len(predicted) == 200
@@ -92,7 +92,7 @@ def test_predict_on_raw_rows_equals_saved_predictions(table, tmp_path, target):
 
 @pytest.mark.slow
 def test_test_rows_can_be_skipped(table, tmp_path):
-    run = tfkit.train("tabular", table=table, target="bought", out=tmp_path, test=False, quiet=True, **FAST)
+    run = tfkit.train("tabular", data=table, target="bought", out=tmp_path, test=False, quiet=True, **FAST)
     assert run.metrics["test"] == {}
     assert run.metrics["val"]
     assert not (run.folder / "predictions.csv").exists()
@@ -102,7 +102,7 @@ def test_test_rows_can_be_skipped(table, tmp_path):
 @pytest.mark.slow
 def test_coverage_of_a_quantile_is_reported(table, tmp_path, capsys):
     settings = {**FAST, "loss": "quantile", "quantile": 0.9, "epochs": 20}
-    main(["train", "tabular", f"table={table}", "target=price", "--out", str(tmp_path), *to_arguments(settings)])
+    main(["train", "tabular", f"data={table}", "target=price", "--out", str(tmp_path), *to_arguments(settings)])
     stderr = capsys.readouterr().err
     run = tfkit.Run(next(tmp_path.iterdir()))
     saved = pd.read_csv(run.folder / "predictions.csv")
@@ -119,7 +119,7 @@ def test_config_json_reproduces_the_run_bit_for_bit(run, tmp_path):
 
 
 def test_stdout_contains_only_the_run_folder(table, tmp_path, capsys):
-    code = main(["train", "tabular", f"table={table}", "target=bought", "--out", str(tmp_path), *to_arguments(FAST)])
+    code = main(["train", "tabular", f"data={table}", "target=bought", "--out", str(tmp_path), *to_arguments(FAST)])
     out, err = capsys.readouterr()
     assert code == 0
     [line] = out.splitlines()
@@ -132,22 +132,22 @@ def test_stdout_contains_only_the_run_folder(table, tmp_path, capsys):
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "nesterov", "rmsprop", "adam", "nadam", "adagrad", "lion"])
 def test_every_optimizer_trains(table, tmp_path, optimizer):
     settings = {**FAST, "optimizer": optimizer, "epochs": 1, "learning_rate": 1e-3}
-    run = tfkit.train("tabular", table=table, target="price", out=tmp_path, test=False, quiet=True, **settings)
+    run = tfkit.train("tabular", data=table, target="price", out=tmp_path, test=False, quiet=True, **settings)
     assert np.isfinite(run.metrics["val"]["root_mean_squared_error"])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("decay", ["none", "exponential", "step", "plateau"])
 def test_every_schedule_trains(table, tmp_path, decay):
-    settings = {**FAST, "learning_rate_decay": decay, "epochs": 3, "learning_rate": 1e-3}
-    run = tfkit.train("tabular", table=table, target="price", out=tmp_path, test=False, quiet=True, **settings)
+    settings = {**FAST, "learning_rate_schedule": decay, "epochs": 3, "learning_rate": 1e-3}
+    run = tfkit.train("tabular", data=table, target="price", out=tmp_path, test=False, quiet=True, **settings)
     rates = pd.read_csv(run.folder / "history.csv")["learning_rate"]
     assert (rates.iloc[-1] < rates.iloc[0]) == (decay in ("exponential", "step"))
 
 
 def test_full_batch_gradient_descent(table, tmp_path):
-    settings = {**FAST, "batch_size": "all", "optimizer": "sgd", "learning_rate_decay": "none"}
-    run = tfkit.train("tabular", table=table, target="price", out=tmp_path, test=False, quiet=True, **settings)
+    settings = {**FAST, "batch_size": "all", "optimizer": "sgd", "learning_rate_schedule": "none"}
+    run = tfkit.train("tabular", data=table, target="price", out=tmp_path, test=False, quiet=True, **settings)
     assert run.config["batch_size"] == "all"
 
 
@@ -164,8 +164,8 @@ def test_full_batch_gradient_descent(table, tmp_path):
 )
 @pytest.mark.parametrize("body", ["ensemble", "mlp"])
 def test_every_loss_trains_every_architecture(table, tmp_path, loss, target, body):
-    settings = {**FAST, "loss": loss, "body": body, "epochs": 1} | ({"members": 8} if body == "mlp" else {})
-    run = tfkit.train("tabular", table=table, target=target, out=tmp_path, test=False, quiet=True, **settings)
+    settings = {**FAST, "loss": loss, "architecture": body, "epochs": 1} | ({"members": 8} if body == "mlp" else {})
+    run = tfkit.train("tabular", data=table, target=target, out=tmp_path, test=False, quiet=True, **settings)
     assert run.config["loss"] == loss
 
 
@@ -184,7 +184,7 @@ def test_every_loss_trains_every_architecture(table, tmp_path, loss, target, bod
 )
 def test_settings_that_do_not_fit_the_target_raise(table, tmp_path, settings, message):
     with pytest.raises(UserError, match=message):
-        tfkit.train("tabular", table=table, out=tmp_path, quiet=True, **{**FAST, **settings})
+        tfkit.train("tabular", data=table, out=tmp_path, quiet=True, **{**FAST, **settings})
     assert not list(tmp_path.iterdir())
 
 
@@ -194,9 +194,9 @@ def test_class_weights_raise_the_recall_of_the_rare_class(tmp_path):
     frame = pd.DataFrame({"x": random.normal(size=2000), "z": random.normal(size=2000)})
     frame["rare"] = np.where(random.random(2000) < 1 / (1 + np.exp(3 - frame["x"])), "yes", "no")
     frame.to_csv(tmp_path / "rare.csv", index=False)
-    settings = {"table": tmp_path / "rare.csv", "target": "rare", "out": tmp_path / "runs", "quiet": True}
+    settings = {"data": tmp_path / "rare.csv", "target": "rare", "out": tmp_path / "runs", "quiet": True}
     unweighted, weighted = (
-        tfkit.train("tabular", **settings, **FAST, class_weights=on).metrics["test"] for on in (False, True)
+        tfkit.train("tabular", **settings, **FAST, balance_classes=on).metrics["test"] for on in (False, True)
     )
     assert weighted["recall"] > unweighted["recall"] + 0.3
 
@@ -205,17 +205,15 @@ def test_class_weights_raise_the_recall_of_the_rare_class(tmp_path):
 def test_loss_that_is_not_finite_exits_with_3(table, tmp_path, capsys):
     diverging = {
         **FAST,
-        "members": 8,
+        "ensemble_size": 8,
         "optimizer": "sgd",
         "learning_rate": 1e30,
         "weight_decay": 0.0,
-        "learning_rate_decay": "none",
-        "body": "mlp",
+        "learning_rate_schedule": "none",
+        "architecture": "mlp",
         "epochs": 5,
     }
-    code = main(
-        ["train", "tabular", f"table={table}", "target=price", "--out", str(tmp_path), *to_arguments(diverging)]
-    )
+    code = main(["train", "tabular", f"data={table}", "target=price", "--out", str(tmp_path), *to_arguments(diverging)])
     assert code == 3
     assert "Rolled back 3 times" in capsys.readouterr().err.splitlines()[-1]
     [report_path] = tmp_path.glob("*/not_finite.json")
@@ -224,14 +222,14 @@ def test_loss_that_is_not_finite_exits_with_3(table, tmp_path, capsys):
     assert report["rows"]
     assert set(report["furthest"]) == {"inputs/numbers", "inputs/missing", "inputs/categories", "target"}
     with pytest.raises(NotFiniteError):
-        tfkit.train("tabular", table=table, target="price", out=tmp_path, quiet=True, **diverging)
+        tfkit.train("tabular", data=table, target="price", out=tmp_path, quiet=True, **diverging)
 
 
 @pytest.mark.slow
 def test_refit_uses_training_and_validation_rows(table, tmp_path, capfd):
     """The refit equals training on both splits; the baselines use the same rows."""
     recipe = tfkit.load_recipe("tabular")
-    settings = {"table": table, "target": "price", **FAST, "refit": "auto", "class_weights": False}
+    settings = {"data": table, "target": "price", **FAST, "refit": "auto", "balance_classes": False}
     run = tfkit.train(recipe, **settings, out=tmp_path)
     assert run.config["refit"] is True
     assert "Fitted again on training and validation rows together, 510" in capfd.readouterr().err
@@ -257,8 +255,8 @@ def test_refit_uses_training_and_validation_rows(table, tmp_path, capfd):
 
 
 def test_plateau_schedule_needs_validation_rows(table, tmp_path):
-    plateau = {"table": table, "target": "price", "learning_rate_decay": "plateau", "out": tmp_path / "runs"}
-    with pytest.raises(UserError, match="learning_rate_decay=plateau needs validation rows"):
+    plateau = {"data": table, "target": "price", "learning_rate_schedule": "plateau", "out": tmp_path / "runs"}
+    with pytest.raises(UserError, match="learning_rate_schedule=plateau needs validation rows"):
         tfkit.train("tabular", **plateau, refit=True)
     run = tfkit.train("tabular", **plateau, **{**FAST, "refit": "auto", "epochs": 1}, test=False, quiet=True)
     assert run.config["refit"] is False
@@ -273,7 +271,7 @@ def model_with_schedule(config, data):
 
 def test_custom_model_with_its_own_schedule(table, tmp_path):
     custom = tfkit.load_recipe("tabular").replace(model=model_with_schedule)
-    settings = {"table": table, "target": "bought", "test": False, "quiet": True, **FAST, "epochs": 1}
+    settings = {"data": table, "target": "bought", "test": False, "quiet": True, **FAST, "epochs": 1}
     run = tfkit.train(custom, out=tmp_path, **settings)
     [line] = [json.loads(line) for line in (run.folder / "journal.jsonl").read_text().splitlines()]
     assert 0 < line["learning_rate"] < 0.01
@@ -284,7 +282,7 @@ def test_custom_model_with_its_own_schedule(table, tmp_path):
 def test_monitor_without_known_direction_raises(table, tmp_path):
     custom = tfkit.load_recipe("tabular").replace(monitor="val_custom")
     with pytest.raises(UserError, match="must say where its monitor is best"):
-        tfkit.train(custom, table=table, target="bought", out=tmp_path / "runs", quiet=True, **FAST)
+        tfkit.train(custom, data=table, target="bought", out=tmp_path / "runs", quiet=True, **FAST)
     assert not (tmp_path / "runs").exists()
 
 
@@ -292,7 +290,7 @@ def test_monitor_without_known_direction_raises(table, tmp_path):
 def test_mixed_precision_applies_to_the_model_only(table, tmp_path, precision):
     """Preprocessing, predictions and the global dtype policy stay float32."""
     settings = {**FAST, "precision": precision, "epochs": 1}
-    run = tfkit.train("tabular", table=table, target="price", out=tmp_path, test=False, quiet=True, **settings)
+    run = tfkit.train("tabular", data=table, target="price", out=tmp_path, test=False, quiet=True, **settings)
     assert keras.config.dtype_policy().name == "float32"
     network = run.model.get_layer("tabular")
     assert {layer.compute_dtype for layer in network.layers if "tab_m" in layer.name} == {precision[6:]}

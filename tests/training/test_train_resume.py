@@ -55,7 +55,7 @@ def train_and_interrupt(monkeypatch, num_steps, **settings):
 def test_resumed_run_equals_uninterrupted_run(table, tmp_path, monkeypatch, refit, num_steps):
     settings = {
         "recipe": "tabular",
-        "table": table,
+        "data": table,
         "target": "bought",
         "quiet": True,
         **FAST,
@@ -81,7 +81,7 @@ def test_resumed_run_equals_uninterrupted_run(table, tmp_path, monkeypatch, refi
 
 @pytest.mark.slow
 def test_resume_raises_if_settings_versions_or_data_differ(table, tmp_path, monkeypatch, capsys):
-    settings = {"recipe": "tabular", "table": table, "target": "bought", "quiet": True, **FAST}
+    settings = {"recipe": "tabular", "data": table, "target": "bought", "quiet": True, **FAST}
     train_and_interrupt(monkeypatch, 1, **settings, out=tmp_path, test=False)
     [folder] = tmp_path.iterdir()
     with pytest.raises(UserError, match=r"begin a new one for others. Received: epochs=9"):
@@ -113,7 +113,7 @@ def test_resume_raises_if_settings_versions_or_data_differ(table, tmp_path, monk
 def test_signal_sets_exit_code_and_leaves_a_checkpoint(table, tmp_path, signal_number, code):
     """A process stopped by a signal exits and leaves a checkpoint to resume."""
     settings = to_arguments({**FAST, "epochs": 3000})
-    command = [sys.executable, "-m", "tfkit", "train", "tabular", f"table={table}", "target=bought", *settings]
+    command = [sys.executable, "-m", "tfkit", "train", "tabular", f"data={table}", "target=bought", *settings]
     process = subprocess.Popen(
         [*command, "--out", str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -140,7 +140,7 @@ def test_resume_of_a_copied_recipe_needs_the_unchanged_file(table, tmp_path, mon
         .page.read_text()
         .replace("    embedding_dim:", "    own: int = 1  # unused\n    embedding_dim:")
     )
-    settings = {"recipe": recipe_file, "table": table, "target": "bought", "quiet": True, **FAST}
+    settings = {"recipe": recipe_file, "data": table, "target": "bought", "quiet": True, **FAST}
     train_and_interrupt(monkeypatch, 1, **settings, out=tmp_path / "runs")
     [folder] = (tmp_path / "runs").iterdir()
     recipe_file.write_text(recipe_file.read_text() + "\n")
@@ -161,7 +161,7 @@ def wrong_output_shape(config, data):
 
 @pytest.mark.slow
 def test_custom_model_is_checked_and_required_to_resume(table, tmp_path, monkeypatch):
-    settings = {"table": table, "target": "bought", "quiet": True, **FAST}
+    settings = {"data": table, "target": "bought", "quiet": True, **FAST}
     with pytest.raises(UserError, match=r"logits \(rows, classes\).*shape \(None, 7\)"):
         tfkit.train(tfkit.load_recipe("tabular").replace(model=wrong_output_shape), out=tmp_path / "runs", **settings)
     assert not (tmp_path / "runs").exists()

@@ -15,7 +15,7 @@ def test_every_recipe_searches_learning_rate_batch_size_and_optimizer():
 
 
 def test_range_override_is_logarithmic_if_the_domain_of_the_recipe_is():
-    space = make_search_space(TABULAR, ["learning_rate=1e-4..1e-2", "dropout=0.1..0.2", "depth=1..2"])
+    space = make_search_space(TABULAR, ["learning_rate=1e-4..1e-2", "dropout=0.1..0.2", "num_layers=1..2"])
     assert space["learning_rate"] == Range(1e-4, 1e-2, log=True)
     assert space["dropout"] == Range(0.1, 0.2)
     assert space["depth"] == Range(1, 2)

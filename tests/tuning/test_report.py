@@ -14,7 +14,11 @@ from tfkit.tuning.report.setting_plots import summarize_range
 from tfkit.tuning.report.write import REPORT_FILE, write
 from tfkit.tuning.study import Trial
 
-SPACE = {"learning_rate": Range(1e-4, 1e-1, log=True), "units": Choice((1, 2, 4)), "body": Choice(("a", "<script>"))}
+SPACE = {
+    "learning_rate": Range(1e-4, 1e-1, log=True),
+    "units": Choice((1, 2, 4)),
+    "architecture": Choice(("a", "<script>")),
+}
 
 
 def make_search(tmp_path, count, loss):
@@ -25,7 +29,7 @@ def make_search(tmp_path, count, loss):
         settings = {
             "learning_rate": float(10 ** random.uniform(-4, -1)),
             "units": int(random.choice([1, 2, 4])),
-            "body": str(random.choice(["a", "<script>"])),
+            "architecture": str(random.choice(["a", "<script>"])),
         }
         trials.append(Trial(i + 1, settings, state="done", score=float(loss(settings, random)), epochs=3, seconds=1.0))
     trials.sort(key=lambda trial: trial.score)
@@ -90,10 +94,10 @@ def test_search_arguments_define_the_same_search(tmp_path):
     """The printed arguments are parsed as on the command line."""
     recipe = tfkit.load_recipe("tabular")
     values = {
-        "table": tmp_path / "my table.csv",
+        "data": tmp_path / "my table.csv",
         "target": "a b",
         "refit": True,
-        "number": ["x", "y"],
+        "numeric_columns": ["x", "y"],
         "encoding": None,
     }
     fixed = {name: recipe.Config.of(values).words()[name] for name in values}

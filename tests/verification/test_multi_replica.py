@@ -10,7 +10,7 @@ import tfkit
 from tfkit.verification import multi_replica
 
 RECIPE_SOURCE = tfkit.load_recipe("tabular").page.read_text(encoding="utf-8")
-TINY = {"units": 8, "members": 2, "bins": 8, "batch_size": 32, "refit": False}
+TINY = {"units": 8, "ensemble_size": 2, "num_bins": 8, "batch_size": 32, "refit": False}
 BATCH_MEAN = """
 
 @keras.saving.register_keras_serializable("mine")
@@ -76,7 +76,7 @@ def test_layer_that_depends_on_the_batch_is_detected(suffix, failure, tmp_path):
     frame = pd.DataFrame({"x": random.normal(size=300), "word": random.choice(["a", "b"], 300)})
     frame.assign(y=frame["x"] + (frame["word"] == "a")).to_csv(tmp_path / "t.csv", index=False)
     (tmp_path / "mine.py").write_text(RECIPE_SOURCE + suffix, encoding="utf-8")
-    settings = {**TINY, "table": str(tmp_path / "t.csv"), "target": "y"}
+    settings = {**TINY, "data": str(tmp_path / "t.csv"), "target": "y"}
     result = multi_replica.check_two_replicas(str(tmp_path / "mine.py"), settings, tmp_path)
     assert result.claim == "two replicas train the same weights as one device"
     assert (failure in result.failure) if failure else result.holds

@@ -10,7 +10,7 @@ from tfkit.errors import UserError
 from tfkit.verification import subprocesses, verify
 from tfkit.verification.result import CheckResult
 
-FAST = {"epochs": 2, "units": 8, "members": 2, "bins": 8, "batch_size": 32, "refit": False}
+FAST = {"epochs": 2, "units": 8, "ensemble_size": 2, "num_bins": 8, "batch_size": 32, "refit": False}
 RECIPE_SOURCE = tfkit.load_recipe("tabular").page.read_text(encoding="utf-8")
 UNSEEDED = """
 
@@ -50,7 +50,7 @@ def table(tmp_path_factory):
 
 @pytest.mark.long
 def test_recipe_of_tfkit_passes_every_check(table, tmp_path, capsys):
-    settings = [f"{name}={value}" for name, value in {**FAST, "table": table, "target": "y"}.items()]
+    settings = [f"{name}={value}" for name, value in {**FAST, "data": table, "target": "y"}.items()]
     assert main(["check", "tabular", *settings, "--out", str(tmp_path / "out")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(verify.CHECKS)
@@ -63,7 +63,7 @@ def test_recipe_of_tfkit_passes_every_check(table, tmp_path, capsys):
 def test_recipe_with_unseeded_layer_fails_every_check(table, tmp_path, capsys):
     path = tmp_path / "mine.py"
     path.write_text(RECIPE_SOURCE + UNSEEDED, encoding="utf-8")
-    settings = [f"{name}={value}" for name, value in {**FAST, "table": table, "target": "y"}.items()]
+    settings = [f"{name}={value}" for name, value in {**FAST, "data": table, "target": "y"}.items()]
     assert main(["check", str(path), *settings]) == 2
     out, err = capsys.readouterr()
     repeated, killed, saved = (line for line in out.splitlines() if "replicas" not in line)
@@ -88,10 +88,10 @@ def test_exit_code_and_output_follow_the_results(monkeypatch, capsys):
 def test_check_receives_recipe_settings_and_folder(monkeypatch, tmp_path):
     calls = []
     monkeypatch.setattr(verify, "CHECKS", [lambda *arguments: calls.append(arguments) or CheckResult("one")])
-    assert [result.holds for result in tfkit.verify("tabular", depth="2", out=tmp_path / "new")] == [True]
+    assert [result.holds for result in tfkit.verify("tabular", num_layers="2", out=tmp_path / "new")] == [True]
     [(path, settings, folder)] = calls
     assert path.endswith("tabular.py")
-    assert settings == {"epochs": 2, "depth": 2}
+    assert settings == {"epochs": 2, "num_layers": 2}
     assert folder == tmp_path / "new"
 
 
@@ -108,6 +108,6 @@ def test_invalid_recipe_setting_or_folder_is_rejected(tmp_path):
 
 @pytest.mark.long
 def test_error_of_a_process_is_raised(tmp_path):
-    settings = {"table": str(tmp_path / "none.csv"), "target": "y"}
+    settings = {"data": str(tmp_path / "none.csv"), "target": "y"}
     with pytest.raises(UserError, match=r"must train with these settings to be checked. Received: .*none.csv"):
         subprocesses.reference_run(str(tfkit.load_recipe("tabular").page), settings, tmp_path)

@@ -64,7 +64,7 @@ class WindowDataset:
             raise ValueError("A split must have at least one window. Received: none")
         if self.origins.min() < past or self.origins.max() + horizon > steps:
             raise ValueError(
-                f"Past and horizon of every window must lie within the values. Received: past={past}, "
+                f"Past and horizon of every window must lie within the values. Received: context_length={past}, "
                 f"horizon={horizon}, {steps} values, origins from {self.origins.min()} to "
                 f"{self.origins.max()}"
             )

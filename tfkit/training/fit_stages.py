@@ -43,7 +43,7 @@ def fit_with_validation(
     if best.best_epoch is None:
         raise NotFiniteError(
             f"{recipe.monitor} was never a finite number, so no epoch's weights can be kept. "
-            "Lower learning_rate to a tenth, or set clip_norm=1."
+            "Lower learning_rate to a tenth, or set global_clipnorm=1."
         )
     run.note(best_epoch=best.best_epoch + 1)
     return journal

@@ -152,9 +152,9 @@ def test_a_file_with_targets_gives_all_windows():
     ("settings", "message"),
     [
         ({"horizon": 60}, "each have enough steps for the horizon.* horizon=60, and of 100 steps 0 to train"),
-        ({"past": 57}, "at least one window of past and horizon.* past=57, horizon=5, and 60 steps"),
+        ({"past": 57}, "at least one window of past and horizon.* context_length=57, horizon=5, and 60 steps"),
         ({"splits": {**FRACTIONS, "train_steps": 90}}, "90 to train, 20 to validate, 20 to test"),
-        ({"gaps": "refuse"}, "With gaps=refuse no value may be missing. Received: 1 of 200 steps"),
+        ({"gaps": "refuse"}, "With fill_missing=error no value may be missing. Received: 1 of 200 steps"),
     ],
 )
 def test_unsuitable_settings_are_refused(settings, message):
@@ -169,7 +169,7 @@ def test_a_split_without_a_window_is_refused():
     long = table(60).melt("day", var_name="shop", value_name="sold")
     late = table(20, "2024-04-01").iloc[:, :2].rename(columns={"a": "sold"}).assign(shop="late")
     grid, present, info = fit_schema(pd.concat([long, late]), series_column="shop", horizon=5, past=18)
-    with pytest.raises(UserError, match=r"Received: past=18, horizon=5, none for test"):
+    with pytest.raises(UserError, match=r"Received: context_length=18, horizon=5, none for test"):
         history_windows(grid, present, info, "test")
 
 

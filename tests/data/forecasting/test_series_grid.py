@@ -86,7 +86,7 @@ def test_a_series_is_trimmed_to_its_values():
     trimmed_grid, messages = trim_missing_ends(make_grid(table)[0], "last")
     np.testing.assert_array_equal(trimmed_grid.values, [2, NAN, 3, 1, 4, NAN, NAN, NAN, 5])
     assert messages == ["4 of 9 values are missing: filled by the previous value, not used as targets"]
-    with pytest.raises(UserError, match=r"With gaps=refuse no value may be missing\. Received: 4 of 9 steps"):
+    with pytest.raises(UserError, match=r"With fill_missing=error no value may be missing\. Received: 4 of 9 steps"):
         trim_missing_ends(make_grid(table)[0], "refuse")
     empty = pd.concat([LONG, LONG.assign(shop="z", sold=None).iloc[:4]])
     several, messages = trim_missing_ends(make_grid(empty, series_column="shop")[0], "last")
@@ -120,7 +120,7 @@ def test_numbers_are_times_if_named_as_such_and_years_by_column_name():
             {},
             "must have a time column; name it with time_column=.* 'a', 'b', none of which",
         ),
-        (WIDE.assign(c="word"), {}, "exclude it with leave_out=.* Received: 'c', which contains 'word'"),
+        (WIDE.assign(c="word"), {}, "exclude it with exclude_columns=.* Received: 'c', which contains 'word'"),
         (WIDE.assign(c=None), {}, "Received: 'c', which is empty"),
         (WIDE.assign(c="x"), {"known": ["c"]}, "A known covariate must contain numbers.* 'c', which contains 'x'"),
         (WIDE[["day"]], {}, "must have a numeric column to forecast besides the time column. Received: 'day'"),
@@ -128,7 +128,7 @@ def test_numbers_are_times_if_named_as_such_and_years_by_column_name():
         (LONG.assign(shop=["x", "x", None, "x", "y", "y"]), {"series_column": "shop"}, "missing in 1 of 6 rows"),
         (WIDE.assign(day="soon"), {"time_column": "day"}, "or numbers. Received: 'day', which contains 'soon'"),
         (WIDE.assign(day=[*DAYS[:3], None]), {}, "Received in 'day': no time in row 4 \\(line 5"),
-        (WIDE.assign(day=[*DAYS[:3], DAYS[0]]), {}, "with series_column=.* 1 time more than once, the first"),
+        (WIDE.assign(day=[*DAYS[:3], DAYS[0]]), {}, "with series_id_column=.* 1 time more than once, the first"),
         (LONG.assign(when=DAYS[0]), {"series_column": "shop"}, "2 times more than once, the first 2024-01-01 of 'x'"),
         (WIDE.assign(b=[1, 2, 3, np.inf]), {}, "Received in 'b': 'inf' in row 4"),
         (WIDE.assign(day=["2024-01-01", "2024-01-02", "2024-01-03", "2024-03-31"]), {}, "87 of 91 steps without a row"),

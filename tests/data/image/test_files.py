@@ -123,7 +123,7 @@ def test_folders_of_splits_are_not_accepted_as_classes(tmp_path):
     for split in ("train", "test"):
         for label in ("a", "b"):
             save_image(tmp_path / split / label / "0.png")
-    with pytest.raises(UserError, match=r"pictures=.*train test_pictures=.*test\. Received: .*'test', 'train'"):
+    with pytest.raises(UserError, match=r"data=.*train test_data=.*test\. Received: .*'test', 'train'"):
         find_images(tmp_path)
     assert set(labels_by_path(find_images(tmp_path / "train")[0]).values()) == {"a", "b"}
 

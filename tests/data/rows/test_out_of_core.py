@@ -216,15 +216,15 @@ def test_recipe_trains_on_a_disk_table(tmp_path, tiny):
     path = in_folder(tmp_path / "rows", table(1500, seed=1), ".csv")
     run = tfkit.train(
         "tabular",
-        table=path,
+        data=path,
         target="bought",
         epochs=4,
-        body="mlp",
+        architecture="mlp",
         units=16,
         batch_size=32,
         learning_rate=0.01,
         refit=True,
-        class_weights=True,
+        balance_classes=True,
         out=tmp_path,
         quiet=True,
     )

@@ -99,7 +99,7 @@ STEPS = pd.DataFrame(
         "sick": ["no", "no", "yes", "no", "yes"],
     }
 )
-LONG = {"id_column": "who", "time_column": "day", "target": "sick"}
+LONG = {"series_id_column": "who", "time_column": "day", "target": "sick"}
 
 
 def test_long_tables_are_sorted_by_time(file):

@@ -35,13 +35,13 @@ def fit_schema(frame, **settings):
     series, _, messages = load_series(frame, lengths=settings.get("lengths", "auto"))
     target = infer_target(series.frame["label"])
     reading = {
-        "id_column": None,
+        "series_id_column": None,
         "time_column": None,
         "value_columns": [],
-        "leave_out": [],
+        "exclude_columns": [],
         "delimiter": None,
         "encoding": None,
-        "missing": None,
+        "na_values": None,
     }
     return learn_series(series, target, said=messages, reading=reading, **settings), series
 
@@ -160,7 +160,7 @@ def test_unusable_tables_are_refused(frame, message):
 
 def test_unequal_lengths_are_refused_where_they_must_be_equal():
     frame = pd.DataFrame({"who": [1, 1, 2, 2, 2], "label": list("aabbb"), "x": [1.0, 2, 3, 4, 5]})
-    with pytest.raises(UserError, match=r"lengths=pad to allow any length. Received: 2 to 3 steps"):
+    with pytest.raises(UserError, match=r"variable_length=true to allow any length. Received: 2 to 3 steps"):
         load_series(frame, id_column="who", lengths="equal")
 
 

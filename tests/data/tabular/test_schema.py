@@ -121,11 +121,20 @@ def test_user_sets_column_kinds():
 @pytest.mark.parametrize(
     ("kinds", "message"),
     [
-        ({"number": ["c"]}, "must fit the kind that is set for it. Received: number=c, which does not contain numbers"),
-        ({"date": ["c"]}, "Received: date=c, which does not contain dates in a known format; for example"),
+        (
+            {"number": ["c"]},
+            "must fit the kind that is set for it. Received: numeric_columns=c, which does not contain numbers",
+        ),
+        ({"date": ["c"]}, "Received: date_columns=c, which does not contain dates in a known format; for example"),
         ({"number": ["nn"]}, r"must have the column 'nn'. Did you mean 'n'\? Received: 'n', 'hole'"),
-        ({"category": ["y"]}, "The target's kind is set with kind=class or kind=number. Received: category=y"),
-        ({"number": ["n"], "leave_out": ["n"]}, "A column can have one kind. Received: number=n and leave_out=n"),
+        (
+            {"category": ["y"]},
+            "The target's kind is set with task=classification or task=regression. Received: categorical_columns=y",
+        ),
+        (
+            {"number": ["n"], "leave_out": ["n"]},
+            "A column can have one kind. Received: numeric_columns=n and exclude_columns=n",
+        ),
         (
             {"leave_out": ["n", "hole", "money", "c", "flag", "d"]},
             r"At least one feature column must remain.*Received: n \(left out\), hole \(left out\)",

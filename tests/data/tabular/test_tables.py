@@ -55,7 +55,7 @@ def test_load_table_reports_target_texts_read_as_missing():
     assert len(rows) == 75
     assert messages == [
         "25 of 100 rows dropped: y is missing; 25 contain 'None': if that is a class, "
-        "set the markers of missing cells with missing="
+        "set the markers of missing cells with na_values="
     ]
     assert len(load_table(frame, "y", missing=[])[0]) == 100
 
@@ -85,14 +85,14 @@ def test_test_table_is_read_with_the_columns_of_the_table():
     [
         ({"target": "Y"}, r"The table must have the column 'Y'. Did you mean 'y'\? Received: 'n', 'd', 'c'"),
         ({"test_table": table()[["d", "flag", "y"]]}, "The test table must have the columns 'n', 'c'. Received: 'd'"),
-        ({"table": table()[["y"]]}, "at least one feature column besides the target. Received: 'y' alone"),
-        ({"table": {"n;y": ["1;u"]}}, "'y'. If it has more than one column, give delimiter=. Received: 'n;y'"),
-        ({"table": {"n": [[1], [2]], "y": ["u", "v"]}}, "Received: several values in a cell of 'n'"),
+        ({"data": table()[["y"]]}, "at least one feature column besides the target. Received: 'y' alone"),
+        ({"data": {"n;y": ["1;u"]}}, "'y'. If it has more than one column, give delimiter=. Received: 'n;y'"),
+        ({"data": {"n": [[1], [2]], "y": ["u", "v"]}}, "Received: several values in a cell of 'n'"),
     ],
 )
 def test_load_table_rejects_invalid_tables(options, message):
     with pytest.raises(UserError, match=message):
-        load_table(**{"table": table(), "target": "y"} | options)
+        load_table(**{"data": table(), "target": "y"} | options)
 
 
 def test_check_columns_accepts_existing_columns():

@@ -33,9 +33,10 @@ def ngram_counts():
 def predict_training_rows(y, classes, weight=None):
     """Return the outputs of the fitted layers for their training rows."""
     ngrams = {
-        name: {"sizes": SIZES[name], "ngrams": frequent_ngrams(ids, sizes=SIZES[name])} for name, ids in IDS.items()
+        name: {"sizes": SIZES[name], "ngram_model": frequent_ngrams(ids, sizes=SIZES[name])}
+        for name, ids in IDS.items()
     }
-    info = {"ngrams": ngrams, "target": {"classes": classes}}
+    info = {"ngram_model": ngrams, "target": {"classes": classes}}
     inputs = {name: keras.Input(ids.shape[1:], dtype="int32", name=name) for name, ids in IDS.items()}
     model = keras.Model(inputs, solved_ngrams(ArrayDataset(IDS, y, weight), info)(inputs))
     assert not model.trainable_variables

@@ -16,7 +16,7 @@ GOOD, BAD = "I like this one a lot", "what a waste of money"
 def frame(rows=40):
     suffixes = [f"number {first}{second}" for first in "abcd" for second in "klmnopqrst"]
     body = [f"{(GOOD, BAD)[row % 2]} {suffixes[row]}" for row in range(rows)]
-    return pd.DataFrame({"label": ["good", "bad"] * (rows // 2), "body": body})
+    return pd.DataFrame({"label": ["good", "bad"] * (rows // 2), "architecture": body})
 
 
 @pytest.fixture
@@ -52,14 +52,26 @@ def test_usual_missing_values_are_valid_texts_and_classes():
 @pytest.mark.parametrize(
     ("columns", "settings", "message"),
     [
-        ({"body": range(40)}, ("body",), "must have texts; name it with text=.*'body', which has numbers"),
-        ({"body": [f"{n}.5" for n in range(40)]}, ("body",), "which has numbers"),
-        ({"body": pd.date_range("2024-01-01", periods=40)}, ("body",), "which has dates"),
-        ({"body": None}, ("body",), "which has no values"),
-        ({"body": range(40)}, (None,), "must have a column of texts; name it with text=. Received: 'label', 'body'"),
+        (
+            {"architecture": range(40)},
+            ("body",),
+            "must have texts; name it with text_column=.*'body', which has numbers",
+        ),
+        ({"architecture": [f"{n}.5" for n in range(40)]}, ("body",), "which has numbers"),
+        ({"architecture": pd.date_range("2024-01-01", periods=40)}, ("body",), "which has dates"),
+        ({"architecture": None}, ("body",), "which has no values"),
+        (
+            {"architecture": range(40)},
+            (None,),
+            "must have a column of texts; name it with text_column=. Received: 'label', 'body'",
+        ),
         ({}, ("boody",), "must have the column 'boody'. Did you mean 'body'?"),
         ({"label": [None] * 40}, ("body",), "The target must be present in at least one row"),
-        ({"label": ["a", *[None] * 39], "body": ["", *["x y z"] * 39]}, ("body",), "empty in every row with a target"),
+        (
+            {"label": ["a", *[None] * 39], "architecture": ["", *["x y z"] * 39]},
+            ("body",),
+            "empty in every row with a target",
+        ),
     ],
 )
 def test_a_table_without_texts_is_an_error(columns, settings, message):
@@ -146,7 +158,7 @@ def test_reader_returns_texts_targets_and_columns(info):
     assert list(columns) == ["label", "body"]
     raw = reading.read_texts(["table words", "and more"], info)
     assert raw["text"].tolist() == [["table words"], ["and more"]]
-    raw = reading.read_texts({"body": ["zero \0 byte", None]}, info)
+    raw = reading.read_texts({"architecture": ["zero \0 byte", None]}, info)
     assert raw["text"].tolist() == [["zero  byte"], [""]]
 
 
@@ -171,9 +183,9 @@ def test_a_folder_without_texts_is_an_error(tmp_path):
 
 def test_new_data_unlike_training_gives_errors_and_warnings(info, caplog):
     with pytest.raises(UserError, match="The table must have the column 'body'"):
-        reading.read_texts(frame().rename(columns={"body": "text"}), info)
+        reading.read_texts(frame().rename(columns={"architecture": "text"}), info)
     with pytest.raises(UserError, match="'body', which has numbers"):
-        reading.read_texts({"body": [1.5, 2.5]}, info)
+        reading.read_texts({"architecture": [1.5, 2.5]}, info)
     with pytest.raises(UserError, match="There must be rows with a target to score"):
         reading.read_texts(frame().assign(label=None), info, target=True)
     with caplog.at_level(logging.WARNING, "tfkit"):

@@ -104,7 +104,7 @@ def test_five_thousand_columns():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.normal(size=(500, 5000)).round(3), columns=[f"x{number}" for number in range(5000)])
     frame.assign(y=rng.choice(["u", "v"], 500)).to_csv("wide.csv", index=False)
-    run = run_in_subprocess("train", "tabular", "table=wide.csv", "target=y", "epochs=1")
+    run = run_in_subprocess("train", "tabular", "data=wide.csv", "target=y", "epochs=1")
     assert len(json.loads((Path(run) / "info.json").read_text())["inputs"]) == 5000
     frame.head(20).to_csv("rows.csv", index=False)
     assert len(pd.read_csv(run_in_subprocess("predict", run, "rows.csv"))) == 20
@@ -118,7 +118,7 @@ def test_category_with_a_hundred_thousand_values():
         "big.csv", index=False
     )
     peak_before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # of the largest process so far
-    run = run_in_subprocess("train", "tabular", "table=big.csv", "target=y", "epochs=1")
+    run = run_in_subprocess("train", "tabular", "data=big.csv", "target=y", "epochs=1")
     info = json.loads((Path(run) / "info.json").read_text())
     assert info["columns"]["city"]["kind"] == "category"
     assert 70_000 < len(info["inputs"]["city"]["vocabulary"]) < 100_000

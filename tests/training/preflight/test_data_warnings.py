@@ -38,7 +38,7 @@ def test_column_that_predicts_the_class_is_reported(columns):
     columns["code"] = np.array(["N", "Y"], object)[y]
     messages = find_data_warnings(make_data(columns, y, ["no", "yes"]))
     assert messages == [
-        f"{name} alone predicts 100.0% of y; if it is not known at prediction time, set leave_out={name}"
+        f"{name} alone predicts 100.0% of y; if it is not known at prediction time, set exclude_columns={name}"
         for name in ("after", "code")
     ]
 

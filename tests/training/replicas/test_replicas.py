@@ -9,16 +9,32 @@ from tests.training.replicas.replica_cases import adamw, run_cases, run_processe
 from tfkit.training.replicas import scope
 
 RECIPES = [
-    ["tabular", {"body": "mlp", "units": 16, "depth": 2, "l2": 0.001, "clip_norm": 0.1, "class_weights": True}],
-    ["tabular", {"units": 16, "depth": 2, "members": 3, "clip_norm": 0.1}],
-    ["image", {"filters": [4, 8], "clip_norm": 0.1, "mixup": 0.2}],
-    ["image", {"body": "transformer", "units": 16, "depth": 1, "class_weights": True, "optimizer": "momentum"}],
-    ["text", {"units": 16, "vocabulary": 200, "num_ngrams": 500, "ngram_dim": 8, "clip_norm": 0.1, "l2": 0.001}],
-    ["text", {"encoder": "lstm", "units": 8, "vocabulary": 200, "ngrams": "none", "max_length": 30}],
+    [
+        "tabular",
+        {
+            "architecture": "mlp",
+            "units": 16,
+            "num_layers": 2,
+            "l2": 0.001,
+            "global_clipnorm": 0.1,
+            "balance_classes": True,
+        },
+    ],
+    ["tabular", {"units": 16, "num_layers": 2, "ensemble_size": 3, "global_clipnorm": 0.1}],
+    ["image", {"filters": [4, 8], "global_clipnorm": 0.1, "mixup": 0.2}],
+    [
+        "image",
+        {"architecture": "transformer", "units": 16, "num_layers": 1, "balance_classes": True, "optimizer": "momentum"},
+    ],
+    [
+        "text",
+        {"units": 16, "vocabulary_size": 200, "max_ngrams": 500, "ngram_dim": 8, "global_clipnorm": 0.1, "l2": 0.001},
+    ],
+    ["text", {"architecture": "lstm", "units": 8, "vocabulary_size": 200, "ngram_model": "none", "max_length": 30}],
     ["series", {"features": 84, "head": "trained"}],
-    ["series", {"body": "convolution", "units": 8, "depth": 1, "class_weights": True, "clip_norm": 0.1}],
-    ["forecast", {"past": 24, "horizon": 6}],
-    ["forecast", {"past": 24, "horizon": 6, "body": "lstm", "units": 8, "optimizer": "lion"}],
+    ["series", {"architecture": "cnn", "units": 8, "num_layers": 1, "balance_classes": True, "global_clipnorm": 0.1}],
+    ["forecast", {"context_length": 24, "horizon": 6}],
+    ["forecast", {"context_length": 24, "horizon": 6, "architecture": "lstm", "units": 8, "optimizer": "lion"}],
 ]
 CASES = [
     "adamw",

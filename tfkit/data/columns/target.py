@@ -111,7 +111,7 @@ def _check_finite(cells: "pd.Series", values: np.ndarray) -> None:
         row = int(cells.index[invalid[0]]) + 1
         raise UserError(
             f"A numeric target must be a finite number in every row; fix or remove the invalid rows, "
-            f"or set kind=class. Received in {cells.name!r}: {str(cells.iloc[invalid[0]])!r} in row {row:,} "
+            f"or set task=classification. Received in {cells.name!r}: {str(cells.iloc[invalid[0]])!r} in row {row:,} "
             f"(line {row + 1:,} of a CSV file), the first of {len(invalid):,}"
         )
 
@@ -126,7 +126,7 @@ def _infer_classes(cells: Any, positive: str | None) -> dict[str, Any]:
         )
     if len(counts) > max(0.5 * len(cells), 10):
         raise UserError(
-            f"The classes of the target must occur in several rows; to predict a number, set kind=number. "
+            f"The classes of the target must occur in several rows; to predict a number, set task=regression. "
             f"Received: {name!r} with {len(counts):,} classes in {len(cells):,} rows, such as "
             f"{format_list(list(counts)[:3])}"
         )

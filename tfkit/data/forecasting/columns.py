@@ -61,7 +61,7 @@ def infer_columns(
         )
     if series_column and len(targets) > 1:
         raise UserError(
-            f"A table with series_column= must have one column to forecast; name it with target=. "
+            f"A table with series_id_column= must have one column to forecast; name it with target=. "
             f"Received: {format_list(targets)}"
         )
     covariates = {name: _infer_numeric(frame[name], "known covariate") for name in known}
@@ -152,7 +152,7 @@ def _infer_numeric(cells: Any, role: str = "column to forecast") -> dict[str, An
     present = cells.dropna()
     if not len(present):
         raise UserError(
-            f"A {role} must contain numbers; exclude it with leave_out=. Received: {cells.name!r}, which is empty"
+            f"A {role} must contain numbers; exclude it with exclude_columns=. Received: {cells.name!r}, which is empty"
         )
     if role == "known covariate" and (rule := infer_type.infer_column_type(cells))["kind"] == "yes/no":
         return rule
@@ -161,8 +161,8 @@ def _infer_numeric(cells: Any, role: str = "column to forecast") -> dict[str, An
         values = numbers.read(present, numbers.rule_of())
         first = present[np.isnan(values)].iloc[0]
         raise UserError(
-            f"A {role} must contain numbers; correct its cells, exclude it with leave_out=, or, if it "
-            f"identifies the series, name it with series_column=. Received: {cells.name!r}, which contains "
+            f"A {role} must contain numbers; correct its cells, exclude it with exclude_columns=, or, if it "
+            f"identifies the series, name it with series_id_column=. Received: {cells.name!r}, which contains "
             f"{str(first)!r}"
         )
     parse_numbers(cells, number_format)

@@ -45,7 +45,7 @@ def history_windows(
     origins = origins[num_present[origins + horizon] > num_present[origins]]
     if not len(origins):
         raise UserError(
-            f"Every split must contain at least one window, with its past before it; use a shorter past= or "
+            f"Every split must contain at least one window, with its past before it; use a shorter context_length= or "
             f"horizon=. Received: {past=}, {horizon=}, none for {split}"
         )
     if split in ("val", "test"):

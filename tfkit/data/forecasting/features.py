@@ -36,7 +36,7 @@ def select_calendar(
         )
     if calendar and frequency["unit"] == "number":
         raise UserError(
-            f"Times that are plain numbers have no calendar features: use dates, or omit calendar=. "
+            f"Times that are plain numbers have no calendar features: use dates, or omit calendar_features=. "
             f"Received: {format_list(calendar)}"
         )
     return [name for name in frequencies.CYCLES if name in calendar]

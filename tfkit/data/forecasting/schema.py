@@ -62,7 +62,7 @@ def learn_history(
                 "all training rows"
             )
         raise UserError(
-            f"The training steps must contain at least one window of past and horizon; use a shorter past= or "
+            f"The training steps must contain at least one window of past and horizon; use a shorter context_length= or "
             f"horizon=. Received: {past=}, {horizon=}, and {end - begin:,} steps"
         )
     for names, reason in ((short, "too short for one window in training"), (constant, "constant in training")):

@@ -113,7 +113,7 @@ def trim_missing_ends(grid: SeriesGrid, gaps: str) -> tuple[SeriesGrid, list[str
     num_missing = int(np.isnan(result.values).sum())
     if num_missing and gaps == "refuse":
         raise UserError(
-            f"With gaps=refuse no value may be missing. Received: {num_missing:,} of {len(result.values):,} steps "
+            f"With fill_missing=error no value may be missing. Received: {num_missing:,} of {len(result.values):,} steps "
             "without a value"
         )
     if num_missing:
@@ -175,7 +175,7 @@ def _check_duplicate_times(times: np.ndarray, codes: np.ndarray, names: np.ndarr
     if len(duplicates):
         first = frequencies.written(times[duplicates[0]])
         origin = f" of {str(names[codes[duplicates[0]]])!r}" if rules["series_column"] else ""
-        remedy = "" if rules["series_column"] else ", or name the series id column with series_column="
+        remedy = "" if rules["series_column"] else ", or name the series id column with series_id_column="
         keys = np.stack([times[duplicates].astype("int64"), codes[duplicates] * bool(origin)])
         count = len(np.unique(keys, axis=1)[0])
         raise UserError(

@@ -158,7 +158,7 @@ def _check_class_folders(paths: list[tuple[str, ...]], source: Path) -> None:
         train = next((folder for folder in folders if folder.lower().startswith("train")), min(folders))
         test = next((folder for folder in folders if folder.lower().startswith("test")), max(folders))
         raise UserError(
-            f"Folders must be classes; pass the folders of the splits separately: pictures={source / train} "
+            f"Folders must be classes; pass the folders of the splits separately: data={source / train} "
             f"test_pictures={source / test}. Received: {source} with {format_list(sorted(folders))}"
         )
 

@@ -69,7 +69,7 @@ def _missing_note(missing_counts: Mapping[str, int]) -> str:
     One of them may be a class.
     """
     counts = ", ".join(f"{count:,} contain {text!r}" for text, count in list(missing_counts.items())[:3])
-    return f"; {counts}: if that is a class, set the markers of missing cells with missing=" if counts else ""
+    return f"; {counts}: if that is a class, set the markers of missing cells with na_values=" if counts else ""
 
 
 def drop_test_overlap(frame: Any, test: Any) -> tuple[Any, list[str]]:

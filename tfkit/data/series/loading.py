@@ -114,7 +114,7 @@ def _check_lengths(series: SeriesCollection, lengths: str) -> None:
     distinct = sorted({len(values) for values in series.each()})
     if lengths == "equal" and len(distinct) > 1:
         raise UserError(
-            f"With lengths=equal all series must have the same number of steps; use lengths=pad to allow any length. "
+            f"With variable_length=false all series must have the same number of steps; use variable_length=true to allow any length. "
             f"Received: {distinct[0]:,} to {distinct[-1]:,} steps"
         )
 

@@ -43,7 +43,7 @@ def read(text: str, path: Path, target: str) -> tuple[Any, list[np.ndarray], str
     if _is_true(header, "timestamps"):
         raise UserError(
             f"A .ts file must not have timestamps (@timeStamps false); for series with timestamps use a table with "
-            f"one row per step, with id_column= and time_column=. Received: {path}"
+            f"one row per step, with series_id_column= and time_column=. Received: {path}"
         )
     labels, values, num_channels = [], [], None
     for line_number, line in lines:

@@ -63,7 +63,7 @@ def learn_table(
     if not inputs:
         reasons = ", ".join(f"{name} ({rule['kind']})" for name, rule in list(column_rules.items())[:5])
         raise UserError(
-            f"At least one feature column must remain; set its kind with number=, category= or "
+            f"At least one feature column must remain; set its kind with numeric_columns=, categorical_columns= or "
             f"date=. Received: {reasons or 'no columns besides the target'}"
         )
     if len(frame) < len(rows):
@@ -128,7 +128,9 @@ def _user_kinds(frame: Any, target: Mapping[str, Any], kinds: Mapping[str, Seque
         require_columns(frame, names)
         for name in names:
             if name == target["name"]:
-                raise UserError(f"The target's kind is set with kind=class or kind=number. Received: {kind}={name}")
+                raise UserError(
+                    f"The target's kind is set with task=classification or task=regression. Received: {kind}={name}"
+                )
             if user_kinds.setdefault(name, kind) != kind:
                 raise UserError(f"A column can have one kind. Received: {user_kinds[name]}={name} and {kind}={name}")
     return user_kinds

@@ -57,7 +57,9 @@ def longest_text_column(frame: Any, target: str) -> str:
         if name != target and values.dtype.kind not in "fM" and values.notna().any():
             mean_lengths[name] = float(values.dropna().str.len().mean())
     if not mean_lengths:
-        raise UserError(f"The table must have a column of texts; name it with text=. Received: {format_list(frame)}")
+        raise UserError(
+            f"The table must have a column of texts; name it with text_column=. Received: {format_list(frame)}"
+        )
     return max(mean_lengths, key=lambda name: mean_lengths[name])
 
 
@@ -67,7 +69,7 @@ def check_is_text(column: Any) -> None:
     if "written" in rule or rule["kind"] in ("date", "empty"):
         content = "no values" if rule["kind"] == "empty" else "dates" if rule["kind"] == "date" else "numbers"
         raise UserError(
-            f"The text column must have texts; name it with text=, or train on other columns with "
+            f"The text column must have texts; name it with text_column=, or train on other columns with "
             f"`tfkit train tabular`. Received: {column.name!r}, which has {content}"
         )
 

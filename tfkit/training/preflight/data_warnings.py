@@ -58,7 +58,7 @@ def _leakage_warnings(data: Data, target: dict[str, Any]) -> list[str]:
             column = data.info.get("inputs", {}).get(name, {}).get("column", name)
             messages.append(
                 f"{column} alone predicts {100 * score:.1f}% of {target['name']}; if it is not known at prediction "
-                f"time, set leave_out={column}"
+                f"time, set exclude_columns={column}"
             )
     return messages
 
