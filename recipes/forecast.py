@@ -71,7 +71,7 @@ class Config(tfkit.Config):
     learning_rate_schedule: tfkit.ScheduleName = "cosine"
     refit: bool | Literal["auto"] = "auto"  # once more on training and validation steps; auto: where windows are few
 
-    def check(self):
+    def validate_settings(self):
         told = self.quantiles
         if told != sorted({*told}) or any(abs(a + b - 1) > 1e-9 for a, b in zip(told, told[::-1], strict=True)):
             raise tfkit.UserError(
@@ -133,8 +133,8 @@ def data(config):
         info,
         prepare,
         tfkit.data.restore_windows(info),
-        defaults=auto,
-        final=final,
+        auto_settings=auto,
+        refit_dataset=final,
         calibrate=tfkit.data.calibrate_intervals,
     )
 
@@ -183,7 +183,7 @@ def model(config, data):
     loss = (
         tfkit.losses.QuantileLoss(info["quantiles"]) if config.loss == "quantile" else keras.losses.MeanSquaredError()
     )
-    model.compile(tfkit.make_optimizer(**config.optimization, steps=data.steps(config)), loss)
+    model.compile(tfkit.make_optimizer(**config.optimizer_settings, steps=data.steps(config)), loss)
     return model
 
 
@@ -207,10 +207,10 @@ recipe = tfkit.Recipe(
     Config,
     data,
     model,
-    read=tfkit.read_history,
+    reader=tfkit.read_history,
     monitor="val_loss",
     baselines=[tfkit.baselines.naive, tfkit.baselines.seasonal_naive],
-    search={
+    search_space={
         "learning_rate": tfkit.log_uniform(1e-4, 1e-2),
         "batch_size": [32, 64, 128, 256],
         "architecture": ["linear", "lstm", "transformer"],

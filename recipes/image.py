@@ -18,7 +18,7 @@ import keras
 
 import tfkit
 
-Loss = Literal["auto", "cross_entropy", "label_smoothing", "focal", "squared", "absolute", "huber"]
+Loss = Literal["auto", "cross_entropy", "label_smoothing", "focal", "mse", "mae", "huber"]
 
 
 class Config(tfkit.Config):
@@ -66,7 +66,7 @@ class Config(tfkit.Config):
     optimizer: tfkit.OptimizerName = "adamw"
     weight_decay: tfkit.NonNegativeFloat = 0.05
 
-    def check(self):
+    def validate_settings(self):
         if self.architecture == "transformer" and self.filters != [16, 32, 64, 128]:
             raise tfkit.UserError(
                 "`filters=` is of convolutions; the width of architecture=transformer is units=. "
@@ -104,20 +104,22 @@ def data(config):
         val_fraction=config.val_fraction,
         test_fraction=config.test_fraction,
         group_column=config.group_column,
-        seed=config.seed_of_splits,
+        seed=config.effective_split_seed,
     )
     size = None if config.image_size == "auto" else config.image_size
     info = tfkit.data.learn_images(parts[0], target, size=size, channels=config.color_mode, said=said, reading=reading)
     train, val, test = tfkit.data.image_rows(parts, info)
     auto = defaults(len(train), info, config.architecture)
     auto["refit"] &= config.learning_rate_schedule != "plateau"  # which needs validation rows
-    final = train.joined(val) if (auto["refit"] if config.refit == "auto" else config.refit) else None
+    final = train.concatenate(val) if (auto["refit"] if config.refit == "auto" else config.refit) else None
     if config.balance_classes:
         train, final = (rows and tfkit.data.balance_classes(rows, info) for rows in (train, final))
     moves = {name: getattr(config, name) for name in ("shift", "rotation", "zoom", "flip", "colour", "mixup", "cutmix")}
     augment = tfkit.data.augment_images(info, **moves)
     prepare, restore = tfkit.data.prepare_images(info), tfkit.data.make_postprocessor(info)
-    return tfkit.Data(train, val, test, info, prepare, restore, augment=augment, defaults=auto, final=final)
+    return tfkit.Data(
+        train, val, test, info, prepare, restore, augment=augment, auto_settings=auto, refit_dataset=final
+    )
 
 
 def model(config, data):
@@ -142,7 +144,7 @@ def model(config, data):
     if classes and (config.mixup or config.cutmix):  # which give shares of classes
         loss = tfkit.losses.SparseLabelSmoothingCrossentropy(0.1 if config.loss == "label_smoothing" else 0.0)
     model = keras.Model(inputs, outputs, name="image")
-    model.compile(tfkit.make_optimizer(**config.optimization, steps=data.steps(config)), loss)
+    model.compile(tfkit.make_optimizer(**config.optimizer_settings, steps=data.steps(config)), loss)
     return model
 
 
@@ -166,10 +168,10 @@ recipe = tfkit.Recipe(
     Config,
     data,
     model,
-    read=tfkit.read_images,
+    reader=tfkit.read_images,
     monitor="val_loss",
     baselines=[tfkit.baselines.dummy, tfkit.baselines.linear_pixels],
-    search={
+    search_space={
         "learning_rate": tfkit.log_uniform(5e-4, 8e-3),
         "batch_size": [32, 64, 128, 256],
         "num_layers": (1, 4),

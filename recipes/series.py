@@ -3,7 +3,7 @@
 Data     japanese_vowels.ts.gz: 640 recordings of two vowels; which of nine men speaks? (data/japanese_vowels.md)
          Yours: a CSV or TSV file with a row for each series (the target first where columns have no names), one with a
          row for each step (id_column=, time_column=), or a .ts file of the UCR and UEA archives. One or many channels,
-         equal or unequal lengths, gaps.
+         equal or unequal variable_length, gaps.
 Expect   test accuracy 0.949 on average over ten sets of the UCR archive, official splits, where the published ResNet
          has 0.943; 15 s of processor time each (seed 0, tests/bench/series.py).
          Where series are few no epoch is chosen: the schedule is fixed, and fitted at last on all but the test series.
@@ -61,7 +61,7 @@ class Config(tfkit.Config):
     optimizer: tfkit.OptimizerName = "adamw"
     weight_decay: tfkit.NonNegativeFloat = 0.01
 
-    def check(self):
+    def validate_settings(self):
         if self.time_column and not self.series_id_column:
             raise tfkit.UserError("`time_column=` is of a table with a row for each step: give series_id_column= too.")
         if self.architecture == "minirocket" and (self.num_layers not in ("auto", 1) or self.units not in ("auto", 64)):
@@ -83,7 +83,7 @@ def data(config):
     reading = {name: getattr(config, name) for name in names}
     reading["keep"] = [config.group_column] if config.group_column else []
     found, test, said = tfkit.data.load_series(
-        config.data, config.target, test_data=config.test_data, lengths=config.variable_length, **reading
+        config.data, config.target, test_data=config.test_data, variable_length=config.variable_length, **reading
     )
     target = tfkit.data.learn_series_label(found, kind=config.task, positive=config.positive_class)
     tfkit.data.validate_loss(config.loss, target)
@@ -94,13 +94,13 @@ def data(config):
         val_fraction=config.val_fraction,
         test_fraction=config.test_fraction,
         group_column=config.group_column,
-        seed=config.seed_of_splits,
+        seed=config.effective_split_seed,
     )
     info = tfkit.data.learn_series(
         parts[0],
         target,
         others=parts[1:],
-        lengths=config.variable_length,
+        variable_length=config.variable_length,
         scale=config.normalization,
         reading=reading,
         said=said,
@@ -113,10 +113,12 @@ def data(config):
     train, val, test = tfkit.data.series_rows(parts, info, prepare)
     auto = defaults(len(train), info, config)
     auto["refit"] &= config.learning_rate_schedule != "plateau"  # which needs validation rows
-    final = train.joined(val) if (auto["refit"] if config.refit == "auto" else config.refit) else None
+    final = train.concatenate(val) if (auto["refit"] if config.refit == "auto" else config.refit) else None
     if config.balance_classes:
         train, final = (rows and tfkit.data.balance_classes(rows, info) for rows in (train, final))
-    return tfkit.Data(train, val, test, info, prepare, tfkit.data.make_postprocessor(info), defaults=auto, final=final)
+    return tfkit.Data(
+        train, val, test, info, prepare, tfkit.data.make_postprocessor(info), auto_settings=auto, refit_dataset=final
+    )
 
 
 def model(config, data):
@@ -125,7 +127,7 @@ def model(config, data):
         x = inputs["features"]
     else:
         x = inputs["series"]
-        if info["series"]["lengths"] == "pad":
+        if info["series"]["variable_length"]:
             x = keras.layers.Masking(tfkit.data.PADDING)(x)
         x = read(config, info["series"]["length"])(x)
     shrink = keras.regularizers.L1L2(config.l1, config.l2) if config.architecture == "minirocket" else None
@@ -141,7 +143,7 @@ def model(config, data):
         head.set_weights(tfkit.data.fit_ridge_head(data.train, info))
     model = keras.Model(inputs, outputs, name="network")
     loss = tfkit.data.make_loss(config.loss, info)
-    model.compile(tfkit.make_optimizer(**config.optimization, steps=data.steps(config)), loss)
+    model.compile(tfkit.make_optimizer(**config.optimizer_settings, steps=data.steps(config)), loss)
     return model
 
 
@@ -173,7 +175,7 @@ def defaults(rows, info, config):
     """
     classes, solved = bool(info["target"]["classes"]), rows <= 4000 and config.epochs == "auto"
     rocket = config.architecture == "minirocket"
-    head = ("ridge" if solved else "trained") if config.classifier == "auto" and rocket else config.classifier
+    head = ("ridge" if solved else "softmax") if config.classifier == "auto" and rocket else config.classifier
     return {
         "task": "classification" if classes else "regression",
         "loss": "cross_entropy" if classes else "mse",
@@ -192,10 +194,10 @@ recipe = tfkit.Recipe(
     Config,
     data,
     model,
-    read=tfkit.read_series,
+    reader=tfkit.read_series,
     monitor="val_loss",
     baselines=[tfkit.baselines.dummy, tfkit.baselines.nearest_neighbor, tfkit.baselines.linear_series],
-    search={
+    search_space={
         "learning_rate": tfkit.log_uniform(1e-4, 1e-2),
         "batch_size": [8, 16, 32, 64],
         "architecture": ["minirocket", "inception", "cnn", "lstm", "transformer"],

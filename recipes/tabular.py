@@ -17,7 +17,7 @@ import keras
 
 import tfkit
 
-Loss = Literal["auto", "cross_entropy", "label_smoothing", "focal", "squared", "absolute", "huber", "quantile"]
+Loss = Literal["auto", "cross_entropy", "label_smoothing", "focal", "mse", "mae", "huber", "quantile"]
 
 
 class Config(tfkit.Config):
@@ -58,9 +58,9 @@ class Config(tfkit.Config):
     optimizer: tfkit.OptimizerName = "adamw"
     weight_decay: tfkit.NonNegativeFloat = 0.01
 
-    fits_sample = {"data": ("target",)}
+    sample_only_defaults = {"data": ("target",)}
 
-    def check(self):
+    def validate_settings(self):
         if self.loss == "quantile" and not 0 < self.quantile < 1:
             raise tfkit.UserError(f"`quantile` must be above 0 and below 1. Received: quantile={self.quantile}")
         if self.loss != "quantile" and self.quantile != 0.5:
@@ -95,9 +95,14 @@ def data(config):
         time_column=config.time_column,
         group_column=config.group_column,
         leave_out=config.exclude_columns,
-        seed=config.seed_of_splits,
+        seed=config.effective_split_seed,
     )
-    kinds = {kind: getattr(config, kind) for kind in ("number", "category", "date", "leave_out")}
+    kinds = {
+        "number": config.numeric_columns,
+        "category": config.categorical_columns,
+        "date": config.date_columns,
+        "leave_out": config.exclude_columns,
+    }
     if config.group_column and not any(config.group_column in names for names in kinds.values()):
         kinds["leave_out"] = [*kinds["leave_out"], config.group_column]
     info = tfkit.data.learn_table(
@@ -109,10 +114,12 @@ def data(config):
     train, val, test = (tfkit.data.table_rows(part, info, prepare) for part in parts)
     auto = defaults(len(train), info)
     auto["refit"] &= config.learning_rate_schedule != "plateau"  # which needs validation rows
-    final = train.joined(val) if (auto["refit"] if config.refit == "auto" else config.refit) else None
+    final = train.concatenate(val) if (auto["refit"] if config.refit == "auto" else config.refit) else None
     if config.balance_classes:
         train, final = (rows and tfkit.data.balance_classes(rows, info) for rows in (train, final))
-    return tfkit.Data(train, val, test, info, prepare, tfkit.data.make_postprocessor(info), defaults=auto, final=final)
+    return tfkit.Data(
+        train, val, test, info, prepare, tfkit.data.make_postprocessor(info), auto_settings=auto, refit_dataset=final
+    )
 
 
 def model(config, data):
@@ -142,7 +149,7 @@ def model(config, data):
     loss = tfkit.data.make_loss(config.loss, data.info, quantile=config.quantile)
     loss = tfkit.losses.EnsembleLoss(loss) if config.architecture == "tabm" else loss
     model = keras.Model(inputs, outputs, name="tabular")
-    model.compile(tfkit.make_optimizer(**config.optimization, steps=data.steps(config)), loss)
+    model.compile(tfkit.make_optimizer(**config.optimizer_settings, steps=data.steps(config)), loss)
     return model
 
 
@@ -166,10 +173,10 @@ recipe = tfkit.Recipe(
     Config,
     data,
     model,
-    read=tfkit.read_table,
+    reader=tfkit.read_table,
     monitor="val_loss",
     baselines=[tfkit.baselines.dummy, tfkit.baselines.linear, tfkit.baselines.gradient_boosting],
-    search={
+    search_space={
         "learning_rate": tfkit.log_uniform(2e-3, 2e-2),
         "batch_size": [32, 64, 128, 256, 512],
         "optimizer": ["adamw", "adam", "nadam", "rmsprop"],

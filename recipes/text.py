@@ -59,7 +59,7 @@ class Config(tfkit.Config):
     optimizer: tfkit.OptimizerName = "adamw"
     weight_decay: tfkit.NonNegativeFloat = 0.01
 
-    def check(self):
+    def validate_settings(self):
         if self.architecture == "none" and self.ngram_model == "none":
             raise tfkit.UserError("encoder=none with ngram_model=none reads nothing: choose one of the two.")
         if self.text_column == self.target:
@@ -91,7 +91,7 @@ def data(config):
         test_fraction=config.test_fraction,
         time_column=config.time_column,
         group_column=config.group_column,
-        seed=config.seed_of_splits,
+        seed=config.effective_split_seed,
     )
     info = tfkit.data.learn_texts(
         parts[0],
@@ -109,10 +109,12 @@ def data(config):
         info["ngrams"] = tfkit.data.learn_ngrams(train, most=config.max_ngrams)
     auto = defaults(len(train), info)
     auto["refit"] &= config.learning_rate_schedule != "plateau"  # which needs validation rows
-    final = train.joined(val) if (auto["refit"] if config.refit == "auto" else config.refit) else None
+    final = train.concatenate(val) if (auto["refit"] if config.refit == "auto" else config.refit) else None
     if config.balance_classes:
         train, final = (rows and tfkit.data.balance_classes(rows, info) for rows in (train, final))
-    return tfkit.Data(train, val, test, info, prepare, tfkit.data.make_postprocessor(info), defaults=auto, final=final)
+    return tfkit.Data(
+        train, val, test, info, prepare, tfkit.data.make_postprocessor(info), auto_settings=auto, refit_dataset=final
+    )
 
 
 def model(config, data):
@@ -136,7 +138,7 @@ def model(config, data):
     else:
         [outputs] = heads
     model = keras.Model(inputs, outputs, name="network")
-    model.compile(tfkit.make_optimizer(**config.optimization, steps=data.steps(config)), loss)
+    model.compile(tfkit.make_optimizer(**config.optimizer_settings, steps=data.steps(config)), loss)
     return model
 
 
@@ -181,10 +183,10 @@ recipe = tfkit.Recipe(
     Config,
     data,
     model,
-    read=tfkit.read_texts,
+    reader=tfkit.read_texts,
     monitor="val_loss",
     baselines=[tfkit.baselines.dummy, tfkit.baselines.tfidf],
-    search={
+    search_space={
         "learning_rate": tfkit.log_uniform(5e-4, 1e-2),
         "batch_size": [32, 64, 128, 256],
         "architecture": ["cnn", "lstm", "transformer", "none"],

@@ -21,7 +21,7 @@ import tfkit
 
 
 class Config(tfkit.Config):
-    fits_sample: ClassVar[dict[str, tuple[str, ...]]] = {"table": ("target",)}
+    sample_only_defaults: ClassVar[dict[str, tuple[str, ...]]] = {"table": ("target",)}
 
     table: Path = Path("sample.csv")  # the rows
     target: str = "income"  # the column to predict

@@ -11,7 +11,7 @@ from tfkit.errors import UserError
 
 
 class TableConfig(Config):
-    fits_sample: ClassVar[dict[str, tuple[str, ...]]] = {"data": ("target",)}
+    sample_only_defaults: ClassVar[dict[str, tuple[str, ...]]] = {"data": ("target",)}
     table: Path = Path("sample.csv")
     target: str = "income"
     depth: PositiveInt = 3
@@ -27,7 +27,7 @@ class TableConfig(Config):
 
 def error_message(config_class=Config, **settings):
     with pytest.raises(UserError) as caught:
-        config_class.of(settings)
+        config_class.from_dict(settings)
     message = str(caught.value)
     assert "\n" not in message
     return message
@@ -53,17 +53,17 @@ def test_defaults():
 
 
 def test_text_is_converted_and_round_trips():
-    config = TableConfig.of(
+    config = TableConfig.from_dict(
         {"data": "x.csv", "target": "y", "columns": "a,b", "global_clipnorm": "1", "deterministic": "false"}
     )
     assert (config.table, config.columns, config.deterministic) == (Path("x.csv"), ("a", "b"), False)
-    assert TableConfig.of(json.loads(json.dumps(config.words()))) == config
+    assert TableConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
 def test_changed_returns_settings_that_differ_from_defaults():
     assert TableConfig().changed() == {}
-    assert TableConfig.of({"epochs": "7", "num_layers": "2", "learning_rate": "0.001"}).changed() == {"depth": 2}
-    assert TableConfig.of({"data": "x.csv", "target": "y"}).changed() == {"data": "x.csv", "target": "y"}
+    assert TableConfig.from_dict({"epochs": "7", "num_layers": "2", "learning_rate": "0.001"}).changed() == {"depth": 2}
+    assert TableConfig.from_dict({"data": "x.csv", "target": "y"}).changed() == {"data": "x.csv", "target": "y"}
 
 
 def test_config_is_frozen():
@@ -107,14 +107,14 @@ def test_plateau_schedule_needs_enough_patience():
     assert "give early_stopping_patience=2 or more" in error_message(
         early_stopping_patience=1, learning_rate_schedule="plateau"
     )
-    assert Config.of({"early_stopping_patience": 2, "learning_rate_schedule": "plateau"}).plateau_patience == 1
+    assert Config.from_dict({"early_stopping_patience": 2, "learning_rate_schedule": "plateau"}).plateau_patience == 1
 
 
 @pytest.mark.parametrize(
     ("settings", "epochs"), [({}, 5), ({"early_stopping_patience": 10}, 5), ({"epochs": 3}, 1), ({"epochs": "auto"}, 5)]
 )
 def test_plateau_patience_is_below_early_stopping_patience(settings, epochs):
-    assert Config.of(settings).plateau_patience == epochs
+    assert Config.from_dict(settings).plateau_patience == epochs
 
 
 def test_check_of_a_subclass_raises():
@@ -132,7 +132,7 @@ def test_setting_without_a_default_is_required():
         table: Path
 
     assert error_message(OwnConfig) == "`table` must be given: a path. It has no default."
-    assert OwnConfig.of({"data": "x"}).changed() == {"data": "x"}
+    assert OwnConfig.from_dict({"data": "x"}).changed() == {"data": "x"}
 
 
 @pytest.mark.filterwarnings("ignore:Field name .json")
@@ -150,25 +150,25 @@ def test_invalid_default_raises():
 
 
 def test_auto_is_resolved_by_the_data():
-    config = TableConfig.of({"learning_rate": "auto", "batch_size": "auto", "target": "auto"})
-    resolved = config.settled({"learning_rate": 0.01, "batch_size": 64, "architecture": "mlp", "epochs": 99})
-    assert resolved.changed() == {"learning_rate": 0.01, "batch_size": 64, "target": "auto", "architecture": "mlp"}
+    config = TableConfig.from_dict({"learning_rate": "auto", "batch_size": "auto", "target": "auto"})
+    resolved = config.resolve_auto({"learning_rate": 0.01, "batch_size": 64, "architecture": "mlp", "epochs": 99})
+    assert resolved.non_defaults() == {"learning_rate": 0.01, "batch_size": 64, "target": "auto", "architecture": "mlp"}
     assert resolved.epochs == 7
 
 
 def test_unresolved_auto_raises():
     with pytest.raises(UserError, match="`architecture=auto` needs a page whose data says what suits it"):
         TableConfig().settled({})
-    config = Config.of({"learning_rate": "auto", "batch_size": "auto"})
+    config = Config.from_dict({"learning_rate": "auto", "batch_size": "auto"})
     with pytest.raises(UserError, match="`learning_rate` is still auto"):
-        _ = config.optimization
+        _ = config.optimizer_settings
     with pytest.raises(UserError, match="`batch_size` is still auto"):
-        config.batch(10)
+        config.effective_batch_size(10)
 
 
 def test_optimization_is_a_plain_dictionary():
-    config = Config.of({"optimizer": "sgd", "learning_rate_schedule": "cosine", "global_clipnorm": 2})
-    assert config.optimization == {
+    config = Config.from_dict({"optimizer": "sgd", "learning_rate_schedule": "cosine", "global_clipnorm": 2})
+    assert config.optimizer_settings == {
         "name": "sgd",
         "learning_rate": 0.001,
         "decay": "cosine",
@@ -179,7 +179,7 @@ def test_optimization_is_a_plain_dictionary():
 
 @pytest.mark.parametrize(("size", "rows", "batch"), [(128, 1000, 128), (128, 50, 50), ("all", 1000, 1000)])
 def test_a_batch_is_never_larger_than_the_rows(size, rows, batch):
-    assert Config.of({"batch_size": size}).batch(rows) == batch
+    assert Config.from_dict({"batch_size": size}).batch(rows) == batch
 
 
 def test_settings_are_read_from_a_file(tmp_path):
@@ -206,14 +206,14 @@ class LongRepr:
 
 def test_received_value_is_shortened_to_one_line():
     with pytest.raises(UserError, match=r"Received: epochs=a b c+\.\.\.$"):
-        Config.of({"epochs": LongRepr()})
+        Config.from_dict({"epochs": LongRepr()})
 
 
 def test_learning_rate_times_weight_decay_must_be_below_1():
     with pytest.raises(UserError, match=r"must be below 1\. Received: weight_decay=0\.1 learning_rate=10"):
-        Config.of({"weight_decay": "0.1", "learning_rate": "10"})
+        Config.from_dict({"weight_decay": "0.1", "learning_rate": "10"})
 
 
 def test_split_seed_defaults_to_seed():
-    assert Config.of({"seed": 3}).seed_of_splits == 3
-    assert Config.of({"seed": 3, "split_seed": 0}).seed_of_splits == 0
+    assert Config.from_dict({"seed": 3}).seed_of_splits == 3
+    assert Config.from_dict({"seed": 3, "split_seed": 0}).seed_of_splits == 0

@@ -18,7 +18,7 @@ def make_recipe(**parts):
 
 def test_recipe_file_is_loaded_with_name_and_path(page):
     loaded = load_recipe(page)
-    assert (loaded.name, loaded.page) == ("mine", page.resolve())
+    assert (loaded.name, loaded.path) == ("mine", page.resolve())
     assert loaded.Config().epochs == 7
     assert load_recipe(loaded) is loaded
     assert load_recipe(str(page)).Config.__module__ in sys.modules
@@ -41,7 +41,7 @@ def test_changed_recipe_file_is_reloaded(page):
 
 def test_postponed_annotations_are_supported(page):
     page.write_text(page.read_text().replace("from pathlib", "from __future__ import annotations\nfrom pathlib"))
-    assert load_recipe(page).Config.of({"depth": "2"}).depth == 2
+    assert load_recipe(page).Config.from_dict({"depth": "2"}).depth == 2
 
 
 def test_a_dotted_module_is_loaded(page, monkeypatch):
@@ -111,8 +111,8 @@ def test_valid_search_space():
     ("settings", "steps"), [({}, 50 * 8), ({"batch_size": "all"}, 50), ({"epochs": 3, "batch_size": 1}, 3000)]
 )
 def test_number_of_training_steps(settings, steps):
-    data = Data(train=range(1000), val=None, test=None, info={}, prepare=None)
-    assert data.steps(Config.of(settings)) == steps
+    data = Data(train=range(1000), val=None, test=None, info={}, preprocessor=None)
+    assert data.steps(Config.from_dict(settings)) == steps
 
 
 def test_sample_paths(monkeypatch, tmp_path):

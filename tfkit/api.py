@@ -14,7 +14,7 @@ class Run(RunDir):
     """The directory of one training, opened.
 
     Args:
-        folder: What `train` left: `config.json`, `about.json`, `info.json`, `model.keras`, `metrics.json`,
+        folder: What `train` left: `config.json`, `provenance.json`, `metadata.json`, `model.keras`, `metrics.json`,
             `history.csv`, `predictions.csv`.
         recipe: The recipe file again, where it has a reader or layers of its own: a recipe file is code, and runs only
             when the user names it.
@@ -39,11 +39,11 @@ class Run(RunDir):
         return self.predictor.model
 
     @property
-    def examples(self) -> dict[str, np.ndarray]:
+    def sample_inputs(self) -> dict[str, np.ndarray]:
         """Some raw rows of the validation split, with which exports are verified."""
         return self.predictor.sample_inputs
 
-    def answer(self, raw: Any) -> np.ndarray:
+    def predict_arrays(self, raw: Any) -> np.ndarray:
         """Predictions for raw rows: probabilities `(rows, classes)`, or values `(rows,)` in the user's units."""
         return self.predictor.predict_arrays(raw)
 

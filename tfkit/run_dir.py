@@ -11,14 +11,15 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Self
 
 from tfkit.atomic_files import AtomicFile, write_json
 from tfkit.errors import UserError
 
 REQUIRED_TYPES: dict[str, dict[str, type]] = {  # file name -> key -> type of its value
-    "about.json": {"begun": str, "versions": dict},
-    "info.json": {"task": str, "inputs": dict, "target": dict},
+    "provenance.json": {"started": str, "versions": dict},
+    "metadata.json": {"inputs": dict, "target": dict},
     "metrics.json": {"task": str, "val": dict},
 }
 
@@ -49,6 +50,7 @@ class RunJSON(dict[str, Any]):
         raise UserError(f"The run's {self.path.name} must have {name!r}. Received: {self.path}, which is damaged")
 
 
+FORMAT_VERSION = 1  # of a run directory; another version is refused
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn")
 
 
@@ -64,7 +66,7 @@ def latest_run(folder: str | os.PathLike[str] = "runs") -> Path | None:
     found = []
     for path in Path(folder).glob("*/metrics.json"):
         with contextlib.suppress(OSError, ValueError, KeyError, UserError):  # a damaged one is not the newest
-            found.append((datetime.datetime.fromisoformat(RunDir(path.parent).about["begun"]), path.parent))
+            found.append((datetime.datetime.fromisoformat(RunDir(path.parent).provenance["started"]), path.parent))
     return max(found)[1] if found else None
 
 
@@ -72,7 +74,7 @@ class RunDir:
     """The directory of one training, opened for its files; `tfkit.Run` adds predict, evaluate, export and report.
 
     Args:
-        folder: What `train` left: `config.json`, `about.json`, `info.json`, `model.keras`, `metrics.json`,
+        folder: What `train` left: `config.json`, `provenance.json`, `metadata.json`, `model.keras`, `metrics.json`,
             `history.csv`, `predictions.csv`.
 
     Raises:
@@ -82,20 +84,28 @@ class RunDir:
     def __init__(self, folder: str | os.PathLike[str]):
         self.folder = Path(folder)
         self._created_parent = False
-        if not self.path("config.json").is_file() or not self.path("about.json").is_file():
+        if not self.path("config.json").is_file() or not self.path("provenance.json").is_file():
             raise UserError(
-                f"A run is a folder that `tfkit train` has made, with config.json and about.json. Received: {folder}"
+                "A run is a directory that `tfkit train` wrote, with config.json and provenance.json. "
+                f"Received: {folder}"
+            )
+        version = self.provenance.get("format", FORMAT_VERSION)
+        if version != FORMAT_VERSION:
+            raise UserError(
+                f"A run directory must have format {FORMAT_VERSION}; use the version of tfkit that wrote it, "
+                f"{self.provenance['versions'].get('tfkit')}. Received: {folder}, which has format {version}"
             )
 
     @classmethod
-    def begin(cls, out: str | os.PathLike[str], recipe: Any, config: Any) -> Self:
+    def create(cls, out: str | os.PathLike[str], recipe: Any, config: Any) -> Self:
         """A new folder with the settings and what they ran on."""
         now = datetime.datetime.now().astimezone()
-        about = {
+        provenance = {
+            "format": FORMAT_VERSION,
             "recipe": recipe.name,
-            "page": str(recipe.page) if recipe.page else None,
-            "read": reader_id(recipe.read),
-            "begun": now.isoformat(),
+            "recipe_file": str(recipe.path) if recipe.path else None,
+            "reader": reader_id(recipe.reader),
+            "started": now.isoformat(),
             "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
             "commit": _commit(),
             "python": sys.version.split()[0],
@@ -104,10 +114,10 @@ class RunDir:
         made = not Path(out).exists()
         folder = _new_folder(Path(out), f"{recipe.name or 'run'}-{now:%Y%m%d-%H%M%S}")
         try:
-            write_json(folder / "config.json", config.words())
-            write_json(folder / "about.json", about)
-            if recipe.page:
-                shutil.copyfile(recipe.page, folder / "page.py")
+            write_json(folder / "config.json", config.to_dict())
+            write_json(folder / "provenance.json", provenance)
+            if recipe.path:
+                shutil.copyfile(recipe.path, folder / "recipe.py")
         except BaseException:  # a full disk: no half of a run
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -126,14 +136,14 @@ class RunDir:
         """A file of the run."""
         return self.folder / name
 
-    def note(self, **facts: Any) -> None:
-        """Add facts to `about.json`."""
-        write_json(self.path("about.json"), {**self.about, **facts})
+    def update_provenance(self, **facts: Any) -> None:
+        """Add facts to `provenance.json`."""
+        write_json(self.path("provenance.json"), {**self.provenance, **facts})
 
     @property
-    def about(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, Any]:
         """Versions, commit, device, command, fingerprint of the data."""
-        return self.read_json("about.json")
+        return self.read_json("provenance.json")
 
     @property
     def config(self) -> dict[str, Any]:
@@ -141,9 +151,9 @@ class RunDir:
         return self.read_json("config.json")
 
     @property
-    def info(self) -> dict[str, Any]:
-        """What was learnt from the data."""
-        return self.read_json("info.json")
+    def metadata(self) -> dict[str, Any]:
+        """What was inferred and fitted on the data, as JSON; see `tfkit.data.load_metadata`."""
+        return self.read_json("metadata.json")
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -156,16 +166,16 @@ class RunDir:
         return self.read_json("exports.json")
 
     @property
-    def evidence(self) -> dict[str, Any]:
+    def analysis(self) -> dict[str, Any]:
         """What was looked at for the report when the run ended."""
-        return self.read_json("evidence.json")
+        return self.read_json("analysis.json")
 
     @property
     def finished(self) -> bool:
         """Whether training came to its end."""
         return self.path("metrics.json").is_file()
 
-    def keep(self, model: Any, history: list[dict[str, float]]) -> None:
+    def save_model(self, model: Any, history: list[dict[str, float]]) -> None:
         """Write what training has brought, before anything else can go wrong."""
         partial = self.path("model.part.keras")
         model.save(partial)
@@ -176,7 +186,7 @@ class RunDir:
             table.writeheader()
             table.writerows(history)
 
-    def finish(self, metrics: dict[str, Any]) -> None:
+    def mark_finished(self, metrics: dict[str, Any]) -> None:
         """Write the scores: with them a run counts as finished."""
         write_json(self.path("metrics.json"), metrics)
         for folder in self.folder.glob("checkpoints*"):
@@ -220,6 +230,6 @@ def _commit() -> str | None:
 
 
 def reader_id(reader: Any) -> str | None:
-    """`module:function` of a reader of tfkit, by which `predict` finds it again; None for a reader of the user."""
-    module = getattr(reader, "__module__", "") or ""
-    return f"{module}:{reader.__qualname__}" if module.startswith("tfkit.") and "recipes" not in module else None
+    """The name of a reader that is a package of `tfkit.data`, by which `predict` finds it again; else None."""
+    name = getattr(reader, "__name__", "")
+    return name if isinstance(reader, ModuleType) and name.startswith("tfkit.data.") else None

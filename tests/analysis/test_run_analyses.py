@@ -19,7 +19,7 @@ BINARY = {"task": "binary", "target": {"classes": ["no", "yes"], "positive": "ye
 def make_trained(model, raw, y_true, info, **settings):
     """A `Trained` with these test rows and this model from raw rows to predictions."""
     split = tfkit.ArrayDataset(np.zeros(len(y_true)), np.asarray(y_true), raw=raw)
-    data = tfkit.Data(split, split, split, info, prepare=None)
+    data = tfkit.Data(split, split, split, info, preprocessor=None)
     trained = FittedModel(None, SimpleNamespace(seed=0, **settings), data, model, model, {})
     trained.predictions = {"test": (np.asarray(y_true), trained.predict(raw))}
     return trained
@@ -148,7 +148,7 @@ def test_worst_image_comes_first():
     bright = np.zeros((4, 8, 8, 1), "uint8")
     bright[1, :4, :4] = 255  # confidently "yes", label "no"
     trained = make_trained(inference_model, {"pixels": bright}, [0, 0, 1, 1], BINARY | {"inputs": {"pixels": {}}})
-    split = tfkit.ArrayDataset(bright.astype("float32"), np.array([0, 0, 1, 1]), raw={"pixels": bright}).named(
+    split = tfkit.ArrayDataset(bright.astype("float32"), np.array([0, 0, 1, 1]), raw={"pixels": bright}).with_row_ids(
         list("pqrs")
     )
     trained.data = tfkit.Data(split, split, split, trained.info, None)

@@ -54,7 +54,7 @@ def main():
     for recipe, settings in RUNS[start:stop]:
         name = " ".join([recipe, *(f"{key}={value}" for key, value in settings.items() if key != "table")])
         with tempfile.TemporaryDirectory() as out:
-            results[name] = diagnostic_inputs(RunResults.of(tfkit.train(recipe, out=out, quiet=True, **settings)))
+            results[name] = diagnostic_inputs(RunResults.from_run(tfkit.train(recipe, out=out, quiet=True, **settings)))
         results = dict(sorted(results.items()))
         FILE.write_text(json.dumps(results, indent=None, separators=(",", ":"), ensure_ascii=False) + "\n")
         print(name, flush=True)

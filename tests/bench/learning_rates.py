@@ -37,18 +37,18 @@ def recipe_task(name, epochs, **settings):
         and function from model to validation score.
     """
     recipe = tfkit.load_recipe(name)
-    config = recipe.Config.of({"epochs": epochs, **settings})
+    config = recipe.Config.from_dict({"epochs": epochs, **settings})
     data = recipe.data(config)
-    config = config.settled(data.defaults)
+    config = config.resolve_auto(data.auto_settings)
 
     def build_model(rate):
-        return recipe.model(config.of({**config.words(), "learning_rate": rate}), data)
+        return recipe.model(config.from_dict({**config.to_dict(), "learning_rate": rate}), data)
 
     def score(model):
         values = metrics.compute_metrics(*evaluate.predict_dataset(data.val, model, data), data.info)
         return values[comparison.primary_metric(data.info["task"])[0]]
 
-    return data.train, data.val, build_model, config.batch(len(data.train)), epochs, data.augment, score
+    return data.train, data.val, build_model, config.effective_batch_size(len(data.train)), epochs, data.augment, score
 
 
 def digits(optimizer, epochs=5):

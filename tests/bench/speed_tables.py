@@ -68,7 +68,7 @@ def predict(args):
     run = tfkit.train("tabular", epochs=1, out=args.folder / "runs", quiet=True, report=False)
     subset = frame.iloc[rows[:100_000]].reset_index(drop=True)
     x = predict_dataset(prepare_table(run.info), run.read(subset))
-    network = run.model.get_layer(run.about["network"])
+    network = run.model.get_layer(run.provenance["network"])
     small_arrays = {name: values[:10_000] for name, values in x.items()}
     for batch, arrays in ((4096, x), (32, small_arrays)):
         network.predict(arrays, batch_size=batch, verbose=0)
@@ -110,7 +110,7 @@ def _train_one_epoch(args, rows, memory_fraction):
     command = [sys.executable, "-c", program, str(table), str(memory_fraction), str(args.folder / "runs")]
     seconds, output, gigabytes = run_process(command)
     run = Path(output.splitlines()[-1])
-    metrics, about = (json.loads((run / name).read_text()) for name in ("metrics.json", "about.json"))
+    metrics, about = (json.loads((run / name).read_text()) for name in ("metrics.json", "provenance.json"))
     history = (run / "history.csv").read_text().splitlines()
     epoch = float(dict(zip(history[0].split(","), history[1].split(","), strict=True))["seconds"])
     return about["rows"][0] / epoch, {

@@ -41,7 +41,7 @@ def jobs(args):
         pair = []
         for count in (1, 2):
             with tempfile.TemporaryDirectory() as out:
-                pair.append(tune(f"{out}/t", *SHORT_SEARCH, "--trials", "12", "--jobs", str(count))[0])
+                pair.append(tune(f"{out}/t", *SHORT_SEARCH, "--trials", "12", "--workers", str(count))[0])
         pairs.append(pair)
         print(f"one job {pair[0]:.0f} s, two {pair[1]:.0f} s: {pair[1] / pair[0]:.2f}")
     ratios = [seconds_two_jobs / seconds_one_job for seconds_one_job, seconds_two_jobs in pairs]
@@ -62,7 +62,7 @@ def _training_seconds(folder, trial):
     Process start, saving and scoring are excluded.
     """
     run = folder / trial["run"]
-    return (run / "journal.jsonl").stat().st_mtime - (run / "config.json").stat().st_mtime
+    return (run / "history.jsonl").stat().st_mtime - (run / "config.json").stat().st_mtime
 
 
 def memory(args):

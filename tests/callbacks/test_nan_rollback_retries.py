@@ -198,7 +198,7 @@ def test_rollbacks_after_a_resume_equal_uninterrupted_training(decay, kills, tmp
             batch_size=8,
             epochs=4,
             callbacks=callbacks,
-            place=position,
+            position=position,
             seed=2,
             initial_epoch=position.epoch,
         )

@@ -44,7 +44,7 @@ def test_an_unknown_recipe_raises_with_all_names_and_the_nearest(folder, monkeyp
     monkeypatch.chdir(folder)
     with pytest.raises(UserError, match=r"Did you mean 'churn\.py'\?"):
         find_recipe("chrn.py")
-    for name in ("no.such.module", "json.none", "nowhere/page.py", ".", ""):
+    for name in ("no.such.module", "json.none", "nowhere/recipe.py", ".", ""):
         with pytest.raises(UserError, match="No recipe"):
             find_recipe(name)
 
@@ -53,7 +53,7 @@ def test_a_recipe_without_a_file_cannot_be_shown(page):
     recipe = tfkit.load_recipe(page)
     assert find_recipe(recipe) == page
     with pytest.raises(UserError, match="created in Python and has no file"):
-        describe(recipe.replace(page=None))
+        describe(recipe.replace(path=None))
 
 
 def test_show_has_the_docstring_then_every_setting_once(page):

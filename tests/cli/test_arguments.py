@@ -69,7 +69,7 @@ def test_invalid_setting_raises(arguments, message):
 def test_run_and_file_are_distinguished(tmp_path, newest):
     run = tmp_path / "run"
     run.mkdir()
-    (run / "about.json").write_text(json.dumps({}))
+    (run / "provenance.json").write_text(json.dumps({}))
     assert run_and_file([str(run), "x.csv"]) == (run, "x.csv")
     assert run_and_file([str(run)]) == (run, None)
     assert run_and_file(["x.csv"]) == (Path("runs/newest"), "x.csv")

@@ -73,7 +73,7 @@ def test_train_prints_only_the_run_folder(calls, capsys):
 
 
 def test_train_resumes_without_a_recipe(calls):
-    assert run("train", "--resume", "runs/x", "--anyway", "--no-test") == 0
+    assert run("train", "--resume", "runs/x", "--ignore-versions", "--skip-test") == 0
     [(_, recipe, flags)] = calls
     assert (recipe, flags["resume"], flags["anyway"], flags["test"]) == (None, "runs/x", True, False)
 
@@ -95,7 +95,7 @@ def test_recipe_file_name_may_contain_an_equals_sign(calls):
 
 
 def test_evaluate_prints_a_table_or_json(calls, capsys, tmp_path):
-    (tmp_path / "about.json").write_text("{}")
+    (tmp_path / "provenance.json").write_text("{}")
     assert run("evaluate", str(tmp_path), "--json", "--recipe", "mine.py") == 0
     assert json.loads(capsys.readouterr().out) == SCORES
     assert calls == [("run", tmp_path, "mine.py"), ("evaluate", None)]
@@ -112,12 +112,12 @@ def test_predict_prints_the_output_path(calls, capsys, tmp_path):
     assert capsys.readouterr() == ("sales.predicted.csv.gz\n", "printed by a recipe\n")
     assert run("predict", str(tmp_path), "sales.csv", "--out", "x.parquet") == 0
     assert calls[-1] == ("predict", "sales.csv", Path("x.parquet"))
-    assert run("predict", str(tmp_path), "sales.csv", "--safe-csv") == 0
+    assert run("predict", str(tmp_path), "sales.csv", "--escape-formulas") == 0
     assert calls[-1][-1] == "safe"
 
 
 def test_predict_needs_a_file(calls, capsys, tmp_path):
-    (tmp_path / "about.json").write_text("{}")
+    (tmp_path / "provenance.json").write_text("{}")
     assert run("predict", str(tmp_path)) == 2
     assert capsys.readouterr().err == "tfkit: Say which file to predict. Usage: tfkit predict [RUN] FILE [--flags]\n"
 

@@ -16,4 +16,4 @@ def test_datasets_of_two_files_are_concatenated():
     ]
     concatenated = datasets[0].joined(datasets[1])
     assert np.asarray(concatenated.take(np.array([2, 0]))[0]["a"]).tolist() == [[8, 9], [4, 5]]
-    assert concatenated.raw(np.array([2, 0, 1]))["t"].tolist() == [21, 12, 10]
+    assert concatenated.raw_inputs(np.array([2, 0, 1]))["t"].tolist() == [21, 12, 10]

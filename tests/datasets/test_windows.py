@@ -41,7 +41,7 @@ def test_take_works_in_a_compiled_function():
     for indices in ([2, 1], [0], []):
         x, y, _ = compiled(tf.constant(indices, tf.int32))
         assert x["calendar"].shape == (len(indices), 5, 2)
-        targets = [VALUES[split.origins[index] :][:2] for index in indices]
+        targets = [VALUES[split.forecast_starts[index] :][:2] for index in indices]
         np.testing.assert_array_equal(y[..., 0], targets or np.zeros((0, 2)))
     np.testing.assert_array_equal(split.take([0])[1][0, :, 0], [4, 5])
 
@@ -51,14 +51,14 @@ def test_prepare_changes_x_and_not_the_raw_inputs():
     x, _, _ = split.take([0])
     assert list(x) == ["double"]
     np.testing.assert_array_equal(x["double"], [[2, 4, 6]])
-    raw = split.raw([0])
+    raw = split.raw_inputs([0])
     np.testing.assert_array_equal(raw["values"], [[1, 2, 3]])
     assert raw["calendar"].shape == (1, 5, 2)
     assert keras_inputs(split)["double"].shape == (None, 3)
 
 
 def test_targets_have_series_codes_and_nan_where_imputed():
-    targets = windows().truth()
+    targets = windows().targets()
     np.testing.assert_array_equal(targets["series"], [0, 0, 0, 1])
     np.testing.assert_array_equal(targets["values"], [[4, 5], [5, 6], [8, 9], [16, np.nan]])
 
@@ -70,12 +70,12 @@ def test_history_is_nan_before_the_start_of_the_series():
 
 def test_non_overlapping_windows():
     split = WindowDataset(VALUES, [3, 4, 5, 6, 15, 16, 17], past=3, horizon=2, series=np.repeat([0, 1], [10, 10]))
-    assert split.apart().tolist() == [0, 2, 4, 6]
+    assert split.non_overlapping().tolist() == [0, 2, 4, 6]
 
 
 def test_timestamps_of_every_target():
     split = windows(stamp=lambda steps: pd.DataFrame({"step": steps}))
-    assert split.stamps([0, 3])["step"].tolist() == [4, 5, 16, 17]
+    assert split.timestamps([0, 3])["step"].tolist() == [4, 5, 16, 17]
 
 
 @pytest.mark.parametrize(

@@ -91,8 +91,8 @@ def test_recipe_with_its_own_reader_must_be_given(run, frame, tmp_path):
     import shutil
 
     shutil.copytree(run.folder, tmp_path / "copy")
-    provenance = json.loads((tmp_path / "copy" / "about.json").read_text())
-    (tmp_path / "copy" / "about.json").write_text(json.dumps({**provenance, "read": None}))
+    provenance = json.loads((tmp_path / "copy" / "provenance.json").read_text())
+    (tmp_path / "copy" / "provenance.json").write_text(json.dumps({**provenance, "read": None}))
     with pytest.raises(UserError, match="name the file again: --recipe"):
         tfkit.Run(tmp_path / "copy").predict(frame)
     predictions = tfkit.Run(tmp_path / "copy", recipe="tabular").predict(frame)
@@ -103,8 +103,8 @@ def test_reader_outside_tfkit_is_not_imported(run, frame, tmp_path):
     import shutil
 
     shutil.copytree(run.folder, tmp_path / "copy")
-    provenance = json.loads((tmp_path / "copy" / "about.json").read_text())
-    (tmp_path / "copy" / "about.json").write_text(json.dumps({**provenance, "read": "antigravity:read_all"}))
+    provenance = json.loads((tmp_path / "copy" / "provenance.json").read_text())
+    (tmp_path / "copy" / "provenance.json").write_text(json.dumps({**provenance, "read": "antigravity:read_all"}))
     with pytest.raises(UserError, match="The run's reader must be one of tfkit;"):
         tfkit.Run(tmp_path / "copy").predict(frame)
 

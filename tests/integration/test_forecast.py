@@ -131,7 +131,7 @@ def test_the_model_accepts_raw_windows_and_exports_predict_like_it(run, table, t
 
     raw = run.read(table)
     assert {name: array.shape for name, array in raw.items()} == {"values": (2, 21), "calendar": (2, 28, 1)}
-    y_pred = run.answer(raw)
+    y_pred = run.predict_arrays(raw)
     assert y_pred.shape == (2, 7, 5)
     model = tfkit.load_model(run.export("keras", tmp_path / "copy.keras"))
     np.testing.assert_allclose(model(raw), y_pred, rtol=1e-5)
@@ -193,7 +193,7 @@ def test_missing_values_are_filled_and_not_used_as_targets(tmp_path):
     frame.loc[20:25, "sales"] = None
     frame = frame.drop(index=range(100, 105))
     recipe = tfkit.load_recipe("forecast")
-    data = recipe.data(recipe.Config.of({"data": write_csv(frame, tmp_path / "gaps.csv")}))
+    data = recipe.data(recipe.Config.from_dict({"data": write_csv(frame, tmp_path / "gaps.csv")}))
     assert data.info["cleaning"] == [
         "5 of 300 steps have no row, in 1 gap, the first at 2024-04-10",
         "11 of 300 values are missing: filled by the previous value, not used as targets",

@@ -68,7 +68,7 @@ def test_the_model_accepts_images_of_any_size(run):
     enlarged = np.repeat(np.repeat(pixels, 2, axis=1), 2, axis=2)
     predictions = run.model.predict({"pixels": enlarged}, verbose=0)
     assert (predictions.argmax(axis=1) == expected.argmax(axis=1)).all()
-    np.testing.assert_allclose(run.answer({"pixels": pixels}), expected, atol=1e-6)
+    np.testing.assert_allclose(run.predict_arrays({"pixels": pixels}), expected, atol=1e-6)
     # without a `training` argument
     np.testing.assert_allclose(np.asarray(run.model({"pixels": pixels})), expected, atol=1e-5)
 
@@ -159,7 +159,7 @@ def assert_same(run, expected):
     for weights, expected_weights in zip(run.model.get_weights(), expected.model.get_weights(), strict=True):
         np.testing.assert_array_equal(weights, expected_weights)
     assert run.metrics["test"] == expected.metrics["test"]
-    assert run.about["data"] == expected.about["data"]
+    assert run.provenance["data"] == expected.provenance["data"]
 
 
 @pytest.mark.slow
@@ -223,4 +223,4 @@ def test_inconsistent_settings_are_errors(folder, tmp_path, settings, message):
 
 def test_metadata_is_json_with_counts_of_the_training_split(run):
     assert json.loads(json.dumps(run.info)) == run.info
-    assert sum(run.info["target"]["counts"].values()) == run.about["rows"][0]
+    assert sum(run.info["target"]["counts"].values()) == run.provenance["rows"][0]

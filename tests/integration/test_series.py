@@ -100,8 +100,8 @@ def test_exports_predict_like_the_model(fixture_name, request, tmp_path):
     import tensorflow as tf
 
     run = request.getfixturevalue(fixture_name)
-    raw = run.examples["series"]
-    y_pred = run.answer({"series": raw})
+    raw = run.sample_inputs["series"]
+    y_pred = run.predict_arrays({"series": raw})
     loaded = tf.saved_model.load(run.export("savedmodel", tmp_path / "saved"))
     np.testing.assert_allclose(loaded.serve({"series": tf.constant(raw)}), y_pred, atol=1e-5)
     exported = tfkit.load_model(run.export("keras", tmp_path / "copy.keras"))
@@ -171,11 +171,11 @@ def test_every_architecture_learns_from_series_of_unequal_length(tmp_path, body)
         exclude_columns=["time"],
         refit=False,
     )
-    assert run.config["lengths"] == "pad"
+    assert run.config["variable_length"] is True
     assert run.metrics["test"]["accuracy"] > run.metrics["baselines"]["constant"]["accuracy"] + 0.2
-    raw = run.examples["series"]
+    raw = run.sample_inputs["series"]
     longer = np.pad(raw, [(0, 0), (0, 9), (0, 0)], constant_values=np.nan)
-    np.testing.assert_allclose(run.answer({"series": longer}), run.answer({"series": raw}), atol=1e-5)
+    np.testing.assert_allclose(run.predict_arrays({"series": longer}), run.predict_arrays({"series": raw}), atol=1e-5)
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ def test_interval_is_paired_on_the_same_test_rows(runs):
     better, worse = (first, second) if comparison.first == 0 else (second, first)
     assert comparison.paired
     assert comparison.interval == paired_difference_interval(
-        better.truth, better.answer, worse.answer, first.info, "accuracy"
+        better.y_true, better.y_pred, worse.y_pred, first.info, "accuracy"
     )
 
 
@@ -36,8 +36,8 @@ def test_same_run_has_no_significant_difference(runs):
 def test_different_test_rows_are_not_paired(runs, tmp_path):
     for path in runs[0].folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    about = json.loads((tmp_path / "about.json").read_text())
-    (tmp_path / "about.json").write_text(json.dumps(about | {"test_rows": "other"}))
+    about = json.loads((tmp_path / "provenance.json").read_text())
+    (tmp_path / "provenance.json").write_text(json.dumps(about | {"test_rows": "other"}))
     (comparison,) = differences(open_runs([runs[0], tmp_path]))
     low, high = runs[0].metrics["intervals"]["accuracy"]
     assert "not paired: the test rows differ" in comparison.says
@@ -68,7 +68,7 @@ OTHER_TARGET = {"name": "other", "classes": ["a", "b"], "positive": "a"}
 def test_incomparable_runs_raise(runs, tmp_path, change, message):
     for path in runs[0].folder.glob("*.json"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    (tmp_path / "info.json").write_text(json.dumps(runs[0].info | change))
+    (tmp_path / "metadata.json").write_text(json.dumps(runs[0].info | change))
     with pytest.raises(tfkit.UserError, match=message):
         open_runs([runs[0], tmp_path])
 

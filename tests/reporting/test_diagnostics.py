@@ -25,7 +25,7 @@ BINARY = {"task": "binary", "target": {"name": "y", "classes": ["no", "yes"], "p
 
 @pytest.fixture
 def run(tmp_path):
-    for name in ("config.json", "about.json"):
+    for name in ("config.json", "provenance.json"):
         (tmp_path / name).write_text("{}")
     return tfkit.Run(tmp_path)
 
@@ -186,7 +186,7 @@ def test_diagnosis_has_numbers_and_a_command(diagnose, run):
     diagnosis = diagnose(record(run, **CASES[diagnose][0]))
     assert diagnosis is not None
     assert any(character.isdigit() for character in diagnosis.evidence)
-    assert diagnosis.command.startswith(("tfkit train tabular --settings ", "tfkit tune tabular --settings "))
+    assert diagnosis.command.startswith(("tfkit train tabular --config ", "tfkit tune tabular --config "))
 
 
 @pytest.mark.parametrize("diagnose", CASES, ids=lambda diagnose: diagnose.__name__)
@@ -217,7 +217,7 @@ def test_commands_have_valid_settings_of_the_recipe(run):
             for argument in diagnosis.command.split()[5:]:
                 if "=" in argument:
                     name, _, value = argument.partition("=")
-                    config.checked(name, value)
+                    config.validate_setting(name, value)
 
 
 def test_range_test_has_priority_over_the_curve(run):

@@ -93,10 +93,10 @@ def test_missing_recipe_raises(run, tmp_path):
         if path.is_file():
             (tmp_path / path.name).write_bytes(path.read_bytes())
     copy = tfkit.Run(tmp_path)
-    copy.note(page="nowhere.py")
+    copy.update_provenance(page="nowhere.py")
     with pytest.raises(tfkit.UserError, match=r"name it with --recipe. Received: nowhere.py"):
         experiments.learning_curve(copy)
-    copy.note(rows=[40, 9, 9])
+    copy.update_provenance(rows=[40, 9, 9])
     with pytest.raises(tfkit.UserError, match=r"A quarter of the training rows must be 20 at least. Received: 40"):
         experiments.learning_curve(copy)
 

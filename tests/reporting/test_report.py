@@ -95,7 +95,7 @@ def test_unknown_slice_column_raises(tmp_path):
 
 
 def test_label_issues_have_the_row_numbers_of_the_file(runs):
-    frame = pd.read_csv(runs[0].path("doubted.csv"))
+    frame = pd.read_csv(runs[0].path("label_issues.csv"))
     original = table().iloc[frame["row"] - 1].reset_index(drop=True)
     assert (original["label"] == frame["label"]).all()
     assert original["word"].tolist() == frame["word"].tolist()
@@ -116,7 +116,7 @@ def test_report_is_rendered_from_the_run_folder_without_keras(runs):
 
 def test_higher_false_negative_cost_lowers_the_threshold(runs):
     def lowest_cost_threshold(cost):
-        report_html = html.unescape(report(runs[0], cost=cost).read_text(encoding="utf-8"))
+        report_html = html.unescape(report(runs[0], false_negative_cost=cost).read_text(encoding="utf-8"))
         return float(re.search(r'scope="row">lowest cost</th><td[^>]*>([\d.]+)', report_html).group(1))
 
     assert lowest_cost_threshold(20) < lowest_cost_threshold(0.1)
@@ -125,11 +125,11 @@ def test_higher_false_negative_cost_lowers_the_threshold(runs):
 
 def test_zero_cost_raises(runs):
     with pytest.raises(tfkit.UserError, match=r"must be above 0. Received: 0"):
-        report(runs[0], cost=0)
+        report(runs[0], false_negative_cost=0)
 
 
 def test_report_of_an_unfinished_run_raises(runs, tmp_path):
-    for name in ("config.json", "about.json", "info.json"):
+    for name in ("config.json", "provenance.json", "metadata.json"):
         (tmp_path / name).write_bytes(runs[0].path(name).read_bytes())
     with pytest.raises(tfkit.UserError, match="must be finished"):
         report(tfkit.Run(tmp_path))
@@ -137,7 +137,7 @@ def test_report_of_an_unfinished_run_raises(runs, tmp_path):
 
 def test_run_without_evidence_has_a_report(runs, tmp_path):
     for path in runs[0].folder.glob("*.[cj]s*"):
-        if path.name != "evidence.json":
+        if path.name != "analysis.json":
             (tmp_path / path.name).write_bytes(path.read_bytes())
     report_html = report(tfkit.Run(tmp_path)).read_text(encoding="utf-8")
     assert "trained without a report" in report_html
@@ -162,7 +162,7 @@ def test_failed_analysis_is_skipped_and_the_rest_is_reported(tmp_path, monkeypat
         **FAST_SETTINGS | {"epochs": 1},
     )
     assert run.finished
-    assert "columns" not in run.evidence
+    assert "columns" not in run.analysis
     report_html = html.unescape(run.path("report.html").read_text(encoding="utf-8"))
     assert "Slices" in report_html
     assert "The analysis 'columns' was skipped: ValueError: failed on purpose" in report_html
@@ -200,8 +200,8 @@ def test_every_recipe_has_its_sections_and_no_skipped_analysis(recipe, tmp_path)
     run = tfkit.train(recipe, out=tmp_path, report=True, quiet=True, **settings)
     report_html = run.path("report.html").read_text(encoding="utf-8")
     assert all(text in report_html for text in texts)
-    assert run.evidence["not_made"] == {}
+    assert run.analysis["skipped"] == {}
     assert EXTERNAL_URL.findall(report_html) == []
     assert len(report_html) < 2_000_000
-    assert sum(run.evidence["seconds"].values()) < 20
-    json.dumps(run.evidence, allow_nan=False)
+    assert sum(run.analysis["seconds"].values()) < 20
+    json.dumps(run.analysis, allow_nan=False)

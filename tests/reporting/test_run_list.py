@@ -9,8 +9,8 @@ from tfkit.reporting.run_list import lines
 def make_run(folder, name, begun, score=None, task="binary", rows=10):
     path = folder / name
     path.mkdir()
-    (path / "about.json").write_text(json.dumps({"recipe": "tabular", "begun": begun, "rows": [rows, 1, 1]}))
-    (path / "info.json").write_text(json.dumps({"task": task, "target": {"name": "y"}}))
+    (path / "provenance.json").write_text(json.dumps({"recipe": "tabular", "begun": begun, "rows": [rows, 1, 1]}))
+    (path / "metadata.json").write_text(json.dumps({"task": task, "target": {"name": "y"}}))
     if score is not None:
         metric = "accuracy" if task == "binary" else "root_mean_squared_error"
         (path / "metrics.json").write_text(json.dumps({"test": {metric: score}, "seconds": {"fit": 2.4}}))
@@ -24,7 +24,7 @@ def folder(tmp_path):
     make_run(tmp_path, "d", "2025-01-02T10:00:00", 3.0, "regression")
     make_run(tmp_path, "e", "2025-01-01T10:00:00", 2.0, "regression")
     (tmp_path / "damaged").mkdir()
-    (tmp_path / "damaged" / "about.json").write_text("{")
+    (tmp_path / "damaged" / "provenance.json").write_text("{")
     return tmp_path
 
 

@@ -150,7 +150,7 @@ def test_invalid_or_malicious_model_file_raises(name, run, tmp_path):
 
 @pytest.mark.long
 def test_links_and_folders_instead_of_files(run, tmp_path):
-    for name in ("info.json", "model.keras", "metrics.json", "about.json", "config.json"):
+    for name in ("metadata.json", "model.keras", "metrics.json", "provenance.json", "config.json"):
         (run / name).unlink()
         (run / name).symlink_to(name)
         assert use_run(run, write_rows(tmp_path))
@@ -161,9 +161,9 @@ def test_links_and_folders_instead_of_files(run, tmp_path):
 
 @pytest.mark.long
 def test_names_from_a_run_are_escaped(run, tmp_path):
-    provenance = json.loads((run / "about.json").read_text())
+    provenance = json.loads((run / "provenance.json").read_text())
     provenance |= {"recipe": "../../<script>alert(1)</script>", "command": ["<img src=x onerror=alert(1)>"]}
-    (run / "about.json").write_text(json.dumps(provenance))
+    (run / "provenance.json").write_text(json.dumps(provenance))
     use_run(run, write_rows(tmp_path))
     for report in tmp_path.rglob("*.html"):
         assert "<script>alert(1)" not in report.read_text()
@@ -172,7 +172,7 @@ def test_names_from_a_run_are_escaped(run, tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"x", pickle.dumps(CreatesFile()), zip_bytes({"../x.npy": "x"})])
 def test_invalid_examples_raise(content, run, tmp_path):
-    (run / "examples.npz").write_bytes(content)
+    (run / "sample_inputs.npz").write_bytes(content)
     with pytest.raises(UserError, match=r"examples\.npz must be complete"):
         tfkit.Run(run).export("keras", tmp_path / "e.keras")
     assert isinstance(tfkit.Run(run).predict(write_rows(tmp_path)), pd.DataFrame)

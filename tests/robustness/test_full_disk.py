@@ -55,7 +55,7 @@ def disk(tmp_path):
 
 @pytest.mark.slow
 def test_full_disk_is_one_line_and_training_resumes_from_a_complete_checkpoint(disk, settings, capsys):
-    assert main(["train", "tabular", *settings, "--until", "1", "--out", str(disk), "--quiet"]) == 0
+    assert main(["train", "tabular", *settings, "--stop-after-epoch", "1", "--out", str(disk), "--quiet"]) == 0
     run = capsys.readouterr().out.strip()
     checkpoints = {path: path.read_bytes() for path in disk.rglob("*.npz")}
     free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize

@@ -50,7 +50,7 @@ def test_array_larger_than_disk_raises():
 def test_incomplete_metadata_raises(tmp_path, content, message):
     for name in ("about", "config", "info"):
         (tmp_path / f"{name}.json").write_text(json.dumps(content))
-    with pytest.raises(UserError, match=f"The run's info.json {message}"):
+    with pytest.raises(UserError, match=f"The run's metadata.json {message}"):
         Run(tmp_path).info["task"]
 
 

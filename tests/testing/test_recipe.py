@@ -80,7 +80,7 @@ def test_layer_that_depends_on_other_rows_fails(table):
         x = keras.layers.Concatenate()([keras.ops.cast(value, "float32") for value in inputs.values()] * 2)
         model = keras.Model(inputs, keras.layers.Dense(2)(MinusMean()(x)))
         model.compile(
-            tfkit.make_optimizer(**config.optimization, steps=data.steps(config)),
+            tfkit.make_optimizer(**config.optimizer_settings, steps=data.steps(config)),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         )
         return model

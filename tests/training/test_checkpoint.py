@@ -50,7 +50,7 @@ class Training:
         folder.mkdir(exist_ok=True)
         self.position, self.model = fit.EpochPosition(), self.make_model()
         self.best = callbacks.EarlyStopping(monitor, mode=mode, patience=patience, min_delta=0.06)
-        self.journal = callbacks.JSONLogger(folder / "journal.jsonl")
+        self.journal = callbacks.JSONLogger(folder / "history.jsonl")
         stateful = [callbacks.RollbackOnNaN(), self.best, self.journal]
         self.checkpoint = Checkpoint(folder / "checkpoints", self.position, stateful)
         if only_epochs:
@@ -67,7 +67,7 @@ class Training:
             seed=2,
             validation_data=(X[:20], Y[:20]),
             callbacks=[*stateful, *([Kill(kill)] if kill else []), self.checkpoint],
-            place=self.position,
+            position=self.position,
             initial_epoch=self.position.epoch,
         )
 
@@ -138,7 +138,7 @@ def test_a_training_killed_several_times_ends_as_an_uninterrupted_one(
         2,
     )  # the best weights are from before the last kill
     assert_same(last, uninterrupted)
-    lines = [json.loads(line) for line in (tmp_path / "run" / "journal.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
     assert lines == last.journal.lines
     assert [line["epoch"] for line in lines] == [1, 2, 3, 4]
 

@@ -225,12 +225,12 @@ def test_resuming_inside_an_epoch_changes_no_bit(call, two_epochs, monkeypatch):
     with monkeypatch.context() as patch:
         set_steps_per_call(patch, 1)
         with pytest.raises(InterruptedError):
-            fit.fit(first, X, Y, batch_size=BATCH, epochs=2, seed=3, callbacks=[Raise(call)], place=position)
+            fit.fit(first, X, Y, batch_size=BATCH, epochs=2, seed=3, callbacks=[Raise(call)], position=position)
     assert (position.epoch, position.done) == ((call - 1) // STEPS, min(ROWS, BATCH * ((call - 1) % STEPS + 1)))
     for variable, value in zip([*second.variables, *second.optimizer.variables], state(first), strict=True):
         variable.assign(value)
     set_steps_per_call(monkeypatch, 2)
-    fit.fit(second, X, Y, batch_size=BATCH, epochs=2, seed=3, initial_epoch=position.epoch, place=position)
+    fit.fit(second, X, Y, batch_size=BATCH, epochs=2, seed=3, initial_epoch=position.epoch, position=position)
     assert_same(state(second), two_epochs, **SAME_BITS)
     assert (position.epoch, position.done) == (1, ROWS)
 

@@ -34,13 +34,20 @@ def regression_run(table, tmp_path_factory):
 
 def test_run_writes_the_expected_files(run):
     names = {path.name for path in run.folder.iterdir()}
-    assert names >= {"config.json", "about.json", "info.json", "metrics.json", "history.csv", "predictions.csv"}
-    assert names >= {"model.keras", "page.py", "examples.npz", "journal.jsonl"}
+    assert names >= {
+        "config.json",
+        "provenance.json",
+        "metadata.json",
+        "metrics.json",
+        "history.csv",
+        "predictions.csv",
+    }
+    assert names >= {"model.keras", "recipe.py", "sample_inputs.npz", "history.jsonl"}
     assert not [name for name in names if "part" in name or name == "checkpoints"]
     assert "auto" not in [
         run.config[name] for name in ("epochs", "batch_size", "learning_rate", "units", "loss", "kind")
     ]
-    assert set(run.about) >= {"versions", "commit", "devices", "command", "data", "best_epoch", "page"}
+    assert set(run.provenance) >= {"versions", "commit", "devices", "command", "data", "best_epoch", "page"}
     history = pd.read_csv(run.folder / "history.csv")
     assert list(history["epoch"]) == [1, 2]
     assert set(history) >= {"loss", "val_loss", "learning_rate", "seconds"}
@@ -112,7 +119,7 @@ def test_coverage_of_a_quantile_is_reported(table, tmp_path, capsys):
 
 
 def test_config_json_reproduces_the_run_bit_for_bit(run, tmp_path):
-    repeated_run = tfkit.train("tabular", settings=run.folder / "config.json", out=tmp_path, quiet=True)
+    repeated_run = tfkit.train("tabular", config=run.folder / "config.json", out=tmp_path, quiet=True)
     for weights, repeated_weights in zip(run.model.get_weights(), repeated_run.model.get_weights(), strict=True):
         np.testing.assert_array_equal(weights, repeated_weights)
     assert run.metrics["test"] == repeated_run.metrics["test"]
@@ -216,7 +223,7 @@ def test_loss_that_is_not_finite_exits_with_3(table, tmp_path, capsys):
     code = main(["train", "tabular", f"data={table}", "target=price", "--out", str(tmp_path), *to_arguments(diverging)])
     assert code == 3
     assert "Rolled back 3 times" in capsys.readouterr().err.splitlines()[-1]
-    [report_path] = tmp_path.glob("*/not_finite.json")
+    [report_path] = tmp_path.glob("*/nan_report.json")
     report = json.loads(report_path.read_text())
     assert report["steps"][0] >= 1
     assert report["rows"]
@@ -233,7 +240,7 @@ def test_refit_uses_training_and_validation_rows(table, tmp_path, capfd):
     run = tfkit.train(recipe, **settings, out=tmp_path)
     assert run.config["refit"] is True
     assert "Fitted again on training and validation rows together, 510" in capfd.readouterr().err
-    config = recipe.Config.of(run.config)
+    config = recipe.Config.from_dict(run.config)
     data = recipe.data(config)
     (x, y, _), (val_x, val_y, _) = data.train.arrays, data.val.arrays
     rows = tfkit.ArrayDataset({name: np.concatenate([x[name], val_x[name]]) for name in x}, np.concatenate([y, val_y]))
@@ -273,7 +280,7 @@ def test_custom_model_with_its_own_schedule(table, tmp_path):
     custom = tfkit.load_recipe("tabular").replace(model=model_with_schedule)
     settings = {"data": table, "target": "bought", "test": False, "quiet": True, **FAST, "epochs": 1}
     run = tfkit.train(custom, out=tmp_path, **settings)
-    [line] = [json.loads(line) for line in (run.folder / "journal.jsonl").read_text().splitlines()]
+    [line] = [json.loads(line) for line in (run.folder / "history.jsonl").read_text().splitlines()]
     assert 0 < line["learning_rate"] < 0.01
     assert line["gradient_norm"] > 0
     assert line["rows_per_second"] > 0

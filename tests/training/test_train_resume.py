@@ -86,20 +86,20 @@ def test_resume_raises_if_settings_versions_or_data_differ(table, tmp_path, monk
     [folder] = tmp_path.iterdir()
     with pytest.raises(UserError, match=r"begin a new one for others. Received: epochs=9"):
         tfkit.train(resume=folder, quiet=True, epochs=9)
-    provenance = json.loads((folder / "about.json").read_text())
-    (folder / "about.json").write_text(
+    provenance = json.loads((folder / "provenance.json").read_text())
+    (folder / "provenance.json").write_text(
         json.dumps({**provenance, "versions": {**provenance["versions"], "keras": "3.0.0"}})
     )
     with pytest.raises(UserError, match=r"the same versions.*was 3\.0\.0"):
         tfkit.train(resume=folder, quiet=True)
-    (folder / "about.json").write_text(json.dumps({**provenance, "data": "changed"}))
+    (folder / "provenance.json").write_text(json.dumps({**provenance, "data": "changed"}))
     with pytest.raises(UserError, match="data that it began with"):
         tfkit.train(resume=folder, quiet=True)
     with pytest.raises(UserError, match="must be finished; go on with"):
         _ = tfkit.Run(folder).metrics
-    (folder / "about.json").write_text(json.dumps(provenance))
+    (folder / "provenance.json").write_text(json.dumps(provenance))
     # the run was started with test=False
-    assert tfkit.train(resume=folder, anyway=True, quiet=True).metrics["test"] == {}
+    assert tfkit.train(resume=folder, ignore_versions=True, quiet=True).metrics["test"] == {}
     modified_before = (folder / "metrics.json").stat().st_mtime_ns
     assert main(["train", "--resume", str(folder)]) == 0
     out, err = capsys.readouterr()
@@ -118,7 +118,7 @@ def test_signal_sets_exit_code_and_leaves_a_checkpoint(table, tmp_path, signal_n
         [*command, "--out", str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 120
-    while not (started := list(tmp_path.glob("*/journal.jsonl"))) or not started[0].read_text():
+    while not (started := list(tmp_path.glob("*/history.jsonl"))) or not started[0].read_text():
         assert time.monotonic() < deadline, process.communicate()
         time.sleep(0.2)
     os.kill(process.pid, signal_number)
@@ -168,7 +168,7 @@ def test_custom_model_is_checked_and_required_to_resume(table, tmp_path, monkeyp
     custom = tfkit.load_recipe("tabular").replace(model=single_member_model)
     train_and_interrupt(monkeypatch, 1, recipe=custom, out=tmp_path / "runs", **settings)
     [folder] = (tmp_path / "runs").iterdir()
-    assert not (folder / "page.py").exists()
+    assert not (folder / "recipe.py").exists()
     with pytest.raises(UserError, match="was made in memory; give it again"):
         tfkit.train(resume=folder, quiet=True)
     assert tfkit.train(custom, resume=folder, quiet=True).finished

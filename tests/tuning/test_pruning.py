@@ -35,7 +35,7 @@ def test_shorter_curves_are_not_compared():
 
 
 def test_read_curve_of_an_incomplete_file(tmp_path):
-    (tmp_path / "journal.jsonl").write_text('{"val_loss": 2.0}\n{"val_loss": null}\n{"val_lo')
+    (tmp_path / "history.jsonl").write_text('{"val_loss": 2.0}\n{"val_loss": null}\n{"val_lo')
     values = read_curve(tmp_path, "val_loss")
     assert values[0] == 2.0
     assert math.isnan(values[1])

@@ -100,20 +100,20 @@ def test_search_arguments_define_the_same_search(tmp_path):
         "numeric_columns": ["x", "y"],
         "encoding": None,
     }
-    fixed = {name: recipe.Config.of(values).words()[name] for name in values}
+    fixed = {name: recipe.Config.from_dict(values).words()[name] for name in values}
     space = make_search_space(recipe, ["units=64,128", "learning_rate=0.001..0.5", "dropout=0.1..0.4"], fixed)
     ledger = SimpleNamespace(asked={"settings": fixed, "method": "bayesian", "objective": "accuracy"})
     arguments = search_arguments(SimpleNamespace(ledger=ledger, recipe=recipe, fixed=fixed, space=space))
     settings = dict(
         argument.split("=", 1) for argument in arguments if "=" in argument and argument.split("=")[0] in values
     )
-    assert {name: recipe.Config.of(settings).words()[name] for name in values} == fixed
+    assert {name: recipe.Config.from_dict(settings).words()[name] for name in values} == fixed
     domains = [value for flag, value in zip(arguments, arguments[1:], strict=False) if flag == "--search"]
     assert len(domains) == 3
     assert make_search_space(recipe, domains, fixed) == space
     flags = [argument for argument in arguments if argument.startswith("--") or argument in ("bayesian", "accuracy")]
     assert flags[:4] == [
-        "--method",
+        "--algorithm",
         "bayesian",
         "--objective",
         "accuracy",

@@ -22,7 +22,7 @@ def data(config):
     if config.log:
         with open(config.log, "a") as file:
             file.write("read\n")
-    x = np.random.default_rng(config.seed_of_splits).normal(size=(90, 2)).astype("float32")
+    x = np.random.default_rng(config.effective_split_seed).normal(size=(90, 2)).astype("float32")
     y = (x.sum(1, keepdims=True) * 2).astype("float32")
     splits = [tfkit.ArrayDataset({"x": x[i : i + 30]}, y[i : i + 30], raw={"x": x[i : i + 30]}) for i in (0, 30, 60)]
     inputs = {"x": keras.Input((2,), name="x")}
@@ -43,10 +43,10 @@ def model(config, data):
     x = keras.layers.Dense(config.units, "tanh")(inputs["x"])
     model = keras.Model(inputs, keras.layers.Dense(1)(x))
     loss = (lambda y_true, y_pred: keras.ops.mean(y_pred) * np.nan) if config.fault == "nan" else "mse"
-    model.compile(tfkit.make_optimizer(**config.optimization, steps=data.steps(config)), loss)
+    model.compile(tfkit.make_optimizer(**config.optimizer_settings, steps=data.steps(config)), loss)
     if config.fault.isdigit():
         time.sleep(int(config.fault))
     return model
 
 
-recipe = tfkit.Recipe(Config, data, model, search={"units": [2, 4, 8]})
+recipe = tfkit.Recipe(Config, data, model, search_space={"units": [2, 4, 8]})

@@ -51,7 +51,7 @@ def small_sample(name, folder):
 @pytest.mark.long
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_run_killed_at_four_points_is_bit_identical(name, tmp_path):
-    recipe = shutil.copy(tfkit.load_recipe(name).page, tmp_path)  # a copy, in case the file changes during the test
+    recipe = shutil.copy(tfkit.load_recipe(name).path, tmp_path)  # a copy, in case the file changes during the test
     settings = {"epochs": 2, **RECIPES[name], **small_sample(name, tmp_path)}
     reference, out = reference_run(recipe, settings, tmp_path), tmp_path / "killed"
     results = []

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.analysis.fitted_model import FittedModel, per_row_loss
+from tfkit.analysis.fitted_model import FittedModel
+from tfkit.metadata import Metadata
 
 MAX_PREDICTIONS = 40_000  # predictions of shuffled rows
 
@@ -32,15 +33,15 @@ def importance(trained: FittedModel) -> dict[str, Any] | None:
         The loss without shuffling, and for each column the increase of the loss by shuffling, with a 95% interval
         over rows.
     """
-    inputs = trained.info["inputs"]
+    inputs = trained.metadata.inputs
     columns = list(dict.fromkeys(rule["column"] for rule in inputs.values()))
     repeats = REPEATS if len(columns) * REPEATS * 300 <= MAX_PREDICTIONS else 1
     num_rows = max(MIN_ROWS, min(MAX_ROWS, MAX_PREDICTIONS // (len(columns) * repeats)))
     rows = trained.sample_test_rows(num_rows)
     columns = columns[: max(1, MAX_PREDICTIONS // (len(rows) * repeats))]
-    raw, random = trained.test.raw(rows), trained.random()
+    raw, random = trained.test.raw_inputs(rows), trained.random()
     y_true, y_pred = (values[rows] for values in trained.predictions["test"])
-    before = per_row_loss(y_true, y_pred, trained.info)
+    before = trained.per_row_loss(y_true, y_pred)
     shuffled: dict[str, list[np.ndarray]] = {name: [] for name in raw}
     for column in columns:
         input_names = [name for name, rule in inputs.items() if rule["column"] == column]
@@ -49,7 +50,7 @@ def importance(trained: FittedModel) -> dict[str, Any] | None:
             for name, values in raw.items():
                 shuffled[name].append(values[order] if name in input_names else values)
     outputs = trained.predict({name: np.concatenate(chunks) for name, chunks in shuffled.items()})
-    losses = per_row_loss(np.tile(y_true, len(columns) * repeats), outputs, trained.info)
+    losses = trained.per_row_loss(np.tile(y_true, len(columns) * repeats), outputs)
     increase = losses.reshape(len(columns), repeats, len(rows)).mean(1) - before
     half_width = 1.96 * increase.std(1, ddof=1) / np.sqrt(len(rows))
     features = [
@@ -73,13 +74,13 @@ def slices(trained: FittedModel) -> dict[str, Any]:
     Bonferroni correction for the number of slices allows, so that one report in twenty has a false positive. All
     slices of the columns in the setting `slices` are returned, too.
     """
-    info = trained.info
+    metadata = trained.metadata
     y_true, y_pred = trained.predictions["test"]
-    errors = _row_errors(y_true, y_pred, info)
+    errors = _row_errors(y_true, y_pred, metadata)
     selected_columns = list(getattr(trained.config, "slices", []) or [])
-    raw = trained.test.raw(np.arange(len(trained.test)))
+    raw = trained.test.raw_inputs(np.arange(len(trained.test)))
     candidates, selected = [], []
-    for name, rule in info["inputs"].items():
+    for name, rule in metadata.inputs.items():
         label = f"{rule['column']} {rule['part']}".strip()
         for value, in_slice in _slices_of_column(np.asarray(raw[name]).reshape(-1)):
             if in_slice.sum() >= MIN_SLICE_ROWS and (~in_slice).sum() >= MIN_SLICE_ROWS:
@@ -101,7 +102,7 @@ def slices(trained: FittedModel) -> dict[str, Any]:
     critical = _critical_standard_errors(len(candidates))
     significant = (entry for entry in candidates if entry["errors"] > critical)
     worst = sorted(significant, key=lambda entry: -entry["errors"])[:MAX_WORST_SLICES]
-    columns = {rule["column"] for rule in info["inputs"].values()}
+    columns = {rule["column"] for rule in metadata.inputs.values()}
     return {
         "worst": worst,
         "asked": selected,
@@ -109,13 +110,13 @@ def slices(trained: FittedModel) -> dict[str, Any]:
         "beyond": critical,
         "unknown": [name for name in selected_columns if name not in columns],
         "all": float(errors.mean()),
-        "what": "share wrong" if info["target"]["classes"] else "mean absolute error",
+        "what": "share wrong" if metadata.target.classes else "mean absolute error",
     }
 
 
-def _row_errors(y_true: Any, y_pred: np.ndarray, info: dict[str, Any]) -> np.ndarray:
+def _row_errors(y_true: Any, y_pred: np.ndarray, metadata: Metadata) -> np.ndarray:
     """Return the error of each row: 0 or 1 for a class, absolute error for a number."""
-    if info["target"]["classes"]:
+    if metadata.target.classes:
         return (y_pred.argmax(1) != np.asarray(y_true).reshape(-1)).astype("float64")
     return np.abs(np.asarray(y_true, "float64").reshape(-1) - y_pred.reshape(-1))
 

@@ -45,7 +45,7 @@ def _shape(layer: Any) -> str | None:
 def _latency(trained: FittedModel) -> dict[str, float]:
     """Measure milliseconds for one raw row, and rows per second in a batch."""
     rows = min(MAX_BATCH_ROWS, len(trained.test))
-    batch = tensors(trained.test.raw(np.arange(rows)))
+    batch = tensors(trained.test.raw_inputs(np.arange(rows)))
     single_row = {name: tensor[:1] for name, tensor in batch.items()}
     trained.compiled(single_row), trained.compiled(batch)
     seconds = []

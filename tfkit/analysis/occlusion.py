@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.analysis.fitted_model import FittedModel, label_and_prediction, per_row_loss
+from tfkit.analysis.fitted_model import FittedModel
 
 MAX_TEXTS = 6
 
@@ -17,10 +17,12 @@ MAX_CHARACTERS = 600  # characters of a text
 def texts(trained: FittedModel) -> dict[str, Any]:
     """Return the worst test texts, with the importance of each word."""
     y_true, y_pred = trained.predictions["test"]
-    classes, (name, *_) = trained.info["target"]["classes"], trained.info["inputs"]
-    worst = np.argsort(-per_row_loss(y_true, y_pred, trained.info), kind="stable")[:MAX_TEXTS]
-    worst_texts = [str(text)[:MAX_CHARACTERS] for text in np.asarray(trained.test.raw(worst)[name]).ravel().tolist()]
-    has_spaces = trained.info.get("tokens") != "characters"
+    classes, (name, *_) = trained.metadata.target.classes, trained.metadata.inputs
+    worst = np.argsort(-trained.per_row_loss(y_true, y_pred), kind="stable")[:MAX_TEXTS]
+    worst_texts = [
+        str(text)[:MAX_CHARACTERS] for text in np.asarray(trained.test.raw_inputs(worst)[name]).ravel().tolist()
+    ]
+    has_spaces = getattr(trained.metadata, "tokenization", None) != "characters"
     segments = [split_segments(text, has_spaces) for text in worst_texts]
     variants, text_indices = [], []
     for i, parts in enumerate(segments):
@@ -33,7 +35,7 @@ def texts(trained: FittedModel) -> dict[str, Any]:
         top = int(text_outputs[0].argmax()) if classes else None
         scores = text_outputs[:, top] if classes else text_outputs.reshape(-1)
         results.append(
-            label_and_prediction(y_true[row], text_outputs[0], classes)
+            trained.label_and_prediction(y_true[row], text_outputs[0])
             | {
                 "pieces": [
                     [segment, round(float(scores[0] - score), 5)]

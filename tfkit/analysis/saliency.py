@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.analysis.fitted_model import FittedModel, label_and_prediction, per_row_loss
+from tfkit.analysis.fitted_model import FittedModel
 
 MAX_IMAGES = 8  # images of each group
 
@@ -22,21 +22,20 @@ MIN_MAP_SIDE = 4  # side of a feature map for Grad-CAM
 def pictures(trained: FittedModel) -> dict[str, Any]:
     """Return the worst and the least confident test images as PNG, with saliency maps."""
     y_true, y_pred = trained.predictions["test"]
-    classes = trained.info["target"]["classes"]
-    loss = per_row_loss(y_true, y_pred, trained.info)
+    loss = trained.per_row_loss(y_true, y_pred)
     groups = {"worst": np.argsort(-loss, kind="stable")[:MAX_IMAGES]}
-    if classes:
+    if trained.metadata.target.classes:
         ordered = np.sort(y_pred, axis=1)
         groups["unsure"] = np.argsort(ordered[:, -1] - ordered[:, -2], kind="stable")[:MAX_IMAGES]
     rows = np.unique(np.concatenate(list(groups.values())))
-    pixels = np.asarray(trained.test.raw(rows)["pixels"])
+    pixels = np.asarray(trained.test.raw_inputs(rows)["pixels"])
     method, maps = _saliency_maps(trained, rows, pixels, y_pred[rows])
     image_and_map = dict(zip(rows.tolist(), zip(pixels, maps, strict=True), strict=True))
-    row_ids = getattr(trained.test, "names", None)
+    row_ids = getattr(trained.test, "row_ids", None)
     results: dict[str, Any] = {"how": method}
     for group, group_rows in groups.items():
         results[group] = [
-            label_and_prediction(y_true[row], y_pred[row], classes)
+            trained.label_and_prediction(y_true[row], y_pred[row])
             | ({} if row_ids is None else {"name": str(row_ids[row])})
             | {"picture": png(image_and_map[row][0]), "looked": png(_overlay(*image_and_map[row]))}
             for row in group_rows.tolist()

@@ -23,7 +23,7 @@ def load_recipe(what: str | Path | Recipe) -> Recipe:
         raise UserError(f"{_place(error, page)}: {_reason(error)}") from error
     if not isinstance(recipe, Recipe):
         raise UserError(f"{page} is not a page: it ends without `recipe = tfkit.Recipe(Config, data, model)`.")
-    return recipe.replace(name=page.stem, page=page.resolve())
+    return recipe.replace(name=page.stem, path=page.resolve())
 
 
 def _run(word: str, page: Path) -> ModuleType:

@@ -26,7 +26,7 @@ def find_recipe(what: Any) -> Path:
     Raises:
         UserError: If there is no such recipe, or the recipe has no file.
     """
-    what = getattr(what, "page", what)
+    what = getattr(what, "path", what)
     if what is None:
         raise UserError("This recipe was created in Python and has no file.")
     name = str(what)

@@ -78,10 +78,12 @@ def run_and_file(words: list[str]) -> tuple[Path, str | None]:
         return Path(words[0]), words[1]
     if not words:
         return newest_run(), None
-    if (Path(words[0]) / "about.json").is_file():
+    if (Path(words[0]) / "provenance.json").is_file():
         return Path(words[0]), None
     if Path(words[0]).is_dir():
-        raise UserError(f"{words[0]} is not the folder of a run: no about.json. To read a folder, name a run first.")
+        raise UserError(
+            f"{words[0]} is not the folder of a run: no provenance.json. To read a folder, name a run first."
+        )
     return newest_run(), words[0]
 
 

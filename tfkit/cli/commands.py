@@ -70,12 +70,12 @@ def train(arguments: list[str]) -> None:
         help="auto, cpu, gpu, mirrored, mirrored:N or multiworker (default: auto)",
     )
     parser.flag("--resume", metavar="RUN", help="go on with this run")
-    parser.flag("--anyway", help="resume although versions differ")
-    parser.flag("--settings", metavar="FILE", help="a JSON file of settings; key=value goes before it")
-    parser.flag("--no-test", help="leave the test split alone")
+    parser.flag("--ignore-versions", help="resume although versions differ")
+    parser.flag("--config", metavar="FILE", help="a JSON file of settings; key=value goes before it")
+    parser.flag("--skip-test", help="leave the test split alone")
     parser.flag("--tensorboard", help="write curves, settings and scores for TensorBoard into the run")
     parser.flag("--no-report", help="make no report.html at the end")
-    parser.flag("--until", metavar="EPOCH", type=int, help="pause after this epoch, to be resumed")
+    parser.flag("--stop-after-epoch", metavar="EPOCH", type=int, help="pause after this epoch, to be resumed")
     parser.flag(
         "--checkpoint-minutes", metavar="M", type=float, help="save every M minutes inside a long epoch (default: 3)"
     )
@@ -89,12 +89,12 @@ def train(arguments: list[str]) -> None:
             out=known.out,
             device=known.device,
             resume=known.resume,
-            anyway=known.anyway,
-            settings=known.settings,
-            test=not known.no_test,
+            ignore_versions=known.ignore_versions,
+            config=known.config,
+            skip_test=known.skip_test,
             report=not known.no_report,
             tensorboard=known.tensorboard,
-            until=known.until,
+            stop_after_epoch=known.stop_after_epoch,
             checkpoint_minutes=known.checkpoint_minutes,
             quiet=known.quiet,
             **settings,
@@ -107,8 +107,8 @@ def tune(arguments: list[str]) -> None:
     """search the settings of a recipe; the last line says where the winner lies"""
     parser = Parser(tune, "[RECIPE] [key=value ...] [--flags]")
     parser.flag("--trials", metavar="N", type=int, default=20, help="how many settings are tried (default: 20)")
-    parser.flag("--minutes", metavar="M", type=float, help="begin no trial that would make it longer")
-    parser.flag("--method", metavar="HOW", default="random", help="random, bayesian, hyperband or grid")
+    parser.flag("--time-limit-minutes", metavar="M", type=float, help="begin no trial that would make it longer")
+    parser.flag("--algorithm", metavar="HOW", default="random", help="random, bayesian, hyperband or grid")
     parser.flag(
         "--search",
         metavar="DOMAIN",
@@ -124,29 +124,29 @@ def tune(arguments: list[str]) -> None:
         default=3,
         help="how many ahead of the recipe as written are trained again (default: 3)",
     )
-    parser.flag("--jobs", metavar="J", type=int, default=1, help="trials at a time (default: 1)")
+    parser.flag("--workers", metavar="J", type=int, default=1, help="trials at a time (default: 1)")
     parser.flag("--device", metavar="DEVICE", default="auto", help="what each trial trains on, as in train")
-    parser.flag("--scheduler", metavar="ADDRESS", help="a Dask cluster that trains")
+    parser.flag("--dask-address", metavar="ADDRESS", help="a Dask cluster that trains")
     parser.flag("--out", metavar="DIR", help="the folder of the search (default: runs/tune-RECIPE)")
-    parser.flag("--fresh", help="throw away the search that lies there, and begin anew")
-    parser.flag("--settings", metavar="FILE", help="a JSON file of settings that are fixed; key=value goes before it")
+    parser.flag("--overwrite", help="throw away the search that lies there, and begin anew")
+    parser.flag("--config", metavar="FILE", help="a JSON file of settings that are fixed; key=value goes before it")
     parser.flag("--quiet", help="print nothing but where the winner lies")
     parser.epilog = "A key=value is fixed. The same command goes on with a search that was interrupted."
     known = parser.read(arguments)
     recipe, settings = recipe_and_settings(known.words)
     flags = (
         "trials",
-        "minutes",
-        "method",
+        "time_limit_minutes",
+        "algorithm",
         "search",
         "objective",
         "finalists",
-        "jobs",
+        "workers",
         "device",
-        "scheduler",
+        "dask_address",
         "out",
-        "fresh",
-        "settings",
+        "overwrite",
+        "config",
         "quiet",
     )
     with _keras():
@@ -170,7 +170,7 @@ def predict(arguments: list[str]) -> None:
     """predict every row of a file; the last line says where the answers lie"""
     parser = Parser(predict, "[RUN] FILE [--flags]")
     parser.flag("--out", metavar="FILE", help="where the answers go (default: NAME.predicted.SUFFIX beside the file)")
-    parser.flag("--safe-csv", help="put ' before words that a spreadsheet would take for a formula")
+    parser.flag("--escape-formulas", help="put ' before words that a spreadsheet would take for a formula")
     parser.flag("--recipe", metavar="PAGE", help="the page, where it has a reader or layers of its own")
     known = parser.read(arguments, 2)
     folder, file = run_and_file(known.words)
@@ -178,7 +178,7 @@ def predict(arguments: list[str]) -> None:
         raise UserError(f"Say which file to predict. Usage: {parser.usage}")
     out = Path(known.out) if known.out else predicted(Path(file))
     with _keras(), console_logger():
-        tfkit.Run(folder, recipe=known.recipe).predict_file(file, out, escape_formulas=known.safe_csv)
+        tfkit.Run(folder, recipe=known.recipe).predict_file(file, out, escape_formulas=known.escape_formulas)
     print(out)
 
 
@@ -198,16 +198,23 @@ def export(arguments: list[str]) -> None:
 def report(arguments: list[str]) -> None:
     """make a run's report.html again; the last line says where"""
     parser = Parser(report, "[RUN] [--flags]")
-    parser.flag("--cost", metavar="TIMES", type=float, help="how many false alarms a miss costs (default: 1)")
+    parser.flag(
+        "--false-negative-cost", metavar="TIMES", type=float, help="how many false alarms a miss costs (default: 1)"
+    )
     parser.flag("--mlflow", metavar="ADDRESS", help="log the run to this MLflow server, or to mlflow.db here: local")
-    parser.flag("--more-rows", help="train on a quarter and on a half of the rows too: would more of them help?")
-    parser.flag("--find-rate", help="look for the learning rate that suits")
+    parser.flag("--learning-curve", help="train on a quarter and on a half of the rows too: would more of them help?")
+    parser.flag("--lr-range-test", help="look for the learning rate that suits")
     parser.flag("--recipe", metavar="PAGE", help="the page, where these two need it and it is not where it was")
     known = parser.read(arguments, 1)
     run = tfkit.Run(Path(known.words[0]) if known.words else newest_run())
-    trains = known.more_rows or known.find_rate
+    trains = known.learning_curve or known.lr_range_test
     with _keras() if trains else nullcontext(), console_logger():
-        path = run.report(cost=known.cost, more_rows=known.more_rows, find_rate=known.find_rate, recipe=known.recipe)
+        path = run.report(
+            false_negative_cost=known.false_negative_cost,
+            learning_curve=known.learning_curve,
+            lr_range_test=known.lr_range_test,
+            recipe=known.recipe,
+        )
         if known.mlflow:
             run.log_to_mlflow(known.mlflow)
     print(path)
@@ -232,7 +239,7 @@ def check(arguments: list[str]) -> None:
     """prove of a page: same seed same bits, killed and resumed equals straight, saved equals loaded, ..."""
     parser = Parser(check, "RECIPE [key=value ...] [--flags]")
     parser.flag("--out", metavar="DIR", help="keep the runs of the proofs in DIR (default: they are taken away)")
-    parser.flag("--settings", metavar="FILE", help="a JSON file of settings; key=value goes before it")
+    parser.flag("--config", metavar="FILE", help="a JSON file of settings; key=value goes before it")
     parser.epilog = "It trains several times, so give settings that train in seconds; epochs is 2 if it is not named."
     known = parser.read(arguments)
     recipe, settings = recipe_and_settings(known.words)
@@ -242,8 +249,8 @@ def check(arguments: list[str]) -> None:
         told = tfkit.verify(
             recipe,
             out=known.out,
-            settings=known.settings,
-            told=lambda proof: print(proof, file=out, flush=True),
+            config=known.config,
+            on_result=lambda proof: print(proof, file=out, flush=True),
             **settings,
         )
     broken = sum(not proof.holds for proof in told)

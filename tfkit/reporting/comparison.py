@@ -15,6 +15,7 @@ from tfkit.evaluation import bootstrap, comparison
 from tfkit.reporting.formatting import number, span, spoken
 from tfkit.reporting.run_results import RunResults
 from tfkit.run_dir import RunDir
+from tfkit.tasks.registry import get_task
 
 MAX_PAIRS = 15  # pairs of runs that are compared
 
@@ -73,7 +74,7 @@ def compare(*runs: Any, out: str | os.PathLike[str] = "compare.html") -> Path:
 
 def open_runs(runs: Iterable[Any]) -> list[RunResults]:
     """Read the results of runs and check that they are comparable."""
-    records = [RunResults.of(run if isinstance(run, RunDir) else RunDir(run)) for run in runs]
+    records = [RunResults.from_run(run if isinstance(run, RunDir) else RunDir(run)) for run in runs]
     _check(records)
     return records
 
@@ -125,7 +126,7 @@ def _compare_pair(
     a, b = records[first], records[second]
     paired = same_rows(a, b)
     interval = (
-        bootstrap.paired_difference_interval(a.truth, a.answer, b.answer, a.info, name)
+        bootstrap.paired_difference_interval(a.y_true, a.y_pred, b.y_pred, a.metadata, name)
         if paired
         else _unpaired(a, b, name)
     )
@@ -146,10 +147,10 @@ def _compare_pair(
 
 def same_rows(a: RunResults, b: RunResults) -> bool:
     """Return whether two runs were scored on the same rows, in the same order."""
-    digests = [record.about.get("test_rows") for record in (a, b)]
-    if a.truth is None or b.truth is None or None in digests or digests[0] != digests[1]:
+    digests = [record.provenance.get("test_rows") for record in (a, b)]
+    if a.y_true is None or b.y_true is None or None in digests or digests[0] != digests[1]:
         return False
-    y_a, y_b = (record.truth["values"] if record.task == "forecast" else record.truth for record in (a, b))
+    y_a, y_b = (get_task(record.task).comparable_targets(record.y_true) for record in (a, b))
     return y_a.shape == y_b.shape and np.allclose(y_a, y_b, rtol=1e-4, equal_nan=True)
 
 

@@ -18,12 +18,12 @@ FILES = (
     "report.html",
     "metrics.json",
     "config.json",
-    "about.json",
-    "info.json",
+    "provenance.json",
+    "metadata.json",
     "history.csv",
     "predictions.csv",
-    "evidence.json",
-    "page.py",
+    "analysis.json",
+    "recipe.py",
 )
 
 
@@ -47,9 +47,9 @@ def log_to_mlflow(run: RunDir, address: str = "local", *, experiment: str | None
         from mlflow.exceptions import MlflowException
     except ImportError:
         raise UserError("Logging to MLflow needs the package mlflow: pip install 'tfkit[mlflow]'") from None
-    record = RunResults.of(run)
+    record = RunResults.from_run(run)
     client = mlflow.MlflowClient(tracking_uri=LOCAL_STORE if address == "local" else address)
-    name = experiment or record.about.get("recipe") or "tfkit"
+    name = experiment or record.provenance.get("recipe") or "tfkit"
     try:
         existing = client.get_experiment_by_name(name)
         experiment_id = existing.experiment_id if existing else client.create_experiment(name)
@@ -65,8 +65,8 @@ def _log_run(client: Any, experiment_id: str, record: RunResults) -> str:
     from mlflow.entities import Metric, Param, RunTag
 
     tag_values = {
-        "recipe": record.about.get("recipe"),
-        "commit": record.about.get("commit"),
+        "recipe": record.provenance.get("recipe"),
+        "commit": record.provenance.get("commit"),
         "task": record.task,
         "target": record.target,
         "folder": str(record.run.folder),
@@ -100,7 +100,7 @@ def _metrics(record: RunResults) -> list[tuple[str, float, int]]:
         for name, value in line.items()
         if name != "epoch" and math.isfinite(value)
     ]
-    best_epoch = int(record.about.get("best_epoch") or 0)
+    best_epoch = int(record.provenance.get("best_epoch") or 0)
     groups = {"test": record.metrics.get("test") or {}, "val": record.metrics.get("val") or {}}
     groups |= {f"baseline_{name}": scores for name, scores in (record.metrics.get("baselines") or {}).items()}
     return epoch_metrics + [

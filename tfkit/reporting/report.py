@@ -34,14 +34,14 @@ def report(run: RunDir, *, cost: float | None = None) -> Path:
         from tfkit.errors import UserError
 
         raise UserError(f"`cost` says how many false alarms a miss is worth, and must be above 0. Received: {cost}")
-    record = RunResults.of(run, cost=cost)
+    record = RunResults.from_run(run, cost=cost)
     found = sections(record)
     text = render_html(
         run_cards.scored(record),
         found,
         tiles=run_cards.title_score(record),
         verdict=record.metrics.get("verdict", ""),
-        foot=_foot(record.about),
+        foot=_foot(record.provenance),
     )
     path = run.path(FILE)
     write_text(path, text)
@@ -53,7 +53,7 @@ def analyze_and_report(trained: Any) -> Path | None:
     from tfkit.analysis import run_analyses
 
     try:
-        write_json(trained.run.path("evidence.json"), run_analyses(trained))
+        write_json(trained.run.path("analysis.json"), run_analyses(trained))
         return report(trained.run)
     except Exception as error:
         log.warning(

@@ -34,7 +34,7 @@ def fit(
     augment: Any = None,
     initial_epoch: int = 0,
     verbose: Any = 0,
-    place: "EpochPosition | None" = None,
+    position: "EpochPosition | None" = None,
 ) -> Any:
     """Keras' `fit`, several times faster on small models: same callbacks, history and result.
 
@@ -57,7 +57,7 @@ def fit(
             step: what it draws is then the same again after a resume.
         initial_epoch: The first epoch, where earlier ones are done.
         verbose: As in Keras.
-        place: Where in the order to begin and where it is kept; for resuming.
+        position: Where in the order to begin and where it is kept; for resuming.
 
     Returns:
         Keras' `History`.
@@ -85,7 +85,7 @@ def fit(
         with warnings.catch_warnings(), scope.spread(model) as spread:
             warnings.filterwarnings("ignore", "Your input ran out of data")  # an epoch has fewer calls than steps
             warnings.filterwarnings("ignore", "The model does not have any trainable weights")  # they may be solved
-            order = _Order(model, train, batch_size, seed, augment, place or EpochPosition(), spread, epochs)
+            order = _Order(model, train, batch_size, seed, augment, position or EpochPosition(), spread, epochs)
             begin = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: order.begin(epoch))
             told = {"verbose": verbose, "epochs": epochs, "steps": order.steps, "model": model}
             model.train_function = order.run
@@ -125,11 +125,11 @@ class _Order:
         batch_size: int,
         seed: int,
         augment: Any,
-        place: EpochPosition,
+        position: EpochPosition,
         spread: Any,
         epochs: int,
     ):
-        self.seed, self.place, self.rows = seed, place, len(split)
+        self.seed, self.position, self.rows = seed, position, len(split)
         self.batch = min(batch_size, self.rows)
         self.steps = -(-self.rows // self.batch)
         self.model, self.spread = model, spread
@@ -153,8 +153,8 @@ class _Order:
 
     def begin(self, epoch: int) -> None:
         """Draw the epoch's order. Rows that were done before a resume are passed over."""
-        if epoch != self.place.epoch:
-            self.place.epoch, self.place.done = epoch, 0
+        if epoch != self.position.epoch:
+            self.position.epoch, self.position.done = epoch, 0
         self.begun = False
         self.numbers = epoch_permutation(self.seed, epoch, self.rows)
 
@@ -162,7 +162,7 @@ class _Order:
         """One call of Keras' loop: the next piece of the order, step after step."""
         import tensorflow as tf
 
-        if self.place.done >= self.rows:
+        if self.position.done >= self.rows:
             if self.begun:
                 raise StopIteration
             self.begun = True
@@ -170,14 +170,14 @@ class _Order:
         self.begun = True
         if global_clipnorm_of(self.model.optimizer) != self.clip:  # a callback has set it
             self.compile()
-        end = min(self.place.done + self.a_call * self.batch, self.rows)
-        end = self.spread.end(self.place.done, end, self.batch)
-        piece = tf.constant(self.numbers[self.place.done : end])
-        seen = tf.constant(self.place.epoch * self.rows + self.place.done, "int64")
+        end = min(self.position.done + self.a_call * self.batch, self.rows)
+        end = self.spread.end(self.position.done, end, self.batch)
+        piece = tf.constant(self.numbers[self.position.done : end])
+        seen = tf.constant(self.position.epoch * self.rows + self.position.done, "int64")
         start = time.perf_counter()
         logs = self.train(piece, seen)
         self.pace(self.spread.agreed(time.perf_counter() - start))
-        self.place.before, self.place.done = self.place.done, end
+        self.position.before, self.position.done = self.position.done, end
         return logs
 
     def pace(self, seconds: float) -> None:
@@ -191,11 +191,11 @@ def _counted(order: _Order, callbacks: list[Any], **told: Any) -> Any:
 
     class Counted(keras.callbacks.CallbackList):
         def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-            if order.place.done < order.rows:  # Keras asks once more at the end of an epoch
-                super().on_train_batch_begin(order.place.done // order.batch, logs)
+            if order.position.done < order.rows:  # Keras asks once more at the end of an epoch
+                super().on_train_batch_begin(order.position.done // order.batch, logs)
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            super().on_train_batch_end(-(-order.place.done // order.batch) - 1, logs)
+            super().on_train_batch_end(-(-order.position.done // order.batch) - 1, logs)
 
     return Counted(callbacks, add_history=True, **told)
 
@@ -231,7 +231,7 @@ def _numbers(count: int) -> Any:
 
 
 def _split(x: Any, y: Any = None, weight: Any = None) -> Any:
-    return x if hasattr(x, "take") and hasattr(x, "raw") else ArrayDataset(x, y, weight)
+    return x if hasattr(x, "take") and hasattr(x, "raw_inputs") else ArrayDataset(x, y, weight)
 
 
 def _validation(data: Any) -> Any:

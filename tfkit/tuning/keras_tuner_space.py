@@ -51,7 +51,7 @@ def make_search_space(
         units Choice(values=(32, 64))
     """
     fixed = fixed or {}
-    space = DEFAULT_SPACE | {name: domain(value) for name, value in recipe.search.items()}
+    space = DEFAULT_SPACE | {name: domain(value) for name, value in recipe.search_space.items()}
     for name, value in _split_overrides(overrides):
         if name in fixed:
             raise UserError(f"`{name}` must be either fixed or searched. Received: {name}={fixed[name]} and a domain")
@@ -86,14 +86,14 @@ def _parse_domain(config_class: type[Config], name: str, value: Any, previous: C
         result = domain(value)
     elif ".." in value:
         low, _, high = value.partition("..")
-        ends = [_check_number(config_class.checked(name, end), value) for end in (low, high)]
+        ends = [_check_number(config_class.validate_setting(name, end), value) for end in (low, high)]
         result = domain((ends[0], ends[1]))
         if isinstance(result, Range) and getattr(previous, "log", False):
             result = Range(result.low, result.high, log=True)
     else:
-        result = Choice(tuple(config_class.checked(name, text.strip()) for text in value.split(",")))
+        result = Choice(tuple(config_class.validate_setting(name, text.strip()) for text in value.split(",")))
     for end in result.ends:
-        config_class.checked(name, end)
+        config_class.validate_setting(name, end)
     return result
 
 

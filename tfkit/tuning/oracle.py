@@ -102,7 +102,7 @@ class Oracle:
             elif self.propose(trial).action != "run" or self.events[-1][2] != arguments[0]:
                 raise UserError(
                     "A search can be resumed only with the Keras Tuner version and the search space that it was "
-                    "started with; use --fresh to start over. Received: different proposals for the same search"
+                    "started with; use --overwrite to start over. Received: different proposals for the same search"
                 )
 
     def _force_proposal(self, trial: str, values: dict[str, Any], seed_state: int | None = None) -> None:

@@ -88,7 +88,7 @@ class Search:
     def worker_pool(self) -> Iterator[None]:
         """Keep workers and the live table open inside the block."""
         with contextlib.ExitStack() as stack:
-            if self.recipe.page is None:
+            if self.recipe.path is None:
                 self.log("This recipe exists only in memory: its trials run in this process, one at a time.")
                 self.jobs, self.pool = 1, tuning_worker_pool.Here(self.recipe)
             else:
@@ -181,11 +181,11 @@ class Search:
         folder = self.ledger.trial_folder(trial)
         folder.mkdir(exist_ok=True)
         run = pruning.newest_run(folder)
-        settings = {**self.fixed, **trial.settings, "split_seed": self.config.seed_of_splits}
+        settings = {**self.fixed, **trial.settings, "split_seed": self.config.effective_split_seed}
         if trial.seed is not None:
             settings["seed"] = trial.seed
         return {
-            "recipe_path": str(self.recipe.page) if self.recipe.page else None,
+            "recipe_path": str(self.recipe.path) if self.recipe.path else None,
             "settings": settings,
             "out": str(folder.resolve()),
             "test": test,

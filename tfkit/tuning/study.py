@@ -17,7 +17,7 @@ STATE_FILE = "search.json"
 
 BEST_SETTINGS_FILE = "best.json"
 
-LARGE_FILES = ("model.keras", "examples.npz")  # of a run; metrics and history are small
+LARGE_FILES = ("model.keras", "sample_inputs.npz")  # of a run; metrics and history are small
 
 MAX_MESSAGE_CHARS = 120  # of a value in an error message
 
@@ -82,13 +82,13 @@ class Study:
             content = json.loads(path.read_text(encoding="utf-8"))
             trials = [Trial(**trial) for trial in content.pop("trials")]
         except (ValueError, TypeError, KeyError):
-            raise UserError(f"{path} is damaged; use --fresh to start over.") from None
+            raise UserError(f"{path} is damaged; use --overwrite to start over.") from None
         ledger = cls(folder, **content, trials=trials)
         for key, saved_value in ledger.asked.items():
             if request[key] != saved_value:
                 raise UserError(
                     f"The {'recipe file' if key == 'page' else key} must be the same as when the search in {folder} "
-                    "was started; use --fresh to start over, or another --out. "
+                    "was started; use --overwrite to start over, or another --out. "
                     f"Received: {_shorten(request[key])}, started with {_shorten(saved_value)}"
                 )
         return ledger

@@ -1,6 +1,6 @@
 """Worker process that trains trials one at a time; jobs and results are lines of JSON on stdin and stdout.
 
-A job is the same as `tfkit train RECIPE --settings FILE --out FOLDER --no-test`. Reusing the process saves the start of
+A job is the same as `tfkit train RECIPE --config FILE --out FOLDER --skip-test`. Reusing the process saves the start of
 TensorFlow and the loading of the data.
 """
 
@@ -47,7 +47,7 @@ def run_logged_job(job: dict[str, Any], recipes: dict[tuple[str, bool], "Recipe"
         key = job["recipe_path"], job["test"]
         if key not in recipes:
             recipe = load_recipe(job["recipe_path"])
-            recipes[key] = recipe if job["test"] else recipe.replace(data=DataCache(recipe.data), page=recipe.page)
+            recipes[key] = recipe if job["test"] else recipe.replace(data=DataCache(recipe.data), path=recipe.path)
         return run_job(job, recipes[key], quiet=False)
     except UserError as error:
         return {"state": "failed", "reason": str(error)}
@@ -91,7 +91,7 @@ def _train_or_resume(job: dict[str, Any], recipe: "Recipe", quiet: bool) -> "Run
             return train(recipe, resume=job["resume"], **options)
         except UserError as error:  # the run cannot be resumed
             print(f"{error}\nTraining starts from the beginning.", file=sys.stderr)
-    return train(recipe, out=job["out"], settings=job["settings"], **options)
+    return train(recipe, out=job["out"], config=job["settings"], **options)
 
 
 def _exit_with_parent(parent: int) -> None:

@@ -111,16 +111,18 @@ def _train_case(recipe: str, settings: dict[str, Any]) -> tuple[dict[str, Any], 
     from tfkit.training import devices, fit, seeding
 
     loaded = load_recipe(recipe)
-    config = loaded.Config.of(settings)
+    config = loaded.Config.from_dict(settings)
     seeding.seed_everything(seed=config.seed, deterministic=config.deterministic)
     data = loaded.data(config)
-    config = config.settled(data.defaults)
+    config = config.resolve_auto(data.auto_settings)
     seeding.seed_everything(seed=config.seed, deterministic=config.deterministic)
     with seeding.precision_policy(config.precision), devices.strategy_scope():
         model = loaded.model(config, data)
     _disable_randomness(model)
     num_rows = len(data.train)
-    batch_size = max(2, min(MAX_BATCH_SIZE, config.batch(num_rows), (num_rows - 1) // FULL_STEPS_PER_EPOCH))
+    batch_size = max(
+        2, min(MAX_BATCH_SIZE, config.effective_batch_size(num_rows), (num_rows - 1) // FULL_STEPS_PER_EPOCH)
+    )
     weights: dict[str, np.ndarray] = {}
 
     def save_weights(epoch: int) -> None:

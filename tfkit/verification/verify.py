@@ -32,8 +32,8 @@ def verify(
     recipe: Any,
     *,
     out: str | Path | None = None,
-    settings: Any = None,
-    told: Callable[[CheckResult], None] = lambda proof: None,
+    config: Any = None,
+    on_result: Callable[[CheckResult], None] = lambda proof: None,
     **overrides: Any,
 ) -> list[CheckResult]:
     """Verify a recipe: same seed, resume after kill, save and load, replicas.
@@ -45,8 +45,8 @@ def verify(
     Args:
         recipe: A name of `tfkit ls`, the path of a recipe file or a dotted module.
         out: A new folder for the runs of the checks; None for a temporary folder.
-        settings: A JSON file or a mapping of settings; `overrides` take precedence.
-        told: Called with each result as soon as it is known.
+        config: A JSON file or a mapping of settings; `overrides` take precedence.
+        on_result: Called with each result as soon as it is known.
         overrides: Settings of the recipe; `epochs` is 2 if it is not set.
 
     Returns:
@@ -56,19 +56,19 @@ def verify(
         UserError: If the recipe cannot be trained with these settings, or is not a recipe.
     """
     loaded = load_recipe(recipe)
-    if loaded.page is None:
+    if loaded.path is None:
         raise UserError(
             "A check needs a recipe file that other processes can read: pass its path. Received: a recipe created in "
             "memory"
         )
-    chosen = {"epochs": DEFAULT_EPOCHS, **read_settings(settings), **overrides}
-    config = loaded.Config.of(chosen)  # rejects invalid settings before a process starts
-    json_settings = {name: value for name, value in config.words().items() if name in chosen}
+    chosen = {"epochs": DEFAULT_EPOCHS, **read_settings(config), **overrides}
+    resolved = loaded.Config.from_dict(chosen)  # rejects invalid settings before a process starts
+    json_settings = {name: value for name, value in resolved.to_dict().items() if name in chosen}
     results = []
     with _create_folder(out) as folder:
         for run_check in CHECKS:
-            results.append(run_check(str(loaded.page), json_settings, folder))
-            told(results[-1])
+            results.append(run_check(str(loaded.path), json_settings, folder))
+            on_result(results[-1])
     return results
 
 

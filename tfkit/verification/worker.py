@@ -32,14 +32,14 @@ def train(*, predictions_file: str | None = None, kill: dict[str, Any] | None = 
         task: Arguments of `engine.train`.
     """
     models: list[Any] = []
-    original_keep = RunDir.keep
+    original_keep = RunDir.save_model
 
     def keep(run: RunDir, model: Any, history: Any) -> None:
         models.append(model)
         original_keep(run, model, history)
 
     with ExitStack() as stack:
-        stack.enter_context(patch.object(RunDir, "keep", keep))
+        stack.enter_context(patch.object(RunDir, "save_model", keep))
         if kill:
             _kill_at(stack, **kill)
         run = training_train.train(task.pop("recipe"), quiet=True, test=False, **task)
@@ -92,7 +92,7 @@ def _kill_at(stack: ExitStack, *, where: str, step: int = 0, save: int | None = 
     stack.enter_context(patch.object(checkpoint.Checkpoint, "on_train_batch_end", on_train_batch_end))
     stack.enter_context(patch.object(checkpoint.Checkpoint, "on_epoch_end", on_epoch_end))
     if where == "reading":  # all data is read, and none of it recorded
-        stack.enter_context(patch.object(training_train, "_record", lambda *data: _kill()))
+        stack.enter_context(patch.object(training_train, "_save_inputs", lambda *data: _kill()))
 
 
 def _kill() -> None:

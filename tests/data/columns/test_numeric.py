@@ -15,8 +15,8 @@ VALUES = np.array([1, 2, 3, 4, 10, NAN], "float32")
     [
         ("robust", 3, 2),
         ("standard", 4, np.std([1, 2, 3, 4, 10])),
-        ("zero_one", 1, 9),
-        ("minus_one_one", 5.5, 4.5),
+        ("minmax", 1, 9),
+        ("minmax_symmetric", 5.5, 4.5),
         ("quantile", 0, 1),
     ],
 )
@@ -69,7 +69,7 @@ def test_edges_are_all_values_if_few_and_quantiles_if_many():
 
 def test_bins_that_ties_leave_unused_go_to_other_values():
     values = np.concatenate([np.zeros(9000), np.arange(1.0, 1001)])
-    params, _ = fit_numeric(values, scale="zero_one", bins=16)
+    params, _ = fit_numeric(values, scale="minmax", bins=16)
     assert len(params["edges"]) > 14, "plain quantiles would give two"
 
 

@@ -64,9 +64,9 @@ def test_infer_numbers(cells, values):
 
 
 def test_user_sets_kind():
-    assert target([1, 2, 3] * 5, kind="number")["task"] == "regression"
-    assert target(list(range(15)) * 2, kind="class")["task"] == "multiclass"
-    assert target(["2024-01-31", "2024-02-01"] * 5, kind="class")["classes"] == ["2024-01-31", "2024-02-01"]
+    assert target([1, 2, 3] * 5, kind="regression")["task"] == "regression"
+    assert target(list(range(15)) * 2, kind="classification")["task"] == "multiclass"
+    assert target(["2024-01-31", "2024-02-01"] * 5, kind="classification")["classes"] == ["2024-01-31", "2024-02-01"]
 
 
 def test_positive_class_is_the_rarer_class():
@@ -82,20 +82,28 @@ def test_positive_class_is_the_rarer_class():
     [
         (["u", "u"], {}, "at least two classes. Received: 'y', 'u' in every row"),
         ([3.5, 3.5], {}, "at least two classes. Received: 'y', '3.5' in every row"),
-        ([3.5, 3.5], {"kind": "number"}, "must vary. Received: 'y', which is 3.5 in every row"),
+        ([3.5, 3.5], {"kind": "regression"}, "must vary. Received: 'y', which is 3.5 in every row"),
         (
             [f"id{n}" for n in range(30)],
             {},
             "must occur in several rows.*'y' with 30 classes in 30 rows, such as 'id0', 'id1', 'id2'",
         ),
-        (list(range(30)), {"kind": "class"}, "to predict a number, set task=regression. Received: 'y' with 30 classes"),
+        (
+            list(range(30)),
+            {"kind": "classification"},
+            "to predict a number, set task=regression. Received: 'y' with 30 classes",
+        ),
         (["2024-01-31", "2024-02-01"], {}, "convert dates to numbers first, such as days.*'y', which contains dates"),
         (["u", "v"], {"positive": "w"}, "one of the target's classes. Received: 'w'; there are 'u', 'v'"),
         (["Yes", "No"], {"positive": "yes"}, r"Did you mean 'Yes'\? Received: 'yes'"),
         (["u", "v", "w"], {"positive": "u"}, "for a target of two classes. Received: 'y', which has 3"),
         (list(range(30)), {"positive": "1"}, "for a target of two classes. Received: 'y', which is a number"),
         ([*range(30), "abc"], {}, r"Received in 'y': 'abc' in row 31 \(line 32 of a CSV file\), the first of 1"),
-        (["u", "v"], {"kind": "number"}, "or set task=classification. Received in 'y': 'u' in row 1 .* the first of 2"),
+        (
+            ["u", "v"],
+            {"kind": "regression"},
+            "or set task=classification. Received in 'y': 'u' in row 1 .* the first of 2",
+        ),
         ([*np.arange(30.5), np.inf], {}, "must be a finite number in every row.*'inf' in row 32"),
         ([*np.arange(30.5), 1e38], {}, "'1e.38' in row 32"),
         ([str(n) for n in RANDOM.normal(size=20)] + ["x"] * 10, {}, "'x' in row 21 .* the first of 10"),
@@ -146,28 +154,28 @@ def test_predictions_are_in_original_units():
 
 def test_loss_fits_the_target():
     assert validate_loss("auto", CLASSES["target"]) == "cross_entropy"
-    assert validate_loss("auto", NUMBER["target"]) == "squared"
+    assert validate_loss("auto", NUMBER["target"]) == "mse"
     for name, info in (
         ("cross_entropy", CLASSES),
         ("label_smoothing", CLASSES),
         ("focal", CLASSES),
-        ("squared", NUMBER),
+        ("mse", NUMBER),
     ):
         assert validate_loss(name, info["target"]) == name
         assert make_loss(name, info).name
     y_true, y_pred = np.array([[3.0]], "float32"), np.array([[1.0]], "float32")
     losses = {
         name: float(make_loss(name, NUMBER, quantile=0.9)(y_true, y_pred))
-        for name in ("squared", "absolute", "huber", "quantile")
+        for name in ("mse", "mae", "huber", "quantile")
     }
-    assert losses == pytest.approx({"squared": 4, "absolute": 2, "huber": 1.5, "quantile": 1.8})
+    assert losses == pytest.approx({"mse": 4, "mae": 2, "huber": 1.5, "quantile": 1.8})
 
 
 @pytest.mark.parametrize(
     ("name", "info", "quantile", "message"),
     [
-        ("squared", CLASSES, 0.5, "'y' has classes, so it can be cross_entropy, label_smoothing, focal. Received"),
-        ("focal", NUMBER, 0.5, "'y' is a number, so it can be squared, absolute, huber, quantile. Received"),
+        ("mse", CLASSES, 0.5, "'y' has classes, so it can be cross_entropy, label_smoothing, focal. Received"),
+        ("focal", NUMBER, 0.5, "'y' is a number, so it can be mse, mae, huber, quantile. Received"),
         ("quantile", NUMBER, 0.0, "above 0 and below 1. Received: quantile=0.0"),
     ],
 )

@@ -73,12 +73,12 @@ def test_missing_values_are_not_targets():
     grid, present, info = fit_schema(source)
     windows = history_windows(grid, present, info, "val")
     _, y, weight = windows.take(np.arange(len(windows)))
-    y_true = windows.truth()["values"]
+    y_true = windows.targets()["values"]
     np.testing.assert_array_equal(np.asarray(weight) == 0, np.isnan(y_true))
     assert np.isnan(y_true).sum() == 5  # one missing day is in five windows
     assert not np.isnan(y).any()
     train = history_windows(grid, present, info, "train")
-    starts = {int(grid.time_index[origin]) for origin in train.origins if grid.series_index[origin] == 1}
+    starts = {int(grid.time_index[origin]) for origin in train.forecast_starts if grid.series_index[origin] == 1}
     assert starts.isdisjoint(range(40, 46))  # windows whose targets are all missing
     assert 39 in starts
 
@@ -87,7 +87,7 @@ def test_calendar_features_and_known_covariates_cover_past_and_horizon():
     source = table(days=400).assign(price=lambda frame: frame["a"] * 2)
     grid, present, info = fit_schema(source, known=["price"], target=["b"])  # a past of ten days contains one week
     windows = history_windows(grid, present, info, "test", prepare_windows(info))
-    raw, (x, _, _) = windows.raw([0]), windows.take([0])
+    raw, (x, _, _) = windows.raw_inputs([0]), windows.take([0])
     origin = 320
     np.testing.assert_array_equal(raw["known"][0, :, 0], 2 * np.arange(origin - 10, origin + 5))
     assert info["inputs"]["calendar"]["parts"] == [
@@ -154,7 +154,7 @@ def test_a_file_with_targets_gives_all_windows():
         ({"horizon": 60}, "each have enough steps for the horizon.* horizon=60, and of 100 steps 0 to train"),
         ({"past": 57}, "at least one window of past and horizon.* context_length=57, horizon=5, and 60 steps"),
         ({"splits": {**FRACTIONS, "train_steps": 90}}, "90 to train, 20 to validate, 20 to test"),
-        ({"gaps": "refuse"}, "With fill_missing=error no value may be missing. Received: 1 of 200 steps"),
+        ({"gaps": "error"}, "With fill_missing=error no value may be missing. Received: 1 of 200 steps"),
     ],
 )
 def test_unsuitable_settings_are_refused(settings, message):
@@ -197,5 +197,5 @@ def test_the_number_of_evaluated_windows_is_limited(monkeypatch):
     grid, present, info = fit_schema(table())
     monkeypatch.setattr("tfkit.data.forecasting.dataset.MAX_EVAL_WINDOWS", 12)
     windows = history_windows(grid, present, info, "test")  # 32 windows of two series without the limit
-    assert grid.time_index[windows.origins].tolist() == [80, 80, 83, 83, 86, 86, 89, 89, 92, 92, 95, 95]
+    assert grid.time_index[windows.forecast_starts].tolist() == [80, 80, 83, 83, 86, 86, 89, 89, 92, 92, 95, 95]
     assert len(history_windows(grid, present, info, "train")) == 2 * 46

@@ -47,7 +47,7 @@ def test_known_covariates_are_repeated_for_every_series():
     grid, _, _ = make_grid(table, known=["open", "price"])
     np.testing.assert_array_equal(grid.covariates[:5], [[1, 1], [0, 2], [NAN, NAN], [1, 3], [NAN, 4]])
     np.testing.assert_array_equal(grid.covariates[5:], grid.covariates[:5])
-    full, _ = fill_missing(grid, "last")
+    full, _ = fill_missing(grid, "ffill")
     np.testing.assert_array_equal(full.covariates[:5], [[1, 1], [0, 2], [0, 2], [1, 3], [1, 4]])
 
 
@@ -64,32 +64,32 @@ def test_a_new_table_is_placed_on_the_training_grid():
 @pytest.mark.parametrize(
     ("method", "expected"),
     [
-        ("last", [1, 2, 2, 2, 1234.5]),
+        ("ffill", [1, 2, 2, 2, 1234.5]),
         ("linear", [1, 2, 2 + 1232.5 / 3, 2 + 2 * 1232.5 / 3, 1234.5]),
     ],
 )
 def test_missing_values_are_filled(method, expected):
     full, present = fill_missing(make_grid(WIDE)[0], method)
     np.testing.assert_allclose(full.values[:5], expected)
-    np.testing.assert_array_equal(full.values[5:], [4, 5, 5 if method == "last" else 5.5, 6, 7])
+    np.testing.assert_array_equal(full.values[5:], [4, 5, 5 if method == "ffill" else 5.5, 6, 7])
     np.testing.assert_array_equal(present, [1, 1, 0, 0, 1, 1, 1, 0, 1, 1])
 
 
 def test_a_series_without_known_covariates_is_refused():
     grid, _, _ = make_grid(LONG.assign(price=[1, 2, 3, 4, None, None]), series_column="shop", known=["price"])
     with pytest.raises(UserError, match=r"at least one value in every series\. Received: none for 'y'"):
-        fill_missing(grid, "last")
+        fill_missing(grid, "ffill")
 
 
 def test_a_series_is_trimmed_to_its_values():
     table = WIDE.assign(a=[None, "2", "3", None], b=[None] * 3 + [1.0], c=[4.0, None, None, 5.0])
-    trimmed_grid, messages = trim_missing_ends(make_grid(table)[0], "last")
+    trimmed_grid, messages = trim_missing_ends(make_grid(table)[0], "ffill")
     np.testing.assert_array_equal(trimmed_grid.values, [2, NAN, 3, 1, 4, NAN, NAN, NAN, 5])
     assert messages == ["4 of 9 values are missing: filled by the previous value, not used as targets"]
     with pytest.raises(UserError, match=r"With fill_missing=error no value may be missing\. Received: 4 of 9 steps"):
-        trim_missing_ends(make_grid(table)[0], "refuse")
+        trim_missing_ends(make_grid(table)[0], "error")
     empty = pd.concat([LONG, LONG.assign(shop="z", sold=None).iloc[:4]])
-    several, messages = trim_missing_ends(make_grid(empty, series_column="shop")[0], "last")
+    several, messages = trim_missing_ends(make_grid(empty, series_column="shop")[0], "ffill")
     assert set(several.series_index) == {0, 1}
     assert several.slices() == [slice(0, 5), slice(5, 7), slice(7, 7)]  # the third is empty
     np.testing.assert_array_equal(fill_missing(several, "linear")[0].values, [0, 1, 1.5, 2, 3, 4, 5])

@@ -217,7 +217,7 @@ def test_color_mode_is_rgb_if_a_training_image_has_color(tmp_path):
     save_image(tmp_path / next(iter(paths_of(splits[0]))), random_pixels(channels=3))
     splits, info = load_and_learn(tmp_path)
     assert info["picture"]["channels"] == 3
-    assert load_and_learn(tmp_path, channels="grey")[1]["picture"]["channels"] == 1
+    assert load_and_learn(tmp_path, channels="grayscale")[1]["picture"]["channels"] == 1
     assert load_and_learn(tmp_path, channels="rgb")[1]["picture"]["channels"] == 3
 
 
@@ -317,10 +317,10 @@ def test_datasets_larger_than_memory_are_memory_mapped(folder, monkeypatch):
         for indices in (np.array([3, 0, 3]), np.arange(len(expected))):
             for a, b in zip(expected.take(indices)[:2], dataset.take(indices)[:2], strict=True):
                 np.testing.assert_array_equal(a, b)
-            np.testing.assert_array_equal(expected.raw(indices)["pixels"], dataset.raw(indices)["pixels"])
+            np.testing.assert_array_equal(expected.raw_inputs(indices)["pixels"], dataset.raw_inputs(indices)["pixels"])
     expected, concatenated = in_memory[0].joined(in_memory[1]), on_disk[0].joined(on_disk[1])
     np.testing.assert_array_equal(expected.take(np.arange(48))[0], concatenated.take(np.arange(48))[0])
-    weighted = concatenated.weighted(np.arange(48, dtype="float32"))
+    weighted = concatenated.with_sample_weight(np.arange(48, dtype="float32"))
     assert weighted.take(np.array([5]))[2].numpy() == [5.0]
     np.testing.assert_array_equal(weighted.take(np.array([5]))[0], expected.take(np.array([5]))[0])
 

@@ -103,13 +103,15 @@ def test_dataset_of_disk_table_equals_dataset_in_memory(tmp_path, monkeypatch):
                 values, actual, rtol=3e-7, err_msg=name
             )  # the chunk size may change the last bit
         indices = np.array([7, 2, 2, 90])
-        for name, values in expected.raw(indices).items():
-            np.testing.assert_array_equal(values, dataset.raw(indices)[name])
-        np.testing.assert_array_equal(expected.names, dataset.names)
+        for name, values in expected.raw_inputs(indices).items():
+            np.testing.assert_array_equal(values, dataset.raw_inputs(indices)[name])
+        np.testing.assert_array_equal(expected.row_ids, dataset.row_ids)
     train, val, _ = on_disk
-    joined = train.joined(val).weighted(np.ones(len(train) + len(val), "float32"))
+    joined = train.concatenate(val).with_sample_weight(np.ones(len(train) + len(val), "float32"))
     np.testing.assert_array_equal(all_rows(joined)["numbers"][-1], all_rows(val)["numbers"][-1])
-    np.testing.assert_array_equal(joined.raw(np.array([len(joined) - 1]))["town"], val.raw(np.array([-1]))["town"])
+    np.testing.assert_array_equal(
+        joined.raw(np.array([len(joined) - 1]))["town"], val.raw_inputs(np.array([-1]))["town"]
+    )
 
 
 def test_single_file_is_read_like_a_folder(tmp_path, tiny):

@@ -105,19 +105,19 @@ def test_schema_is_json_and_fitted_to_the_training_series():
     values = np.stack(series.each())
     assert info["series"]["mean"] == pytest.approx([values.mean()], abs=1e-5)
     assert info["series"]["spread"] == pytest.approx([values.std()], rel=1e-5)
-    assert info["series"]["lengths"] == "equal"
+    assert not info["series"]["variable_length"]
     assert info["inputs"] == {"series": {"dtype": "float32", "shape": [20, 1]}}
     assert info["target"]["counts"] == series.frame["label"].value_counts().to_dict()
 
 
 def test_lengths_end_at_the_last_finite_value():
     info, _ = fit_schema(truncate_every_second(table()))
-    assert info["series"]["lengths"] == "pad"
+    assert info["series"]["variable_length"]
     assert info["series"]["length"] == 20
     assert info["inputs"]["series"]["shape"] == [None, 1]
     assert "training series have 13 to 20 steps" in info["cleaning"][0]
-    info, _ = fit_schema(truncate_every_second(table()), lengths="equal")  # ends count as missing values
-    assert info["series"]["lengths"] == "equal"
+    info, _ = fit_schema(truncate_every_second(table()), variable_length=False)  # ends count as missing values
+    assert not info["series"]["variable_length"]
     assert "training values are missing" in info["cleaning"][0]
 
 
@@ -127,8 +127,8 @@ def test_one_series_of_different_length_in_any_split_requires_padding():
     series, _, _ = load_series(frame)
     target = infer_target(series.frame["label"])
     train, val = series.with_frame(series.frame[:30]), series.with_frame(series.frame[30:])
-    assert learn_series(train, target)["series"]["lengths"] == "equal"
-    assert learn_series(train, target, others=[val])["series"]["lengths"] == "pad"
+    assert not learn_series(train, target)["series"]["variable_length"]
+    assert learn_series(train, target, others=[val])["series"]["variable_length"]
 
 
 def test_missing_and_constant_series_are_counted():
@@ -161,13 +161,13 @@ def test_unusable_tables_are_refused(frame, message):
 def test_unequal_lengths_are_refused_where_they_must_be_equal():
     frame = pd.DataFrame({"who": [1, 1, 2, 2, 2], "label": list("aabbb"), "x": [1.0, 2, 3, 4, 5]})
     with pytest.raises(UserError, match=r"variable_length=true to allow any length. Received: 2 to 3 steps"):
-        load_series(frame, id_column="who", lengths="equal")
+        load_series(frame, id_column="who", variable_length=False)
 
 
 # model inputs
 
 
-@pytest.mark.parametrize("scale", ["train", "each", "none"])
+@pytest.mark.parametrize("scale", ["dataset", "instance", "none"])
 def test_values_are_filled_scaled_and_padded(scale):
     frame = truncate_every_second(table())
     frame.iloc[1, 3] = NAN
@@ -179,7 +179,11 @@ def test_values_are_filled_scaled_and_padded(scale):
         steps = np.flatnonzero(np.isfinite(padded))[-1] + 1
         values = padded[:steps].copy()
         values[np.isnan(values)] = (values[1] + values[3]) / 2
-        moments = {"train": (schema["mean"], schema["spread"]), "each": (values.mean(), values.std()), "none": (0, 1)}
+        moments = {
+            "dataset": (schema["mean"], schema["spread"]),
+            "instance": (values.mean(), values.std()),
+            "none": (0, 1),
+        }
         mean, std = moments[scale]
         np.testing.assert_allclose(x[row, :steps, 0], (values - mean) / std, atol=2e-5)
         assert (x[row, steps:] == np.float32(PADDING)).all()
@@ -204,7 +208,7 @@ def test_padding_has_no_effect_and_longer_series_are_truncated():
 def test_a_constant_series_becomes_zeros_with_scale_each():
     frame = table()
     frame.iloc[1, 1:] = 5.1
-    info, series = fit_schema(frame, scale="each")
+    info, series = fit_schema(frame, scale="instance")
     [rows] = series_rows([series], info, prepare_series(info))
     np.testing.assert_allclose(rows.arrays[0]["series"][1], 0, atol=1e-5)
 

@@ -22,8 +22,8 @@ def preprocess(train, rows, **options):
     ("scale", "scaled"),
     [
         ("standard", lambda a: (a - 4) / np.std([1, 2, 3, 4, 10])),
-        ("zero_one", lambda a: (a - 1) / 9),
-        ("minus_one_one", lambda a: (a - 5.5) / 4.5),
+        ("minmax", lambda a: (a - 1) / 9),
+        ("minmax_symmetric", lambda a: (a - 5.5) / 4.5),
         ("robust", lambda a: (a - 3) / 2 / np.sqrt(1 + ((a - 3) / 6) ** 2)),
     ],
 )
@@ -82,7 +82,7 @@ def test_any_text_is_a_category(category):
     assert codes[0] != codes[1]
 
 
-@pytest.mark.parametrize("scale", ["robust", "standard", "zero_one", "minus_one_one", "quantile"])
+@pytest.mark.parametrize("scale", ["robust", "standard", "minmax", "minmax_symmetric", "quantile"])
 @pytest.mark.parametrize("unit", [1e-30, 1e-10, 1.0, 1e30])
 def test_numbers_of_any_magnitude_stay_finite_and_distinct(scale, unit):
     train = pd.DataFrame({"a": np.arange(20) * unit, "y": ["u", "v"] * 10})

@@ -140,7 +140,7 @@ def test_datasets_have_uint16_ids_and_the_original_texts(info):
     x, y, _ = rows.arrays
     assert {name: ids.dtype.name for name, ids in x.items()} == {"words": "uint16", "characters": "uint16"}
     assert y.tolist() == [1, 0] * 20
-    assert rows.raw(np.arange(2))["text"][:, 0].tolist() == frame()["body"][:2].tolist()
+    assert rows.raw_inputs(np.arange(2))["text"][:, 0].tolist() == frame()["body"][:2].tolist()
 
 
 def test_numeric_targets_are_standardized():

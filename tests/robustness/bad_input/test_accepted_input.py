@@ -87,7 +87,7 @@ def test_column_order_does_not_change_predictions(run_command, model):
 def test_duplicated_rows_are_dropped(train):
     run, log = train(pd.concat([table(), table().head(20)]))
     assert "Cleaned: 20 of 100 rows dropped: equal to another row" in log
-    assert sum(run.about["rows"]) == 80
+    assert sum(run.provenance["rows"]) == 80
 
 
 def run_in_subprocess(command, *arguments):
@@ -105,7 +105,7 @@ def test_five_thousand_columns():
     frame = pd.DataFrame(rng.normal(size=(500, 5000)).round(3), columns=[f"x{number}" for number in range(5000)])
     frame.assign(y=rng.choice(["u", "v"], 500)).to_csv("wide.csv", index=False)
     run = run_in_subprocess("train", "tabular", "data=wide.csv", "target=y", "epochs=1")
-    assert len(json.loads((Path(run) / "info.json").read_text())["inputs"]) == 5000
+    assert len(json.loads((Path(run) / "metadata.json").read_text())["inputs"]) == 5000
     frame.head(20).to_csv("rows.csv", index=False)
     assert len(pd.read_csv(run_in_subprocess("predict", run, "rows.csv"))) == 20
 
@@ -119,7 +119,7 @@ def test_category_with_a_hundred_thousand_values():
     )
     peak_before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # of the largest process so far
     run = run_in_subprocess("train", "tabular", "data=big.csv", "target=y", "epochs=1")
-    info = json.loads((Path(run) / "info.json").read_text())
+    info = json.loads((Path(run) / "metadata.json").read_text())
     assert info["columns"]["city"]["kind"] == "category"
     assert 70_000 < len(info["inputs"]["city"]["vocabulary"]) < 100_000
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss <= max(4e6, peak_before)

@@ -205,10 +205,10 @@ def test_folder_that_is_not_a_finished_run(assert_rejected, model):
     assert_rejected("export", "folder", message="A run is a folder that `tfkit train` has made")
     assert_rejected("train", "--resume", "folder", message="A run is a folder that `tfkit train` has made")
     shutil.copytree(model.folder, "damaged")
-    Path("damaged/info.json").write_text("{")
-    assert_rejected("predict", "damaged", "rows.csv", message="The run's info.json must be JSON")
+    Path("damaged/metadata.json").write_text("{")
+    assert_rejected("predict", "damaged", "rows.csv", message="The run's metadata.json must be JSON")
     Path("damaged/metrics.json").unlink()
-    shutil.copy(model.path("info.json"), "damaged")
+    shutil.copy(model.path("metadata.json"), "damaged")
     assert_rejected(
         "predict", "damaged", "rows.csv", message="The run must be finished; go on with `tfkit train --resume damaged`"
     )

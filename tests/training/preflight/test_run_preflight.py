@@ -46,21 +46,21 @@ def test_shared_rows_are_found_whatever_the_text_length():
 
 def test_warnings_are_logged_and_stored_and_drift_is_logged(table, tmp_path, capsys):
     settings = {**FAST, "data": table, "target": "y", "duplicates": "keep"}
-    assert main(["train", "tabular", *cli_settings(settings), "--no-test", "--out", str(tmp_path)]) == 0
+    assert main(["train", "tabular", *cli_settings(settings), "--skip-test", "--out", str(tmp_path)]) == 0
     out, err = capsys.readouterr()
     run = tfkit.Run(out.strip())
-    leakage, *shared = run.about["warnings"]
+    leakage, *shared = run.provenance["warnings"]
     assert leakage.startswith("bill alone predicts 99.")
     assert leakage.endswith("% of y; if it is not known at prediction time, set exclude_columns=bill")
     assert len(shared) == 2
     assert "rows of the test split are training rows too" in shared[1]
-    assert all(f"Check before training: {message}" in err for message in run.about["warnings"])
+    assert all(f"Check before training: {message}" in err for message in run.provenance["warnings"])
     assert not list(run.folder.glob("checkpoints*"))
     assert run.metrics["seconds"]["checks"] > 0
 
     drifted = pd.read_csv(table).assign(x=lambda frame: frame["x"] + 10)
     drifted.to_csv(tmp_path / "today.csv", index=False)
-    assert main(["predict", str(run.folder), str(tmp_path / "today.csv"), "--safe-csv"]) == 0
+    assert main(["predict", str(run.folder), str(tmp_path / "today.csv"), "--escape-formulas"]) == 0
     assert "Data drift from the training rows (population stability index above 0.25): x " in capsys.readouterr().err
     predictions = pd.read_csv(tmp_path / "today.predicted.csv")
     assert set(predictions["word"]) == {"a", "'=b"}

@@ -95,7 +95,7 @@ def test_fused_steps_train_as_unfused_ones_with_the_same_random_masks(chunk_size
 @pytest.mark.slow
 def test_schedule_and_clipping_are_the_same(chunk_sizes, monkeypatch):
     def optimizer():
-        return tfkit.make_optimizer("adamw", learning_rate=0.01, decay="cosine", steps=30, clip_norm=0.1)
+        return tfkit.make_optimizer("adamw", learning_rate=0.01, decay="cosine", steps=30, global_clipnorm=0.1)
 
     plain = fit(dense_model(optimizer=optimizer()))
     monkeypatch.setattr(fused_steps, "MIN_TRAINING_ROWS", 0)
@@ -138,9 +138,9 @@ def test_a_training_interrupted_inside_an_epoch_resumes_to_the_same_bits(fuse_sh
 
     model, position = dense_model(), training_fit.EpochPosition()
     with pytest.raises(InterruptedError):
-        fit(model, place=position, callbacks=[Stop()])
+        fit(model, position=position, callbacks=[Stop()])
     assert position.done == 5 * BATCH
-    history, state = fit(model, place=position)
+    history, state = fit(model, position=position)
     assert history["loss"][1:] == expected[0]["loss"][1:]
     assert_same(({}, expected[1]), ({}, state), **SAME_BITS)
 

@@ -80,7 +80,7 @@ def plateau(record: RunResults) -> Diagnosis | None:
         return None
     if val[best:].mean() - val[best] > 0.05 * abs(val[best]) or overfitting(record):
         return None
-    decays = record.config.get("learning_rate_decay", "none") != "none"
+    decays = record.config.get("learning_rate_schedule", "none") != "none"
     changes = {"patience": max(3, best // 2)} if decays else {"learning_rate_decay": "plateau"}
     return Diagnosis(
         "Validation loss did not improve for most of the training",
@@ -92,7 +92,7 @@ def plateau(record: RunResults) -> Diagnosis | None:
 
 def learning_rate_too_high(record: RunResults) -> Diagnosis | None:
     """Diagnose a high learning rate by the range test or an oscillating loss."""
-    finder = record.evidence.get("finder")
+    finder = record.analysis.get("lr_range_test")
     learning_rate = record.config.get("learning_rate")
     if finder and isinstance(learning_rate, float) and learning_rate > 5 * finder["suggestion"]:
         evidence = _range_test_evidence(finder, learning_rate)
@@ -120,7 +120,7 @@ def learning_rate_too_high(record: RunResults) -> Diagnosis | None:
 
 def learning_rate_too_low(record: RunResults) -> Diagnosis | None:
     """Diagnose a low learning rate by the range test or a linear loss curve."""
-    finder = record.evidence.get("finder")
+    finder = record.analysis.get("lr_range_test")
     learning_rate = record.config.get("learning_rate")
     if finder and isinstance(learning_rate, float) and learning_rate < finder["suggestion"] / 10:
         evidence = _range_test_evidence(finder, learning_rate)
@@ -189,7 +189,7 @@ def not_finite(record: RunResults) -> Diagnosis | None:
 
 def _largest_gradient(record: RunResults) -> str | None:
     """Return the name of the weight with the largest gradient norm at the end."""
-    gradients = (record.evidence.get("learning") or {}).get("gradients") or []
+    gradients = (record.analysis.get("learning") or {}).get("gradients") or []
     finite = [gradient for gradient in gradients if gradient["norm"] is not None]
     return max(finite, key=lambda gradient: gradient["norm"])["weight"] if finite else None
 

@@ -26,10 +26,10 @@ def retrain_command(record: RunResults, **changes: Any) -> str:
     """Return the command that trains again with some settings changed."""
     from tfkit.catalog.recipes import recipe_files
 
-    name = record.about.get("recipe") or "RECIPE"
-    recipe = name if name in recipe_files() else record.about.get("page") or name
+    name = record.provenance.get("recipe") or "RECIPE"
+    recipe = name if name in recipe_files() else record.provenance.get("recipe_file") or name
     settings = [f"{key}={value}" for key, value in changes.items()]
-    return shlex.join(["tfkit", "train", recipe, "--settings", str(record.run.path("config.json")), *settings])
+    return shlex.join(["tfkit", "train", recipe, "--config", str(record.run.path("config.json")), *settings])
 
 
 def more_regularization(record: RunResults) -> dict[str, Any]:

@@ -16,7 +16,7 @@ SKILL_METRICS = {
 
 def baseline_wins(record: RunResults) -> Diagnosis | None:
     """Diagnose that a baseline is significantly better than the model."""
-    comparison = record.metrics.get("against")
+    comparison = record.metrics.get("best_baseline")
     if not comparison or not comparison["better"] or comparison["better"][1] >= 0:
         return None
     low, high = (-comparison["better"][1], -comparison["better"][0])
@@ -66,11 +66,13 @@ def says_one_class(record: RunResults) -> Diagnosis | None:
     """Diagnose that the model predicts one class, despite a good log loss."""
     scores, constant = record.metrics.get("test") or {}, (record.metrics.get("baselines") or {}).get("dummy") or {}
     needed = ("accuracy", "log_loss")
-    if record.task != "binary" or not all(name in metrics for metrics in (scores, constant) for name in needed):
+    if not record.metadata.target.is_binary or not all(
+        name in metrics for metrics in (scores, constant) for name in needed
+    ):
         return None
     if scores["log_loss"] > 0.9 * constant["log_loss"] or scores["accuracy"] > constant["accuracy"] + 0.002:
         return None
-    positive = record.info["target"]["positive"]
+    positive = record.metadata.target.positive_class
     return Diagnosis(
         "The log loss is good, but the model almost always predicts one class",
         f"Log loss is {number(scores['log_loss'])} (constant baseline: {number(constant['log_loss'])}), but accuracy "
@@ -82,7 +84,7 @@ def says_one_class(record: RunResults) -> Diagnosis | None:
 
 def few_rows(record: RunResults) -> Diagnosis | None:
     """Diagnose classes with few training rows and low recall."""
-    counts = record.info["target"].get("counts") or {}
+    counts = record.metadata.target.counts or {}
     classes = record.metrics.get("classes") or {}
     rare = [
         (str(name), count, classes[str(name)]["recall"])
@@ -96,7 +98,7 @@ def few_rows(record: RunResults) -> Diagnosis | None:
         f"{name}: {count} training rows, recall {percent(recall)}" for name, count, recall in rare[:5]
     )
     more = f"; and {len(rare) - 5} more classes" if len(rare) > 5 else ""
-    changes = {"class_weights": "true"} if record.config.get("class_weights") is False else {}
+    changes = {"balance_classes": "true"} if record.config.get("balance_classes") is False else {}
     return Diagnosis(
         "A class has too few training rows",
         f"{listed_classes}{more}. Collect more rows of these classes or use class weights.",

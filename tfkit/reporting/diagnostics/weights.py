@@ -53,7 +53,7 @@ def vanishing(record: RunResults) -> Diagnosis | None:
 
 def dead_units(record: RunResults) -> Diagnosis | None:
     """Diagnose dead units: most units of a layer output 0 for all rows."""
-    layers = (record.evidence.get("learning") or {}).get("dead") or []
+    layers = (record.analysis.get("learning") or {}).get("dead") or []
     mostly_dead = [
         layer for layer in layers if layer["units"] >= 4 and layer["dead"] > MAX_DEAD_FRACTION * layer["units"]
     ]
@@ -71,7 +71,7 @@ def dead_units(record: RunResults) -> Diagnosis | None:
 
 
 def _gradients(record: RunResults) -> list[dict[str, Any]]:
-    return (record.evidence.get("learning") or {}).get("gradients") or []
+    return (record.analysis.get("learning") or {}).get("gradients") or []
 
 
 def _is_kernel(gradient: dict[str, Any]) -> bool:
@@ -80,5 +80,5 @@ def _is_kernel(gradient: dict[str, Any]) -> bool:
 
 def _fewer_layers(record: RunResults) -> dict[str, Any]:
     """Return a setting with one layer less, or with a higher learning rate."""
-    depth = record.config.get("depth")
+    depth = record.config.get("num_layers")
     return {"depth": depth - 1} if isinstance(depth, int) and depth > 1 else scaled_learning_rate(record, 3)

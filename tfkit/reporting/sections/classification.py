@@ -36,13 +36,13 @@ CALIBRATION_BINS = 10
 
 def classification(record: RunResults) -> list[Section]:
     """Return confusion matrix, ROC and PR curves, calibration and thresholds."""
-    if record.truth is None:
+    if record.y_true is None:
         return []
     figures = [_confusion_matrix(record)] if len(record.classes) <= MAX_MATRIX_CLASSES else []
     tables = [_class_metrics(record)]
     if len(record.classes) > 2:
         tables.append(_top_confusions(record))
-    curves = _roc_and_pr_curves(record.truth, record.answer, record)
+    curves = _roc_and_pr_curves(record.y_true, record.y_pred, record)
     return [
         Section("Errors", [], figures, tables),
         Section("Calibration and ROC", _calibration_paragraphs(record), [*curves, _calibration_plot(record)]),
@@ -53,7 +53,7 @@ def classification(record: RunResults) -> list[Section]:
 def _confusion_counts(record: RunResults) -> np.ndarray:
     """Count test rows by true class (rows) and predicted class (columns)."""
     num = len(record.classes)
-    return np.bincount(record.truth * num + record.answer.argmax(1), minlength=num * num).reshape(num, num)
+    return np.bincount(record.y_true * num + record.y_pred.argmax(1), minlength=num * num).reshape(num, num)
 
 
 def _confusion_matrix(record: RunResults) -> Figure:
@@ -116,7 +116,7 @@ def _top_confusions(record: RunResults) -> Table:
     for index in order:
         i, j = divmod(int(index), len(record.classes))
         if counts[i, j]:
-            support = int((record.truth == i).sum())
+            support = int((record.y_true == i).sum())
             share = percent(counts[i, j] / support)
             rows.append([record.classes[i], record.classes[j], number(int(counts[i, j])), share])
     return Table("Most frequent confusions", ["true", "predicted", "rows", "share of the true class"], rows)
@@ -124,10 +124,10 @@ def _top_confusions(record: RunResults) -> Table:
 
 def _plotted_classes(record: RunResults) -> list[int]:
     """Return the classes with curves: the positive class, or the largest ones."""
-    positive = record.info["target"].get("positive")
-    if record.task == "binary" and positive is not None:
+    positive = record.metadata.target.positive_class
+    if record.metadata.target.is_binary and positive is not None:
         return [record.classes.index(str(positive))]
-    counts = np.bincount(record.truth, minlength=len(record.classes))
+    counts = np.bincount(record.y_true, minlength=len(record.classes))
     return [int(code) for code in np.argsort(-counts, kind="stable")[:MAX_CURVES] if 0 < counts[code] < counts.sum()]
 
 
@@ -152,7 +152,7 @@ def _roc_and_pr_curves(y_true: np.ndarray, y_prob: np.ndarray, record: RunResult
 
     metrics = record.metrics["test"]
     roc_auc, average_precision = metrics.get("roc_auc"), metrics.get("average_precision")
-    all_classes = record.task == "binary" or len(curves) == len(record.classes)
+    all_classes = record.metadata.target.is_binary or len(curves) == len(record.classes)
     note = "" if all_classes else f"; shown are the {len(curves)} largest classes"
     rows = [
         [
@@ -200,8 +200,8 @@ def _curve_points(is_positive: np.ndarray, y_score: np.ndarray) -> dict[str, np.
 
 def _calibration_paragraphs(record: RunResults) -> list[str]:
     error = record.metrics["test"].get("expected_calibration_error")
-    confidence = float(record.answer.max(1).mean())
-    accuracy = float((record.answer.argmax(1) == record.truth).mean())
+    confidence = float(record.y_pred.max(1).mean())
+    accuracy = float((record.y_pred.argmax(1) == record.y_true).mean())
     gap = 100 * abs(confidence - accuracy)
     direction = "overconfident" if confidence > accuracy else "underconfident"
     conclusion = "well calibrated on average" if gap < 0.5 else f"{direction} by {gap:.1f} percentage points"
@@ -213,9 +213,9 @@ def _calibration_paragraphs(record: RunResults) -> list[str]:
 
 def _calibration_plot(record: RunResults) -> Figure:
     """Plot observed frequency by predicted probability, with 95% intervals."""
-    codes = _plotted_classes(record) if record.task == "binary" else []
-    y_prob = record.answer[:, codes[0]] if codes else record.answer.max(1)
-    is_hit = (record.truth == codes[0]) if codes else (record.answer.argmax(1) == record.truth)
+    codes = _plotted_classes(record) if record.metadata.target.is_binary else []
+    y_prob = record.y_pred[:, codes[0]] if codes else record.y_pred.max(1)
+    is_hit = (record.y_true == codes[0]) if codes else (record.y_pred.argmax(1) == record.y_true)
     bins = np.clip((y_prob * CALIBRATION_BINS).astype(int), 0, CALIBRATION_BINS - 1)
     groups: list[dict[str, Any]] = []
     for i in range(CALIBRATION_BINS):

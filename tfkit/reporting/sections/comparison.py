@@ -144,10 +144,10 @@ def _provenance(records: list[RunResults], names: list[str]) -> Section:
     rows = [
         [
             name,
-            record.about["begun"][:16].replace("T", " "),
-            number(record.about["rows"][0]),
+            record.provenance["started"][:16].replace("T", " "),
+            number(record.provenance["rows"][0]),
             number(round(sum(record.metrics.get("seconds", {}).values()))),
-            record.about.get("commit") or "none",
+            record.provenance.get("commit") or "none",
         ]
         for name, record in zip(names, records, strict=True)
     ]

@@ -19,11 +19,11 @@ MAX_CHARACTERS = 60  # characters of a cell
 def features_and_slices(record: RunResults) -> list[Section]:
     """Return feature importance and slices of a table."""
     sections = []
-    importance = record.evidence.get("columns")
+    importance = record.analysis.get("columns")
     if importance and importance["columns"]:
         paragraphs = _importance_paragraphs(record, importance)
         sections.append(Section("Feature importance", paragraphs, [_importance_figure(importance, record)]))
-    slices = record.evidence.get("slices")
+    slices = record.analysis.get("slices")
     if slices:
         sections.append(_slices(slices))
     return sections
@@ -101,7 +101,7 @@ def _slices(slices: dict[str, Any]) -> Section:
 
 def images(record: RunResults) -> list[Section]:
     """Return the worst and the least confident images, with saliency maps."""
-    analysis = record.evidence.get("pictures")
+    analysis = record.analysis.get("images")
     if not analysis:
         return []
     groups = []
@@ -126,15 +126,15 @@ def images(record: RunResults) -> list[Section]:
 
 def _caption(example: dict[str, Any]) -> str:
     """Return label and prediction of an example as text."""
-    if "sure" in example:
+    if "probability" in example:
         correct = "correct" if example["label"] == example["predicted"] else f"predicted {example['predicted']}"
-        return f"label {example['label']}, {correct} (probability {percent(example['sure'])})"
+        return f"label {example['label']}, {correct} (probability {percent(example['probability'])})"
     return f"label {number(example['label'])}, predicted {number(example['predicted'])}"
 
 
 def texts(record: RunResults) -> list[Section]:
     """Return the texts with the largest errors, with highlighted words."""
-    analysis = record.evidence.get("texts")
+    analysis = record.analysis.get("texts")
     if not analysis:
         return []
     highlighted = []
@@ -151,7 +151,7 @@ def texts(record: RunResults) -> list[Section]:
 
 def series(record: RunResults) -> list[Section]:
     """Return plots of the time series with the largest errors."""
-    analysis = record.evidence.get("series")
+    analysis = record.analysis.get("series")
     if not analysis:
         return []
     figures = [_series_figure(example, analysis["channels"], rank) for rank, example in enumerate(analysis["worst"], 1)]
@@ -171,7 +171,7 @@ def _series_figure(example: dict[str, Any], channels: list[str], rank: int) -> F
 
 def label_issues(record: RunResults) -> list[Section]:
     """Return the rows whose label is least likely according to the model."""
-    issues = record.evidence.get("doubts")
+    issues = record.analysis.get("label_issues")
     if not issues or not issues["first"]:
         return []
     first = issues["first"]
@@ -184,7 +184,7 @@ def label_issues(record: RunResults) -> list[Section]:
     criterion = "the lowest probability of their label" if record.classes else "the largest errors"
     paragraphs = [
         f"Of the {issues['of']:,} validation and test rows, these have {criterion}. Labels of such rows are often "
-        f"wrong. The first {issues['count']:,} rows are in doubted.csv in the run folder."
+        f"wrong. The first {issues['count']:,} rows are in label_issues.csv in the run folder."
     ]
     head = ["probability of label" if key == "probability_of_label" else key for key in keys]
     return [Section("Possible label errors", paragraphs, tables=[Table("Least likely labels", [*head, *names], rows)])]

@@ -13,12 +13,14 @@ from tfkit.reporting.run_results import RunResults
 
 def learning_curve(record: RunResults) -> list[Section]:
     """Return the score at a quarter, a half and all of the training rows, if measured."""
-    points = record.evidence.get("more_rows")
+    points = record.analysis.get("learning_curve")
     if not points:
         return []
     name, mode = primary_metric(record.task)
     sign = 1 if mode == "max" else -1
-    low, high = sorted(sign * end for end in points[-2]["gained"]) if points[-2]["gained"] else (0.0, 0.0)
+    low, high = (
+        sorted(sign * end for end in points[-2]["difference_to_all"]) if points[-2]["difference_to_all"] else (0.0, 0.0)
+    )
     if low > 0:
         conclusion = (
             f"More training rows will probably help: from half of the rows to all rows, {spoken(name)} improved by "
@@ -46,7 +48,7 @@ def learning_curve(record: RunResults) -> list[Section]:
         axes.set_xticks(counts, [number(count) for count in counts])
 
     rows = [
-        [number(point["rows"]), number(point["score"]), span(point["interval"]), span(point["gained"])]
+        [number(point["rows"]), number(point["score"]), span(point["interval"]), span(point["difference_to_all"])]
         for point in points
     ]
     head = ["training rows", spoken(name), "95% interval", "difference to all rows, 95% interval"]
@@ -60,7 +62,7 @@ def learning_curve(record: RunResults) -> list[Section]:
 
 def lr_range_test(record: RunResults) -> list[Section]:
     """Return the loss by learning rate of the learning rate range test, if measured."""
-    finder = record.evidence.get("finder")
+    finder = record.analysis.get("lr_range_test")
     if not finder:
         return []
     losses = np.array([np.nan if loss is None else loss for loss in finder["losses"]])

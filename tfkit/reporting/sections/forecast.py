@@ -12,15 +12,15 @@ from tfkit.reporting.run_results import RunResults
 
 def forecast(record: RunResults) -> list[Section]:
     """Return example forecasts of the last windows, and error and coverage by horizon."""
-    analysis = record.evidence.get("forecast")
+    analysis = record.analysis.get("forecast")
     if not analysis:
         return []
     examples = [_forecast_figure(example, record) for example in analysis["fans"]]
     paragraphs = [
-        f"Each forecast uses the last {record.info['past']:,} steps to predict the next {record.info['horizon']:,}. "
+        f"Each forecast uses the last {record.metadata.context_length:,} steps to predict the next {record.metadata.horizon:,}. "
         f"The test set has {analysis['windows']:,} windows."
     ]
-    by_horizon = [_error_by_horizon(analysis)] if record.info["horizon"] > 1 else []
+    by_horizon = [_error_by_horizon(analysis)] if record.metadata.horizon > 1 else []
     if analysis["coverage"]:
         by_horizon.append(_coverage_by_horizon(analysis, record))
     return [Section("Example forecasts", paragraphs, examples), Section("Scores by horizon", [], by_horizon)]
@@ -33,7 +33,7 @@ def _array(values: list[float | None]) -> np.ndarray:
 
 def _forecast_figure(example: dict[str, Any], record: RunResults) -> Figure:
     """Plot past values, forecast, prediction intervals and true values."""
-    quantiles, middle = record.info["quantiles"], len(record.info["quantiles"]) // 2
+    quantiles, middle = record.metadata.quantiles, len(record.metadata.quantiles) // 2
     past, y_true = _array(example["past"]), _array(example["truth"])
     quantile_forecasts = [_array(values) for values in example["answer"]]
     ahead = np.arange(1, len(y_true) + 1)
@@ -49,7 +49,7 @@ def _forecast_figure(example: dict[str, Any], record: RunResults) -> Figure:
         axes.plot(ahead, y_true, color=INK, lw=1.1, ls="--", label="true")
         legend(axes, ncols=5, handlelength=1.4, columnspacing=1.0)
 
-    series = f"{example['series']}, " if len(record.info["series"]["names"]) > 1 else ""
+    series = f"{example['series']}, " if len(record.metadata.series.names) > 1 else ""
     error = np.nanmean(np.abs(y_true - quantile_forecasts[middle])) if np.isfinite(y_true).any() else np.nan
     rows = [
         [int(step), number(float(value)), *(number(float(values[i])) for values in quantile_forecasts)]
@@ -104,7 +104,7 @@ def _coverage_by_horizon(analysis: dict[str, Any], record: RunResults) -> Figure
         axes.set_ylim(0, 1.03)
         legend(axes)
 
-    rows = [[i + 1, *(percent(float(v[i])) for _, v in lines.values())] for i in range(record.info["horizon"])]
+    rows = [[i + 1, *(percent(float(v[i])) for _, v in lines.values())] for i in range(record.metadata.horizon)]
     coverage = ", ".join(f"{percent(float(np.nanmean(v)))} for the {name}" for name, (_, v) in lines.items())
     return draw(
         "Coverage by horizon",

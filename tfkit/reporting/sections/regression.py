@@ -12,9 +12,9 @@ from tfkit.reporting.run_results import RunResults
 
 def regression(record: RunResults) -> list[Section]:
     """Return the size of the errors with figures."""
-    if record.truth is None or len(record.truth) < 2:
+    if record.y_true is None or len(record.y_true) < 2:
         return []
-    residuals = record.answer - record.truth
+    residuals = record.y_pred - record.y_true
     median, p90 = float(np.median(np.abs(residuals))), float(np.quantile(np.abs(residuals), 0.9))
     bias = float(residuals.mean())
     paragraphs = [
@@ -27,7 +27,7 @@ def regression(record: RunResults) -> list[Section]:
 
 def _predicted_against_true(record: RunResults) -> Figure:
     """Plot predictions against true values, on log axes if the range is large."""
-    y_true, y_pred = record.truth, record.answer
+    y_true, y_pred = record.y_true, record.y_pred
     plotted = np.argsort(y_true, kind="stable")[evenly_spaced_indices(len(y_true))]
     ends = [float(y_true.min()), float(y_true.max())]
     log = y_true.min() > 0 and y_pred.min() > 0 and np.quantile(y_true, 0.99) > 30 * np.quantile(y_true, 0.01)
@@ -71,7 +71,7 @@ def _residual_histogram(residuals: np.ndarray) -> Figure:
 
 def _error_by_decile(record: RunResults, residuals: np.ndarray) -> Figure:
     """Plot mean absolute error and bias by decile of the true value."""
-    deciles = [rows for rows in np.array_split(np.argsort(record.truth, kind="stable"), 10) if len(rows)]
+    deciles = [rows for rows in np.array_split(np.argsort(record.y_true, kind="stable"), 10) if len(rows)]
     error = [float(np.abs(residuals[rows]).mean()) for rows in deciles]
     bias = [float(residuals[rows].mean()) for rows in deciles]
 
@@ -83,7 +83,7 @@ def _error_by_decile(record: RunResults, residuals: np.ndarray) -> Figure:
         axes.set_xticks(positions)
         legend(axes)
 
-    ends = [(number(float(record.truth[rows].min())), number(float(record.truth[rows].max()))) for rows in deciles]
+    ends = [(number(float(record.y_true[rows].min())), number(float(record.y_true[rows].max()))) for rows in deciles]
     table_rows = [[i + 1, *ends[i], number(error[i]), number(bias[i])] for i in range(len(deciles))]
     description = f"bars: mean absolute error, from {number(min(error))} to {number(max(error))}; line: bias "
     description += "(mean of predicted minus true)"

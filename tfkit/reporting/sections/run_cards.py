@@ -24,32 +24,33 @@ MAX_WEIGHTS = 40  # weights in the figure
 
 def data(record: RunResults) -> list[Section]:
     """Return the data card: rows, columns, cleaning, distribution of the target."""
-    info, rows = record.info, record.about["rows"]
+    metadata, rows = record.metadata, record.provenance["rows"]
     split = Table("Rows", ["training", "validation", "test", "total"], [[*map(number, rows), number(sum(rows))]])
-    columns = info.get("columns") or {}
+    columns = metadata.columns or {}
     column_rows = [[name, rule["kind"], rule["treatment"]] for name, rule in list(columns.items())[:MAX_COLUMNS]]
-    note = f"{len(columns) - MAX_COLUMNS:,} more columns are in info.json." if len(columns) > MAX_COLUMNS else ""
+    note = f"{len(columns) - MAX_COLUMNS:,} more columns are in metadata.json." if len(columns) > MAX_COLUMNS else ""
     tables = [split]
     if column_rows:
         tables.append(Table("Columns", ["column", "type", "preprocessing"], column_rows, note))
-    target = info["target"]
-    paragraphs = [f"Target: {record.target}."] + [f"Data cleaning: {step}." for step in info.get("cleaning", [])]
-    if "picture" in info:
-        image = info["picture"]
-        paragraphs.append(
-            f"Images have {image['height']} x {image['width']} pixels, "
-            f"{'grayscale' if image['channels'] == 1 else 'color'}."
-        )
-    figures = [_class_balance(target)] if target.get("counts") else []
-    if not figures and record.truth is not None and record.task == "regression":
+    target = metadata.target
+    paragraphs = [f"Target: {record.target}."] + [f"Data cleaning: {step}." for step in metadata.notes]
+    paragraphs += metadata.describe()
+    figures = [_class_balance(target.counts)] if target.counts else []
+    if (
+        not figures
+        and record.y_true is not None
+        and not target.classes
+        and record.y_true.ndim == 1
+        and record.y_true.dtype.names is None
+    ):
         figures = [_target_histogram(record)]
     return [Section("Data", paragraphs, figures, tables)]
 
 
-def _class_balance(target: dict[str, Any]) -> Figure:
+def _class_balance(counts_by_class: dict[str, int]) -> Figure:
     """Plot the number of training rows of each class."""
-    counts = sorted(target["counts"].items(), key=lambda item: -item[1])
-    shown, total = counts[:MAX_CLASSES], sum(target["counts"].values())
+    counts = sorted(counts_by_class.items(), key=lambda item: -item[1])
+    shown, total = counts[:MAX_CLASSES], sum(counts_by_class.values())
 
     def plot(axes: Any) -> None:
         positions = range(len(shown) - 1, -1, -1)
@@ -71,7 +72,7 @@ def _class_balance(target: dict[str, Any]) -> Figure:
 
 def _target_histogram(record: RunResults) -> Figure:
     """Plot the distribution of the target on the test set."""
-    counts, edges = np.histogram(record.truth, 30)
+    counts, edges = np.histogram(record.y_true, 30)
 
     def plot(axes: Any) -> None:
         axes.stairs(counts, edges, fill=True, color=ONE, alpha=0.6)
@@ -81,8 +82,8 @@ def _target_histogram(record: RunResults) -> Figure:
         for left, right, count in zip(edges, edges[1:], counts, strict=False)
     ]
     description = (
-        f"{record.target} of the test rows: median {number(float(np.median(record.truth)))}, from "
-        f"{number(float(record.truth.min()))} to {number(float(record.truth.max()))}"
+        f"{record.target} of the test rows: median {number(float(np.median(record.y_true)))}, from "
+        f"{number(float(record.y_true.min()))} to {number(float(record.y_true.max()))}"
     )
     return draw(
         "Distribution of the target",
@@ -100,7 +101,7 @@ def _shorten(name: str, length: int = 22) -> str:
 
 def model(record: RunResults) -> list[Section]:
     """Return the model card: layers, parameters, file size, latency."""
-    summary = record.evidence.get("model")
+    summary = record.analysis.get("model")
     if not summary:
         return []
     paragraphs = [
@@ -115,7 +116,7 @@ def model(record: RunResults) -> list[Section]:
     ]
     note = f"{len(summary['layers']) - MAX_LAYERS:,} more layers" if len(summary["layers"]) > MAX_LAYERS else ""
     layers = Table("Layers", ["layer", "type", "output shape", "parameters"], rows, note)
-    learning = record.evidence.get("learning") or {}
+    learning = record.analysis.get("learning") or {}
     figures = [_gradient_norms(learning["gradients"])] if len(learning.get("gradients") or []) > 1 else []
     return [Section("Model", paragraphs, figures, [layers])]
 
@@ -141,7 +142,7 @@ def _gradient_norms(gradients: list[dict[str, Any]]) -> Figure:
 
 def settings(record: RunResults) -> list[Section]:
     """Return all settings; those that differ from the defaults are first and marked."""
-    changed = record.about.get("changed")
+    changed = record.provenance.get("non_defaults")
     names = changed if changed is not None else {}
     ordered = sorted(record.config.items(), key=lambda item: item[0] not in names)
     rows = [[f"{name} (changed)" if name in names else name, _setting(value)] for name, value in ordered]
@@ -159,10 +160,10 @@ def _setting(value: Any) -> str:
 
 def reproduce(record: RunResults) -> list[Section]:
     """Return the training command and the environment."""
-    about = record.about
+    about = record.provenance
     devices = about.get("devices", {})
     rows = [
-        ["started", about["begun"]],
+        ["started", about["started"]],
         ["seed", record.config.get("seed")],
         ["commit", about.get("commit") or "none"],
         ["python", about["python"]],
@@ -180,7 +181,7 @@ def reproduce(record: RunResults) -> list[Section]:
 
 def scored(record: RunResults) -> str:
     """Return the title of a report: recipe and target."""
-    return f"{record.about['recipe'] or 'run'}: {record.target}"
+    return f"{record.provenance['recipe'] or 'run'}: {record.target}"
 
 
 def title_score(record: RunResults) -> list[tuple[str, str]]:
@@ -195,11 +196,11 @@ def title_score(record: RunResults) -> list[tuple[str, str]]:
         tiles.append((spoken(metric), number(scores[metric])))
         if interval:
             tiles.append(("95% interval", f"{number(interval[0])} to {number(interval[1])}"))
-    best_baseline = record.metrics.get("against")
+    best_baseline = record.metrics.get("best_baseline")
     if best_baseline:
-        tiles.append((f"best baseline, {spoken(best_baseline['baseline'])}", number(best_baseline["other"])))
-    tiles.append(("training rows", number(record.about["rows"][0])))
-    summary = record.evidence.get("model")
+        tiles.append((f"best baseline, {spoken(best_baseline['baseline'])}", number(best_baseline["baseline_score"])))
+    tiles.append(("training rows", number(record.provenance["rows"][0])))
+    summary = record.analysis.get("model")
     if summary:
         tiles.append(("parameters", number(summary["weights"])))
     seconds = sum(record.metrics.get("seconds", {}).values())

@@ -12,14 +12,14 @@ from tfkit.reporting.run_results import RunResults
 
 def thresholds(record: RunResults) -> list[Section]:
     """Return precision, recall and F1 by threshold, and the best thresholds."""
-    positive = record.info["target"].get("positive")
-    if record.task != "binary" or positive is None:
+    positive = record.metadata.target.positive_class
+    if not record.metadata.target.is_binary or positive is None:
         return []
     code = record.classes.index(str(positive))
-    y_true, y_score = record.truth == code, record.answer[:, code]
+    y_true, y_score = record.y_true == code, record.y_pred[:, code]
     if not 0 < y_true.sum() < len(y_true):
         return []
-    cost = float(record.options.get("cost") or 1.0)
+    cost = float(record.options.get("false_negative_cost") or 1.0)
     cuts, hits, predicted = at_every_threshold(y_true, y_score)
     precision, recall = hits / predicted, hits / y_true.sum()
     f1 = 2 * hits / (predicted + y_true.sum())
@@ -60,7 +60,7 @@ def thresholds(record: RunResults) -> list[Section]:
         f"Thresholds for {positive}",
         ["", "threshold", "precision", "recall", "F1", "cost"],
         rows,
-        f"A false negative costs {number(cost)} times a false positive; for another cost: tfkit report RUN --cost 5. "
+        f"A false negative costs {number(cost)} times a false positive; for another cost: tfkit report RUN --false-negative-cost 5. "
         "These thresholds were chosen on the test set; scores on new data will be slightly worse.",
     )
     figure = draw(

@@ -20,13 +20,13 @@ def curves(record: RunResults) -> list[Section]:
     figures = [_train_and_val_curve(record, name) for name in names]
     log_names = ("learning_rate", "gradient_norm")
     figures += [_single_curve(record, name) for name in log_names if np.isfinite(record.curve(name)).any()]
-    best = record.about.get("best_epoch")
+    best = record.provenance.get("best_epoch")
     head = list(dict.fromkeys(name for line in record.history for name in line))
     rows = [
         [int(line[name]) if name == "epoch" else number(line.get(name)) for name in head] for line in record.history
     ]
     paragraphs = [
-        f"Trained for {len(record.history)} epochs on {record.about['rows'][0]:,} rows in "
+        f"Trained for {len(record.history)} epochs on {record.provenance['rows'][0]:,} rows in "
         f"{number(record.metrics.get('seconds', {}).get('fit'))} s."
     ]
     if best:
@@ -49,7 +49,7 @@ def _train_and_val_curve(record: RunResults, name: str) -> Figure:
         for split, column in (("training", name), ("validation", f"val_{name}"))
         if np.isfinite(record.curve(column)).any()
     }
-    epochs, best = _epochs(record), record.about.get("best_epoch")
+    epochs, best = _epochs(record), record.provenance.get("best_epoch")
 
     def plot(axes: Any) -> None:
         for (split, values), color, dash in zip(lines.items(), SERIES, DASHES, strict=False):
