@@ -1,4 +1,4 @@
-"""Write the benchmark results of the other recipes into the README, one table per recipe.
+"""Write the benchmark results of the other recipes into docs/benchmarks.md, one table per recipe.
 
     python tests/bench/pages.py
 
@@ -11,20 +11,20 @@ import json
 from pathlib import Path
 
 HERE = Path(__file__).parent
-README = HERE.parents[1] / "README.md"
+PAGE = HERE.parents[1] / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- pages: python tests/bench/pages.py -->", "<!-- end of pages -->"
-METRIC_TITLES = {"standardised_mean_squared_error": "MSE, standardised", "mase": "MASE", "f1": "F1 of the rarer"}
+METRIC_TITLES = {"standardized_mean_squared_error": "MSE, standardized", "mase": "MASE", "f1": "F1, rarer class"}
 # recipe -> results file, key of the model in it, default model, baselines and their column titles
 RECIPES = {
-    "image": ("images.jsonl", "body", "residual", {"linear_pixels": "linear on pixels"}),
-    "text": ("text.jsonl", "model", "convolution and n-grams", {"tfidf": "TF-IDF, linear"}),
+    "image": ("images.jsonl", "architecture", "resnet", {"linear_pixels": "linear on pixels"}),
+    "text": ("text.jsonl", "model", "CNN and n-grams", {"tfidf": "TF-IDF, linear"}),
     "series": (
         "series.jsonl",
         "model",
         "minirocket",
-        {"nearest_neighbor": "nearest series", "linear_series": "linear", "resnet": "ResNet, published"},
+        {"nearest_neighbor": "nearest neighbor", "linear_series": "linear", "resnet": "ResNet, published"},
     ),
-    "forecast": ("forecast.jsonl", "body", "linear", {"naive": "naive", "seasonal_naive": "seasonal naive"}),
+    "forecast": ("forecast.jsonl", "architecture", "linear", {"naive": "naive", "seasonal_naive": "seasonal naive"}),
 }
 
 
@@ -64,10 +64,10 @@ def mean_of_archive(newest, models, baselines):
 
 
 def update_tables(text):
-    """Return the README text with the current results tables."""
+    """Return docs/benchmarks.md text with the current results tables."""
     before, after = text.split(BEGIN)[0], text.split(END)[1]
     return f"{before}{BEGIN}\n\n" + "\n\n".join(table(recipe) for recipe in RECIPES) + f"\n\n{END}{after}"
 
 
 if __name__ == "__main__":
-    README.write_text(update_tables(README.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(update_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

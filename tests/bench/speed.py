@@ -1,4 +1,4 @@
-"""Measure the speed of tfkit against Keras, PyTorch and a script; write the table of the README.
+"""Measure the speed of tfkit against Keras, PyTorch and a script; write the table of docs/benchmarks.md.
 
     python tests/bench/speed.py [--only mlp,predict] [--repeats 5] [--large-rows 20000000] [--curve-rows 10000000]
     python tests/bench/speed.py --write
@@ -17,7 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-RESULTS, README = HERE / "speed.jsonl", HERE.parents[1] / "README.md"
+RESULTS, PAGE = HERE / "speed.jsonl", HERE.parents[1] / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- speed: python tests/bench/speed.py -->", "<!-- end of speed -->"
 # pair -> description, unit, and target of the ratio (minimum; maximum if the unit is seconds), if any
 PAIRS = {
@@ -87,16 +87,16 @@ def table():
 
 
 def write():
-    """Write the table between its markers in the README."""
-    text = README.read_text(encoding="utf-8")
+    """Write the table between its markers in docs/benchmarks.md."""
+    text = PAGE.read_text(encoding="utf-8")
     if not RESULTS.exists():
         print("No results yet. Run python tests/bench/speed.py", file=sys.stderr)
         return
     if BEGIN not in text:
-        print(f"README.md needs the lines {BEGIN} and {END} around the table.", file=sys.stderr)
+        print(f"docs/benchmarks.md needs the lines {BEGIN} and {END} around the table.", file=sys.stderr)
         return
     before, after = text.split(BEGIN)[0], text.split(END)[1]
-    README.write_text(f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}", encoding="utf-8")
+    PAGE.write_text(f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}", encoding="utf-8")
 
 
 def main():

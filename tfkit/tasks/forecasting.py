@@ -60,10 +60,10 @@ def make_metrics(y_true: np.ndarray, y_pred: np.ndarray, metadata: Any) -> list[
         "mase": _scaled(error.sum(1), is_present.sum(1), scales["naive_error"]),
     }
     if len(metadata.series.names) > 1:
-        sums["standardised_mean_squared_error"] = _scaled(
+        sums["standardized_mean_squared_error"] = _scaled(
             np.square(error).sum(1), is_present.sum(1), scales["scale"] ** 2
         )
-        sums["standardised_mean_absolute_error"] = _scaled(error.sum(1), is_present.sum(1), scales["scale"])
+        sums["standardized_mean_absolute_error"] = _scaled(error.sum(1), is_present.sum(1), scales["scale"])
     for i in range(len(quantiles) // 2):
         inside = is_present & (y_pred[..., i] <= values) & (values <= y_pred[..., -1 - i])
         sums[f"coverage_{100 * (quantiles[-1 - i] - quantiles[i]):.0f}"] = (inside.sum(1), is_present.sum(1))
