@@ -1,4 +1,4 @@
-"""A trained model with its data and predictions, as input of the analyses."""
+"""A fitted model with its data and predictions, as input of the analyses."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class FittedModel:
         run: The run.
         config: Its settings.
         data: Its data.
-        model: The trained model, on preprocessed rows.
+        model: The fitted model, on preprocessed rows.
         inference_model: The model from raw rows to predictions.
         predictions: Targets and predictions of all rows by split: "val", and "test" if it was evaluated.
     """

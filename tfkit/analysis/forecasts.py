@@ -12,10 +12,10 @@ MAX_WINDOWS = 4  # windows in figures
 PAST_HORIZONS = 2.0  # past values in figures, in horizons
 
 
-def forecasts(trained: FittedModel) -> dict[str, Any]:
+def forecasts(fitted: FittedModel) -> dict[str, Any]:
     """Return errors and coverage by step, and the last windows."""
-    metadata, test = trained.metadata, trained.test
-    y_true, y_pred = trained.predictions["test"]
+    metadata, test = fitted.metadata, fitted.test
+    y_true, y_pred = fitted.predictions["test"]
     values, middle = y_true["values"], y_pred[..., len(metadata.quantiles) // 2]
     analysis: dict[str, Any] = {"windows": len(values), "error": {"model": _mean_by_step(np.abs(values - middle))}}
     for baseline in (naive, seasonal_naive):
@@ -25,7 +25,7 @@ def forecasts(trained: FittedModel) -> dict[str, Any]:
         f"{quantiles[-1 - i] - quantiles[i]:.2f}": _coverage_by_step(values, y_pred[..., i], y_pred[..., -1 - i])
         for i in range(len(quantiles) // 2)
     }
-    analysis["fans"] = [_example(trained, int(window)) for window in _last_windows(test)]
+    analysis["examples"] = [_example(fitted, int(window)) for window in _last_windows(test)]
     return analysis
 
 
@@ -38,10 +38,10 @@ def _last_windows(test: Any) -> np.ndarray:
     return windows[-MAX_WINDOWS:]
 
 
-def _example(trained: FittedModel, window: int) -> dict[str, Any]:
+def _example(fitted: FittedModel, window: int) -> dict[str, Any]:
     """Return past, targets, predictions, series and timestamps of a window."""
-    metadata, test = trained.metadata, trained.test
-    y_true, y_pred = trained.predictions["test"]
+    metadata, test = fitted.metadata, fitted.test
+    y_true, y_pred = fitted.predictions["test"]
     past = min(metadata.context_length, max(int(PAST_HORIZONS * metadata.horizon), metadata.season_length))
     timestamps = test.timestamps(np.array([window]))
     return {
@@ -49,8 +49,8 @@ def _example(trained: FittedModel, window: int) -> dict[str, Any]:
         "begins": str(timestamps.iloc[0, -1]),
         "ends": str(timestamps.iloc[-1, -1]),
         "past": _to_json(test.raw_inputs(np.array([window]))["values"][0][-past:]),
-        "truth": _to_json(y_true["values"][window]),
-        "answer": [_to_json(quantile) for quantile in y_pred[window].T],
+        "y_true": _to_json(y_true["values"][window]),
+        "quantile_forecasts": [_to_json(quantile) for quantile in y_pred[window].T],
     }
 
 

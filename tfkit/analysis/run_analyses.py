@@ -33,27 +33,27 @@ def _analyses() -> dict[str, _Spec]:
         "label_issues": _Spec(label_issues.label_issues, by_task=True),
         "columns": _Spec(feature_importance.importance, ("tabular",)),
         "slices": _Spec(feature_importance.slices, ("tabular",), by_task=True),
-        "images": _Spec(saliency.pictures, ("image",)),
+        "images": _Spec(saliency.images, ("image",)),
         "texts": _Spec(occlusion.texts, ("text",)),
         "series": _Spec(series.worst_series, ("series",)),
         "forecast": _Spec(forecasts.forecasts, ("forecasting",)),
     }
 
 
-def run_analyses(trained: FittedModel) -> dict[str, Any]:
+def run_analyses(fitted: FittedModel) -> dict[str, Any]:
     """Run all analyses that apply to the data; an analysis that fails is skipped.
 
     Returns:
         JSON values: results by name, `seconds` by name, and `skipped` with the errors of skipped analyses.
     """
-    kind, task = trained.metadata.kind, get_task(trained.metadata.task)
+    kind, task = fitted.metadata.kind, get_task(fitted.metadata.task)
     results: dict[str, Any] = {"kind": kind, "seconds": {}, "skipped": {}}
     for name, spec in _analyses().items():
         if (spec.kinds and kind not in spec.kinds) or (spec.by_task and name not in task.ANALYSES):
             continue
         start = time.perf_counter()
         try:
-            result = spec.analyze(trained)
+            result = spec.analyze(fitted)
         except Exception as error:
             message = f"{type(error).__name__}: {first_line(error)}"
             log.warning("The analysis '%s' of the report was skipped: %s", name, message)

@@ -33,7 +33,7 @@ def ls(arguments: list[str]) -> None:
 
 def _ls_runs(words: list[str], sort: str) -> None:
     """The runs of a folder."""
-    from tfkit.reporting.run_list import lines
+    from tfkit.reporting.run_list import format_table
 
     if words[0] != "runs":
         raise UserError(
@@ -41,7 +41,7 @@ def _ls_runs(words: list[str], sort: str) -> None:
         )
     folder = words[1] if len(words) > 1 else "runs"
     found = tfkit.list_runs(folder, sort=sort)
-    print("\n".join(lines(found)) if found else f"No run lies under {folder}. Train one: tfkit train RECIPE")
+    print("\n".join(format_table(found)) if found else f"No run lies under {folder}. Train one: tfkit train RECIPE")
 
 
 def show(arguments: list[str]) -> None:
@@ -225,12 +225,12 @@ def compare(arguments: list[str]) -> None:
     parser = Parser(compare, "RUN RUN ... [--flags]")
     parser.flag("--out", metavar="FILE", default="compare.html", help="where the page goes (default: compare.html)")
     known = parser.read(arguments)
-    from tfkit.reporting.comparison import differences, open_runs
+    from tfkit.reporting.comparison import compare_pairs, load_comparable_runs
 
     with console_logger() as say:
-        records = open_runs(known.words)
-        for one in differences(records):
-            say(one.says)
+        records = load_comparable_runs(known.words)
+        for comparison in compare_pairs(records):
+            say(comparison.summary)
         path = tfkit.compare(*known.words, out=known.out)
     print(path)
 

@@ -26,7 +26,7 @@ def bootstrap_intervals(
     undefined in more than half of the samples, is left out.
 
     Args:
-        y_true, y_pred, metadata: As in `score`.
+        y_true, y_pred, metadata: As in `compute_metrics`.
         samples: Number of bootstrap samples.
         seed: Random seed. The same seed resamples the same rows, so that two models can be compared.
         level: Confidence level, in (0, 1).
@@ -69,8 +69,8 @@ def paired_difference_interval(
     become significant.
 
     Args:
-        y_true, metadata: As in `score`.
-        a, b: Predictions of the two models, as `y_pred` in `score`.
+        y_true, metadata: As in `compute_metrics`.
+        a, b: Predictions of the two models, as `y_pred` in `compute_metrics`.
         name: Name of the metric.
         samples, seed, level: As in `bootstrap_intervals`.
 

@@ -32,13 +32,13 @@ def compare_to_best_baseline(
     """Compare the model with the best baseline by the primary metric on the same rows.
 
     Args:
-        y_true, y_pred, metadata: As in `score`.
+        y_true, y_pred, metadata: As in `compute_metrics`.
         baselines: Predictions of the baselines by name.
-        samples, seed: As in `intervals`.
+        samples, seed: As in `bootstrap_intervals`.
 
     Returns:
-        `score`, the name of the metric; `baseline`, the name of the best baseline; `model` and `baseline_score`, the scores of
-        model and baseline; `interval`, the 95% interval of the difference; `better`, the 95% interval of the
+        `score`, the name of the metric; `baseline`, the name of the best baseline; `model` and `baseline_score`, the
+        scores of model and baseline; `interval`, the 95% interval of the difference; `better`, the 95% interval of the
         improvement over the baseline, positive if the model is better. None if there is nothing to compare, or if the
         model predicts a quantile, which the primary metric cannot rate.
 
@@ -82,7 +82,7 @@ def summarize_comparison(
     quantile (`metadata.target.quantile`) the sentence gives the fraction of targets at or below the prediction.
 
     Args:
-        y_true, y_pred, metadata: As in `score`.
+        y_true, y_pred, metadata: As in `compute_metrics`.
         baselines: Predictions of the baselines by name.
         result: Result of `compare_to_best_baseline`, if it was computed before.
 

@@ -125,7 +125,7 @@ def _point(results: RunResults, metric: str) -> dict[str, Any]:
 
 
 def _load_recipe_of(run: RunDir, recipe: Any) -> Recipe:
-    """The recipe of a run: as it is named again, or where it was."""
+    """Load the recipe of a run: the one passed, or the file that the run names."""
     from tfkit.catalog.load import load_recipe
 
     path = recipe or run.provenance.get("recipe_file")
@@ -135,7 +135,7 @@ def _load_recipe_of(run: RunDir, recipe: Any) -> Recipe:
 
 
 def _with_fraction(data: Callable[[Any], Data], fraction: float) -> Callable[[Any], Data]:
-    """The `data` function of a recipe with a random fraction of the training rows."""
+    """Return the `data` function of a recipe with a random fraction of the training rows."""
 
     def smaller_data(config: Any) -> Data:
         full = data(config)

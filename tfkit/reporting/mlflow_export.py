@@ -27,13 +27,13 @@ FILES = (
 )
 
 
-def log_to_mlflow(run: RunDir, address: str = "local", *, experiment: str | None = None) -> str:
+def log_to_mlflow(run: RunDir, tracking_uri: str = "local", *, experiment: str | None = None) -> str:
     """Log a finished run to MLflow: settings, curves, scores, model and files.
 
     Args:
         run: The run.
-        address: URI of a server, `http://host:5000`, or of another MLflow store; or "local" for `mlflow.db`, a SQLite
-            file in the current folder (show it with `mlflow ui --backend-store-uri sqlite:///mlflow.db`).
+        tracking_uri: URI of a server, `http://host:5000`, or of another MLflow store; or "local" for `mlflow.db`, a
+            SQLite file in the current folder (show it with `mlflow ui --backend-store-uri sqlite:///mlflow.db`).
         experiment: Name of the MLflow experiment. The default is the name of the recipe.
 
     Returns:
@@ -48,7 +48,7 @@ def log_to_mlflow(run: RunDir, address: str = "local", *, experiment: str | None
     except ImportError:
         raise UserError("Logging to MLflow needs the package mlflow: pip install 'tfkit[mlflow]'") from None
     record = RunResults.from_run(run)
-    client = mlflow.MlflowClient(tracking_uri=LOCAL_STORE if address == "local" else address)
+    client = mlflow.MlflowClient(tracking_uri=LOCAL_STORE if tracking_uri == "local" else tracking_uri)
     name = experiment or record.provenance.get("recipe") or "tfkit"
     try:
         existing = client.get_experiment_by_name(name)
@@ -56,7 +56,7 @@ def log_to_mlflow(run: RunDir, address: str = "local", *, experiment: str | None
         return _log_run(client, experiment_id, record)
     except (MlflowException, OSError) as error:
         raise UserError(
-            f"MLflow must be reachable under its address. Received: {address} ({first_line(error)})"
+            f"MLflow must be reachable under its tracking_uri. Received: {tracking_uri} ({first_line(error)})"
         ) from None
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tfkit.errors import UserError, did_you_mean
-from tfkit.reporting.formatting import number, spoken
+from tfkit.reporting.formatting import display_name, format_number
 
 COLUMNS = ("run", "recipe", "score", "date", "target", "rows", "seconds")
 
@@ -21,7 +21,7 @@ def list_runs(folder: str | os.PathLike[str] = "runs", *, sort: str = "date") ->
             "rows" or "seconds".
 
     Returns:
-        One dictionary per run: run (path), recipe, date, target, measure (name of the primary metric), better ("max" or
+        One dictionary per run: run (path), recipe, date, target, metric (name of the primary metric), mode ("max" or
         "min"), score (on the test set; None if the run is not finished or the test set was not evaluated), rows
         (training rows), seconds.
 
@@ -52,20 +52,20 @@ def _summarize(folder: Path) -> dict[str, Any]:
     """Read the summary of a run from its JSON files."""
     from tfkit.evaluation.comparison import primary_metric
 
-    about = _json(folder / "provenance.json")
+    provenance = _json(folder / "provenance.json")
     metadata, metrics = (
         _json(folder / name) if (folder / name).is_file() else {} for name in ("metadata.json", "metrics.json")
     )
     metric, mode = primary_metric(metadata["target"]["task"]) if metadata else ("", "")
     return {
         "run": folder,
-        "recipe": about.get("recipe") or "",
-        "date": about["started"],
+        "recipe": provenance.get("recipe") or "",
+        "date": provenance["started"],
         "target": (metadata.get("target") or {}).get("name", ""),
         "metric": metric,
         "mode": mode,
         "score": (metrics.get("test") or {}).get(metric),
-        "rows": (about.get("rows") or [None])[0],
+        "rows": (provenance.get("rows") or [None])[0],
         "seconds": round(sum(metrics.get("seconds", {}).values())) if metrics else None,
     }
 
@@ -79,7 +79,7 @@ def _json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def lines(all_runs: list[dict[str, Any]]) -> list[str]:
+def format_table(all_runs: list[dict[str, Any]]) -> list[str]:
     """Format a list of runs as an aligned text table, one string per line."""
     rows = [("run", "score", "", "recipe", "target", "rows", "seconds", "started"), *map(_cells, all_runs)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -95,15 +95,15 @@ def lines(all_runs: list[dict[str, Any]]) -> list[str]:
 def _cells(run: dict[str, Any]) -> tuple[str, ...]:
     """Format the cells of a row of the table."""
     has_score = run["score"] is not None
-    score = number(run["score"]) if has_score else "" if run["seconds"] is not None else "not finished"
-    metric, started = spoken(run["metric"]) if has_score else "", run["date"][:16].replace("T", " ")
+    score = format_number(run["score"]) if has_score else "" if run["seconds"] is not None else "not finished"
+    metric, started = display_name(run["metric"]) if has_score else "", run["date"][:16].replace("T", " ")
     return (
         str(run["run"]),
         score,
         metric,
         run["recipe"],
         run["target"],
-        number(run["rows"]),
-        number(run["seconds"]),
+        format_number(run["rows"]),
+        format_number(run["seconds"]),
         started,
     )

@@ -3,7 +3,7 @@
 import csv
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +12,6 @@ from tfkit.metadata import Metadata
 from tfkit.run_dir import RunDir
 from tfkit.tasks.registry import get_task
 
-if TYPE_CHECKING:
-    pass
-
 
 @dataclass(frozen=True)
 class RunResults:
@@ -22,12 +19,13 @@ class RunResults:
 
     Args:
         run: The run.
-        metadata, config, about, metrics: Contents of its JSON files.
+        metadata: Metadata of its data.
+        config, provenance, metrics: Contents of its JSON files.
         history: One dictionary per epoch.
-        evidence: Results of the analyses made after training; empty for a run trained without a report.
-        truth: Targets of the test set, as `scores` takes them; None if the test set was not evaluated.
-        answer: Predictions for the test set, as `scores` takes them; None if the test set was not evaluated.
-        options: Options of the report, such as the cost of a false negative.
+        analysis: Results of the analyses made after training; empty for a run trained without a report.
+        y_true: Targets of the test set, as `compute_metrics` takes them; None if the test set was not evaluated.
+        y_pred: Predictions for the test set, as `compute_metrics` takes them; None if the test set was not evaluated.
+        options: Options of the report: `false_negative_cost`.
     """
 
     run: RunDir
@@ -48,13 +46,13 @@ class RunResults:
         y_true, y_pred = None, None
         if metrics.get("test") and run.path("predictions.csv").is_file():
             y_true, y_pred = get_task(metadata.task).read_test_frame(run.path("predictions.csv"), metadata)
-        evidence = run.analysis if run.path("analysis.json").is_file() else {}
+        analysis = run.analysis if run.path("analysis.json").is_file() else {}
         history = _history(run.path("history.csv"))
-        return cls(run, metadata, run.config, run.provenance, metrics, history, evidence, y_true, y_pred, options)
+        return cls(run, metadata, run.config, run.provenance, metrics, history, analysis, y_true, y_pred, options)
 
     @property
     def task(self) -> str:
-        """The task, such as "binary" or "regression"."""
+        """The task, such as "classification" or "regression"."""
         return self.metadata.task
 
     @property

@@ -18,6 +18,7 @@ def linear_pixels(train: Split, test: Split, metadata: Metadata, *, seed: int = 
     Each pixel of the downscaled image is the mean of a block of pixels.
 
     Example:
+        >>> from tfkit.metadata import Target
         >>> class Rows(list):
         ...     def take(self, indices):
         ...         return np.full((len(indices), 32, 32, 3), 255, "uint8") * (indices[:, None, None, None] % 2 == 1), (

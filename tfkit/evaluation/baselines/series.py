@@ -23,9 +23,11 @@ def nearest_neighbor(train: Split, test: Split, metadata: Metadata, *, seed: int
 
     Example:
         >>> import tfkit
+        >>> from tfkit.data.series.metadata import SeriesMetadata
+        >>> from tfkit.metadata import Target
         >>> up, down = np.arange(8.0).reshape(1, 8, 1), -np.arange(8.0).reshape(1, 8, 1)
         >>> rows = tfkit.ArrayDataset(np.zeros(2), np.array([0, 1]), raw={"series": np.concatenate([up, down])})
-        >>> metadata = Metadata(target=Target(task="classification", classes=["up", "down"]), series={"normalization": "none"})
+        >>> metadata = SeriesMetadata(target=Target(task="classification", classes=["up", "down"]))
         >>> nearest_neighbor(rows, rows, metadata).argmax(axis=1)
         array([0, 1])
     """
@@ -49,9 +51,11 @@ def linear_series(train: Split, test: Split, metadata: Metadata, *, seed: int = 
 
     Example:
         >>> import tfkit
+        >>> from tfkit.data.series.metadata import SeriesMetadata
+        >>> from tfkit.metadata import Target
         >>> x = np.random.default_rng(0).normal(size=(40, 20, 1)) + np.array([0, 3] * 20)[:, None, None]
         >>> rows = tfkit.ArrayDataset(np.zeros(40), np.array([0, 1] * 20), raw={"series": x})
-        >>> metadata = Metadata(target=Target(task="classification", classes=["low", "high"]), series={"normalization": "none"})
+        >>> metadata = SeriesMetadata(target=Target(task="classification", classes=["low", "high"]))
         >>> linear_series(rows, rows, metadata).argmax(axis=1)[:4]
         array([0, 1, 0, 1])
     """

@@ -17,8 +17,6 @@ from tfkit.metadata import Metadata
 
 log = logging.getLogger("tfkit")
 
-Info = Mapping[str, Any]
-
 MAX_CATEGORIES = 255  # scikit-learn's boosting accepts no categorical column with more codes
 
 CHUNK_ROWS = 65_536  # rows read at once
@@ -42,6 +40,7 @@ def dummy(train: Split, test: Split, metadata: Metadata, *, seed: int = 0) -> np
     The mean is weighted. `seed` is unused; every baseline takes it.
 
     Example:
+        >>> from tfkit.metadata import Target
         >>> class Rows(list):
         ...     def take(self, indices):
         ...         return {}, np.array(self)[indices], None
@@ -61,6 +60,7 @@ def linear(train: Split, test: Split, metadata: Metadata, *, seed: int = 0) -> n
     not take longer than the model it is compared with.
 
     Example:
+        >>> from tfkit.metadata import Target
         >>> class Rows(list):
         ...     def take(self, indices):
         ...         return {"numbers": indices[:, None] % 2}, np.array(self, "float32")[indices], None
@@ -91,6 +91,7 @@ def gradient_boosting(train: Split, test: Split, metadata: Metadata, *, seed: in
     14 columns and 32,000 rows one second.
 
     Example:
+        >>> from tfkit.metadata import Target
         >>> class Rows(list):
         ...     def take(self, indices):
         ...         return {"numbers": indices[:, None]}, np.array(self, "float32")[indices], None

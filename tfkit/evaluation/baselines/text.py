@@ -28,6 +28,7 @@ def tfidf(train: Split, test: Split, metadata: Metadata, *, seed: int = 0) -> np
     same number of characters as for the network. Fitting stops after 200 iterations, converged or not.
 
     Example:
+        >>> from tfkit.metadata import Target
         >>> import numpy as np, tfkit
         >>> texts = np.array([["good"], ["bad"]] * 20, object)
         >>> rows = tfkit.ArrayDataset(np.zeros(40), np.array([1, 0] * 20), raw={"text": texts})

@@ -45,12 +45,12 @@ def more_regularization(record: RunResults) -> dict[str, Any]:
 def more_capacity(record: RunResults) -> dict[str, Any]:
     """Return a setting that increases capacity, or the number of epochs."""
     config = record.config
-    for name in ("units", "depth"):
+    for name in ("units", "num_layers"):
         if isinstance(config.get(name), int):
             return {name: 2 * config[name]}
     return {"epochs": 2 * config["epochs"]}
 
 
-def scaled_learning_rate(record: RunResults, factor: float) -> dict[str, float]:
+def scale_learning_rate(record: RunResults, factor: float) -> dict[str, float]:
     """Return the learning rate multiplied by a factor."""
     return {"learning_rate": float(f"{record.config['learning_rate'] * factor:.2g}")}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tfkit.atomic_files import write_text
-from tfkit.reporting.formatting import number, spoken
+from tfkit.reporting.formatting import display_name, format_number
 from tfkit.reporting.html import render_html
 from tfkit.tuning.report.importance import importance_section
 from tfkit.tuning.report.leaderboard import finalists_section, trials_section
@@ -39,7 +39,7 @@ def write(search: Any, ranks: Sequence[dict[str, Any]], verdict: str) -> Path:
         next_commands_section(search),
     ]
     tiles = [
-        (f"best {spoken(ledger.objective)}, validation", number(trials[0].score)),
+        (f"best {display_name(ledger.objective)}, validation", format_number(trials[0].score)),
         ("trials", f"{len(ledger.search_trials())}"),
         ("seconds of training", f"{sum(trial.seconds for trial in ledger.trials):,.0f}"),
     ]
