@@ -9,41 +9,43 @@ from tfkit.data.columns import dates, infer_type, numbers
 from tfkit.data.columns.names import require_columns
 from tfkit.data.columns.values import normalize_dtype
 from tfkit.data.files.read import read_marked
+from tfkit.data.forecasting.metadata import TableRules
 from tfkit.errors import UserError, format_list
 
 TIME_NAMES = ("date", "time", "datetime", "timestamp", "ds", "month", "year", "day", "week", "period")  # tried first
 
 
 def infer_columns(
-    table: Any,
+    data: Any,
     *,
     target: Sequence[str] = (),
     time_column: str | None = None,
-    series_column: str | None = None,
-    known: Sequence[str] = (),
-    leave_out: Iterable[str] = (),
-    reading: Mapping[str, Any] | None = None,
-) -> tuple[Any, dict[str, Any]]:
+    series_id_column: str | None = None,
+    known_covariates: Sequence[str] = (),
+    exclude_columns: Iterable[str] = (),
+    read_options: Mapping[str, Any] | None = None,
+) -> tuple[Any, TableRules]:
     """Read a table and infer the role and format of each column.
 
     Args:
-        table: Any source that `read_frame` accepts.
+        data: Any source that `read_frame` accepts.
         target: Columns to forecast; empty for all numeric columns without another role. One if there is a
-            `series_column`.
+            `series_id_column`.
         time_column: The time column; None for the first column with dates.
-        series_column: The series id column of a long table; None for a wide table, one series per column.
-        known: Known covariates: columns whose future values are known.
-        leave_out: Columns to exclude.
-        reading: delimiter, encoding, missing of `read_frame`.
+        series_id_column: The series id column of a long table; None for a wide table, one series per column.
+        known_covariates: Columns whose future values are known.
+        exclude_columns: Columns that are not used.
+        read_options: delimiter, encoding, na_values of `read_frame`.
 
     Returns:
-        The rows as a DataFrame, and the rules as JSON-compatible values: `time`, `series_column`, `target`, `known`.
+        The rows as a DataFrame, and the role and format of each column.
 
     Raises:
         UserError: If a column does not exist, cannot be parsed, or has two roles.
     """
-    frame, _ = read_marked(table, **(reading or {}))
-    named = [*target, *known, *leave_out, *(name for name in (time_column, series_column) if name)]
+    frame, _ = read_marked(data, **(read_options or {}))
+    roles = (time_column, series_id_column)
+    named = [*target, *known_covariates, *exclude_columns, *(name for name in roles if name)]
     require_columns(frame, named)
     repeated = [name for name in dict.fromkeys(named) if named.count(name) > 1]
     if repeated:
@@ -59,13 +61,18 @@ def infer_columns(
         raise UserError(
             f"The table must have a numeric column to forecast besides the time column. Received: {format_list(frame)}"
         )
-    if series_column and len(targets) > 1:
+    if series_id_column and len(targets) > 1:
         raise UserError(
             f"A table with series_id_column= must have one column to forecast; name it with target=. "
             f"Received: {format_list(targets)}"
         )
-    covariates = {name: _infer_numeric(frame[name], "known covariate") for name in known}
-    return frame, {"time": time, "series_column": series_column, "target": targets, "known": covariates}
+    return frame, TableRules(
+        time=time,
+        series_id_column=series_id_column,
+        target_columns=targets,
+        known_covariates={name: _infer_numeric(frame[name], "known covariate") for name in known_covariates},
+        read_options=dict(read_options or {}),
+    )
 
 
 def parse_numbers(cells: Any, rule: Mapping[str, Any]) -> np.ndarray:
