@@ -33,7 +33,7 @@ def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     path = folder / "table.csv"
     table().to_csv(path, index=False)
-    settings = {"table": str(path), "target": "label", "positive": POSITIVE, "out": folder / "runs", "quiet": True}
+    settings = {"data": str(path), "target": "label", "positive_class": POSITIVE, "out": folder / "runs", "quiet": True}
     finished_runs = [
         tfkit.train("tabular", report=True, slice_columns=["word"], **settings, **FAST_SETTINGS),
         tfkit.train("tabular", report=True, **settings, **FAST_SETTINGS | {"epochs": 1, "learning_rate": 1e-5}),
