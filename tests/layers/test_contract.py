@@ -7,7 +7,7 @@ import pytest
 from keras.src.testing import TestCase
 
 from tfkit import layers
-from tfkit.data import frequent_ngrams
+from tfkit.data.text import fit_ngram_vocabulary
 from tfkit.testing import check_layer
 from tfkit.testing.serialization import defaults_of
 
@@ -20,7 +20,7 @@ STEPS, MEMORY = RANDOM.normal(size=(4, 6, 8)).astype("float32"), RANDOM.normal(s
 ROWS_WITH_NAN = np.where(ROWS > 1, np.nan, ROWS).astype("float32")
 CODES = np.stack([RANDOM.integers(0, size, 7) for size in (3, 9, 12)], 1).astype("int32")
 IDS = RANDOM.integers(0, 9, (7, 6)).astype("int32")
-NGRAMS = frequent_ngrams(IDS, sizes=[1, 3], least=1)
+NGRAMS = fit_ngram_vocabulary(IDS, sizes=[1, 3], least=1)
 EDGES, SHARES = [[-1.0, 0.0, 1.0], [-2.0, 2.0], [0.0, 0.5]], [[0.0, 0.3, 1.0], [0.0, 1.0], [0.0, 1.0]]
 
 

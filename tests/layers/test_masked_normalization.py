@@ -4,7 +4,7 @@ import pytest
 
 from tests.layers.reference_conv import RANDOM, assert_rows, built, normalize, normalize_groups, pool, series, weights
 from tfkit.layers import GlobalPooling
-from tfkit.layers.masked_normalization import MaskedBatchNormalization, MaskedGroupNormalization, hide
+from tfkit.layers.masked_normalization import MaskedBatchNormalization, MaskedGroupNormalization, zero_masked
 
 KINDS = pytest.mark.parametrize("kind", ["mean", "max"])
 
@@ -97,5 +97,5 @@ def test_group_normalization_without_mask_matches_keras():
 
 def test_hide_sets_masked_steps_to_zero():
     x = np.array([[[1.0], [np.nan], [np.inf], [2.0]]], "float32")
-    np.testing.assert_array_equal(hide(x, np.array([[1, 0, 0, 1]])), [[[1.0], [0.0], [0.0], [2.0]]])
-    assert hide(x, None) is x
+    np.testing.assert_array_equal(zero_masked(x, np.array([[1, 0, 0, 1]])), [[[1.0], [0.0], [0.0], [2.0]]])
+    assert zero_masked(x, None) is x

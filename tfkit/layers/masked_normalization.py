@@ -95,6 +95,6 @@ class MaskedGroupNormalization(keras.layers.GroupNormalization):
         return ops.cast(y * self.gamma + self.beta, self.compute_dtype)
 
 
-def hide(x, mask):
+def zero_masked(x, mask):
     """Set masked steps to zero, whatever their value."""
     return x if mask is None else ops.where(ops.expand_dims(ops.cast(mask, "bool"), -1), x, ops.zeros((), x.dtype))

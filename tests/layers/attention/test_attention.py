@@ -228,8 +228,8 @@ def test_invalid_arguments_raise(kind, arguments, message):
 
 
 def test_unknown_positions_raise():
-    with pytest.raises(ValueError, match=r"`positions` must be 'rotary' or None\. Received: 'learnt'"):
-        SelfAttention(positions="learnt")
+    with pytest.raises(ValueError, match=r"`positions` must be 'rotary' or None\. Received: 'learned'"):
+        SelfAttention(positions="learned")
 
 
 def test_number_of_heads_must_divide_the_last_axis():

@@ -46,7 +46,7 @@ def test_sinusoids_match_the_paper():
     assert layer.count_params() == 0
 
 
-@pytest.mark.parametrize("kind", ["learnt", "sinusoidal"])
+@pytest.mark.parametrize("kind", ["learned", "sinusoidal"])
 def test_mask_is_passed_on_and_longer_inputs_raise(kind):
     layer = PositionalEmbedding(3, kind=kind)
     codes = np.array([[1, 2, 0]])
@@ -89,7 +89,7 @@ def test_rotary_products_depend_on_the_distance_only():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"kind": "rotary"}, "`kind` must be 'learnt' or 'sinusoidal'. Received: 'rotary'"),
+        ({"kind": "rotary"}, "`kind` must be 'learned' or 'sinusoidal'. Received: 'rotary'"),
         ({"max_length": 0}, "`max_length` must be at least 1, or None. Received: 0"),
     ],
 )

@@ -217,7 +217,7 @@ def test_exported_model_predicts_the_same(tmp_path):
         ({"depth": 0}, "`depth` must be at least 1, and `units` too, or None. Received: depth=0, units=None"),
         ({"units": 0}, "`depth` must be at least 1, and `units` too, or None. Received: depth=1, units=0"),
         ({"normalization": "batch"}, "`normalization` must be 'layer' or 'rms'. Received: 'batch'"),
-        ({"positions": "learnt"}, "`positions` must be 'rotary' or None. Received: 'learnt'"),
+        ({"positions": "learned"}, "`positions` must be 'rotary' or None. Received: 'learned'"),
         ({"dropout": 1.0}, r"`dropout` must be in \[0, 1\). Received: 1.0"),
         ({"attention_dropout": 1.0}, r"must be in \[0, 1\). Received: attention_dropout=1.0, stochastic_depth=0.0"),
         ({"stochastic_depth": -0.1}, r"must be in \[0, 1\). Received: attention_dropout=0.0, stochastic_depth=-0.1"),

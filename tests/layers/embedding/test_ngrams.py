@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from tfkit.data import frequent_ngrams
+from tfkit.data.text import fit_ngram_vocabulary
 from tfkit.layers import NgramEmbedding
 from tfkit.layers.embedding.ngrams import ngram_codes
 
@@ -90,7 +90,7 @@ def test_frequent_ngrams_match_a_plain_count(most, least):
     counts = Counter(code_of(run) for row in IDS for run in runs(row, [1, 2]))
     least = min(least, max(counts.values()))
     expected = sorted((-count, code) for code, count in counts.items() if count >= least)[:most]
-    codes = frequent_ngrams(IDS, sizes=[1, 2], most=most, least=least)
+    codes = fit_ngram_vocabulary(IDS, sizes=[1, 2], most=most, least=least)
     assert codes == sorted(code for _, code in expected)
 
 

@@ -48,7 +48,7 @@ class SelfAttention(keras.layers.Layer):
 
     def __init__(self, num_heads=4, *, causal=False, positions=None, dropout=0.0, l1=0.0, l2=0.0, **kwargs):
         super().__init__(**kwargs)
-        check(num_heads, positions, dropout, l1, l2)
+        check_arguments(num_heads, positions, dropout, l1, l2)
         self.num_heads, self.causal, self.positions, self.supports_masking = num_heads, causal, positions, True
         self.l1, self.l2 = l1, l2
         self.drop = FastDropout(dropout, name="drop", dtype=self.dtype_policy) if dropout else None
@@ -62,13 +62,13 @@ class SelfAttention(keras.layers.Layer):
             )
         dim = input_shape[-1]
         options = {"l1": self.l1, "l2": self.l2, "dtype": self.dtype_policy}
-        self.project = dense(3 * dim, name="query_key_value", **options)
-        self.output_dense = dense(dim, name="output", **options)
+        self.project = variance_preserving_dense(3 * dim, name="query_key_value", **options)
+        self.output_dense = variance_preserving_dense(dim, name="output", **options)
         self.project.build(input_shape)
         self.output_dense.build(input_shape)
 
     def call(self, x, training=False, mask=None):
-        query, key, value = heads(self.project(x), 3, self.num_heads)
+        query, key, value = split_heads(self.project(x), 3, self.num_heads)
         if self.positions:
             query, key = rotate(query), rotate(key)
         return self.output_dense(attend(query, key, value, mask=mask, causal=self.causal, drop=training and self.drop))
@@ -112,7 +112,7 @@ class CrossAttention(keras.layers.Layer):
 
     def __init__(self, num_heads=4, *, dropout=0.0, l1=0.0, l2=0.0, **kwargs):
         super().__init__(**kwargs)
-        check(num_heads, None, dropout, l1, l2)
+        check_arguments(num_heads, None, dropout, l1, l2)
         self.num_heads, self.supports_masking = num_heads, True
         self.l1, self.l2 = l1, l2
         self.drop = FastDropout(dropout, name="drop", dtype=self.dtype_policy) if dropout else None
@@ -121,16 +121,16 @@ class CrossAttention(keras.layers.Layer):
         head_size(self.num_heads, x_shape)
         dim = x_shape[-1]
         options = {"l1": self.l1, "l2": self.l2, "dtype": self.dtype_policy}
-        self.query = dense(dim, name="query", **options)
-        self.key_value = dense(2 * dim, name="key_value", **options)
-        self.output_dense = dense(dim, name="output", **options)
+        self.query = variance_preserving_dense(dim, name="query", **options)
+        self.key_value = variance_preserving_dense(2 * dim, name="key_value", **options)
+        self.output_dense = variance_preserving_dense(dim, name="output", **options)
         self.query.build(x_shape)
         self.key_value.build(memory_shape)
         self.output_dense.build(x_shape)
 
     def call(self, x, memory, training=False, memory_mask=None):
-        (query,) = heads(self.query(x), 1, self.num_heads)
-        key, value = heads(self.key_value(memory), 2, self.num_heads)
+        (query,) = split_heads(self.query(x), 1, self.num_heads)
+        key, value = split_heads(self.key_value(memory), 2, self.num_heads)
         return self.output_dense(attend(query, key, value, mask=memory_mask, drop=training and self.drop))
 
     def compute_output_shape(self, x_shape, memory_shape):
@@ -152,7 +152,7 @@ def attend(query, key, value, *, mask=None, causal=False, drop=None):
         `(batch, time, heads * size)`.
     """
     num_heads, size = query.shape[1], query.shape[-1]
-    visible = allowed(mask)
+    visible = broadcast_mask(mask)
     if not drop and keras.config.backend() != "tensorflow":  # JAX and PyTorch have a fused attention kernel
         query, key, value = (ops.swapaxes(tensor, 1, 2) for tensor in (query, key, value))
         outputs = ops.dot_product_attention(query, key, value, mask=visible, is_causal=causal)
@@ -171,7 +171,7 @@ def attend(query, key, value, *, mask=None, causal=False, drop=None):
     )  # zeros in fully masked rows
 
 
-def allowed(mask):
+def broadcast_mask(mask):
     """Reshape a padding mask to broadcast over heads and queries."""
     return None if mask is None else ops.cast(mask, "bool")[:, None, None, :]
 
@@ -186,7 +186,7 @@ def softmax(scores, visible, dtype):
     return ops.cast(ops.softmax(scores), dtype)
 
 
-def heads(x, num_projections, num_heads):
+def split_heads(x, num_projections, num_heads):
     """Split the projected input into tensors with one axis for the heads.
 
     `(batch, time, num_projections * dim)` becomes `num_projections` tensors `(batch, heads, time, size)`, with a single
@@ -197,7 +197,7 @@ def heads(x, num_projections, num_heads):
     return ops.unstack(ops.transpose(x, (2, 0, 3, 1, 4)), num_projections, axis=0)
 
 
-def dense(units, *, l1=0.0, l2=0.0, **kwargs):
+def variance_preserving_dense(units, *, l1=0.0, l2=0.0, **kwargs):
     """Create a dense layer that preserves the input variance at initialization."""
     return keras.layers.Dense(
         units,
@@ -217,7 +217,7 @@ def head_size(num_heads, input_shape):
     return input_shape[-1] // num_heads
 
 
-def check(num_heads, positions=None, dropout=0.0, l1=0.0, l2=0.0):
+def check_arguments(num_heads, positions=None, dropout=0.0, l1=0.0, l2=0.0):
     """Validate the arguments of an attention layer."""
     if num_heads < 1:
         raise ValueError(f"`num_heads` must be at least 1. Received: {num_heads!r}")

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from tfkit.layers.attention.attention import check, head_size, softmax
-from tfkit.layers.masked_normalization import hide
+from tfkit.layers.attention.attention import check_arguments, head_size, softmax
+from tfkit.layers.masked_normalization import zero_masked
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
@@ -40,7 +40,7 @@ class AttentionPooling(keras.layers.Layer):
 
     def __init__(self, num_heads=1, **kwargs):
         super().__init__(**kwargs)
-        check(num_heads)
+        check_arguments(num_heads)
         self.num_heads, self.supports_masking = num_heads, True
 
     def build(self, input_shape):
@@ -49,7 +49,7 @@ class AttentionPooling(keras.layers.Layer):
         self.query = self.add_weight(shape=(input_shape[-1], self.num_heads), initializer=initializer, name="query")
 
     def call(self, x, mask=None):
-        x, dim, num_heads = hide(x, mask), x.shape[-1], self.num_heads
+        x, dim, num_heads = zero_masked(x, mask), x.shape[-1], self.num_heads
         scores = ops.swapaxes(ops.matmul(x, self.query), 1, 2) * dim**-0.5
         weights = softmax(scores, None if mask is None else ops.cast(mask, "bool")[:, None], x.dtype)
         # every head averages the whole last axis, then only its slice is used: cheaper than a transpose by head

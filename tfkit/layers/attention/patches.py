@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from tfkit.layers.attention.attention import dense
-from tfkit.layers.masked_normalization import hide
+from tfkit.layers.attention.attention import variance_preserving_dense
+from tfkit.layers.masked_normalization import zero_masked
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
@@ -59,7 +59,7 @@ class PatchEmbedding(keras.layers.Layer):
         if l1 < 0 or l2 < 0:
             raise ValueError(f"`l1` and `l2` must be at least 0. Received: {l1=}, {l2=}")
         self.patch_size, self.dim, self.stride, self.supports_masking = patch_size, dim, stride or patch_size, True
-        self.project = dense(dim, l1=l1, l2=l2, name="project", dtype=self.dtype_policy)
+        self.project = variance_preserving_dense(dim, l1=l1, l2=l2, name="project", dtype=self.dtype_policy)
 
     def build(self, input_shape):
         if len(input_shape) not in (3, 4):
@@ -71,7 +71,7 @@ class PatchEmbedding(keras.layers.Layer):
 
     def call(self, x, mask=None):
         rank, size, channels = len(x.shape) - 2, self.patch_size, x.shape[-1]
-        x = hide(x, mask)
+        x = zero_masked(x, mask)
         for axis in range(1, rank + 1):
             length = ops.shape(x)[axis]
             x = _fill(x, axis, (self._count(length) - 1) * self.stride + size - length)

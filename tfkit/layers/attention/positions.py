@@ -9,7 +9,7 @@ from keras import ops
 class PositionalEmbedding(keras.layers.Layer):
     """Add learned or sinusoidal position vectors to a sequence.
 
-    Attention alone does not depend on the order of the steps. `"learnt"` adds a learned vector per position,
+    Attention alone does not depend on the order of the steps. `"learned"` adds a learned vector per position,
     initialized near 0 (as in BERT and ViT): the choice for a fixed length that is not too long, such as the patches of
     an image. `"sinusoidal"` adds `sin(t / 10000^(2i / dim))` in the first half of the vector and the cosine of the same
     in the second half (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762): no weights, and any length. Sinusoids
@@ -21,7 +21,7 @@ class PositionalEmbedding(keras.layers.Layer):
     Args:
         max_length: The largest number of steps, at least 1; longer inputs raise an error. If None, learned
             positions use the length of the input in `build`, sinusoidal positions allow any length.
-        kind: `"learnt"` or `"sinusoidal"`.
+        kind: `"learned"` or `"sinusoidal"`.
 
     Input shape:
         `(batch, time, dim)`, with an even `dim` for sinusoidal positions; a mask is passed on.
@@ -40,10 +40,10 @@ class PositionalEmbedding(keras.layers.Layer):
         [[0.0, 1.0], [0.84, 0.54], [0.91, -0.42]]
     """
 
-    def __init__(self, max_length=None, *, kind="learnt", **kwargs):
+    def __init__(self, max_length=None, *, kind="learned", **kwargs):
         super().__init__(**kwargs)
-        if kind not in ("learnt", "sinusoidal"):
-            raise ValueError(f"`kind` must be 'learnt' or 'sinusoidal'. Received: {kind!r}")
+        if kind not in ("learned", "sinusoidal"):
+            raise ValueError(f"`kind` must be 'learned' or 'sinusoidal'. Received: {kind!r}")
         if max_length is not None and max_length < 1:
             raise ValueError(f"`max_length` must be at least 1, or None. Received: {max_length!r}")
         self.max_length, self.kind, self.supports_masking = max_length, kind, True
@@ -70,10 +70,10 @@ class PositionalEmbedding(keras.layers.Layer):
     def call(self, x):
         time, dim = ops.shape(x)[1], x.shape[-1]
         self._check(x.shape)
-        if self.kind == "learnt":
+        if self.kind == "learned":
             # the reshape makes longer sequences fail also if their length is only known at run time
             return x + ops.reshape(self.table[:time], (1, time, dim))
-        sin, cos = waves(time, dim)
+        sin, cos = sinusoids(time, dim)
         return x + ops.cast(ops.concatenate([sin, cos], axis=-1), x.dtype)
 
     def compute_output_shape(self, input_shape):
@@ -101,12 +101,12 @@ def rotate(x):
     Returns:
         The same shape and dtype.
     """
-    sin, cos = (ops.cast(wave, x.dtype) for wave in waves(ops.shape(x)[-2], x.shape[-1]))
+    sin, cos = (ops.cast(wave, x.dtype) for wave in sinusoids(ops.shape(x)[-2], x.shape[-1]))
     first_half, second_half = ops.split(x, 2, axis=-1)
     return ops.concatenate([first_half * cos - second_half * sin, second_half * cos + first_half * sin], axis=-1)
 
 
-def waves(time, dim):
+def sinusoids(time, dim):
     """Compute sine and cosine of the position angles in float32.
 
     The angles are `t / 10000^(2i / dim)`, the results `(time, dim / 2)` each.

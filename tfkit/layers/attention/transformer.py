@@ -2,8 +2,8 @@
 
 import keras
 
-from tfkit.layers.attention.transformer_block import stack
-from tfkit.layers.masked_normalization import hide
+from tfkit.layers.attention.transformer_block import make_blocks
+from tfkit.layers.masked_normalization import zero_masked
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
@@ -77,7 +77,7 @@ class TransformerEncoder(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         self.supports_masking = True
-        self.blocks, self.norm = stack(
+        self.blocks, self.norm = make_blocks(
             self,
             depth,
             stochastic_depth,
@@ -99,7 +99,7 @@ class TransformerEncoder(keras.layers.Layer):
         self.norm.build(input_shape)
 
     def call(self, x, training=False, mask=None):
-        x = hide(x, mask)
+        x = zero_masked(x, mask)
         for block in self.blocks:
             x = block(x, training=training, mask=mask)
         return self.norm(x)
@@ -168,7 +168,7 @@ class TransformerDecoder(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         self.supports_masking = True
-        self.blocks, self.norm = stack(
+        self.blocks, self.norm = make_blocks(
             self,
             depth,
             stochastic_depth,
@@ -197,8 +197,8 @@ class TransformerDecoder(keras.layers.Layer):
                 f"Received: a memory now: {memory is not None}, in the first call: {self.has_memory}"
             )
         mask = targets_mask if mask is None else mask  # the name Keras uses depends on the number of inputs
-        x = hide(targets, mask)
-        memory = None if memory is None else hide(memory, memory_mask)
+        x = zero_masked(targets, mask)
+        memory = None if memory is None else zero_masked(memory, memory_mask)
         for block in self.blocks:
             x = block(x, memory, training=training, mask=mask, memory_mask=memory_mask)
         return self.norm(x)

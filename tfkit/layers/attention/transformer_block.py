@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from tfkit.layers.attention.attention import CrossAttention, SelfAttention, check, dense
+from tfkit.layers.attention.attention import CrossAttention, SelfAttention, check_arguments, variance_preserving_dense
 from tfkit.layers.dropout import FastDropout
 
 NORMALIZATIONS = {
@@ -54,8 +54,8 @@ class _Block(keras.layers.Layer):
         if memory_shape is not None:
             self.cross_attention = CrossAttention(name="cross_attention", **attention_options)
             self.cross_attention.build(x_shape, memory_shape)
-        self.expand = dense(units, name="expand", **policy)
-        self.contract = dense(dim, name="contract", **policy)
+        self.expand = variance_preserving_dense(units, name="expand", **policy)
+        self.contract = variance_preserving_dense(dim, name="contract", **policy)
         self.expand.build(x_shape)
         self.contract.build((*x_shape[:-1], units))
 
@@ -75,12 +75,12 @@ class _Block(keras.layers.Layer):
         return x_shape
 
 
-def stack(layer, depth, stochastic_depth, **options):
+def make_blocks(layer, depth, stochastic_depth, **options):
     """Create the blocks of a transformer and the final norm.
 
     The rate of stochastic depth grows linearly from block to block.
     """
-    check(**{name: options[name] for name in ("num_heads", "positions", "dropout", "l1", "l2")})
+    check_arguments(**{name: options[name] for name in ("num_heads", "positions", "dropout", "l1", "l2")})
     if depth < 1 or (options["units"] is not None and options["units"] < 1):
         raise ValueError(
             f"`depth` must be at least 1, and `units` too, or None. Received: {depth=}, units={options['units']!r}"

@@ -5,7 +5,7 @@ from math import gcd
 import keras
 from keras import ops
 
-from tfkit.layers.masked_normalization import MaskedBatchNormalization, MaskedGroupNormalization, hide
+from tfkit.layers.masked_normalization import MaskedBatchNormalization, MaskedGroupNormalization, zero_masked
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
@@ -88,7 +88,7 @@ class ConvBlock(keras.layers.Layer):
             raise ValueError(
                 f"`padding` must be 'same', 'valid' or, for rank 1, 'causal'. Received: {padding=}, {rank=}"
             )
-        check(normalization, dropout, l1, l2)
+        check_arguments(normalization, dropout, l1, l2)
         self.filters, self.rank, self.strides, self.supports_masking = filters, rank, strides, True
         policy, span = {"dtype": self.dtype_policy}, (kernel_size - 1) * dilation_rate
         self.valid_span = span if padding == "valid" else 0
@@ -103,7 +103,7 @@ class ConvBlock(keras.layers.Layer):
             padding="valid" if self.pad else padding,
             use_bias=normalization is None,  # the shift of the normalization makes a bias redundant
             kernel_initializer="he_normal",
-            kernel_regularizer=penalty(l1, l2),
+            kernel_regularizer=kernel_regularizer(l1, l2),
             name="conv",
             **policy,
         )
@@ -121,14 +121,14 @@ class ConvBlock(keras.layers.Layer):
             self.norm.build((*input_shape[:-1], self.filters))
 
     def call(self, x, training=False, mask=None):
-        x = hide(x, mask)
+        x = zero_masked(x, mask)
         if self.pad:
             x = ops.pad(x, [(0, 0), *[self.pad] * self.rank, (0, 0)])
         y = self.conv(x)
         if self.norm:
             mask_argument = {"mask": self.compute_mask(x, mask)} if self.uses_mask else {}
             y = self.norm(y, training=training, **mask_argument)
-        return drop(self.activation(y), self.dropout, training)
+        return drop_channels(self.activation(y), self.dropout, training)
 
     def compute_mask(self, inputs, previous_mask):
         if previous_mask is None:
@@ -147,7 +147,7 @@ class ConvBlock(keras.layers.Layer):
         return (input_shape[0], *steps, self.filters)
 
 
-def check(normalization, dropout, l1, l2):
+def check_arguments(normalization, dropout, l1, l2):
     """Validate arguments that all convolutional blocks share."""
     if normalization not in ("batch", "layer", "group", None):
         raise ValueError(f"`normalization` must be 'batch', 'layer', 'group' or None. Received: {normalization!r}")
@@ -157,12 +157,12 @@ def check(normalization, dropout, l1, l2):
         raise ValueError(f"`l1` and `l2` must be at least 0. Received: {l1=}, {l2=}")
 
 
-def penalty(l1, l2):
+def kernel_regularizer(l1, l2):
     """Create the kernel regularizer, or None if both factors are 0."""
     return keras.regularizers.L1L2(l1, l2) if l1 or l2 else None
 
 
-def drop(x, dropout, training, *, rows=False):
+def drop_channels(x, dropout, training, *, rows=False):
     """Drop whole channels of a row, or whole rows.
 
     One random number per channel or row, and one product; `keras.layers.Dropout` with a noise shape computes more.

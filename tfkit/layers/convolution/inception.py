@@ -3,8 +3,14 @@
 import keras
 from keras import ops
 
-from tfkit.layers.convolution.conv import ConvBlock, check, drop, normalization_layer, penalty
-from tfkit.layers.masked_normalization import GlobalPooling, hide
+from tfkit.layers.convolution.conv import (
+    ConvBlock,
+    check_arguments,
+    drop_channels,
+    kernel_regularizer,
+    normalization_layer,
+)
+from tfkit.layers.masked_normalization import GlobalPooling, zero_masked
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
@@ -66,13 +72,13 @@ class InceptionBlock(keras.layers.Layer):
                 "`filters` and each of `kernel_sizes` must be at least 1, `bottleneck` at least 0. "
                 f"Received: {filters=}, {kernel_sizes=}, {bottleneck=}"
             )
-        check(normalization, dropout, l1, l2)
+        check_arguments(normalization, dropout, l1, l2)
         self.width, self.supports_masking = filters * (len(kernel_sizes) + 1), True
         policy = {"dtype": self.dtype_policy}
         conv_options = {
             "padding": "same",
             "kernel_initializer": "he_normal",
-            "kernel_regularizer": penalty(l1, l2),
+            "kernel_regularizer": kernel_regularizer(l1, l2),
             **policy,
         }
         biased_options = {"use_bias": normalization is None, **conv_options}
@@ -103,14 +109,14 @@ class InceptionBlock(keras.layers.Layer):
             self.norm.build((*input_shape[:-1], self.width))
 
     def call(self, x, training=False, mask=None):
-        x = hide(x, mask)
+        x = zero_masked(x, mask)
         conv_input = self.narrow(x) if self.uses_bottleneck else x
         y = ops.concatenate(
             [*(conv(conv_input) for conv in self.convs), self.conv_highest(self._maximum(x, mask))], axis=-1
         )
         if self.norm:
             y = self.norm(y, training=training, **({"mask": mask} if self.uses_mask else {}))
-        return drop(self.activation(y), self.dropout, training)
+        return drop_channels(self.activation(y), self.dropout, training)
 
     def _maximum(self, x, mask):
         if mask is None:

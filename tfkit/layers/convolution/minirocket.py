@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tfkit.layers.masked_normalization import hide
+from tfkit.layers.masked_normalization import zero_masked
 
 TAPS = 9  # weights of a kernel
 
@@ -80,12 +80,12 @@ class MiniRocket(keras.layers.Layer):
                 f"`channels` must be set for a series of several channels. Received: input_shape={tuple(input_shape)}"
             )
         self.kernels = [
-            weights(dim, None if self.channels is None else kernel_channels)
+            kernel_matrix(dim, None if self.channels is None else kernel_channels)
             for kernel_channels in self.channels or self.dilations
         ]
 
     def call(self, x, mask=None):
-        x = hide(ops.cast(x, "float32"), mask)
+        x = zero_masked(ops.cast(x, "float32"), mask)
         time = ops.shape(x)[1]
         length = time if mask is None else ops.sum(ops.cast(mask, "int32"), axis=1)[:, None]
         features = []
@@ -104,7 +104,7 @@ class MiniRocket(keras.layers.Layer):
         return (input_shape[0], len(KERNELS) * sum(map(len, self.biases)))
 
 
-def weights(dim, channels=None):
+def kernel_matrix(dim, channels=None):
     """Return the 84 kernels for series of `dim` channels, `(9 * dim, 84)`.
 
     Weights are zero for channels that a kernel does not use.

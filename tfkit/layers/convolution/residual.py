@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from tfkit.layers.convolution.conv import ConvBlock, drop
-from tfkit.layers.masked_normalization import GlobalPooling, hide
+from tfkit.layers.convolution.conv import ConvBlock, drop_channels
+from tfkit.layers.masked_normalization import GlobalPooling, zero_masked
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
@@ -166,8 +166,8 @@ class ResidualBlock(keras.layers.Layer):
         y = self.second(self.first(x, training=training, mask=mask), training=training, mask=output_mask)
         if self.excitation:
             y = self.excitation(y, mask=output_mask)
-        shortcut = self.projection(x, training=training, mask=mask) if self.uses_projection else hide(x, mask)
-        return self.activation(shortcut + drop(y, self.drop_branch, training, rows=True))
+        shortcut = self.projection(x, training=training, mask=mask) if self.uses_projection else zero_masked(x, mask)
+        return self.activation(shortcut + drop_channels(y, self.drop_branch, training, rows=True))
 
     def compute_mask(self, inputs, previous_mask):
         return self.first.compute_mask(inputs, previous_mask)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-CODES = 2**20  # size of the hash space; about 50,000 of the codes are used
+NUM_CODES = 2**20  # size of the hash space; about 50,000 of the codes are used
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
@@ -22,7 +22,7 @@ class NgramEmbedding(keras.layers.Layer):
     Number of weights: `len(ngrams) * dim`.
 
     Args:
-        ngrams: The known codes, distinct and in `[0, 2**20)`, as returned by `tfkit.data.fit_ngram_vocabulary`.
+        ngrams: The known codes, distinct and in `[0, 2**20)`, as returned by `tfkit.data.text.fit_ngram_vocabulary`.
         dim: Length of a vector, at least 1.
         sizes: Lengths of the n-grams, each at least 1.
         dropout: Fraction of the n-grams dropped in training, in `[0, 1)`.
@@ -40,7 +40,7 @@ class NgramEmbedding(keras.layers.Layer):
     Example:
         >>> import numpy as np, tfkit
         >>> ids = np.array([[5, 6, 7, 0], [5, 6, 0, 0]])
-        >>> ngrams = tfkit.data.fit_ngram_vocabulary(ids, sizes=[1, 2])  # 5, 6 and 5-6 occur twice
+        >>> ngrams = tfkit.data.text.fit_ngram_vocabulary(ids, sizes=[1, 2])  # 5, 6 and 5-6 occur twice
         >>> len(ngrams)
         3
         >>> tuple(tfkit.layers.NgramEmbedding(ngrams, 16, sizes=[1, 2])(ids).shape)
@@ -57,14 +57,14 @@ class NgramEmbedding(keras.layers.Layer):
         if not 0 <= dropout < 1:
             raise ValueError(f"`dropout` must be in [0, 1). Received: {dropout!r}")
         codes = np.asarray(ngrams, "int64")
-        if not len(codes) or len(np.unique(codes)) < len(codes) or codes.min() < 0 or codes.max() >= CODES:
+        if not len(codes) or len(np.unique(codes)) < len(codes) or codes.min() < 0 or codes.max() >= NUM_CODES:
             raise ValueError(
-                f"`ngrams` must be distinct codes in [0, {CODES}), at least one. Received: "
+                f"`ngrams` must be distinct codes in [0, {NUM_CODES}), at least one. Received: "
                 f"{len(codes)} codes, {len(np.unique(codes))} of them distinct"
             )
         self.ngrams, self.dim, self.sizes, self.initializer = codes.tolist(), dim, list(sizes), initializer
         self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=self.dtype_policy)
-        code_to_row = np.full(CODES, -1, "int32")  # row of the table for each code, -1 for unknown codes
+        code_to_row = np.full(NUM_CODES, -1, "int32")  # row of the table for each code, -1 for unknown codes
         code_to_row[codes] = np.arange(len(codes))
         self.code_to_row = code_to_row
 
@@ -106,7 +106,7 @@ def ngram_codes(ids, sizes):
             complete = ops.logical_and(complete, _shifted(not_padding, step))
         # the low bits of a product do not depend on the high bits, so the high bits are mixed in
         code = ops.bitwise_xor(code, ops.right_shift(code, 15)) * 0x2C1B3C6D
-        codes.append(ops.mod(ops.bitwise_xor(code, ops.right_shift(code, 12)), CODES))
+        codes.append(ops.mod(ops.bitwise_xor(code, ops.right_shift(code, 12)), NUM_CODES))
         valid.append(complete)
     return ops.concatenate(codes, axis=1), ops.concatenate(valid, axis=1)
 

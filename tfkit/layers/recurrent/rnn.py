@@ -149,7 +149,7 @@ class RNNStack(keras.layers.Layer):
             if self.recurrent_dropout and training:
                 dropout_mask = self.masks(ops.ones((reader.units, ops.shape(x)[0]), x.dtype), training=True)
             options = {"sequence": return_all, "training": training, "mask": dropout_mask}
-            y = rnn_kernels.recur(self.loop, x, self.loop.matrix(*weights), **options)
+            y = rnn_kernels.run_cell(self.loop, x, self.loop.matrix(*weights), **options)
         else:
             reader.return_sequences = return_all  # Keras reads the attribute; `call` has no such argument
             y = reader(x, training=training)

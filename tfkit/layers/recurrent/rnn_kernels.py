@@ -101,7 +101,7 @@ class GRU:
         return ops.concatenate([dh * derivative for derivative in gates]), (dh * z,)
 
 
-def recur(cell, x, matrix, *, sequence, training, mask=None):
+def run_cell(cell, x, matrix, *, sequence, training, mask=None):
     """Run a recurrent cell over a sequence, starting from a zero state.
 
     Args:
