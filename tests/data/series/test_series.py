@@ -66,7 +66,7 @@ def test_duplicate_series_stay_in_one_split():
     frame = pd.concat([table(30)] * 3)
     collection, _, _ = series.load(frame)
     splits = series.split(collection, series.infer_target(collection), val_fraction=0.2, test_fraction=0.2, seed=0)
-    distinct = [{values.tobytes() for values in split.each()} for split in splits]
+    distinct = [{values.tobytes() for values in split.arrays()} for split in splits]
     assert sum(map(len, distinct)) == 30
     assert sum(map(len, splits)) == 90
 
@@ -77,7 +77,7 @@ def test_test_series_have_the_values_of_the_test_table():
     collection, test, _ = series.load(frame, test_data=test_frame)
     target = series.infer_target(collection)
     splits = series.split(collection, target, test_data=test, val_fraction=0.2, test_fraction=0, seed=0)
-    np.testing.assert_allclose(np.stack(splits[2].each())[..., 0], test_frame.iloc[:, 1:], rtol=1e-6)
+    np.testing.assert_allclose(np.stack(splits[2].arrays())[..., 0], test_frame.iloc[:, 1:], rtol=1e-6)
     assert len(splits[0]) + len(splits[1]) == 40
 
 
@@ -89,7 +89,7 @@ def test_schema_is_json_and_fitted_to_the_training_series():
     metadata = series.fit_minirocket(collection, metadata, num_features=200, seed=0)
     assert load_metadata(json.loads(json.dumps(metadata.to_dict(), allow_nan=False))) == metadata
     assert metadata.task == "classification"
-    values = np.stack(collection.each())
+    values = np.stack(collection.arrays())
     assert metadata.series.mean == pytest.approx([values.mean()], abs=1e-5)
     assert metadata.series.std == pytest.approx([values.std()], rel=1e-5)
     assert not metadata.series.variable_length
@@ -180,7 +180,7 @@ def test_padding_has_no_effect_and_longer_series_are_truncated():
     metadata, collection = fit_schema(truncate_every_second(table()))
     metadata = series.fit_minirocket(collection, metadata, num_features=200, seed=0)
     preprocessor = series.make_preprocessor(metadata)
-    raw = np.stack(collection.each())
+    raw = np.stack(collection.arrays())
     padded = np.pad(raw, [(0, 0), (0, 7), (0, 0)], constant_values=NAN)
     long = np.concatenate([raw, np.ones((40, 7, 1), "float32")], axis=1)
     features, of_padded, of_short = (
@@ -221,11 +221,11 @@ def test_the_training_file_is_read_unchanged(tmp_path):
     metadata, collection = fit_schema(frame)
     frame.to_csv(tmp_path / "series.csv", index=False)
     raw, y_true, columns = series.read(tmp_path / "series.csv", metadata, with_targets=True, with_columns=True)
-    np.testing.assert_array_equal(raw["series"], np.stack(collection.each()))
+    np.testing.assert_array_equal(raw["series"], np.stack(collection.arrays()))
     assert np.array(metadata.target.classes)[y_true].tolist() == frame["label"].tolist()
     assert list(columns) == list(frame)
     raw = series.read(frame.drop(columns="label"), metadata)
-    np.testing.assert_array_equal(raw["series"], np.stack(collection.each()))
+    np.testing.assert_array_equal(raw["series"], np.stack(collection.arrays()))
 
 
 def test_series_without_a_target_are_not_scored(caplog):
@@ -273,4 +273,4 @@ def test_a_missing_step_column_is_named():
 def test_step_columns_are_selected_by_name_and_unknown_columns_ignored(tmp_path):
     metadata, collection = fit_schema(table())
     frame = table()[["label", *reversed([f"t{step}" for step in range(20)])]].assign(note="words")
-    np.testing.assert_array_equal(series.read(frame, metadata)["series"], np.stack(collection.each()))
+    np.testing.assert_array_equal(series.read(frame, metadata)["series"], np.stack(collection.arrays()))

@@ -2,13 +2,15 @@
 
 from tfkit.data.forecasting.calibration import calibrate_intervals
 from tfkit.data.forecasting.dataset import make_dataset
-from tfkit.data.forecasting.loading import default_horizon, load, split
+from tfkit.data.forecasting.loading import LOAD_SETTINGS, SPLIT_SETTINGS, default_horizon, load, split
 from tfkit.data.forecasting.metadata import ForecastingMetadata
 from tfkit.data.forecasting.preprocessing import make_postprocessor, make_preprocessor
 from tfkit.data.forecasting.reading import read
 from tfkit.data.forecasting.schema import fit_schema, validate_quantiles
 
 __all__ = [
+    "LOAD_SETTINGS",
+    "SPLIT_SETTINGS",
     "ForecastingMetadata",
     "calibrate_intervals",
     "default_horizon",

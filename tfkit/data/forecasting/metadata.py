@@ -82,3 +82,13 @@ class ForecastingMetadata(Metadata, TableRules):
     splits: dict[str, tuple[int, int]] = {}
     series: SeriesStatistics = SeriesStatistics()
     covariate_moments: CovariateMoments | None = None
+
+    @property
+    def auto_settings(self) -> dict[str, Any]:
+        """Values of the settings that are inferred from the data."""
+        return {
+            "horizon": self.horizon,
+            "context_length": self.context_length,
+            "season_length": self.season_length,
+            "calendar_features": self.inputs.get("calendar", {}).get("features", []),
+        }
