@@ -108,10 +108,14 @@ def test_imports_point_up_the_ladder(module):
     package = package_of(module)
     step = STEP.get(package, 0)  # `tfkit` itself is a root module
     for target in imported_modules(MODULES[module]) - {"tfkit", module}:
-        other = package_of(target)
-        is_sibling = other == package or (STEP[other] == step and (step == 0 or package in KERAS_MODULES))
-        is_entry = module == "tfkit.__main__" and other == "cli"
-        assert is_sibling or is_entry or STEP[other] < step, f"{module} imports {target}, which is not above it"
+        target_package = package_of(target)
+        is_sibling = target_package == package or (
+            STEP[target_package] == step and (step == 0 or package in KERAS_MODULES)
+        )
+        is_entry = module == "tfkit.__main__" and target_package == "cli"
+        assert is_sibling or is_entry or STEP[target_package] < step, (
+            f"{module} imports {target}, which is not above it"
+        )
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if package_of(name) != "cli"])

@@ -110,7 +110,8 @@ def predictions_to_frame(outputs: np.ndarray, metadata: Any) -> "pd.DataFrame":
 def test_frame(dataset: Any, y_true: Any, y_pred: np.ndarray, metadata: Any) -> "pd.DataFrame":
     """The rows of predictions.csv: series, time, `truth` and predictions of windows that do not overlap."""
     windows = dataset.non_overlapping()
-    frame = dataset.timestamps(windows).assign(truth=y_true["values"][windows].ravel().astype("float32"))
+    frame = dataset.timestamps(windows)
+    frame["truth"] = y_true["values"][windows].ravel().astype("float32")
     return frame.join(predictions_to_frame(y_pred[windows], metadata))
 
 
