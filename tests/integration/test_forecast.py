@@ -62,14 +62,14 @@ def test_the_recipe_meets_the_contract(table):
 
 def test_a_run_beats_the_baselines_and_is_saved(run):
     metrics = run.metrics
-    assert metrics["task"] == "forecast"
+    assert metrics["task"] == "forecasting"
     assert set(metrics["baselines"]) == {"naive", "seasonal_naive"}
     assert metrics["test"]["mase"] < 0.9 * metrics["baselines"]["seasonal_naive"]["mase"]
     assert metrics["baselines"]["seasonal_naive"]["mase"] < metrics["baselines"]["naive"]["mase"]
     low, high = metrics["intervals"]["mase"]
     assert low < metrics["test"]["mase"] < high
-    assert (run.config["horizon"], run.config["past"], run.config["season"]) == (7, 21, 7)
-    assert run.info["columns"]["day"]["treatment"] == "steps of 1 day; weekday"
+    assert (run.config["horizon"], run.config["context_length"], run.config["season_length"]) == (7, 21, 7)
+    assert run.metadata.columns["day"]["treatment"] == "steps of 1 day; weekday"
 
 
 def test_prediction_intervals_have_about_nominal_coverage(run):
@@ -167,9 +167,9 @@ def test_a_long_table_with_known_covariates(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("body", ["lstm", "transformer"])
-def test_every_architecture_learns(table, tmp_path, body):
-    run = train_forecast(table, tmp_path, architecture=body, epochs=20, window_center="mean")
+@pytest.mark.parametrize("architecture", ["lstm", "transformer"])
+def test_every_architecture_learns(table, tmp_path, architecture):
+    run = train_forecast(table, tmp_path, architecture=architecture, epochs=20, window_center="mean")
     assert run.metrics["test"]["mase"] < run.metrics["baselines"]["seasonal_naive"]["mase"]
 
 
@@ -185,7 +185,7 @@ def test_a_run_with_few_windows_is_refit_on_all_steps_before_the_test(tmp_path, 
     path = write_csv(sales(90), tmp_path / "table.csv")
     run = tfkit.train("forecast", data=path, out=tmp_path / "runs", **{**FAST, "refit": "auto"})
     assert run.config["refit"] is True
-    assert "Fitted again on training and validation rows together" in capfd.readouterr().err
+    assert "Refit on training and validation rows together" in capfd.readouterr().err
 
 
 def test_missing_values_are_filled_and_not_used_as_targets(tmp_path):
@@ -194,7 +194,7 @@ def test_missing_values_are_filled_and_not_used_as_targets(tmp_path):
     frame = frame.drop(index=range(100, 105))
     recipe = tfkit.load_recipe("forecast")
     data = recipe.data(recipe.Config.from_dict({"data": write_csv(frame, tmp_path / "gaps.csv")}))
-    assert data.info["cleaning"] == [
+    assert data.metadata.notes == [
         "5 of 300 steps have no row, in 1 gap, the first at 2024-04-10",
         "11 of 300 values are missing: filled by the previous value, not used as targets",
     ]
@@ -210,7 +210,7 @@ def test_missing_values_are_filled_and_not_used_as_targets(tmp_path):
         ({"quantiles": [0.1, 0.5, 0.8]}, "pairs around it, such as 0.1,0.5,0.9"),
         ({"quantiles": [0.0, 0.5, 1.0]}, "must lie between 0 and 1"),
         ({"known_covariates": ["holiday"]}, "The table must have the column 'holiday'"),
-        ({"known": ["small"], "target": ["small"]}, "A column must have one role"),
+        ({"known_covariates": ["small"], "target": ["small"]}, "A column must have one role"),
         ({"time_column": "small"}, "Received: 'day', which contains '2024-01-01'"),
         ({"refit": True, "learning_rate_schedule": "plateau"}, "refit=true leaves none"),
         ({"train_steps": 200, "test_steps": 200}, "each have enough steps for the horizon"),

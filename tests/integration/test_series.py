@@ -11,7 +11,7 @@ import tfkit
 from tfkit.cli.main import main
 from tfkit.errors import Interrupted, UserError
 
-FAST = {"features": 168, "differences": False}
+FAST = {"num_features": 168, "use_differences": False}
 SMALL = {"classifier": "softmax", "epochs": 2, "refit": False}
 KINDS = ["flat", "rising", "waving"]
 
@@ -72,9 +72,9 @@ def unequal(tmp_path_factory):
 
 
 def test_a_run_beats_the_baseline_and_is_saved(run):
-    assert run.metrics["test"]["accuracy"] > 0.85 > run.metrics["baselines"]["constant"]["accuracy"]
-    assert set(run.metrics["baselines"]) == {"constant", "nearest_neighbor", "linear_series"}
-    assert run.config["head"] == "ridge"
+    assert run.metrics["test"]["accuracy"] > 0.85 > run.metrics["baselines"]["dummy"]["accuracy"]
+    assert set(run.metrics["baselines"]) == {"dummy", "nearest_neighbor", "linear_series"}
+    assert run.config["classifier"] == "ridge"
     assert run.config["epochs"] == 1
     assert run.config["refit"] is True  # few series: refit on training and validation
     predictions = pd.read_csv(run.folder / "predictions.csv")
@@ -123,7 +123,7 @@ def test_a_file_is_predicted_and_scored(run, tmp_path, capsys):
 
 def test_long_tables_with_several_channels_and_unequal_lengths(unequal, tmp_path):
     assert unequal.metrics["test"]["accuracy"] > 0.6
-    assert unequal.info["series"]["channels"] == ["a", "b"]
+    assert unequal.metadata.series.channels == ["a", "b"]
     new = long_table(20, seed=1)
     new.to_csv(tmp_path / "new.csv", index=False)
     unequal.predict_file(tmp_path / "new.csv", tmp_path / "out.csv")
@@ -157,14 +157,14 @@ def test_a_number_is_predicted_in_original_units(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("body", ["inception", "convolution", "lstm", "transformer"])
-def test_every_architecture_learns_from_series_of_unequal_length(tmp_path, body):
+@pytest.mark.parametrize("architecture", ["inception", "cnn", "lstm", "transformer"])
+def test_every_architecture_learns_from_series_of_unequal_length(tmp_path, architecture):
     long_table(80).to_csv(tmp_path / "steps.csv", index=False)
     run = train_series(
         tmp_path / "steps.csv",
         tmp_path / "runs",
         series_id_column="id",
-        architecture=body,
+        architecture=architecture,
         units=8,
         epochs=30,
         learning_rate=0.005,
@@ -172,7 +172,7 @@ def test_every_architecture_learns_from_series_of_unequal_length(tmp_path, body)
         refit=False,
     )
     assert run.config["variable_length"] is True
-    assert run.metrics["test"]["accuracy"] > run.metrics["baselines"]["constant"]["accuracy"] + 0.2
+    assert run.metrics["test"]["accuracy"] > run.metrics["baselines"]["dummy"]["accuracy"] + 0.2
     raw = run.sample_inputs["series"]
     longer = np.pad(raw, [(0, 0), (0, 9), (0, 0)], constant_values=np.nan)
     np.testing.assert_allclose(run.predict_arrays({"series": longer}), run.predict_arrays({"series": raw}), atol=1e-5)
@@ -190,8 +190,8 @@ def test_class_weights_raise_the_recall_of_the_rare_class(tmp_path):
     frame["label"] = np.where(random.random(300) < np.where(frame["label"] == "rising", 0.35, 0.05), "rare", "common")
     frame.to_csv(tmp_path / "table.csv", index=False)
     unweighted, weighted = (
-        train_series(tmp_path / "table.csv", tmp_path / "runs", balance_classes=class_weights).metrics["test"]
-        for class_weights in (False, True)
+        train_series(tmp_path / "table.csv", tmp_path / "runs", balance_classes=balance_classes).metrics["test"]
+        for balance_classes in (False, True)
     )
     assert weighted["recall"] > unweighted["recall"] + 0.2
 
@@ -224,12 +224,12 @@ def test_a_resumed_run_equals_an_uninterrupted_run(table, tmp_path, monkeypatch)
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"time_column": "t0"}, "with a row for each step: give series_id_column= too"),
-        ({"units": 8}, "`num_layers=` and `units=` are of the other bodies; architecture=minirocket has num_features="),
-        ({"classifier": "ridge", "epochs": 5}, "classifier=ridge is of architecture=minirocket, and solved at once"),
+        ({"time_column": "t0"}, "with a row per step: set series_id_column= too"),
+        ({"units": 8}, "`num_layers` and `units` are for other architectures; minirocket has num_features="),
+        ({"classifier": "ridge", "epochs": 5}, "`classifier=ridge` needs architecture=minirocket, and no epochs="),
         (
             {"classifier": "ridge", "architecture": "lstm"},
-            "classifier=ridge is of architecture=minirocket, and solved at once",
+            "`classifier=ridge` needs architecture=minirocket, and no epochs=",
         ),
         ({"refit": True, "learning_rate_schedule": "plateau"}, "refit=true leaves none"),
         ({"target": "kind"}, "The table must have the column 'kind'"),
