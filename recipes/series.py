@@ -63,10 +63,14 @@ class Config(tfkit.Config):
         if self.time_column and not self.series_id_column:
             raise tfkit.UserError("`time_column` is for a table with a row per step: set series_id_column= too.")
         if is_minirocket and (self.num_layers not in ("auto", 1) or self.units not in ("auto", 64)):
-            raise tfkit.UserError("`num_layers` and `units` are for other architectures; minirocket has num_features=.")
+            raise tfkit.UserError(
+                "`num_layers` and `units` are for other architectures; architecture=minirocket has num_features=. "
+                f"Received: num_layers={self.num_layers}, units={self.units}"
+            )
         if self.classifier == "ridge" and not (is_minirocket and self.epochs in ("auto", 1)):
             raise tfkit.UserError(
-                "`classifier=ridge` needs architecture=minirocket, and no epochs=: it is not trained."
+                "`classifier=ridge` is for architecture=minirocket, and has a closed form: omit epochs=. "
+                f"Received: architecture={self.architecture}, epochs={self.epochs}"
             )
 
 
@@ -147,8 +151,8 @@ def auto_settings(config, metadata, rows):
     The schedules of the other architectures are fixed, not searched for.
     """
     is_minirocket, is_classification = config.architecture == "minirocket", bool(metadata.target.classes)
-    classifier = "ridge" if rows <= 4000 and config.epochs == "auto" else "softmax"
-    classifier = config.classifier if config.classifier != "auto" else classifier if is_minirocket else "softmax"
+    is_ridge = is_minirocket and rows <= 4000 and config.epochs == "auto"
+    classifier = ("ridge" if is_ridge else "softmax") if config.classifier == "auto" else config.classifier
     epochs = 20 if is_minirocket else max(20, min(150, 30_000 // rows))
     return {
         "task": metadata.task,

@@ -57,8 +57,8 @@ def in_folder(folder, frame, suffix, files=3):
 @pytest.fixture
 def tiny(monkeypatch):
     """No table fits into memory, and chunks have few rows."""
-    monkeypatch.setattr(out_of_core, "SHARE", 0)
-    monkeypatch.setattr(parquet, "ROWS", 100)
+    monkeypatch.setattr(out_of_core, "MEMORY_FRACTION", 0)
+    monkeypatch.setattr(parquet, "CHUNK_ROWS", 100)
 
 
 def fit(path, **settings):
@@ -79,8 +79,8 @@ def all_rows(dataset):
 def test_schema_of_disk_table_equals_schema_in_memory(suffix, tmp_path, monkeypatch):
     path = in_folder(tmp_path / "rows", table(), suffix)
     _, expected, _ = fit(path)
-    monkeypatch.setattr(out_of_core, "SHARE", 0)
-    monkeypatch.setattr(parquet, "ROWS", 100)
+    monkeypatch.setattr(out_of_core, "MEMORY_FRACTION", 0)
+    monkeypatch.setattr(parquet, "CHUNK_ROWS", 100)
     frame, info, splits = fit(path)
     assert all(isinstance(rows, OutOfCoreTable) for rows in (frame, *splits))
     assert json.dumps(info) == json.dumps(expected)
@@ -93,8 +93,8 @@ def test_dataset_of_disk_table_equals_dataset_in_memory(tmp_path, monkeypatch):
     _, info, splits = fit(path)
     prepare = prepare_table(info)
     in_memory = [table_rows(rows, info, prepare) for rows in splits]
-    monkeypatch.setattr(out_of_core, "SHARE", 0)
-    monkeypatch.setattr(parquet, "ROWS", 300)
+    monkeypatch.setattr(out_of_core, "MEMORY_FRACTION", 0)
+    monkeypatch.setattr(parquet, "CHUNK_ROWS", 300)
     on_disk = [table_rows(rows, info, prepare) for rows in fit(path)[2]]
     for expected, dataset in zip(in_memory, on_disk, strict=True):
         assert isinstance(dataset, memmap.MemmapDataset)
@@ -124,10 +124,10 @@ def test_single_file_is_read_like_a_folder(tmp_path, tiny):
 def test_rows_of_a_test_table_are_dropped(tmp_path, monkeypatch):
     path = in_folder(tmp_path / "rows", table(), ".csv")
     write_frame(table().iloc[100:150], tmp_path / "test.csv")
-    _, expected, splits = fit(path, test_table=tmp_path / "test.csv")
-    monkeypatch.setattr(out_of_core, "SHARE", 1e-9)
+    _, expected, splits = fit(path, test_data=tmp_path / "test.csv")
+    monkeypatch.setattr(out_of_core, "MEMORY_FRACTION", 1e-9)
     monkeypatch.setattr(out_of_core, "too_large", lambda table: table == path)
-    _, info, disk_splits = fit(path, test_table=tmp_path / "test.csv")
+    _, info, disk_splits = fit(path, test_data=tmp_path / "test.csv")
     assert json.dumps(info) == json.dumps(expected)
     assert [len(rows) for rows in disk_splits] == [len(rows) for rows in splits]
     assert any("also in the test table" in message for message in info["cleaning"])
@@ -149,9 +149,9 @@ def test_large_table_is_fitted_on_a_sample_with_complete_vocabularies(tmp_path, 
     frame = table(rows)
     write_frame(frame, tmp_path / "rows.parquet")
     with monkeypatch.context() as patch:
-        patch.setattr(out_of_core, "SHARE", 1)
+        patch.setattr(out_of_core, "MEMORY_FRACTION", 1)
         _, expected, _ = fit(tmp_path / "rows.parquet")
-    monkeypatch.setattr(parquet, "ROWS", 5000)
+    monkeypatch.setattr(parquet, "CHUNK_ROWS", 5000)
     monkeypatch.setattr(out_of_core, "MAX_SAMPLE_ROWS", 4000)
     _, info, _ = fit(tmp_path / "rows.parquet")
     message = "numeric and date columns are fitted on 4,000 randomly sampled training rows"
@@ -269,7 +269,7 @@ def test_column_without_readable_cells_is_reported(tmp_path, tiny, caplog):
 def test_too_large_depends_on_the_file_sizes(tmp_path, monkeypatch):
     path = in_folder(tmp_path / "rows", table(), ".parquet")
     assert not too_large(path)
-    monkeypatch.setattr(out_of_core, "SHARE", 0)
+    monkeypatch.setattr(out_of_core, "MEMORY_FRACTION", 0)
     assert too_large(path)
     assert not too_large(table())
     assert not too_large(tmp_path / "none.csv")
@@ -279,7 +279,7 @@ def test_too_large_depends_on_the_file_sizes(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("share", [0, 1])
 def test_files_of_a_folder_must_have_the_same_columns(share, tmp_path, monkeypatch):
-    monkeypatch.setattr(out_of_core, "SHARE", share)
+    monkeypatch.setattr(out_of_core, "MEMORY_FRACTION", share)
     for suffix in (".csv", ".parquet"):
         path = in_folder(tmp_path / f"rows{suffix}", table(), suffix)
         write_frame(table().drop(columns="town"), path / f"part-9{suffix}")

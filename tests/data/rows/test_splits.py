@@ -175,7 +175,7 @@ def test_rows_that_differ_only_in_an_identifier_stay_together(seed):
     a = np.concatenate([np.arange(300), rng.integers(0, 300, 30)])
     frame = pd.DataFrame({"id": np.arange(1, 331), "a": a / 7, "note": rng.normal(size=330)})
     frame["y"] = np.where(frame["a"] * 7 % 3 > 1, "u", "v")
-    splits = split(frame, seed=seed, leave_out=["note"])
+    splits = split(frame, seed=seed, exclude_columns=["note"])
     split_codes([rows.index.to_numpy() for rows in splits], len(frame))
     for i, j in ((0, 1), (0, 2), (1, 2)):
         assert not set(splits[i]["a"]) & set(splits[j]["a"])

@@ -45,7 +45,7 @@ def test_schema_of_each_column():
         "id": "identifier",
         "empty": "empty",
     }
-    assert info["columns"]["id"]["treatment"] == "excluded: " + infer_type.LEFT_OUT["identifier"]
+    assert info["columns"]["id"]["treatment"] == "excluded: " + infer_type.EXCLUDED_KINDS["identifier"]
     assert info["columns"]["d"]["treatment"] == "parsed as %d/%m/%Y, month, day, weekday, days", "the year is constant"
     assert list(info["inputs"]) == ["n", "hole", "money", "c", "flag", "d_month", "d_day", "d_weekday", "d_days"]
     assert [

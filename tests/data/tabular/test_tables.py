@@ -57,7 +57,7 @@ def test_load_table_reports_target_texts_read_as_missing():
         "25 of 100 rows dropped: y is missing; 25 contain 'None': if that is a class, "
         "set the markers of missing cells with na_values="
     ]
-    assert len(load_table(frame, "y", missing=[])[0]) == 100
+    assert len(load_table(frame, "y", na_values=[])[0]) == 100
 
 
 def test_read_table_drops_rows_without_target(info, caplog):
@@ -71,7 +71,7 @@ def test_test_table_is_read_with_the_columns_of_the_table():
     frame = table()
     test_frame = frame.head(7).assign(extra=1)[["y", "extra", "d", "c", "n", "flag"]]
     test_frame.loc[0, "y"] = None
-    rows, test, messages = load_table(frame, "y", test_table=pd.concat([test_frame, test_frame]))
+    rows, test, messages = load_table(frame, "y", test_data=pd.concat([test_frame, test_frame]))
     assert list(test) == list(frame)
     assert (len(rows), len(test)) == (94, 12), "duplicates in a test table are kept"
     assert messages == [
@@ -177,7 +177,7 @@ def test_infinite_numbers_count_as_missing(info):
 def test_missing_markers_of_training_apply_to_new_rows():
     frame = table().assign(c=["NA", "x"] * 50)
     frame.loc[:9, "n"] = -99
-    rows, _, _ = load_table(frame, "y", missing=["-99"])
+    rows, _, _ = load_table(frame, "y", na_values=["-99"])
     info = learn_table(rows, infer_target(rows["y"]), kinds={}, reading={"missing": ["-99"]})
     assert info["inputs"]["c"]["vocabulary"] == ["NA", "x"]
     for n in (frame["n"], frame["n"].astype("str").replace("-99.0", "-99")):

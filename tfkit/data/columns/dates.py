@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfkit.data.columns.numbers import MIN_MATCH_FRACTION
-from tfkit.data.columns.values import by_distinct
+from tfkit.data.columns.values import map_distinct
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +69,7 @@ _FORMAT_PATTERNS[_ISO] = r"\d{4}-\d\d?(-\d\d?)?"
 _EPOCH_RANGES = {"seconds": (1e8, 1e10, 1), "milliseconds": (1e11, 1e13, 1000)}  # since 1970: the years 1973 to 2286
 
 
-def find(cells: pd.Series, *, asked: bool = False) -> dict[str, Any] | None:
+def infer_format(cells: pd.Series, *, asked: bool = False) -> dict[str, Any] | None:
     """Return the rule of a date column, None if the cells are not dates.
 
     The rule has up to three formats, the one that parses most cells first.
@@ -80,7 +80,7 @@ def find(cells: pd.Series, *, asked: bool = False) -> dict[str, Any] | None:
 
     Example:
         >>> import pandas as pd
-        >>> find(pd.Series(["31/12/2024", "01/02/2025"]))
+        >>> infer_format(pd.Series(["31/12/2024", "01/02/2025"]))
         {'kind': 'date', 'forms': ['%d/%m/%Y']}
     """
     if cells.dtype.kind == "M":
@@ -92,17 +92,17 @@ def find(cells: pd.Series, *, asked: bool = False) -> dict[str, Any] | None:
     distinct = distinct.iloc[:: -(-len(distinct) // MAX_DISTINCT_CELLS)]
     candidates = _DIGIT_FORMATS if asked and _is_digits(distinct) else _likely_formats(distinct)
     rule = {"kind": "date", "forms": _choose_formats(distinct, candidates)}
-    return rule if rule["forms"] and (~np.isnan(days(sample, rule))).mean() >= MIN_MATCH_FRACTION else None
+    return rule if rule["forms"] and (~np.isnan(to_days(sample, rule))).mean() >= MIN_MATCH_FRACTION else None
 
 
-def days(cells: pd.Series, rule: dict[str, Any]) -> np.ndarray:
+def to_days(cells: pd.Series, rule: dict[str, Any]) -> np.ndarray:
     """Parse plain cells as float64 days since 1970 in UTC; NaN if not a date."""
-    return by_distinct(cells, lambda distinct: _to_days(_parse(distinct, rule["forms"])), np.nan)
+    return map_distinct(cells, lambda distinct: _to_days(_parse(distinct, rule["forms"])), np.nan)
 
 
-def moments(cells: pd.Series, rule: dict[str, Any]) -> np.ndarray:
+def to_datetimes(cells: pd.Series, rule: dict[str, Any]) -> np.ndarray:
     """Parse plain cells as datetime64[us] in UTC; NaT if missing or not a date."""
-    return by_distinct(cells, lambda distinct: _parse(distinct, rule["forms"]), "NaT")
+    return map_distinct(cells, lambda distinct: _parse(distinct, rule["forms"]), "NaT")
 
 
 def extract_parts(cells: pd.Series, rule: dict[str, Any]) -> dict[str, np.ndarray]:

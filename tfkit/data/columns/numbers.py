@@ -36,7 +36,7 @@ _FORMATS = {  # format -> (pattern that all cells match, thousands separators, d
 _SYMBOLS = r"^([-+]?)[$€£¥₹]\s?|\s?[$€£¥₹%]$"  # currency before, currency or percent after a number
 
 
-def rule_of(number_format: str = PLAIN_FORMAT, has_symbols: bool = False) -> dict[str, Any]:
+def number_rule(number_format: str = PLAIN_FORMAT, has_symbols: bool = False) -> dict[str, Any]:
     """Return the rule of a number column; the default is the rule of a numeric dtype."""
     return {"kind": "number", "written": number_format, "signs": has_symbols}
 
@@ -69,13 +69,13 @@ def infer_format(counts: pd.Series) -> dict[str, Any] | None:
     sample = counts.iloc[:: max(1, -(-len(counts) // MAX_DISTINCT_CELLS))]
     if not _any_starts_like_number(sample):
         return None
-    rules = [rule_of(number_format, has_symbols) for has_symbols in (False, True) for number_format in _FORMATS]
+    rules = [number_rule(number_format, has_symbols) for has_symbols in (False, True) for number_format in _FORMATS]
     fractions = _match_fractions(sample, rules)
     best = int(np.argmax(fractions))  # the first maximum
     return rules[best] if fractions[best] >= MIN_MATCH_FRACTION else None
 
 
-def read(cells: pd.Series, rule: Mapping[str, Any]) -> np.ndarray:
+def parse(cells: pd.Series, rule: Mapping[str, Any]) -> np.ndarray:
     """Parse plain cells as float64 by a rule; NaN if missing or not a number.
 
     Times are in seconds.

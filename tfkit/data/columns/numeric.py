@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-SCALES = ("robust", "standard", "zero_one", "minus_one_one", "quantile")
+SCALES = ("robust", "standard", "minmax", "minmax_symmetric", "quantile")
 
 ROBUST_BOUND = 3.0  # outliers of the robust scale are smoothly clipped to it, see `tfkit.layers.SmoothClip`
 
@@ -73,8 +73,8 @@ def _center_and_divisor(present: np.ndarray, scale: str) -> tuple[float, float]:
     center, divisor = {
         "robust": (median, third - first if third - first > MIN_DIVISOR else span / 2),
         "standard": (float(present.mean()), float(present.std())),
-        "zero_one": (low, span),
-        "minus_one_one": ((low + high) / 2, span / 2),
+        "minmax": (low, span),
+        "minmax_symmetric": ((low + high) / 2, span / 2),
         "quantile": (0.0, 1.0),
     }[scale]
     return center, divisor if divisor > MIN_DIVISOR else span

@@ -15,7 +15,7 @@ from tfkit.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
-from tfkit.data.files.read import _with_clean_names, kind_of
+from tfkit.data.files.read import _with_clean_names, file_format
 
 
 def write_frame(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
@@ -34,20 +34,21 @@ def write_frame(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
 
     Example:
         >>> import tempfile
+        >>> from tfkit.data.files.read import read_frame
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     write_frame(read_frame({"age": [39, 50]}), folder + "/ages.csv.gz")
         ...     read_frame(folder + "/ages.csv.gz")["age"].tolist()
         ['39', '50']
     """
-    with writing(path) as write:
+    with open_table_writer(path) as write:
         write(frame)
 
 
 @contextlib.contextmanager
-def writing(path: str | os.PathLike[str]) -> Iterator[Callable[[pd.DataFrame], None]]:
+def open_table_writer(path: str | os.PathLike[str]) -> Iterator[Callable[[pd.DataFrame], None]]:
     """Open an atomic table writer, as in `write_frame`, for any number of frames."""
     path = Path(path).expanduser()
-    kind, suffix = kind_of(path.name)
+    kind, suffix = file_format(path.name)
     temporary = path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "wb") as file:
@@ -90,5 +91,5 @@ _WRITERS: dict[str, Callable[[Any], Any]] = {
     "csv": _write_delimited,
     "tsv": lambda out: _write_delimited(out, "\t"),
     "jsonl": _write_json_lines,
-    "parquet": parquet.writing,
+    "parquet": parquet.open_writer,
 }

@@ -8,8 +8,11 @@ from tfkit.data.forecasting.preprocessing import make_postprocessor, make_prepro
 from tfkit.data.forecasting.reading import read
 from tfkit.data.forecasting.schema import fit_schema, validate_quantiles
 
+PREDICTS_FOLLOWING_ROWS = True  # the rows of a source are the past; predictions are of what follows
+
 __all__ = [
     "LOAD_SETTINGS",
+    "PREDICTS_FOLLOWING_ROWS",
     "SPLIT_SETTINGS",
     "ForecastingMetadata",
     "calibrate_intervals",

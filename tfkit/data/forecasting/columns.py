@@ -8,7 +8,7 @@ import numpy as np
 from tfkit.data.columns import dates, infer_type, numbers
 from tfkit.data.columns.names import require_columns
 from tfkit.data.columns.values import normalize_dtype
-from tfkit.data.files.read import read_marked
+from tfkit.data.files.read import read_with_missing_counts
 from tfkit.data.forecasting.metadata import TableRules
 from tfkit.errors import UserError, format_list
 
@@ -43,7 +43,7 @@ def infer_columns(
     Raises:
         UserError: If a column does not exist, cannot be parsed, or has two roles.
     """
-    frame, _ = read_marked(data, **(read_options or {}))
+    frame, _ = read_with_missing_counts(data, **(read_options or {}))
     roles = (time_column, series_id_column)
     named = [*target, *known_covariates, *exclude_columns, *(name for name in roles if name)]
     require_columns(frame, named)
@@ -85,9 +85,9 @@ def parse_numbers(cells: Any, rule: Mapping[str, Any]) -> np.ndarray:
         categories = infer_type.convert_column(cells, dict(rule))[0][""]
         values = np.where(categories == rule["words"][1], 1.0, np.where(categories == rule["words"][0], 0.0, np.nan))
     else:
-        values = numbers.read(cells, rule)
+        values = numbers.parse(cells, rule)
     with np.errstate(invalid="ignore"):
-        invalid = np.flatnonzero(~(np.abs(values) <= infer_type.LARGEST) & cells.notna().to_numpy())
+        invalid = np.flatnonzero(~(np.abs(values) <= infer_type.MAX_ABS_VALUE) & cells.notna().to_numpy())
     if len(invalid):
         row = int(cells.index[invalid[0]]) + 1
         raise UserError(
@@ -106,7 +106,7 @@ def parse_times(frame: Any, rule: Mapping[str, Any]) -> np.ndarray:
     """
     require_columns(frame, [rule["column"]])
     cells = frame[rule["column"]]
-    times = dates.moments(cells, dict(rule)) if rule["kind"] == "date" else numbers.read(cells, rule)
+    times = dates.to_datetimes(cells, dict(rule)) if rule["kind"] == "date" else numbers.parse(cells, rule)
     invalid = np.flatnonzero(np.isnat(times) if rule["kind"] == "date" else ~np.isfinite(times))
     if len(invalid):
         row = int(cells.index[invalid[0]]) + 1
@@ -124,7 +124,7 @@ def _infer_time(frame: Any, name: str | None, candidates: Sequence[str]) -> dict
     if name is None:
         likely = [column for column in candidates if column.lower().strip("_") in TIME_NAMES]
         for column in [*likely, *(column for column in candidates if column not in likely)]:
-            rule = dates.find(frame[column].dropna(), asked=column in likely)
+            rule = dates.infer_format(frame[column].dropna(), asked=column in likely)
             if rule:
                 return {"column": column, **rule}
         raise UserError(
@@ -132,7 +132,7 @@ def _infer_time(frame: Any, name: str | None, candidates: Sequence[str]) -> dict
             f"count steps. Received: {format_list(frame)}, none of which contains dates"
         )
     cells = frame[name].dropna()
-    rule = dates.find(cells, asked=True) or _infer_number(cells)
+    rule = dates.infer_format(cells, asked=True) or _infer_number(cells)
     if not rule:
         examples = format_list(cells.astype(str).unique()[:3])
         raise UserError(
@@ -165,7 +165,7 @@ def _infer_numeric(cells: Any, role: str = "column to forecast") -> dict[str, An
         return rule
     number_format = _infer_number(present)
     if number_format is None:
-        values = numbers.read(present, numbers.rule_of())
+        values = numbers.parse(present, numbers.number_rule())
         first = present[np.isnan(values)].iloc[0]
         raise UserError(
             f"A {role} must contain numbers; correct its cells, exclude it with exclude_columns=, or, if it "

@@ -30,12 +30,16 @@ def select_calendar_features(
         UserError: If a name is unknown, or times are numbers.
     """
     if calendar_features == "auto":
-        visible_in_past = frequencies.calendar(frequency, context_length)
-        return [name for name in frequencies.calendar(frequency, train_steps) if name not in visible_in_past]
-    unknown = [name for name in calendar_features if name not in frequencies.CYCLES]
+        visible_in_past = frequencies.learnable_calendar_features(frequency, context_length)
+        return [
+            name
+            for name in frequencies.learnable_calendar_features(frequency, train_steps)
+            if name not in visible_in_past
+        ]
+    unknown = [name for name in calendar_features if name not in frequencies.CALENDAR_DAYS]
     if unknown:
         raise UserError(
-            f"`calendar_features` must name some of {', '.join(frequencies.CYCLES)}, or be auto. "
+            f"`calendar_features` must name some of {', '.join(frequencies.CALENDAR_DAYS)}, or be auto. "
             f"Received: {format_list(unknown)}"
         )
     if calendar_features and frequency["unit"] == "number":
@@ -43,14 +47,14 @@ def select_calendar_features(
             f"Times that are plain numbers have no calendar features: use dates, or omit calendar_features=. "
             f"Received: {format_list(calendar_features)}"
         )
-    return [name for name in frequencies.CYCLES if name in calendar_features]
+    return [name for name in frequencies.CALENDAR_DAYS if name in calendar_features]
 
 
 def compute_calendar_features(time_index: np.ndarray, metadata: ForecastingMetadata) -> np.ndarray:
     """Compute the calendar features of steps, `(steps, features)` float32."""
     distinct, inverse = np.unique(time_index, return_inverse=True)
-    times = frequencies.moments(distinct, metadata.frequency)
-    return frequencies.parts(times, metadata.inputs["calendar"]["features"])[inverse]
+    times = frequencies.to_timestamps(distinct, metadata.frequency)
+    return frequencies.calendar_features(times, metadata.inputs["calendar"]["features"])[inverse]
 
 
 def covariates(grid: SeriesGrid, metadata: ForecastingMetadata) -> dict[str, np.ndarray]:
@@ -77,7 +81,7 @@ def series_timestamps(
     import pandas as pd
 
     distinct, inverse = np.unique(time_index, return_inverse=True)
-    texts = [frequencies.written(time) for time in frequencies.moments(distinct, rules.frequency)]
+    texts = [frequencies.format_timestamp(time) for time in frequencies.to_timestamps(distinct, rules.frequency)]
     id_column = rules.series_id_column or ("series" if len(names) > 1 else None)
     frame = pd.DataFrame({rules.time["column"]: np.array(texts, object)[inverse]})
     if id_column:

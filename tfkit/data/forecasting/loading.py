@@ -69,7 +69,7 @@ def load(
     grid, trim_messages = trim_missing_ends(grid, fill_missing)
     inferred = {
         "frequency": frequency,
-        "season_length": frequencies.season(frequency) if season_length == "auto" else season_length,
+        "season_length": frequencies.season_length(frequency) if season_length == "auto" else season_length,
         "fill_missing": fill_missing,
         "notes": messages + trim_messages,
     }

@@ -41,7 +41,7 @@ def make_preprocessor(metadata: ForecastingMetadata) -> "keras.Model":
     inputs = {name: keras.Input(rule["shape"], dtype="float32", name=name) for name, rule in metadata.inputs.items()}
     x = dict(inputs)
     if "calendar" in inputs:
-        periods = [frequencies.PERIODS[name] for name in metadata.inputs["calendar"]["features"]]
+        periods = [frequencies.CALENDAR_PERIODS[name] for name in metadata.inputs["calendar"]["features"]]
         x["calendar"] = layers.CyclicEncoding(periods, dtype="float32", name="cycles")(inputs["calendar"])
     if metadata.covariate_moments:
         moments = metadata.covariate_moments.model_dump()

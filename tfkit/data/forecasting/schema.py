@@ -143,7 +143,9 @@ def _default_context_length(steps: int, horizon: int, season: int) -> int:
 
 def _column_roles(rules: TableRules, features: Sequence[str]) -> dict[str, dict[str, str]]:
     """Describe kind and treatment of each column."""
-    time = f"steps of {frequencies.spoken(rules.frequency)}" + (f"; {', '.join(features)}" if features else "")
+    time = f"steps of {frequencies.format_frequency(rules.frequency)}" + (
+        f"; {', '.join(features)}" if features else ""
+    )
     roles = {rules.time["column"]: {"kind": "time", "treatment": time}}
     if rules.series_id_column:
         roles[rules.series_id_column] = {"kind": "series", "treatment": "series id"}

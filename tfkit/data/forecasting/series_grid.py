@@ -81,8 +81,8 @@ def to_series_grid(frame: Any, rules: TableRules) -> tuple[SeriesGrid, dict[str,
     order = np.lexsort((times, codes))
     times, codes, values, covariates = times[order], codes[order], values[order], covariates[order]
     _check_duplicate_times(times, codes, names, rules)
-    frequency = rules.frequency or frequencies.find(times, codes)
-    time_index = frequencies.ticks(times, frequency)
+    frequency = rules.frequency or frequencies.infer_frequency(times, codes)
+    time_index = frequencies.to_time_index(times, frequency)
     grid, is_missing = _on_grid([str(name) for name in names], codes, time_index, values, covariates)
     if is_missing.any():
         messages.append(_missing_rows_message(grid, is_missing, frequency, is_wide=not series_id_column))
@@ -175,7 +175,7 @@ def _check_duplicate_times(times: np.ndarray, codes: np.ndarray, names: np.ndarr
     """Raise an error if a series has two rows with the same time."""
     duplicates = np.flatnonzero((times[1:] == times[:-1]) & (codes[1:] == codes[:-1]))
     if len(duplicates):
-        first = frequencies.written(times[duplicates[0]])
+        first = frequencies.format_timestamp(times[duplicates[0]])
         origin = f" of {str(names[codes[duplicates[0]]])!r}" if rules.series_id_column else ""
         remedy = "" if rules.series_id_column else ", or name the series id column with series_id_column="
         keys = np.stack([times[duplicates].astype("int64"), codes[duplicates] * bool(origin)])
@@ -214,11 +214,11 @@ def _missing_rows_message(
     if is_wide:  # all series have the same rows
         is_missing = is_missing[grid.series_index == 0]
     missing, is_gap_start = np.flatnonzero(is_missing), is_missing & ~np.concatenate([[False], is_missing[:-1]])
-    first = frequencies.written(frequencies.moments(grid.time_index[missing[:1]], frequency)[0])
+    first = frequencies.format_timestamp(frequencies.to_timestamps(grid.time_index[missing[:1]], frequency)[0])
     origin = "" if is_wide else f" of {grid.names[grid.series_index[missing[0]]]!r}"
     if len(missing) > MAX_MISSING_FRACTION * len(is_missing):
         raise UserError(
-            f"Rows must be evenly spaced, by {frequencies.spoken(frequency)} in this table, and most steps must have "
+            f"Rows must be evenly spaced, by {frequencies.format_frequency(frequency)} in this table, and most steps must have "
             f"a row. Received: {len(missing):,} of {len(is_missing):,} steps without a row, the first {first}{origin}"
         )
     num_gaps = int(is_gap_start.sum())

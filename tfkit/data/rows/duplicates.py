@@ -101,7 +101,7 @@ def drop_test_overlap(frame: Any, test: Any) -> tuple[Any, list[str]]:
     return frame[~in_test], [f"{int(in_test.sum()):,} of {len(frame):,} rows dropped: also in the test table"]
 
 
-def comparable_columns(frame: Any, leave_out: Iterable[str] = ()) -> Any:
+def comparable_columns(frame: Any, exclude_columns: Iterable[str] = ()) -> Any:
     """Select the columns in which two rows must be equal to stay in the same split.
 
     These are all columns but excluded columns and identifiers. Rows that differ only in an identifier are two
@@ -110,10 +110,10 @@ def comparable_columns(frame: Any, leave_out: Iterable[str] = ()) -> Any:
     Example:
         >>> import pandas as pd
         >>> frame = pd.DataFrame({"id": range(1, 61), "a": [1.5, 2.5] * 30, "note": ["x"] * 60})
-        >>> list(comparable_columns(frame, leave_out=["note"]))
+        >>> list(comparable_columns(frame, exclude_columns=["note"]))
         ['a']
     """
-    names = [name for name in frame.columns if name not in set(leave_out) and not _is_identifier(frame[name])]
+    names = [name for name in frame.columns if name not in set(exclude_columns) and not _is_identifier(frame[name])]
     return frame[names or list(frame.columns)]
 
 

@@ -11,11 +11,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfkit.data.columns.values import EXACT, normalize_dtype
+from tfkit.data.columns.values import MAX_EXACT_INTEGER, normalize_dtype
 from tfkit.data.files import parquet
 from tfkit.data.files import read as files_read
-from tfkit.data.files.chunks import Blocks, Whole
-from tfkit.data.files.normalize import MISSING, mark_missing
+from tfkit.data.files.chunks import ChunkReader, NotChunkableError
+from tfkit.data.files.normalize import DEFAULT_NA_VALUES, mark_missing
 from tfkit.data.rows.parquet_schema import column_position, common_columns, source_names_of
 from tfkit.errors import UserError
 
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tfkit")
 
-SHARE = 1 / 16  # of the physical memory: a larger table stays on disk, because reading takes a few times its size
+MEMORY_FRACTION = (
+    1 / 16
+)  # of the physical memory: a larger table stays on disk, because reading takes a few times its size
 
 MAX_SAMPLE_ROWS = 1_000_000  # random training rows on which numeric columns are fitted
 
@@ -42,10 +44,10 @@ def too_large(table: Any) -> bool:
         return False
     path = Path(table).expanduser()
     try:
-        size = sum(map(_size, files_read.inside(path) if os.path.isdir(path) else [path]))
+        size = sum(map(_size, files_read.list_table_files(path) if os.path.isdir(path) else [path]))
     except (OSError, UserError):  # the reader reports what is wrong with the file
         return False
-    return size > SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return size > MEMORY_FRACTION * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _size(path: Path) -> float:
@@ -53,7 +55,7 @@ def _size(path: Path) -> float:
     import pyarrow as pa
     from pyarrow import parquet as arrow
 
-    kind, suffix = files_read.kind_of(path.name)
+    kind, suffix = files_read.file_format(path.name)
     if kind != "parquet" or suffix:
         return path.stat().st_size * (COMPRESSION_RATIO if suffix else 1)
     try:
@@ -98,7 +100,7 @@ class OutOfCoreTable:
         """Iterate over all rows in frames of limited size, indexed by row index."""
         return self.source.read(self.indices, columns)
 
-    def head(self, rows: int = parquet.ROWS) -> pd.DataFrame:
+    def head(self, rows: int = parquet.CHUNK_ROWS) -> pd.DataFrame:
         """Return the first rows."""
         import pandas as pd
 
@@ -145,9 +147,11 @@ class ParquetTable:
     def __init__(self, table: str | os.PathLike[str], read_options: Mapping[str, Any]):
         from pyarrow import parquet as arrow
 
-        missing = read_options.get("missing")
+        na_values = read_options.get("na_values")
         self.missing_markers: Sequence[str] = (
-            MISSING if missing is None else ["", *([missing] if isinstance(missing, str) else missing)]
+            DEFAULT_NA_VALUES
+            if na_values is None
+            else ["", *([na_values] if isinstance(na_values, str) else na_values)]
         )
         self.missing_counts: dict[
             str, dict[str, int]
@@ -156,8 +160,8 @@ class ParquetTable:
         self.hashes: np.ndarray | None = None
         self.encoding_cache: Any = None  # the preprocessing model, and the array of encoded rows
         path = Path(table).expanduser()
-        paths = files_read.inside(path) if os.path.isdir(path) else [path]
-        is_parquet = all(files_read.kind_of(file_path.name) == ("parquet", "") for file_path in paths)
+        paths = files_read.list_table_files(path) if os.path.isdir(path) else [path]
+        is_parquet = all(files_read.file_format(file_path.name) == ("parquet", "") for file_path in paths)
         self._is_normalized = not is_parquet  # whether missing cells are marked already
         sources: list[Any] = list(paths) if is_parquet else [_as_parquet(paths, read_options, self.missing_counts)]
         # `pre_buffer` would keep everything in memory that was ever read
@@ -188,7 +192,7 @@ class ParquetTable:
                 in_group = _indices_between(indices, start, end)
                 if len(in_group):
                     names_in_file = [source_names[name] for name in columns]
-                    batches = file.iter_batches(parquet.ROWS, row_groups=[group], columns=names_in_file)
+                    batches = file.iter_batches(parquet.CHUNK_ROWS, row_groups=[group], columns=names_in_file)
                     yield from self._read_batches(batches, start, in_group, columns, source_names)
                 start = end
 
@@ -241,7 +245,7 @@ class ParquetTable:
             groups = [file.metadata.row_group(i).column(position) for i in range(file.metadata.num_row_groups)]
             statistics = [group.statistics for group in groups]
             if any(
-                group is not None and group.has_min_max and max(abs(group.min), abs(group.max)) > EXACT
+                group is not None and group.has_min_max and max(abs(group.min), abs(group.max)) > MAX_EXACT_INTEGER
                 for group in statistics
             ):
                 return all(group is not None and group.null_count == 0 for group in statistics)
@@ -279,11 +283,11 @@ def _as_parquet(
     """Convert text files of any format to one unlinked Parquet file."""
     out = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as its readers
     columns: list[str] | None = None
-    with parquet.writing(out) as write:
+    with parquet.open_writer(out) as write:
         for path in paths:
             try:
-                chunks = Blocks(path, **read_options)
-            except Whole:  # the file is broken, which `read_frame` reports, or cannot be read in chunks
+                chunks = ChunkReader(path, **read_options)
+            except NotChunkableError:  # the file is broken, which `read_frame` reports, or cannot be read in chunks
                 files_read.read_frame(path, **read_options)
                 raise UserError(
                     f"A table that is too large for memory must be Parquet, CSV or JSON lines with one type "
@@ -292,9 +296,9 @@ def _as_parquet(
             for chunk in chunks:
                 columns = columns or list(chunk.columns)
                 if sorted(columns) != sorted(chunk.columns):
-                    raise files_read.differing(path, paths[0])
+                    raise files_read.columns_differ_error(path, paths[0])
                 write(chunk[columns])
-            for name, counts in chunks.marked.items():
+            for name, counts in chunks.missing_counts.items():
                 _add_counts(missing_counts.setdefault(str(name), {}), counts)
     out.flush()
     return out

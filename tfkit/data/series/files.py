@@ -11,8 +11,8 @@ import numpy as np
 
 from tfkit.data.columns.names import require_columns
 from tfkit.data.files import compression, csv, text_encoding
-from tfkit.data.files.normalize import MISSING
-from tfkit.data.files.read import read_bytes, read_marked
+from tfkit.data.files.normalize import DEFAULT_NA_VALUES
+from tfkit.data.files.read import read_bytes, read_with_missing_counts
 from tfkit.data.series import ts_format
 from tfkit.data.series.steps import from_long_table
 from tfkit.data.series.values import parse_values
@@ -104,7 +104,7 @@ def find_series(
         if series is not None:
             return series
     else:
-        frame, _ = read_marked(source, na_values=na_values)
+        frame, _ = read_with_missing_counts(source, na_values=na_values)
     name = _target_column(frame, target, require_target)
     require_columns(frame, [name] if require_target and name else [])
     static = [
@@ -171,9 +171,9 @@ def _from_file(
     na_values: Sequence[str] | None,
 ) -> tuple[Any, SeriesCollection | None]:
     """Read a file: return its table and None, or None and the series of a .ts file."""
-    raw, name = compression.unpack(read_bytes(path), path)
+    raw, name = compression.decompress(read_bytes(path), path)
     if raw.startswith(b"PAR1") or Path(name).suffix.lower() in (".jsonl", ".ndjson"):
-        return read_marked(path, na_values=na_values)[0], None
+        return read_with_missing_counts(path, na_values=na_values)[0], None
     text, _ = text_encoding.to_utf8(raw, encoding, path)
     if not text or text.isspace():
         raise UserError(f"A file of series must contain series. Received: {path}, which is empty")
@@ -190,7 +190,7 @@ def _from_file(
         names = [*label, *map(str, range(1, len(cells) + 1 - len(label)))]
         text = separator.join(names).encode() + b"\n" + text
     frame, _ = csv.read(text, path, kind=kind, delimiter=separator if len(cells) > 1 else delimiter)
-    return read_marked(frame, na_values=na_values)[0], None
+    return read_with_missing_counts(frame, na_values=na_values)[0], None
 
 
 def _first_line(text: bytes, delimiter: str | None) -> tuple[str, list[str]]:
@@ -209,7 +209,7 @@ def _is_header(cells: list[str], target: str | None, step_columns: Sequence[str]
     """
     if target in cells or cells == list(step_columns or ()) or not all(map(_is_number, cells[1:])):
         return True
-    steps = np.diff([float(cell) for cell in cells[1:] if cell not in MISSING])
+    steps = np.diff([float(cell) for cell in cells[1:] if cell not in DEFAULT_NA_VALUES])
     return not _is_number(cells[0]) and len(steps) > 1 and steps[0] > 0 and bool(np.allclose(steps, steps[0]))
 
 
@@ -218,7 +218,7 @@ def _is_number(cell: str) -> bool:
     try:
         float(cell)
     except ValueError:
-        return cell in MISSING
+        return cell in DEFAULT_NA_VALUES
     return True
 
 

@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict
 
 from tfkit.metadata import Metadata
 
+Normalization = Literal["dataset", "instance", "none"]
+
 
 class SeriesSchema(BaseModel):
     """Length, channels and scale of the training series.
@@ -26,7 +28,7 @@ class SeriesSchema(BaseModel):
     variable_length: bool = False
     channels: list[str] = ["value"]
     step_columns: list[str] | None = None
-    normalization: Literal["dataset", "instance", "none"] = "dataset"
+    normalization: Normalization = "dataset"
     mean: list[float] = [0.0]
     std: list[float] = [1.0]
 

@@ -38,7 +38,7 @@ def fit_kernels(values: Any, lengths: Any = None, *, num_features: int = 10_000,
         >>> kernels["dilations"], sum(map(len, kernels["biases"])) * 84, kernels["channels"]
         ([1, 2, 3, 4, 6, 7], 924, None)
     """
-    from tfkit.layers.convolution.minirocket import KERNELS, weights
+    from tfkit.layers.convolution.minirocket import KERNELS, kernel_matrix
 
     values = np.asarray(values, "float32")
     rows, steps, dim = values.shape
@@ -53,7 +53,7 @@ def fit_kernels(values: Any, lengths: Any = None, *, num_features: int = 10_000,
         kernel_channels = None if dim == 1 else _sample_channels(dim, len(KERNELS), random)
         channels.append(kernel_channels)
         sampled_rows = random.integers(rows, size=len(KERNELS))
-        kernels, dilation_biases = weights(dim, kernel_channels), np.zeros((count, len(KERNELS)))
+        kernels, dilation_biases = kernel_matrix(dim, kernel_channels), np.zeros((count, len(KERNELS)))
         levels = quantiles[first : first + dilation_biases.size].reshape(dilation_biases.shape)
         for kernel, row in enumerate(sampled_rows):
             y = _convolve(values[row, : lengths[row]], kernels[:, kernel], dilation)

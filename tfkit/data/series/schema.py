@@ -9,7 +9,7 @@ from tfkit.data.columns import target as columns_target
 from tfkit.data.columns.target import fit_target_statistics, read_target
 from tfkit.data.series.dataset import valid_length
 from tfkit.data.series.files import SeriesCollection
-from tfkit.data.series.metadata import SeriesMetadata, SeriesSchema
+from tfkit.data.series.metadata import Normalization, SeriesMetadata, SeriesSchema
 from tfkit.data.series.preprocessing import INPUT_NAME
 from tfkit.errors import UserError
 from tfkit.metadata import Target
@@ -48,7 +48,7 @@ def fit_schema(
     *,
     other_splits: Iterable[SeriesCollection] = (),
     variable_length: bool | str = "auto",
-    normalization: str = "dataset",
+    normalization: Normalization = "dataset",
     read_options: Mapping[str, Any] | None = None,
     messages: Iterable[str] = (),
 ) -> SeriesMetadata:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfkit.data.columns.numeric import ROBUST_BOUND
+from tfkit.data.tabular.metadata import TabularMetadata
 
 if TYPE_CHECKING:
     import keras
@@ -15,7 +16,7 @@ CONCATENATED_COLUMNS = 64  # in one Concatenate layer
 MAX_SCALED_VALUE = 1e6  # largest absolute value of a scaled number: its square must be a float32
 
 
-def prepare_table(info: Mapping[str, Any]) -> "keras.Model":
+def make_preprocessor(metadata: TabularMetadata) -> "keras.Model":
     """Build the preprocessing model of a table.
 
     It converts raw rows to scaled numbers, missing indicators and category codes.
@@ -30,18 +31,18 @@ def prepare_table(info: Mapping[str, Any]) -> "keras.Model":
 
     from tfkit import layers
 
-    inputs = {name: keras.Input((1,), name=name, dtype=rule["dtype"]) for name, rule in info["inputs"].items()}
-    numeric = [name for name, rule in info["inputs"].items() if rule["dtype"] == "float32"]
-    categorical = [name for name, rule in info["inputs"].items() if rule["dtype"] == "string"]
+    inputs = {name: keras.Input((1,), name=name, dtype=rule["dtype"]) for name, rule in metadata.inputs.items()}
+    numeric = [name for name, rule in metadata.inputs.items() if rule["dtype"] == "float32"]
+    categorical = [name for name, rule in metadata.inputs.items() if rule["dtype"] == "string"]
     x = {}
     if numeric:
         features = _concatenate([inputs[name] for name in numeric])
-        if info["missing"]:
-            x["missing"] = layers.MissingIndicator(info["missing"], name="missing")(features)
-        x["numbers"] = _scale(features, [info["inputs"][name] for name in numeric], info["scale"])
+        if metadata.missing:
+            x["missing"] = layers.MissingIndicator(metadata.missing, name="missing")(features)
+        x["numbers"] = _scale(features, [metadata.inputs[name] for name in numeric], metadata.scaling)
     if categorical:
         x["categories"] = _codes(
-            [inputs[name] for name in categorical], [info["inputs"][name]["vocabulary"] for name in categorical]
+            [inputs[name] for name in categorical], [metadata.inputs[name]["vocabulary"] for name in categorical]
         )
     return keras.Model(inputs, x, name="prepare")
 
