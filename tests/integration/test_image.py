@@ -11,6 +11,7 @@ import tfkit
 from tfkit.cli.main import main
 from tfkit.datasets import memmap
 from tfkit.errors import UserError
+from tfkit.metadata import Metadata
 from tfkit.testing import check_recipe
 
 RANDOM = np.random.default_rng(0)
@@ -53,9 +54,9 @@ def to_arguments(settings):
 def test_training_reaches_high_accuracy_and_saves_metrics_and_predictions(run):
     metrics = run.metrics
     assert metrics["test"]["accuracy"] >= 0.9
-    assert set(metrics["baselines"]) == {"constant", "linear_pixels"}
-    assert metrics["baselines"]["constant"]["accuracy"] == 0.5
-    assert run.info["inputs"] == {"pixels": {"dtype": "uint8", "shape": [12, 10, 1]}}
+    assert set(metrics["baselines"]) == {"dummy", "linear_pixels"}
+    assert metrics["baselines"]["dummy"]["accuracy"] == 0.5
+    assert run.metadata.inputs == {"pixels": {"dtype": "uint8", "shape": [12, 10, 1]}}
     assert "auto" not in run.config.values()
     predictions = pd.read_csv(run.folder / "predictions.csv")
     assert (predictions["truth"] == predictions["predicted"]).mean() == pytest.approx(metrics["test"]["accuracy"])
@@ -123,8 +124,8 @@ def test_regression_from_a_table_of_paths(folder, tmp_path):
 TRANSFORMER = {"architecture": "transformer", "num_layers": 2, "units": 16, "filters": [16, 32, 64, 128]}
 SLOW_SETTINGS = [
     {"architecture": "cnn", "loss": "cross_entropy", "cutmix": 1.0},
-    {"loss": "focal", "class_weights": True, "flip": "both"},
-    {"shift": 0, "rotation": 0, "zoom": 0, "colour": 0},
+    {"loss": "focal", "balance_classes": True, "flip": "both"},
+    {"translation": 0, "rotation": 0, "zoom": 0, "color_jitter": 0},
     {"image_size": 16, "color_mode": "rgb", "refit": True},
     {"precision": "mixed_float16"},
 ]
@@ -137,7 +138,7 @@ SLOW_SETTINGS = [
 )
 def test_training_works_with_each_setting(folder, tmp_path, settings):
     fast = {**FAST, "epochs": 1, **settings}
-    run = tfkit.train("image", data=folder, out=tmp_path, test=False, quiet=True, **fast)
+    run = tfkit.train("image", data=folder, out=tmp_path, skip_test=True, quiet=True, **fast)
     assert np.isfinite(run.metrics["val"]["log_loss"])
 
 
@@ -164,7 +165,7 @@ def assert_same(run, expected):
 
 @pytest.mark.slow
 def test_training_on_memory_mapped_images_is_bit_identical(folder, in_memory_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(memmap, "SHARE", 0)
+    monkeypatch.setattr(memmap, "MEMORY_FRACTION", 0)
     assert_same(tfkit.train("image", **MIXED, data=folder, out=tmp_path, quiet=True), in_memory_run)
 
 
@@ -204,11 +205,14 @@ def test_invalid_images_give_a_one_line_error_and_no_run(tmp_path, capsys, damag
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"architecture": "transformer", "filters": [8]}, r"`filters=` is of convolutions.*Received: filters=\[8\]"),
-        ({"units": 64}, "are of architecture=transformer.*Received: units=64 patch_size=4"),
+        (
+            {"architecture": "transformer", "filters": [8]},
+            r"use the settings that are set.*Received: architecture=transformer filters=\[8\]",
+        ),
+        ({"units": 64}, "use the settings that are set.*Received: architecture=resnet units=64"),
         ({"architecture": "transformer", "units": 66}, "`units` must be a multiple of 4.*Received: 66"),
         ({"target": "path"}, "`target` and `path_column` must be two columns. Received: path for both"),
-        ({"loss": "focal", "mixup": 0.2}, "loss=focal takes no mixed classes.*mixup=0.2 cutmix=0.0"),
+        ({"loss": "focal", "mixup": 0.2}, "loss=focal needs unmixed classes.*mixup=0.2 cutmix=0.0"),
         ({"refit": True, "learning_rate_schedule": "plateau"}, "needs validation rows, and refit=true leaves none"),
         ({"loss": "huber"}, "'label' has classes, so it can be cross_entropy, label_smoothing, focal"),
         ({"group_column": "patient"}, "The table must have the column to split by"),
@@ -222,5 +226,5 @@ def test_inconsistent_settings_are_errors(folder, tmp_path, settings, message):
 
 
 def test_metadata_is_json_with_counts_of_the_training_split(run):
-    assert json.loads(json.dumps(run.info)) == run.info
-    assert sum(run.info["target"]["counts"].values()) == run.provenance["rows"][0]
+    assert Metadata.from_dict(json.loads(json.dumps(run.metadata.to_dict()))) == run.metadata
+    assert sum(run.metadata.target.counts.values()) == run.provenance["rows"][0]

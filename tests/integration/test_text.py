@@ -47,10 +47,10 @@ def run(table, tmp_path_factory):
 
 
 def test_training_beats_the_constant_baseline_and_saves_predictions(run):
-    assert run.metrics["test"]["accuracy"] > 0.9 > run.metrics["baselines"]["constant"]["accuracy"]
+    assert run.metrics["test"]["accuracy"] > 0.9 > run.metrics["baselines"]["dummy"]["accuracy"]
     assert run.metrics["baselines"]["tfidf"]["accuracy"] > 0.9
-    assert run.metrics["positive"] == "spam"
-    assert run.config["tokens"] == "words"
+    assert run.metrics["positive_class"] == "spam"
+    assert run.config["tokenization"] == "words"
     predictions = pd.read_csv(run.folder / "predictions.csv")
     assert (predictions["truth"] == predictions["predicted"]).mean() == pytest.approx(run.metrics["test"]["accuracy"])
 
@@ -61,11 +61,11 @@ def test_the_saved_model_accepts_strings(run):
 
     model = tfkit.load_model(run.path("model.keras"))
     texts = tf.constant([["Call now for your FREE prize!!!"], ["see you at home"], [""], ["word, " * 100_000]])
-    probabilities = np.asarray(model({"text_column": texts}))
+    probabilities = np.asarray(model({"text": texts}))
     assert probabilities.shape == (4, 2)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     assert probabilities.argmax(axis=1)[:2].tolist() == [1, 0]
-    np.testing.assert_allclose(model({"text_column": texts[1:2]}), probabilities[1:2], atol=1e-5)
+    np.testing.assert_allclose(model({"text": texts[1:2]}), probabilities[1:2], atol=1e-5)
     assert run.predict(["Call now for your FREE prize!!!", "see you at home"])["predicted"].tolist() == ["spam", "ham"]
 
 
@@ -76,7 +76,7 @@ def test_exported_models_predict_as_the_run(run, tmp_path):
     texts = ["Call now for your FREE prize!!!", "我喜欢", ""]
     expected = run.predict(texts)[["probability_ham", "probability_spam"]].to_numpy()
     loaded = tf.saved_model.load(run.export("savedmodel", tmp_path / "saved"))
-    inputs = {"text_column": tf.constant([[text] for text in texts])}
+    inputs = {"text": tf.constant([[text] for text in texts])}
     np.testing.assert_allclose(loaded.serve(inputs), expected, atol=1e-5)
     copied = tfkit.load_model(run.export("keras", tmp_path / "copy.keras"))
     np.testing.assert_allclose(copied(inputs), expected, atol=1e-5)
@@ -99,26 +99,26 @@ def test_training_on_a_folder_per_class(tmp_path):
         (tmp_path / "mail" / label).mkdir(parents=True, exist_ok=True)
         (tmp_path / "mail" / label / f"{index}.txt").write_text(text)
     run = train(tmp_path / "mail", tmp_path / "runs", architecture="none")
-    assert run.info["target"]["classes"] == ["ham", "spam"]
+    assert run.metadata.target.classes == ["ham", "spam"]
     run.predict_file(tmp_path / "mail", tmp_path / "out.csv")
     assert pd.read_csv(tmp_path / "out.csv")["file"].str.match(r"(ham|spam)/\d+\.txt").all()
     assert run.evaluate(tmp_path / "mail")["test"]["accuracy"] > 0
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("encoder", ["transformer", "lstm", "convolution", "none"])
-def test_every_encoder_trains_on_chinese(tmp_path, encoder):
+@pytest.mark.parametrize("architecture", ["transformer", "lstm", "cnn", "none"])
+def test_every_encoder_trains_on_chinese(tmp_path, architecture):
     messages(120, GOOD_ZH, BAD_ZH).to_csv(tmp_path / "table.csv", index=False)
     run = train(
         tmp_path / "table.csv",
         tmp_path / "runs",
-        architecture=encoder,
+        architecture=architecture,
         epochs=12,
         learning_rate=0.01,
-        ngram_model="trained" if encoder == "none" else "none",
+        ngram_model="embedding" if architecture == "none" else "none",
     )
-    assert run.config["tokens"] == "characters"
-    assert run.metrics["test"]["accuracy"] > run.metrics["baselines"]["constant"]["accuracy"] + 0.2
+    assert run.config["tokenization"] == "characters"
+    assert run.metrics["test"]["accuracy"] > run.metrics["baselines"]["dummy"]["accuracy"] + 0.2
 
 
 @pytest.mark.slow
@@ -157,7 +157,7 @@ def test_small_data_is_refit_on_training_and_validation_texts(table, tmp_path, c
 @pytest.mark.slow
 def test_checks_of_all_recipes_pass(table):
     invalid = [
-        ({"architecture": "none", "ngram_model": "none"}, "reads nothing"),
+        ({"architecture": "none", "ngram_model": "none"}, "A model needs inputs"),
         ({"text_column": "body"}, "the column 'body'"),
     ]
     check_recipe("text", {**FAST, "data": table}, source=table, refused=invalid)
@@ -166,7 +166,7 @@ def test_checks_of_all_recipes_pass(table):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"text_column": "label"}, "`text` and `target` must be two columns. Received: label for both"),
+        ({"text_column": "label"}, "`text_column` and `target` must be two columns. Received: label for both"),
         ({"time_column": "a", "group_column": "b"}, "give time_column= or group_column=, not both"),
         ({"refit": True, "learning_rate_schedule": "plateau"}, "refit=true leaves none"),
         ({"group_column": "body"}, "The table must have the column 'body'"),
@@ -182,11 +182,11 @@ def test_inconsistent_settings_are_errors_and_leave_no_run(table, tmp_path, sett
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"text_column": range(200)}, "The text column must have texts; name it with text_column="),
-        ({"text_column": ""}, "The text column must have texts"),
+        ({"text": range(200)}, "The text column must have texts; name it with text_column="),
+        ({"text": ""}, "The text column must have texts"),
         ({"label": "ham"}, "The target must have at least two classes"),
         ({"label": None}, "The target must be present in at least one row"),
-        ({"text_column": "the same words"}, "Training, validation and test must each have"),
+        ({"text": "the same words"}, "Training, validation and test must each have"),
     ],
 )
 def test_invalid_data_gives_a_one_line_error_and_exit_code_2(tmp_path, capfd, columns, message):
@@ -206,7 +206,7 @@ def test_a_text_of_ten_megabytes_in_training_and_prediction(tmp_path):
     table.loc[3, "text"] = "a long book, " * 800_000
     table.to_parquet(tmp_path / "table.parquet")
     run = train(tmp_path / "table.parquet", tmp_path / "runs", architecture="none", max_length=50)
-    assert run.info["length"] <= 50
+    assert run.metadata.length <= 50
     assert len(run.predict(tmp_path / "table.parquet")) == 100
 
 
@@ -216,7 +216,7 @@ def test_training_on_memory_mapped_ids_is_bit_identical(table, tmp_path, monkeyp
     caplog.set_level("INFO", "tfkit")
     predictions = []
     for share in (1, 0):
-        monkeypatch.setattr(memmap, "SHARE", share)
+        monkeypatch.setattr(memmap, "MEMORY_FRACTION", share)
         run = tfkit.train("text", out=tmp_path, quiet=True, **settings)
         predictions.append(pd.read_csv(run.folder / "predictions.csv"))
         assert ("The token ids do not fit into memory" in caplog.text) == (share == 0)
