@@ -86,9 +86,9 @@ def test_timestamps_of_every_target():
 def test_concatenated_windows():
     first = windows()
     first.take([0])  # tensors of the first dataset must not be reused
-    both = first.concatenate(WindowDataset(VALUES, [13], context_length=3, horizon=2))
-    assert len(both) == 5
-    np.testing.assert_array_equal(both.take([4])[1][0, :, 0], [13, 14])
+    combined = first.concatenate(WindowDataset(VALUES, [13], context_length=3, horizon=2))
+    assert len(combined) == 5
+    np.testing.assert_array_equal(combined.take([4])[1][0, :, 0], [13, 14])
 
 
 @pytest.mark.parametrize(

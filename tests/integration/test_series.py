@@ -225,11 +225,17 @@ def test_a_resumed_run_equals_an_uninterrupted_run(table, tmp_path, monkeypatch)
     ("settings", "message"),
     [
         ({"time_column": "t0"}, "with a row per step: set series_id_column= too"),
-        ({"units": 8}, "`num_layers` and `units` are for other architectures; minirocket has num_features="),
-        ({"classifier": "ridge", "epochs": 5}, "`classifier=ridge` needs architecture=minirocket, and no epochs="),
+        (
+            {"units": 8},
+            "`num_layers` and `units` are for other architectures; architecture=minirocket has num_features=",
+        ),
+        (
+            {"classifier": "ridge", "epochs": 5},
+            "`classifier=ridge` is for architecture=minirocket, and has a closed form",
+        ),
         (
             {"classifier": "ridge", "architecture": "lstm"},
-            "`classifier=ridge` needs architecture=minirocket, and no epochs=",
+            "`classifier=ridge` is for architecture=minirocket, and has a closed form",
         ),
         ({"refit": True, "learning_rate_schedule": "plateau"}, "refit=true leaves none"),
         ({"target": "kind"}, "The table must have the column 'kind'"),

@@ -8,7 +8,7 @@ import numpy as np
 from tfkit.data.columns import dates, infer_type, numbers
 from tfkit.data.columns.names import require_columns
 from tfkit.data.columns.values import normalize_dtype
-from tfkit.data.files.read import read_with_missing_counts
+from tfkit.data.files.read import read_frame
 from tfkit.data.forecasting.metadata import TableRules
 from tfkit.errors import UserError, format_list
 
@@ -43,7 +43,7 @@ def infer_columns(
     Raises:
         UserError: If a column does not exist, cannot be parsed, or has two roles.
     """
-    frame, _ = read_with_missing_counts(data, **(read_options or {}))
+    frame = read_frame(data, **(read_options or {}))
     roles = (time_column, series_id_column)
     named = [*target, *known_covariates, *exclude_columns, *(name for name in roles if name)]
     require_columns(frame, named)

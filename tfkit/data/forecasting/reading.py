@@ -7,7 +7,7 @@ import numpy as np
 
 from tfkit.data.columns.names import require_columns
 from tfkit.data.columns.values import normalize_dtype
-from tfkit.data.files.read import read_with_missing_counts
+from tfkit.data.files.read import read_frame
 from tfkit.data.forecasting.dataset import make_dataset
 from tfkit.data.forecasting.features import compute_calendar_features, series_timestamps
 from tfkit.data.forecasting.metadata import ForecastingMetadata, SeriesStatistics
@@ -40,7 +40,7 @@ def read(source: Any, metadata: ForecastingMetadata, *, with_targets: bool = Fal
     Raises:
         UserError: If a column does not exist or cannot be parsed, or no series is as long as the past.
     """
-    frame, _ = read_with_missing_counts(source, **metadata.read_options)
+    frame = read_frame(source, **metadata.read_options)
     required = [metadata.time["column"], *metadata.target_columns, *metadata.known_covariates]
     require_columns(frame, [*required, *([metadata.series_id_column] if metadata.series_id_column else [])])
     frame = frame.assign(**{name: normalize_dtype(column) for name, column in frame.items()})

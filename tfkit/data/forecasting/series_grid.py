@@ -218,8 +218,8 @@ def _missing_rows_message(
     origin = "" if is_wide else f" of {grid.names[grid.series_index[missing[0]]]!r}"
     if len(missing) > MAX_MISSING_FRACTION * len(is_missing):
         raise UserError(
-            f"Rows must be evenly spaced, by {frequencies.format_frequency(frequency)} in this table, and most steps must have "
-            f"a row. Received: {len(missing):,} of {len(is_missing):,} steps without a row, the first {first}{origin}"
+            f"Rows must be evenly spaced, by {frequencies.format_frequency(frequency)} in this table, and most steps "
+            f"must have a row. Received: {len(missing):,} of {len(is_missing):,} steps without a row, the first {first}{origin}"
         )
     num_gaps = int(is_gap_start.sum())
     gaps = f"{num_gaps:,} gap{'' if num_gaps == 1 else 's'}"

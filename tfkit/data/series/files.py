@@ -12,7 +12,7 @@ import numpy as np
 from tfkit.data.columns.names import require_columns
 from tfkit.data.files import compression, csv, text_encoding
 from tfkit.data.files.normalize import DEFAULT_NA_VALUES
-from tfkit.data.files.read import read_bytes, read_with_missing_counts
+from tfkit.data.files.read import read_bytes, read_frame
 from tfkit.data.series import ts_format
 from tfkit.data.series.steps import from_long_table
 from tfkit.data.series.values import parse_values
@@ -104,7 +104,7 @@ def find_series(
         if series is not None:
             return series
     else:
-        frame, _ = read_with_missing_counts(source, na_values=na_values)
+        frame = read_frame(source, na_values=na_values)
     name = _target_column(frame, target, require_target)
     require_columns(frame, [name] if require_target and name else [])
     static = [
@@ -173,7 +173,7 @@ def _from_file(
     """Read a file: return its table and None, or None and the series of a .ts file."""
     raw, name = compression.decompress(read_bytes(path), path)
     if raw.startswith(b"PAR1") or Path(name).suffix.lower() in (".jsonl", ".ndjson"):
-        return read_with_missing_counts(path, na_values=na_values)[0], None
+        return read_frame(path, na_values=na_values), None
     text, _ = text_encoding.to_utf8(raw, encoding, path)
     if not text or text.isspace():
         raise UserError(f"A file of series must contain series. Received: {path}, which is empty")
@@ -190,7 +190,7 @@ def _from_file(
         names = [*label, *map(str, range(1, len(cells) + 1 - len(label)))]
         text = separator.join(names).encode() + b"\n" + text
     frame, _ = csv.read(text, path, kind=kind, delimiter=separator if len(cells) > 1 else delimiter)
-    return read_with_missing_counts(frame, na_values=na_values)[0], None
+    return read_frame(frame, na_values=na_values), None
 
 
 def _first_line(text: bytes, delimiter: str | None) -> tuple[str, list[str]]:
