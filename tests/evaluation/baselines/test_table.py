@@ -10,9 +10,10 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from tfkit.data.tabular.metadata import TabularMetadata
 from tfkit.evaluation import baselines
 from tfkit.evaluation.baselines import table as baselines_table
-from tfkit.metadata import Metadata, Target
+from tfkit.metadata import Target
 
 ALL_BASELINES = (baselines.dummy, baselines.linear, baselines.gradient_boosting)
 
@@ -32,11 +33,12 @@ class Rows:
 
 
 def classes_metadata(*labels, **extra):
-    return Metadata(target=Target(task="classification", classes=list(labels), positive_class=labels[0]), **extra)
+    target = Target(task="classification", classes=list(labels), positive_class=labels[0])
+    return TabularMetadata(target=target, **extra)
 
 
 def regression_metadata(mean=0.0, scale=1.0, **extra):
-    return Metadata(target=Target(mean=mean, scale=scale), **extra)
+    return TabularMetadata(target=Target(mean=mean, scale=scale), **extra)
 
 
 def table(rows, *, seed=0):

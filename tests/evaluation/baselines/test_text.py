@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 import tfkit
+from tfkit.data.text.metadata import TextMetadata
 from tfkit.evaluation import baselines
 from tfkit.evaluation.baselines import text
-from tfkit.metadata import Metadata, Target
+from tfkit.metadata import Target
 
 TEXTS = ["good and cheap", "bad and dear"]
 
@@ -19,7 +20,7 @@ def rows(y, texts, weight=None):
 
 def make_metadata(*labels, length=100, **extra):
     target = Target(task="classification", classes=list(labels), positive_class=labels[0])
-    return Metadata(target=target, length=length, **extra)
+    return TextMetadata(target=target, length=length, **extra)
 
 
 def test_words_separate_classes_and_a_class_without_rows_has_probability_0():
@@ -44,7 +45,7 @@ def test_texts_are_truncated_to_the_length_of_the_network():
 
 
 def test_numbers_are_predicted_in_units_of_the_user():
-    metadata = Metadata(target=Target(mean=100.0, scale=10.0), length=100)
+    metadata = TextMetadata(target=Target(mean=100.0, scale=10.0), length=100)
     y_pred = baselines.tfidf(rows([1.0, -1.0] * 50, TEXTS * 50), rows([0.0, 0.0], TEXTS), metadata)
     np.testing.assert_allclose(y_pred, [110, 90], atol=1)
 
