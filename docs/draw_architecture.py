@@ -126,7 +126,8 @@ def _squares(packages: list[str], pairs: set[tuple[str, str]]) -> Iterator[str]:
             if kind:
                 x, y = LEFT + column * CELL + 4, TOP + row * CELL + 4
                 title = "" if kind == "self" else f"<title>{package} imports {imported}</title>"
-                yield f'<rect class="{kind}" x="{x}" y="{y}" width="{CELL - 8}" height="{CELL - 8}" rx="2">{title}</rect>'
+                side = CELL - 8
+                yield f'<rect class="{kind}" x="{x}" y="{y}" width="{side}" height="{side}" rx="2">{title}</rect>'
 
 
 if __name__ == "__main__":
