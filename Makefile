@@ -16,7 +16,7 @@ TFKIT := $(BIN)/tfkit
 PIP   := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help train tune evaluate predict export report compare check ls show cp test test-slow test-long test-browser bench readme audit fuzz lint clean
+.PHONY: help train tune evaluate predict export report compare check ls show cp test test-slow test-long test-browser bench readme audit fuzz lint docs clean
 
 help:
 	@echo 'make VERB [NAME=value ...]'
@@ -67,7 +67,7 @@ bench: $(BIN)/.installed-dev ## measure the recipes and the speed, and write the
 	@$(BIN)/python tests/bench/speed.py --write
 
 readme: $(BIN)/.installed-dev ## write the list of parts and the results of the README anew, from what was measured | make readme
-	@$(BIN)/python tests/readme.py
+	@$(BIN)/python docs/generate.py
 	@$(BIN)/python tests/bench/tables.py --write
 	@$(BIN)/python tests/bench/pages.py
 	@$(BIN)/python tests/bench/speed.py --write
@@ -97,6 +97,13 @@ lint: $(BIN)/.installed-dev ## ruff and mypy | make lint
 	@$(BIN)/ruff format --check tfkit recipes tests
 	@$(BIN)/ruff check tfkit recipes tests
 	@$(BIN)/mypy
+
+docs: $(BIN)/.installed ## generate the reference and build the site into build/site; a broken link is an error | make docs
+	@test -x $(BIN)/mkdocs || $(PIP) --editable '.[docs]'
+	@$(BIN)/python docs/draw_architecture.py
+	@$(BIN)/python docs/generate.py
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo build/site/index.html
 
 clean: ## take away .venv and what tools left behind; runs stay | make clean
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache
