@@ -219,7 +219,8 @@ def _missing_rows_message(
     if len(missing) > MAX_MISSING_FRACTION * len(is_missing):
         raise UserError(
             f"Rows must be evenly spaced, by {frequencies.format_frequency(frequency)} in this table, and most steps "
-            f"must have a row. Received: {len(missing):,} of {len(is_missing):,} steps without a row, the first {first}{origin}"
+            f"must have a row. Received: {len(missing):,} of {len(is_missing):,} steps without a row, the first "
+            f"{first}{origin}"
         )
     num_gaps = int(is_gap_start.sum())
     gaps = f"{num_gaps:,} gap{'' if num_gaps == 1 else 's'}"
