@@ -129,7 +129,7 @@ def test_a_file_with_targets_is_scored(run, table, capsys):
 def test_the_model_accepts_raw_windows_and_exports_predict_like_it(run, table, tmp_path):
     import tensorflow as tf
 
-    raw = run.read(table)
+    raw = run.predictor.read(table)
     assert {name: array.shape for name, array in raw.items()} == {"values": (2, 21), "calendar": (2, 28, 1)}
     y_pred = run.predict_arrays(raw)
     assert y_pred.shape == (2, 7, 5)
