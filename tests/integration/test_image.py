@@ -56,7 +56,7 @@ def test_training_reaches_high_accuracy_and_saves_metrics_and_predictions(run):
     assert metrics["test"]["accuracy"] >= 0.9
     assert set(metrics["baselines"]) == {"dummy", "linear_pixels"}
     assert metrics["baselines"]["dummy"]["accuracy"] == 0.5
-    assert run.metadata.inputs == {"pixels": {"dtype": "uint8", "shape": [12, 10, 1]}}
+    assert run.predictor.metadata.inputs == {"pixels": {"dtype": "uint8", "shape": [12, 10, 1]}}
     assert "auto" not in run.config.values()
     predictions = pd.read_csv(run.folder / "predictions.csv")
     assert (predictions["truth"] == predictions["predicted"]).mean() == pytest.approx(metrics["test"]["accuracy"])
@@ -226,5 +226,5 @@ def test_inconsistent_settings_are_errors(folder, tmp_path, settings, message):
 
 
 def test_metadata_is_json_with_counts_of_the_training_split(run):
-    assert Metadata.from_dict(json.loads(json.dumps(run.metadata.to_dict()))) == run.metadata
-    assert sum(run.metadata.target.counts.values()) == run.provenance["rows"][0]
+    assert Metadata.from_dict(json.loads(json.dumps(run.predictor.metadata.to_dict()))) == run.predictor.metadata
+    assert sum(run.predictor.metadata.target.counts.values()) == run.provenance["rows"][0]

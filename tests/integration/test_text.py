@@ -99,7 +99,7 @@ def test_training_on_a_folder_per_class(tmp_path):
         (tmp_path / "mail" / label).mkdir(parents=True, exist_ok=True)
         (tmp_path / "mail" / label / f"{index}.txt").write_text(text)
     run = train(tmp_path / "mail", tmp_path / "runs", architecture="none")
-    assert run.metadata.target.classes == ["ham", "spam"]
+    assert run.predictor.metadata.target.classes == ["ham", "spam"]
     run.predict_file(tmp_path / "mail", tmp_path / "out.csv")
     assert pd.read_csv(tmp_path / "out.csv")["file"].str.match(r"(ham|spam)/\d+\.txt").all()
     assert run.evaluate(tmp_path / "mail")["test"]["accuracy"] > 0
@@ -206,7 +206,7 @@ def test_a_text_of_ten_megabytes_in_training_and_prediction(tmp_path):
     table.loc[3, "text"] = "a long book, " * 800_000
     table.to_parquet(tmp_path / "table.parquet")
     run = train(tmp_path / "table.parquet", tmp_path / "runs", architecture="none", max_length=50)
-    assert run.metadata.length <= 50
+    assert run.predictor.metadata.length <= 50
     assert len(run.predict(tmp_path / "table.parquet")) == 100
 
 
