@@ -36,7 +36,7 @@ def read(source: Any, metadata: ImageMetadata, *, with_targets: bool = False, wi
         return _resize_array(np.asarray(source), metadata, with_targets or with_columns)
     name, schema = metadata.target.name, metadata.image
     images, messages = find_images(source, target=name, labeled=with_targets, **metadata.read_options)
-    pixels = np.zeros((len(images), schema.height, schema.width, schema.channels), "uint8")
+    pixels: np.ndarray = np.zeros((len(images), schema.height, schema.width, schema.channels), "uint8")
     unreadable = decode_images(images, schema, pixels)
     for message in messages + report_unreadable(unreadable, len(images)):
         log.warning("%s", message)

@@ -1,7 +1,7 @@
 """Schema of texts: tokenization and vocabulary, fitted on the training split."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -29,7 +29,7 @@ def fit_schema(
     text_column: str,
     target: Target,
     *,
-    tokenization: str = "auto",
+    tokenization: Literal["auto", "words", "characters"] = "auto",
     max_length: int = 2000,
     vocabulary_size: int = 20_000,
     read_options: Mapping[str, Any] | None = None,
@@ -75,7 +75,7 @@ def fit_schema(
     )
 
 
-def _infer_token_kind(texts: np.ndarray) -> str:
+def _infer_token_kind(texts: np.ndarray) -> Literal["words", "characters"]:
     """Return "words", or "characters" if too many letters are of unspaced scripts."""
     import tensorflow as tf
 
