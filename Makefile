@@ -27,7 +27,7 @@ help:
 train: $(BIN)/.installed ## train a recipe, say where the run lies and what it scored | make train RECIPE=tabular ARGS="epochs=5"
 	@$(TFKIT) train "$(RECIPE)" $(ARGS)
 
-tune: $(BIN)/.installed ## search the settings of a recipe | make tune RECIPE=tabular ARGS="--trials 20 --jobs 2"
+tune: $(BIN)/.installed ## search the settings of a recipe | make tune RECIPE=tabular ARGS="--trials 20 --workers 2"
 	@$(TFKIT) tune "$(RECIPE)" $(ARGS)
 
 evaluate: $(BIN)/.installed ## score a run on its test rows, or on a file | make evaluate [RUN=runs/...] [FILE=...]
@@ -39,7 +39,7 @@ predict: $(BIN)/.installed ## predict every row of a file | make predict [RUN=ru
 export: $(BIN)/.installed ## write a run's model in another format | make export [RUN=runs/...] FORMAT=keras|savedmodel|onnx|litert [OUT=...]
 	@$(TFKIT) export $(if $(RUN),"$(RUN)") --format "$(FORMAT)" $(if $(OUT),--out "$(OUT)") $(ARGS)
 
-report: $(BIN)/.installed ## make a run's report.html again | make report [RUN=runs/...] [ARGS="--cost 5"]
+report: $(BIN)/.installed ## make a run's report.html again | make report [RUN=runs/...] [ARGS="--false-negative-cost 5"]
 	@$(TFKIT) report $(if $(RUN),"$(RUN)") $(ARGS)
 
 compare: $(BIN)/.installed ## compare runs on one page | make compare RUNS="runs/a runs/b" [OUT=compare.html]

@@ -21,7 +21,7 @@ def columns_table(columns: Mapping[str, Mapping[str, Any]]) -> Any:
     for name, column in list(columns.items())[:MAX_TABLE_ROWS]:
         table.add_row(name, column["kind"], column["treatment"])
     if len(columns) > MAX_TABLE_ROWS:
-        table.add_row("...", "", f"and {len(columns) - MAX_TABLE_ROWS:,} more columns, all in info.json")
+        table.add_row("...", "", f"and {len(columns) - MAX_TABLE_ROWS:,} more columns, all in metadata.json")
     return table
 
 

@@ -27,7 +27,7 @@ def list_components(package: str) -> list[Component]:
 
     Example:
         >>> [part.name for part in list_components("losses")][:2]
-        ['losses.GaussianNLL', 'losses.EnsembleLoss']
+        ['losses.EnsembleLoss', 'losses.GaussianNLL']
     """
     folder = PACKAGE_FOLDER / package
     files = sorted(folder.rglob("*.py")) if folder.is_dir() else [folder.with_suffix(".py")]

@@ -30,17 +30,17 @@ def predict_chunks(predictor: Any, chunks: Any, out: Path, join: Callable[[Any, 
     Returns:
         Whether it was done: it cannot be where the type of a column is only known when all of it has been read.
     """
-    from tfkit.data.files.read import kind_of
-    from tfkit.data.files.write import writing
+    from tfkit.data.files.read import file_format
+    from tfkit.data.files.write import open_table_writer
 
-    with prefetch((*chunk, chunks.done) for chunk in chunks) as rows, progress_bar("Predicting") as update:
+    with prefetch((*chunk, chunks.fraction_read) for chunk in chunks) as rows, progress_bar("Predicting") as update:
         first = next(rows, None)
         if first is None:  # reading the whole file gives the error message
             return False
-        if kind_of(out.name)[0] == "parquet" and any(_has_unclear_type(column) for _, column in first[1].items()):
+        if file_format(out.name)[0] == "parquet" and any(_has_unclear_type(column) for _, column in first[1].items()):
             return False
         compute, samples = compiled_predictor(predictor.model, first[0]), []
-        with writing(out) as write:
+        with open_table_writer(out) as write:
             for raw, own_columns, share in itertools.chain([first], rows):
                 write(join(own_columns, squeeze_outputs(compute(raw))))
                 samples.append({name: array[::DRIFT_STRIDE] for name, array in raw.items()})

@@ -83,7 +83,7 @@ def check_layer(
         >>> tfkit.testing.check_layer(tfkit.layers.SmoothClip, {"bound": 2.0}, x)
         >>> tfkit.testing.check_layer(tfkit.layers.SmoothClip, {}, x)
         Traceback (most recent call last):
-        AssertionError: Clip: `bound` is at its default (3.0). Pass a different value, so that a `get_config` that ...
+        AssertionError: SmoothClip: `bound` is at its default (3.0). Pass a different value, so that a `get_config` that ...
     """
     keras.utils.set_random_seed(0)
     case = LayerCase(layer_class, arguments, inputs, dynamic_axes, empty_batch, tolerance)

@@ -69,7 +69,7 @@ def check_recipe(
     checker, out = Checker(f"Recipe {loaded.name}", tolerance), _temporary_folder()
     _check_invalid_settings(checker, loaded, settings, refused, out / "refused")
     with _record_steps() as steps:
-        uninterrupted = train(loaded, settings=settings, out=out / "straight", report=False, quiet=True)
+        uninterrupted = train(loaded, config=settings, out=out / "straight", report=False, quiet=True)
     checker.expect(
         len(steps) >= MIN_STEPS,
         f"`settings` must give at least {MIN_STEPS} steps, so that training can be interrupted. Received: "
@@ -95,7 +95,7 @@ def _check_invalid_settings(
 
     def train_with(**changes: Any) -> None:
         try:
-            train(recipe, settings={**settings, **changes}, out=out, report=False, quiet=True)
+            train(recipe, config={**settings, **changes}, out=out, report=False, quiet=True)
         except UserError as error:
             has_one_line = "\n" not in str(error)
             checker.expect(has_one_line, f"{changes} must be rejected in one line. Received: {error}")
@@ -112,7 +112,7 @@ def _interrupt_and_resume(
 ) -> Run:
     """Train a recipe, interrupt it after a number of steps, and resume it."""
     with _record_steps(stop_after=after_step), suppress(Interrupted):
-        train(recipe, settings=settings, out=out, test=False, report=False, quiet=True)
+        train(recipe, config=settings, out=out, test=False, report=False, quiet=True)
     [folder] = out.iterdir()
     with checker.attempt("It must be possible to resume it after an interruption."):
         return train(recipe, resume=folder, report=False, quiet=True)
@@ -147,14 +147,14 @@ def _check_scores(checker: Checker, run: Run) -> None:
 
 def _check_saved_model(checker: Checker, run: Run) -> None:
     """Check that the saved model predicts each row independently, and can be exported."""
-    raw = run.examples
-    predictions = run.answer(raw)
+    raw = run.sample_inputs
+    predictions = run.predict_arrays(raw)
     checker.expect(
         np.isfinite(predictions).all(), "The predictions of the saved model for validation rows must be finite."
     )
     for i in range(min(3, len(predictions))):
         checker.expect_close(
-            run.answer({name: array[i : i + 1] for name, array in raw.items()}),
+            run.predict_arrays({name: array[i : i + 1] for name, array in raw.items()}),
             predictions[i : i + 1],
             "The saved model must predict the same for a single row as for this row in a batch. "
             "No layer may depend on other rows of the batch.",

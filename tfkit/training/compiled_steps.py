@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from tfkit.datasets.array import ArrayDataset, gathered
+from tfkit.datasets.array import ArrayDataset, gather_rows
 from tfkit.training.xla import fused_steps
 
 
@@ -120,7 +120,7 @@ def _step_loop(step: Any, model: Any, context: Any, take: Any, batch_size: int, 
 
     def run_step(tensors: Any, indices: Any, start: Any, rows_seen: Any) -> Any:
         batch = indices[start : tf.minimum(start + batch_size, tf.shape(indices)[0])]
-        data = gathered(tensors, batch) if take is None else take(batch)
+        data = gather_rows(tensors, batch) if take is None else take(batch)
         if augment is not None:
             data = augment(*data, tf.stack([tf.constant(seed, "int64"), rows_seen + tf.cast(start, "int64")]))
         return step(data)

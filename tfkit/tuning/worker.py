@@ -80,9 +80,9 @@ def _train_or_resume(job: dict[str, Any], recipe: "Recipe", quiet: bool) -> "Run
     from tfkit.training.train import train
 
     options = {
-        "test": job["test"],
+        "skip_test": not job["test"],
         "on_finish": analyze_and_report if job["test"] else None,
-        "until": job["until"],
+        "stop_after_epoch": job["until"],
         "device": job["device"],
         "quiet": quiet,
     }

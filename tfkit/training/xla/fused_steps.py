@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.datasets.array import PARTS
+from tfkit.datasets.array import SPLIT_FIELDS
 from tfkit.training.xla import philox_random
 
 MIN_TRAINING_ROWS = 300_000  # rows of all epochs together; with fewer, compiling takes longer than it saves
@@ -103,7 +103,7 @@ def trace_step(model: Any, row: dict[str, Any]) -> Any:
     def run_steps(chunk: Any, num_steps: Any) -> Any:
         def body(step: Any) -> Any:
             batch = keras.tree.map_structure(lambda array: array[step], chunk)
-            model.train_step(tuple(batch.get(name) for name in PARTS))
+            model.train_step(tuple(batch.get(name) for name in SPLIT_FIELDS))
             return (step + 1,)
 
         tf.while_loop(lambda step: step < num_steps, body, (0,), parallel_iterations=1)
@@ -178,7 +178,7 @@ def _steps_per_chunk(row: dict[str, Any], batch_size: int) -> int:
 
 def _present_arrays(row: Any) -> dict[str, Any]:
     """Name inputs, target and weight, without those that are None."""
-    return {name: array for name, array in zip(PARTS, row, strict=True) if array is not None}
+    return {name: array for name, array in zip(SPLIT_FIELDS, row, strict=True) if array is not None}
 
 
 def _is_xla_friendly(graph: Any) -> bool:
