@@ -151,7 +151,7 @@ def test_class_weights_increase_the_recall_of_the_rare_class(tmp_path):
 def test_small_data_is_refit_on_training_and_validation_texts(table, tmp_path, capfd):
     run = tfkit.train("text", data=table, out=tmp_path, **{**FAST, "refit": "auto", "architecture": "none"})
     assert run.config["refit"] is True
-    assert "Fitted again on training and validation rows together, 170" in capfd.readouterr().err
+    assert "Refit on training and validation rows together: 170 rows" in capfd.readouterr().err
 
 
 @pytest.mark.slow
