@@ -25,7 +25,7 @@ def test_devices_and_pipes_raise(tmp_path):
             UserError, match=r"A table must be a regular file. Received: .*, which is a device or a pipe"
         ):
             read_frame(path)
-    images, _ = find_images({"path": ["/dev/zero", str(tmp_path / "pipe.csv")]}, labelled=False)
+    images, _ = find_images({"path": ["/dev/zero", str(tmp_path / "pipe.csv")]}, labeled=False)
     for path in images.frame["path"]:
         with pytest.raises(OSError, match="a device or a pipe"):
             images.read(path)

@@ -112,7 +112,7 @@ def _interrupt_and_resume(
 ) -> Run:
     """Train a recipe, interrupt it after a number of steps, and resume it."""
     with _record_steps(stop_after=after_step), suppress(Interrupted):
-        train(recipe, config=settings, out=out, test=False, report=False, quiet=True)
+        train(recipe, config=settings, out=out, skip_test=True, report=False, quiet=True)
     [folder] = out.iterdir()
     with checker.attempt("It must be possible to resume it after an interruption."):
         return train(recipe, resume=folder, report=False, quiet=True)
