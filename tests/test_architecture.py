@@ -185,8 +185,8 @@ def test_public_name_exists(name):
 
 
 @pytest.mark.parametrize("command", ["tfkit", "ls", "show", "--help", "train --help"])
-def test_reading_commands_load_no_heavy_library(command, page):
-    arguments = command.split() + ([str(page)] if command == "show" else [])
+def test_reading_commands_load_no_heavy_library(command, recipe_file):
+    arguments = command.split() + ([str(recipe_file)] if command == "show" else [])
     heavy = ["keras", "tensorflow", "pandas", "numpy", "pyarrow", "scipy", "sklearn", "matplotlib", "pydantic", "rich"]
     program = (
         "import sys, tfkit; dir(tfkit)\n"

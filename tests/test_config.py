@@ -12,17 +12,17 @@ from tfkit.errors import UserError
 
 class TableConfig(Config):
     sample_only_defaults: ClassVar[dict[str, tuple[str, ...]]] = {"data": ("target",)}
-    table: Path = Path("sample.csv")
+    data: Path = Path("sample.csv")
     target: str = "income"
-    depth: PositiveInt = 3
+    num_layers: PositiveInt = 3
     dropout: Fraction = 0.1
     columns: tuple[str, ...] = ()
-    body: Literal["auto", "mlp"] = "auto"
+    architecture: Literal["auto", "mlp"] = "auto"
     epochs: PositiveInt | Literal["auto"] = 7
 
-    def check(self) -> None:
-        if self.depth > 100:
-            raise UserError("`depth` must be at most 100.")
+    def validate_settings(self) -> None:
+        if self.num_layers > 100:
+            raise UserError("`num_layers` must be at most 100.")
 
 
 def error_message(config_class=Config, **settings):
@@ -34,7 +34,7 @@ def error_message(config_class=Config, **settings):
 
 
 def test_defaults():
-    assert Config().words() == {
+    assert Config().to_dict() == {
         "seed": 0,
         "split_seed": None,
         "epochs": 50,
@@ -56,14 +56,16 @@ def test_text_is_converted_and_round_trips():
     config = TableConfig.from_dict(
         {"data": "x.csv", "target": "y", "columns": "a,b", "global_clipnorm": "1", "deterministic": "false"}
     )
-    assert (config.table, config.columns, config.deterministic) == (Path("x.csv"), ("a", "b"), False)
+    assert (config.data, config.columns, config.deterministic) == (Path("x.csv"), ("a", "b"), False)
     assert TableConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
-def test_changed_returns_settings_that_differ_from_defaults():
-    assert TableConfig().changed() == {}
-    assert TableConfig.from_dict({"epochs": "7", "num_layers": "2", "learning_rate": "0.001"}).changed() == {"depth": 2}
-    assert TableConfig.from_dict({"data": "x.csv", "target": "y"}).changed() == {"data": "x.csv", "target": "y"}
+def test_non_defaults_returns_settings_that_differ_from_defaults():
+    assert TableConfig().non_defaults() == {}
+    assert TableConfig.from_dict({"epochs": "7", "num_layers": "2", "learning_rate": "0.001"}).non_defaults() == {
+        "num_layers": 2
+    }
+    assert TableConfig.from_dict({"data": "x.csv", "target": "y"}).non_defaults() == {"data": "x.csv", "target": "y"}
 
 
 def test_config_is_frozen():
@@ -87,7 +89,7 @@ def test_unknown_setting_suggests_the_nearest_and_lists_all():
         ({"seed": -1}, "`seed` must be an integer >= 0 and < 2147483648. Received: seed=-1"),
         ({"seed": 2**31}, "`seed` must be an integer >= 0 and < 2147483648. Received: seed=2147483648"),
         ({"l2": "-1"}, "`l2` must be a number >= 0. Received: l2='-1'"),
-        ({"clip_norm": 0}, "`clip_norm` must be a number > 0 or none. Received: global_clipnorm=0"),
+        ({"global_clipnorm": 0}, "`global_clipnorm` must be a number > 0 or none. Received: global_clipnorm=0"),
         ({"deterministic": "perhaps"}, "`deterministic` must be true or false. Received: deterministic='perhaps'"),
     ],
 )
@@ -100,11 +102,11 @@ def test_invalid_choice_suggests_the_nearest():
 
 
 def test_patience_zero_raises_with_remedy():
-    assert "1 stops at the first epoch that is no better" in error_message(early_stopping_patience="0")
+    assert "1 stops at the first epoch without improvement" in error_message(early_stopping_patience="0")
 
 
 def test_plateau_schedule_needs_enough_patience():
-    assert "give early_stopping_patience=2 or more" in error_message(
+    assert "use early_stopping_patience=2 or more" in error_message(
         early_stopping_patience=1, learning_rate_schedule="plateau"
     )
     assert Config.from_dict({"early_stopping_patience": 2, "learning_rate_schedule": "plateau"}).plateau_patience == 1
@@ -117,8 +119,8 @@ def test_plateau_patience_is_below_early_stopping_patience(settings, epochs):
     assert Config.from_dict(settings).plateau_patience == epochs
 
 
-def test_check_of_a_subclass_raises():
-    assert error_message(TableConfig, num_layers=101) == "`depth` must be at most 100."
+def test_validate_settings_of_a_subclass_raises():
+    assert error_message(TableConfig, num_layers=101) == "`num_layers` must be at most 100."
 
 
 def test_sample_only_defaults_are_required_with_another_table():
@@ -129,10 +131,10 @@ def test_sample_only_defaults_are_required_with_another_table():
 
 def test_setting_without_a_default_is_required():
     class OwnConfig(Config):
-        table: Path
+        data: Path
 
-    assert error_message(OwnConfig) == "`table` must be given: a path. It has no default."
-    assert OwnConfig.from_dict({"data": "x"}).changed() == {"data": "x"}
+    assert error_message(OwnConfig) == "`data` must be given: a path. It has no default."
+    assert OwnConfig.from_dict({"data": "x"}).non_defaults() == {"data": "x"}
 
 
 @pytest.mark.filterwarnings("ignore:Field name .json")
@@ -157,8 +159,8 @@ def test_auto_is_resolved_by_the_data():
 
 
 def test_unresolved_auto_raises():
-    with pytest.raises(UserError, match="`architecture=auto` needs a page whose data says what suits it"):
-        TableConfig().settled({})
+    with pytest.raises(UserError, match="`architecture=auto` needs a recipe with auto_settings for it"):
+        TableConfig().resolve_auto({})
     config = Config.from_dict({"learning_rate": "auto", "batch_size": "auto"})
     with pytest.raises(UserError, match="`learning_rate` is still auto"):
         _ = config.optimizer_settings
@@ -166,7 +168,7 @@ def test_unresolved_auto_raises():
         config.effective_batch_size(10)
 
 
-def test_optimization_is_a_plain_dictionary():
+def test_optimizer_settings_are_a_plain_dictionary():
     config = Config.from_dict({"optimizer": "sgd", "learning_rate_schedule": "cosine", "global_clipnorm": 2})
     assert config.optimizer_settings == {
         "name": "sgd",
@@ -179,7 +181,7 @@ def test_optimization_is_a_plain_dictionary():
 
 @pytest.mark.parametrize(("size", "rows", "batch"), [(128, 1000, 128), (128, 50, 50), ("all", 1000, 1000)])
 def test_a_batch_is_never_larger_than_the_rows(size, rows, batch):
-    assert Config.from_dict({"batch_size": size}).batch(rows) == batch
+    assert Config.from_dict({"batch_size": size}).effective_batch_size(rows) == batch
 
 
 def test_settings_are_read_from_a_file(tmp_path):
@@ -188,10 +190,10 @@ def test_settings_are_read_from_a_file(tmp_path):
     assert read_settings(file) == read_settings({"epochs": 3}) == {"epochs": 3}
     assert read_settings(None) == {}
     file.write_text("[3]")
-    with pytest.raises(UserError, match="Settings are a JSON object"):
+    with pytest.raises(UserError, match="Settings must be a JSON object"):
         read_settings(file)
     file.write_text("{")
-    with pytest.raises(UserError, match="Settings are read from a JSON file"):
+    with pytest.raises(UserError, match="Settings must be in a JSON file"):
         read_settings(file)
     with pytest.raises(UserError, match="No such file"):
         read_settings(tmp_path / "none.json")
@@ -215,5 +217,5 @@ def test_learning_rate_times_weight_decay_must_be_below_1():
 
 
 def test_split_seed_defaults_to_seed():
-    assert Config.from_dict({"seed": 3}).seed_of_splits == 3
-    assert Config.from_dict({"seed": 3, "split_seed": 0}).seed_of_splits == 0
+    assert Config.from_dict({"seed": 3}).effective_split_seed == 3
+    assert Config.from_dict({"seed": 3, "split_seed": 0}).effective_split_seed == 0

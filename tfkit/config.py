@@ -35,7 +35,7 @@ FLAGS |= {"dask_address"}
 
 
 class Config(BaseModel):
-    """The settings that every recipe has; a recipe adds its own, or other defaults, in a subclass.
+    """Settings that every recipe has; a recipe adds settings, or changes defaults, in a subclass.
 
     A recipe rejects combinations of settings in its method `validate_settings`, with a `UserError`, and lists in
     `sample_only_defaults` the settings that must be given when its sample is replaced.
@@ -50,20 +50,20 @@ class Config(BaseModel):
 
     sample_only_defaults: ClassVar[dict[str, tuple[str, ...]]] = {}
 
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0  # random seed of splits, order of rows, initial weights and dropout
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0  # random seed of splits, row order, initial weights and dropout
     split_seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None  # random seed of the splits; none: seed
     epochs: PositiveInt | Literal["auto"] = 50  # passes over the training rows
     batch_size: PositiveInt | Literal["all", "auto"] = 128  # rows per step; all: full-batch gradient descent
     optimizer: OptimizerName = "adam"  # optimizer
-    learning_rate: PositiveFloat | Literal["auto"] = 1e-3  # step size, before any schedule
-    learning_rate_schedule: ScheduleName = "none"  # learning rate schedule
-    weight_decay: NonNegativeFloat = 0.0  # decoupled weight decay per step
-    l1: NonNegativeFloat = 0.0  # L1 penalty of the weights in the loss
-    l2: NonNegativeFloat = 0.0  # L2 penalty of the weights in the loss
-    global_clipnorm: PositiveFloat | None = None  # largest norm of the gradient of a step
-    early_stopping_patience: int | None = None  # epochs without improvement before training stops; none: never
-    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"  # of computations
-    deterministic: bool = True  # whether the same seed gives the same bits
+    learning_rate: PositiveFloat | Literal["auto"] = 1e-3  # step size before any schedule
+    learning_rate_schedule: ScheduleName = "none"  # change of the learning rate during training
+    weight_decay: NonNegativeFloat = 0.0  # decoupled weight decay of each step
+    l1: NonNegativeFloat = 0.0  # L1 penalty of the weights
+    l2: NonNegativeFloat = 0.0  # L2 penalty of the weights
+    global_clipnorm: PositiveFloat | None = None  # maximum norm of the gradient
+    early_stopping_patience: int | None = None  # epochs without improvement before training stops
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"  # floating-point type of computations
+    deterministic: bool = True  # whether the same seed gives bit-identical results
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -80,7 +80,7 @@ class Config(BaseModel):
         values = {name: cls.validate_setting(name, value) for name, value in settings.items()}
         for name, field in cls.model_fields.items():
             if field.is_required() and name not in values:
-                raise UserError(f"`{name}` must be given: {cls._kind(name).rule()}. It has no default.")
+                raise UserError(f"`{name}` must be given: {cls._setting_type(name).describe()}. It has no default.")
         try:
             return cls(**values)
         except ValidationError as error:
@@ -94,24 +94,26 @@ class Config(BaseModel):
                 f"Unknown setting `{name}`.{did_you_mean(name, cls.model_fields)} "
                 f"Settings: {', '.join(cls.model_fields)}."
             )
-        kind = cls._kind(name)
+        setting_type = cls._setting_type(name)
         try:
-            return kind.value(value)
+            return setting_type.value(value)
         except ValidationError:
-            hint = did_you_mean(str(value), kind.choices())
-            raise UserError(f"`{name}` must be {kind.rule()}.{hint} Received: {name}={_short(value)}") from None
+            hint = did_you_mean(str(value), setting_type.choices())
+            raise UserError(
+                f"`{name}` must be {setting_type.describe()}.{hint} Received: {name}={_short(value)}"
+            ) from None
 
     @classmethod
-    def _kind(cls, name: str) -> SettingType:
+    def _setting_type(cls, name: str) -> SettingType:
         return SettingType(cls.model_fields[name].rebuild_annotation())
 
     def model_post_init(self, context: Any, /) -> None:
-        for sample, fits in self.sample_only_defaults.items():
-            for name in fits:
+        for sample, names in self.sample_only_defaults.items():
+            for name in names:
                 if sample in self.model_fields_set and name not in self.model_fields_set:
                     raise UserError(
                         f"`{sample}=` replaces the sample, so `{name}=` must be given too: "
-                        f"its default, {getattr(self, name)!r}, fits the sample only."
+                        f"its default, {getattr(self, name)!r}, is for the sample only."
                     )
         if self.early_stopping_patience is not None and self.early_stopping_patience < 1:
             raise UserError(
@@ -167,7 +169,7 @@ class Config(BaseModel):
         """Replace every "auto" by its value in `defaults`."""
         values = self.to_dict()
         for name in type(self).model_fields:
-            if values[name] == "auto" and "auto" in self._kind(name).choices():
+            if values[name] == "auto" and "auto" in self._setting_type(name).choices():
                 if defaults.get(name, "auto") == "auto":
                     raise UserError(f"`{name}=auto` needs a recipe with auto_settings for it: give {name} a value.")
                 values[name] = defaults[name]
@@ -209,5 +211,5 @@ def read_settings(source: str | Path | Mapping[str, Any] | None) -> dict[str, An
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"Settings must be in a JSON file. {source}: {error}") from None
     if not isinstance(settings, dict):
-        raise UserError(f'Settings must be a JSON object, {{"epochs": 5}}. Received: {source}, which is something else')
+        raise UserError(f'Settings must be a JSON object, {{"epochs": 5}}. Received: {source}, which is not an object')
     return settings

@@ -27,7 +27,7 @@ REQUIRED_TYPES: dict[str, dict[str, type]] = {  # file name -> key -> type of it
 class RunJSON(dict[str, Any]):
     """A JSON object of a run folder; a missing key raises a UserError.
 
-    Somebody may have edited the file.
+    A file may have been edited or damaged.
 
     Args:
         path: The file.
@@ -50,24 +50,24 @@ class RunJSON(dict[str, Any]):
         raise UserError(f"The run's {self.path.name} must have {name!r}. Received: {self.path}, which is damaged")
 
 
-FORMAT_VERSION = 1  # of a run directory; another version is refused
+FORMAT_VERSION = 1  # of a run directory; a run of another version raises an error
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn")
 
 
 def versions() -> dict[str, str]:
-    """The versions of what computes."""
+    """Return the versions of tfkit and of the packages that compute."""
     from tfkit import __version__
 
     return {"tfkit": __version__, **{package: version(package) for package in PACKAGES}}
 
 
 def latest_run(folder: str | os.PathLike[str] = "runs") -> Path | None:
-    """The finished run in a folder that was begun last, or None."""
-    found = []
+    """Return the finished run in a folder that was started last, or None."""
+    runs = []
     for path in Path(folder).glob("*/metrics.json"):
-        with contextlib.suppress(OSError, ValueError, KeyError, UserError):  # a damaged one is not the newest
-            found.append((datetime.datetime.fromisoformat(RunDir(path.parent).provenance["started"]), path.parent))
-    return max(found)[1] if found else None
+        with contextlib.suppress(OSError, ValueError, KeyError, UserError):  # damaged runs are skipped
+            runs.append((datetime.datetime.fromisoformat(RunDir(path.parent).provenance["started"]), path.parent))
+    return max(runs)[1] if runs else None
 
 
 class RunDir:
@@ -98,7 +98,7 @@ class RunDir:
 
     @classmethod
     def create(cls, out: str | os.PathLike[str], recipe: Any, config: Any) -> Self:
-        """A new folder with the settings and what they ran on."""
+        """Create a run directory with the settings and the provenance."""
         now = datetime.datetime.now().astimezone()
         provenance = {
             "format": FORMAT_VERSION,
@@ -111,29 +111,29 @@ class RunDir:
             "python": sys.version.split()[0],
             "versions": versions(),
         }
-        made = not Path(out).exists()
+        creates_parent = not Path(out).exists()
         folder = _new_folder(Path(out), f"{recipe.name or 'run'}-{now:%Y%m%d-%H%M%S}")
         try:
             write_json(folder / "config.json", config.to_dict())
             write_json(folder / "provenance.json", provenance)
             if recipe.path:
                 shutil.copyfile(recipe.path, folder / "recipe.py")
-        except BaseException:  # a full disk: no half of a run
+        except BaseException:  # such as a full disk: leave no incomplete run
             shutil.rmtree(folder, ignore_errors=True)
             raise
         run = cls(folder)
-        run._created_parent = made
+        run._created_parent = creates_parent
         return run
 
     def remove(self) -> None:
-        """Take the folder away, and the one around it if this run has made it."""
+        """Delete the directory, and its parent if this run created it and it is empty."""
         shutil.rmtree(self.folder, ignore_errors=True)
         if self._created_parent:
-            with contextlib.suppress(OSError):  # another run has come meanwhile
+            with contextlib.suppress(OSError):  # another run is in it
                 self.folder.parent.rmdir()
 
     def path(self, name: str) -> Path:
-        """A file of the run."""
+        """Return the path of a file of the run."""
         return self.folder / name
 
     def update_provenance(self, **facts: Any) -> None:
@@ -147,7 +147,7 @@ class RunDir:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The settings, as plain values."""
+        """The settings, as plain JSON values."""
         return self.read_json("config.json")
 
     @property
@@ -157,26 +157,26 @@ class RunDir:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The scores: of validation and test, with intervals, beside the baselines."""
+        """Scores of validation and test, their confidence intervals, and the scores of the baselines."""
         return self.read_json("metrics.json")
 
     @property
     def exports(self) -> dict[str, Any]:
-        """What was measured of each export: its largest difference from the model, size, latency."""
+        """Measurements of each export: largest difference from the model, size, latency."""
         return self.read_json("exports.json")
 
     @property
     def analysis(self) -> dict[str, Any]:
-        """What was looked at for the report when the run ended."""
+        """Results of the analyses for the report."""
         return self.read_json("analysis.json")
 
     @property
     def finished(self) -> bool:
-        """Whether training came to its end."""
+        """Whether training is finished."""
         return self.path("metrics.json").is_file()
 
     def save_model(self, model: Any, history: list[dict[str, float]]) -> None:
-        """Write what training has brought, before anything else can go wrong."""
+        """Write the trained model and its history."""
         partial = self.path("model.part.keras")
         model.save(partial)
         os.replace(partial, self.path("model.keras"))
@@ -187,17 +187,22 @@ class RunDir:
             table.writerows(history)
 
     def mark_finished(self, metrics: dict[str, Any]) -> None:
-        """Write the scores: with them a run counts as finished."""
+        """Write the scores, which marks the run as finished, and delete its checkpoints."""
         write_json(self.path("metrics.json"), metrics)
         for folder in self.folder.glob("checkpoints*"):
             shutil.rmtree(folder, ignore_errors=True)
 
     def read_json(self, name: str) -> dict[str, Any]:
+        """Read a JSON file of the run.
+
+        Raises:
+            UserError: If the file is missing or damaged.
+        """
         try:
             return RunJSON(self.path(name))
         except FileNotFoundError:
             raise UserError(
-                f"The run must be finished; go on with `tfkit train --resume {self.folder}`. "
+                f"The run must be finished; resume it with `tfkit train --resume {self.folder}`. "
                 f"Received: {self.folder}, which has no {name}"
             ) from None
         except (ValueError, TypeError, RecursionError, OSError):
@@ -205,7 +210,7 @@ class RunDir:
 
 
 def _new_folder(out: Path, name: str) -> Path:
-    """A folder that was not there before."""
+    """Create a new folder; a number is appended if the name exists."""
     if out.exists() and not out.is_dir():
         raise UserError(f"`out` must be a folder. Received: {out}, which is a file")
     for number in itertools.count(1):
@@ -221,7 +226,7 @@ def _new_folder(out: Path, name: str) -> Path:
 
 
 def _commit() -> str | None:
-    """The commit of the project that one stands in, with + where files differ from it."""
+    """Return the commit of the Git repository in the current folder, with + if files differ from it."""
     git = ["git", "describe", "--always", "--dirty=+", "--abbrev=12"]
     try:
         return subprocess.run(git, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
@@ -230,6 +235,6 @@ def _commit() -> str | None:
 
 
 def reader_id(reader: Any) -> str | None:
-    """The name of a reader that is a package of `tfkit.data`, by which `predict` finds it again; else None."""
+    """Return the module name of a reader in `tfkit.data`, from which it can be imported again; else None."""
     name = getattr(reader, "__name__", "")
     return name if isinstance(reader, ModuleType) and name.startswith("tfkit.data.") else None

@@ -12,7 +12,7 @@ from tfkit.catalog.recipes import recipe_files
 
 ROOT = Path(tfkit.__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-COMMANDS = (ROOT / "tfkit" / "cli" / "commands.py").read_text(encoding="utf-8")
+COMMANDS = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "tfkit" / "cli").glob("*.py"))
 FLAGS = set(re.findall(r"--[a-z][a-z-]+", COMMANDS)) | {"--help", "--version", "--debug"}
 VERBS = {"ls", "show", "cp", "train", "tune", "evaluate", "predict", "export", "report", "compare", "verify"}
 OWN_RECIPES = {"churn.py", "mine.py"}  # copies of `tabular` in the text

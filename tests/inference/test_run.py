@@ -39,7 +39,8 @@ def test_predict_returns_label_and_probabilities(run, frame):
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".jsonl", ".csv.gz"])
 def test_predict_writes_the_input_columns_first(run, frame, tmp_path, suffix, capsys):
-    from tfkit.data import read_frame, write_frame
+    from tfkit.data.files.read import read_frame
+    from tfkit.data.files.write import write_frame
 
     write_frame(frame.head(20), tmp_path / f"new{suffix}")
     out = tmp_path / f"predictions{suffix}"
@@ -71,7 +72,7 @@ def test_evaluate_prints_a_table(run, capsys):
 
 
 def test_folder_that_is_not_a_run_raises(tmp_path):
-    with pytest.raises(UserError, match="A run is a folder that `tfkit train` has made"):
+    with pytest.raises(UserError, match="A run is a directory that `tfkit train` wrote"):
         tfkit.Run(tmp_path)
 
 
@@ -92,7 +93,7 @@ def test_recipe_with_its_own_reader_must_be_given(run, frame, tmp_path):
 
     shutil.copytree(run.folder, tmp_path / "copy")
     provenance = json.loads((tmp_path / "copy" / "provenance.json").read_text())
-    (tmp_path / "copy" / "provenance.json").write_text(json.dumps({**provenance, "read": None}))
+    (tmp_path / "copy" / "provenance.json").write_text(json.dumps({**provenance, "reader": None}))
     with pytest.raises(UserError, match="name the file again: --recipe"):
         tfkit.Run(tmp_path / "copy").predict(frame)
     predictions = tfkit.Run(tmp_path / "copy", recipe="tabular").predict(frame)
@@ -104,7 +105,7 @@ def test_reader_outside_tfkit_is_not_imported(run, frame, tmp_path):
 
     shutil.copytree(run.folder, tmp_path / "copy")
     provenance = json.loads((tmp_path / "copy" / "provenance.json").read_text())
-    (tmp_path / "copy" / "provenance.json").write_text(json.dumps({**provenance, "read": "antigravity:read_all"}))
+    (tmp_path / "copy" / "provenance.json").write_text(json.dumps({**provenance, "reader": "antigravity:read_all"}))
     with pytest.raises(UserError, match="The run's reader must be one of tfkit;"):
         tfkit.Run(tmp_path / "copy").predict(frame)
 

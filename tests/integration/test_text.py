@@ -160,7 +160,7 @@ def test_checks_of_all_recipes_pass(table):
         ({"architecture": "none", "ngram_model": "none"}, "A model needs inputs"),
         ({"text_column": "body"}, "the column 'body'"),
     ]
-    check_recipe("text", {**FAST, "data": table}, source=table, refused=invalid)
+    check_recipe("text", {**FAST, "data": table}, source=table, invalid_settings=invalid)
 
 
 @pytest.mark.parametrize(

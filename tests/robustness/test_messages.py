@@ -10,12 +10,12 @@ from tfkit.api import Run
 from tfkit.data.files.read import read_frame
 from tfkit.data.image.files import find_images
 from tfkit.datasets import memmap
-from tfkit.errors import LONGEST, UserError
+from tfkit.errors import MAX_MESSAGE_CHARACTERS, UserError
 
 
 def test_message_is_one_line():
     assert str(UserError("a\nb\x1b[31m\u202e\ud800 é 🦄")) == "a\\nb\\x1b[31m\\u202e\\ud800 é 🦄"
-    assert str(UserError("x" * (LONGEST + 1))) == "x" * LONGEST + "..."
+    assert str(UserError("x" * (MAX_MESSAGE_CHARACTERS + 1))) == "x" * LONGEST + "..."
 
 
 def test_devices_and_pipes_raise(tmp_path):

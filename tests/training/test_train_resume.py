@@ -95,7 +95,7 @@ def test_resume_raises_if_settings_versions_or_data_differ(table, tmp_path, monk
     (folder / "provenance.json").write_text(json.dumps({**provenance, "data": "changed"}))
     with pytest.raises(UserError, match="data that it began with"):
         tfkit.train(resume=folder, quiet=True)
-    with pytest.raises(UserError, match="must be finished; go on with"):
+    with pytest.raises(UserError, match="must be finished; resume it with"):
         _ = tfkit.Run(folder).metrics
     (folder / "provenance.json").write_text(json.dumps(provenance))
     # the run was started with test=False

@@ -14,7 +14,7 @@ DRIFT_THRESHOLD = 0.25  # population stability index above which a column has dr
 
 NUM_BINS = 10
 
-MAX_CATEGORIES = 50  # most frequent categories of a column with a share of their own
+MAX_CATEGORIES = 50  # most frequent categories of a column, each with a share
 
 MIN_ROWS = 50  # shares of fewer rows are not reliable
 
@@ -33,10 +33,10 @@ def fit_reference(raw: Mapping[str, Any], metadata: Metadata) -> dict[str, Any]:
     """Compute the share of training rows in each bin of each column, as JSON.
 
     Numbers have ten bins of equal shares, a bin below and a bin above; categories have one bin each; texts are measured
-    by their length, time series and images by the mean of each row. Missing values have a bin of their own.
+    by their length, time series and images by the mean of each row. Missing values have their own bin.
 
     Example:
-        >>> stats = fit_reference({"x": np.arange(100.0).reshape(-1, 1)}, {"inputs": {"x": {"column": "x"}}})
+        >>> stats = fit_reference({"x": np.arange(100.0).reshape(-1, 1)}, Metadata())
         >>> stats["x"]["shares"]  # missing, below, ten bins, above
         [0.0, 0.0, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.0]
     """
@@ -47,7 +47,7 @@ def fit_reference(raw: Mapping[str, Any], metadata: Metadata) -> dict[str, Any]:
         if values.dtype == object:
             categories, counts = np.unique(values.astype(str), return_counts=True)
             most_frequent = categories[np.argsort(-counts, kind="stable")][:MAX_CATEGORIES]
-            rule["words"] = [str(category) for category in most_frequent if category]
+            rule["categories"] = [str(category) for category in most_frequent if category]
         else:
             finite = values[np.isfinite(values)]
             edges = np.unique(np.quantile(finite, np.linspace(0, 1, NUM_BINS + 1))) if len(finite) else np.empty(0)
@@ -141,10 +141,10 @@ def _bin_shares(values: np.ndarray, rule: Mapping[str, Any]) -> np.ndarray:
     The first bin has the missing values, then come the bins or categories; the last one has all other categories, or
     the numbers above all bins.
     """
-    if "words" in rule:
+    if "categories" in rule:
         values = values.astype(str) if values.dtype == object else np.array([""] * len(values))
-        bin_of = {"": 0, **{category: i + 1 for i, category in enumerate(rule["words"])}}
-        num_bins = len(rule["words"]) + 2
+        bin_of = {"": 0, **{category: i + 1 for i, category in enumerate(rule["categories"])}}
+        num_bins = len(rule["categories"]) + 2
         bins = np.array([bin_of.get(value, num_bins - 1) for value in values], int)
     else:
         values = values if values.dtype != object else np.full(len(values), np.nan)

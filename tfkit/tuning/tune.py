@@ -91,7 +91,7 @@ def tune(
         "recipe": loaded.name,
         "page": file_digest(loaded.path),
         "settings": fixed,
-        "space": {name: domain.words() for name, domain in space.items()},
+        "space": {name: domain.describe() for name, domain in space.items()},
         "method": algorithm,
         "objective": objective,
         "versions": versions(),

@@ -44,9 +44,9 @@ def check_resume_after_kill(recipe: str, settings: dict[str, Any], folder: Path)
 
 def epochs_and_steps(run: Path) -> tuple[int, int]:
     """Return the number of epochs of a finished run, and of steps per epoch."""
-    config, about = (
+    config, provenance = (
         json.loads((run / name).read_text(encoding="utf-8")) for name in ("config.json", "provenance.json")
     )
-    num_rows, batch_size = about["rows"][0], config["batch_size"]
+    num_rows, batch_size = provenance["rows"][0], config["batch_size"]
     epochs = len((run / "history.csv").read_text(encoding="utf-8").splitlines()) - 1
     return epochs, 1 if batch_size == "all" else math.ceil(num_rows / batch_size)

@@ -1,6 +1,6 @@
 """Worker process of the verification: it trains, kills itself, or predicts.
 
-Started as `python -m tfkit.checks.child TASK`, with the task as JSON.
+Started as `python -m tfkit.verification.worker TASK`, with the task as JSON.
 """
 
 import json
@@ -29,20 +29,20 @@ def train(*, predictions_file: str | None = None, kill: dict[str, Any] | None = 
     Args:
         predictions_file: File for the predictions of the model in memory after training; None for none.
         kill: When to kill the process: arguments of `_kill_at`; None for never.
-        task: Arguments of `engine.train`.
+        task: Arguments of `tfkit.training.train.train`.
     """
     models: list[Any] = []
-    original_keep = RunDir.save_model
+    original_save_model = RunDir.save_model
 
-    def keep(run: RunDir, model: Any, history: Any) -> None:
+    def save_model(run: RunDir, model: Any, history: Any) -> None:
         models.append(model)
-        original_keep(run, model, history)
+        original_save_model(run, model, history)
 
     with ExitStack() as stack:
-        stack.enter_context(patch.object(RunDir, "save_model", keep))
+        stack.enter_context(patch.object(RunDir, "save_model", save_model))
         if kill:
             _kill_at(stack, **kill)
-        run = training_train.train(task.pop("recipe"), quiet=True, test=False, **task)
+        run = training_train.train(task.pop("recipe"), quiet=True, skip_test=True, **task)
     if predictions_file:
         outputs = batch_predict.predict(models[-1], Predictor(run).sample_inputs)
         np.savez(predictions_file, predictions=batch_predict.squeeze_outputs(outputs))

@@ -34,7 +34,7 @@ def days_since_1970(*timestamps):
 )
 def test_format_is_inferred_and_parsed(strings, formats, timestamps):
     rule = infer_format(pd.Series(strings))
-    assert rule == {"kind": "date", "forms": formats}
+    assert rule == {"kind": "date", "formats": formats}
     epoch = np.datetime64(0, "us")
     expected = [(np.datetime64(timestamp, "us") - epoch) / np.timedelta64(1, "D") for timestamp in timestamps]
     assert to_days(pd.Series([*strings, None, "x"]), rule).tolist() == pytest.approx(
@@ -75,7 +75,7 @@ def test_no_format_for_other_text(strings):
 def test_numbers_are_dates_if_the_user_sets_the_type(cells, date_format, timestamps):
     assert infer_format(cells) is None
     rule = infer_format(cells, asked=True)
-    assert rule["forms"] == [date_format]
+    assert rule["formats"] == [date_format]
     assert to_days(cells, rule).tolist() == days_since_1970(*timestamps)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tfkit.data.columns.infer_type import boolean_labels, convert_column, infer_column_type
 
-NUMBER = {"kind": "number", "written": "1234.5", "signs": False}
+NUMBER = {"kind": "number", "written": "1234.5", "has_symbols": False}
 YES_NO = {"kind": "yes/no", "words": ["no", "yes"]}
 
 
@@ -67,7 +67,7 @@ def test_identifier_is_inferred_from_the_column_name():
         ([None, None], "category", {"kind": "category"}),
         (["01067", "10115"], "number", NUMBER),
         ([7, 7], "number", NUMBER),
-        ([20240131, 20240201], "date", {"kind": "date", "forms": ["%Y%m%d"]}),
+        ([20240131, 20240201], "date", {"kind": "date", "formats": ["%Y%m%d"]}),
     ],
 )
 def test_user_sets_the_type(cells, kind, rule):

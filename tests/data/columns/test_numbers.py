@@ -29,7 +29,7 @@ NAN = np.nan
 def test_format_is_inferred_and_parsed(text, number_format, has_symbols, values):
     cells = pd.Series(text.split(" "))
     rule = infer_format(cells.value_counts())
-    assert rule == {"kind": "number", "written": number_format, "signs": has_symbols}
+    assert rule == {"kind": "number", "written": number_format, "has_symbols": has_symbols}
     assert parse(pd.concat([cells, pd.Series([None])]), rule).tolist() == pytest.approx([*values, NAN], nan_ok=True)
 
 

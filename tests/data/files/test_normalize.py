@@ -37,13 +37,13 @@ def test_default_missing_markers_with_white_space_and_in_quotes(file):
     assert frame["c"].tolist() == ["none"] * len(DEFAULT_NA_VALUES)
 
 
-def test_missing_setting_replaces_the_default_markers(file, columns):
+def test_na_values_replaces_the_default_markers(file, columns):
     path = file("a,b\nNA,-99\n?,\n")
     assert columns(read_frame(path, na_values=["-99"])) == {"a": ["NA", "?"], "b": [None, None]}
-    assert columns(read_frame(path, missing="?")) == {"a": ["NA", None], "b": ["-99", None]}
+    assert columns(read_frame(path, na_values="?")) == {"a": ["NA", None], "b": ["-99", None]}
 
 
-def test_missing_setting_applies_to_typed_columns():
+def test_na_values_applies_to_typed_columns():
     source = pd.DataFrame(
         {"n": [1, -99], "s": ["-99", "?"], "c": pd.Categorical(["-99", "x"]), "o": [["-99"], "-99"], "b": [True, False]}
     )

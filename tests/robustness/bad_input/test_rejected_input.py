@@ -118,7 +118,7 @@ FLOATS = np.random.default_rng(1).normal(size=ROWS).round(3)
         ({}, "target=y epoch=3", "Unknown setting `epoch`. Did you mean 'epochs'?"),
         ({}, "target=y epochs=many", "`epochs` must be an integer >= 1"),
         ({}, "target=y architecture=mpl", "`body` must be ensemble or mlp. Did you mean 'mlp'?"),
-        ({}, "target=y a", "Settings are written key=value. Received: 'a'"),
+        ({}, "target=y a", "A setting must have the form key=value. Received: 'a'"),
         ({}, "target=y --quite", "Unknown flag --quite. Did you mean '--quiet'?"),
     ],
 )
@@ -144,8 +144,8 @@ def test_too_few_rows_or_columns(assert_rejected):
 
 def test_unknown_recipe_or_command(assert_rejected):
     assert_rejected("train", "tabluar", message="No recipe 'tabluar'. Did you mean 'tabular'?")
-    assert_rejected("show", message="Say which recipe: ")
-    assert_rejected("trian", "tabular", message="Unknown verb 'trian'. Did you mean 'train'?")
+    assert_rejected("show", message="A recipe must be given: ")
+    assert_rejected("trian", "tabular", message="Unknown command 'trian'. Did you mean 'train'?")
 
 
 # Files to predict
@@ -178,7 +178,7 @@ def test_file_that_is_not_a_table_is_not_predicted(assert_rejected, model):
     Path("image.csv").write_bytes(b"\x89PNG\r\n\x1a\n\0")
     assert_rejected("predict", model.folder, "image.csv", message="image.csv")
     assert_rejected("predict", model.folder, "nothing.csv", message="The file must exist")
-    assert_rejected("predict", model.folder, message="Say which file to predict")
+    assert_rejected("predict", model.folder, message="A file to predict must be given")
 
 
 def test_file_without_valid_targets_is_not_scored(assert_rejected, model):
@@ -200,17 +200,17 @@ def test_file_without_valid_targets_is_not_scored(assert_rejected, model):
 def test_folder_that_is_not_a_finished_run(assert_rejected, model):
     Path("folder").mkdir()
     for verb in ("predict", "evaluate"):
-        assert_rejected(verb, "folder", write_rows(), message="A run is a folder that `tfkit train` has made")
-        assert_rejected(verb, "nowhere", "rows.csv", message="A run is a folder that `tfkit train` has made")
-    assert_rejected("export", "folder", message="A run is a folder that `tfkit train` has made")
-    assert_rejected("train", "--resume", "folder", message="A run is a folder that `tfkit train` has made")
+        assert_rejected(verb, "folder", write_rows(), message="A run is a directory that `tfkit train` wrote")
+        assert_rejected(verb, "nowhere", "rows.csv", message="A run is a directory that `tfkit train` wrote")
+    assert_rejected("export", "folder", message="A run is a directory that `tfkit train` wrote")
+    assert_rejected("train", "--resume", "folder", message="A run is a directory that `tfkit train` wrote")
     shutil.copytree(model.folder, "damaged")
     Path("damaged/metadata.json").write_text("{")
     assert_rejected("predict", "damaged", "rows.csv", message="The run's metadata.json must be JSON")
     Path("damaged/metrics.json").unlink()
     shutil.copy(model.path("metadata.json"), "damaged")
     assert_rejected(
-        "predict", "damaged", "rows.csv", message="The run must be finished; go on with `tfkit train --resume damaged`"
+        "predict", "damaged", "rows.csv", message="The run must be finished; resume it with `tfkit train --resume damaged`"
     )
 
 

@@ -131,13 +131,13 @@ def test_if_one_replica_overflows_the_step_is_skipped_and_the_loss_scale_halved(
 @pytest.mark.long
 @pytest.mark.parametrize(("device", "workers"), [("mirrored:2", 1), ("multiworker", 2)])
 def test_every_recipe_has_the_weights_of_one_device_after_twenty_steps(device, workers, tmp_path, recipe_steps):
-    from tfkit.verification.multi_replica import differences
+    from tfkit.verification.multi_replica import compare_step_files
 
     task = {"do": "steps", "device": device, "cases": RECIPES}
     task_json = to_json({**task, "out": str(tmp_path / "steps-{index}.npz")})
     run_processes("tfkit.verification.worker", task_json, workers=workers)
     for index in range(workers):
-        assert differences(recipe_steps, tmp_path / f"steps-{index}.npz", 1e-5) == [""] * len(RECIPES)
+        assert compare_step_files(recipe_steps, tmp_path / f"steps-{index}.npz", 1e-5) == [""] * len(RECIPES)
 
 
 @pytest.fixture(scope="module")

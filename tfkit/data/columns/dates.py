@@ -81,28 +81,28 @@ def infer_format(cells: pd.Series, *, asked: bool = False) -> dict[str, Any] | N
     Example:
         >>> import pandas as pd
         >>> infer_format(pd.Series(["31/12/2024", "01/02/2025"]))
-        {'kind': 'date', 'forms': ['%d/%m/%Y']}
+        {'kind': 'date', 'formats': ['%d/%m/%Y']}
     """
     if cells.dtype.kind == "M":
-        return {"kind": "date", "forms": [_ISO]}
+        return {"kind": "date", "formats": [_ISO]}
     if not len(cells) or (cells.dtype.kind == "f" and not asked):
         return None
     sample = cells.iloc[:: -(-len(cells) // (10 * MAX_DISTINCT_CELLS))]
     distinct = sample.drop_duplicates()
     distinct = distinct.iloc[:: -(-len(distinct) // MAX_DISTINCT_CELLS)]
     candidates = _DIGIT_FORMATS if asked and _is_digits(distinct) else _likely_formats(distinct)
-    rule = {"kind": "date", "forms": _choose_formats(distinct, candidates)}
-    return rule if rule["forms"] and (~np.isnan(to_days(sample, rule))).mean() >= MIN_MATCH_FRACTION else None
+    rule = {"kind": "date", "formats": _choose_formats(distinct, candidates)}
+    return rule if rule["formats"] and (~np.isnan(to_days(sample, rule))).mean() >= MIN_MATCH_FRACTION else None
 
 
 def to_days(cells: pd.Series, rule: dict[str, Any]) -> np.ndarray:
     """Parse plain cells as float64 days since 1970 in UTC; NaN if not a date."""
-    return map_distinct(cells, lambda distinct: _to_days(_parse(distinct, rule["forms"])), np.nan)
+    return map_distinct(cells, lambda distinct: _to_days(_parse(distinct, rule["formats"])), np.nan)
 
 
 def to_datetimes(cells: pd.Series, rule: dict[str, Any]) -> np.ndarray:
     """Parse plain cells as datetime64[us] in UTC; NaT if missing or not a date."""
-    return map_distinct(cells, lambda distinct: _parse(distinct, rule["forms"]), "NaT")
+    return map_distinct(cells, lambda distinct: _parse(distinct, rule["formats"]), "NaT")
 
 
 def extract_parts(cells: pd.Series, rule: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -113,7 +113,7 @@ def extract_parts(cells: pd.Series, rule: dict[str, Any]) -> dict[str, np.ndarra
     import pandas as pd
 
     codes, distinct = pd.factorize(cells)
-    timestamps = _parse(pd.Series(distinct), rule["forms"])
+    timestamps = _parse(pd.Series(distinct), rule["formats"])
     calendar = pd.Series(timestamps).dt
     parts = {"year": calendar.year, "month": calendar.month, "day": calendar.day, "weekday": calendar.day_of_week}
     parts["days"] = _to_days(timestamps)

@@ -57,7 +57,7 @@ def infer_column_type(cells: pd.Series, kind: str | None = None) -> dict[str, An
     Example:
         >>> import pandas as pd
         >>> infer_column_type(pd.Series(["1,200", "13,000", None]))
-        {'kind': 'number', 'written': '1,234.5', 'signs': False}
+        {'kind': 'number', 'written': '1,234.5', 'has_symbols': False}
         >>> infer_column_type(pd.Series(["yes", "no", "yes"]))
         {'kind': 'yes/no', 'words': ['no', 'yes']}
     """

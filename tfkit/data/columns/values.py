@@ -21,8 +21,8 @@ def normalize_dtype(cells: pd.Series) -> pd.Series:
 
     Missing cells stay missing.
 
-    Booleans become the strings True and False, integers beyond `MAX_EXACT_INTEGER` their digits, time spans seconds, and mixed
-    types the strings that a text file would contain.
+    Booleans become the strings True and False, integers beyond `MAX_EXACT_INTEGER` their digits, time spans seconds,
+    and mixed types the strings that a text file would contain.
 
     Args:
         cells: A pandas Series of any dtype.

@@ -16,7 +16,7 @@ from tfkit.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-MIN_CHUNKED_BYTES = 1 << 22  # bytes: larger files are read in chunks if their format allows it
+MIN_CHUNKED_BYTES = 1 << 22  # larger files are read in chunks if their format allows it
 
 _COMPRESSION_RATIO = 8  # approximate, of compressed tables
 
@@ -45,7 +45,7 @@ class ChunkReader:
         columns: The columns to read; None for all.
 
     Raises:
-        Whole: If the file must be read completely.
+        NotChunkableError: If the file must be read completely.
     """
 
     def __init__(
@@ -67,11 +67,11 @@ class ChunkReader:
         self.file_bytes = max(1, path.stat().st_size)
         self._file: Any = None
         try:
-            self.kind, self._has_quotes = self._detect_format()
+            self.file_format, self._has_quotes = self._detect_format()
         except (*compression.CORRUPT_FILE_ERRORS, UserError) as error:
             raise NotChunkableError from error
         self._dtypes: dict[str, str] = {}
-        if self.kind == "jsonl":
+        if self.file_format == "jsonl":
             dtypes = json_lines.infer_dtypes(self._open_text, self.path)
             if dtypes is None:
                 raise NotChunkableError
@@ -101,16 +101,16 @@ class ChunkReader:
                 totals |= {marker: totals.get(marker, 0) + count for marker, count in counts.items()}
             chunk.index = pd.RangeIndex(start, start + len(chunk))
             start += len(chunk)
-            yield chunk if self.columns is None or self.kind == "parquet" else chunk[self.columns]
+            yield chunk if self.columns is None or self.file_format == "parquet" else chunk[self.columns]
 
     def _raw_chunks(self) -> Iterator[pd.DataFrame]:
-        if self.kind == "parquet":
+        if self.file_format == "parquet":
             self._file = self.path.open("rb")
             return parquet.read_chunks(self._file, self.columns)
-        if self.kind == "jsonl":
+        if self.file_format == "jsonl":
             return json_lines.read_chunks(self._open_text, self._dtypes, self.path)
         return csv.read_chunks(
-            self._open_text, self.path, kind=self.kind, delimiter=self.delimiter, has_quotes=self._has_quotes
+            self._open_text, self.path, kind=self.file_format, delimiter=self.delimiter, has_quotes=self._has_quotes
         )
 
     def _detect_format(self) -> tuple[str, bool]:
@@ -141,7 +141,7 @@ class ChunkReader:
         """Read the text once and return whether it contains quotes.
 
         Raises:
-            Whole: If a quote is not closed, or the text has zero bytes or is blank.
+            NotChunkableError: If a quote is not closed, or the text has zero bytes or is blank.
         """
         num_quotes, is_blank = 0, True
         with self._open_text() as text:
@@ -193,8 +193,8 @@ class _Utf8Stream(io.RawIOBase):
         super().close()
 
 
-def chunkable_path(source: Any, least: int) -> Path | None:
-    """Return the path of a source if it is a file of at least `least` bytes.
+def chunkable_path(source: Any, min_bytes: int) -> Path | None:
+    """Return the path of a source if it is a file of at least `min_bytes` bytes.
 
     The size of a compressed file is its approximate size after decompression.
     """
@@ -203,6 +203,6 @@ def chunkable_path(source: Any, least: int) -> Path | None:
     path = Path(source).expanduser()
     try:
         ratio = _COMPRESSION_RATIO if file_format(path.name)[1] else 1
-        return path if path.is_file() and path.stat().st_size * ratio >= least else None
+        return path if path.is_file() and path.stat().st_size * ratio >= min_bytes else None
     except (OSError, UserError):
         return None

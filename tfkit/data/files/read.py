@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfkit.data.columns.names import unique_column_names
 from tfkit.data.files import compression as files_compression
 from tfkit.data.files import csv, json_lines, text_encoding
 from tfkit.data.files.normalize import DEFAULT_NA_VALUES, mark_missing, normalize_frame
@@ -17,7 +16,7 @@ from tfkit.errors import UserError, did_you_mean, first_line
 if TYPE_CHECKING:
     import pandas as pd
 
-_KIND_BY_SUFFIX = {
+_FORMAT_BY_SUFFIX = {
     ".csv": "csv",
     ".txt": "csv",
     ".tsv": "tsv",
@@ -53,8 +52,8 @@ def read_frame(
         source: path of a file, or of a folder to concatenate; a DataFrame (not changed), or a dictionary of columns.
         delimiter: one ASCII character, or `"tab"`; None to detect it among `, ; tab |`. Only for delimited text.
         encoding: of text, one that Python supports; None for the byte-order mark, UTF-8, else cp1252 (Latin-1).
-        na_values: markers of missing cells, instead of `MISSING`; an empty cell is always missing. A marker such as -99 matches
-            the number and the string.
+        na_values: markers of missing cells, instead of `DEFAULT_NA_VALUES`; an empty cell is always missing. A marker
+            such as -99 matches the number and the string.
 
     Returns:
         A DataFrame with rows 0, 1, ... and unique column names. For a file, `frame.attrs["file"]` has the detected
@@ -96,13 +95,6 @@ def read_with_missing_counts(
     return frame, missing_counts
 
 
-def _with_clean_names(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
-    frame = frame.copy(deep=False)
-    frame.attrs = {}  # Parquet stores them, and with them the path of the source
-    frame.columns = unique_column_names(frame.columns, str(path))
-    return frame
-
-
 def _from_memory(source: pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
     import pandas as pd
 
@@ -123,10 +115,10 @@ def list_table_files(folder: Path) -> list[Path]:
         UserError: If there are none.
     """
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith((".", "_")))
-    tables = [path for path in files if any(suffix.lower() in _KIND_BY_SUFFIX for suffix in path.suffixes)]
+    tables = [path for path in files if any(suffix.lower() in _FORMAT_BY_SUFFIX for suffix in path.suffixes)]
     if not tables:
         raise UserError(
-            f"A table must be a file, or a folder with files of {' '.join(_KIND_BY_SUFFIX)} to concatenate. "
+            f"A table must be a file, or a folder with files of {' '.join(_FORMAT_BY_SUFFIX)} to concatenate. "
             f"Received: {folder}, a folder without table files"
         )
     return tables
@@ -178,7 +170,7 @@ def non_table_format(head: bytes) -> str | None:
 
 def decompressed_format(name: str, path: Path) -> str:
     """Return the format by the file name inside a .zip if known, else by the path."""
-    return file_format(name if Path(name).suffix.lower() in _KIND_BY_SUFFIX else path.name)[0]
+    return file_format(name if Path(name).suffix.lower() in _FORMAT_BY_SUFFIX else path.name)[0]
 
 
 def read_bytes(path: Path) -> bytes:
@@ -206,15 +198,15 @@ def file_format(name: str) -> tuple[str, str]:
     suffixes = [suffix.lower() for suffix in Path(name).suffixes]
     compression = suffixes.pop() if suffixes and suffixes[-1] in files_compression.SUFFIXES else ""
     suffix = suffixes[-1] if suffixes else ""
-    if suffix not in _KIND_BY_SUFFIX:
+    if suffix not in _FORMAT_BY_SUFFIX:
         advice = " Write one object per line and name it .jsonl." if suffix == ".json" else ""
         if suffix in (".xlsx", ".xls", ".xlsm", ".ods"):
             advice = " Save the sheet as CSV or Parquet."
         raise UserError(
-            f"The suffix of a table file must be one of {' '.join(_KIND_BY_SUFFIX)}, followed by one of "
+            f"The suffix of a table file must be one of {' '.join(_FORMAT_BY_SUFFIX)}, followed by one of "
             f"{' '.join(files_compression.SUFFIXES)} if it is compressed.{advice} Received: {name}"
         )
-    return _KIND_BY_SUFFIX[suffix], compression
+    return _FORMAT_BY_SUFFIX[suffix], compression
 
 
 def _read_parquet(raw: bytes, path: Path) -> pd.DataFrame:

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tfkit.data.columns.names import unique_column_names
 from tfkit.data.files import compression as files_compression
 from tfkit.data.files import csv, json_lines, parquet
+from tfkit.data.files.read import file_format
 from tfkit.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
-from tfkit.data.files.read import _with_clean_names, file_format
 
 
 def write_frame(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
@@ -68,6 +69,13 @@ def open_table_writer(path: str | os.PathLike[str]) -> Iterator[Callable[[pd.Dat
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _with_clean_names(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    frame = frame.copy(deep=False)
+    frame.attrs = {}  # Parquet stores them, and with them the path of the source
+    frame.columns = unique_column_names(frame.columns, str(path))
+    return frame
 
 
 @contextlib.contextmanager

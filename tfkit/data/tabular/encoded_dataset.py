@@ -8,7 +8,8 @@ import numpy as np
 
 from tfkit.data.columns.target import encode_targets
 from tfkit.data.files import parquet
-from tfkit.data.rows.out_of_core import OutOfCoreTable, ParquetTable
+from tfkit.data.rows.out_of_core import OutOfCoreTable
+from tfkit.data.rows.parquet_table import ParquetTable
 from tfkit.data.tabular.metadata import TabularMetadata
 from tfkit.data.tabular.validation import to_raw_inputs
 from tfkit.datasets.memmap import MemmapDataset, allocate_memmap, record_dtype

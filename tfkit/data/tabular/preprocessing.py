@@ -47,7 +47,7 @@ def make_preprocessor(metadata: TabularMetadata) -> "keras.Model":
     return keras.Model(inputs, x, name="prepare")
 
 
-def _scale(x: Any, rules: list[Mapping[str, Any]], scale: str) -> Any:
+def _scale(x: Any, rules: list[Mapping[str, Any]], scaling: str) -> Any:
     """Impute missing numbers and scale all numbers with the selected method."""
     import keras
 
@@ -55,13 +55,13 @@ def _scale(x: Any, rules: list[Mapping[str, Any]], scale: str) -> Any:
 
     params = {key: [rule[key] for rule in rules] for key in rules[0]}
     x = layers.Imputer(params["fill"], name="impute")(x)
-    if scale == "quantile":
+    if scaling == "quantile":
         return layers.QuantileTransform(params["quantiles"], params["shares"], name="scale")(x)
     # Two steps: the difference of two large numbers is exact, and no divisor is squared out of float32's range.
     x = keras.layers.Rescaling(1.0, offset=[-center for center in params["center"]], name="center")(x)
-    x = keras.layers.Rescaling([1.0 / divisor for divisor in params["spread"]], name="scale")(x)
+    x = keras.layers.Rescaling([1.0 / divisor for divisor in params["scale"]], name="scale")(x)
     x = keras.ops.clip(x, -MAX_SCALED_VALUE, MAX_SCALED_VALUE)
-    return layers.SmoothClip(ROBUST_BOUND, name="squash")(x) if scale == "robust" else x
+    return layers.SmoothClip(ROBUST_BOUND, name="squash")(x) if scaling == "robust" else x
 
 
 def _codes(symbols: list[Any], vocabularies: list[list[str]]) -> Any:

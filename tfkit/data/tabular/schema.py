@@ -4,7 +4,7 @@ import keyword
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from tfkit.data.rows.out_of_core import OutOfCoreTable
 from tfkit.data.tabular.metadata import TabularMetadata
 from tfkit.errors import UserError
 from tfkit.metadata import Target
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SETTINGS = {  # that set the kind of columns
     "number": "numeric_columns",
@@ -144,7 +147,9 @@ def _user_kinds(frame: Any, target: Target, kinds: Mapping[str, Sequence[str]]) 
     return user_kinds
 
 
-def _fit_column(column: Any, kind: str | None, scale: str, bins: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def _fit_column(
+    column: "pd.Series", kind: str | None, scaling: str, bins: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Fit the schema of one column, and the preprocessing of each of its parts.
 
     A number or a category has one part, named "".
@@ -156,7 +161,8 @@ def _fit_column(column: Any, kind: str | None, scale: str, bins: int) -> tuple[d
         rule = infer_type.infer_column_type(column, kind)
     except ValueError as error:
         raise UserError(
-            f"A column must fit the kind that is set for it. Received: {SETTINGS[str(kind)]}={column.name}, which {error}"
+            f"A column must fit the kind that is set for it. "
+            f"Received: {SETTINGS[str(kind)]}={column.name}, which {error}"
         ) from None
     if rule["kind"] in infer_type.EXCLUDED_KINDS:
         return {**rule, "treatment": f"excluded: {infer_type.EXCLUDED_KINDS[rule['kind']]}"}, {}
@@ -165,24 +171,24 @@ def _fit_column(column: Any, kind: str | None, scale: str, bins: int) -> tuple[d
         [f"{unreadable:,} cells that are not {infer_type.describe_type(rule)} count as missing"] if unreadable else []
     )
     if rule["kind"] == "date":
-        parts = _fit_date(arrays, scale, bins)
-        messages += [f"parsed as {' or '.join(rule['forms'])}", *parts]
+        parts = _fit_date(arrays, scaling, bins)
+        messages += [f"parsed as {' or '.join(rule['formats'])}", *parts]
     else:
         values = arrays[""]
         parts[""], column_messages = (
-            fit_vocabulary(values) if values.dtype == object else fit_numeric(values, scale=scale, bins=bins)
+            fit_vocabulary(values) if values.dtype == object else fit_numeric(values, scaling=scaling, bins=bins)
         )
         messages += column_messages
     return {**rule, "treatment": ", ".join(messages)}, parts
 
 
-def _fit_date(arrays: Mapping[str, np.ndarray], scale: str, bins: int) -> dict[str, Any]:
+def _fit_date(arrays: Mapping[str, np.ndarray], scaling: str, bins: int) -> dict[str, Any]:
     """Fit the preprocessing of the parts of a date, without constant parts.
 
     Only the first part has a missing indicator.
     """
     varying = [part for part, values in arrays.items() if len(np.unique(values[np.isfinite(values)])) > 1] or ["days"]
-    parts = {part: fit_numeric(arrays[part], scale=scale, bins=bins)[0] for part in varying}
+    parts = {part: fit_numeric(arrays[part], scaling=scaling, bins=bins)[0] for part in varying}
     for part in varying[1:]:
         parts[part]["missing"] = False
     return parts

@@ -119,6 +119,6 @@ class _ColumnMismatches:
                 f"Received: {self.unreadable:,} cells that are not, such as {self.example!r}"
             )
         return (
-            f"{name}: {self.unreadable:,} of {self.present:,} cells are not {infer_type.describe_type(rule)} and count as "
-            f"missing, such as {self.example!r}"
+            f"{name}: {self.unreadable:,} of {self.present:,} cells are not {infer_type.describe_type(rule)} "
+            f"and count as missing, such as {self.example!r}"
         )
