@@ -26,7 +26,7 @@ TINY_RECIPE = HERE.parent / "tuner" / "tiny.py"
 
 
 def tune(out, *arguments):
-    """Search in a new process; return the seconds, the ledger and the winner's run."""
+    """Search in a new process; return the seconds, the study and the winner's run."""
     command = [sys.executable, "-m", "tfkit", "tune", *arguments, "--out", str(out), "--quiet"]
     start = time.perf_counter()
     process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
@@ -51,8 +51,8 @@ def jobs(args):
 def cost(args):
     """Measure a search of 20 trials relative to the sum of its trainings."""
     with tempfile.TemporaryDirectory() as out:
-        seconds, ledger, _ = tune(f"{out}/t", "tabular", "architecture=mlp", "--finalists", "0", "--trials", "20")
-        training_seconds = sum(_training_seconds(Path(out) / "t", trial) for trial in ledger["trials"])
+        seconds, study, _ = tune(f"{out}/t", "tabular", "architecture=mlp", "--finalists", "0", "--trials", "20")
+        training_seconds = sum(_training_seconds(Path(out) / "t", trial) for trial in study["trials"])
     yield {"what": "cost", "seconds": seconds, "trained": training_seconds, "ratio": seconds / training_seconds}
 
 
@@ -116,20 +116,20 @@ def winners(args):
             f"target={meta['target']}",
         ]
         with tempfile.TemporaryDirectory() as out:
-            seconds, ledger, winner = tune(f"{out}/t", *arguments, "--trials", "20")
+            seconds, study, winner = tune(f"{out}/t", *arguments, "--trials", "20")
             command = [sys.executable, "-m", "tfkit", "train", *arguments, "--out", f"{out}/w", "--quiet"]
             default_run = Path(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip())
             scores = {
                 run_name: json.loads((run / "metrics.json").read_text())
-                for run_name, run in (("winner", winner), ("written", default_run))
+                for run_name, run in (("winner", winner), ("default", default_run))
             }
-        objective = ledger["objective"]
+        objective = study["objective"]
         yield {
             "what": "winners",
             "set": name,
             "seconds": seconds,
             "objective": objective,
-            "verdict": ledger["winner"]["verdict"],
+            "verdict": study["winner"]["verdict"],
             **{
                 f"{run_name}_{split}": run_scores[split][objective]
                 for run_name, run_scores in scores.items()

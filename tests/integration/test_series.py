@@ -209,7 +209,7 @@ def test_a_resumed_run_equals_an_uninterrupted_run(table, tmp_path, monkeypatch)
             self.stop = signal.SIGTERM
         on_train_batch_end(self, batch, logs)
 
-    monkeypatch.setattr("tfkit.training.fit.SECONDS_A_CALL", 0.0)
+    monkeypatch.setattr("tfkit.training.fit.SECONDS_PER_CALL", 0.0)
     monkeypatch.setattr(Checkpoint, "on_train_batch_end", stop_at_sixth_batch)
     with pytest.raises(Interrupted):
         train_series(table, tmp_path / "stopped", **SMALL)

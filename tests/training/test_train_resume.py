@@ -26,7 +26,7 @@ def train_and_interrupt(monkeypatch, num_steps, **settings):
     """Train with one step per call and interrupt after `num_steps` steps."""
     from tfkit.training.checkpoint import Checkpoint
 
-    monkeypatch.setattr("tfkit.training.fit.SECONDS_A_CALL", 0.0)
+    monkeypatch.setattr("tfkit.training.fit.SECONDS_PER_CALL", 0.0)
 
     calls = []
     original = Checkpoint.on_train_batch_end

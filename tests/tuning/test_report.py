@@ -33,19 +33,19 @@ def make_search(tmp_path, count, loss):
         }
         trials.append(Trial(i + 1, settings, state="done", score=float(loss(settings, random)), epochs=3, seconds=1.0))
     trials.sort(key=lambda trial: trial.score)
-    ledger = SimpleNamespace(
+    study = SimpleNamespace(
         trials=trials,
         ranked_trials=lambda mode: trials,
         search_trials=lambda: trials,
         objective="log_loss",
         folder=tmp_path,
-        written={},
+        default_settings={},
         winner=None,
-        asked={"settings": {}, "method": "random", "objective": None},
+        request={"settings": {}, "algorithm": "random", "objective": None},
     )
     recipe = SimpleNamespace(name="<b>mine", page=None, search={}, Config=tfkit.Config)
     return SimpleNamespace(
-        ledger=ledger,
+        study=study,
         space=SPACE,
         objective_mode="min",
         recipe=recipe,
@@ -57,7 +57,7 @@ def make_search(tmp_path, count, loss):
 
 def test_setting_that_determines_the_score_has_the_highest_importance(tmp_path):
     search = make_search(tmp_path, 60, lambda settings, _: abs(np.log10(settings["learning_rate"]) + 2))
-    r2, shares = permutation_importances(search, search.ledger.trials)
+    r2, shares = permutation_importances(search, search.study.trials)
     assert r2 > 0.8
     assert shares["learning_rate"] > 0.9
     assert sum(shares.values()) == pytest.approx(1)
@@ -65,13 +65,13 @@ def test_setting_that_determines_the_score_has_the_highest_importance(tmp_path):
 
 def test_random_scores_have_no_importance(tmp_path):
     search = make_search(tmp_path, 40, lambda settings, random: random.normal())
-    text = importance_section(search, search.ledger.trials).words[0]
+    text = importance_section(search, search.study.trials).words[0]
     assert "The importance cannot be estimated from these trials" in text
 
 
 def test_few_trials_have_no_importance(tmp_path):
     search = make_search(tmp_path, 5, lambda settings, _: settings["units"])
-    section = importance_section(search, search.ledger.trials)
+    section = importance_section(search, search.study.trials)
     assert section.words == ["At least 12 finished trials are needed; there are 5."]
 
 
@@ -102,8 +102,8 @@ def test_search_arguments_define_the_same_search(tmp_path):
     }
     fixed = {name: recipe.Config.from_dict(values).words()[name] for name in values}
     space = make_search_space(recipe, ["units=64,128", "learning_rate=0.001..0.5", "dropout=0.1..0.4"], fixed)
-    ledger = SimpleNamespace(asked={"settings": fixed, "method": "bayesian", "objective": "accuracy"})
-    arguments = search_arguments(SimpleNamespace(ledger=ledger, recipe=recipe, fixed=fixed, space=space))
+    study = SimpleNamespace(request={"settings": fixed, "algorithm": "bayesian", "objective": "accuracy"})
+    arguments = search_arguments(SimpleNamespace(study=study, recipe=recipe, fixed=fixed, space=space))
     settings = dict(
         argument.split("=", 1) for argument in arguments if "=" in argument and argument.split("=")[0] in values
     )

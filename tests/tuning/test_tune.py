@@ -48,10 +48,10 @@ def test_winner_is_a_normal_run_and_the_only_one_scored_on_the_test_set(search):
     assert run.folder.parent.parent == folder
     tested = [path.parent for path in folder.glob("*/*/predictions.csv")]
     assert tested in ([run.folder], [])  # a custom task has no predictions
-    assert run.provenance["test"] is True
+    assert run.provenance["evaluate_test"] is True
     trial_runs = [tfkit.Run(path.parent) for path in folder.glob("*/*/provenance.json") if path.parent != run.folder]
     assert trial_runs
-    assert not any(trial_run.provenance["test"] for trial_run in trial_runs)
+    assert not any(trial_run.provenance["evaluate_test"] for trial_run in trial_runs)
     retrained = tfkit.train(TINY, config=folder / "best.json", out=folder.parent / "retrained", quiet=True)
     assert retrained.path("history.jsonl").exists()
     assert retrained.config == run.config
@@ -66,11 +66,11 @@ def _val_losses(run):
 def test_first_trial_is_the_default_and_finalists_have_new_seeds_on_the_same_rows(search):
     folder, _, _ = search
     trials = read_trials(folder)
-    assert trials[0]["kind"] == "written"
+    assert trials[0]["kind"] == "default"
     assert trials[0]["settings"] == {}
-    finalists = [trial for trial in trials if trial["kind"] == "final"]
+    finalists = [trial for trial in trials if trial["kind"] == "finalist"]
     assert sorted({trial["seed"] for trial in finalists}) == [1, 2, 3]
-    assert 1 in {trial["again"] for trial in finalists}
+    assert 1 in {trial["retrained_trial"] for trial in finalists}
     configs = [json.loads((folder / trial["run"] / "config.json").read_text()) for trial in finalists]
     assert {config["split_seed"] for config in configs} == {0}
     assert len({trial["score"] for trial in finalists}) == len(finalists)
@@ -118,9 +118,12 @@ def test_changed_search_raises(search):
     ("arguments", "message"),
     [
         ({"trials": 0}, "`trials` and `jobs` must be at least 1"),
-        ({"method": "unknown"}, "`method` must be random, bayesian, hyperband or grid. Received: method=unknown"),
+        (
+            {"algorithm": "unknown"},
+            "`algorithm` must be random, bayesian, hyperband or grid. Received: algorithm=unknown",
+        ),
         ({"objective": "custom"}, "`objective` must be a score whose direction is known, such as accuracy or log_loss"),
-        ({"method": "hyperband", "objective": "accuracy"}, "Hyperband compares unfinished trainings"),
+        ({"algorithm": "hyperband", "objective": "accuracy"}, "Hyperband compares unfinished trainings"),
     ],
 )
 def test_invalid_arguments_raise_before_training(arguments, message, tmp_path):
@@ -138,7 +141,7 @@ def test_folder_with_different_content_is_not_changed(tmp_path):
 
 
 def test_damaged_state_file_raises(tmp_path):
-    (tmp_path / "search.json").write_text('{"asked"')
+    (tmp_path / "search.json").write_text('{"request"')
     with pytest.raises(tfkit.UserError, match=r"search.json is damaged; use --overwrite to start over"):
         Study.open(tmp_path, {})
 
@@ -265,9 +268,9 @@ def test_failed_trial_has_a_reason_and_never_wins(tmp_path):
 
 @pytest.mark.long
 def test_grid_and_hyperband_need_default_settings_that_train(tmp_path):
-    for method in ("grid", "hyperband"):
-        with pytest.raises(tfkit.UserError, match=f"must train for a search by {method}. Received: RuntimeError"):
-            tfkit.tune(TINY, trials=2, algorithm=method, fault="raise", out=tmp_path / method, quiet=True)
+    for algorithm in ("grid", "hyperband"):
+        with pytest.raises(tfkit.UserError, match=f"must train for a search by {algorithm}. Received: RuntimeError"):
+            tfkit.tune(TINY, trials=2, algorithm=algorithm, fault="raise", out=tmp_path / algorithm, quiet=True)
 
 
 @pytest.mark.long
@@ -294,26 +297,33 @@ def test_search_without_a_finished_trial_reports_the_reason(tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("method", ["bayesian", "hyperband", "grid"])
-def test_every_method_has_a_winner(method, tmp_path):
-    num_trials = 13 if method == "hyperband" else 6
-    learning_rates = [0.01, 0.03, 0.1] if method == "grid" else tfkit.log_uniform(0.01, 0.1)
+@pytest.mark.parametrize("algorithm", ["bayesian", "hyperband", "grid"])
+def test_every_method_has_a_winner(algorithm, tmp_path):
+    num_trials = 13 if algorithm == "hyperband" else 6
+    learning_rates = [0.01, 0.03, 0.1] if algorithm == "grid" else tfkit.log_uniform(0.01, 0.1)
     space = {"units": [2, 8], "learning_rate": learning_rates, "batch_size": [8], "optimizer": ["adam"]}
     run = tfkit.tune(
-        TINY, trials=num_trials, algorithm=method, finalists=0, out=tmp_path / "out", search=space, epochs=9, quiet=True
+        TINY,
+        trials=num_trials,
+        algorithm=algorithm,
+        finalists=0,
+        out=tmp_path / "out",
+        search=space,
+        epochs=9,
+        quiet=True,
     )
     trials = read_trials(tmp_path / "out")
     scores = [trial["score"] for trial in trials if trial["state"] == "done" and trial["kind"] != "winner"]
     assert min(_val_losses(run)) == min(scores)
-    if method == "hyperband":
+    if algorithm == "hyperband":
         assert {trial["epochs"] for trial in trials if trial["state"] == "paused"} <= {1, 3}
-        resumed = [trial for trial in trials if trial["goes_on"]]
+        resumed = [trial for trial in trials if trial["resumed_trial"]]
         assert resumed
         for trial in resumed:  # with its complete state: equal to a training without a pause
             config = json.loads((tmp_path / "out" / trial["run"] / "config.json").read_text())
             separate = tfkit.train(TINY, config=config, test=False, out=tmp_path / "separate", quiet=True)
             values = _val_losses(tfkit.Run(tmp_path / "out" / trial["run"]))
-            assert len(values) >= trial["until"]
+            assert len(values) >= trial["stop_after_epoch"]
             assert values == _val_losses(separate)[: len(values)]
 
 
@@ -363,20 +373,20 @@ def test_recipe_in_memory_is_tuned_in_this_process(tmp_path, capfd):
 
 
 def test_fresh_deletes_the_existing_search(tmp_path):
-    Study.open(tmp_path / "out", {"method": "grid"})
-    ledger = Study.open(tmp_path / "out", {"method": "random"}, fresh=True)
-    assert ledger.asked == {"method": "random"}
-    assert ledger.trials == []
+    Study.open(tmp_path / "out", {"algorithm": "grid"})
+    study = Study.open(tmp_path / "out", {"algorithm": "random"}, overwrite=True)
+    assert study.request == {"algorithm": "random"}
+    assert study.trials == []
     shutil.rmtree(tmp_path / "out")
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("method", ["random", "bayesian"])
-def test_trials_train_with_a_mirrored_strategy(method, tmp_path):
+@pytest.mark.parametrize("algorithm", ["random", "bayesian"])
+def test_trials_train_with_a_mirrored_strategy(algorithm, tmp_path):
     run = tfkit.tune(
-        TINY, trials=3, algorithm=method, finalists=0, device="mirrored:2", out=tmp_path / "two", quiet=True
+        TINY, trials=3, algorithm=algorithm, finalists=0, device="mirrored:2", out=tmp_path / "two", quiet=True
     )
-    tfkit.tune(TINY, trials=3, algorithm=method, finalists=0, out=tmp_path / "one", quiet=True)
+    tfkit.tune(TINY, trials=3, algorithm=algorithm, finalists=0, out=tmp_path / "one", quiet=True)
     assert run.provenance["device"] == "mirrored:2"
     one_replica, two_replicas = (comparable_trials(tmp_path / name)[:3] for name in ("one", "two"))
     assert [settings for _, settings, *_ in one_replica] == [settings for _, settings, *_ in two_replicas]

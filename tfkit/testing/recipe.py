@@ -191,7 +191,7 @@ def _record_steps(stop_after: int | None = None) -> Iterator[list[int]]:
 
     with (
         patch.object(Checkpoint, "on_train_batch_end", on_train_batch_end),
-        patch("tfkit.training.fit.SECONDS_A_CALL", 0.0),
+        patch("tfkit.training.fit.SECONDS_PER_CALL", 0.0),
     ):
         yield steps
 

@@ -123,7 +123,7 @@ class _Stage:
         checkpoint = Checkpoint(run.path(self.folder), position, callback_list, stop_after_epoch, interval)
         checkpoint.restore(self.model)
         if progress_metric is not None:
-            bars = [Progress(epochs, progress_metric, lambda: position.done / len(data.train))]
+            bars = [Progress(epochs, progress_metric, lambda: position.rows_done / len(data.train))]
         else:
             bars = []
         try:

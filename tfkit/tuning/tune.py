@@ -89,25 +89,37 @@ def tune(
     folder = Path(out) if out is not None else Path("runs") / f"tune-{loaded.name or 'recipe'}"
     request = {
         "recipe": loaded.name,
-        "page": file_digest(loaded.path),
+        "recipe_digest": file_digest(loaded.path),
         "settings": fixed,
         "space": {name: domain.describe() for name, domain in space.items()},
-        "method": algorithm,
+        "algorithm": algorithm,
         "objective": objective,
         "versions": versions(),
     }
     with console_logger(quiet) as log, lock_folder(folder):
-        ledger = Study.open(folder, request, overwrite)
-        if ledger.winner is not None and len(ledger.search_trials()) >= trials:
+        study = Study.open(folder, request, overwrite)
+        if study.winner is not None and len(study.search_trials()) >= trials:
             log(f"Already finished: {folder}")
-            return RunDir(folder / ledger.winner["run"])
-        state = Search(loaded, config, fixed, space, ledger, algorithm, workers, device, dask_address, log, quiet)
+            return RunDir(folder / study.winner["run"])
+        running_search = Search(
+            loaded,
+            config,
+            fixed,
+            space,
+            study,
+            algorithm=algorithm,
+            workers=workers,
+            device=device,
+            dask_address=dask_address,
+            log=log,
+            quiet=quiet,
+        )
         deadline = start + 60 * time_limit_minutes if time_limit_minutes is not None else None
         try:
-            with state.worker_pool():
-                state.explore(trials, deadline, finalists)
-                rerun_finalists(state, finalists, deadline)
-                return train_winner(state)
+            with running_search.worker_pool():
+                running_search.run_trials(trials, deadline, finalists)
+                rerun_finalists(running_search, finalists, deadline)
+                return train_winner(running_search)
         except KeyboardInterrupt:
             raise Interrupted(
                 f"search interrupted; run the same command again to resume it in {folder}", signal.SIGINT
@@ -118,14 +130,14 @@ def _check_arguments(
     trials: int, time_limit_minutes: float | None, algorithm: str, workers: int, finalists: int
 ) -> None:
     """Raise if an argument is out of range."""
-    from tfkit.tuning.oracle import METHODS
+    from tfkit.tuning.oracle import ALGORITHMS
 
     if trials < 1 or workers < 1 or finalists < 0 or (time_limit_minutes is not None and not time_limit_minutes > 0):
         raise UserError(
             "`trials` and `workers` must be at least 1, `time_limit_minutes` above 0 and `finalists` at least 0. "
             f"Received: {trials=}, {workers=}, {time_limit_minutes=}, {finalists=}"
         )
-    if algorithm not in METHODS:
+    if algorithm not in ALGORITHMS:
         raise UserError(
-            f"`algorithm` must be {', '.join(METHODS[:-1])} or {METHODS[-1]}. Received: algorithm={algorithm}"
+            f"`algorithm` must be {', '.join(ALGORITHMS[:-1])} or {ALGORITHMS[-1]}. Received: algorithm={algorithm}"
         )

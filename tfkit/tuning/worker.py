@@ -44,10 +44,12 @@ def run_logged_job(job: dict[str, Any], recipes: dict[tuple[str, bool], "Recipe"
         os.dup2(log.fileno(), 2)
     os.chdir(job["cwd"])  # paths in the settings are relative to it
     try:
-        key = job["recipe_path"], job["test"]
+        key = job["recipe_path"], job["evaluate_test"]
         if key not in recipes:
             recipe = load_recipe(job["recipe_path"])
-            recipes[key] = recipe if job["test"] else recipe.replace(data=DataCache(recipe.data), path=recipe.path)
+            recipes[key] = (
+                recipe if job["evaluate_test"] else recipe.replace(data=DataCache(recipe.data), path=recipe.path)
+            )
         return run_job(job, recipes[key], quiet=False)
     except UserError as error:
         return {"state": "failed", "reason": str(error)}
@@ -80,9 +82,9 @@ def _train_or_resume(job: dict[str, Any], recipe: "Recipe", quiet: bool) -> "Run
     from tfkit.training.train import train
 
     options = {
-        "skip_test": not job["test"],
-        "on_finish": analyze_and_report if job["test"] else None,
-        "stop_after_epoch": job["until"],
+        "skip_test": not job["evaluate_test"],
+        "on_finish": analyze_and_report if job["evaluate_test"] else None,
+        "stop_after_epoch": job["stop_after_epoch"],
         "device": job["device"],
         "quiet": quiet,
     }

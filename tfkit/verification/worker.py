@@ -78,7 +78,7 @@ def _kill_at(stack: ExitStack, *, where: str, step: int = 0, save: int | None = 
             self.save()
         if num_steps == step:
             if where == "saving":
-                stack.enter_context(patch.object(checkpoint.os, "fsync", lambda file: _kill()))
+                stack.enter_context(patch.object(os, "fsync", lambda file: _kill()))
                 self.save()
             _kill()
 
@@ -88,7 +88,7 @@ def _kill_at(stack: ExitStack, *, where: str, step: int = 0, save: int | None = 
             self.save()
             _kill()
 
-    stack.enter_context(patch.object(fit, "SECONDS_A_CALL", 0.0))  # one step per call
+    stack.enter_context(patch.object(fit, "SECONDS_PER_CALL", 0.0))  # one step per call
     stack.enter_context(patch.object(checkpoint.Checkpoint, "on_train_batch_end", on_train_batch_end))
     stack.enter_context(patch.object(checkpoint.Checkpoint, "on_epoch_end", on_epoch_end))
     if where == "reading":  # all data is read, and none of it recorded

@@ -35,7 +35,7 @@ def permutation_importances(search: Any, trials: list[Trial]) -> tuple[float, di
     from scipy.stats import rankdata
     from sklearn.ensemble import RandomForestRegressor
 
-    settings = [setting_values(search.ledger, trial, search.space) for trial in trials]
+    settings = [setting_values(search.study, trial, search.space) for trial in trials]
     columns = {name: _encode([row[name] for row in settings], domain) for name, domain in search.space.items()}
     x, y = np.column_stack(list(columns.values())), rankdata([trial.score for trial in trials])
     forest = RandomForestRegressor(NUM_TREES, bootstrap=True, oob_score=True, random_state=0, min_samples_leaf=2)

@@ -21,7 +21,7 @@ def learning_curves_section(search: Any, trials: list[Trial]) -> Section:
         search: The search.
         trials: Finished trials, best first.
     """
-    curves = {trial.number: search.monitored_values(trial) for trial in search.ledger.search_trials() if trial.epochs}
+    curves = {trial.number: search.monitored_values(trial) for trial in search.study.search_trials() if trial.epochs}
     curves = {number: values for number, values in curves.items() if values}
     highlighted = [trial.number for trial in trials[:NUM_HIGHLIGHTED] if trial.number in curves]
     if not curves:

@@ -41,8 +41,8 @@ def score_by_setting_section(search: Any, trials: list[Trial]) -> Section:
 
 def _plot_setting(search: Any, trials: list[Trial], name: str) -> Figure:
     """Plot the score against one setting, with a summary sentence."""
-    domain, objective = search.space[name], display_name(search.ledger.objective)
-    points = [(setting_values(search.ledger, trial, [name])[name], trial.score, trial) for trial in trials]
+    domain, objective = search.space[name], display_name(search.study.objective)
+    points = [(setting_values(search.study, trial, [name])[name], trial.score, trial) for trial in trials]
     is_choice = isinstance(domain, Choice)
     labels = []
     if is_choice:
@@ -50,7 +50,7 @@ def _plot_setting(search: Any, trials: list[Trial], name: str) -> Figure:
 
     def plot(axes: Any) -> None:
         for is_default, color, label in ((False, BLUE, "searched"), (True, ORANGE, "default")):
-            group = [(value, score) for value, score, trial in points if (trial.kind == "written") is is_default]
+            group = [(value, score) for value, score, trial in points if (trial.kind == "default") is is_default]
             if group:
                 x = [labels.index(str(value)) if is_choice else value for value, _ in group]
                 axes.plot(
