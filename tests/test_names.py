@@ -14,8 +14,8 @@ FILES = sorted(file for folder in ("tfkit", "recipes", "tests") for file in (ROO
 PRIVATE_NAMES = set(
     """
     told said says say saying found known kept made held holds holding one other others some few many each both here
-    there word words spoken written called truth truths answer answers place places stamps ticks piece pieces room rooms lying
-    lies whole page pages house door walk drawn honest twin twins suspects doubt doubts doubted crown mend mended
+    there word words spoken written called truth truths answer answers place places stamps ticks piece pieces room rooms
+    lying lies whole page pages house door walk drawn honest twin twins suspects doubt doubts doubted crown mend mended
     learnt voice beside slopes busy agreed given asked wanted seen again anew everything nothing anyway alike
     """.split()
 )

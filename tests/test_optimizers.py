@@ -43,7 +43,7 @@ def test_settings_list_the_same_names(recipe):
     """config.py does not import Keras, so it lists the names again."""
     fields = (tfkit.load_recipe(recipe).Config if recipe else tfkit.Config).model_fields
     assert get_args(fields["optimizer"].annotation) == tuple(OPTIMIZERS)
-    assert get_args(fields["learning_rate_decay"].annotation) == DECAYS
+    assert get_args(fields["learning_rate_schedule"].annotation) == DECAYS
 
 
 @pytest.mark.parametrize("name", EXPECTED_CLASSES)

@@ -1,6 +1,6 @@
-"""Keras recipes for people who have data: settings, data, model in; a folder that proves what it learnt out.
+"""Keras recipes: from your data to a trained, evaluated and exported model.
 
-Every public name is imported when it is first asked for, so that `import tfkit` loads neither Keras nor TensorFlow.
+A public name is imported at its first use, so that `import tfkit` loads neither Keras nor TensorFlow.
 """
 
 from importlib import import_module
@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 
 HERE = Path(__file__).resolve().parent
 
-# The checkout that this file belongs to; None where tfkit was installed from a wheel.
+# Root of the repository; None if tfkit was installed from a wheel.
 CHECKOUT = HERE.parent if (HERE.parent / "pyproject.toml").is_file() else None
 
 # name -> "module" or "module:attribute"
@@ -61,7 +61,7 @@ __all__ = ["__version__", "sample_path", *PUBLIC]
 
 
 def sample_path(name: str) -> Path:
-    """The path of a small data set that ships with tfkit; `data/NAME.md` says what is in it and whose it is."""
+    """Return the path of a small data set that comes with tfkit; `data/NAME.md` describes it."""
     folder = CHECKOUT / "data" if CHECKOUT else HERE / "samples"
     if (folder / name).is_file():
         return folder / name
@@ -75,8 +75,8 @@ def __getattr__(name: str) -> Any:
     if name not in PUBLIC:
         raise AttributeError(f"module 'tfkit' has no attribute {name!r}. Its names: {', '.join(PUBLIC)}.")
     module, _, attribute = PUBLIC[name].partition(":")
-    found = import_module(module)
-    globals()[name] = getattr(found, attribute) if attribute else found
+    imported = import_module(module)
+    globals()[name] = getattr(imported, attribute) if attribute else imported
     return globals()[name]
 
 

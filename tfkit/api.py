@@ -1,4 +1,4 @@
-"""The Python API: train and tune recipes, and use the runs that they leave."""
+"""The Python API: train and tune recipes, and use their runs."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,13 @@ class Run(RunDir):
     """The directory of one training, opened.
 
     Args:
-        folder: What `train` left: `config.json`, `provenance.json`, `metadata.json`, `model.keras`, `metrics.json`,
-            `history.csv`, `predictions.csv`.
-        recipe: The recipe file again, where it has a reader or layers of its own: a recipe file is code, and runs only
-            when the user names it.
+        folder: Directory that `train` wrote: `config.json`, `provenance.json`, `metadata.json`, `model.keras`,
+            `metrics.json`, `history.csv`, `predictions.csv`.
+        recipe: The recipe file, if it defines a reader or layers: a recipe file is code, and runs only if the user
+            names it.
 
     Raises:
-        UserError: If the folder is no run.
+        UserError: If the folder is not a run.
 
     Example:
         >>> import tfkit
@@ -62,7 +62,7 @@ class Run(RunDir):
     def predict_file(
         self, file: str | os.PathLike[str], out: str | os.PathLike[str], *, escape_formulas: bool = False
     ) -> Path:
-        """Predict every row of a file; write the file's own columns, then the predictions.
+        """Predict every row of a file; write the columns of the file, then the predictions.
 
         Args:
             file: The file to read.
@@ -72,7 +72,7 @@ class Run(RunDir):
         return self.predictor.predict_file(file, out, escape_formulas=escape_formulas)
 
     def evaluate(self, source: Any = None) -> dict[str, Any]:
-        """The scores of the test split, or of a source that also holds the targets."""
+        """Return the scores of the test split, or of a source that contains the targets."""
         return self.metrics if source is None else self.predictor.evaluate(source)
 
     def report(

@@ -74,11 +74,11 @@ class RunDir:
     """The directory of one training, opened for its files; `tfkit.Run` adds predict, evaluate, export and report.
 
     Args:
-        folder: What `train` left: `config.json`, `provenance.json`, `metadata.json`, `model.keras`, `metrics.json`,
-            `history.csv`, `predictions.csv`.
+        folder: Directory that `train` wrote: `config.json`, `provenance.json`, `metadata.json`, `model.keras`,
+            `metrics.json`, `history.csv`, `predictions.csv`.
 
     Raises:
-        UserError: If the folder is no run.
+        UserError: If the folder is not a run.
     """
 
     def __init__(self, folder: str | os.PathLike[str]):

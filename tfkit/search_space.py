@@ -14,7 +14,7 @@ class Choice:
 
     @property
     def ends(self) -> tuple[Any, ...]:
-        """The values to validate: if all of them are allowed, the whole domain is."""
+        """The values to validate: if all of them are valid, every value of the domain is."""
         return self.values
 
     def contains(self, value: Any) -> bool:
@@ -39,7 +39,7 @@ class Range:
 
     @property
     def ends(self) -> tuple[Any, ...]:
-        """The values to validate: if both ends are allowed, the whole domain is."""
+        """The values to validate: if both ends are valid, every value of the domain is."""
         return (self.low, self.high)
 
     @property

@@ -154,7 +154,8 @@ def test_correct_callback_with_mode_max_passes():
     [
         (
             SharesStateInClass,
-            "^SharesStateInClass: A second callback created in the same way decides differently. Store all state in `self`",
+            "^SharesStateInClass: A second callback created in the same way decides differently. "
+            "Store all state in `self`",
         ),
         (
             CreatesLockInConstructor,

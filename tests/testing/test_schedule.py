@@ -125,7 +125,7 @@ def test_correct_schedule_passes():
         ),
         (
             keras.optimizers.schedules.PolynomialDecay(0.1, 20, 0.01, power=2.0, cycle=True),
-            {"peak": 0},
+            {"peak_step": 0},
             "The learning rate increases up to step 21, after its peak at step 0",
         ),
     ],

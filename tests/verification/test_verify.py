@@ -1,5 +1,7 @@
 """Tests of `tfkit verify` on a recipe file, with real processes that are killed."""
 
+from importlib import import_module
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,9 +9,10 @@ import pytest
 import tfkit
 from tfkit.cli.main import main
 from tfkit.errors import UserError
-from tfkit.verification import subprocesses, verify
+from tfkit.verification import CHECKS, subprocesses
 from tfkit.verification.result import CheckResult
 
+VERIFY_MODULE = import_module("tfkit.verification.verify")  # `tfkit.verification.verify` is the function
 FAST = {"epochs": 2, "units": 8, "ensemble_size": 2, "num_bins": 8, "batch_size": 32, "refit": False}
 RECIPE_SOURCE = tfkit.load_recipe("tabular").path.read_text(encoding="utf-8")
 UNSEEDED = """
@@ -53,7 +56,7 @@ def test_recipe_of_tfkit_passes_every_check(table, tmp_path, capsys):
     settings = [f"{name}={value}" for name, value in {**FAST, "data": table, "target": "y"}.items()]
     assert main(["verify", "tabular", *settings, "--out", str(tmp_path / "out")]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(verify.CHECKS)
+    assert len(lines) == len(CHECKS)
     assert all(line.startswith("yes  ") for line in lines)
     checkpoints = list((tmp_path / "out" / "killed").glob("*/checkpoints"))
     assert not checkpoints  # training has finished
@@ -76,18 +79,18 @@ def test_recipe_with_unseeded_layer_fails_every_check(table, tmp_path, capsys):
 
 def test_exit_code_and_output_follow_the_results(monkeypatch, capsys):
     checks = [lambda *arguments: CheckResult("first"), lambda *arguments: CheckResult("second", "somewhere")]
-    monkeypatch.setattr(verify, "CHECKS", checks)
+    monkeypatch.setattr(VERIFY_MODULE, "CHECKS", checks)
     assert main(["verify", "tabular"]) == 2
     out, err = capsys.readouterr()
     assert out == "yes  first\nno   second: somewhere\n"
     assert err == "tfkit: 1 of 2 checks failed\n"
-    monkeypatch.setattr(verify, "CHECKS", checks[:1])
+    monkeypatch.setattr(VERIFY_MODULE, "CHECKS", checks[:1])
     assert main(["verify", "tabular"]) == 0
 
 
 def test_check_receives_recipe_settings_and_folder(monkeypatch, tmp_path):
     calls = []
-    monkeypatch.setattr(verify, "CHECKS", [lambda *arguments: calls.append(arguments) or CheckResult("first")])
+    monkeypatch.setattr(VERIFY_MODULE, "CHECKS", [lambda *arguments: calls.append(arguments) or CheckResult("first")])
     assert [result.passed for result in tfkit.verify("tabular", num_layers="2", out=tmp_path / "new")] == [True]
     [(path, settings, folder)] = calls
     assert path.endswith("tabular.py")

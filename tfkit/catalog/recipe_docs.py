@@ -11,7 +11,7 @@ CONFIG_FILE = Path(__file__).parents[1] / "config.py"
 
 BOUNDS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 
-MAX_COLUMN_WIDTH = 24  # characters; a longer type or default is printed on a line of its own
+MAX_COLUMN_WIDTH = 24  # characters; a longer type or default is printed on a separate line
 
 
 class Setting(NamedTuple):
@@ -97,7 +97,7 @@ def _type_name(node: ast.expr, aliases: dict[str, ast.expr]) -> str:
 
 
 def _type_aliases(path: Path) -> dict[str, ast.expr]:
-    """Return the type aliases that a file defines, such as `count` in config.py."""
+    """Return the type aliases that a file defines, such as `PositiveInt` in config.py."""
     lines = [line for line in _parse(path).body if isinstance(line, ast.Assign)]
     prefixes = ("Annotated[", "Literal[")
     return {ast.unparse(line.targets[0]): line.value for line in lines if ast.unparse(line.value).startswith(prefixes)}

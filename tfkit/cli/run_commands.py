@@ -18,7 +18,7 @@ def evaluate(arguments: list[str]) -> None:
     """Print the test scores of a run, or its scores on a file."""
     parser = CommandParser(evaluate, "[RUN] [FILE] [--flags]")
     parser.flag("--json", help="print the scores as JSON")
-    parser.flag("--recipe", metavar="FILE", help="recipe file, if it has a reader or layers of its own")
+    parser.flag("--recipe", metavar="FILE", help="recipe file, if it defines a reader or layers")
     options = parser.parse(arguments, 2)
     folder, file = split_run_and_file(options.positional)
     with load_keras() if file else nullcontext(), console_logger():  # the test scores are stored in the run
@@ -34,7 +34,7 @@ def predict(arguments: list[str]) -> None:
     parser = CommandParser(predict, "[RUN] FILE [--flags]")
     parser.flag("--out", metavar="FILE", help="file of the predictions (default: NAME.predicted.SUFFIX)")
     parser.flag("--escape-formulas", help="put ' before texts that a spreadsheet would compute as a formula")
-    parser.flag("--recipe", metavar="FILE", help="recipe file, if it has a reader or layers of its own")
+    parser.flag("--recipe", metavar="FILE", help="recipe file, if it defines a reader or layers")
     options = parser.parse(arguments, 2)
     folder, file = split_run_and_file(options.positional)
     if file is None:
@@ -50,7 +50,7 @@ def export(arguments: list[str]) -> None:
     parser = CommandParser(export, "[RUN] [--flags]")
     parser.flag("--format", metavar="FORMAT", default="keras", help="keras (default), savedmodel, onnx or litert")
     parser.flag("--out", metavar="PATH", help="path of the exported model (default: in the run)")
-    parser.flag("--recipe", metavar="FILE", help="recipe file, if it has layers of its own")
+    parser.flag("--recipe", metavar="FILE", help="recipe file, if it defines layers")
     options = parser.parse(arguments, 1)
     folder = Path(options.positional[0]) if options.positional else find_latest_run()
     with load_keras(), console_logger():

@@ -22,7 +22,7 @@ from tfkit.tasks.registry import get_task
 
 log = logging.getLogger("tfkit")
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "|")  # a spreadsheet computes a cell that begins so
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "|")  # cells that start with these are computed by a spreadsheet
 
 
 class Predictor:
@@ -30,8 +30,8 @@ class Predictor:
 
     Args:
         run_dir: The run.
-        recipe: The recipe file again, where it has a reader or layers of its own: a recipe file is code, and runs only
-            when the user names it.
+        recipe: The recipe file, if it defines a reader or layers: a recipe file is code, and runs only if the user
+            names it.
     """
 
     def __init__(self, run_dir: RunDir, recipe: Any = None):
@@ -46,7 +46,7 @@ class Predictor:
     @cached_property
     def model(self) -> Any:
         """The `keras.Model`: raw rows in, predictions out."""
-        self.run_dir.read_json("metrics.json")  # refuses a run that is not finished
+        self.run_dir.read_json("metrics.json")  # raises if the run is not finished
         if self.recipe is not None:
             from tfkit.catalog.load import load_recipe
 
@@ -55,13 +55,13 @@ class Predictor:
             return load_model(self.run_dir.path("model.keras"))
         except Exception as error:  # Keras raises many types for a file that is no model
             raise UserError(
-                "The run's model.keras must be complete, and its layers known: name a recipe file with layers of its "
-                f"own with --recipe. Received: {first_line(error)}"
+                "The run's model.keras must be complete; if its layers are defined in the recipe file, give the file "
+                f"with --recipe. Received: {first_line(error)}"
             ) from error
 
     @cached_property
     def reader(self) -> Any:
-        """The reader of the recipe that is named again, else the reader of tfkit that the run names."""
+        """The reader of the recipe file if one is given, else the reader of tfkit that the run names."""
         if self.recipe is not None:
             from tfkit.catalog.load import load_recipe
 
@@ -71,9 +71,7 @@ class Predictor:
             reader = _find_reader(name) if name else None
         if reader is None:
             recipe = self.run_dir.provenance["recipe_file"]
-            raise UserError(
-                f"The recipe file of this run has a reader of its own; name the file again: --recipe {recipe}"
-            )
+            raise UserError(f"The recipe file of this run defines a reader; give the file again: --recipe {recipe}")
         return reader
 
     @property
@@ -95,7 +93,7 @@ class Predictor:
         return result
 
     def read_chunks(self, file: Any) -> Any:
-        """Raw rows and own columns of a large file in chunks, where the reader can stream it; else None."""
+        """Raw rows and columns of a large file in chunks; None if the reader cannot stream it."""
         stream = getattr(self.reader, "stream", None)
         return stream and stream(file, self.metadata)
 
@@ -112,11 +110,9 @@ class Predictor:
 
     def predict(self, source: Any) -> Any:
         """Predictions for the rows of a source as a DataFrame, with the index of the source where it has one."""
-        if getattr(
-            self.reader, "PREDICTS_FOLLOWING_ROWS", False
-        ):  # the rows of the source are the past; predictions are of what follows
-            raw, own_columns = self.read(source, with_columns=True)
-            return own_columns.join(self._to_frame(self.predict_arrays(raw)))
+        if getattr(self.reader, "PREDICTS_FOLLOWING_ROWS", False):  # a forecast: the rows are the history
+            raw, columns = self.read(source, with_columns=True)
+            return columns.join(self._to_frame(self.predict_arrays(raw)))
         frame = self._to_frame(self.predict_arrays(self.read(source)))
         if hasattr(source, "index") and hasattr(source, "columns") and len(source.index) == len(frame):
             frame.index = source.index
@@ -125,7 +121,7 @@ class Predictor:
     def predict_file(
         self, file: str | os.PathLike[str], out: str | os.PathLike[str], *, escape_formulas: bool = False
     ) -> Path:
-        """Predict every row of a file; write the file's own columns, then the predictions.
+        """Predict every row of a file; write the columns of the file, then the predictions.
 
         Args:
             file: The file to read.
@@ -142,18 +138,18 @@ class Predictor:
 
         logged: set[str] = set()
 
-        def join(own_columns: Any, outputs: np.ndarray) -> Any:
-            frame = self._join_predictions(own_columns, outputs, logged)
+        def join(columns: Any, outputs: np.ndarray) -> Any:
+            frame = self._join_predictions(columns, outputs, logged)
             return escape_spreadsheet_formulas(frame) if escape_formulas else frame
 
         chunks = self.read_chunks(file)
         if chunks is None or not predict_chunks(self, chunks, Path(out), join):
-            raw, own_columns = self.read(file, with_columns=True)
-            write_frame(join(own_columns, self.predict_arrays(raw)), out)
+            raw, columns = self.read(file, with_columns=True)
+            write_frame(join(columns, self.predict_arrays(raw)), out)
         return Path(out)
 
     def evaluate(self, source: Any) -> dict[str, Any]:
-        """Score the rows of a source that also holds their targets."""
+        """Score the rows of a source that contains the targets."""
         from tfkit.evaluation import bootstrap, metrics
 
         raw, y_true = self.read(source, with_targets=True)
@@ -169,17 +165,17 @@ class Predictor:
     def _to_frame(self, outputs: np.ndarray) -> Any:
         return get_task(self.metadata.task).predictions_to_frame(outputs, self.metadata)
 
-    def _join_predictions(self, own_columns: Any, outputs: np.ndarray, logged: set[str]) -> Any:
+    def _join_predictions(self, columns: Any, outputs: np.ndarray, logged: set[str]) -> Any:
         """The columns of a file and the predictions; columns of the same name are replaced, and that is logged once."""
         import pandas as pd
 
         frame = self._to_frame(outputs)
-        frame.index = own_columns.index
-        replaced = [name for name in frame if name in own_columns]
+        frame.index = columns.index
+        replaced = [name for name in frame if name in columns]
         if replaced and not logged:
             log.warning("Columns of the file with the names of predictions are replaced: %s", ", ".join(replaced))
             logged.update(replaced)
-        return pd.concat([own_columns.drop(columns=replaced), frame], axis=1)
+        return pd.concat([columns.drop(columns=replaced), frame], axis=1)
 
 
 def escape_spreadsheet_formulas(frame: Any) -> Any:
@@ -200,7 +196,7 @@ def escape_spreadsheet_formulas(frame: Any) -> Any:
 
 
 def _find_reader(name: str) -> Any:
-    """The package of `tfkit.data` of this name; no other module is imported because a file names it."""
+    """Import a package of `tfkit.data`; a name in a file must not import any other module."""
     if not re.fullmatch(r"tfkit\.data\.[a-z_]+", name):
         raise UserError(f"The run's reader must be one of tfkit; name the recipe file with --recipe. Received: {name}")
     return importlib.import_module(name)

@@ -68,8 +68,8 @@ def check_layer(
         at_default: Names of arguments that stay at their default here, because they exclude another argument.
         no_gradient: Path suffixes of trainable weights whose gradient is 0 by design, such as the key bias of
             attention.
-        invalid_arguments: Pairs of invalid arguments (merged into `arguments`) and a regular expression that the error message
-            must match.
+        invalid_arguments: Pairs of invalid arguments (merged into `arguments`) and a regular expression that the error
+            message must match.
         empty_batch: Whether the layer must accept a batch without rows; the recurrent layers of Keras do not.
         tolerance: Largest allowed difference between two ways to compute the same output, relative to the largest
             value.
@@ -83,7 +83,7 @@ def check_layer(
         >>> tfkit.testing.check_layer(tfkit.layers.SmoothClip, {"bound": 2.0}, x)
         >>> tfkit.testing.check_layer(tfkit.layers.SmoothClip, {}, x)
         Traceback (most recent call last):
-        AssertionError: SmoothClip: `bound` is at its default (3.0). Pass a different value, so that a `get_config` that ...
+        AssertionError: SmoothClip: `bound` is at its default (3.0). Pass a different value, so that a `get_config` ...
     """
     keras.utils.set_random_seed(0)
     case = LayerCase(layer_class, arguments, inputs, dynamic_axes, empty_batch, tolerance)

@@ -36,8 +36,8 @@ def check_loss(
         y_true: Example targets, at least 2 rows.
         y_pred: Example predictions.
         at_default: Names of arguments that stay at their default here.
-        invalid_arguments: Pairs of invalid arguments (merged into `arguments`) and a regular expression that the error message
-            must match.
+        invalid_arguments: Pairs of invalid arguments (merged into `arguments`) and a regular expression that the error
+            message must match.
         tolerance: Largest allowed difference between two ways to compute the same value, relative to the value if that
             is above 1.
 

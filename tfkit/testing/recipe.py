@@ -50,8 +50,8 @@ def check_recipe(
         settings: Settings that train in seconds, with at least two epochs of two steps.
         source: What `tfkit evaluate` and `tfkit predict` accept: a path, or what else the reader of the recipe accepts;
             None to skip this check.
-        invalid_settings: Pairs of invalid settings (merged into `settings`) and a regular expression that the error message must
-            match.
+        invalid_settings: Pairs of invalid settings (merged into `settings`) and a regular expression that the error
+            message must match.
         tolerance: Largest allowed difference between a single row and the row in a batch, relative to the largest
             value.
 

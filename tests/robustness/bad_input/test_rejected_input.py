@@ -210,7 +210,10 @@ def test_folder_that_is_not_a_finished_run(assert_rejected, model):
     Path("damaged/metrics.json").unlink()
     shutil.copy(model.path("metadata.json"), "damaged")
     assert_rejected(
-        "predict", "damaged", "rows.csv", message="The run must be finished; resume it with `tfkit train --resume damaged`"
+        "predict",
+        "damaged",
+        "rows.csv",
+        message="The run must be finished; resume it with `tfkit train --resume damaged`",
     )
 
 
