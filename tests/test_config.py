@@ -112,6 +112,16 @@ def test_plateau_schedule_needs_enough_patience():
     assert Config.from_dict({"early_stopping_patience": 2, "learning_rate_schedule": "plateau"}).plateau_patience == 1
 
 
+def test_plateau_schedule_needs_validation_rows():
+    class RefitConfig(Config):
+        refit: bool | Literal["auto"] = "auto"
+
+    message = error_message(RefitConfig, refit="true", learning_rate_schedule="plateau")
+    assert message == "learning_rate_schedule=plateau needs validation rows, and refit=true leaves none."
+    for refit in ("false", "auto"):
+        assert RefitConfig.from_dict({"refit": refit, "learning_rate_schedule": "plateau"}).refit in (False, "auto")
+
+
 @pytest.mark.parametrize(
     ("settings", "epochs"), [({}, 5), ({"early_stopping_patience": 10}, 5), ({"epochs": 3}, 1), ({"epochs": "auto"}, 5)]
 )

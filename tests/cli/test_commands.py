@@ -1,6 +1,7 @@
 """Tests of the command line: output, exit codes, help."""
 
 import errno
+import inspect
 import json
 import os
 import subprocess
@@ -12,7 +13,9 @@ from types import SimpleNamespace
 import pytest
 
 import tfkit
+from tfkit import api
 from tfkit.cli import keras_loading, main
+from tfkit.config import FLAGS
 from tfkit.errors import Interrupted, NotFiniteError, UserError
 
 
@@ -42,9 +45,14 @@ def calls(monkeypatch):
         recorded.append(("train", recipe, flags))
         return SimpleNamespace(folder=Path("runs/new"))
 
+    def tune(recipe, **flags):
+        recorded.append(("tune", recipe, flags))
+        return SimpleNamespace(folder=Path("runs/winner"))
+
     monkeypatch.setattr(keras_loading, "suppress_native_stderr", nullcontext)
     monkeypatch.setitem(sys.modules, "keras", SimpleNamespace())
     monkeypatch.setitem(vars(tfkit), "train", train)
+    monkeypatch.setitem(vars(tfkit), "tune", tune)
     monkeypatch.setitem(vars(tfkit), "Run", Run)
     return recorded
 
@@ -88,6 +96,24 @@ def test_train_without_a_recipe_passes_none(calls):
     assert run("train", "epochs=5") == 0
     [(_, recipe, flags)] = calls
     assert (recipe, flags["epochs"]) == (None, "5")
+
+
+def test_tune_passes_flags_and_fixed_settings(calls, capsys):
+    assert run("tune", "text", "units=8", "--search", "l2=0..1", "--search", "epochs=3,5", "--workers", "2") == 0
+    assert capsys.readouterr().out == "runs/winner\n"
+    [(_, recipe, flags)] = calls
+    assert (recipe, flags["search"], flags["workers"], flags["units"]) == ("text", ["l2=0..1", "epochs=3,5"], 2, "8")
+
+
+@pytest.mark.parametrize("name", ["train", "tune"])
+def test_flags_are_the_keywords_of_the_function(calls, name):
+    """Every keyword of the Python function is a flag of the command with the same name and default."""
+    parameters = inspect.signature(getattr(api, name)).parameters.values()
+    defaults = {item.name: item.default for item in parameters if item.kind is item.KEYWORD_ONLY}
+    defaults |= {"report": True} if name == "train" else {"search": []}  # the tests disable reports
+    assert run(name) == 0
+    assert calls[-1][2] == defaults
+    assert set(defaults) <= FLAGS
 
 
 def test_show_without_a_recipe_lists_recipes(capsys):
