@@ -67,7 +67,7 @@ def test_a_dotted_module_is_loaded(recipe_file, monkeypatch):
         ("import tfkit\nclass Config(tfkit.Config):\n    out: int = 3\n", r"mine\.py, line 2: `out` is a flag"),
         ("raise ValueError\n", r"mine\.py, line 1: ValueError"),
         ("x = 1\n", r"must define `recipe = tfkit\.Recipe\(Config, data, model\)`\. Received: .*mine\.py"),
-        ("recipe = 1\n", r"mine\.py "),
+        ("recipe = 1\n", r"must define `recipe = .*mine\.py"),
     ],
 )
 def test_load_error_names_the_line(recipe_file, text, message):
@@ -140,7 +140,7 @@ def test_sample_paths(monkeypatch, tmp_path):
     (tmp_path / "samples").mkdir()
     (tmp_path / "samples" / "x.csv").write_text("")
     monkeypatch.setattr(tfkit, "CHECKOUT", None)
-    monkeypatch.setattr(tfkit, "HERE", tmp_path)
+    monkeypatch.setattr(tfkit, "PACKAGE_FOLDER", tmp_path)
     assert tfkit.sample_path("x.csv") == tmp_path / "samples" / "x.csv"
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-HERE = Path(__file__).resolve().parent
+PACKAGE_FOLDER = Path(__file__).resolve().parent
 
 # Root of the repository; None if tfkit was installed from a wheel.
-CHECKOUT = HERE.parent if (HERE.parent / "pyproject.toml").is_file() else None
+CHECKOUT = PACKAGE_FOLDER.parent if (PACKAGE_FOLDER.parent / "pyproject.toml").is_file() else None
 
 # name -> "module" or "module:attribute"
 PUBLIC = {
@@ -62,7 +62,7 @@ __all__ = ["__version__", "sample_path", *PUBLIC]
 
 def sample_path(name: str) -> Path:
     """Return the path of a small data set that comes with tfkit; `data/NAME.md` describes it."""
-    folder = CHECKOUT / "data" if CHECKOUT else HERE / "samples"
+    folder = CHECKOUT / "data" if CHECKOUT else PACKAGE_FOLDER / "samples"
     if (folder / name).is_file():
         return folder / name
     from tfkit.errors import UserError, did_you_mean

@@ -38,7 +38,7 @@ def test_a_recipe_is_found_by_name_path_and_module(folder, recipe_file, monkeypa
 
 
 def test_an_unknown_recipe_raises_with_all_names_and_the_nearest(folder, monkeypatch):
-    with pytest.raises(UserError, match=r"No recipe 'mien'\. Did you mean 'mine'\? Recipes: mine; give the path of"):
+    with pytest.raises(UserError, match=r"No recipe 'mien'\. Did you mean 'mine'\? Recipes: mine; or the path of"):
         find_recipe("mien")
     (folder / "churn.py").write_text("")
     monkeypatch.chdir(folder)

@@ -94,7 +94,7 @@ def test_recipe_with_its_own_reader_must_be_given(run, frame, tmp_path):
     shutil.copytree(run.folder, tmp_path / "copy")
     provenance = json.loads((tmp_path / "copy" / "provenance.json").read_text())
     (tmp_path / "copy" / "provenance.json").write_text(json.dumps({**provenance, "reader": None}))
-    with pytest.raises(UserError, match="name the file again: --recipe"):
+    with pytest.raises(UserError, match="give the file again: --recipe"):
         tfkit.Run(tmp_path / "copy").predict(frame)
     predictions = tfkit.Run(tmp_path / "copy", recipe="tabular").predict(frame)
     pd.testing.assert_frame_equal(predictions, run.predict(frame))

@@ -45,13 +45,13 @@ def test_array_larger_than_disk_raises():
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [({}, "must have 'task'"), ({"task": []}, "must be JSON"), ([], "must be JSON")]
+    ("content", "message"), [({}, "must have 'target'"), ({"target": []}, "must be JSON"), ([], "must be JSON")]
 )
 def test_incomplete_metadata_raises(tmp_path, content, message):
-    for name in ("about", "config", "info"):
-        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    for name, value in (("provenance", {}), ("config", {}), ("metadata", content)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(value))
     with pytest.raises(UserError, match=f"The run's metadata.json {message}"):
-        Run(tmp_path).info["task"]
+        Run(tmp_path).metadata["target"]
 
 
 @pytest.mark.parametrize("minutes", [0, -1, float("nan"), float("inf")])

@@ -38,7 +38,7 @@ def find_recipe(what: Any) -> Path:
     if "." in name and not name.endswith(".py") and (path := _module_file(name)):
         return path
     hint = did_you_mean(name, [*files, *(path.name for path in Path().glob("*.py"))])
-    raise UserError(f"No recipe {name!r}.{hint} Recipes: {', '.join(files)}; or give the path of a recipe file.")
+    raise UserError(f"No recipe {name!r}.{hint} Recipes: {', '.join(files)}; or the path of a recipe file.")
 
 
 def list_recipes() -> list[tuple[str, str]]:

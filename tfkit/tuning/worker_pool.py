@@ -114,10 +114,10 @@ def share_of(items: Sequence[Item], index: int, count: int) -> list[Item]:
 
 def worker_environment(index: int, count: int) -> dict[str, str]:
     """Environment variables of a worker process: its GPUs, and the path of this tfkit."""
-    from tfkit import HERE
+    from tfkit import PACKAGE_FOLDER
 
     environment = dict(os.environ)
-    paths = [str(HERE.parent), environment.get("PYTHONPATH"), os.getcwd()]
+    paths = [str(PACKAGE_FOLDER.parent), environment.get("PYTHONPATH"), os.getcwd()]
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     if count > 1 and visible_gpus():
         environment["CUDA_VISIBLE_DEVICES"] = ",".join(share_of(visible_gpus(), index, count))
