@@ -56,7 +56,7 @@ def test_run_killed_at_four_points_is_bit_identical(name, tmp_path):
     reference, out = reference_run(recipe, settings, tmp_path), tmp_path / "killed"
     results = []
     for kill in KILLS:
-        task = {"resume": str(find_run(out))} if results else {"settings": settings, "out": str(out)}
+        task = {"resume": str(find_run(out))} if results else {"config": settings, "out": str(out)}
         assert run_worker(do="train", recipe=recipe, kill=kill, **task) == -9
         results.append((kill["where"], sorted(path.suffix for path in find_run(out).glob("checkpoints/*"))))
     run_worker(do="train", recipe=recipe, resume=str(find_run(out)))

@@ -33,7 +33,7 @@ def check_resume_after_kill(recipe: str, settings: dict[str, Any], folder: Path)
         )
     kill_step = (epochs - 1) * steps + steps // 2  # the middle of the last epoch
     kill = {"step": kill_step, "save": kill_step - 2, "where": "step"}
-    if run_worker(do="train", recipe=recipe, settings=settings, out=str(out), kill=kill) == 0:
+    if run_worker(do="train", recipe=recipe, config=settings, out=str(out), kill=kill) == 0:
         return CheckResult(CLAIM, "training finished before it could be killed; set more epochs")
     run = find_run(out)
     for resume_kill in ({"step": 2, "save": 1, "where": "saving"}, None):

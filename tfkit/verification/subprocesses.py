@@ -48,7 +48,7 @@ def reference_run(recipe: str, settings: dict[str, Any], folder: Path) -> Path:
     out = folder / "reference"
     if not out.exists():
         predictions_file = str(folder / "predictions.npz")
-        run_worker(do="train", recipe=recipe, settings=settings, out=str(out), predictions_file=predictions_file)
+        run_worker(do="train", recipe=recipe, config=settings, out=str(out), predictions_file=predictions_file)
     return find_run(out)
 
 
