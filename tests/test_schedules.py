@@ -174,7 +174,9 @@ def test_factor_of_one_gives_identical_rates():
 
 @pytest.mark.parametrize("rate", [OneCycle(0.5, 50), lambda: 0.5], ids=["OneCycle", "function"])
 def test_scaling_an_unwrapped_schedule_raises(rate):
-    with pytest.raises(ValueError, match=rf"must be wrapped .*ScaledSchedule\(schedule\). Received: {type(rate).__name__}"):
+    with pytest.raises(
+        ValueError, match=rf"must be wrapped .*ScaledSchedule\(schedule\). Received: {type(rate).__name__}"
+    ):
         scale_learning_rate(keras.optimizers.SGD(rate), 0.5)
 
 
