@@ -15,7 +15,7 @@ from tfkit.errors import MAX_MESSAGE_CHARACTERS, UserError
 
 def test_message_is_one_line():
     assert str(UserError("a\nb\x1b[31m\u202e\ud800 é 🦄")) == "a\\nb\\x1b[31m\\u202e\\ud800 é 🦄"
-    assert str(UserError("x" * (MAX_MESSAGE_CHARACTERS + 1))) == "x" * LONGEST + "..."
+    assert str(UserError("x" * (MAX_MESSAGE_CHARACTERS + 1))) == "x" * MAX_MESSAGE_CHARACTERS + "..."
 
 
 def test_devices_and_pipes_raise(tmp_path):
@@ -45,13 +45,14 @@ def test_array_larger_than_disk_raises():
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [({}, "must have 'task'"), ({"task": []}, "must be JSON"), ([], "must be JSON")]
+    ("content", "message"), [({}, "must have 'target'"), ({"target": []}, "must be JSON"), ([], "must be JSON")]
 )
 def test_incomplete_metadata_raises(tmp_path, content, message):
-    for name in ("about", "config", "info"):
-        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    for name in ("provenance", "config"):
+        (tmp_path / f"{name}.json").write_text("{}")
+    (tmp_path / "metadata.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match=f"The run's metadata.json {message}"):
-        Run(tmp_path).info["task"]
+        Run(tmp_path).metadata["target"]
 
 
 @pytest.mark.parametrize("minutes", [0, -1, float("nan"), float("inf")])

@@ -89,17 +89,17 @@ FLOATS = np.random.default_rng(1).normal(size=ROWS).round(3)
         ({"y": [f"id{n}" for n in range(ROWS)]}, "target=y", "The classes of the target must occur in several rows"),
         ({"y": pd.date_range("2024-01-01", periods=ROWS)}, "target=y", "convert dates to numbers first, such as days"),
         ({"a": range(ROWS), "b": "k"}, "target=y", "At least one feature column must remain"),
-        ({}, "target=y exclude_columns=a,b", "Received: a (left out), b (left out)"),
+        ({}, "target=y exclude_columns=a,b", "Received: a (excluded), b (excluded)"),
         (
             {},
             "target=y positive_class=w",
-            "`positive` must be one of the target's classes. Received: 'w'; there are 'u', 'v'",
+            "`positive_class` must be one of the target's classes. Received: 'w'; there are 'u', 'v'",
         ),
-        ({}, "target=b positive_class=x", "`positive` is for a target of two classes"),
+        ({}, "target=b positive_class=x", "`positive_class` is for a target of two classes"),
         ({}, "target=y loss=mse", "so it can be cross_entropy, label_smoothing, focal. Received: loss=mse"),
-        ({}, "target=a loss=focal", "so it can be squared, absolute, huber, quantile. Received: loss=focal"),
+        ({}, "target=a loss=focal", "so it can be mse, mae, huber, quantile. Received: loss=focal"),
         ({}, "target=a loss=quantile quantile=0", "`quantile` must be above 0 and below 1"),
-        ({}, "target=a balance_classes=true", "`class_weights` needs a target of classes"),
+        ({}, "target=a balance_classes=true", "`balance_classes` needs a target of classes"),
         (
             {},
             "target=y numeric_columns=b",
@@ -108,7 +108,7 @@ FLOATS = np.random.default_rng(1).normal(size=ROWS).round(3)
         ({}, "target=y date_columns=b", "Received: date_columns=b, which does not contain dates"),
         ({}, "target=y categorical_columns=bb", "The table must have the column 'bb'. Did you mean 'b'?"),
         ({}, "target=y numeric_columns=a categorical_columns=a", "A column can have one kind"),
-        ({}, "target=y numeric_columns=y", "The target's kind is set with task="),
+        ({}, "target=y numeric_columns=y", "The kind of the target is set with task="),
         ({}, "target=y time_column=b", "`time_column` must contain dates or numbers"),
         ({}, "target=y group_column=q", "must have the column to split by"),
         ({}, "target=y time_column=a group_column=b", "not both"),
@@ -117,7 +117,7 @@ FLOATS = np.random.default_rng(1).normal(size=ROWS).round(3)
         ({}, "target=y test_data=none.csv", "The file must exist."),
         ({}, "target=y epoch=3", "Unknown setting `epoch`. Did you mean 'epochs'?"),
         ({}, "target=y epochs=many", "`epochs` must be an integer >= 1"),
-        ({}, "target=y architecture=mpl", "`body` must be ensemble or mlp. Did you mean 'mlp'?"),
+        ({}, "target=y architecture=mpl", "`architecture` must be tabm or mlp. Did you mean 'mlp'?"),
         ({}, "target=y a", "A setting must have the form key=value. Received: 'a'"),
         ({}, "target=y --quite", "Unknown flag --quite. Did you mean '--quiet'?"),
     ],
@@ -210,7 +210,10 @@ def test_folder_that_is_not_a_finished_run(assert_rejected, model):
     Path("damaged/metrics.json").unlink()
     shutil.copy(model.path("metadata.json"), "damaged")
     assert_rejected(
-        "predict", "damaged", "rows.csv", message="The run must be finished; resume it with `tfkit train --resume damaged`"
+        "predict",
+        "damaged",
+        "rows.csv",
+        message="The run must be finished; resume it with `tfkit train --resume damaged`",
     )
 
 
