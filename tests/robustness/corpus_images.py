@@ -129,5 +129,5 @@ CASES |= {
     "link_loop": lambda path: folder_with_link(path, "link.png"),
     "link_device": lambda path: folder_with_link(path, "/dev/zero"),
     "link_passwd": lambda path: folder_with_link(path, "/etc/passwd"),
-    "huge_size": lambda path: image_folder(path) | {"size": 10**9},
+    "huge_size": lambda path: image_folder(path) | {"image_size": 10**9},
 }

@@ -2,9 +2,7 @@
 
 import pytest
 
-from tests.robustness import corpus_images as pictures
-from tests.robustness import corpus_other as others
-from tests.robustness import corpus_tables as tables
+from tests.robustness import corpus_images, corpus_other, corpus_tables
 from tests.robustness.expectations import check_recipe_data
 
 
@@ -15,7 +13,7 @@ def mark_long(names, n):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder with two parents of its own, to detect files written outside."""
+    """A folder with two new parent folders, to detect files written outside."""
     path = tmp_path / "parent" / "data"
     path.mkdir(parents=True)
     return path
@@ -27,29 +25,29 @@ def write(path, content):
     return path
 
 
-@pytest.mark.parametrize("name", mark_long(tables.CASES, 25))
+@pytest.mark.parametrize("name", mark_long(corpus_tables.CASES, 25))
 def test_tables(name, folder):
-    file_content, settings = tables.CASES[name]
+    file_content, settings = corpus_tables.CASES[name]
     check_recipe_data("tabular", {"data": write(folder / "t.csv", file_content), "target": "y", **settings}, folder)
 
 
-@pytest.mark.parametrize("name", mark_long(tables.FILES, 10))
+@pytest.mark.parametrize("name", mark_long(corpus_tables.FILES, 10))
 def test_table_files(name, folder):
-    check_recipe_data("tabular", {"data": write(folder / name, tables.FILES[name]), "target": "y"}, folder)
+    check_recipe_data("tabular", {"data": write(folder / name, corpus_tables.FILES[name]), "target": "y"}, folder)
 
 
-@pytest.mark.parametrize("name", mark_long(pictures.CASES, 20))
+@pytest.mark.parametrize("name", mark_long(corpus_images.CASES, 20))
 def test_images(name, folder):
-    check_recipe_data("image", pictures.CASES[name](folder), folder)
+    check_recipe_data("image", corpus_images.CASES[name](folder), folder)
 
 
-@pytest.mark.parametrize("name", mark_long(others.CASES, 20), ids=str)
+@pytest.mark.parametrize("name", mark_long(corpus_other.CASES, 20), ids=str)
 def test_series_texts_and_forecasts(name, folder):
-    file_name, content, settings = others.CASES[name]
+    file_name, content, settings = corpus_other.CASES[name]
     target = {} if name[0] == "forecast" else {"target": "label"}
     check_recipe_data(name[0], {"data": write(folder / file_name, content), **target, **settings}, folder)
 
 
 def test_at_least_200_cases():
-    cases = [*tables.CASES, *tables.FILES, *pictures.CASES, *others.CASES]
+    cases = [*corpus_tables.CASES, *corpus_tables.FILES, *corpus_images.CASES, *corpus_other.CASES]
     assert len(cases) >= 200

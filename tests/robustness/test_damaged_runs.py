@@ -25,17 +25,18 @@ JSON_CONTENTS = {
     "binary": "\0\xff",
 }
 WRONG_TYPES = {
+    "kind": "os",
     "inputs": 3,
     "target": [],
     "task": {},
     "classes": 1,
     "test": "x",
     "command": 1,
-    "begun": 0,
-    "read": "os:system",
+    "started": 0,
+    "reader": "os:system",
 }
 JSON_CONTENTS |= {"wrong_types": json.dumps(WRONG_TYPES)}
-JSON_NAMES = ("config", "about", "info", "metrics", "drift")
+JSON_NAMES = ("config", "provenance", "metadata", "metrics", "reference_stats")
 
 
 class CreatesFile:
@@ -132,7 +133,7 @@ DAMAGES = [(name, text) for name in JSON_NAMES for text in JSON_CONTENTS]
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [case if case == ("info", "list") else pytest.param(*case, marks=pytest.mark.long) for case in DAMAGES],
+    [case if case == ("metadata", "list") else pytest.param(*case, marks=pytest.mark.long) for case in DAMAGES],
 )
 def test_damaged_json(name, text, run, tmp_path):
     (run / f"{name}.json").write_text(JSON_CONTENTS[text], encoding="latin-1")
@@ -173,6 +174,6 @@ def test_names_from_a_run_are_escaped(run, tmp_path):
 @pytest.mark.parametrize("content", [b"", b"x", pickle.dumps(CreatesFile()), zip_bytes({"../x.npy": "x"})])
 def test_invalid_examples_raise(content, run, tmp_path):
     (run / "sample_inputs.npz").write_bytes(content)
-    with pytest.raises(UserError, match=r"examples\.npz must be complete"):
+    with pytest.raises(UserError, match=r"sample_inputs\.npz must be complete"):
         tfkit.Run(run).export("keras", tmp_path / "e.keras")
     assert isinstance(tfkit.Run(run).predict(write_rows(tmp_path)), pd.DataFrame)

@@ -81,7 +81,7 @@ def run(tmp_path_factory):
 
 
 def test_kinds_of_all_columns(run):
-    kinds = {name: rule["kind"] for name, rule in run.info["columns"].items()}
+    kinds = {name: rule["kind"] for name, rule in run.metadata["columns"].items()}
     for kind, names in {
         "number": [
             "a/b",

@@ -11,7 +11,7 @@ VALUES = np.array([1, 2, 3, 4, 10, NAN], "float32")
 
 
 @pytest.mark.parametrize(
-    ("scale", "center", "divisor"),
+    ("scaling", "center", "divisor"),
     [
         ("robust", 3, 2),
         ("standard", 4, np.std([1, 2, 3, 4, 10])),
@@ -20,7 +20,7 @@ VALUES = np.array([1, 2, 3, 4, 10, NAN], "float32")
         ("quantile", 0, 1),
     ],
 )
-def test_center_and_divisor(scale, center, divisor):
+def test_center_and_divisor(scaling, center, divisor):
     params, messages = fit_numeric(VALUES, scaling=scaling)
     assert (params["center"], params["scale"], params["fill"]) == (center, divisor, 3)
     assert params["missing"]
@@ -46,12 +46,12 @@ def test_robust_scale_without_interquartile_range_is_half_the_range():
     ],
     ids=str,
 )
-def test_parameters_are_finite_and_ascending(scale, values):
+def test_parameters_are_finite_and_ascending(scaling, values):
     params, _ = fit_numeric(np.array(values, "float32"), scaling=scaling, bins=16)
     json.dumps(params, allow_nan=False)
     assert np.float32(params["scale"]) > 0
     assert np.isfinite(np.float32(1 / params["scale"]))
-    for name in ("edges", "quantiles", "shares") if scale == "quantile" else ("edges",):
+    for name in ("edges", "quantiles", "shares") if scaling == "quantile" else ("edges",):
         assert 2 <= len(params[name]) <= 18
         assert (np.diff(np.array(params[name], "float32")) > 0).all(), name
 

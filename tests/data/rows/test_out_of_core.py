@@ -211,27 +211,6 @@ def test_file_sorted_by_label_trains_like_a_shuffled_file(tmp_path, tiny):
     assert abs(losses[0] - losses[1]) < 0.05
 
 
-@pytest.mark.slow
-def test_recipe_trains_on_a_disk_table(tmp_path, tiny):
-    path = in_folder(tmp_path / "rows", table(1500, seed=1), ".csv")
-    run = tfkit.train(
-        "tabular",
-        data=path,
-        target="bought",
-        epochs=4,
-        architecture="mlp",
-        units=16,
-        batch_size=32,
-        learning_rate=0.01,
-        refit=True,
-        balance_classes=True,
-        out=tmp_path,
-        quiet=True,
-    )
-    assert run.metrics["test"]["roc_auc"] > 0.85
-    assert run.metrics["baselines"]["gradient_boosting"]["roc_auc"] > 0.8
-
-
 def test_memory_of_read_chunks_is_released(tmp_path, tiny):
     import pyarrow as pa
 

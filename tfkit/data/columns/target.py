@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+USER_COLUMN_TYPES = {"classification": "category", "regression": "number"}  # of the target, by the task that is set
+
+
 def infer_target(cells: Any, *, task: str = "auto", positive_class: str | None = None) -> Target:
     """Infer the task from the target column: its classes, or its number format.
 
@@ -26,13 +29,14 @@ def infer_target(cells: Any, *, task: str = "auto", positive_class: str | None =
         UserError: If the target cannot be fitted: a single class, text among numbers, as many classes as rows.
     """
     cells = normalize_dtype(cells)
-    rule = infer_type.infer_column_type(cells, "category" if task == "classification" else None)
+    column_type = USER_COLUMN_TYPES.get(task)
+    rule = infer_type.infer_column_type(cells, "category" if column_type == "category" else None)
     if rule["kind"] == "date":
         raise UserError(
             "The target must be a class or a number; convert dates to numbers first, such as days, or set "
             f"task=classification. Received: {cells.name!r}, which contains dates"
         )
-    if task == "regression" or (task == "auto" and _is_number(cells, rule)):
+    if column_type == "number" or (column_type is None and _is_number(cells, rule)):
         if positive_class is not None:
             raise UserError(
                 f"`positive_class` is for a target of two classes. Received: {cells.name!r}, which is a number"
@@ -136,7 +140,7 @@ def _check_finite(cells: "pd.Series", values: np.ndarray) -> None:
         )
 
 
-def _infer_classes(cells: Any, positive: str | None) -> Target:
+def _infer_classes(cells: "pd.Series", positive_class: str | None) -> Target:
     import pandas as pd
 
     name, counts = str(cells.name), pd.Series(to_strings(cells), dtype=object).value_counts().to_dict()
@@ -151,18 +155,18 @@ def _infer_classes(cells: Any, positive: str | None) -> Target:
             f"{format_list(list(counts)[:3])}"
         )
     classes = sorted(counts, key=_sort_key)
-    if positive is not None and positive not in classes:
+    if positive_class is not None and positive_class not in classes:
         raise UserError(
-            f"`positive_class` must be one of the target's classes.{did_you_mean(positive, classes)} "
-            f"Received: {positive!r}; there are {format_list(classes)}"
+            f"`positive_class` must be one of the target's classes.{did_you_mean(positive_class, classes)} "
+            f"Received: {positive_class!r}; there are {format_list(classes)}"
         )
-    if positive is not None and len(classes) > 2:
+    if positive_class is not None and len(classes) > 2:
         raise UserError(
             f"`positive_class` is for a target of two classes. Received: {name!r}, which has {len(classes)}"
         )
-    if len(classes) == 2 and positive is None:
-        positive = min(classes, key=lambda label: (counts[label], label))
-    return Target(name=name, task="classification", classes=classes, positive_class=positive)
+    if len(classes) == 2 and positive_class is None:
+        positive_class = min(classes, key=lambda label: (counts[label], label))
+    return Target(name=name, task="classification", classes=classes, positive_class=positive_class)
 
 
 def _codes(labels: Any, classes: Sequence[str]) -> np.ndarray:
