@@ -15,8 +15,10 @@ def load_metadata(values: "Mapping[str, Any]") -> "Metadata":
     """Metadata from the JSON of a run, typed by its kind of data."""
     from tfkit.metadata import Metadata
 
-    module = f"tfkit.data.{values.get('kind')}"
-    if str(values.get("kind")).isidentifier() and find_spec(module) is not None:
+    for name in ("kind", "target"):
+        values[name]  # a run without them is damaged: `RunJSON` raises a UserError
+    module = f"tfkit.data.{values['kind']}"
+    if str(values["kind"]).isidentifier() and find_spec(module) is not None:
         import_module(f"{module}.metadata")
     return Metadata.from_dict(values)
 
