@@ -36,7 +36,7 @@ WRONG_TYPES = {
     "reader": "os:system",
 }
 JSON_CONTENTS |= {"wrong_types": json.dumps(WRONG_TYPES)}
-JSON_NAMES = ("config", "provenance", "metadata", "metrics", "drift")
+JSON_NAMES = ("config", "provenance", "metadata", "metrics", "reference_stats")
 
 
 class CreatesFile:

@@ -90,10 +90,8 @@ def test_exhausted_memory_is_one_line_with_a_smaller_batch_size(settings, tmp_pa
     recipe.write_text(tfkit.load_recipe("tabular").path.read_text(encoding="utf-8") + GREEDY_RECIPE, encoding="utf-8")
     assert main(["train", str(recipe), *settings, "--out", str(tmp_path / "runs"), "--quiet"]) == 2
     err = capsys.readouterr().err
-    assert err.startswith(
-        "tfkit: A step must fit into the memory of the device; give a smaller batch_size, such as 32."
-    )
-    assert "Received: batch_size=64, of which it says: " in err
+    assert err.startswith("tfkit: A step must fit into the memory of the device; use a smaller batch_size, such as 32.")
+    assert "Received: batch_size=64, for which TensorFlow reports: " in err
     assert err.count("\n") == 1
 
 
@@ -119,7 +117,7 @@ def test_training_resumes_after_the_memory_was_exhausted(settings, tmp_path):
 
     changed = recipe.replace(data=data)
     options = dict(setting.split("=", 1) for setting in settings)
-    with pytest.raises(tfkit.UserError, match="memory of the device; give a smaller batch_size, such as 32"):
+    with pytest.raises(tfkit.UserError, match="memory of the device; use a smaller batch_size, such as 32"):
         tfkit.train(changed, out=tmp_path / "runs", quiet=True, report=False, **options)
     is_greedy.clear()
     [folder] = (tmp_path / "runs").iterdir()

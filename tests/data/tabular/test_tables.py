@@ -12,6 +12,7 @@ from tfkit.data.files.write import write_frame
 from tfkit.data.tabular import infer_target
 from tfkit.datasets.batch_predict import predict
 from tfkit.errors import UserError
+from tfkit.metadata import Metadata
 
 
 def table(rows=100):
@@ -166,6 +167,13 @@ def test_read_rejects_tables_without_required_columns_or_rows(metadata):
         tabular.read(table().drop(columns="y"), metadata, with_targets=True)
     with pytest.raises(UserError, match="A table needs columns and rows"):
         tabular.read(table().head(0), metadata)
+
+
+def test_metadata_of_another_kind_is_rejected(tmp_path):
+    with pytest.raises(UserError, match=r"must be of kind 'tabular'; train again .* Received: kind 'custom'"):
+        tabular.read(table(), Metadata())
+    with pytest.raises(UserError, match="must be of kind 'tabular'"):
+        tabular.stream(tmp_path / "t.csv", Metadata())
 
 
 def test_infinite_numbers_count_as_missing(metadata):

@@ -46,7 +46,7 @@ def test_numbers_may_have_thousands_separators(train):
 @pytest.mark.slow
 def test_table_smaller_than_a_batch(train):
     run, log = train(table(12, y=["u", "v"] * 6), "batch_size=512")
-    assert "8 rows, 8 a step" in log
+    assert "8 rows, batch size 8" in log
     assert run.finished
 
 
@@ -86,7 +86,7 @@ def test_column_order_does_not_change_predictions(run_command, model):
 @pytest.mark.slow
 def test_duplicated_rows_are_dropped(train):
     run, log = train(pd.concat([table(), table().head(20)]))
-    assert "Cleaned: 20 of 100 rows dropped: equal to another row" in log
+    assert "Cleaning: 20 of 100 rows dropped: equal to another row" in log
     assert sum(run.provenance["rows"]) == 80
 
 

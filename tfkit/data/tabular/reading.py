@@ -12,6 +12,7 @@ from tfkit.data.files.read import read_frame
 from tfkit.data.tabular.metadata import TabularMetadata
 from tfkit.data.tabular.validation import SchemaValidator
 from tfkit.errors import UserError
+from tfkit.metadata import Metadata
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,8 +37,9 @@ def read(source: Any, metadata: TabularMetadata, *, with_targets: bool = False, 
 
     Raises:
         UserError: If there are no rows (or no rows with a target), a required column is missing, or none of the cells
-            of a column matches the column type of the training data.
+            of a column matches the column type of the training data; if the metadata is not that of a table.
     """
+    _require_tabular(metadata)
     options, target = metadata.read_options, metadata.target
     columns = read_frame(source, **{**options, "na_values": []}) if with_columns else None
     frame = read_frame(source if columns is None else columns, **options)
@@ -62,6 +64,7 @@ def stream(file: Any, metadata: TabularMetadata) -> "_ValidatedChunks | None":
     """
     from tfkit.data.files.chunks import MIN_CHUNKED_BYTES, ChunkReader, NotChunkableError, chunkable_path
 
+    _require_tabular(metadata)
     path = chunkable_path(file, MIN_CHUNKED_BYTES)
     try:
         if path is None:
@@ -69,6 +72,15 @@ def stream(file: Any, metadata: TabularMetadata) -> "_ValidatedChunks | None":
         return _ValidatedChunks(ChunkReader(path, **{**metadata.read_options, "na_values": []}), metadata)
     except NotChunkableError:
         return None
+
+
+def _require_tabular(metadata: Metadata) -> None:
+    """Raise if the metadata is not that of a table, as in a damaged run."""
+    if not isinstance(metadata, TabularMetadata):
+        raise UserError(
+            f"The metadata of a table must be of kind 'tabular'; train again if the run is damaged. "
+            f"Received: kind {metadata.kind!r}"
+        )
 
 
 def _drop_missing_target(frame: Any, name: str) -> Any:
