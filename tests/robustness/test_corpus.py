@@ -2,6 +2,7 @@
 
 import pytest
 
+import tfkit
 from tests.robustness import corpus_images as pictures
 from tests.robustness import corpus_other as others
 from tests.robustness import corpus_tables as tables
@@ -50,6 +51,18 @@ def test_series_texts_and_forecasts(name, folder):
     check_recipe_data(name[0], {"table": write(folder / file_name, content), **target, **settings}, folder)
 
 
-def test_at_least_200_cases():
-    cases = [*tables.CASES, *tables.FILES, *pictures.CASES, *others.CASES]
-    assert len(cases) >= 200
+def test_cases_pass_only_settings_of_their_recipe(tmp_path):
+    """An unknown setting raises before the file is read, so such a case would test nothing."""
+    settings = [("tabular", name, values) for name, (_, values) in tables.CASES.items()]
+    settings += [(recipe, name, values) for (recipe, name), (_, _, values) in others.CASES.items()]
+    settings += [("image", name, create(_new_folder(tmp_path / name))) for name, create in pictures.CASES.items()]
+    assert len(settings) + len(tables.FILES) >= 200
+    fields = {
+        recipe: set(tfkit.load_recipe(recipe).Config.model_fields) for recipe in {recipe for recipe, *_ in settings}
+    }
+    assert not [(recipe, name) for recipe, name, values in settings if set(values) - fields[recipe]]
+
+
+def _new_folder(path):
+    path.mkdir()
+    return path
