@@ -74,7 +74,7 @@ def test_no_format_for_other_text(strings):
 )
 def test_numbers_are_dates_if_the_user_sets_the_type(cells, date_format, timestamps):
     assert infer_format(cells) is None
-    rule = infer_format(cells, asked=True)
+    rule = infer_format(cells, is_date=True)
     assert rule["formats"] == [date_format]
     assert to_days(cells, rule).tolist() == days_since_1970(*timestamps)
 

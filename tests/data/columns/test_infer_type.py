@@ -6,8 +6,8 @@ import pytest
 
 from tfkit.data.columns.infer_type import boolean_labels, convert_column, infer_column_type
 
-NUMBER = {"kind": "number", "written": "1234.5", "has_symbols": False}
-YES_NO = {"kind": "yes/no", "words": ["no", "yes"]}
+NUMBER = {"kind": "number", "number_format": "1234.5", "has_symbols": False}
+YES_NO = {"kind": "yes/no", "labels": ["no", "yes"]}
 
 
 @pytest.mark.parametrize(

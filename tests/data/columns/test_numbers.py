@@ -29,7 +29,7 @@ NAN = np.nan
 def test_format_is_inferred_and_parsed(text, number_format, has_symbols, values):
     cells = pd.Series(text.split(" "))
     rule = infer_format(cells.value_counts())
-    assert rule == {"kind": "number", "written": number_format, "has_symbols": has_symbols}
+    assert rule == {"kind": "number", "number_format": number_format, "has_symbols": has_symbols}
     assert parse(pd.concat([cells, pd.Series([None])]), rule).tolist() == pytest.approx([*values, NAN], nan_ok=True)
 
 
@@ -55,7 +55,7 @@ def test_one_cell_in_twenty_may_not_match():
 
 def test_format_that_matches_most_cells_is_used():
     cells = pd.Series([str(value) for value in range(1000)] + [f"{value:,}" for value in range(1000, 1040)])
-    assert infer_format(cells.value_counts())["written"] == "1,234.5"  # 96% match the plain format, too
+    assert infer_format(cells.value_counts())["number_format"] == "1,234.5"  # 96% match the plain format, too
 
 
 def test_rule_applies_to_files_with_another_format():

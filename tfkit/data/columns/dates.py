@@ -69,14 +69,14 @@ _FORMAT_PATTERNS[_ISO] = r"\d{4}-\d\d?(-\d\d?)?"
 _EPOCH_RANGES = {"seconds": (1e8, 1e10, 1), "milliseconds": (1e11, 1e13, 1000)}  # since 1970: the years 1973 to 2286
 
 
-def infer_format(cells: pd.Series, *, asked: bool = False) -> dict[str, Any] | None:
+def infer_format(cells: pd.Series, *, is_date: bool = False) -> dict[str, Any] | None:
     """Return the rule of a date column, None if the cells are not dates.
 
     The rule has up to three formats, the one that parses most cells first.
 
     Args:
         cells: Plain cells, none missing.
-        asked: Whether the user sets the type to date; then 20240131, 2024 and seconds since 1970 are dates, too.
+        is_date: Whether the user sets the type to date; then 20240131, 2024 and seconds since 1970 are dates, too.
 
     Example:
         >>> import pandas as pd
@@ -85,12 +85,12 @@ def infer_format(cells: pd.Series, *, asked: bool = False) -> dict[str, Any] | N
     """
     if cells.dtype.kind == "M":
         return {"kind": "date", "formats": [_ISO]}
-    if not len(cells) or (cells.dtype.kind == "f" and not asked):
+    if not len(cells) or (cells.dtype.kind == "f" and not is_date):
         return None
     sample = cells.iloc[:: -(-len(cells) // (10 * MAX_DISTINCT_CELLS))]
     distinct = sample.drop_duplicates()
     distinct = distinct.iloc[:: -(-len(distinct) // MAX_DISTINCT_CELLS)]
-    candidates = _DIGIT_FORMATS if asked and _is_digits(distinct) else _likely_formats(distinct)
+    candidates = _DIGIT_FORMATS if is_date and _is_digits(distinct) else _likely_formats(distinct)
     rule = {"kind": "date", "formats": _choose_formats(distinct, candidates)}
     return rule if rule["formats"] and (~np.isnan(to_days(sample, rule))).mean() >= MIN_MATCH_FRACTION else None
 

@@ -57,9 +57,9 @@ def infer_column_type(cells: pd.Series, kind: str | None = None) -> dict[str, An
     Example:
         >>> import pandas as pd
         >>> infer_column_type(pd.Series(["1,200", "13,000", None]))
-        {'kind': 'number', 'written': '1,234.5', 'has_symbols': False}
+        {'kind': 'number', 'number_format': '1,234.5', 'has_symbols': False}
         >>> infer_column_type(pd.Series(["yes", "no", "yes"]))
-        {'kind': 'yes/no', 'words': ['no', 'yes']}
+        {'kind': 'yes/no', 'labels': ['no', 'yes']}
     """
     cells = normalize_dtype(cells)
     present = cells.dropna()
@@ -71,7 +71,7 @@ def infer_column_type(cells: pd.Series, kind: str | None = None) -> dict[str, An
         return {"kind": "constant"}
     values = numbers.as_floats(present)
     rule = _number_rule(values)
-    if rule and not (rule["written"] == numbers.PLAIN_FORMAT and is_code(present)):
+    if rule and not (rule["number_format"] == numbers.PLAIN_FORMAT and is_code(present)):
         return _infer_numeric(values, rule, len(cells), str(cells.name))
     return dates.infer_format(present) or _infer_text(present)
 
@@ -90,10 +90,10 @@ def convert_column(cells: pd.Series, rule: dict[str, Any]) -> tuple[dict[str, np
     cells = normalize_dtype(cells)
     if rule["kind"] == "date":
         arrays = dates.extract_parts(cells, rule)
-    elif "written" in rule:
+    elif "number_format" in rule:
         arrays = {"": _to_float32(cells, rule)}
     elif rule["kind"] == "yes/no":
-        arrays = {"": map_distinct(cells, lambda distinct: _to_boolean_labels(distinct, rule["words"]))}
+        arrays = {"": map_distinct(cells, lambda distinct: _to_boolean_labels(distinct, rule["labels"]))}
     else:
         arrays = {"": to_strings(cells)}
     values = next(iter(arrays.values()))
@@ -123,7 +123,7 @@ def _user_rule(present: pd.Series, kind: str) -> dict[str, Any]:
     """Return the rule of a type set by the user."""
     if kind == "category":
         return {"kind": "category"}
-    rule = _number_rule(numbers.as_floats(present)) if kind == "number" else dates.infer_format(present, asked=True)
+    rule = _number_rule(numbers.as_floats(present)) if kind == "number" else dates.infer_format(present, is_date=True)
     if not rule:
         examples = ", ".join(repr(str(cell)) for cell in present.unique()[:3])
         expected = "numbers" if kind == "number" else "dates in a known format"
@@ -172,7 +172,7 @@ def _infer_text(present: pd.Series) -> dict[str, Any]:
     """Return the rule of a column of strings: boolean, category, text or identifier."""
     distinct = present.unique()
     if pair := boolean_labels(distinct):
-        return {"kind": "yes/no", "words": pair}
+        return {"kind": "yes/no", "labels": pair}
     if len(present) >= _MIN_VARIED_CELLS and len(distinct) > _MAX_DISTINCT_FRACTION * len(present):
         sample = distinct[:_SAMPLE_CELLS]
         mean_spaces = sum(len(str(text).split()) - 1 for text in sample) / len(sample)

@@ -103,7 +103,7 @@ def _is_number(cells: "pd.Series", rule: Mapping[str, Any]) -> bool:
     """
     if rule["kind"] == "yes/no":
         return False
-    if "written" in rule:
+    if "number_format" in rule:
         values = numbers.parse(cells, rule)
         distinct = np.unique(values[np.isfinite(values)])
         return len(distinct) > 10 or bool((distinct % 1 != 0).any()) or len(distinct) > 0.5 * len(values)

@@ -81,9 +81,9 @@ def parse_numbers(cells: Any, rule: Mapping[str, Any]) -> np.ndarray:
     Raises:
         UserError: If a cell is not a finite number.
     """
-    if rule["kind"] == "yes/no" and "written" not in rule:
+    if rule["kind"] == "yes/no" and "number_format" not in rule:
         categories = infer_type.convert_column(cells, dict(rule))[0][""]
-        values = np.where(categories == rule["words"][1], 1.0, np.where(categories == rule["words"][0], 0.0, np.nan))
+        values = np.where(categories == rule["labels"][1], 1.0, np.where(categories == rule["labels"][0], 0.0, np.nan))
     else:
         values = numbers.parse(cells, rule)
     with np.errstate(invalid="ignore"):
@@ -124,7 +124,7 @@ def _infer_time(frame: Any, name: str | None, candidates: Sequence[str]) -> dict
     if name is None:
         likely = [column for column in candidates if column.lower().strip("_") in TIME_NAMES]
         for column in [*likely, *(column for column in candidates if column not in likely)]:
-            rule = dates.infer_format(frame[column].dropna(), asked=column in likely)
+            rule = dates.infer_format(frame[column].dropna(), is_date=column in likely)
             if rule:
                 return {"column": column, **rule}
         raise UserError(
@@ -132,7 +132,7 @@ def _infer_time(frame: Any, name: str | None, candidates: Sequence[str]) -> dict
             f"count steps. Received: {format_list(frame)}, none of which contains dates"
         )
     cells = frame[name].dropna()
-    rule = dates.infer_format(cells, asked=True) or _infer_number(cells)
+    rule = dates.infer_format(cells, is_date=True) or _infer_number(cells)
     if not rule:
         examples = format_list(cells.astype(str).unique()[:3])
         raise UserError(

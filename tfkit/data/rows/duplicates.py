@@ -18,7 +18,12 @@ MIN_ROWS = 100  # below it, the fraction of duplicates is not reliable
 
 
 def drop_unusable_rows(
-    frame: Any, target: str, *, duplicates: str = "drop", what: str = "", marked: Mapping[str, int] | None = None
+    frame: Any,
+    target: str,
+    *,
+    duplicates: str = "drop",
+    table_name: str = "",
+    missing_counts: Mapping[str, int] | None = None,
 ) -> tuple[Any, list[str]]:
     """Drop rows without a target and, by default, duplicated rows.
 
@@ -29,8 +34,8 @@ def drop_unusable_rows(
         frame: A pandas DataFrame.
         target: The column to predict; it must exist.
         duplicates: "drop" or "keep".
-        what: The name of the table for messages, if it is not the training table.
-        marked: Texts in the target column that were read as missing, and the count of each.
+        table_name: The name of the table for messages, if it is not the training table.
+        missing_counts: Texts in the target column that were read as missing, and the count of each.
 
     Returns:
         The remaining rows with their original index, and a list of messages that describe what was dropped.
@@ -44,14 +49,16 @@ def drop_unusable_rows(
         ['1 of 4 rows dropped: y is missing', '1 of 4 rows dropped: equal to another row']
     """
     rows, messages = len(frame), []
-    dropped = f"of {rows:,} rows{f' of the {what}' if what else ''} dropped"
+    dropped = f"of {rows:,} rows{f' of the {table_name}' if table_name else ''} dropped"
     has_target = frame[target].notna()
     if not has_target.any():
         raise UserError(
             f"The target must be present in at least one row. Received: {target!r}, missing in all {rows:,} rows"
         )
     if not has_target.all():
-        messages.append(f"{int((~has_target).sum()):,} {dropped}: {target} is missing{_missing_note(marked or {})}")
+        messages.append(
+            f"{int((~has_target).sum()):,} {dropped}: {target} is missing{_missing_note(missing_counts or {})}"
+        )
         frame = frame[has_target]
     is_duplicate = exact_duplicates(frame)
     if _exceeds_duplicate_limit(is_duplicate):

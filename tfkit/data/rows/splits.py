@@ -172,7 +172,7 @@ def read_times(cells: Any) -> np.ndarray:
     rule = infer_type.infer_column_type(cells)
     if rule["kind"] == "date":
         values = dates.to_days(cells, rule)
-    elif "written" in rule:
+    elif "number_format" in rule:
         values = numbers.parse(cells, rule)
     else:
         raise UserError(

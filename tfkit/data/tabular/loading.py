@@ -47,12 +47,16 @@ def load(
         raise UserError(
             f"The table must have at least one feature column besides the target. Received: {target!r} alone"
         )
-    frame, messages = drop_unusable_rows(frame, target, duplicates=duplicates, marked=missing_counts.get(target))
+    frame, messages = drop_unusable_rows(
+        frame, target, duplicates=duplicates, missing_counts=missing_counts.get(target)
+    )
     if test_data is None:
         return frame, None, messages
     test = _normalize_dtypes(read_frame(test_data, **read_options))
     require_columns(test, list(frame.columns), "test table")
-    test, test_messages = drop_unusable_rows(test[list(frame.columns)], target, duplicates="keep", what="test table")
+    test, test_messages = drop_unusable_rows(
+        test[list(frame.columns)], target, duplicates="keep", table_name="test table"
+    )
     frame, overlap_messages = drop_test_overlap(frame, test)
     return frame, test, messages + overlap_messages + test_messages
 

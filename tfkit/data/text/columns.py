@@ -48,7 +48,7 @@ def clean_texts(
     rows = len(frame)
     check_is_text(frame[text_column])
     frame, messages = drop_unusable_rows(
-        frame, target, duplicates="keep", what=table_name, marked=missing_counts.get(target)
+        frame, target, duplicates="keep", table_name=table_name, missing_counts=missing_counts.get(target)
     )
     frame = frame.assign(**{text_column: text_array(frame[text_column])})
     is_empty = (frame[text_column].str.strip() == "").to_numpy()
@@ -77,7 +77,7 @@ def longest_text_column(frame: "pd.DataFrame", target: str) -> str:
 def check_is_text(column: "pd.Series") -> None:
     """Raise an error for a column of numbers or dates, or an empty one."""
     rule = infer_type.infer_column_type(column.head(SAMPLE_ROWS))
-    if "written" in rule or rule["kind"] in ("date", "empty"):
+    if "number_format" in rule or rule["kind"] in ("date", "empty"):
         content = "no values" if rule["kind"] == "empty" else "dates" if rule["kind"] == "date" else "numbers"
         raise UserError(
             f"The text column must have texts; name it with text_column=, or train on other columns with "
