@@ -110,7 +110,7 @@ bench: $(BIN)/.installed-dev ## measure accuracy and speed, and write the tables
 readme: $(BIN)/.installed-dev ## write the generated pages and tables again, from the stored measurements | make readme
 	@$(BIN)/python docs/generate.py
 	@$(BIN)/python tests/bench/tables.py --write
-	@$(BIN)/python tests/bench/pages.py
+	@$(BIN)/python tests/bench/recipe_scores.py
 	@$(BIN)/python tests/bench/speed.py --write
 
 audit: $(BIN)/.installed-dev ## search the dependencies for known vulnerabilities with pip-audit; needs the network | make audit

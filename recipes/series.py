@@ -43,9 +43,7 @@ class Config(tfkit.Config):
     architecture: Architecture = "minirocket"  # network of the series
     num_features: tfkit.PositiveInt = 10000  # minirocket: number of features, rounded to a multiple of 84
     use_differences: bool = True  # minirocket: compute half of the features from differences of steps
-    classifier: Literal["ridge", "softmax", "auto"] = (
-        "auto"  # minirocket: closed form, or trained; auto: if many series
-    )
+    classifier: Literal["ridge", "softmax", "auto"] = "auto"  # minirocket; auto: softmax for many series
     num_layers: tfkit.PositiveInt | Literal["auto"] = "auto"  # other architectures: number of layers or blocks
     units: tfkit.PositiveInt | Literal["auto"] = "auto"  # other architectures: width of a layer
     dropout: tfkit.Fraction = 0.1  # fraction of units dropped in training

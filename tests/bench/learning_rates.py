@@ -45,8 +45,8 @@ def recipe_task(name, epochs, **settings):
         return recipe.model(config.from_dict({**config.to_dict(), "learning_rate": rate}), data)
 
     def score(model):
-        values = metrics.compute_metrics(*evaluate.predict_dataset(data.val, model, data), data.info)
-        return values[comparison.primary_metric(data.info["task"])[0]]
+        values = metrics.compute_metrics(*evaluate.predict_dataset(data.val, model, data), data.metadata)
+        return values[comparison.primary_metric(data.metadata.task)[0]]
 
     return data.train, data.val, build_model, config.effective_batch_size(len(data.train)), epochs, data.augment, score
 

@@ -15,9 +15,9 @@ import tempfile
 from datetime import date
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-RESULTS, PAGE = HERE / "speed.jsonl", HERE.parents[1] / "docs" / "benchmarks.md"
+FOLDER = Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER))
+RESULTS, DOCUMENT = FOLDER / "speed.jsonl", FOLDER.parents[1] / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- speed: python tests/bench/speed.py -->", "<!-- end of speed -->"
 # pair -> description, unit, and target of the ratio (minimum; maximum if the unit is seconds), if any
 PAIRS = {
@@ -88,7 +88,7 @@ def table():
 
 def write():
     """Write the table between its markers in docs/benchmarks.md."""
-    text = PAGE.read_text(encoding="utf-8")
+    text = DOCUMENT.read_text(encoding="utf-8")
     if not RESULTS.exists():
         print("No results yet. Run python tests/bench/speed.py", file=sys.stderr)
         return
@@ -96,7 +96,7 @@ def write():
         print(f"docs/benchmarks.md needs the lines {BEGIN} and {END} around the table.", file=sys.stderr)
         return
     before, after = text.split(BEGIN)[0], text.split(END)[1]
-    PAGE.write_text(f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}", encoding="utf-8")
+    DOCUMENT.write_text(f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}", encoding="utf-8")
 
 
 def main():

@@ -4,9 +4,9 @@
     python tests/bench/tables.py --write                                                            docs/benchmarks.md
 
 DATA holds a folder per data set: `train.csv.gz` to fit, `test.csv.gz` to score, and `meta.json` with name, target and
-task. All settings are defaults except the tables, the target and its kind, the architecture and the seed. Each training runs in
-its own process. Each line of `tables.jsonl`, in the folder of this file, is one training: score, seconds and peak
-memory of the process, imports included. `peers.jsonl` holds the scores of other tools on the same files (one fit each,
+task. All settings are defaults except the tables, the target and its kind, the architecture and the seed. Each training
+runs in its own process. Each line of `tables.jsonl`, in the folder of this file, is one training: score, seconds and
+peak memory of the process, imports included. `peers.jsonl` holds the scores of other tools on the same files (one fit each,
 with their defaults).
 """
 
@@ -20,9 +20,9 @@ import tempfile
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-RESULTS, PEER_RESULTS = HERE / "tables.jsonl", HERE / "peers.jsonl"
-PAGE = HERE.parents[1] / "docs" / "benchmarks.md"
+FOLDER = Path(__file__).resolve().parent
+RESULTS, PEER_RESULTS = FOLDER / "tables.jsonl", FOLDER / "peers.jsonl"
+DOCUMENT = FOLDER.parents[1] / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- results: python tests/bench/tables.py -->\n", "<!-- end of results -->"
 PEERS = {
     "hgb": "boosted trees",
@@ -126,7 +126,7 @@ def main():
     parser.add_argument("--write", action="store_true", help="write the recorded results into docs/benchmarks.md")
     args = parser.parse_args()
     if args.write:
-        PAGE.write_text(update_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+        DOCUMENT.write_text(update_tables(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
         return
     if not args.data.is_dir():
         raise SystemExit(f"Data folder not found: {args.data}. Pass the folder: tables.py DATA")

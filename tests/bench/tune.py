@@ -19,10 +19,10 @@ import tempfile
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-RESULTS = HERE / "tune.jsonl"
+FOLDER = Path(__file__).resolve().parent
+RESULTS = FOLDER / "tune.jsonl"
 SHORT_SEARCH = ["tabular", "architecture=mlp", "epochs=3", "--finalists", "0"]
-TINY_RECIPE = HERE.parent / "tuner" / "tiny.py"
+TINY_RECIPE = FOLDER.parent / "tuner" / "tiny.py"
 
 
 def tune(out, *arguments):

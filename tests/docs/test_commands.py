@@ -11,7 +11,7 @@ from tfkit.catalog.recipe_docs import CONFIG_FILE, read_settings_of
 from tfkit.catalog.recipes import recipe_files
 
 ROOT = Path(tfkit.__file__).resolve().parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 COMMANDS = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "tfkit" / "cli").glob("*.py"))
 FLAGS = set(re.findall(r"--[a-z][a-z-]+", COMMANDS)) | {"--help", "--version", "--debug"}
 VERBS = {"ls", "show", "cp", "train", "tune", "evaluate", "predict", "export", "report", "compare", "verify"}
@@ -30,9 +30,9 @@ def settings_of(recipe):
     return {key for path in [CONFIG_FILE, *(files[name] for name in names)] for key in read_settings_of(path)}
 
 
-def commands(page):
-    """Every command of tfkit in the shell blocks and in the code spans of a page, split into arguments."""
-    text = page.read_text(encoding="utf-8")
+def commands(document):
+    """Every command of tfkit in the shell blocks and in the code spans of a document, split into arguments."""
+    text = document.read_text(encoding="utf-8")
     blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines()] + re.findall(r"`(tfkit [^`\n]+)`", text)
     for line in lines:
@@ -45,9 +45,9 @@ def commands(page):
                 yield [arguments[1], named.get("RECIPE", "tabular"), *shlex.split(named["ARGS"])]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_commands_exist(page):
-    for verb, *arguments in commands(page):
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_commands_exist(document):
+    for verb, *arguments in commands(document):
         if verb.startswith("--") or "|" in verb:
             continue
         assert verb in VERBS
@@ -64,9 +64,9 @@ def test_commands_exist(page):
             assert not unknown, f"tfkit {verb} {recipe}: unknown settings {unknown}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_settings_in_the_text_exist(page):
-    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_settings_in_the_text_exist(document):
+    text = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
     keys = {key for span in re.findall(r"`([a-z_]+=[^`\n]*)`", text) for key in re.findall(r"(?:^| )([a-z_]+)=", span)}
     arguments = {
         "key",
@@ -78,15 +78,15 @@ def test_settings_in_the_text_exist(page):
         "allow_pickle",
         "package",
     }  # in Python
-    if page.name not in {"reference.md", "CHANGELOG.md", "CONTRIBUTING.md"}:
+    if document.name not in {"reference.md", "CHANGELOG.md", "CONTRIBUTING.md"}:
         unknown = keys - settings_of("RECIPE") - arguments
         assert not unknown
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_linked_files_exist(page):
-    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_linked_files_exist(document):
+    text = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         path = target.partition("#")[0]
         if path and not re.match(r"[a-z]+:", path):
-            assert (page.parent / path).exists(), f"no such file: {target}"
+            assert (document.parent / path).exists(), f"no such file: {target}"

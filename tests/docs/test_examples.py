@@ -31,11 +31,11 @@ def test_example_runs(name, tmp_path):
     assert OUTPUT[name] in process.stdout
 
 
-def code_blocks(page):
+def code_blocks(document):
     """The Python blocks of a guide."""
     if not FOLDER.is_dir():
         pytest.skip("tfkit is installed without its documentation")
-    text = (FOLDER.parent / "guides" / page).read_text(encoding="utf-8")
+    text = (FOLDER.parent / "guides" / document).read_text(encoding="utf-8")
     return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
 
 

@@ -25,4 +25,4 @@ def run(tmp_path_factory):
         "refit": False,
         "quiet": True,
     }
-    return tfkit.train("tabular", data=folder / "t.csv", target="y", out=folder / "runs", test=False, **settings)
+    return tfkit.train("tabular", data=folder / "t.csv", target="y", out=folder / "runs", skip_test=True, **settings)

@@ -18,7 +18,7 @@ NUMERIC_RECIPES = {"series", "forecast"}  # numeric inputs, and only operations 
 @pytest.mark.parametrize("name", sorted(SETTINGS))
 def test_every_recipe_can_be_exported(name, tmp_path):
     settings = {"epochs": 1, "refit": False, **SETTINGS[name]}
-    run = tfkit.train(name, out=tmp_path, test=False, report=False, quiet=True, **settings)
+    run = tfkit.train(name, out=tmp_path, skip_test=True, report=False, quiet=True, **settings)
     for format in ("onnx", "litert"):
         assert run.export(format).is_file()
         measurements = run.exports[format]

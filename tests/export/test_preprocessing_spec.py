@@ -52,7 +52,7 @@ def test_inputs_outputs_and_steps_are_described(run):
         "Age": "Age",
         "age_2": "age",
     }
-    assert spec["answers"] == {"task": "regression", "classes": None}
+    assert spec["outputs"] == {"task": "regression", "classes": None}
     summaries = {step["layer"]: step["does"] for step in spec["steps"]}
     assert summaries["tfkit>Imputer"] == inspect.getdoc(tfkit.layers.Imputer).splitlines()[0] != ""
     assert summaries["Take"].startswith("Take elements from a tensor along an axis")

@@ -69,7 +69,7 @@ def test_a_run_beats_the_baselines_and_is_saved(run):
     low, high = metrics["intervals"]["mase"]
     assert low < metrics["test"]["mase"] < high
     assert (run.config["horizon"], run.config["context_length"], run.config["season_length"]) == (7, 21, 7)
-    assert run.metadata.columns["day"]["treatment"] == "steps of 1 day; weekday"
+    assert run.predictor.metadata.columns["day"]["treatment"] == "steps of 1 day; weekday"
 
 
 def test_prediction_intervals_have_about_nominal_coverage(run):
@@ -86,12 +86,12 @@ def test_prediction_intervals_have_about_nominal_coverage(run):
 
 def test_saved_predictions_have_the_targets_of_the_table(run, table):
     predictions, frame = pd.read_csv(run.folder / "predictions.csv"), pd.read_csv(table)
-    assert list(predictions)[:4] == ["series", "day", "truth", "predicted"]
+    assert list(predictions)[:4] == ["series", "day", "actual", "predicted"]
     assert not predictions.duplicated(["series", "day"]).any()
     sales_by_day = frame.set_index("day")[["small", "large"]].stack()
     keys = zip(predictions["day"], predictions["series"], strict=True)
     expected = [sales_by_day[day, series] for day, series in keys]
-    np.testing.assert_allclose(predictions["truth"], expected, rtol=1e-6)
+    np.testing.assert_allclose(predictions["actual"], expected, rtol=1e-6)
     assert predictions["day"].min() > frame["day"].iloc[int(DAYS * 0.8) - 1]  # only the last fifth
 
 

@@ -59,7 +59,7 @@ def test_training_reaches_high_accuracy_and_saves_metrics_and_predictions(run):
     assert run.predictor.metadata.inputs == {"pixels": {"dtype": "uint8", "shape": [12, 10, 1]}}
     assert "auto" not in run.config.values()
     predictions = pd.read_csv(run.folder / "predictions.csv")
-    assert (predictions["truth"] == predictions["predicted"]).mean() == pytest.approx(metrics["test"]["accuracy"])
+    assert (predictions["actual"] == predictions["predicted"]).mean() == pytest.approx(metrics["test"]["accuracy"])
 
 
 def test_the_model_accepts_images_of_any_size(run):

@@ -78,7 +78,7 @@ def test_a_run_beats_the_baseline_and_is_saved(run):
     assert run.config["epochs"] == 1
     assert run.config["refit"] is True  # few series: refit on training and validation
     predictions = pd.read_csv(run.folder / "predictions.csv")
-    assert (predictions["truth"] == predictions["predicted"]).mean() == pytest.approx(run.metrics["test"]["accuracy"])
+    assert (predictions["actual"] == predictions["predicted"]).mean() == pytest.approx(run.metrics["test"]["accuracy"])
 
 
 def test_the_model_file_accepts_raw_series_with_missing_values(run):
@@ -123,7 +123,7 @@ def test_a_file_is_predicted_and_scored(run, tmp_path, capsys):
 
 def test_long_tables_with_several_channels_and_unequal_lengths(unequal, tmp_path):
     assert unequal.metrics["test"]["accuracy"] > 0.6
-    assert unequal.metadata.series.channels == ["a", "b"]
+    assert unequal.predictor.metadata.series.channels == ["a", "b"]
     new = long_table(20, seed=1)
     new.to_csv(tmp_path / "new.csv", index=False)
     unequal.predict_file(tmp_path / "new.csv", tmp_path / "out.csv")

@@ -46,7 +46,7 @@ def test_classes_are_predicted_better_than_by_the_dummy_baseline(tmp_path):
     assert list(predictions) == ["predicted", "probability_no", "probability_yes"]
     assert (predictions["predicted"] == frame["label"]).mean() > 0.7
     saved = pd.read_csv(run.folder / "predictions.csv")
-    assert (saved["truth"] == saved["predicted"]).mean() == pytest.approx(run.metrics["test"]["accuracy"])
+    assert (saved["actual"] == saved["predicted"]).mean() == pytest.approx(run.metrics["test"]["accuracy"])
 
 
 @pytest.mark.parametrize(

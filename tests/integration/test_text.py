@@ -52,7 +52,7 @@ def test_training_beats_the_constant_baseline_and_saves_predictions(run):
     assert run.metrics["positive_class"] == "spam"
     assert run.config["tokenization"] == "words"
     predictions = pd.read_csv(run.folder / "predictions.csv")
-    assert (predictions["truth"] == predictions["predicted"]).mean() == pytest.approx(run.metrics["test"]["accuracy"])
+    assert (predictions["actual"] == predictions["predicted"]).mean() == pytest.approx(run.metrics["test"]["accuracy"])
 
 
 def test_the_saved_model_accepts_strings(run):

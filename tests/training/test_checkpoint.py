@@ -145,11 +145,7 @@ def test_a_training_killed_several_times_ends_as_an_uninterrupted_one(
 
 def test_a_training_after_early_stopping_is_not_continued(tmp_path):
     """Killed after the last checkpoint and before the model is written: only the best weights are restored."""
-    options = {
-        "monitor": "loss",
-        "mode": "max",
-        "early_stopping_patience": 1,
-    }  # the first epoch is the best, the second the last
+    options = {"monitor": "loss", "mode": "max", "patience": 1}  # the first epoch is the best, the second the last
     first = Training(tmp_path / "run", **options)
     second = Training(tmp_path / "run", **options)
     assert [len(training.journal.lines) for training in (first, second)] == [2, 2]

@@ -45,9 +45,9 @@ def test_run_writes_the_expected_files(run):
     assert names >= {"model.keras", "recipe.py", "sample_inputs.npz", "history.jsonl"}
     assert not [name for name in names if "part" in name or name == "checkpoints"]
     assert "auto" not in [
-        run.config[name] for name in ("epochs", "batch_size", "learning_rate", "units", "loss", "kind")
+        run.config[name] for name in ("epochs", "batch_size", "learning_rate", "units", "loss", "task")
     ]
-    assert set(run.provenance) >= {"versions", "commit", "devices", "command", "data", "best_epoch", "page"}
+    assert set(run.provenance) >= {"versions", "commit", "devices", "command", "data", "best_epoch", "recipe_file"}
     history = pd.read_csv(run.folder / "history.csv")
     assert list(history["epoch"]) == [1, 2]
     assert set(history) >= {"loss", "val_loss", "learning_rate", "seconds"}
@@ -55,11 +55,12 @@ def test_run_writes_the_expected_files(run):
 
 def test_keys_of_metrics(run, regression_run):
     metrics = run.metrics
-    expected = ["task", "positive", "val", "test", "intervals", "classes", "baselines", "against", "verdict", "seconds"]
+    expected = ["task", "positive_class", "val", "test", "intervals", "classes", "baselines", "best_baseline"]
+    expected += ["verdict", "seconds"]
     assert sorted(metrics) == sorted(expected)
-    assert metrics["task"] == "binary"
-    counts = run.info["target"]["counts"]
-    assert metrics["positive"] == min(counts, key=counts.get)
+    assert metrics["task"] == "classification"
+    counts = run.metadata["target"]["counts"]
+    assert metrics["positive_class"] == min(counts, key=counts.get)
     assert set(metrics["baselines"]) == {"dummy", "linear", "gradient_boosting"}
     assert set(metrics["classes"]) == {"no", "yes"}
     low, high = metrics["intervals"]["accuracy"]
@@ -76,10 +77,10 @@ def test_keys_of_metrics(run, regression_run):
 def test_scores_can_be_recomputed_from_saved_predictions(run, regression_run):
     """The scores in metrics.json can be recomputed from predictions.csv."""
     saved = pd.read_csv(run.folder / "predictions.csv")
-    assert (saved["truth"] == saved["predicted"]).mean() == pytest.approx(run.metrics["test"]["accuracy"])
+    assert (saved["actual"] == saved["predicted"]).mean() == pytest.approx(run.metrics["test"]["accuracy"])
     assert saved[["probability_no", "probability_yes"]].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
     saved = pd.read_csv(regression_run.folder / "predictions.csv")
-    error = np.sqrt(((saved["truth"] - saved["predicted"]) ** 2).mean())
+    error = np.sqrt(((saved["actual"] - saved["predicted"]) ** 2).mean())
     assert error == pytest.approx(regression_run.metrics["test"]["root_mean_squared_error"], rel=1e-4)
 
 
@@ -99,7 +100,7 @@ def test_predict_on_raw_rows_equals_saved_predictions(table, tmp_path, target):
 
 @pytest.mark.slow
 def test_test_rows_can_be_skipped(table, tmp_path):
-    run = tfkit.train("tabular", data=table, target="bought", out=tmp_path, test=False, quiet=True, **FAST)
+    run = tfkit.train("tabular", data=table, target="bought", out=tmp_path, skip_test=True, quiet=True, **FAST)
     assert run.metrics["test"] == {}
     assert run.metrics["val"]
     assert not (run.folder / "predictions.csv").exists()
@@ -113,8 +114,8 @@ def test_coverage_of_a_quantile_is_reported(table, tmp_path, capsys):
     stderr = capsys.readouterr().err
     run = tfkit.Run(next(tmp_path.iterdir()))
     saved = pd.read_csv(run.folder / "predictions.csv")
-    below = (saved["truth"] <= saved["predicted"]).mean()
-    assert f"at or above 90% of the values; of the test rows it is {below:.1%}" in stderr
+    below = (saved["actual"] <= saved["predicted"]).mean()
+    assert f"predicts the 90% quantile: {below:.1%} of the test targets are at or below the prediction" in stderr
     assert below > 0.75
 
 
@@ -132,29 +133,29 @@ def test_stdout_contains_only_the_run_folder(table, tmp_path, capsys):
     [line] = out.splitlines()
     assert (tmp_path / line.rsplit("/", 1)[-1] / "metrics.json").exists()
     assert "gradient_boosting" in err
-    assert "Rows: 420 to train, 90 to validate, 90 to test" in err
+    assert "Rows: 420 for training, 90 for validation, 90 for testing" in err
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "nesterov", "rmsprop", "adam", "nadam", "adagrad", "lion"])
 def test_every_optimizer_trains(table, tmp_path, optimizer):
     settings = {**FAST, "optimizer": optimizer, "epochs": 1, "learning_rate": 1e-3}
-    run = tfkit.train("tabular", data=table, target="price", out=tmp_path, test=False, quiet=True, **settings)
+    run = tfkit.train("tabular", data=table, target="price", out=tmp_path, skip_test=True, quiet=True, **settings)
     assert np.isfinite(run.metrics["val"]["root_mean_squared_error"])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("decay", ["none", "exponential", "step", "plateau"])
-def test_every_schedule_trains(table, tmp_path, decay):
-    settings = {**FAST, "learning_rate_schedule": decay, "epochs": 3, "learning_rate": 1e-3}
-    run = tfkit.train("tabular", data=table, target="price", out=tmp_path, test=False, quiet=True, **settings)
+@pytest.mark.parametrize("schedule", ["none", "exponential", "step", "plateau"])
+def test_every_schedule_trains(table, tmp_path, schedule):
+    settings = {**FAST, "learning_rate_schedule": schedule, "epochs": 3, "learning_rate": 1e-3}
+    run = tfkit.train("tabular", data=table, target="price", out=tmp_path, skip_test=True, quiet=True, **settings)
     rates = pd.read_csv(run.folder / "history.csv")["learning_rate"]
-    assert (rates.iloc[-1] < rates.iloc[0]) == (decay in ("exponential", "step"))
+    assert (rates.iloc[-1] < rates.iloc[0]) == (schedule in ("exponential", "step"))
 
 
 def test_full_batch_gradient_descent(table, tmp_path):
     settings = {**FAST, "batch_size": "all", "optimizer": "sgd", "learning_rate_schedule": "none"}
-    run = tfkit.train("tabular", data=table, target="price", out=tmp_path, test=False, quiet=True, **settings)
+    run = tfkit.train("tabular", data=table, target="price", out=tmp_path, skip_test=True, quiet=True, **settings)
     assert run.config["batch_size"] == "all"
 
 
@@ -164,29 +165,30 @@ def test_full_batch_gradient_descent(table, tmp_path):
     [
         ("label_smoothing", "bought"),
         ("focal", "bought"),
-        ("absolute", "price"),
+        ("mae", "price"),
         ("huber", "price"),
         ("quantile", "price"),
     ],
 )
-@pytest.mark.parametrize("body", ["ensemble", "mlp"])
-def test_every_loss_trains_every_architecture(table, tmp_path, loss, target, body):
-    settings = {**FAST, "loss": loss, "architecture": body, "epochs": 1} | ({"members": 8} if body == "mlp" else {})
-    run = tfkit.train("tabular", data=table, target=target, out=tmp_path, test=False, quiet=True, **settings)
+@pytest.mark.parametrize("architecture", ["ensemble", "mlp"])
+def test_every_loss_trains_every_architecture(table, tmp_path, loss, target, architecture):
+    settings = {**FAST, "loss": loss, "architecture": architecture, "epochs": 1}
+    settings |= {"ensemble_size": 8} if architecture == "mlp" else {}
+    run = tfkit.train("tabular", data=table, target=target, out=tmp_path, skip_test=True, quiet=True, **settings)
     assert run.config["loss"] == loss
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"target": "price", "loss": "focal"}, "'price' is a number, so it can be squared, absolute, huber, quantile"),
+        ({"target": "price", "loss": "focal"}, "'price' is a number, so it can be mse, mae, huber, quantile"),
         (
             {"target": "bought", "loss": "huber"},
             "'bought' has classes, so it can be cross_entropy, label_smoothing, focal",
         ),
         ({"target": "price", "loss": "quantile", "quantile": 0}, "`quantile` must be above 0 and below 1"),
         ({"target": "price", "quantile": 0.9}, "`quantile=` needs loss=quantile"),
-        ({"target": "price", "class_weights": True}, "`class_weights` needs a target of classes"),
+        ({"target": "price", "balance_classes": True}, "`balance_classes` needs a target of classes"),
     ],
 )
 def test_settings_that_do_not_fit_the_target_raise(table, tmp_path, settings, message):
@@ -249,8 +251,8 @@ def test_refit_uses_training_and_validation_rows(table, tmp_path, capfd):
     fit.fit(model, rows, batch_size=64, epochs=2, seed=0)
     for expected, actual in zip(model.get_weights(), run.model.get_layer("tabular").get_weights(), strict=True):
         np.testing.assert_array_equal(expected, actual)
-    y = rows.arrays[1].astype("float64") * data.info["target"]["scale"] + data.info["target"]["mean"]
-    y_true = pd.read_csv(run.folder / "predictions.csv")["truth"]
+    y = rows.arrays[1].astype("float64") * data.metadata.target.scale + data.metadata.target.mean
+    y_true = pd.read_csv(run.folder / "predictions.csv")["actual"]
     error = run.metrics["baselines"]["dummy"]["root_mean_squared_error"]
     assert error == pytest.approx(np.sqrt(((y_true - y.mean()) ** 2).mean()), rel=1e-6)
     history = pd.read_csv(run.folder / "history.csv")
@@ -265,7 +267,7 @@ def test_plateau_schedule_needs_validation_rows(table, tmp_path):
     plateau = {"data": table, "target": "price", "learning_rate_schedule": "plateau", "out": tmp_path / "runs"}
     with pytest.raises(UserError, match="learning_rate_schedule=plateau needs validation rows"):
         tfkit.train("tabular", **plateau, refit=True)
-    run = tfkit.train("tabular", **plateau, **{**FAST, "refit": "auto", "epochs": 1}, test=False, quiet=True)
+    run = tfkit.train("tabular", **plateau, **{**FAST, "refit": "auto", "epochs": 1}, skip_test=True, quiet=True)
     assert run.config["refit"] is False
 
 
@@ -278,7 +280,7 @@ def model_with_schedule(config, data):
 
 def test_custom_model_with_its_own_schedule(table, tmp_path):
     custom = tfkit.load_recipe("tabular").replace(model=model_with_schedule)
-    settings = {"data": table, "target": "bought", "test": False, "quiet": True, **FAST, "epochs": 1}
+    settings = {"data": table, "target": "bought", "skip_test": True, "quiet": True, **FAST, "epochs": 1}
     run = tfkit.train(custom, out=tmp_path, **settings)
     [line] = [json.loads(line) for line in (run.folder / "history.jsonl").read_text().splitlines()]
     assert 0 < line["learning_rate"] < 0.01
@@ -297,7 +299,7 @@ def test_monitor_without_known_direction_raises(table, tmp_path):
 def test_mixed_precision_applies_to_the_model_only(table, tmp_path, precision):
     """Preprocessing, predictions and the global dtype policy stay float32."""
     settings = {**FAST, "precision": precision, "epochs": 1}
-    run = tfkit.train("tabular", data=table, target="price", out=tmp_path, test=False, quiet=True, **settings)
+    run = tfkit.train("tabular", data=table, target="price", out=tmp_path, skip_test=True, quiet=True, **settings)
     assert keras.config.dtype_policy().name == "float32"
     network = run.model.get_layer("tabular")
     assert {layer.compute_dtype for layer in network.layers if "tab_m" in layer.name} == {precision[6:]}

@@ -82,7 +82,7 @@ def test_resumed_run_equals_uninterrupted_run(table, tmp_path, monkeypatch, refi
 @pytest.mark.slow
 def test_resume_raises_if_settings_versions_or_data_differ(table, tmp_path, monkeypatch, capsys):
     settings = {"recipe": "tabular", "data": table, "target": "bought", "quiet": True, **FAST}
-    train_and_interrupt(monkeypatch, 1, **settings, out=tmp_path, test=False)
+    train_and_interrupt(monkeypatch, 1, **settings, out=tmp_path, skip_test=True)
     [folder] = tmp_path.iterdir()
     with pytest.raises(UserError, match=r"begin a new one for others. Received: epochs=9"):
         tfkit.train(resume=folder, quiet=True, epochs=9)
@@ -98,7 +98,7 @@ def test_resume_raises_if_settings_versions_or_data_differ(table, tmp_path, monk
     with pytest.raises(UserError, match="must be finished; resume it with"):
         _ = tfkit.Run(folder).metrics
     (folder / "provenance.json").write_text(json.dumps(provenance))
-    # the run was started with test=False
+    # the run was started with skip_test=True
     assert tfkit.train(resume=folder, ignore_versions=True, quiet=True).metrics["test"] == {}
     modified_before = (folder / "metrics.json").stat().st_mtime_ns
     assert main(["train", "--resume", str(folder)]) == 0

@@ -43,7 +43,7 @@ def make_search(tmp_path, count, loss):
         winner=None,
         request={"settings": {}, "algorithm": "random", "objective": None},
     )
-    recipe = SimpleNamespace(name="<b>mine", page=None, search={}, Config=tfkit.Config)
+    recipe = SimpleNamespace(name="<b>mine", path=None, search_space={}, Config=tfkit.Config)
     return SimpleNamespace(
         study=study,
         space=SPACE,
@@ -65,14 +65,14 @@ def test_setting_that_determines_the_score_has_the_highest_importance(tmp_path):
 
 def test_random_scores_have_no_importance(tmp_path):
     search = make_search(tmp_path, 40, lambda settings, random: random.normal())
-    text = importance_section(search, search.study.trials).words[0]
+    text = importance_section(search, search.study.trials).paragraphs[0]
     assert "The importance cannot be estimated from these trials" in text
 
 
 def test_few_trials_have_no_importance(tmp_path):
     search = make_search(tmp_path, 5, lambda settings, _: settings["units"])
     section = importance_section(search, search.study.trials)
-    assert section.words == ["At least 12 finished trials are needed; there are 5."]
+    assert section.paragraphs == ["At least 12 finished trials are needed; there are 5."]
 
 
 def test_summary_reports_a_best_value_at_the_end_of_its_range():
@@ -100,14 +100,14 @@ def test_search_arguments_define_the_same_search(tmp_path):
         "numeric_columns": ["x", "y"],
         "encoding": None,
     }
-    fixed = {name: recipe.Config.from_dict(values).words()[name] for name in values}
+    fixed = {name: recipe.Config.from_dict(values).to_dict()[name] for name in values}
     space = make_search_space(recipe, ["units=64,128", "learning_rate=0.001..0.5", "dropout=0.1..0.4"], fixed)
     study = SimpleNamespace(request={"settings": fixed, "algorithm": "bayesian", "objective": "accuracy"})
     arguments = search_arguments(SimpleNamespace(study=study, recipe=recipe, fixed=fixed, space=space))
     settings = dict(
         argument.split("=", 1) for argument in arguments if "=" in argument and argument.split("=")[0] in values
     )
-    assert {name: recipe.Config.from_dict(settings).words()[name] for name in values} == fixed
+    assert {name: recipe.Config.from_dict(settings).to_dict()[name] for name in values} == fixed
     domains = [value for flag, value in zip(arguments, arguments[1:], strict=False) if flag == "--search"]
     assert len(domains) == 3
     assert make_search_space(recipe, domains, fixed) == space

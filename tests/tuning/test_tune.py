@@ -48,10 +48,10 @@ def test_winner_is_a_normal_run_and_the_only_one_scored_on_the_test_set(search):
     assert run.folder.parent.parent == folder
     tested = [path.parent for path in folder.glob("*/*/predictions.csv")]
     assert tested in ([run.folder], [])  # a custom task has no predictions
-    assert run.provenance["evaluate_test"] is True
+    assert run.provenance["skip_test"] is False
     trial_runs = [tfkit.Run(path.parent) for path in folder.glob("*/*/provenance.json") if path.parent != run.folder]
     assert trial_runs
-    assert not any(trial_run.provenance["evaluate_test"] for trial_run in trial_runs)
+    assert all(trial_run.provenance["skip_test"] for trial_run in trial_runs)
     retrained = tfkit.train(TINY, config=folder / "best.json", out=folder.parent / "retrained", quiet=True)
     assert retrained.path("history.jsonl").exists()
     assert retrained.config == run.config
@@ -83,7 +83,7 @@ def test_data_is_loaded_once_for_all_trials_and_once_for_the_winner(search):
 def test_trial_in_a_reused_process_equals_a_separate_training(search, tmp_path):
     folder, _, _ = search
     trial = read_trials(folder)[2]
-    separate = tfkit.train(TINY, config=folder / trial["run"] / "config.json", test=False, out=tmp_path, quiet=True)
+    separate = tfkit.train(TINY, config=folder / trial["run"] / "config.json", skip_test=True, out=tmp_path, quiet=True)
     assert min(_val_losses(separate)) == trial["score"]
 
 
@@ -117,7 +117,7 @@ def test_changed_search_raises(search):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"trials": 0}, "`trials` and `jobs` must be at least 1"),
+        ({"trials": 0}, "`trials` and `workers` must be at least 1"),
         (
             {"algorithm": "unknown"},
             "`algorithm` must be random, bayesian, hyperband or grid. Received: algorithm=unknown",
@@ -321,7 +321,7 @@ def test_every_method_has_a_winner(algorithm, tmp_path):
         assert resumed
         for trial in resumed:  # with its complete state: equal to a training without a pause
             config = json.loads((tmp_path / "out" / trial["run"] / "config.json").read_text())
-            separate = tfkit.train(TINY, config=config, test=False, out=tmp_path / "separate", quiet=True)
+            separate = tfkit.train(TINY, config=config, skip_test=True, out=tmp_path / "separate", quiet=True)
             values = _val_losses(tfkit.Run(tmp_path / "out" / trial["run"]))
             assert len(values) >= trial["stop_after_epoch"]
             assert values == _val_losses(separate)[: len(values)]

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 import tfkit
+from tfkit.metadata import Metadata, Target
 
 
 class Config(tfkit.Config):
@@ -26,12 +27,8 @@ def data(config):
     y = (x.sum(1, keepdims=True) * 2).astype("float32")
     splits = [tfkit.ArrayDataset({"x": x[i : i + 30]}, y[i : i + 30], raw={"x": x[i : i + 30]}) for i in (0, 30, 60)]
     inputs = {"x": keras.Input((2,), name="x")}
-    info = {
-        "task": "own",
-        "inputs": {"x": {"dtype": "float32"}},
-        "target": {"classes": None, "positive": None, "scale": 1.0, "mean": 0.0},
-    }
-    return tfkit.Data(*splits, info, keras.Model(inputs, inputs))
+    metadata = Metadata(inputs={"x": {"dtype": "float32"}}, target=Target(task="custom"))
+    return tfkit.Data(*splits, metadata, keras.Model(inputs, inputs))
 
 
 def model(config, data):

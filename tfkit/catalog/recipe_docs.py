@@ -35,7 +35,10 @@ def read_settings_of(path: Path) -> dict[str, Setting]:
         if isinstance(node, ast.ClassDef) and node.name == "Config":
             for line in node.body:
                 if isinstance(line, ast.AnnAssign) and "ClassVar" not in ast.unparse(line.annotation):
-                    description = comments.get(line.end_lineno or line.lineno, "")
+                    numbers = range(
+                        line.end_lineno or line.lineno, line.lineno - 1, -1
+                    )  # a formatter may wrap a setting
+                    description = next((comments[number] for number in numbers if number in comments), "")
                     type_name = _type_name(line.annotation, aliases)
                     fields[ast.unparse(line.target)] = Setting(type_name, _format_default(line.value), description)
     return fields

@@ -105,9 +105,9 @@ def predictions_to_frame(outputs: np.ndarray, metadata: Metadata) -> "pd.DataFra
 
 
 def test_frame(dataset: Any, y_true: Any, y_pred: np.ndarray, metadata: Metadata) -> "pd.DataFrame":
-    """The rows of predictions.csv: `truth`, then the columns of `predictions_to_frame`."""
+    """The rows of predictions.csv: `actual`, then the columns of `predictions_to_frame`."""
     frame = predictions_to_frame(y_pred, metadata)
-    frame.insert(0, "truth", np.array(metadata.target.classes, object)[y_true])
+    frame.insert(0, "actual", np.array(metadata.target.classes, object)[y_true])
     return frame
 
 
@@ -115,10 +115,10 @@ def read_test_frame(path: Path, metadata: Metadata) -> tuple[np.ndarray, np.ndar
     """Targets and predictions of a predictions.csv."""
     import pandas as pd
 
-    frame = pd.read_csv(path, dtype={"truth": str, "predicted": str}, keep_default_na=False)
+    frame = pd.read_csv(path, dtype={"actual": str, "predicted": str}, keep_default_na=False)
     classes = metadata.target.classes or []
     codes = {str(name): code for code, name in enumerate(classes)}
-    return frame["truth"].map(codes).to_numpy("int64"), frame.iloc[:, -len(classes) :].to_numpy("float64")
+    return frame["actual"].map(codes).to_numpy("int64"), frame.iloc[:, -len(classes) :].to_numpy("float64")
 
 
 def comparable_targets(y_true: Any) -> np.ndarray:

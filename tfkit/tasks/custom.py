@@ -54,10 +54,10 @@ def predictions_to_frame(outputs: np.ndarray, metadata: Metadata) -> "pd.DataFra
 
 
 def test_frame(dataset: Any, y_true: Any, y_pred: np.ndarray, metadata: Metadata) -> "pd.DataFrame":
-    """The rows of predictions.csv: `truth`, where it is one value, and predictions."""
+    """The rows of predictions.csv: `actual`, where it is one value, and predictions."""
     frame = predictions_to_frame(y_pred, metadata)
     if np.ndim(y_true) == 1:
-        frame.insert(0, "truth", y_true)
+        frame.insert(0, "actual", y_true)
     return frame
 
 

@@ -108,10 +108,10 @@ def predictions_to_frame(outputs: np.ndarray, metadata: Any) -> "pd.DataFrame":
 
 
 def test_frame(dataset: Any, y_true: Any, y_pred: np.ndarray, metadata: Any) -> "pd.DataFrame":
-    """The rows of predictions.csv: series, time, `truth` and predictions of windows that do not overlap."""
+    """The rows of predictions.csv: series, time, `actual` and predictions of windows that do not overlap."""
     windows = dataset.non_overlapping()
     frame = dataset.timestamps(windows)
-    frame["truth"] = y_true["values"][windows].ravel().astype("float32")
+    frame["actual"] = y_true["values"][windows].ravel().astype("float32")
     return frame.join(predictions_to_frame(y_pred[windows], metadata))
 
 
@@ -121,7 +121,7 @@ def read_test_frame(path: Path, metadata: Any) -> tuple[np.ndarray, np.ndarray]:
 
     frame, horizon = pd.read_csv(path), metadata.horizon
     y_true = allocate_window_targets(len(frame) // horizon, horizon)
-    y_true["values"] = frame["truth"].to_numpy("float64").reshape(-1, horizon)
+    y_true["values"] = frame["actual"].to_numpy("float64").reshape(-1, horizon)
     column, names = metadata.series_id_column or "series", [str(name) for name in metadata.series.names]
     if column in frame:
         y_true["series"] = [names.index(name) for name in frame[column].astype(str).iloc[::horizon]]

@@ -114,9 +114,9 @@ def predictions_to_frame(outputs: np.ndarray, metadata: Metadata) -> "pd.DataFra
 
 
 def test_frame(dataset: Any, y_true: Any, y_pred: np.ndarray, metadata: Metadata) -> "pd.DataFrame":
-    """The rows of predictions.csv: `truth` and `predicted`."""
+    """The rows of predictions.csv: `actual` and `predicted`."""
     frame = predictions_to_frame(y_pred, metadata)
-    frame.insert(0, "truth", y_true)
+    frame.insert(0, "actual", y_true)
     return frame
 
 
@@ -125,7 +125,7 @@ def read_test_frame(path: Path, metadata: Metadata) -> tuple[np.ndarray, np.ndar
     import pandas as pd
 
     frame = pd.read_csv(path)
-    return frame["truth"].to_numpy("float64"), frame["predicted"].to_numpy("float64")
+    return frame["actual"].to_numpy("float64"), frame["predicted"].to_numpy("float64")
 
 
 def comparable_targets(y_true: Any) -> np.ndarray:

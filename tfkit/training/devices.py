@@ -108,7 +108,8 @@ def device_for_resume(device: str, resume: str | Path | None, allow_other: bool)
         return device
     if device not in ("auto", run_device) and not allow_other:
         raise UserError(
-            f"A resumed run gives the same result only on its first device, {run_device}; --ignore-versions allows another. "
+            f"A resumed run gives the same result only on its first device, {run_device}; --ignore-versions allows "
+            "another. "
             f"Received: device={device}"
         )
     return run_device if device == "auto" else device

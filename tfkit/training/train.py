@@ -1,7 +1,6 @@
 """The pipeline of a training: settings, data, model, fit, evaluation, files."""
 
 import gc
-import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -9,8 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from tfkit.analysis.fitted_model import FittedModel
 from tfkit.atomic_files import write_json
@@ -21,6 +18,7 @@ from tfkit.errors import Paused, UserError, first_line
 from tfkit.recipe import Data, Recipe
 from tfkit.run_dir import RunDir, versions
 from tfkit.training import devices, seeding
+from tfkit.training.fingerprint import fingerprint
 
 
 def train(
@@ -214,8 +212,8 @@ def make_inference_model(model: Any, data: Data) -> Any:
 
 def _save_inputs(run: RunDir, config: Any, data: Data) -> None:
     """Save settings and metadata; refuse to resume with other data."""
-    fingerprint = _fingerprint(data)
-    if run.provenance.get("data") not in (None, fingerprint):
+    data_hash = fingerprint(data)
+    if run.provenance.get("data") not in (None, data_hash):
         raise UserError(
             "A run can only be resumed with its own data; start a new run for other data. "
             f"Received: other rows than those of {run.folder}"
@@ -223,7 +221,7 @@ def _save_inputs(run: RunDir, config: Any, data: Data) -> None:
     write_json(run.path("config.json"), config.to_dict())
     write_json(run.path("metadata.json"), data.metadata.to_dict())
     run.update_provenance(
-        data=fingerprint,
+        data=data_hash,
         device=devices.selected_device(),
         devices=devices.list_devices(),
         rows=[len(split) for split in (data.train, data.val, data.test)],
@@ -264,21 +262,6 @@ def _open_for_resume(
             f"anyway. Received: {', '.join(changed)}"
         )
     return recipe, run, config
-
-
-def _fingerprint(data: Data) -> str:
-    """A hash of all rows of all splits."""
-    import keras
-
-    from tfkit.datasets.batch_predict import index_chunks
-
-    digest = hashlib.sha256()
-    for split in (data.train, data.val, data.test):
-        for indices in index_chunks(split):
-            for tensor in keras.tree.flatten(split.take(indices)):
-                if tensor is not None:
-                    digest.update(np.ascontiguousarray(tensor).tobytes())
-    return digest.hexdigest()
 
 
 def _log_data(data: Data, log: Any) -> None:

@@ -42,7 +42,7 @@ def make_search_space(
 
     Example:
         >>> import tfkit
-        >>> fixed = {"optimizer": "adam", "depth": 2, "dropout": 0}
+        >>> fixed = {"optimizer": "adam", "num_layers": 2, "dropout": 0}
         >>> space = make_search_space(tfkit.load_recipe("tabular"), ["units=32,64"], fixed)
         >>> for name, values in space.items():
         ...     print(name, values)

@@ -67,7 +67,7 @@ class TrialProposer:
         return self._propose(num_trials)
 
     def _propose(self, num_trials: int) -> Trial | None:
-        """Create the trial that the oracle proposes; one with the settings of a finished trial takes over its result."""
+        """Create the trial that the oracle proposes; equal settings take over the result of a finished trial."""
         study = self.study
         proposal = self.oracle.propose(f"trial-{len(study.trials) + 1:04d}")  # type: ignore[union-attr]
         if proposal.action != "run":

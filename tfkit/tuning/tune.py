@@ -45,9 +45,9 @@ def tune(
     Args:
         recipe: Anything that `load` accepts.
         trials: Number of trials, including the default settings, at least 1.
-        time_limit_minutes: Time limit: no trial starts after it, less the estimated time of the finalists; None: no limit.
-        algorithm: Search algorithm of Keras Tuner: `random`, `bayesian`, `hyperband` (many short trainings; the best are
-            resumed) or `grid` (a few points of each range).
+        time_limit_minutes: No trial starts after this time, less the estimated time of the finalists; None: no limit.
+        algorithm: Search algorithm of Keras Tuner: `random`, `bayesian`, `hyperband` (many short trainings; the
+            best are resumed) or `grid` (a few points of each range).
         workers: Number of trials at a time. One trial uses all GPUs and cores; several share them.
         device: Device that each trial trains on, as in `train`.
         out: Directory of the search; `runs/tune-RECIPE` by default.

@@ -1,6 +1,6 @@
 """Write the benchmark results of the other recipes into docs/benchmarks.md, one table per recipe.
 
-    python tests/bench/pages.py
+    python tests/bench/recipe_scores.py
 
 Reads `images.jsonl`, `text.jsonl`, `series.jsonl` and `forecast.jsonl` in the folder of this file and uses the newest
 line of each data set and model. Rows are data sets, columns are models; the first model is the default of the recipe.
@@ -10,9 +10,9 @@ Seconds are the wall-clock time of the process with the first model.
 import json
 from pathlib import Path
 
-HERE = Path(__file__).parent
-PAGE = HERE.parents[1] / "docs" / "benchmarks.md"
-BEGIN, END = "<!-- pages: python tests/bench/pages.py -->", "<!-- end of pages -->"
+FOLDER = Path(__file__).parent
+DOCUMENT = FOLDER.parents[1] / "docs" / "benchmarks.md"
+BEGIN, END = "<!-- recipe scores: python tests/bench/recipe_scores.py -->", "<!-- end of recipe scores -->"
 METRIC_TITLES = {"standardized_mean_squared_error": "MSE, standardized", "mase": "MASE", "f1": "F1, rarer class"}
 # recipe -> results file, key of the model in it, default model, baselines and their column titles
 RECIPES = {
@@ -31,7 +31,7 @@ RECIPES = {
 def table(recipe):
     """Return the results of one recipe as a Markdown table."""
     file, model_key, default, baselines = RECIPES[recipe]
-    lines = [json.loads(line) for line in (HERE / file).read_text(encoding="utf-8").splitlines()]
+    lines = [json.loads(line) for line in (FOLDER / file).read_text(encoding="utf-8").splitlines()]
     newest = {(line["set"], line[model_key]): line for line in lines}
     sets, models = (list(dict.fromkeys(key[i] for key in newest)) for i in (0, 1))
     models.sort(key=lambda model: model != default)
@@ -70,4 +70,4 @@ def update_tables(text):
 
 
 if __name__ == "__main__":
-    PAGE.write_text(update_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    DOCUMENT.write_text(update_tables(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
