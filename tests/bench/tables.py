@@ -6,8 +6,8 @@
 DATA holds a folder per data set: `train.csv.gz` to fit, `test.csv.gz` to score, and `meta.json` with name, target and
 task. All settings are defaults except the tables, the target and its kind, the architecture and the seed. Each training
 runs in its own process. Each line of `tables.jsonl`, in the folder of this file, is one training: score, seconds and
-peak memory of the process, imports included. `peers.jsonl` holds the scores of other tools on the same files (one fit each,
-with their defaults).
+peak memory of the process, imports included. `peers.jsonl` holds the scores of other tools on the same files (one fit
+each, with their defaults).
 """
 
 import argparse

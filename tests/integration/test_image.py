@@ -137,9 +137,10 @@ SLOW_SETTINGS = [
     ids=str,
 )
 def test_training_works_with_each_setting(folder, tmp_path, settings):
-    fast = {**FAST, "epochs": 1, **settings}
-    run = tfkit.train("image", data=folder, out=tmp_path, skip_test=True, quiet=True, **fast)
+    fast = {**FAST, "epochs": 1, "report": True, **settings}
+    run = tfkit.train("image", data=folder, out=tmp_path, quiet=True, **fast)
     assert np.isfinite(run.metrics["val"]["log_loss"])
+    assert run.read_json("analysis.json")["skipped"] == {}, "an analysis failed"
 
 
 MIXED = {**FAST, "mixup": 0.3, "flip": "both", "dropout": 0.2}

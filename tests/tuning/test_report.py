@@ -7,7 +7,7 @@ import pytest
 
 import tfkit
 from tfkit.search_space import Choice, Range
-from tfkit.tuning.keras_tuner_space import make_search_space
+from tfkit.tuning.keras_tuner_space import default_search_space, make_search_space
 from tfkit.tuning.report.importance import importance_section, permutation_importances
 from tfkit.tuning.report.next_commands import search_arguments
 from tfkit.tuning.report.setting_plots import summarize_range
@@ -118,3 +118,12 @@ def test_search_arguments_define_the_same_search(tmp_path):
         "--objective",
         "accuracy",
     ]
+
+
+def test_search_arguments_if_all_default_domains_are_fixed(tmp_path):
+    recipe = tfkit.load_recipe("tabular")
+    fixed = {name: recipe.Config().to_dict()[name] for name in default_search_space(recipe)}
+    space = make_search_space(recipe, ["embedding_dim=4,8"], fixed)
+    study = SimpleNamespace(request={"settings": {}, "algorithm": "random", "objective": None})
+    arguments = search_arguments(SimpleNamespace(study=study, recipe=recipe, fixed=fixed, space=space))
+    assert arguments == ["--search", "embedding_dim=4,8"]

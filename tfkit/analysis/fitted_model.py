@@ -74,10 +74,9 @@ class FittedModel:
         import tensorflow as tf
 
         raw = tensors(self.test.raw_inputs(np.arange(1)))
+        # Rows and sizes vary, the last axis does not: layers such as PatchEmbedding need the number of channels.
         specs = {
-            name: tf.TensorSpec((None, *([None] * (tensor.ndim - 1))), tensor.dtype)
-            if tensor.ndim > 2
-            else tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype)
+            name: tf.TensorSpec((*[None] * (max(tensor.ndim, 2) - 1), *tensor.shape[1:][-1:]), tensor.dtype)
             for name, tensor in raw.items()
         }
         function = tf.function(lambda rows: self.inference_model(rows, training=False), autograph=False)
