@@ -85,8 +85,10 @@ TASKS = {
     "digits": lambda: digits("adam"),
     "digits-momentum": lambda: digits("momentum"),
     **{
-        f"{name}-{body}": lambda body=body, settings=settings: recipe_task("tabular", 4, architecture=body, **settings)
-        for body in ("mlp", "ensemble")
+        f"{name}-{architecture}": lambda settings=settings | {"architecture": architecture}: recipe_task(
+            "tabular", 4, **settings
+        )
+        for architecture in ("mlp", "tabm")
         for name, settings in TABLES.items()
     },
     "image": lambda: recipe_task("image", 5),
@@ -136,7 +138,7 @@ def measure(name, seeds, steps, passes):
                 "task": name,
                 "seed": seed,
                 "rate": rate,
-                "found": rate not in RATES,
+                "suggested": rate not in RATES,
                 "val_loss": early_stopping.best,
                 "score": score(model),
             }
@@ -178,7 +180,7 @@ def show(lines):
         task_lines = [line for line in lines if line["task"] == name]
         loss_by_rate = {rate: np.mean([x["val_loss"] for x in task_lines if x.get("rate") == rate]) for rate in RATES}
         best = min(loss_by_rate, key=loss_by_rate.get)
-        suggestion_loss = np.mean([line["val_loss"] for line in task_lines if line.get("found")])
+        suggestion_loss = np.mean([line["val_loss"] for line in task_lines if line.get("suggested")])
         curves = [line for line in task_lines if "losses" in line]
         suggestions_text = " ".join(f"{line['suggestion']:.1e}" for line in curves)
         if all("score" in line for line in task_lines if "rate" in line):
@@ -208,7 +210,7 @@ def against_best(lines):
     highest = max(means.values())
     higher_is_better = highest <= 1 and means[RATES[0]] < highest  # a proportion, not an error
     best = (max if higher_is_better else min)(means, key=means.get)
-    suggestion_score = np.mean([line["score"] for line in lines if line.get("found")])
+    suggestion_score = np.mean([line["score"] for line in lines if line.get("suggested")])
     ratio = means[best] / suggestion_score if higher_is_better else suggestion_score / means[best]
     return f"{suggestion_score:.4f}, best of the nine {means[best]:.4f} at {best:.0e}, ratio {ratio:.3f}"
 

@@ -1,6 +1,6 @@
 """Score `recipes/tabular.py` on prepared tables and write the results table of docs/benchmarks.md.
 
-    python tests/bench/tables.py [DATA] [--seeds 3] [--sets adult,bike] [--architectures ensemble,mlp]     measure
+    python tests/bench/tables.py [DATA] [--seeds 3] [--sets adult,bike] [--architectures tabm,mlp]     measure
     python tests/bench/tables.py --write                                                            docs/benchmarks.md
 
 DATA holds a folder per data set: `train.csv.gz` to fit, `test.csv.gz` to score, and `meta.json` with name, target and

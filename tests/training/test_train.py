@@ -170,7 +170,7 @@ def test_full_batch_gradient_descent(table, tmp_path):
         ("quantile", "price"),
     ],
 )
-@pytest.mark.parametrize("architecture", ["ensemble", "mlp"])
+@pytest.mark.parametrize("architecture", ["tabm", "mlp"])
 def test_every_loss_trains_every_architecture(table, tmp_path, loss, target, architecture):
     settings = {**FAST, "loss": loss, "architecture": architecture, "epochs": 1}
     settings |= {"ensemble_size": 8} if architecture == "mlp" else {}
@@ -241,7 +241,7 @@ def test_refit_uses_training_and_validation_rows(table, tmp_path, capfd):
     settings = {"data": table, "target": "price", **FAST, "refit": "auto", "balance_classes": False}
     run = tfkit.train(recipe, **settings, out=tmp_path)
     assert run.config["refit"] is True
-    assert "Fitted again on training and validation rows together, 510" in capfd.readouterr().err
+    assert "Refit on training and validation rows together: 510" in capfd.readouterr().err
     config = recipe.Config.from_dict(run.config)
     data = recipe.data(config)
     (x, y, _), (val_x, val_y, _) = data.train.arrays, data.val.arrays

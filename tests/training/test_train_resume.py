@@ -84,7 +84,7 @@ def test_resume_raises_if_settings_versions_or_data_differ(table, tmp_path, monk
     settings = {"recipe": "tabular", "data": table, "target": "bought", "quiet": True, **FAST}
     train_and_interrupt(monkeypatch, 1, **settings, out=tmp_path, skip_test=True)
     [folder] = tmp_path.iterdir()
-    with pytest.raises(UserError, match=r"begin a new one for others. Received: epochs=9"):
+    with pytest.raises(UserError, match=r"start a new run for others. Received: epochs=9"):
         tfkit.train(resume=folder, quiet=True, epochs=9)
     provenance = json.loads((folder / "provenance.json").read_text())
     (folder / "provenance.json").write_text(
@@ -93,7 +93,7 @@ def test_resume_raises_if_settings_versions_or_data_differ(table, tmp_path, monk
     with pytest.raises(UserError, match=r"the same versions.*was 3\.0\.0"):
         tfkit.train(resume=folder, quiet=True)
     (folder / "provenance.json").write_text(json.dumps({**provenance, "data": "changed"}))
-    with pytest.raises(UserError, match="data that it began with"):
+    with pytest.raises(UserError, match="only be resumed with its own data"):
         tfkit.train(resume=folder, quiet=True)
     with pytest.raises(UserError, match="must be finished; resume it with"):
         _ = tfkit.Run(folder).metrics
@@ -126,7 +126,7 @@ def test_signal_sets_exit_code_and_leaves_a_checkpoint(table, tmp_path, signal_n
     assert process.returncode == code
     [folder] = tmp_path.iterdir()
     if signal_number != signal.SIGKILL:
-        assert f"go on with --resume {folder}" in err
+        assert f"continue with --resume {folder}" in err
         assert list((folder / "checkpoints").glob("*.npz"))
     config = json.loads((folder / "config.json").read_text())
     assert config["epochs"] == 3000
@@ -137,14 +137,14 @@ def test_resume_of_a_copied_recipe_needs_the_unchanged_file(table, tmp_path, mon
     recipe_file = tmp_path / "tabular.py"  # the name of the bundled recipe, with an additional setting
     recipe_file.write_text(
         tfkit.load_recipe("tabular")
-        .page.read_text()
+        .path.read_text()
         .replace("    embedding_dim:", "    own: int = 1  # unused\n    embedding_dim:")
     )
     settings = {"recipe": recipe_file, "data": table, "target": "bought", "quiet": True, **FAST}
     train_and_interrupt(monkeypatch, 1, **settings, out=tmp_path / "runs")
     [folder] = (tmp_path / "runs").iterdir()
     recipe_file.write_text(recipe_file.read_text() + "\n")
-    with pytest.raises(UserError, match=r"the page that it began with.*which differs"):
+    with pytest.raises(UserError, match=r"its own recipe file, which is recipe.py in the run.*which differs"):
         tfkit.train(resume=folder, quiet=True)
     recipe_file.write_text(recipe_file.read_text()[:-1])
     assert tfkit.train(resume=folder, quiet=True).config["own"] == 1
@@ -169,6 +169,6 @@ def test_custom_model_is_checked_and_required_to_resume(table, tmp_path, monkeyp
     train_and_interrupt(monkeypatch, 1, recipe=custom, out=tmp_path / "runs", **settings)
     [folder] = (tmp_path / "runs").iterdir()
     assert not (folder / "recipe.py").exists()
-    with pytest.raises(UserError, match="was made in memory; give it again"):
+    with pytest.raises(UserError, match="was created in Python; pass it again"):
         tfkit.train(resume=folder, quiet=True)
     assert tfkit.train(custom, resume=folder, quiet=True).finished
