@@ -2,6 +2,7 @@
 
 import pytest
 
+import tfkit
 from tests.robustness import corpus_images, corpus_other, corpus_tables
 from tests.robustness.expectations import check_recipe_data
 
@@ -48,6 +49,17 @@ def test_series_texts_and_forecasts(name, folder):
     check_recipe_data(name[0], {"data": write(folder / file_name, content), **target, **settings}, folder)
 
 
-def test_at_least_200_cases():
-    cases = [*corpus_tables.CASES, *corpus_tables.FILES, *corpus_images.CASES, *corpus_other.CASES]
-    assert len(cases) >= 200
+def test_cases_pass_only_settings_of_their_recipe(tmp_path):
+    """An unknown setting raises before the file is read, so such a case would test nothing."""
+    settings = [("tabular", name, values) for name, (_, values) in corpus_tables.CASES.items()]
+    settings += [(recipe, name, values) for (recipe, name), (_, _, values) in corpus_other.CASES.items()]
+    settings += [("image", name, create(new_folder(tmp_path / name))) for name, create in corpus_images.CASES.items()]
+    assert len(settings) + len(corpus_tables.FILES) >= 200
+    recipes = {recipe for recipe, *_ in settings}
+    fields = {recipe: set(tfkit.load_recipe(recipe).Config.model_fields) for recipe in recipes}
+    assert not [(recipe, name) for recipe, name, values in settings if set(values) - fields[recipe]]
+
+
+def new_folder(path):
+    path.mkdir()
+    return path
