@@ -1,14 +1,12 @@
-"""Foretell the next values of one series or many, with bands that say how sure they are.
+"""Forecast the next values of one or many time series, with prediction intervals.
 
 Data     co2.csv.gz: carbon dioxide in the air, weekly for 43 years; the next year? (data/co2.md)
-         Yours: a CSV, TSV, Parquet or JSON-lines file with a column of times and a column for each series, or with one
-         row for each series and time (series_column=). Steps may be missing, series of any units and lengths.
-Expect   a mean absolute error of 0.60 parts per million, 95% interval 0.50 to 0.72, against 1.72 of the seasonal naive;
-         0.81 of the test values in the band of 80% (two cores, seed 0). ETTh1, 96 hours ahead: mean squared error 0.367
-         standardised, 0.78 in the band of 80%, 35 s. More series, and lstm and transformer: README.md.
+         Yours: a table with a time column and a column per series, or with a row per series and time.
+Expect   mean absolute error 0.60 ppm (95% interval 0.50 to 0.72; seasonal naive 1.72), 80% interval: coverage 0.81
+         (two cores, seed 0). ETTh1, 96 hours: standardized mean squared error 0.367, coverage 0.78, 35 s.
 Try      make train RECIPE=forecast
-         make train RECIPE=forecast ARGS="table=sales.csv series_column=shop target=sold horizon=28 known=holiday,price"
-         make train RECIPE=forecast ARGS="table=load.csv body=lstm test_steps=2880"
+         make train RECIPE=forecast ARGS="data=sales.csv series_id_column=shop target=sold known_covariates=price"
+         make train RECIPE=forecast ARGS="data=load.csv architecture=lstm test_steps=2880"
 """
 
 from pathlib import Path
@@ -20,184 +18,132 @@ import tfkit
 
 
 class Config(tfkit.Config):
-    table: Path = tfkit.sample_path(
-        "co2.csv.gz"
-    )  # the rows: one a time with a column a series, or one a series and time
-    target: list[str] = []  # the columns to forecast; none: all columns of numbers
-    time_column: str | None = None  # none: the first column of dates; plain numbers count steps
-    series_column: str | None = None  # of a long table: which series a row is of
-    known: list[str] = []  # columns whose future is known: holidays, prices
-    leave_out: list[str] = []  # columns that are not used
-    horizon: tfkit.PositiveInt | Literal["auto"] = "auto"  # steps to foretell; auto: a season
-    past: tfkit.PositiveInt | Literal["auto"] = "auto"  # steps that are seen; auto: 3.5 horizons where there is room
-    season: tfkit.PositiveInt | Literal["auto"] = "auto"  # steps of the seasonal cycle; auto: that of the frequency
-    calendar: list[str] | Literal["auto"] = "auto"  # some of hour, weekday, yearday; auto: those the past cannot show
-    gaps: Literal["last", "linear", "refuse"] = "last"  # what stands for missing values: the last one, a line, nothing
-    test_fraction: tfkit.Fraction = 0.2  # share of the steps for the test, the last ones
-    val_fraction: tfkit.Fraction = 0.15  # share of the steps that choose the best epoch, those before
-    train_steps: tfkit.PositiveInt | None = (
-        None  # numbers of steps in place of shares; with train_steps the rest is left out
-    )
-    val_steps: tfkit.PositiveInt | None = None  # those before the test
-    test_steps: tfkit.PositiveInt | None = None  # the last ones
-    delimiter: str | None = None  # of a text file; none: found
-    encoding: str | None = None  # of a text file; none: found
-    missing: list[str] | None = None  # cells that mean "missing"; none: the usual ones
-    body: Literal["linear", "lstm", "transformer"] = "linear"  # what reads the past
-    level: Literal["last", "mean"] = "last"  # what the values of a window are measured from, in their own spread
-    highway: bool = True  # beside lstm and transformer a linear map of the past, which they correct
-    kernel_size: tfkit.PositiveInt = 25  # steps of the mean that draws the trend out, for the linear map
-    patch: tfkit.PositiveInt | Literal["auto"] = (
-        "auto"  # steps that lstm, transformer read at once; auto: about a season
-    )
-    depth: tfkit.PositiveInt = 1  # layers of lstm, transformer
-    units: tfkit.PositiveInt | Literal["auto"] = "auto"  # width of them
-    dropout: tfkit.Fraction = 0.2  # share of units dropped in training
-    loss: Literal["quantile", "squared"] = "quantile"  # squared: the mean alone, without bands
-    quantiles: list[float] = [0.025, 0.1, 0.5, 0.9, 0.975]  # what is foretold: the median, and bands around it
+    data: Path = tfkit.sample_path("co2.csv.gz")  # a table of series
+    target: list[str] = []  # columns to forecast; none: all numeric columns
+    time_column: str | None = None  # none: the first column with dates; plain numbers count steps
+    series_id_column: str | None = None  # of a table with a row per series and time: the series of each row
+    known_covariates: list[str] = []  # columns whose future values are known: holidays, prices
+    exclude_columns: list[str] = []  # columns that are not used
+    horizon: tfkit.PositiveInt | Literal["auto"] = "auto"  # steps to forecast; auto: a season
+    context_length: tfkit.PositiveInt | Literal["auto"] = "auto"  # past steps; auto: about 3.5 horizons
+    season_length: tfkit.PositiveInt | Literal["auto"] = "auto"  # steps of the seasonal cycle; auto: by the frequency
+    calendar_features: list[str] | Literal["auto"] = "auto"  # hour, weekday, yearday; auto: if useful
+    fill_missing: Literal["ffill", "linear", "error"] = "ffill"  # previous value, linear interpolation, or an error
+    test_fraction: tfkit.Fraction = 0.2  # fraction of the steps for the test split, the last ones
+    val_fraction: tfkit.Fraction = 0.15  # fraction of the steps for validation, those before the test split
+    train_steps: tfkit.PositiveInt | None = None  # number of steps instead of the fraction; later steps are not used
+    val_steps: tfkit.PositiveInt | None = None  # number of steps instead of val_fraction
+    test_steps: tfkit.PositiveInt | None = None  # number of steps instead of test_fraction
+    delimiter: str | None = None  # of a text file; none: detected
+    encoding: str | None = None  # of a text file; none: detected
+    na_values: list[str] | None = None  # cells that mean "missing"; none: the usual ones
+    architecture: Literal["linear", "lstm", "transformer"] = "linear"  # network of the past
+    window_center: Literal["last", "mean"] = "last"  # what is subtracted from the values of a window
+    linear_skip: bool = True  # lstm, transformer: add the linear model to their output
+    trend_window: tfkit.PositiveInt = 25  # steps of the moving average that is the trend, for the linear model
+    patch_length: tfkit.PositiveInt | Literal["auto"] = "auto"  # lstm, transformer: steps; auto: a season
+    num_layers: tfkit.PositiveInt = 1  # lstm, transformer: number of layers
+    units: tfkit.PositiveInt | Literal["auto"] = "auto"  # lstm, transformer: width of a layer
+    dropout: tfkit.Fraction = 0.2  # fraction of units dropped in training
+    loss: Literal["quantile", "mse"] = "quantile"  # mse: the mean only, without prediction intervals
+    quantiles: list[float] = [0.025, 0.1, 0.5, 0.9, 0.975]  # the median, and the ends of the prediction intervals
     epochs: tfkit.PositiveInt | Literal["auto"] = "auto"
     batch_size: tfkit.PositiveInt | Literal["all", "auto"] = "auto"
     learning_rate: tfkit.PositiveFloat | Literal["auto"] = "auto"
-    learning_rate_decay: tfkit.ScheduleName = "cosine"
-    refit: bool | Literal["auto"] = "auto"  # once more on training and validation steps; auto: where windows are few
+    learning_rate_schedule: tfkit.ScheduleName = "cosine"
+    refit: bool | Literal["auto"] = "auto"  # train again on training and validation steps; auto: if windows are few
 
-    def check(self):
-        told = self.quantiles
-        if told != sorted({*told}) or any(abs(a + b - 1) > 1e-9 for a, b in zip(told, told[::-1], strict=True)):
-            raise tfkit.UserError(
-                f"`quantiles` must be the median and pairs around it, such as 0.1,0.5,0.9, in order. Received: {told}"
-            )
-        if not told or len(told) % 2 == 0 or told[0] <= 0:
-            raise tfkit.UserError(
-                f"`quantiles` must lie between 0 and 1, with the median, 0.5, in the middle. Received: {told}"
-            )
-        if self.refit is True and self.learning_rate_decay == "plateau":
-            raise tfkit.UserError("learning_rate_decay=plateau needs validation rows, and refit=true leaves none.")
+    def validate_settings(self):
+        tfkit.data.forecasting.validate_quantiles(self.quantiles)
 
 
 def data(config):
-    quantiles = config.quantiles if config.loss == "quantile" else [0.5]
-    told, present, rules = tfkit.data.load_history(
-        config.table,
-        target=config.target,
-        time_column=config.time_column,
-        series_column=config.series_column,
-        known=config.known,
-        leave_out=config.leave_out,
-        gaps=config.gaps,
-        season=config.season,
-        reading={"delimiter": config.delimiter, "encoding": config.encoding, "missing": config.missing},
+    kind, power = tfkit.data.forecasting, 1 if config.loss == "quantile" else 2
+    grid, rules = kind.load(config.data, **{name: getattr(config, name) for name in kind.LOAD_SETTINGS})
+    horizon = kind.default_horizon(grid, rules) if config.horizon == "auto" else config.horizon
+    metadata = kind.fit_schema(
+        grid,
+        rules,
+        splits=kind.split(grid, horizon, **{name: getattr(config, name) for name in kind.SPLIT_SETTINGS}),
+        horizon=horizon,
+        context_length=config.context_length,
+        calendar_features=config.calendar_features,
+        quantiles=config.quantiles if config.loss == "quantile" else [0.5],
     )
-    horizon = tfkit.data.default_horizon(told, rules) if config.horizon == "auto" else config.horizon
-    splits = tfkit.data.split_history(
-        told,
-        horizon,
-        val_fraction=config.val_fraction,
-        test_fraction=config.test_fraction,
-        train_steps=config.train_steps,
-        val_steps=config.val_steps,
-        test_steps=config.test_steps,
-    )
-    info = tfkit.data.learn_history(
-        told, present, rules, splits, horizon=horizon, past=config.past, calendar=config.calendar, quantiles=quantiles
-    )
-    prepare = tfkit.data.prepare_windows(info)
-    power = 2 if config.loss == "squared" else 1
-    train, val, test, both = (
-        tfkit.data.history_windows(told, present, info, split, prepare, power=power)
-        for split in ("train", "val", "test", "train+val")
-    )
-    auto = defaults(len(train), info, config.body)
-    final = both if (auto["refit"] if config.refit == "auto" else config.refit) else None
-    return tfkit.Data(
-        train,
-        val,
-        test,
-        info,
-        prepare,
-        tfkit.data.restore_windows(info),
-        defaults=auto,
-        final=final,
-        calibrate=tfkit.data.calibrate_intervals,
-    )
+    preprocessor, postprocessor = kind.make_preprocessor(metadata), kind.make_postprocessor(metadata)
+    datasets = [kind.make_dataset(grid, metadata, split, preprocessor, power=power) for split in metadata.splits]
+    options = {"postprocessor": postprocessor, "calibrate": kind.calibrate_intervals}
+    auto = auto_settings(config, metadata, len(datasets[0]))
+    return tfkit.tasks.make_data(config, datasets, metadata, preprocessor, auto_settings=auto, **options)
 
 
 def model(config, data):
-    inputs, info = tfkit.keras_inputs(data.train), data.info
-    horizon, answers, whole = info["horizon"], len(info["quantiles"]), {"dtype": "float32"}
-    statistics = tfkit.layers.WindowStatistics(config.level, **whole)(inputs["values"])
-    past = tfkit.layers.WindowScaling(**whole)(inputs["values"], statistics)
-    told = [inputs[name] for name in ("calendar", "known") if name in inputs]
-    if told:  # what they do is taken out of the past, and put into the future
-        x = keras.layers.Concatenate()(told) if len(told) > 1 else told[0]
-        x = tfkit.layers.MLP([32], dropout=config.dropout)(x)
-        effect = keras.layers.Dense(1, kernel_initializer="zeros", use_bias=False, name="effect", **whole)(x)
-        before = keras.layers.Reshape((-1,))(keras.layers.Cropping1D((0, horizon))(effect))
-        past = keras.layers.Subtract(**whole)([past, before])
-
-    shrink = {"l1": config.l1, "l2": config.l2}
-    dense = {"kernel_initializer": "zeros", "kernel_regularizer": keras.regularizers.L1L2(**shrink), **whole}
-    parts = []
-    if config.body == "linear" or config.highway:
-        trend = tfkit.layers.MovingAverage(config.kernel_size)(past)
-        rest = keras.layers.Subtract()([past, trend])
-        parts += [keras.layers.Dense(horizon * answers, use_bias=False, **dense)(x) for x in (trend, rest)]
-    if config.body != "linear":
-        overlap = {"stride": max(1, config.patch // 2)} if config.body == "transformer" else {}
-        x = keras.layers.Reshape((-1, 1))(past)
-        x = tfkit.layers.PatchEmbedding(config.patch, config.units, **overlap, **shrink)(x)
-        if config.body == "lstm":
-            x = tfkit.layers.RNNStack([config.units] * config.depth, dropout=config.dropout)(x)
-        else:
-            x = tfkit.layers.PositionalEmbedding()(x)
-            x = tfkit.layers.TransformerEncoder(depth=config.depth, dropout=config.dropout, **shrink)(x)
-            x = keras.layers.Dropout(config.dropout)(keras.layers.Flatten()(x))
-        parts.append(keras.layers.Dense(horizon * answers, name="head", **dense)(x))
-    x = keras.layers.Add(**whole)(parts) if len(parts) > 1 else parts[0]
-    parts = [keras.layers.Reshape((horizon, answers), **whole)(x)]
-    if info["season"] <= info["past"]:  # it begins at the seasonal naive, and learns what to correct
-        last = tfkit.layers.SeasonalNaive(info["season"], horizon, **whole)(past)
-        parts.append(keras.layers.Reshape((horizon, 1), **whole)(last))
-    if told:
-        parts.append(keras.layers.Cropping1D((info["past"], 0), **whole)(effect))
-    x = keras.layers.Add(**whole)(parts) if len(parts) > 1 else parts[0]
-    outputs = tfkit.layers.WindowScaling(inverse=True, **whole)(x, statistics)
+    """Correct the seasonal naive forecast by a linear model, a network and the covariates, in units of the window."""
+    inputs, metadata, float32 = tfkit.keras_inputs(data.train), data.metadata, {"dtype": "float32"}
+    past_steps, horizon, num_outputs = metadata.context_length, metadata.horizon, tfkit.tasks.num_outputs(metadata)
+    statistics = tfkit.layers.WindowStatistics(config.window_center, **float32)(inputs["values"])
+    past = tfkit.layers.WindowScaling(**float32)(inputs["values"], statistics)
+    covariates = [inputs[name] for name in ("calendar", "known") if name in inputs]
+    if covariates:  # their effect is subtracted from the past, and added to the forecast
+        x = tfkit.layers.MLP([32], dropout=config.dropout)(keras.ops.concatenate(covariates, axis=-1))
+        effect = keras.layers.Dense(1, kernel_initializer="zeros", use_bias=False, name="effect", **float32)(x)
+        past = past - effect[:, :past_steps, 0]
+    penalty = keras.regularizers.L1L2(config.l1, config.l2)
+    dense = {"units": horizon * num_outputs, "kernel_initializer": "zeros", "kernel_regularizer": penalty, **float32}
+    corrections = []
+    if config.architecture == "linear" or config.linear_skip:
+        trend = tfkit.layers.MovingAverage(config.trend_window)(past)
+        components = [trend, keras.layers.Subtract()([past, trend])]
+        corrections += [keras.layers.Dense(use_bias=False, **dense)(component) for component in components]
+    if config.architecture != "linear":
+        corrections.append(keras.layers.Dense(name="head", **dense)(encode(config, past)))
+    forecast = keras.layers.Reshape((horizon, num_outputs), **float32)(sum(corrections[1:], corrections[0]))
+    if metadata.season_length <= past_steps:
+        forecast += tfkit.layers.SeasonalNaive(metadata.season_length, horizon, **float32)(past)[..., None]
+    if covariates:
+        forecast += effect[:, past_steps:]
+    outputs = tfkit.layers.WindowScaling(inverse=True, **float32)(forecast, statistics)
     model = keras.Model(inputs, outputs, name="network")
-    loss = (
-        tfkit.losses.QuantileLoss(info["quantiles"]) if config.loss == "quantile" else keras.losses.MeanSquaredError()
-    )
-    model.compile(tfkit.make_optimizer(**config.optimization, steps=data.steps(config)), loss)
+    is_mse = config.loss == "mse"
+    loss = keras.losses.MeanSquaredError() if is_mse else tfkit.losses.QuantileLoss(metadata.quantiles)
+    model.compile(tfkit.make_optimizer(**config.optimizer_settings, steps=data.steps(config)), loss)
     return model
 
 
-def defaults(windows, info, body):
-    """What "auto" means for so many training windows: chosen on validation steps of four open sets."""
+def encode(config, past):
+    """Encode the past `(steps,)` as one vector, patch by patch."""
+    is_lstm, penalty = config.architecture == "lstm", {"l1": config.l1, "l2": config.l2}
+    stride = config.patch_length if is_lstm else max(1, config.patch_length // 2)
+    x = tfkit.layers.PatchEmbedding(config.patch_length, config.units, stride=stride, **penalty)(past[..., None])
+    if is_lstm:
+        return tfkit.layers.RNNStack([config.units] * config.num_layers, dropout=config.dropout)(x)
+    x = tfkit.layers.PositionalEmbedding()(x)
+    x = tfkit.layers.TransformerEncoder(depth=config.num_layers, dropout=config.dropout, **penalty)(x)
+    return keras.layers.Dropout(config.dropout)(keras.layers.Flatten()(x))
+
+
+def auto_settings(config, metadata, windows):
+    """Values of the settings that are "auto", chosen on validation steps of four public data sets."""
+    season, is_transformer = metadata.season_length, config.architecture == "transformer"
     return {
-        "horizon": info["horizon"],
-        "past": info["past"],
-        "season": info["season"],
-        "calendar": info["inputs"].get("calendar", {}).get("parts", []),
+        **metadata.auto_settings,
         "refit": windows < 2000,
-        "units": 16 if body == "transformer" else 64,
-        "patch": info["season"] if 4 <= info["season"] <= 32 else 16,
+        "units": 16 if is_transformer else 64,
+        "patch_length": season if 4 <= season <= 32 else 16,
         "epochs": 30 if windows < 2000 else 10 if windows < 20_000 else 5 if windows < 200_000 else 2,
         "batch_size": 16 if windows < 2000 else 128,
-        "learning_rate": 1e-3 if body == "transformer" else 3e-3,
+        "learning_rate": 1e-3 if is_transformer else 3e-3,
     }
 
 
+SEARCH_SPACE = {
+    "learning_rate": tfkit.log_uniform(1e-4, 1e-2),
+    "batch_size": [32, 64, 128, 256],
+    "architecture": ["linear", "lstm", "transformer"],
+    "units": [32, 64, 128],
+    "dropout": (0.0, 0.5),
+}
+BASELINES = [tfkit.baselines.naive, tfkit.baselines.seasonal_naive]
 recipe = tfkit.Recipe(
-    Config,
-    data,
-    model,
-    read=tfkit.read_history,
-    monitor="val_loss",
-    baselines=[tfkit.baselines.naive, tfkit.baselines.seasonal_naive],
-    search={
-        "learning_rate": tfkit.log_uniform(1e-4, 1e-2),
-        "batch_size": [32, 64, 128, 256],
-        "body": ["linear", "lstm", "transformer"],
-        "units": [32, 64, 128],
-        "dropout": (0.0, 0.5),
-    },
+    Config, data, model, reader=tfkit.data.forecasting, baselines=BASELINES, search_space=SEARCH_SPACE
 )

@@ -1,14 +1,14 @@
-"""Say what a picture shows: a class, or a number.
+"""Classify images, or predict a number from them.
 
-Data     digits.zip: 1,797 digits written by hand, 8 by 8 pixels (data/digits.md)
-         Yours: a folder with a folder for each class, a .zip of one, or a table of paths and labels. PNG, JPEG, GIF,
-         BMP, WebP, TIFF of any size, grey or colour; what is transparent lies on white.
-Expect   accuracy 0.986, 95% interval 0.972 to 0.997, of 360 digits of the sample (logistic regression on the pixels
-         0.975); 0.990 of 413 photos of ten signs of the hand, a fifth of sign_language_digits (0.768), 199 s of CPU;
-         0.988 of 1,000 digits of mnist_5k (0.895), 234 s of CPU (seed 0). Other bodies: README.md
+Data     digits.zip: 1,797 handwritten digits, 8 x 8 pixels (data/digits.md)
+         Yours: a folder with one folder per class, a .zip of one, or a table of paths and labels. PNG, JPEG, GIF, BMP,
+         WebP, TIFF of any size, grayscale or color; transparent pixels are composited on white.
+Expect   accuracy 0.986 (95% interval 0.972 to 0.997) on 360 digits of the sample; logistic regression on pixels: 0.975.
+         0.990 on 413 photos of ten hand signs, a fifth of sign_language_digits (0.768), 199 s of CPU; 0.988 on 1,000
+         digits of mnist_5k (0.895), 234 s of CPU (seed 0). Other architectures: README.md
 Try      make train RECIPE=image
-         make train RECIPE=image ARGS="pictures=photos/ flip=horizontal colour=0.2"
-         make train RECIPE=image ARGS="pictures=labels.csv target=species path_column=file size=96"
+         make train RECIPE=image ARGS="data=photos/ flip=horizontal color_jitter=0.2"
+         make train RECIPE=image ARGS="data=labels.csv target=species path_column=file image_size=96"
 """
 
 from pathlib import Path
@@ -18,163 +18,120 @@ import keras
 
 import tfkit
 
-Loss = Literal["auto", "cross_entropy", "label_smoothing", "focal", "squared", "absolute", "huber"]
+Loss = Literal["auto", "cross_entropy", "label_smoothing", "focal", "mse", "mae", "huber"]
 
 
 class Config(tfkit.Config):
-    pictures: Path = tfkit.sample_path("digits.zip")  # a folder for each class, a .zip of that, or a table of paths
-    target: str = "label"  # what is predicted: of a table, the column that has it
-    path_column: str = "path"  # of a table, the column of paths, beside which they lie
-    kind: Literal["auto", "class", "number"] = "auto"  # what the target is; folders are classes
-    positive: str | None = None  # the class that precision, recall and F1 are of; none: the rarer of two
-    test_pictures: Path | None = None  # pictures of your own to test on; none: a share
-    test_fraction: tfkit.Fraction = 0.15  # share of the pictures for the test, where there are no test_pictures
-    val_fraction: tfkit.Fraction = 0.15  # share of the pictures that choose the best epoch
-    group_column: str | None = None  # of a table: pictures of one group, such as one patient, stay in one split
-    delimiter: str | None = None  # of a table; none: found
-    duplicates: Literal["drop", "keep"] = "drop"  # pictures whose pixels are there twice
-    size: tfkit.PositiveInt | Literal["auto"] = "auto"  # pixels of the longer side; auto: as found, at most 64
-    channels: Literal["auto", "grey", "rgb"] = "auto"  # auto: colour where a training picture has some
-    shift: tfkit.Fraction = 0.1  # of training pictures: moved by up to that share of their sides
-    rotation: tfkit.NonNegativeFloat = 10.0  # of training pictures: turned by up to so many degrees
-    zoom: tfkit.Fraction = 0.1  # of training pictures: made larger or smaller by up to that share
-    flip: Literal["none", "horizontal", "vertical", "both"] = "none"  # horizontal where left and right are alike
-    colour: tfkit.Fraction = 0.1  # of training pictures: brightness, contrast, saturation change by up to that share
-    mixup: tfkit.NonNegativeFloat = (
-        0.0  # of training pictures: two are laid over each other, Beta(mixup) says how much of each
-    )
-    cutmix: tfkit.NonNegativeFloat = (
-        0.0  # of training pictures: a box of another is laid on each, Beta(cutmix) says how large
-    )
-    class_weights: bool = False  # pictures of rare classes weigh more
-    body: Literal["residual", "conv", "transformer"] = "residual"  # residual or plain convolutions, or a small ViT
-    filters: list[tfkit.PositiveInt] = [16, 32, 64, 128]  # channels of each stage of convolutions
-    depth: tfkit.PositiveInt | Literal["auto"] = (
-        "auto"  # blocks of each stage (auto: 1), or of the transformer (auto: 4)
-    )
-    units: tfkit.PositiveInt = 128  # width of the transformer
-    patch_size: tfkit.PositiveInt = 4  # pixels of a transformer's patch along each side
-    dropout: tfkit.Fraction = 0.1  # share of units dropped in training
-    refit: bool | Literal["auto"] = "auto"  # once more on training and validation pictures; auto: where they are few
-    loss: Loss = "auto"  # what training makes small; auto: smoothed cross-entropy of a class, squared error of a number
+    data: Path = tfkit.sample_path("digits.zip")  # one folder per class, a .zip of that, or a table of paths
+    target: str = "label"  # the name of the label; for a table, the column to predict
+    path_column: str = "path"  # for a table: the column of paths, relative to the folder of the table
+    task: Literal["auto", "classification", "regression"] = "auto"  # auto: by the labels; folders are classes
+    positive_class: str | None = None  # of two classes the one that precision, recall and F1 are of; none: the rarer
+    test_data: Path | None = None  # separate test images; none: a fraction of the images
+    test_fraction: tfkit.Fraction = 0.15  # fraction of the images for the test split, without test_data
+    val_fraction: tfkit.Fraction = 0.15  # fraction of the images for validation, which selects the best epoch
+    group_column: str | None = None  # for a table: images of one group, such as one patient, stay in one split
+    delimiter: str | None = None  # of a table; none: detected
+    duplicates: Literal["drop", "keep"] = "drop"  # images with the same pixels and label as another
+    image_size: tfkit.PositiveInt | Literal["auto"] = "auto"  # pixels of the longer side; auto: the median, at most 64
+    color_mode: Literal["auto", "grayscale", "rgb"] = "auto"  # auto: rgb if any training image has color
+    translation: tfkit.Fraction = 0.1  # augmentation: largest shift, as a fraction of height and width
+    rotation: tfkit.NonNegativeFloat = 10.0  # augmentation: largest rotation, in degrees
+    zoom: tfkit.Fraction = 0.1  # augmentation: largest change of scale, as a fraction
+    flip: Literal["none", "horizontal", "vertical", "both"] = "none"  # augmentation: mirror half of the images
+    color_jitter: tfkit.Fraction = 0.1  # augmentation: largest change of brightness, contrast and saturation
+    mixup: tfkit.NonNegativeFloat = 0.0  # augmentation: parameter of the Beta distribution of MixUp; 0: no MixUp
+    cutmix: tfkit.NonNegativeFloat = 0.0  # augmentation: parameter of the Beta distribution of CutMix; 0: no CutMix
+    balance_classes: bool = False  # give all classes the same total weight
+    architecture: Literal["resnet", "cnn", "transformer"] = "resnet"  # residual or plain convolutions, or a small ViT
+    filters: list[tfkit.PositiveInt] = [16, 32, 64, 128]  # resnet and cnn: channels of each stage
+    num_layers: tfkit.PositiveInt | Literal["auto"] = "auto"  # blocks per stage or of the transformer; auto: 1 or 4
+    units: tfkit.PositiveInt = 128  # transformer: width
+    patch_size: tfkit.PositiveInt = 4  # transformer: side of a patch, in pixels
+    dropout: tfkit.Fraction = 0.1  # fraction of units dropped in training
+    refit: bool | Literal["auto"] = "auto"  # train again on training and validation images; auto: if images are few
+    loss: Loss = "auto"  # auto: label_smoothing for classes, mse for numbers
     epochs: tfkit.PositiveInt | Literal["auto"] = "auto"
     batch_size: tfkit.PositiveInt | Literal["all", "auto"] = "auto"
     learning_rate: tfkit.PositiveFloat | Literal["auto"] = "auto"
-    learning_rate_decay: tfkit.ScheduleName = "cosine"
+    learning_rate_schedule: tfkit.ScheduleName = "cosine"
     optimizer: tfkit.OptimizerName = "adamw"
     weight_decay: tfkit.NonNegativeFloat = 0.05
 
-    def check(self):
-        if self.body == "transformer" and self.filters != [16, 32, 64, 128]:
-            raise tfkit.UserError(
-                "`filters=` is of convolutions; the width of body=transformer is units=. "
-                f"Received: filters={self.filters}"
-            )
-        if self.body != "transformer" and (self.units, self.patch_size) != (128, 4):
-            raise tfkit.UserError(
-                "`units=` and `patch_size=` are of body=transformer; the width of convolutions is "
-                f"filters=. Received: units={self.units} patch_size={self.patch_size}"
-            )
+    def validate_settings(self):
+        unused = {"filters"} if self.architecture == "transformer" else {"units", "patch_size"}
+        if changed := {name: value for name, value in self.non_defaults().items() if name in unused}:
+            received = f"architecture={self.architecture} {' '.join(f'{name}={changed[name]}' for name in changed)}"
+            raise tfkit.UserError(f"The architecture must use the settings that are set. Received: {received}")
         if self.units % 4:
             raise tfkit.UserError(f"`units` must be a multiple of 4, the number of heads. Received: {self.units}")
         if self.target == self.path_column:
             raise tfkit.UserError(f"`target` and `path_column` must be two columns. Received: {self.target} for both")
         if self.loss == "focal" and (self.mixup or self.cutmix):
-            raise tfkit.UserError(
-                "loss=focal takes no mixed classes: leave out mixup= and cutmix=, or the loss. "
-                f"Received: mixup={self.mixup} cutmix={self.cutmix}"
-            )
-        if self.refit is True and self.learning_rate_decay == "plateau":
-            raise tfkit.UserError("learning_rate_decay=plateau needs validation rows, and refit=true leaves none.")
+            received = f"mixup={self.mixup} cutmix={self.cutmix}"
+            raise tfkit.UserError(f"loss=focal needs unmixed classes, mixup=0 and cutmix=0. Received: {received}")
 
 
 def data(config):
-    reading = {"path_column": config.path_column, "delimiter": config.delimiter}
-    found, test, said = tfkit.data.load_images(
-        config.pictures, config.target, test=config.test_pictures, duplicates=config.duplicates, **reading
-    )
-    target = tfkit.data.infer_label(found, config.target, kind=config.kind, positive=config.positive)
-    tfkit.data.validate_loss(config.loss, target)
-    parts = tfkit.data.split_images(
-        found,
-        target,
-        test=test,
-        val_fraction=config.val_fraction,
-        test_fraction=config.test_fraction,
-        group_column=config.group_column,
-        seed=config.seed_of_splits,
-    )
-    size = None if config.size == "auto" else config.size
-    info = tfkit.data.learn_images(parts[0], target, size=size, channels=config.channels, said=said, reading=reading)
-    train, val, test = tfkit.data.image_rows(parts, info)
-    auto = defaults(len(train), info, config.body)
-    auto["refit"] &= config.learning_rate_decay != "plateau"  # which needs validation rows
-    final = train.joined(val) if (auto["refit"] if config.refit == "auto" else config.refit) else None
-    if config.class_weights:
-        train, final = (rows and tfkit.data.balance_classes(rows, info) for rows in (train, final))
-    moves = {name: getattr(config, name) for name in ("shift", "rotation", "zoom", "flip", "colour", "mixup", "cutmix")}
-    augment = tfkit.data.augment_images(info, **moves)
-    prepare, restore = tfkit.data.prepare_images(info), tfkit.data.make_postprocessor(info)
-    return tfkit.Data(train, val, test, info, prepare, restore, augment=augment, defaults=auto, final=final)
+    kind = tfkit.data.image
+    images, test_images, messages = kind.load(config.data, **config.model_dump(include=kind.LOAD_SETTINGS))
+    target = kind.infer_target(images, config.target, task=config.task, positive_class=config.positive_class)
+    tfkit.tasks.validate_loss(config.loss, target)
+    options = {**config.model_dump(include=kind.SPLIT_SETTINGS), "seed": config.effective_split_seed}
+    splits = kind.split(images, target, test_data=test_images, **options)
+    options = {**config.model_dump(include=kind.SCHEMA_SETTINGS), "read_options": {"delimiter": config.delimiter}}
+    metadata = kind.fit_schema(splits[0], target, messages=messages, **options)
+    datasets = kind.make_dataset(splits, metadata)
+    augment = kind.augment_images(metadata, **config.model_dump(include=kind.AUGMENTATION_SETTINGS))
+    options = {"auto_settings": auto_settings(config, metadata, len(datasets[0])), "augment": augment}
+    return tfkit.tasks.make_data(config, datasets, metadata, kind.make_preprocessor(metadata), **options)
 
 
 def model(config, data):
-    picture, classes = data.info["picture"], data.info["target"]["classes"]
-    inputs = tfkit.keras_inputs(data.train)
-    scale = [1 / spread for spread in picture["spread"]]
-    offset = [-mean / spread for mean, spread in zip(picture["mean"], picture["spread"], strict=True)]
-    x = keras.layers.Rescaling(scale, offset, name="standardise")(inputs)
-    shrink = {"l1": config.l1, "l2": config.l2}
-    if config.body == "transformer":
-        x = tfkit.layers.PatchEmbedding(config.patch_size, config.units, **shrink)(x)
+    image, inputs = data.metadata.image, tfkit.keras_inputs(data.train)
+    offset = [-mean / std for mean, std in zip(image.mean, image.std, strict=True)]
+    x = keras.layers.Rescaling([1 / std for std in image.std], offset, name="standardise")(inputs)
+    penalty = {"l1": config.l1, "l2": config.l2}
+    if config.architecture == "transformer":
+        x = tfkit.layers.PatchEmbedding(config.patch_size, config.units, **penalty)(x)
         x = tfkit.layers.PositionalEmbedding()(x)
-        x = tfkit.layers.TransformerEncoder(depth=config.depth, dropout=config.dropout, **shrink)(x)
+        x = tfkit.layers.TransformerEncoder(depth=config.num_layers, dropout=config.dropout, **penalty)(x)
         x = tfkit.layers.AttentionPooling()(x)
     else:
-        form = {"block": config.body, "stem_strides": 2 if max(picture["height"], picture["width"]) > 32 else 1}
-        x = tfkit.layers.ConvNet(config.filters, depth=config.depth, **form, **shrink)(x)
+        block, strides = {"resnet": "residual", "cnn": "conv"}[config.architecture], 2 if image.max_side > 32 else 1
+        options = {"block": block, "depth": config.num_layers, "stem_strides": strides}
+        x = tfkit.layers.ConvNet(config.filters, **options, **penalty)(x)
     x = keras.layers.Dropout(config.dropout)(x)
-    outputs = keras.layers.Dense(len(classes or [None]), dtype="float32", name="head")(x)
-
-    loss = tfkit.data.make_loss(config.loss, data.info)
-    if classes and (config.mixup or config.cutmix):  # which give shares of classes
+    outputs = keras.layers.Dense(tfkit.tasks.num_outputs(data.metadata), dtype="float32", name="head")(x)
+    loss = tfkit.tasks.make_loss(config.loss, data.metadata)
+    if data.metadata.target.classes and (config.mixup or config.cutmix):  # targets are class probabilities
         loss = tfkit.losses.SparseLabelSmoothingCrossentropy(0.1 if config.loss == "label_smoothing" else 0.0)
     model = keras.Model(inputs, outputs, name="image")
-    model.compile(tfkit.make_optimizer(**config.optimization, steps=data.steps(config)), loss)
+    model.compile(tfkit.make_optimizer(**config.optimizer_settings, steps=data.steps(config)), loss)
     return model
 
 
-def defaults(rows, info, body):
-    """What "auto" means for so many training pictures: chosen on splits of the training pictures of open sets."""
-    picture, classes = info["picture"], info["target"]["classes"]
+def auto_settings(config, metadata, rows):
+    """Values of "auto", chosen on splits of the training images of public data sets."""
+    is_transformer = config.architecture == "transformer"
     return {
-        "kind": "class" if classes else "number",
-        "loss": "label_smoothing" if classes else "squared",
-        "size": max(picture["height"], picture["width"]),
-        "channels": "grey" if picture["channels"] == 1 else "rgb",
+        **metadata.auto_settings,
+        "loss": "label_smoothing" if metadata.target.classes else "mse",
         "refit": rows < 5000,
-        "depth": 4 if body == "transformer" else 1,
+        "num_layers": 4 if is_transformer else 1,
         "epochs": 20 if rows < 2000 else 16 if rows < 10_000 else 12,
         "batch_size": 32 if rows < 10_000 else 64,
-        "learning_rate": 1e-3 if body == "transformer" else 2e-3,
+        "learning_rate": 1e-3 if is_transformer else 2e-3,
     }
 
 
-recipe = tfkit.Recipe(
-    Config,
-    data,
-    model,
-    read=tfkit.read_images,
-    monitor="val_loss",
-    baselines=[tfkit.baselines.dummy, tfkit.baselines.linear_pixels],
-    search={
-        "learning_rate": tfkit.log_uniform(5e-4, 8e-3),
-        "batch_size": [32, 64, 128, 256],
-        "depth": (1, 4),
-        "dropout": (0.0, 0.5),
-        "shift": (0.0, 0.2),
-        "rotation": (0.0, 20.0),
-        "zoom": (0.0, 0.3),
-        "colour": (0.0, 0.4),
-    },
-)
+AUGMENTATION_SPACE = {
+    "translation": (0.0, 0.2),
+    "rotation": (0.0, 20.0),
+    "zoom": (0.0, 0.3),
+    "color_jitter": (0.0, 0.4),
+}
+NETWORK_SPACE = {"batch_size": [32, 64, 128, 256], "num_layers": (1, 4), "dropout": (0.0, 0.5)}
+SEARCH_SPACE = {"learning_rate": tfkit.log_uniform(5e-4, 8e-3), **NETWORK_SPACE, **AUGMENTATION_SPACE}
+BASELINES = [tfkit.baselines.dummy, tfkit.baselines.linear_pixels]
+recipe = tfkit.Recipe(Config, data, model, reader=tfkit.data.image, baselines=BASELINES, search_space=SEARCH_SPACE)

@@ -1,13 +1,13 @@
 """Predict a column of a table from the others: a class or a number.
 
 Data     adult.csv.gz: 32,561 people of the 1994 census; does one earn more than 50,000 dollars? (data/adult.md)
-         Yours: any CSV, TSV, Parquet or JSON-lines file, or a folder of them, of any size. Cells may be
-         missing, numbers may be written 1,234.5.
-Expect   test accuracy 0.865, 95% interval 0.855 to 0.875, boosted trees 0.863; 24 s from start to end (two cores, seed
-         0). Eight other tables: README.md.
+         Yours: a CSV, TSV, Parquet or JSON lines file, or a folder of them, of any size. Cells may be missing, numbers
+         may be written 1,234.5.
+Expect   test accuracy 0.865, 95% interval 0.855 to 0.875, gradient boosting 0.863; 24 s for the complete process (two
+         cores, seed 0). Eight other tables: docs/benchmarks.md
 Try      make train RECIPE=tabular
-         make train RECIPE=tabular ARGS="table=data/diamonds.csv.gz target=price"
-         make train RECIPE=tabular ARGS="table=sales.parquet target=churned epochs=30 body=mlp"
+         make train RECIPE=tabular ARGS="data=data/diamonds.csv.gz target=price"
+         make train RECIPE=tabular ARGS="data=sales.parquet target=churned epochs=30 architecture=mlp"
 """
 
 from pathlib import Path
@@ -17,138 +17,117 @@ import keras
 
 import tfkit
 
-Loss = Literal["auto", "cross_entropy", "label_smoothing", "focal", "squared", "absolute", "huber", "quantile"]
+Loss = Literal["auto", "cross_entropy", "label_smoothing", "focal", "mse", "mae", "huber", "quantile"]
+Scaling = Literal["robust", "standard", "minmax", "minmax_symmetric", "quantile"]
 
 
 class Config(tfkit.Config):
-    table: Path = tfkit.sample_path("adult.csv.gz")  # the rows
+    data: Path = tfkit.sample_path("adult.csv.gz")  # the table
     target: str = "income"  # the column to predict
-    kind: Literal["auto", "class", "number"] = "auto"  # what the target is
-    positive: str | None = None  # the class that precision, recall and F1 are of; none: the rarer of two
-    test_table: Path | None = None  # rows of your own to test on; none: a share of the table
-    test_fraction: tfkit.Fraction = 0.15  # share of the rows for the test, where there is no test_table
-    val_fraction: tfkit.Fraction = 0.15  # share of the rows that choose the best epoch
-    time_column: str | None = None  # the last rows in time are the test
+    task: Literal["auto", "classification", "regression"] = "auto"  # auto: by the cells of the target
+    positive_class: str | None = None  # of two classes the one that precision, recall and F1 are of; none: the rarer
+    test_data: Path | None = None  # separate test rows; none: a fraction of the table
+    test_fraction: tfkit.Fraction = 0.15  # fraction of the rows for the test split, without test_data
+    val_fraction: tfkit.Fraction = 0.15  # fraction of the rows for validation, which selects the best epoch
+    time_column: str | None = None  # the latest rows are the test split
     group_column: str | None = None  # rows of one group stay in one split
-    number: list[str] = []  # columns that are numbers, whatever they look like
-    category: list[str] = []  # columns that are categories
-    date: list[str] = []  # columns that are dates
-    leave_out: list[str] = []  # columns that are not used
-    slices: list[str] = []  # columns whose values the report always shows apart, such as sex,race
-    duplicates: Literal["drop", "keep"] = "drop"  # rows that stand there twice
-    delimiter: str | None = None  # of a text file; none: found
-    encoding: str | None = None  # of a text file; none: found
-    missing: list[str] | None = None  # cells that mean "missing"; none: the usual ones
-    scale: Literal["robust", "standard", "zero_one", "minus_one_one", "quantile"] = "robust"  # of numbers
-    class_weights: bool = False  # rows of rare classes weigh more
-    body: Literal["ensemble", "mlp"] = "ensemble"  # eight MLPs in one net (TabM), or one with batch normalisation
-    members: tfkit.PositiveInt = 8  # of the ensemble
-    depth: tfkit.PositiveInt = 3  # hidden layers
-    units: tfkit.PositiveInt | Literal["auto"] = "auto"  # width of each
-    dropout: tfkit.Fraction | Literal["auto"] = "auto"  # share of units dropped in training
-    embedding_dim: tfkit.NonNegativeInt = 8  # length of a number's or a category's vector; 0: numbers as they are
-    bins: tfkit.PositiveInt = 128  # of a number's embedding, at most
-    refit: bool | Literal["auto"] = "auto"  # once more on training and validation rows; auto: where rows are few
-    loss: Loss = "auto"  # what training makes small; auto: cross-entropy of a class, squared error of a number
-    quantile: tfkit.Fraction = 0.5  # what loss=quantile predicts
+    numeric_columns: list[str] = []  # columns that are numbers, whatever they look like
+    categorical_columns: list[str] = []  # columns that are categories
+    date_columns: list[str] = []  # columns that are dates
+    exclude_columns: list[str] = []  # columns that are not used
+    slice_columns: list[str] = []  # columns whose values the report always evaluates separately, such as sex,race
+    duplicates: Literal["drop", "keep"] = "drop"  # rows that are equal to another row
+    delimiter: str | None = None  # of a text file; none: detected
+    encoding: str | None = None  # of a text file; none: detected
+    na_values: list[str] | None = None  # cells that count as missing; none: the usual markers
+    scaling: Scaling = "robust"  # of numbers
+    balance_classes: bool = False  # give all classes the same total weight
+    architecture: Literal["tabm", "mlp"] = "tabm"  # an ensemble of MLPs with shared weights, or one MLP
+    ensemble_size: tfkit.PositiveInt = 8  # tabm: number of MLPs
+    num_layers: tfkit.PositiveInt = 3  # hidden layers
+    units: tfkit.PositiveInt | Literal["auto"] = "auto"  # width of each hidden layer
+    dropout: tfkit.Fraction | Literal["auto"] = "auto"  # fraction of units dropped in training
+    embedding_dim: tfkit.NonNegativeInt = 8  # size of the embedding of a number or category; 0: numbers unchanged
+    num_bins: tfkit.PositiveInt = 128  # of the embedding of a number, at most
+    refit: bool | Literal["auto"] = "auto"  # train again on training and validation rows; auto: if rows are few
+    loss: Loss = "auto"  # auto: cross_entropy for classes, mse for numbers
+    quantile: tfkit.Fraction = 0.5  # the quantile that loss=quantile predicts
     epochs: tfkit.PositiveInt | Literal["auto"] = "auto"
     batch_size: tfkit.PositiveInt | Literal["all", "auto"] = "auto"
     learning_rate: tfkit.PositiveFloat | Literal["auto"] = "auto"
-    learning_rate_decay: tfkit.ScheduleName = "cosine"
+    learning_rate_schedule: tfkit.ScheduleName = "cosine"
     optimizer: tfkit.OptimizerName = "adamw"
     weight_decay: tfkit.NonNegativeFloat = 0.01
 
-    fits_sample = {"table": ("target",)}
+    sample_only_defaults = {"data": ("target",)}
 
-    def check(self):
+    def validate_settings(self):
+        received = f"Received: quantile={self.quantile} loss={self.loss}"
         if self.loss == "quantile" and not 0 < self.quantile < 1:
-            raise tfkit.UserError(f"`quantile` must be above 0 and below 1. Received: quantile={self.quantile}")
+            raise tfkit.UserError(f"`quantile` must be above 0 and below 1. {received}")
         if self.loss != "quantile" and self.quantile != 0.5:
-            raise tfkit.UserError(
-                "`quantile=` needs loss=quantile, which predicts that quantile. "
-                f"Received: quantile={self.quantile} loss={self.loss}"
-            )
-        if self.refit is True and self.learning_rate_decay == "plateau":
-            raise tfkit.UserError("learning_rate_decay=plateau needs validation rows, and refit=true leaves none.")
-        if self.body == "mlp" and self.members != 8:
-            raise tfkit.UserError(f"`members=` is of body=ensemble; body=mlp has one. Received: members={self.members}")
+            raise tfkit.UserError(f"`quantile=` needs loss=quantile, which predicts that quantile. {received}")
+        if self.architecture == "mlp" and self.ensemble_size != 8:
+            received = f"Received: ensemble_size={self.ensemble_size}"
+            raise tfkit.UserError(f"`ensemble_size=` needs architecture=tabm; mlp is a single network. {received}")
         if self.time_column and self.group_column:
             raise tfkit.UserError("Rows are split by time or by group: give time_column= or group_column=, not both.")
 
 
 def data(config):
-    reading = {"delimiter": config.delimiter, "encoding": config.encoding, "missing": config.missing}
-    frame, test, said = tfkit.data.load_table(
-        config.table, config.target, test_table=config.test_table, duplicates=config.duplicates, **reading
-    )
-    tfkit.data.require_columns(frame, config.slices)
-    target = tfkit.data.infer_target(frame[config.target], kind=config.kind, positive=config.positive)
-    tfkit.data.validate_loss(config.loss, target, quantile=config.quantile)
-    parts = tfkit.data.train_val_test_split(
-        frame,
-        target,
-        test=test,
-        val_fraction=config.val_fraction,
-        test_fraction=config.test_fraction,
-        time_column=config.time_column,
-        group_column=config.group_column,
-        leave_out=config.leave_out,
-        seed=config.seed_of_splits,
-    )
-    kinds = {kind: getattr(config, kind) for kind in ("number", "category", "date", "leave_out")}
-    if config.group_column and not any(config.group_column in names for names in kinds.values()):
-        kinds["leave_out"] = [*kinds["leave_out"], config.group_column]
-    info = tfkit.data.learn_table(
-        parts[0], target, kinds=kinds, scale=config.scale, bins=config.bins, reading=reading, said=said
-    )
-    if config.loss == "quantile":
-        info["target"]["quantile"] = config.quantile
-    prepare = tfkit.data.prepare_table(info)
-    train, val, test = (tfkit.data.table_rows(part, info, prepare) for part in parts)
-    auto = defaults(len(train), info)
-    auto["refit"] &= config.learning_rate_decay != "plateau"  # which needs validation rows
-    final = train.joined(val) if (auto["refit"] if config.refit == "auto" else config.refit) else None
-    if config.class_weights:
-        train, final = (rows and tfkit.data.balance_classes(rows, info) for rows in (train, final))
-    return tfkit.Data(train, val, test, info, prepare, tfkit.data.make_postprocessor(info), defaults=auto, final=final)
+    kind, read_options = tfkit.data.tabular, config.model_dump(include=tfkit.data.tabular.READ_OPTIONS)
+    options = {"test_data": config.test_data, "duplicates": config.duplicates, **read_options}
+    frame, test, messages = kind.load(config.data, config.target, **options)
+    kind.require_columns(frame, config.slice_columns)
+    target = kind.infer_target(frame[config.target], task=config.task, positive_class=config.positive_class)
+    tfkit.tasks.validate_loss(config.loss, target, quantile=config.quantile)
+    target.quantile = config.quantile if config.loss == "quantile" else None
+    names = {"val_fraction", "test_fraction", "time_column", "group_column", "exclude_columns"}
+    options = {**config.model_dump(include=names), "seed": config.effective_split_seed}
+    splits = kind.split(frame, target, test_data=test, **options)
+    kinds = {"number": config.numeric_columns, "category": config.categorical_columns, "date": config.date_columns}
+    is_feature = any(config.group_column in columns for columns in (*kinds.values(), config.exclude_columns))
+    group = [config.group_column] if config.group_column and not is_feature else []
+    kinds["excluded"] = [*config.exclude_columns, *group]
+    options = {"scaling": config.scaling, "num_bins": config.num_bins, "read_options": read_options}
+    metadata = kind.fit_schema(splits[0], target, kinds=kinds, messages=messages, **options)
+    preprocessor = kind.make_preprocessor(metadata)
+    datasets = [kind.make_dataset(split, metadata, preprocessor) for split in splits]
+    auto = auto_settings(len(datasets[0]), metadata.target)
+    return tfkit.tasks.make_data(config, datasets, metadata, preprocessor, auto_settings=auto)
 
 
 def model(config, data):
-    inputs = tfkit.keras_inputs(data.train)
-    parts = [inputs[name] for name in ("numbers", "missing") if name in inputs]
-    if "numbers" in inputs and config.embedding_dim:
-        parts.append(
-            tfkit.layers.PiecewiseLinearEmbedding(data.info["edges"], dim=config.embedding_dim)(inputs["numbers"])
-        )
+    metadata, inputs, dim = data.metadata, tfkit.keras_inputs(data.train), config.embedding_dim
+    features = [inputs[name] for name in ("numbers", "missing") if name in inputs]
+    if "numbers" in inputs and dim:
+        features.append(tfkit.layers.PiecewiseLinearEmbedding(metadata.edges, dim=dim)(inputs["numbers"]))
     if "categories" in inputs:
-        dim = config.embedding_dim or 8
-        parts.append(tfkit.layers.CategoricalEmbedding(data.info["sizes"], dim=dim)(inputs["categories"]))
-    x = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
-
-    classes, units = data.info["target"]["classes"], [config.units] * config.depth
-    shrink, answers = {"dropout": config.dropout, "l1": config.l1, "l2": config.l2}, len(classes or [None])
-    if config.body == "ensemble":
-        x = tfkit.layers.TabM(units, members=config.members, **shrink)(x)
-        x = tfkit.layers.BatchEnsembleDense(answers, config.members, shared=False, dtype="float32", name="head")(x)
-        outputs = tfkit.layers.EnsembleAverage(logits=bool(classes), dtype="float32")(x)
+        features.append(tfkit.layers.CategoricalEmbedding(metadata.sizes, dim=dim or 8)(inputs["categories"]))
+    x = keras.layers.Concatenate()(features) if len(features) > 1 else features[0]
+    units, outputs = [config.units] * config.num_layers, tfkit.tasks.num_outputs(metadata)
+    options, head = {"dropout": config.dropout, "l1": config.l1, "l2": config.l2}, {"dtype": "float32", "name": "head"}
+    loss = tfkit.tasks.make_loss(config.loss, metadata, quantile=config.quantile)
+    if config.architecture == "tabm":
+        x = tfkit.layers.TabM(units, members=config.ensemble_size, **options)(x)
+        x = tfkit.layers.BatchEnsembleDense(outputs, config.ensemble_size, shared=False, **head)(x)
+        x = tfkit.layers.EnsembleAverage(logits=bool(metadata.target.classes), dtype="float32")(x)
+        loss = tfkit.losses.EnsembleLoss(loss)
     else:
-        x = tfkit.layers.MLP(units, normalization="batch", **shrink)(x)
-        outputs = keras.layers.Dense(answers, dtype="float32", name="head")(x)
-
-    loss = tfkit.data.make_loss(config.loss, data.info, quantile=config.quantile)
-    loss = tfkit.losses.EnsembleLoss(loss) if config.body == "ensemble" else loss
-    model = keras.Model(inputs, outputs, name="tabular")
-    model.compile(tfkit.make_optimizer(**config.optimization, steps=data.steps(config)), loss)
+        x = tfkit.layers.MLP(units, normalization="batch", **options)(x)
+        x = keras.layers.Dense(outputs, **head)(x)
+    model = keras.Model(inputs, x, name="tabular")
+    model.compile(tfkit.make_optimizer(**config.optimizer_settings, steps=data.steps(config)), loss)
     return model
 
 
-def defaults(rows, info):
-    """What "auto" means for so many training rows: chosen on splits of the training rows of eight open tables."""
-    classes, binary = bool(info["target"]["classes"]), info["task"] == "binary"
+def auto_settings(rows, target):
+    """Values of "auto" by the number of training rows, chosen on splits of the training rows of eight open tables."""
+    classes, binary = bool(target.classes), target.is_binary
     size = 0 if rows < 2000 else 1 if rows < 5000 else 2 if rows < 10000 else 3 if rows < 20000 else 4
     return {
-        "kind": "class" if classes else "number",
-        "loss": "cross_entropy" if classes else "squared",
+        "task": target.task,
+        "loss": "cross_entropy" if classes else "mse",
         "refit": size == 0,
         "epochs": (12 if size == 4 else 15) if binary else (60, 30, 30, 30, 20)[size],
         "batch_size": (32, 64, 128, 256, 256)[size],
@@ -158,19 +137,8 @@ def defaults(rows, info):
     }
 
 
-recipe = tfkit.Recipe(
-    Config,
-    data,
-    model,
-    read=tfkit.read_table,
-    monitor="val_loss",
-    baselines=[tfkit.baselines.dummy, tfkit.baselines.linear, tfkit.baselines.gradient_boosting],
-    search={
-        "learning_rate": tfkit.log_uniform(2e-3, 2e-2),
-        "batch_size": [32, 64, 128, 256, 512],
-        "optimizer": ["adamw", "adam", "nadam", "rmsprop"],
-        "units": [128, 192, 256],
-        "depth": (2, 4),
-        "dropout": [0.0, 0.1, 0.2, 0.3],
-    },
-)
+NETWORK_SPACE = {"units": [128, 192, 256], "num_layers": (2, 4), "dropout": [0.0, 0.1, 0.2, 0.3]}
+TRAINING_SPACE = {"batch_size": [32, 64, 128, 256, 512], "optimizer": ["adamw", "adam", "nadam", "rmsprop"]}
+SEARCH_SPACE = {"learning_rate": tfkit.log_uniform(2e-3, 2e-2), **TRAINING_SPACE, **NETWORK_SPACE}
+BASELINES = [tfkit.baselines.dummy, tfkit.baselines.linear, tfkit.baselines.gradient_boosting]
+recipe = tfkit.Recipe(Config, data, model, reader=tfkit.data.tabular, baselines=BASELINES, search_space=SEARCH_SPACE)

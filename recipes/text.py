@@ -1,14 +1,14 @@
-"""Say of a text which class it is of, or a number.
+"""Classify texts, or predict a number from them.
 
-Data     reviews_zh.csv.gz: 4,000 Chinese reviews of products, good or bad? (data/reviews_zh.md)
-         Yours: a CSV, TSV, Parquet or JSON-lines file with a column of texts, or a folder of .txt files with a folder
-         for each class. Any language: words where there are spaces, characters where there are none.
-Expect   accuracy 0.823 beside 0.817 of TF-IDF, on 600 reviews of the sample; F1 of spam 0.973 beside 0.967, on a fifth
-         of SMS messages; accuracy 0.922 beside 0.916 for 77 intents of a bank's clients, official split, 150 s on two
-         cores that had other work too (seed 0). More in README.md: python tests/bench/text.py
+Data     reviews_zh.csv.gz: 4,000 Chinese product reviews, positive or negative? (data/reviews_zh.md)
+         Yours: CSV, TSV, Parquet or JSON lines with a column of texts, or a folder of .txt files with one folder per
+         class. Any language: words if there are spaces between them, else characters.
+Expect   accuracy 0.823 (TF-IDF: 0.817) on 600 reviews of the sample; F1 of spam 0.973 (0.967) on a fifth of SMS
+         messages; accuracy 0.922 (0.916) on 77 intents of bank customers, official split, 150 s on two busy cores
+         (seed 0). More in README.md
 Try      make train RECIPE=text
-         make train RECIPE=text ARGS="table=mail.csv text=body target=folder"
-         make train RECIPE=text ARGS="table=letters/ target=class encoder=transformer"
+         make train RECIPE=text ARGS="data=mail.csv text_column=body target=folder"
+         make train RECIPE=text ARGS="data=letters/ target=class architecture=transformer"
 """
 
 from pathlib import Path
@@ -18,153 +18,127 @@ import keras
 
 import tfkit
 
+Loss = Literal["auto", "cross_entropy", "label_smoothing", "focal", "mse", "mae", "huber"]
+NgramModel = Literal["none", "embedding", "logistic_regression", "both", "auto"]
+
 
 class Config(tfkit.Config):
-    table: Path = tfkit.sample_path("reviews_zh.csv.gz")  # the rows, or a folder of .txt files with one for each class
-    target: str = "label"  # the column to predict; of a folder its folders are the classes
-    text: str | None = None  # the column of texts; none: the one with the longest
-    kind: Literal["auto", "class", "number"] = "auto"  # what the target is
-    positive: str | None = None  # the class that precision, recall and F1 are of; none: the rarer of two
-    test_table: Path | None = None  # texts of your own to test on; none: a share of the table
-    test_fraction: tfkit.Fraction = 0.15  # share of the texts for the test, where there is no test_table
-    val_fraction: tfkit.Fraction = 0.15  # share of the texts that choose the best epoch
-    time_column: str | None = None  # the last rows in time are the test
+    data: Path = tfkit.sample_path("reviews_zh.csv.gz")  # a table, or a folder of .txt files with one folder per class
+    target: str = "label"  # the column to predict; for a folder, the name of the class
+    text_column: str | None = None  # the column of texts; none: the one with the longest texts
+    task: Literal["auto", "classification", "regression"] = "auto"  # auto: by the target
+    positive_class: str | None = None  # of two classes the one that precision, recall and F1 are of; none: the rarer
+    test_data: Path | None = None  # separate test texts; none: a fraction of the texts
+    test_fraction: tfkit.Fraction = 0.15  # fraction of the texts for the test split, without test_data
+    val_fraction: tfkit.Fraction = 0.15  # fraction of the texts for validation, which selects the best epoch
+    time_column: str | None = None  # split by time: the latest rows are the test split
     group_column: str | None = None  # rows of one group stay in one split
-    delimiter: str | None = None  # of a table; none: found
-    encoding: str | None = None  # of files of text; none: found
-    missing: list[str] = []  # cells that mean "missing", beside empty ones
-    tokens: Literal["auto", "words", "characters"] = "auto"  # what is read one by one; auto: words, if there are spaces
-    max_length: tfkit.PositiveInt = 2000  # characters of a text that are read at most
-    vocabulary: tfkit.PositiveInt = 20000  # words, and characters, that are told apart at most
-    class_weights: bool = False  # rows of rare classes weigh more
-    encoder: Literal["convolution", "lstm", "transformer", "none"] = "convolution"  # what reads the tokens in order
-    depth: tfkit.PositiveInt = 1  # layers of it
-    units: tfkit.PositiveInt = 128  # width of it
-    ngrams: Literal["none", "trained", "solved", "both", "auto"] = "auto"  # what short runs of tokens say: a vector of
-    # each, trained beside the encoder; logistic regression on them, whose answer is averaged with the network's; auto:
-    # both, and of many texts the first alone
-    ngram_dim: tfkit.PositiveInt = 64  # length of that vector
-    num_ngrams: tfkit.PositiveInt = 50000  # runs of words, and of characters, that count; the most frequent
-    dropout: tfkit.Fraction | Literal["auto"] = "auto"  # share of tokens, runs and units dropped in training
-    refit: bool | Literal["auto"] = "auto"  # once more on training and validation rows; auto: where rows are few
-    loss: Literal["auto", "cross_entropy", "label_smoothing", "focal", "squared", "absolute", "huber"] = "auto"
+    delimiter: str | None = None  # of a table; none: detected
+    encoding: str | None = None  # of text files; none: detected
+    na_values: list[str] = []  # cells that mean "missing", in addition to empty cells
+    tokenization: Literal["auto", "words", "characters"] = "auto"  # auto: words if there are spaces between them
+    max_length: tfkit.PositiveInt = 2000  # longest text in characters; longer texts are truncated
+    vocabulary_size: tfkit.PositiveInt = 20000  # largest number of words, and of characters, in the vocabularies
+    balance_classes: bool = False  # give all classes the same total weight
+    architecture: Literal["cnn", "lstm", "transformer", "none"] = "cnn"  # encoder of the sequence of tokens
+    num_layers: tfkit.PositiveInt = 1  # layers of the encoder
+    units: tfkit.PositiveInt = 128  # width of the encoder
+    ngram_model: NgramModel = "auto"  # embeddings, a linear model, or both averaged; auto: both if texts are few
+    ngram_dim: tfkit.PositiveInt = 64  # size of an n-gram embedding
+    max_ngrams: tfkit.PositiveInt = 50000  # largest number of n-grams of words, and of characters
+    dropout: tfkit.Fraction | Literal["auto"] = "auto"  # fraction of tokens, n-grams and units dropped in training
+    refit: bool | Literal["auto"] = "auto"  # train again on training and validation texts; auto: if texts are few
+    loss: Loss = "auto"  # auto: cross_entropy for classes, mse for numbers
     epochs: tfkit.PositiveInt | Literal["auto"] = "auto"
     batch_size: tfkit.PositiveInt | Literal["all", "auto"] = "auto"
     learning_rate: tfkit.PositiveFloat | Literal["auto"] = "auto"
-    learning_rate_decay: tfkit.ScheduleName = "cosine"
+    learning_rate_schedule: tfkit.ScheduleName = "cosine"
     optimizer: tfkit.OptimizerName = "adamw"
     weight_decay: tfkit.NonNegativeFloat = 0.01
 
-    def check(self):
-        if self.encoder == "none" and self.ngrams == "none":
-            raise tfkit.UserError("encoder=none with ngrams=none reads nothing: choose one of the two.")
-        if self.text == self.target:
-            raise tfkit.UserError(f"`text` and `target` must be two columns. Received: {self.target} for both")
+    def validate_settings(self):
+        if self.architecture == "none" and self.ngram_model == "none":
+            raise tfkit.UserError(
+                "A model needs inputs. Received: architecture=none ngram_model=none; set one of the two"
+            )
+        if self.text_column == self.target:
+            raise tfkit.UserError(f"`text_column` and `target` must be two columns. Received: {self.target} for both")
         if self.time_column and self.group_column:
             raise tfkit.UserError("Rows are split by time or by group: give time_column= or group_column=, not both.")
-        if self.refit is True and self.learning_rate_decay == "plateau":
-            raise tfkit.UserError("learning_rate_decay=plateau needs validation rows, and refit=true leaves none.")
 
 
 def data(config):
-    reading = {"delimiter": config.delimiter, "encoding": config.encoding, "missing": config.missing}
-    frame, test, text, said = tfkit.data.load_texts(
-        config.table,
-        config.text,
-        config.target,
-        test_table=config.test_table,
-        keep=[config.time_column, config.group_column],
-        **reading,
+    kind, read_options = tfkit.data.text, config.model_dump(include=tfkit.data.text.READ_OPTIONS)
+    options = {"test_data": config.test_data, "extra_columns": [config.time_column, config.group_column]}
+    rows, test_rows, text_column, messages = kind.load(
+        config.data, config.text_column, config.target, **options, **read_options
     )
-    target = tfkit.data.infer_target(frame[config.target], kind=config.kind, positive=config.positive)
-    tfkit.data.validate_loss(config.loss, target)
-    parts = tfkit.data.split_texts(
-        frame,
-        text,
-        target,
-        test=test,
-        val_fraction=config.val_fraction,
-        test_fraction=config.test_fraction,
-        time_column=config.time_column,
-        group_column=config.group_column,
-        seed=config.seed_of_splits,
-    )
-    info = tfkit.data.learn_texts(
-        parts[0],
-        text,
-        target,
-        kind=config.tokens,
-        max_length=config.max_length,
-        vocabulary=config.vocabulary,
-        reading=reading,
-        said=said,
-    )
-    prepare = tfkit.data.prepare_texts(info)
-    train, val, test = (tfkit.data.text_rows(part, info, prepare) for part in parts)
-    if config.ngrams != "none":
-        info["ngrams"] = tfkit.data.learn_ngrams(train, most=config.num_ngrams)
-    auto = defaults(len(train), info)
-    auto["refit"] &= config.learning_rate_decay != "plateau"  # which needs validation rows
-    final = train.joined(val) if (auto["refit"] if config.refit == "auto" else config.refit) else None
-    if config.class_weights:
-        train, final = (rows and tfkit.data.balance_classes(rows, info) for rows in (train, final))
-    return tfkit.Data(train, val, test, info, prepare, tfkit.data.make_postprocessor(info), defaults=auto, final=final)
+    target = kind.infer_target(rows[config.target], task=config.task, positive_class=config.positive_class)
+    tfkit.tasks.validate_loss(config.loss, target)
+    options = {**config.model_dump(include=kind.SPLIT_SETTINGS), "seed": config.effective_split_seed}
+    splits = kind.split(rows, text_column, target, test_data=test_rows, **options)
+    options = {**config.model_dump(include=kind.SCHEMA_SETTINGS), "read_options": read_options}
+    metadata = kind.fit_schema(splits[0], text_column, target, messages=messages, **options)
+    preprocessor = kind.make_preprocessor(metadata)
+    datasets = [kind.make_dataset(split, metadata, preprocessor) for split in splits]
+    if config.ngram_model != "none":
+        metadata.ngrams = kind.fit_ngram_vocabularies(datasets[0], max_ngrams=config.max_ngrams)
+    auto = auto_settings(metadata, len(datasets[0]))
+    return tfkit.tasks.make_data(config, datasets, metadata, preprocessor, auto_settings=auto)
 
 
 def model(config, data):
-    inputs, info = tfkit.keras_inputs(data.train), data.info
-    answers, heads = len(info["target"]["classes"] or [None]), []
-    parts = [] if config.encoder == "none" else [read(config, info)(inputs[info["tokens"]])]
-    if config.ngrams in ("trained", "both"):
-        same = {"dim": config.ngram_dim, "dropout": config.dropout}
-        parts += [tfkit.layers.NgramEmbedding(**info["ngrams"][name], **same)(ids) for name, ids in inputs.items()]
-    if parts:
-        x = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
+    inputs, metadata = tfkit.keras_inputs(data.train), data.metadata
+    num_outputs, features, heads = tfkit.tasks.num_outputs(metadata), [], []
+    if config.architecture != "none":
+        features.append(encode(config, metadata, inputs[metadata.tokenization]))
+    if config.ngram_model in ("embedding", "both"):
+        options = {"dim": config.ngram_dim, "dropout": config.dropout}
+        for name, ids in inputs.items():
+            features.append(tfkit.layers.NgramEmbedding(**metadata.ngrams[name].model_dump(), **options)(ids))
+    if features:
+        x = keras.layers.Concatenate()(features) if len(features) > 1 else features[0]
         x = keras.layers.Dropout(config.dropout)(x)
-        heads.append(keras.layers.Dense(answers, dtype="float32", name="head")(x))
-    if config.ngrams in ("solved", "both"):
-        heads.append(tfkit.data.fit_ngram_classifier(data.train, info)(inputs))
-    loss = tfkit.data.make_loss(config.loss, info)
-    if len(heads) > 1:  # each learns by itself, and what they say is averaged
-        members = keras.layers.Concatenate(axis=1)([keras.layers.Reshape((1, answers))(x) for x in heads])
-        outputs = tfkit.layers.EnsembleAverage(logits=answers > 1, dtype="float32")(members)
+        heads.append(keras.layers.Dense(num_outputs, dtype="float32", name="head")(x))
+    if config.ngram_model in ("logistic_regression", "both"):
+        heads.append(tfkit.data.text.fit_ngram_classifier(data.train, metadata)(inputs))
+    loss, outputs = tfkit.tasks.make_loss(config.loss, metadata), heads[0]
+    if len(heads) > 1:  # trained separately, averaged for predictions
+        members = keras.layers.Concatenate(axis=1)([keras.layers.Reshape((1, num_outputs))(head) for head in heads])
+        outputs = tfkit.layers.EnsembleAverage(logits=num_outputs > 1, dtype="float32")(members)
         loss = tfkit.losses.EnsembleLoss(loss)
-    else:
-        [outputs] = heads
     model = keras.Model(inputs, outputs, name="network")
-    model.compile(tfkit.make_optimizer(**config.optimization, steps=data.steps(config)), loss)
+    model.compile(tfkit.make_optimizer(**config.optimizer_settings, steps=data.steps(config)), loss)
     return model
 
 
-def read(config, info):
-    """Layers from ids of tokens to one vector."""
-    size = len(info["streams"][info["tokens"]]["vocabulary"]) + 2
-    start = keras.initializers.RandomNormal(stddev=0.1)
-    shrink = {"dropout": config.dropout, "l1": config.l1, "l2": config.l2}
-    layers = [
-        keras.layers.Embedding(size, config.units, mask_zero=True, embeddings_initializer=start),
-        keras.layers.Dropout(config.dropout, noise_shape=(None, None, 1)),
-    ]
-    if config.encoder == "transformer":
-        layers += [tfkit.layers.TransformerEncoder(depth=config.depth, positions="rotary", **shrink)]
-    elif config.encoder == "lstm":
-        told = {"bidirectional": True, "dropout": config.dropout, "return_sequences": True}
-        layers += [tfkit.layers.RNNStack([config.units // 2] * config.depth, **told)]
+def encode(config, metadata, ids):
+    """Encode token ids `(time,)` as one vector."""
+    num_tokens, options = len(metadata.sequences[metadata.tokenization].vocabulary) + 2, {"dropout": config.dropout}
+    initializer, penalty = keras.initializers.RandomNormal(stddev=0.1), {"l1": config.l1, "l2": config.l2}
+    embedding_options = {"mask_zero": True, "embeddings_initializer": initializer}
+    layers = [keras.layers.Embedding(num_tokens, config.units, **embedding_options)]
+    layers.append(keras.layers.Dropout(config.dropout, noise_shape=(None, None, 1)))
+    if config.architecture == "transformer":
+        options = {"positions": "rotary", **options, **penalty}
+        layers.append(tfkit.layers.TransformerEncoder(depth=config.num_layers, **options))
+    elif config.architecture == "lstm":
+        options = {"bidirectional": True, "return_sequences": True, **options}
+        layers.append(tfkit.layers.RNNStack([config.units // 2] * config.num_layers, **options))
     else:
-        told = {"rank": 1, "normalization": "layer", **shrink}
-        layers += [tfkit.layers.ConvBlock(config.units, **told) for _ in range(config.depth)]
-    layers.append(tfkit.layers.GlobalPooling("max"))
-    return lambda x: [x := layer(x) for layer in layers][-1]
+        options = {"rank": 1, "normalization": "layer", **options, **penalty}
+        layers += [tfkit.layers.ConvBlock(config.units, **options) for _ in range(config.num_layers)]
+    for layer in [*layers, tfkit.layers.GlobalPooling("max")]:
+        ids = layer(ids)
+    return ids
 
 
-def defaults(rows, info):
-    """What "auto" means for so many training rows: chosen on splits of the training rows of open sets."""
-    classes = info["target"]["classes"]
+def auto_settings(metadata, rows):
+    """Values of "auto", chosen on splits of the training texts of public data sets."""
     return {
-        "kind": "class" if classes else "number",
-        "tokens": info["tokens"],
-        "loss": "cross_entropy" if classes else "squared",
-        "ngrams": "both" if rows < 5000 else "trained",
+        **metadata.auto_settings,
+        "loss": "cross_entropy" if metadata.target.classes else "mse",
+        "ngram_model": "both" if rows < 5000 else "embedding",
         "refit": rows < 20_000,
         "epochs": 12 if rows < 20_000 else 5,
         "batch_size": 64 if rows < 5000 else 128,
@@ -173,18 +147,12 @@ def defaults(rows, info):
     }
 
 
-recipe = tfkit.Recipe(
-    Config,
-    data,
-    model,
-    read=tfkit.read_texts,
-    monitor="val_loss",
-    baselines=[tfkit.baselines.dummy, tfkit.baselines.tfidf],
-    search={
-        "learning_rate": tfkit.log_uniform(5e-4, 1e-2),
-        "batch_size": [32, 64, 128, 256],
-        "encoder": ["convolution", "lstm", "transformer", "none"],
-        "units": [64, 128, 256],
-        "dropout": (0.0, 0.6),
-    },
-)
+SEARCH_SPACE = {
+    "learning_rate": tfkit.log_uniform(5e-4, 1e-2),
+    "batch_size": [32, 64, 128, 256],
+    "architecture": ["cnn", "lstm", "transformer", "none"],
+    "units": [64, 128, 256],
+    "dropout": (0.0, 0.6),
+}
+BASELINES = [tfkit.baselines.dummy, tfkit.baselines.tfidf]
+recipe = tfkit.Recipe(Config, data, model, reader=tfkit.data.text, baselines=BASELINES, search_space=SEARCH_SPACE)

@@ -9,7 +9,7 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # silence TensorFlow's log
 
-PAGE = '''"""Say yes to everything.
+RECIPE_SOURCE = '''"""Predict yes for every row.
 
 Data     none
 """
@@ -21,12 +21,12 @@ import tfkit
 
 
 class Config(tfkit.Config):
-    fits_sample: ClassVar[dict[str, tuple[str, ...]]] = {"table": ("target",)}
+    sample_only_defaults: ClassVar[dict[str, tuple[str, ...]]] = {"data": ("target",)}
 
-    table: Path = Path("sample.csv")  # the rows
+    data: Path = Path("sample.csv")  # the rows
     target: str = "income"  # the column to predict
-    depth: tfkit.PositiveInt = 3  # hidden layers
-    body: Literal["mlp", "ensemble"] = "mlp"
+    num_layers: tfkit.PositiveInt = 3  # hidden layers
+    architecture: Literal["mlp", "tabm"] = "mlp"
     epochs: tfkit.PositiveInt | None = 7
 
 
@@ -37,15 +37,15 @@ def data(config):
 def model(config, data): ...
 
 
-recipe = tfkit.Recipe(Config, data, model, search={"depth": (1, 4)})
+recipe = tfkit.Recipe(Config, data, model, search_space={"num_layers": (1, 4)})
 '''
 
 
 @pytest.fixture
-def page(tmp_path):
-    """Create a recipe file of the user."""
+def recipe_file(tmp_path):
+    """Path of a recipe file of a user."""
     path = tmp_path / "mine.py"
-    path.write_text(PAGE)
+    path.write_text(RECIPE_SOURCE)
     return path
 
 

@@ -51,8 +51,8 @@ STEP = {name: step for step, names in enumerate(LADDER) for name in names}
 ROOT_LIBRARIES = {"pydantic", "rich"}  # that root modules and the catalog may import
 KERAS_MODULES = {"losses", "metrics", "schedules", "optimizers"}  # modules, not packages: they may use each other
 KERAS_ONLY = {"layers", "callbacks", "schedules", "losses", "metrics"}
-DATA_LIBRARIES = {"keras", "numpy", "pandas", "pyarrow", "scipy", "sklearn", "tensorflow", "PIL"}
-MAX_LINES, MAX_TEST_LINES, MAX_RECIPE_LINES, MAX_FILES = 350, 400, 210, 15
+DATA_LIBRARIES = {"pydantic", "keras", "numpy", "pandas", "pyarrow", "scipy", "sklearn", "tensorflow", "PIL"}
+MAX_LINES, MAX_TEST_LINES, MAX_RECIPE_LINES, MAX_FILES = 300, 400, 180, 15
 
 
 def name_of(file):
@@ -108,10 +108,14 @@ def test_imports_point_up_the_ladder(module):
     package = package_of(module)
     step = STEP.get(package, 0)  # `tfkit` itself is a root module
     for target in imported_modules(MODULES[module]) - {"tfkit", module}:
-        other = package_of(target)
-        is_sibling = other == package or (STEP[other] == step and (step == 0 or package in KERAS_MODULES))
-        is_entry = module == "tfkit.__main__" and other == "cli"
-        assert is_sibling or is_entry or STEP[other] < step, f"{module} imports {target}, which is not above it"
+        target_package = package_of(target)
+        is_sibling = target_package == package or (
+            STEP[target_package] == step and (step == 0 or package in KERAS_MODULES)
+        )
+        is_entry = module == "tfkit.__main__" and target_package == "cli"
+        assert is_sibling or is_entry or STEP[target_package] < step, (
+            f"{module} imports {target}, which is not above it"
+        )
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if package_of(name) != "cli"])
@@ -145,7 +149,7 @@ def test_model_components_import_only_keras(file):
 
 @pytest.mark.parametrize("file", [f for f in FILES if package_of(module_name(f)) == "data"], ids=name_of)
 def test_data_imports_heavy_libraries_inside_functions(file):
-    assert libraries(file, top_only=True) <= {"keras", "numpy"}
+    assert libraries(file, top_only=True) <= {"keras", "numpy", "pydantic"}
     assert libraries(file) <= DATA_LIBRARIES
 
 
@@ -169,7 +173,7 @@ def test_file_is_short(file):
 
 
 def test_packages_are_small():
-    counts = Counter(str(file.parent.relative_to(ROOT)) for file in FILES)
+    counts = Counter(str(file.parent.relative_to(ROOT)) for file in FILES if file.name != "__init__.py")
     assert not {name: count for name, count in counts.items() if count > MAX_FILES}
 
 
@@ -181,8 +185,8 @@ def test_public_name_exists(name):
 
 
 @pytest.mark.parametrize("command", ["tfkit", "ls", "show", "--help", "train --help"])
-def test_reading_commands_load_no_heavy_library(command, page):
-    arguments = command.split() + ([str(page)] if command == "show" else [])
+def test_reading_commands_load_no_heavy_library(command, recipe_file):
+    arguments = command.split() + ([str(recipe_file)] if command == "show" else [])
     heavy = ["keras", "tensorflow", "pandas", "numpy", "pyarrow", "scipy", "sklearn", "matplotlib", "pydantic", "rich"]
     program = (
         "import sys, tfkit; dir(tfkit)\n"

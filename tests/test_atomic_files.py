@@ -62,15 +62,15 @@ def test_a_folder_in_place_of_the_file_raises(tmp_path):
 
 
 def test_a_missing_key_of_a_run_file_raises(tmp_path):
-    path = tmp_path / "about.json"
-    path.write_text('{"begun": "today"}')
-    with pytest.raises(UserError, match=r"The run's about\.json must have 'versions'"):
+    path = tmp_path / "provenance.json"
+    path.write_text('{"started": "today"}')
+    with pytest.raises(UserError, match=r"The run's provenance\.json must have 'versions'"):
         RunJSON(path)["versions"]
 
 
-@pytest.mark.parametrize("content", ["[]", '{"begun": 1}', '{"versions": []}', "{"])
+@pytest.mark.parametrize("content", ["[]", '{"started": 1}', '{"versions": []}', "{"])
 def test_a_run_file_that_is_no_json_or_has_wrong_types_raises(content, tmp_path):
-    path = tmp_path / "about.json"
+    path = tmp_path / "provenance.json"
     path.write_text(content)
     with pytest.raises(ValueError):  # noqa: PT011
         RunJSON(path)

@@ -11,59 +11,61 @@ from tfkit.errors import UserError
 
 
 class TableConfig(Config):
-    fits_sample: ClassVar[dict[str, tuple[str, ...]]] = {"table": ("target",)}
-    table: Path = Path("sample.csv")
+    sample_only_defaults: ClassVar[dict[str, tuple[str, ...]]] = {"data": ("target",)}
+    data: Path = Path("sample.csv")
     target: str = "income"
-    depth: PositiveInt = 3
+    num_layers: PositiveInt = 3
     dropout: Fraction = 0.1
     columns: tuple[str, ...] = ()
-    body: Literal["auto", "mlp"] = "auto"
+    architecture: Literal["auto", "mlp"] = "auto"
     epochs: PositiveInt | Literal["auto"] = 7
 
-    def check(self) -> None:
-        if self.depth > 100:
-            raise UserError("`depth` must be at most 100.")
+    def validate_settings(self) -> None:
+        if self.num_layers > 100:
+            raise UserError("`num_layers` must be at most 100.")
 
 
 def error_message(config_class=Config, **settings):
     with pytest.raises(UserError) as caught:
-        config_class.of(settings)
+        config_class.from_dict(settings)
     message = str(caught.value)
     assert "\n" not in message
     return message
 
 
 def test_defaults():
-    assert Config().words() == {
+    assert Config().to_dict() == {
         "seed": 0,
         "split_seed": None,
         "epochs": 50,
         "batch_size": 128,
         "optimizer": "adam",
         "learning_rate": 0.001,
-        "learning_rate_decay": "none",
+        "learning_rate_schedule": "none",
         "weight_decay": 0.0,
         "l1": 0.0,
         "l2": 0.0,
-        "clip_norm": None,
-        "patience": None,
+        "global_clipnorm": None,
+        "early_stopping_patience": None,
         "precision": "float32",
         "deterministic": True,
     }
 
 
 def test_text_is_converted_and_round_trips():
-    config = TableConfig.of(
-        {"table": "x.csv", "target": "y", "columns": "a,b", "clip_norm": "1", "deterministic": "false"}
+    config = TableConfig.from_dict(
+        {"data": "x.csv", "target": "y", "columns": "a,b", "global_clipnorm": "1", "deterministic": "false"}
     )
-    assert (config.table, config.columns, config.deterministic) == (Path("x.csv"), ("a", "b"), False)
-    assert TableConfig.of(json.loads(json.dumps(config.words()))) == config
+    assert (config.data, config.columns, config.deterministic) == (Path("x.csv"), ("a", "b"), False)
+    assert TableConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
-def test_changed_returns_settings_that_differ_from_defaults():
-    assert TableConfig().changed() == {}
-    assert TableConfig.of({"epochs": "7", "depth": "2", "learning_rate": "0.001"}).changed() == {"depth": 2}
-    assert TableConfig.of({"table": "x.csv", "target": "y"}).changed() == {"table": "x.csv", "target": "y"}
+def test_non_defaults_returns_settings_that_differ_from_defaults():
+    assert TableConfig().non_defaults() == {}
+    assert TableConfig.from_dict({"epochs": "7", "num_layers": "2", "learning_rate": "0.001"}).non_defaults() == {
+        "num_layers": 2
+    }
+    assert TableConfig.from_dict({"data": "x.csv", "target": "y"}).non_defaults() == {"data": "x.csv", "target": "y"}
 
 
 def test_config_is_frozen():
@@ -87,7 +89,7 @@ def test_unknown_setting_suggests_the_nearest_and_lists_all():
         ({"seed": -1}, "`seed` must be an integer >= 0 and < 2147483648. Received: seed=-1"),
         ({"seed": 2**31}, "`seed` must be an integer >= 0 and < 2147483648. Received: seed=2147483648"),
         ({"l2": "-1"}, "`l2` must be a number >= 0. Received: l2='-1'"),
-        ({"clip_norm": 0}, "`clip_norm` must be a number > 0 or none. Received: clip_norm=0"),
+        ({"global_clipnorm": 0}, "`global_clipnorm` must be a number > 0 or none. Received: global_clipnorm=0"),
         ({"deterministic": "perhaps"}, "`deterministic` must be true or false. Received: deterministic='perhaps'"),
     ],
 )
@@ -100,37 +102,49 @@ def test_invalid_choice_suggests_the_nearest():
 
 
 def test_patience_zero_raises_with_remedy():
-    assert "1 stops at the first epoch that is no better" in error_message(patience="0")
+    assert "1 stops at the first epoch without improvement" in error_message(early_stopping_patience="0")
 
 
 def test_plateau_schedule_needs_enough_patience():
-    assert "give patience=2 or more" in error_message(patience=1, learning_rate_decay="plateau")
-    assert Config.of({"patience": 2, "learning_rate_decay": "plateau"}).plateau_patience == 1
+    assert "use early_stopping_patience=2 or more" in error_message(
+        early_stopping_patience=1, learning_rate_schedule="plateau"
+    )
+    assert Config.from_dict({"early_stopping_patience": 2, "learning_rate_schedule": "plateau"}).plateau_patience == 1
+
+
+def test_plateau_schedule_needs_validation_rows():
+    class RefitConfig(Config):
+        refit: bool | Literal["auto"] = "auto"
+
+    message = error_message(RefitConfig, refit="true", learning_rate_schedule="plateau")
+    assert message == "learning_rate_schedule=plateau needs validation rows, and refit=true leaves none."
+    for refit in ("false", "auto"):
+        assert RefitConfig.from_dict({"refit": refit, "learning_rate_schedule": "plateau"}).refit in (False, "auto")
 
 
 @pytest.mark.parametrize(
-    ("settings", "epochs"), [({}, 5), ({"patience": 10}, 5), ({"epochs": 3}, 1), ({"epochs": "auto"}, 5)]
+    ("settings", "epochs"), [({}, 5), ({"early_stopping_patience": 10}, 5), ({"epochs": 3}, 1), ({"epochs": "auto"}, 5)]
 )
 def test_plateau_patience_is_below_early_stopping_patience(settings, epochs):
-    assert Config.of(settings).plateau_patience == epochs
+    assert Config.from_dict(settings).plateau_patience == epochs
 
 
-def test_check_of_a_subclass_raises():
-    assert error_message(TableConfig, depth=101) == "`depth` must be at most 100."
+def test_validate_settings_of_a_subclass_raises():
+    assert error_message(TableConfig, num_layers=101) == "`num_layers` must be at most 100."
 
 
 def test_sample_only_defaults_are_required_with_another_table():
-    message = error_message(TableConfig, table="x.csv")
-    assert message.startswith("`table=` replaces the sample, so `target=` must be given too")
+    message = error_message(TableConfig, data="x.csv")
+    assert message.startswith("`data=` replaces the sample, so `target=` must be given too")
     assert "'income'" in message
 
 
 def test_setting_without_a_default_is_required():
     class OwnConfig(Config):
-        table: Path
+        data: Path
 
-    assert error_message(OwnConfig) == "`table` must be given: a path. It has no default."
-    assert OwnConfig.of({"table": "x"}).changed() == {"table": "x"}
+    assert error_message(OwnConfig) == "`data` must be given: a path. It has no default."
+    assert OwnConfig.from_dict({"data": "x"}).non_defaults() == {"data": "x"}
 
 
 @pytest.mark.filterwarnings("ignore:Field name .json")
@@ -148,36 +162,36 @@ def test_invalid_default_raises():
 
 
 def test_auto_is_resolved_by_the_data():
-    config = TableConfig.of({"learning_rate": "auto", "batch_size": "auto", "target": "auto"})
-    resolved = config.settled({"learning_rate": 0.01, "batch_size": 64, "body": "mlp", "epochs": 99})
-    assert resolved.changed() == {"learning_rate": 0.01, "batch_size": 64, "target": "auto", "body": "mlp"}
+    config = TableConfig.from_dict({"learning_rate": "auto", "batch_size": "auto", "target": "auto"})
+    resolved = config.resolve_auto({"learning_rate": 0.01, "batch_size": 64, "architecture": "mlp", "epochs": 99})
+    assert resolved.non_defaults() == {"learning_rate": 0.01, "batch_size": 64, "target": "auto", "architecture": "mlp"}
     assert resolved.epochs == 7
 
 
 def test_unresolved_auto_raises():
-    with pytest.raises(UserError, match="`body=auto` needs a page whose data says what suits it"):
-        TableConfig().settled({})
-    config = Config.of({"learning_rate": "auto", "batch_size": "auto"})
+    with pytest.raises(UserError, match="`architecture=auto` needs a recipe with auto_settings for it"):
+        TableConfig().resolve_auto({})
+    config = Config.from_dict({"learning_rate": "auto", "batch_size": "auto"})
     with pytest.raises(UserError, match="`learning_rate` is still auto"):
-        _ = config.optimization
+        _ = config.optimizer_settings
     with pytest.raises(UserError, match="`batch_size` is still auto"):
-        config.batch(10)
+        config.effective_batch_size(10)
 
 
-def test_optimization_is_a_plain_dictionary():
-    config = Config.of({"optimizer": "sgd", "learning_rate_decay": "cosine", "clip_norm": 2})
-    assert config.optimization == {
+def test_optimizer_settings_are_a_plain_dictionary():
+    config = Config.from_dict({"optimizer": "sgd", "learning_rate_schedule": "cosine", "global_clipnorm": 2})
+    assert config.optimizer_settings == {
         "name": "sgd",
         "learning_rate": 0.001,
         "decay": "cosine",
         "weight_decay": 0.0,
-        "clip_norm": 2.0,
+        "global_clipnorm": 2.0,
     }
 
 
 @pytest.mark.parametrize(("size", "rows", "batch"), [(128, 1000, 128), (128, 50, 50), ("all", 1000, 1000)])
 def test_a_batch_is_never_larger_than_the_rows(size, rows, batch):
-    assert Config.of({"batch_size": size}).batch(rows) == batch
+    assert Config.from_dict({"batch_size": size}).effective_batch_size(rows) == batch
 
 
 def test_settings_are_read_from_a_file(tmp_path):
@@ -186,10 +200,10 @@ def test_settings_are_read_from_a_file(tmp_path):
     assert read_settings(file) == read_settings({"epochs": 3}) == {"epochs": 3}
     assert read_settings(None) == {}
     file.write_text("[3]")
-    with pytest.raises(UserError, match="Settings are a JSON object"):
+    with pytest.raises(UserError, match="Settings must be a JSON object"):
         read_settings(file)
     file.write_text("{")
-    with pytest.raises(UserError, match="Settings are read from a JSON file"):
+    with pytest.raises(UserError, match="Settings must be in a JSON file"):
         read_settings(file)
     with pytest.raises(UserError, match="No such file"):
         read_settings(tmp_path / "none.json")
@@ -204,14 +218,14 @@ class LongRepr:
 
 def test_received_value_is_shortened_to_one_line():
     with pytest.raises(UserError, match=r"Received: epochs=a b c+\.\.\.$"):
-        Config.of({"epochs": LongRepr()})
+        Config.from_dict({"epochs": LongRepr()})
 
 
 def test_learning_rate_times_weight_decay_must_be_below_1():
     with pytest.raises(UserError, match=r"must be below 1\. Received: weight_decay=0\.1 learning_rate=10"):
-        Config.of({"weight_decay": "0.1", "learning_rate": "10"})
+        Config.from_dict({"weight_decay": "0.1", "learning_rate": "10"})
 
 
 def test_split_seed_defaults_to_seed():
-    assert Config.of({"seed": 3}).seed_of_splits == 3
-    assert Config.of({"seed": 3, "split_seed": 0}).seed_of_splits == 0
+    assert Config.from_dict({"seed": 3}).effective_split_seed == 3
+    assert Config.from_dict({"seed": 3, "split_seed": 0}).effective_split_seed == 0

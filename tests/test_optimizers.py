@@ -43,7 +43,7 @@ def test_settings_list_the_same_names(recipe):
     """config.py does not import Keras, so it lists the names again."""
     fields = (tfkit.load_recipe(recipe).Config if recipe else tfkit.Config).model_fields
     assert get_args(fields["optimizer"].annotation) == tuple(OPTIMIZERS)
-    assert get_args(fields["learning_rate_decay"].annotation) == DECAYS
+    assert get_args(fields["learning_rate_schedule"].annotation) == DECAYS
 
 
 @pytest.mark.parametrize("name", EXPECTED_CLASSES)
@@ -54,7 +54,7 @@ def test_name_selects_the_optimizer_class(name):
     assert float(created.learning_rate) == 0.25
     assert {key: getattr(created, key) for key in options} == options
     assert created.global_clipnorm is None
-    assert make_optimizer(name, clip_norm=0.5).global_clipnorm == 0.5
+    assert make_optimizer(name, global_clipnorm=0.5).global_clipnorm == 0.5
 
 
 @pytest.mark.parametrize("name", EXPECTED_CLASSES)
@@ -67,10 +67,10 @@ def test_weight_decay_subtracts_a_fraction_times_the_learning_rate(name):
 
 def test_clip_norm_is_the_global_norm():
     gradients = np.array([3.0, 0.0]), np.array([[4.0]])  # norm 5
-    weights = weights_after_step(make_optimizer("sgd", learning_rate=1.0, clip_norm=1.0), *gradients)
+    weights = weights_after_step(make_optimizer("sgd", learning_rate=1.0, global_clipnorm=1.0), *gradients)
     for weight, gradient in zip(weights, gradients, strict=True):
         np.testing.assert_allclose(weight, 2 - gradient / 5, rtol=1e-6)
-    weights = weights_after_step(make_optimizer("sgd", learning_rate=1.0, clip_norm=6.0), *gradients)
+    weights = weights_after_step(make_optimizer("sgd", learning_rate=1.0, global_clipnorm=6.0), *gradients)
     np.testing.assert_allclose(weights[0], 2 - gradients[0], rtol=1e-6)
 
 
@@ -165,7 +165,7 @@ def test_steps_use_the_rate_of_the_schedule(decay):
 
 @pytest.mark.parametrize("decay", DECAYS)
 def test_optimizer_is_restored_from_its_config(decay):
-    created = make_optimizer("adamw", learning_rate=0.5, decay=decay, weight_decay=0.1, clip_norm=2.0, steps=40)
+    created = make_optimizer("adamw", learning_rate=0.5, decay=decay, weight_decay=0.1, global_clipnorm=2.0, steps=40)
     loaded = keras.optimizers.deserialize(keras.optimizers.serialize(created))
     assert loaded.get_config() == created.get_config()
     if decay not in ("none", "plateau"):
@@ -176,9 +176,9 @@ def test_optimizer_is_restored_from_its_config(decay):
     ("arguments", "message"),
     [
         ({"name": "sgdd"}, "`name` must be one of sgd, momentum, .*, lion. Received: 'sgdd'"),
-        ({"learning_rate": 0}, "must be above 0, .* Received: learning_rate=0, clip_norm=None, weight_decay=0.0"),
+        ({"learning_rate": 0}, "must be above 0, .* Received: learning_rate=0, global_clipnorm=None, weight_decay=0.0"),
         ({"learning_rate": float("nan")}, "Received: learning_rate=nan"),
-        ({"clip_norm": 0.0}, "Received: learning_rate=0.001, clip_norm=0.0"),
+        ({"global_clipnorm": 0.0}, "Received: learning_rate=0.001, global_clipnorm=0.0"),
         ({"weight_decay": -0.1}, "`weight_decay` at least 0. Received: .*weight_decay=-0.1"),
         ({"weight_decay": float("nan")}, "`weight_decay` at least 0. Received: .*weight_decay=nan"),
         ({"weight_decay": 2.0, "learning_rate": 0.5}, "must be below 1. Received: weight_decay=2.0, learning_rate=0.5"),

@@ -86,7 +86,7 @@ def test_schedule_equals_its_closed_form(schedule, expected):
     ids=lambda value: type(value).__name__ if hasattr(value, "get_config") else "",
 )
 def test_contract(schedule, peak, closed_form):
-    check_schedule(schedule, 50, peak=peak, closed_form=closed_form)
+    check_schedule(schedule, 50, peak_step=peak, closed_form=closed_form)
 
 
 @PARAMETRIZE_CASES

@@ -12,8 +12,8 @@ def test_a_list_is_a_choice():
     assert choice.ends == (128, 256, 512)
     assert choice.contains(256)
     assert not choice.contains(300)
-    assert choice.words() == "128, 256 or 512"
-    assert domain(["only"]).words() == "only"
+    assert choice.describe() == "128, 256 or 512"
+    assert domain(["only"]).describe() == "only"
 
 
 def test_a_tuple_is_a_range_of_integers_if_both_ends_are():
@@ -31,7 +31,7 @@ def test_a_tuple_is_a_range_of_integers_if_both_ends_are():
 
 def test_log_is_a_log_scale_range():
     assert log_uniform(1e-4, 1e-2) == domain(log_uniform(1e-4, 1e-2)) == Range(1e-4, 1e-2, log=True)
-    assert log_uniform(1e-4, 1e-2).words() == "0.0001 to 0.01 in powers"
+    assert log_uniform(1e-4, 1e-2).describe() == "0.0001 to 0.01 (log scale)"
 
 
 @pytest.mark.parametrize(

@@ -68,4 +68,4 @@ def test_text_that_is_not_of_the_type_raises(annotation, text):
     ],
 )
 def test_a_type_describes_itself(annotation, rule):
-    assert SettingType(annotation).rule() == rule
+    assert SettingType(annotation).describe() == rule

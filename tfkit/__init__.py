@@ -1,6 +1,6 @@
-"""Keras recipes for people who have data: settings, data, model in; a folder that proves what it learnt out.
+"""Keras recipes: from your data to a trained, evaluated and exported model.
 
-Every public name is imported when it is first asked for, so that `import tfkit` loads neither Keras nor TensorFlow.
+A public name is imported at its first use, so that `import tfkit` loads neither Keras nor TensorFlow.
 """
 
 from importlib import import_module
@@ -9,62 +9,60 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-HERE = Path(__file__).resolve().parent
+PACKAGE_FOLDER = Path(__file__).resolve().parent
 
-# The checkout that this file belongs to; None where tfkit was installed from a wheel.
-CHECKOUT = HERE.parent if (HERE.parent / "pyproject.toml").is_file() else None
+# Root of the repository; None if tfkit was installed from a wheel.
+CHECKOUT = PACKAGE_FOLDER.parent if (PACKAGE_FOLDER.parent / "pyproject.toml").is_file() else None
 
 # name -> "module" or "module:attribute"
 PUBLIC = {
-    "Config": "tfkit.config:Config",
-    "Data": "tfkit.recipe:Data",
-    "Recipe": "tfkit.recipe:Recipe",
     "ArrayDataset": "tfkit.datasets.array:ArrayDataset",
-    "Run": "tfkit.api:Run",
-    "UserError": "tfkit.errors:UserError",
-    "WindowDataset": "tfkit.datasets.windows:WindowDataset",
-    "NonNegativeFloat": "tfkit.config:NonNegativeFloat",
-    "ScheduleName": "tfkit.config:ScheduleName",
-    "OptimizerName": "tfkit.config:OptimizerName",
     "baselines": "tfkit.evaluation.baselines",
     "callbacks": "tfkit.callbacks",
-    "verify": "tfkit.verification.verify:verify",
     "compare": "tfkit.reporting.comparison:compare",
+    "Config": "tfkit.config:Config",
     "copy_recipe": "tfkit.catalog.recipes:copy_recipe",
-    "PositiveInt": "tfkit.config:PositiveInt",
     "data": "tfkit.data",
+    "Data": "tfkit.recipe:Data",
+    "describe": "tfkit.catalog.recipes:describe",
     "fit": "tfkit.training.fit:fit",
     "Fraction": "tfkit.config:Fraction",
     "keras_inputs": "tfkit.datasets.array:keras_inputs",
     "layers": "tfkit.layers",
-    "load_recipe": "tfkit.catalog.load:load_recipe",
+    "list_recipes": "tfkit.catalog.recipes:list_recipes",
+    "list_runs": "tfkit.reporting.run_list:list_runs",
     "load_model": "tfkit.inference.load_model:load_model",
+    "load_recipe": "tfkit.catalog.load:load_recipe",
     "log_uniform": "tfkit.search_space:log_uniform",
     "losses": "tfkit.losses",
-    "list_recipes": "tfkit.catalog.recipes:list_recipes",
-    "metrics": "tfkit.metrics",
     "make_optimizer": "tfkit.optimizers:make_optimizer",
+    "Metadata": "tfkit.metadata:Metadata",
+    "metrics": "tfkit.metrics",
+    "NonNegativeFloat": "tfkit.config:NonNegativeFloat",
+    "NonNegativeInt": "tfkit.config:NonNegativeInt",
+    "OptimizerName": "tfkit.config:OptimizerName",
     "PositiveFloat": "tfkit.config:PositiveFloat",
-    "read_history": "tfkit.data.forecasting.reading:read_history",
-    "read_images": "tfkit.data.image.reading:read_images",
-    "read_series": "tfkit.data.series.reading:read_series",
-    "read_table": "tfkit.data.tabular.reading:read_table",
-    "read_texts": "tfkit.data.text.reading:read_texts",
-    "list_runs": "tfkit.reporting.run_list:list_runs",
+    "PositiveInt": "tfkit.config:PositiveInt",
+    "Recipe": "tfkit.recipe:Recipe",
+    "Run": "tfkit.api:Run",
+    "ScheduleName": "tfkit.config:ScheduleName",
     "schedules": "tfkit.schedules",
-    "describe": "tfkit.catalog.recipes:describe",
+    "Target": "tfkit.metadata:Target",
+    "tasks": "tfkit.tasks",
     "testing": "tfkit.testing",
     "train": "tfkit.api:train",
     "tune": "tfkit.api:tune",
-    "NonNegativeInt": "tfkit.config:NonNegativeInt",
+    "UserError": "tfkit.errors:UserError",
+    "verify": "tfkit.verification:verify",
+    "WindowDataset": "tfkit.datasets.windows:WindowDataset",
 }
 
 __all__ = ["__version__", "sample_path", *PUBLIC]
 
 
 def sample_path(name: str) -> Path:
-    """The path of a small data set that ships with tfkit; `data/NAME.md` says what is in it and whose it is."""
-    folder = CHECKOUT / "data" if CHECKOUT else HERE / "samples"
+    """Return the path of a small data set that comes with tfkit; `data/NAME.md` describes it."""
+    folder = CHECKOUT / "data" if CHECKOUT else PACKAGE_FOLDER / "samples"
     if (folder / name).is_file():
         return folder / name
     from tfkit.errors import UserError, did_you_mean
@@ -77,8 +75,8 @@ def __getattr__(name: str) -> Any:
     if name not in PUBLIC:
         raise AttributeError(f"module 'tfkit' has no attribute {name!r}. Its names: {', '.join(PUBLIC)}.")
     module, _, attribute = PUBLIC[name].partition(":")
-    found = import_module(module)
-    globals()[name] = getattr(found, attribute) if attribute else found
+    imported = import_module(module)
+    globals()[name] = getattr(imported, attribute) if attribute else imported
     return globals()[name]
 
 

@@ -1,6 +1,7 @@
-"""The Python API: train and tune recipes, and use the runs that they leave."""
+"""The Python API: train and tune recipes, and use their runs."""
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,13 @@ class Run(RunDir):
     """The directory of one training, opened.
 
     Args:
-        folder: What `train` left: `config.json`, `about.json`, `info.json`, `model.keras`, `metrics.json`,
-            `history.csv`, `predictions.csv`.
-        recipe: The recipe file again, where it has a reader or layers of its own: a recipe file is code, and runs only
-            when the user names it.
+        folder: Directory that `train` wrote: `config.json`, `provenance.json`, `metadata.json`, `model.keras`,
+            `metrics.json`, `history.csv`, `predictions.csv`.
+        recipe: The recipe file, if it defines a reader or layers: a recipe file is code, and runs only if the user
+            names it.
 
     Raises:
-        UserError: If the folder is no run.
+        UserError: If the folder is not a run.
 
     Example:
         >>> import tfkit
@@ -39,11 +40,11 @@ class Run(RunDir):
         return self.predictor.model
 
     @property
-    def examples(self) -> dict[str, np.ndarray]:
+    def sample_inputs(self) -> dict[str, np.ndarray]:
         """Some raw rows of the validation split, with which exports are verified."""
         return self.predictor.sample_inputs
 
-    def answer(self, raw: Any) -> np.ndarray:
+    def predict_arrays(self, raw: Any) -> np.ndarray:
         """Predictions for raw rows: probabilities `(rows, classes)`, or values `(rows,)` in the user's units."""
         return self.predictor.predict_arrays(raw)
 
@@ -61,7 +62,7 @@ class Run(RunDir):
     def predict_file(
         self, file: str | os.PathLike[str], out: str | os.PathLike[str], *, escape_formulas: bool = False
     ) -> Path:
-        """Predict every row of a file; write the file's own columns, then the predictions.
+        """Predict every row of a file; write the columns of the file, then the predictions.
 
         Args:
             file: The file to read.
@@ -71,35 +72,45 @@ class Run(RunDir):
         return self.predictor.predict_file(file, out, escape_formulas=escape_formulas)
 
     def evaluate(self, source: Any = None) -> dict[str, Any]:
-        """The scores of the test split, or of a source that also holds the targets."""
+        """Return the scores of the test split, or of a source that contains the targets."""
         return self.metrics if source is None else self.predictor.evaluate(source)
 
-    def report(self, *, recipe: Any = None, more_rows: bool = False, find_rate: bool = False, **options: Any) -> Path:
-        """Write `report.html` again, from this folder alone; see `tfkit.reporting.report.report`.
+    def report(
+        self,
+        *,
+        false_negative_cost: float | None = None,
+        learning_curve: bool = False,
+        lr_range_test: bool = False,
+        recipe: Any = None,
+    ) -> Path:
+        """Write `report.html` again, from this directory alone.
 
         Args:
-            recipe: The recipe file, where `more_rows` and `find_rate` need it and it has moved.
-            more_rows: Whether to train on a quarter and on a half of the training rows first, to see whether more
-                would help; this needs recipe file and data.
-            find_rate: Whether to look for a learning rate that suits; this too.
-            options: See `tfkit.reporting.report.report`.
+            false_negative_cost: Cost of a false negative in false positives, above 0; None for 1.
+            learning_curve: Whether to train on a quarter and on a half of the training rows first, to see whether more
+                rows would help; this needs the recipe file and the data.
+            lr_range_test: Whether to search for a learning rate first; this too.
+            recipe: The recipe file, where these two need it and it has moved.
+
+        Returns:
+            The path of the report.
         """
         from tfkit.reporting.report import report
 
-        if more_rows or find_rate:
+        if learning_curve or lr_range_test:
             from tfkit.reporting import experiments
 
-            if find_rate:
+            if lr_range_test:
                 experiments.lr_range_test(self, recipe)
-            if more_rows:
+            if learning_curve:
                 experiments.learning_curve(self, recipe)
-        return report(self, **options)
+        return report(self, false_negative_cost=false_negative_cost)
 
-    def log_to_mlflow(self, address: str = "local", **options: Any) -> str:
-        """Log settings, curves, scores and the model to MLflow; see `tfkit.reporting.mlflow_export.log_to_mlflow`."""
+    def log_to_mlflow(self, tracking_uri: str = "local", *, experiment: str | None = None) -> str:
+        """Log settings, curves, scores and the model to MLflow; see `tfkit.reporting.mlflow_export`."""
         from tfkit.reporting.mlflow_export import log_to_mlflow
 
-        return log_to_mlflow(self, address, **options)
+        return log_to_mlflow(self, tracking_uri, experiment=experiment)
 
     def export(self, format: str = "keras", out: str | os.PathLike[str] | None = None) -> Path:
         """Write the model in another format, verified against this one; see `tfkit.export`."""
@@ -108,23 +119,46 @@ class Run(RunDir):
         return export(self.predictor, format, out)
 
 
-def train(recipe: Any = None, *, resume: str | Path | None = None, report: bool = True, **options: Any) -> Run:
-    """Train a recipe and leave a run: the model, its scores, and how it was made.
+def train(
+    recipe: Any = None,
+    *,
+    out: str | Path = "runs",
+    device: str = "auto",
+    resume: str | Path | None = None,
+    ignore_versions: bool = False,
+    config: Any = None,
+    skip_test: bool = False,
+    report: bool = True,
+    tensorboard: bool = False,
+    stop_after_epoch: int | None = None,
+    checkpoint_minutes: float | None = None,
+    quiet: bool = False,
+    **overrides: Any,
+) -> Run:
+    """Train a recipe and write a run directory: the model, its scores, the report.
 
     Args:
         recipe: A name of `tfkit.list_recipes()`, the path of a recipe file, or a `Recipe`; optional with `resume`.
+        out: Parent of the new run directory.
+        device: auto, cpu, gpu, mirrored, mirrored:N or multiworker.
         resume: A run to resume; recipe and settings come from it.
+        ignore_versions: Whether to resume although versions of packages differ.
+        config: A JSON file or a mapping of settings; `overrides` have priority.
+        skip_test: Whether the test split is not evaluated.
         report: Whether `report.html` is written at the end.
-        options: See `tfkit.training.train.train`: `out`, `device`, `anyway`, `settings`, `test`, `tensorboard`,
-            `until`, `checkpoint_minutes`, `quiet`, and the settings of the recipe.
+        tensorboard: Whether curves, settings and scores are also written for TensorBoard, into the run.
+        stop_after_epoch: Epoch after which training pauses with its state saved; the run is then not finished.
+        checkpoint_minutes: Interval of checkpoints inside a long epoch, above 0; None: 3, or that of the resumed run.
+        quiet: Whether nothing is printed.
+        overrides: Settings of the recipe.
 
     Returns:
-        The finished `Run`.
+        The `Run`.
 
     Raises:
         UserError: If something is wrong that the user can fix.
         NotFiniteError: If the loss becomes NaN or infinite.
-        Interrupted: If a signal stopped it; the state is saved.
+        Interrupted: If a signal stopped training; the state is saved.
 
     Example:
         >>> import tfkit
@@ -132,18 +166,76 @@ def train(recipe: Any = None, *, resume: str | Path | None = None, report: bool 
     """
     from tfkit.catalog.load import load_recipe
     from tfkit.reporting.report import analyze_and_report
-    from tfkit.training import train as training_train
+    from tfkit.training import train as training
 
     if recipe is not None or resume is None:
         recipe = load_recipe(recipe if recipe is not None else "tabular")
-    finish = analyze_and_report if report else None
-    return Run(training_train.train(recipe, resume=resume, on_finish=finish, **options).folder, recipe=recipe)
+    run_dir = training.train(
+        recipe,
+        out=out,
+        device=device,
+        resume=resume,
+        ignore_versions=ignore_versions,
+        config=config,
+        skip_test=skip_test,
+        tensorboard=tensorboard,
+        stop_after_epoch=stop_after_epoch,
+        checkpoint_minutes=checkpoint_minutes,
+        quiet=quiet,
+        on_finish=analyze_and_report if report else None,
+        **overrides,
+    )
+    return Run(run_dir.folder, recipe=recipe)
 
 
-def tune(recipe: Any = None, **options: Any) -> Run:
-    """Search the settings of a recipe; see `tfkit.tuning.tune.tune`."""
+def tune(
+    recipe: Any = None,
+    *,
+    trials: int = 20,
+    time_limit_minutes: float | None = None,
+    algorithm: str = "random",
+    workers: int = 1,
+    device: str = "auto",
+    out: str | Path | None = None,
+    search: Mapping[str, Any] | Sequence[str] = (),
+    objective: str | None = None,
+    finalists: int = 3,
+    dask_address: str | None = None,
+    overwrite: bool = False,
+    config: Any = None,
+    quiet: bool = False,
+    **overrides: Any,
+) -> Run:
+    """Search the hyperparameters of a recipe, and train the winner as a normal run.
+
+    The arguments are those of `tfkit.tuning.tune.tune`, which documents them.
+
+    Returns:
+        The winner, a finished `Run`.
+
+    Example:
+        >>> import tfkit
+        >>> run = tfkit.tune("tabular", trials=20, time_limit_minutes=30)  # doctest: +SKIP
+    """
     from tfkit.catalog.load import load_recipe
-    from tfkit.tuning import tune as tuning_tune
+    from tfkit.tuning import tune as tuning
 
     recipe = load_recipe(recipe if recipe is not None else "tabular")
-    return Run(tuning_tune.tune(recipe, **options).folder, recipe=recipe)
+    winner = tuning.tune(
+        recipe,
+        trials=trials,
+        time_limit_minutes=time_limit_minutes,
+        algorithm=algorithm,
+        workers=workers,
+        device=device,
+        out=out,
+        search=search,
+        objective=objective,
+        finalists=finalists,
+        dask_address=dask_address,
+        overwrite=overwrite,
+        config=config,
+        quiet=quiet,
+        **overrides,
+    )
+    return Run(winner.folder, recipe=recipe)

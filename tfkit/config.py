@@ -1,4 +1,4 @@
-"""Settings are words until they are checked; after that they are frozen values that repeat a run."""
+"""Settings of a recipe: strings or values, validated and frozen."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tfkit.errors import UserError, did_you_mean
 from tfkit.setting_types import SettingType
 
-# The types that settings are made of, for pages too: `depth: tfkit.PositiveInt = 3`.
+# Types of settings, also for recipe files: `num_layers: tfkit.PositiveInt = 3`.
 PositiveInt = Annotated[int, Field(ge=1)]
 
 NonNegativeInt = Annotated[int, Field(ge=0)]
@@ -27,176 +27,179 @@ ScheduleName = Literal[
     "none", "exponential", "step", "cosine", "linear", "one_cycle", "polynomial", "inverse_square_root", "plateau"
 ]
 
-# Flags say where and how much, settings say what: no setting may have the name of a flag.
-FLAGS = {"out", "device", "resume", "until", "anyway", "quiet", "debug", "json", "settings", "test", "recipe"}
-
-FLAGS |= {"report", "tensorboard", "checkpoint_minutes"}
-
-FLAGS |= {"trials", "minutes", "method", "jobs", "fresh", "search", "objective", "finalists", "scheduler"}  # of tune
+# Flags of the command line and keywords of `train` and `tune`: no setting may have the name of a flag.
+FLAGS = {"out", "device", "resume", "stop_after_epoch", "ignore_versions", "quiet", "debug", "json", "config"}
+FLAGS |= {"skip_test", "recipe", "report", "tensorboard", "checkpoint_minutes"}
+FLAGS |= {"trials", "time_limit_minutes", "algorithm", "workers", "overwrite", "search", "objective", "finalists"}
+FLAGS |= {"dask_address"}
 
 
 class Config(BaseModel):
-    """The settings that every recipe has; a page adds its own, or another default, by subclassing it.
+    """Settings that every recipe has; a recipe adds settings, or changes defaults, in a subclass.
 
-    A page refuses settings that do not go together in a method `check(self)`, with a `UserError`, and names in
-    `fits_sample` what must be given when its sample is replaced.
+    A recipe rejects combinations of settings in its method `validate_settings`, with a `UserError`, and lists in
+    `sample_only_defaults` the settings that must be given when its sample is replaced.
 
     Example:
-        >>> config = Config.of({"epochs": "5", "learning_rate": "3e-4", "patience": "none"})
-        >>> config.changed()
+        >>> config = Config.from_dict({"epochs": "5", "learning_rate": "3e-4", "early_stopping_patience": "none"})
+        >>> config.non_defaults()
         {'epochs': 5, 'learning_rate': 0.0003}
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
-    fits_sample: ClassVar[dict[str, tuple[str, ...]]] = {}
+    sample_only_defaults: ClassVar[dict[str, tuple[str, ...]]] = {}
 
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0  # of the splits, the order of rows, the first weights, dropout
-    split_seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None  # of the splits alone; none: seed
-    epochs: PositiveInt | Literal["auto"] = 50  # how often the training rows are seen
-    batch_size: PositiveInt | Literal["all", "auto"] = 128  # rows per step; all: gradient descent proper
-    optimizer: OptimizerName = "adam"  # the rule that takes the steps
-    learning_rate: PositiveFloat | Literal["auto"] = 1e-3  # the size of a step, before any decay
-    learning_rate_decay: ScheduleName = "none"  # how it shrinks
-    weight_decay: NonNegativeFloat = 0.0  # shrinks the weights at every step, apart from the loss
-    l1: NonNegativeFloat = 0.0  # times the sum of absolute weights, added to the loss
-    l2: NonNegativeFloat = 0.0  # times the sum of squared weights, added to the loss
-    clip_norm: PositiveFloat | None = None  # no step's gradient is longer than this
-    patience: int | None = None  # epochs without improvement before it stops; the best weights are kept anyway
-    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"  # of the arithmetic
-    deterministic: bool = True  # the same seed gives the same bits
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0  # random seed of splits, row order, initial weights and dropout
+    split_seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None  # random seed of the splits; none: seed
+    epochs: PositiveInt | Literal["auto"] = 50  # passes over the training rows
+    batch_size: PositiveInt | Literal["all", "auto"] = 128  # rows per step; all: full-batch gradient descent
+    optimizer: OptimizerName = "adam"  # optimizer
+    learning_rate: PositiveFloat | Literal["auto"] = 1e-3  # step size before any schedule
+    learning_rate_schedule: ScheduleName = "none"  # change of the learning rate during training
+    weight_decay: NonNegativeFloat = 0.0  # decoupled weight decay of each step
+    l1: NonNegativeFloat = 0.0  # L1 penalty of the weights
+    l2: NonNegativeFloat = 0.0  # L2 penalty of the weights
+    global_clipnorm: PositiveFloat | None = None  # maximum norm of the gradient
+    early_stopping_patience: int | None = None  # epochs without improvement before training stops
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"  # floating-point type of computations
+    deterministic: bool = True  # whether the same seed gives bit-identical results
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Refuse a page's settings when it is loaded: one named like a flag, or a default that is not allowed."""
+        """Reject a subclass with a setting named like a flag, or an invalid default."""
         for name, field in cls.model_fields.items():
             if name in FLAGS:
-                raise UserError(f"`{name}` is a flag of tfkit, so no setting can have that name: choose another.")
+                raise UserError(f"`{name}` is a flag of tfkit, so no setting can have that name: choose another name.")
             if not field.is_required():
-                cls.checked(name, field.get_default(call_default_factory=True))
+                cls.validate_setting(name, field.get_default(call_default_factory=True))
 
     @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> Self:
-        """Check settings, given as words from the shell or as Python values; the first that is wrong is said."""
-        values = {name: cls.checked(name, word) for name, word in settings.items()}
+    def from_dict(cls, settings: Mapping[str, Any]) -> Self:
+        """Validate settings, given as strings or Python values; the first invalid one is reported."""
+        values = {name: cls.validate_setting(name, value) for name, value in settings.items()}
         for name, field in cls.model_fields.items():
             if field.is_required() and name not in values:
-                raise UserError(f"`{name}` must be given: {cls._kind(name).rule()}. It has no default.")
+                raise UserError(f"`{name}` must be given: {cls._setting_type(name).describe()}. It has no default.")
         try:
             return cls(**values)
         except ValidationError as error:
             raise UserError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
 
     @classmethod
-    def checked(cls, name: str, word: Any) -> Any:
-        """The value of one setting, from a word or a value of it."""
+    def validate_setting(cls, name: str, value: Any) -> Any:
+        """The value of one setting, from a string or a value."""
         if name not in cls.model_fields:
             raise UserError(
                 f"Unknown setting `{name}`.{did_you_mean(name, cls.model_fields)} "
                 f"Settings: {', '.join(cls.model_fields)}."
             )
-        kind = cls._kind(name)
+        setting_type = cls._setting_type(name)
         try:
-            return kind.value(word)
+            return setting_type.value(value)
         except ValidationError:
-            hint = did_you_mean(str(word), kind.choices())
-            raise UserError(f"`{name}` must be {kind.rule()}.{hint} Received: {name}={_short(word)}") from None
+            hint = did_you_mean(str(value), setting_type.choices())
+            raise UserError(
+                f"`{name}` must be {setting_type.describe()}.{hint} Received: {name}={_short(value)}"
+            ) from None
 
     @classmethod
-    def _kind(cls, name: str) -> SettingType:
+    def _setting_type(cls, name: str) -> SettingType:
         return SettingType(cls.model_fields[name].rebuild_annotation())
 
     def model_post_init(self, context: Any, /) -> None:
-        for sample, fits in self.fits_sample.items():
-            for name in fits:
+        for sample, names in self.sample_only_defaults.items():
+            for name in names:
                 if sample in self.model_fields_set and name not in self.model_fields_set:
                     raise UserError(
                         f"`{sample}=` replaces the sample, so `{name}=` must be given too: "
-                        f"its default, {getattr(self, name)!r}, fits the sample only."
+                        f"its default, {getattr(self, name)!r}, is for the sample only."
                     )
-        if self.patience is not None and self.patience < 1:
+        if self.early_stopping_patience is not None and self.early_stopping_patience < 1:
             raise UserError(
-                "`patience` must be an integer >= 1 (1 stops at the first epoch that is no better) or none "
-                f"(run to the end). Received: patience={self.patience}"
+                "`early_stopping_patience` must be an integer >= 1 (1 stops at the first epoch without improvement) or "
+                f"none (all epochs). Received: early_stopping_patience={self.early_stopping_patience}"
             )
-        if self.learning_rate_decay == "plateau" and self.patience == 1:
+        if self.learning_rate_schedule == "plateau" and self.early_stopping_patience == 1:
             raise UserError(
-                "learning_rate_decay=plateau waits for epochs without improvement, and patience=1 stops at the first: "
-                "give patience=2 or more, or none."
+                "learning_rate_schedule=plateau waits for epochs without improvement, and early_stopping_patience=1 "
+                "stops at the first: use early_stopping_patience=2 or more, or none."
             )
+        if self.learning_rate_schedule == "plateau" and getattr(self, "refit", None) is True:
+            raise UserError("learning_rate_schedule=plateau needs validation rows, and refit=true leaves none.")
         if self.learning_rate != "auto" and self.weight_decay * self.learning_rate >= 1:
             raise UserError(
-                "`weight_decay` times `learning_rate` is the share of each weight that a step takes away, and must be "
+                "`weight_decay` times `learning_rate` is the fraction of each weight that a step removes, and must be "
                 f"below 1. Received: weight_decay={self.weight_decay:g} learning_rate={self.learning_rate:g}"
             )
-        self.check()
+        self.validate_settings()
 
-    def check(self) -> None:
-        """Refuse settings that do not go together. A page writes its own; this one has nothing to say."""
+    def validate_settings(self) -> None:
+        """Reject invalid combinations of settings; a recipe overrides this method."""
 
     @property
-    def optimization(self) -> dict[str, Any]:
-        """What makes the optimizer, as a plain dictionary."""
+    def optimizer_settings(self) -> dict[str, Any]:
+        """The arguments of `tfkit.make_optimizer`."""
         return {
             "name": self.optimizer,
-            "learning_rate": self._known("learning_rate"),
-            "decay": self.learning_rate_decay,
+            "learning_rate": self._resolved("learning_rate"),
+            "decay": self.learning_rate_schedule,
             "weight_decay": self.weight_decay,
-            "clip_norm": self.clip_norm,
+            "global_clipnorm": self.global_clipnorm,
         }
 
     @property
-    def seed_of_splits(self) -> int:
-        """What rows are split by: the same for every `seed`, where `split_seed` is given."""
+    def effective_split_seed(self) -> int:
+        """The seed of the splits: `split_seed`, or `seed` if that is None."""
         return self.seed if self.split_seed is None else self.split_seed
 
     @property
     def plateau_patience(self) -> int:
-        """Epochs without improvement before the plateau decay acts: half of `patience`, or a tenth of all epochs."""
-        if self.patience is not None:
-            return max(1, self.patience // 2)
+        """Patience of the plateau schedule, in epochs: half of `early_stopping_patience`, or a tenth of all."""
+        if self.early_stopping_patience is not None:
+            return max(1, self.early_stopping_patience // 2)
         return max(1, self.epochs // 10) if isinstance(self.epochs, int) else 5
 
-    def batch(self, rows: int) -> int:
-        """Rows in a batch when there are so many rows: never more than there are."""
-        size = self._known("batch_size")
+    def effective_batch_size(self, rows: int) -> int:
+        """The batch size for a number of rows: never more than there are."""
+        size = self._resolved("batch_size")
         return rows if size == "all" else min(size, rows)
 
-    def settled(self, defaults: Mapping[str, Any]) -> Self:
-        """The same settings with every "auto" replaced by its value in `defaults`, which the data knows."""
-        words = self.words()
+    def resolve_auto(self, defaults: Mapping[str, Any]) -> Self:
+        """Replace every "auto" by its value in `defaults`."""
+        values = self.to_dict()
         for name in type(self).model_fields:
-            if words[name] == "auto" and "auto" in self._kind(name).choices():
+            if values[name] == "auto" and "auto" in self._setting_type(name).choices():
                 if defaults.get(name, "auto") == "auto":
-                    raise UserError(f"`{name}=auto` needs a page whose data says what suits it: give {name} a value.")
-                words[name] = defaults[name]
-        return self.of(words)
+                    raise UserError(f"`{name}=auto` needs a recipe with auto_settings for it: give {name} a value.")
+                values[name] = defaults[name]
+        return self.from_dict(values)
 
-    def _known(self, name: str) -> Any:
+    def _resolved(self, name: str) -> Any:
         value = getattr(self, name)
         if value == "auto":
-            raise UserError(f"`{name}` is still auto: settle the settings with the data's defaults, or give a value.")
+            raise UserError(f"`{name}` is still auto: call resolve_auto first, or give a value.")
         return value
 
-    def words(self) -> dict[str, Any]:
-        """All settings as plain JSON values: `Config.of(config.words()) == config`."""
+    def to_dict(self) -> dict[str, Any]:
+        """All settings as plain JSON values: `Config.from_dict(config.to_dict()) == config`."""
         return self.model_dump(mode="json")
 
-    def changed(self) -> dict[str, Any]:
+    def non_defaults(self) -> dict[str, Any]:
         """The settings that differ from their defaults, as plain JSON values."""
-        words = self.words()
+        values = self.to_dict()
         return {
-            name: words[name]
+            name: values[name]
             for name, field in type(self).model_fields.items()
             if field.is_required()
-            or getattr(self, name) != self.checked(name, field.get_default(call_default_factory=True))
+            or getattr(self, name) != self.validate_setting(name, field.get_default(call_default_factory=True))
         }
 
 
-def _short(word: Any) -> str:
-    """A value as it was given, on one line that can be read."""
-    said = " ".join(repr(word).split())
-    return said if len(said) <= 80 else f"{said[:80]}..."
+def _short(value: Any) -> str:
+    """A value on one short line."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:80]}..."
 
 
 def read_settings(source: str | Path | Mapping[str, Any] | None) -> dict[str, Any]:
@@ -206,7 +209,7 @@ def read_settings(source: str | Path | Mapping[str, Any] | None) -> dict[str, An
     try:
         settings = json.loads(Path(source).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"Settings are read from a JSON file. {source}: {error}") from None
+        raise UserError(f"Settings must be in a JSON file. {source}: {error}") from None
     if not isinstance(settings, dict):
-        raise UserError(f'Settings are a JSON object, {{"epochs": 5}}. {source} holds something else.')
+        raise UserError(f'Settings must be a JSON object, {{"epochs": 5}}. Received: {source}, which is not an object')
     return settings

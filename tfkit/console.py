@@ -17,11 +17,11 @@ def columns_table(columns: Mapping[str, Mapping[str, Any]]) -> Any:
     """Return a table of the columns, their types and their preprocessing."""
     from rich.table import Table
 
-    table = Table("column", "kind", "what was done", **PLAIN_TABLE)
+    table = Table("column", "type", "preprocessing", **PLAIN_TABLE)
     for name, column in list(columns.items())[:MAX_TABLE_ROWS]:
         table.add_row(name, column["kind"], column["treatment"])
     if len(columns) > MAX_TABLE_ROWS:
-        table.add_row("...", "", f"and {len(columns) - MAX_TABLE_ROWS:,} more columns, all in info.json")
+        table.add_row("...", "", f"and {len(columns) - MAX_TABLE_ROWS:,} more columns, all in metadata.json")
     return table
 
 
@@ -59,8 +59,8 @@ def _format_number(value: float) -> str:
 
 
 @contextmanager
-def suppress_native_stderr(aloud: bool = True) -> Iterator[None]:
-    """Suppress native output to stderr; after an error print it if `aloud`."""
+def suppress_native_stderr(print_on_error: bool = True) -> Iterator[None]:
+    """Suppress native output to stderr; after an error print it if `print_on_error`."""
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as output:
@@ -69,7 +69,7 @@ def suppress_native_stderr(aloud: bool = True) -> Iterator[None]:
             yield
         except BaseException:
             output.seek(0)
-            os.write(stderr, output.read() if aloud else b"")
+            os.write(stderr, output.read() if print_on_error else b"")
             raise
         finally:
             os.dup2(stderr, 2)

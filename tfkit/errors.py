@@ -1,11 +1,12 @@
-"""What can go wrong and is not a bug of ours: said in one line, and told apart by its exit code."""
+"""Exceptions of tfkit, and helpers for their messages of one line."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    pass
 import difflib
+from collections.abc import Iterable
+from typing import Any
+
+MAX_MESSAGE_CHARACTERS = 1000
+
+MIN_SIMILARITY = 0.6  # of a suggested name, between 0 and 1
 
 
 def format_list(items: Iterable[Any], max_items: int = 8) -> str:
@@ -14,27 +15,29 @@ def format_list(items: Iterable[Any], max_items: int = 8) -> str:
     return ", ".join(texts[:max_items]) + (f" and {len(texts) - max_items:,} more" if len(texts) > max_items else "")
 
 
-LONGEST = 1000  # characters of a message
-
-
 class UserError(ValueError):
-    """Something the user can mend. The message is one line: the rule, the remedy, what came.
+    """An error that the user can fix: the message is one line with the rule, the remedy and what was received.
 
-    What it repeats of the user's data, such as the name of a column, can make it neither two lines nor endless, and
-    cannot speak to the terminal.
+    A message can contain data of the user, such as the name of a column. Therefore characters that are not printable
+    are escaped, and a long message is truncated.
     """
 
     def __init__(self, message: str):
-        said = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(message))
-        super().__init__(said if len(said) <= LONGEST else f"{said[:LONGEST]}...")
+        text = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(message))
+        super().__init__(text if len(text) <= MAX_MESSAGE_CHARACTERS else f"{text[:MAX_MESSAGE_CHARACTERS]}...")
 
 
 class NotFiniteError(ArithmeticError):
-    """Training stopped because the loss was not a finite number any more."""
+    """Training stopped because the loss became NaN or infinite."""
 
 
 class Interrupted(Exception):
-    """Training stopped on a signal, its state saved. `signal` is the signal's number."""
+    """A signal stopped training, and its state is saved.
+
+    Args:
+        message: The message.
+        signal: Number of the signal.
+    """
 
     def __init__(self, message: str, signal: int):
         super().__init__(message)
@@ -42,11 +45,11 @@ class Interrupted(Exception):
 
 
 class Paused(Exception):
-    """Training has come to the epoch that it was to go to, and is saved."""
+    """Training reached the epoch after which it was to pause, and its state is saved."""
 
 
-def did_you_mean(word: str, words: Iterable[str]) -> str:
-    """The end of a message about a failed look-up: `" Did you mean 'x'?"`, or nothing where no name is near.
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Return the end of a message about an unknown name: `" Did you mean 'x'?"`, or "" if no name is similar.
 
     Example:
         >>> did_you_mean("tabulr", ["image", "tabular"])
@@ -54,11 +57,11 @@ def did_you_mean(word: str, words: Iterable[str]) -> str:
         >>> did_you_mean("zzz", ["image", "tabular"])
         ''
     """
-    lower = {str(name).lower(): str(name) for name in words}
-    found = difflib.get_close_matches(str(word).lower(), lower, n=1, cutoff=0.6)
-    return f" Did you mean {lower[found[0]]!r}?" if found else ""
+    by_lower_case = {str(candidate).lower(): str(candidate) for candidate in names}
+    matches = difflib.get_close_matches(str(name).lower(), by_lower_case, n=1, cutoff=MIN_SIMILARITY)
+    return f" Did you mean {by_lower_case[matches[0]]!r}?" if matches else ""
 
 
 def first_line(error: BaseException) -> str:
-    """What a library says of its error, as part of a message of one line."""
+    """Return the first line of the message of an error, or its type if it has none."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -31,7 +31,9 @@ DECAYS = (
 WARMUP_FRACTION = 0.05  # of the steps: linear warmup of `cosine`, `linear` and `inverse_square_root`
 
 
-def make_optimizer(name="adam", *, learning_rate=1e-3, decay="none", weight_decay=0.0, clip_norm=None, steps=None):
+def make_optimizer(
+    name="adam", *, learning_rate=1e-3, decay="none", weight_decay=0.0, global_clipnorm=None, steps=None
+):
     """Create a Keras optimizer by name, with a learning rate schedule by name.
 
     | decay | learning rate of step k of n |
@@ -55,7 +57,7 @@ def make_optimizer(name="adam", *, learning_rate=1e-3, decay="none", weight_deca
         decay: Name of a schedule in the table above.
         weight_decay: Decoupled weight decay as in AdamW, at least 0: each step subtracts this fraction of each weight,
             times the learning rate.
-        clip_norm: Largest global gradient norm, above 0, or None.
+        global_clipnorm: Largest global gradient norm, above 0, or None.
         steps: Total number of training steps; required for every decay except none and plateau.
 
     Returns:
@@ -77,11 +79,11 @@ def make_optimizer(name="adam", *, learning_rate=1e-3, decay="none", weight_deca
     if (
         (not is_schedule and not learning_rate > 0)
         or not weight_decay >= 0
-        or (clip_norm is not None and not clip_norm > 0)
+        or (global_clipnorm is not None and not global_clipnorm > 0)
     ):
         raise ValueError(
-            "`learning_rate` and `clip_norm` must be above 0, `weight_decay` at least 0. Received: "
-            f"{learning_rate=}, {clip_norm=}, {weight_decay=}"
+            "`learning_rate` and `global_clipnorm` must be above 0, `weight_decay` at least 0. Received: "
+            f"{learning_rate=}, {global_clipnorm=}, {weight_decay=}"
         )
     if is_schedule and decay != "none":
         raise ValueError(
@@ -96,7 +98,7 @@ def make_optimizer(name="adam", *, learning_rate=1e-3, decay="none", weight_deca
     optimizer_class, options = OPTIMIZERS[name]
     weight_decay = weight_decay or (0.0 if name == "adamw" else None)  # None: no decay; Keras' AdamW needs a number
     rate = learning_rate if is_schedule else _make_schedule(decay, learning_rate, steps)
-    return optimizer_class(learning_rate=rate, global_clipnorm=clip_norm, weight_decay=weight_decay, **options)
+    return optimizer_class(learning_rate=rate, global_clipnorm=global_clipnorm, weight_decay=weight_decay, **options)
 
 
 def _make_schedule(decay, rate, steps):

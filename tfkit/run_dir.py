@@ -11,14 +11,15 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Self
 
 from tfkit.atomic_files import AtomicFile, write_json
 from tfkit.errors import UserError
 
 REQUIRED_TYPES: dict[str, dict[str, type]] = {  # file name -> key -> type of its value
-    "about.json": {"begun": str, "versions": dict},
-    "info.json": {"task": str, "inputs": dict, "target": dict},
+    "provenance.json": {"started": str, "versions": dict},
+    "metadata.json": {"inputs": dict, "target": dict},
     "metrics.json": {"task": str, "val": dict},
 }
 
@@ -26,7 +27,7 @@ REQUIRED_TYPES: dict[str, dict[str, type]] = {  # file name -> key -> type of it
 class RunJSON(dict[str, Any]):
     """A JSON object of a run folder; a missing key raises a UserError.
 
-    Somebody may have edited the file.
+    A file may have been edited or damaged.
 
     Args:
         path: The file.
@@ -49,124 +50,133 @@ class RunJSON(dict[str, Any]):
         raise UserError(f"The run's {self.path.name} must have {name!r}. Received: {self.path}, which is damaged")
 
 
+FORMAT_VERSION = 1  # of a run directory; a run of another version raises an error
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn")
 
 
 def versions() -> dict[str, str]:
-    """The versions of what computes."""
+    """Return the versions of tfkit and of the packages that compute."""
     from tfkit import __version__
 
     return {"tfkit": __version__, **{package: version(package) for package in PACKAGES}}
 
 
 def latest_run(folder: str | os.PathLike[str] = "runs") -> Path | None:
-    """The finished run in a folder that was begun last, or None."""
-    found = []
+    """Return the finished run in a folder that was started last, or None."""
+    runs = []
     for path in Path(folder).glob("*/metrics.json"):
-        with contextlib.suppress(OSError, ValueError, KeyError, UserError):  # a damaged one is not the newest
-            found.append((datetime.datetime.fromisoformat(RunDir(path.parent).about["begun"]), path.parent))
-    return max(found)[1] if found else None
+        with contextlib.suppress(OSError, ValueError, KeyError, UserError):  # damaged runs are skipped
+            runs.append((datetime.datetime.fromisoformat(RunDir(path.parent).provenance["started"]), path.parent))
+    return max(runs)[1] if runs else None
 
 
 class RunDir:
     """The directory of one training, opened for its files; `tfkit.Run` adds predict, evaluate, export and report.
 
     Args:
-        folder: What `train` left: `config.json`, `about.json`, `info.json`, `model.keras`, `metrics.json`,
-            `history.csv`, `predictions.csv`.
+        folder: Directory that `train` wrote: `config.json`, `provenance.json`, `metadata.json`, `model.keras`,
+            `metrics.json`, `history.csv`, `predictions.csv`.
 
     Raises:
-        UserError: If the folder is no run.
+        UserError: If the folder is not a run.
     """
 
     def __init__(self, folder: str | os.PathLike[str]):
         self.folder = Path(folder)
         self._created_parent = False
-        if not self.path("config.json").is_file() or not self.path("about.json").is_file():
+        if not self.path("config.json").is_file() or not self.path("provenance.json").is_file():
             raise UserError(
-                f"A run is a folder that `tfkit train` has made, with config.json and about.json. Received: {folder}"
+                "A run is a directory that `tfkit train` wrote, with config.json and provenance.json. "
+                f"Received: {folder}"
+            )
+        version = self.provenance.get("format", FORMAT_VERSION)
+        if version != FORMAT_VERSION:
+            raise UserError(
+                f"A run directory must have format {FORMAT_VERSION}; use the version of tfkit that wrote it, "
+                f"{self.provenance['versions'].get('tfkit')}. Received: {folder}, which has format {version}"
             )
 
     @classmethod
-    def begin(cls, out: str | os.PathLike[str], recipe: Any, config: Any) -> Self:
-        """A new folder with the settings and what they ran on."""
+    def create(cls, out: str | os.PathLike[str], recipe: Any, config: Any) -> Self:
+        """Create a run directory with the settings and the provenance."""
         now = datetime.datetime.now().astimezone()
-        about = {
+        provenance = {
+            "format": FORMAT_VERSION,
             "recipe": recipe.name,
-            "page": str(recipe.page) if recipe.page else None,
-            "read": reader_id(recipe.read),
-            "begun": now.isoformat(),
+            "recipe_file": str(recipe.path) if recipe.path else None,
+            "reader": reader_id(recipe.reader),
+            "started": now.isoformat(),
             "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
             "commit": _commit(),
             "python": sys.version.split()[0],
             "versions": versions(),
         }
-        made = not Path(out).exists()
+        creates_parent = not Path(out).exists()
         folder = _new_folder(Path(out), f"{recipe.name or 'run'}-{now:%Y%m%d-%H%M%S}")
         try:
-            write_json(folder / "config.json", config.words())
-            write_json(folder / "about.json", about)
-            if recipe.page:
-                shutil.copyfile(recipe.page, folder / "page.py")
-        except BaseException:  # a full disk: no half of a run
+            write_json(folder / "config.json", config.to_dict())
+            write_json(folder / "provenance.json", provenance)
+            if recipe.path:
+                shutil.copyfile(recipe.path, folder / "recipe.py")
+        except BaseException:  # such as a full disk: leave no incomplete run
             shutil.rmtree(folder, ignore_errors=True)
             raise
         run = cls(folder)
-        run._created_parent = made
+        run._created_parent = creates_parent
         return run
 
     def remove(self) -> None:
-        """Take the folder away, and the one around it if this run has made it."""
+        """Delete the directory, and its parent if this run created it and it is empty."""
         shutil.rmtree(self.folder, ignore_errors=True)
         if self._created_parent:
-            with contextlib.suppress(OSError):  # another run has come meanwhile
+            with contextlib.suppress(OSError):  # another run is in it
                 self.folder.parent.rmdir()
 
     def path(self, name: str) -> Path:
-        """A file of the run."""
+        """Return the path of a file of the run."""
         return self.folder / name
 
-    def note(self, **facts: Any) -> None:
-        """Add facts to `about.json`."""
-        write_json(self.path("about.json"), {**self.about, **facts})
+    def update_provenance(self, **facts: Any) -> None:
+        """Add facts to `provenance.json`."""
+        write_json(self.path("provenance.json"), {**self.provenance, **facts})
 
     @property
-    def about(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, Any]:
         """Versions, commit, device, command, fingerprint of the data."""
-        return self.read_json("about.json")
+        return self.read_json("provenance.json")
 
     @property
     def config(self) -> dict[str, Any]:
-        """The settings, as plain values."""
+        """The settings, as plain JSON values."""
         return self.read_json("config.json")
 
     @property
-    def info(self) -> dict[str, Any]:
-        """What was learnt from the data."""
-        return self.read_json("info.json")
+    def metadata(self) -> dict[str, Any]:
+        """What was inferred and fitted on the data, as JSON; see `tfkit.data.load_metadata`."""
+        return self.read_json("metadata.json")
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The scores: of validation and test, with intervals, beside the baselines."""
+        """Scores of validation and test, their confidence intervals, and the scores of the baselines."""
         return self.read_json("metrics.json")
 
     @property
     def exports(self) -> dict[str, Any]:
-        """What was measured of each export: its largest difference from the model, size, latency."""
+        """Measurements of each export: largest difference from the model, size, latency."""
         return self.read_json("exports.json")
 
     @property
-    def evidence(self) -> dict[str, Any]:
-        """What was looked at for the report when the run ended."""
-        return self.read_json("evidence.json")
+    def analysis(self) -> dict[str, Any]:
+        """Results of the analyses for the report."""
+        return self.read_json("analysis.json")
 
     @property
     def finished(self) -> bool:
-        """Whether training came to its end."""
+        """Whether training is finished."""
         return self.path("metrics.json").is_file()
 
-    def keep(self, model: Any, history: list[dict[str, float]]) -> None:
-        """Write what training has brought, before anything else can go wrong."""
+    def save_model(self, model: Any, history: list[dict[str, float]]) -> None:
+        """Write the trained model and its history."""
         partial = self.path("model.part.keras")
         model.save(partial)
         os.replace(partial, self.path("model.keras"))
@@ -176,18 +186,23 @@ class RunDir:
             table.writeheader()
             table.writerows(history)
 
-    def finish(self, metrics: dict[str, Any]) -> None:
-        """Write the scores: with them a run counts as finished."""
+    def mark_finished(self, metrics: dict[str, Any]) -> None:
+        """Write the scores, which marks the run as finished, and delete its checkpoints."""
         write_json(self.path("metrics.json"), metrics)
         for folder in self.folder.glob("checkpoints*"):
             shutil.rmtree(folder, ignore_errors=True)
 
     def read_json(self, name: str) -> dict[str, Any]:
+        """Read a JSON file of the run.
+
+        Raises:
+            UserError: If the file is missing or damaged.
+        """
         try:
             return RunJSON(self.path(name))
         except FileNotFoundError:
             raise UserError(
-                f"The run must be finished; go on with `tfkit train --resume {self.folder}`. "
+                f"The run must be finished; resume it with `tfkit train --resume {self.folder}`. "
                 f"Received: {self.folder}, which has no {name}"
             ) from None
         except (ValueError, TypeError, RecursionError, OSError):
@@ -195,7 +210,7 @@ class RunDir:
 
 
 def _new_folder(out: Path, name: str) -> Path:
-    """A folder that was not there before."""
+    """Create a new folder; a number is appended if the name exists."""
     if out.exists() and not out.is_dir():
         raise UserError(f"`out` must be a folder. Received: {out}, which is a file")
     for number in itertools.count(1):
@@ -211,7 +226,7 @@ def _new_folder(out: Path, name: str) -> Path:
 
 
 def _commit() -> str | None:
-    """The commit of the project that one stands in, with + where files differ from it."""
+    """Return the commit of the Git repository in the current folder, with + if files differ from it."""
     git = ["git", "describe", "--always", "--dirty=+", "--abbrev=12"]
     try:
         return subprocess.run(git, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
@@ -220,6 +235,6 @@ def _commit() -> str | None:
 
 
 def reader_id(reader: Any) -> str | None:
-    """`module:function` of a reader of tfkit, by which `predict` finds it again; None for a reader of the user."""
-    module = getattr(reader, "__module__", "") or ""
-    return f"{module}:{reader.__qualname__}" if module.startswith("tfkit.") and "recipes" not in module else None
+    """Return the module name of a reader in `tfkit.data`, from which it can be imported again; else None."""
+    name = getattr(reader, "__name__", "")
+    return name if isinstance(reader, ModuleType) and name.startswith("tfkit.data.") else None

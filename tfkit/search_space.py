@@ -14,14 +14,14 @@ class Choice:
 
     @property
     def ends(self) -> tuple[Any, ...]:
-        """The values to validate: if all of them are allowed, the whole domain is."""
+        """The values to validate: if all of them are valid, every value of the domain is."""
         return self.values
 
     def contains(self, value: Any) -> bool:
         """Return whether a search can sample this value."""
         return value in self.values
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """Describe the domain: `128, 256 or 512`."""
         return ", ".join(map(str, self.values[:-1])) + " or " * (len(self.values) > 1) + str(self.values[-1])
 
@@ -39,7 +39,7 @@ class Range:
 
     @property
     def ends(self) -> tuple[Any, ...]:
-        """The values to validate: if both ends are allowed, the whole domain is."""
+        """The values to validate: if both ends are valid, every value of the domain is."""
         return (self.low, self.high)
 
     @property
@@ -52,17 +52,17 @@ class Range:
         is_number = isinstance(value, int if self.integer else int | float) and not isinstance(value, bool)
         return is_number and self.low <= value <= self.high
 
-    def words(self) -> str:
-        """Describe the domain: `0.0001 to 0.01 in powers`, that is on a log scale."""
-        return f"{self.low} to {self.high}{' in powers' if self.log else ''}"
+    def describe(self) -> str:
+        """Describe the domain: `0.0001 to 0.01 (log scale)`."""
+        return f"{self.low} to {self.high}{' (log scale)' if self.log else ''}"
 
 
 def log_uniform(low: float, high: float) -> Range:
     """Return a range that is sampled on a log scale, such as that of a learning rate.
 
     Example:
-        >>> log_uniform(1e-4, 1e-2).words()
-        '0.0001 to 0.01 in powers'
+        >>> log_uniform(1e-4, 1e-2).describe()
+        '0.0001 to 0.01 (log scale)'
     """
     return _range(low, high, log=True)
 
@@ -74,7 +74,7 @@ def domain(value: Any) -> Choice | Range:
         UserError: If the value is none of these.
 
     Example:
-        >>> domain([128, 256, 512]).words(), domain((0.0, 0.5)).words()
+        >>> domain([128, 256, 512]).describe(), domain((0.0, 0.5)).describe()
         ('128, 256 or 512', '0.0 to 0.5')
         >>> domain((1, 4)).contains(2.5)
         False

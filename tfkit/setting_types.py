@@ -25,8 +25,8 @@ class SettingType:
         annotation: A type that pydantic knows.
 
     Example:
-        >>> kind = SettingType(int | None)
-        >>> kind.value("7"), kind.value("none"), kind.rule()
+        >>> setting_type = SettingType(int | None)
+        >>> setting_type.value("7"), setting_type.value("none"), setting_type.describe()
         (7, None, 'an integer or none')
     """
 
@@ -47,7 +47,7 @@ class SettingType:
         """Return the values that are listed by name."""
         return [choice for schema in self.alternatives for choice in _choices(schema)]
 
-    def rule(self) -> str:
+    def describe(self) -> str:
         """Describe the type as the end of "must be"."""
         return " or ".join(_describe(schema) for schema in self.alternatives)
 

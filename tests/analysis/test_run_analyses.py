@@ -5,23 +5,24 @@ import numpy as np
 import pytest
 
 import tfkit
+from tfkit.analysis import FittedModel
 from tfkit.analysis.dead_units import dead_units
 from tfkit.analysis.feature_importance import importance, slices
-from tfkit.analysis.fitted_model import FittedModel, per_row_loss
 from tfkit.analysis.occlusion import texts
-from tfkit.analysis.saliency import _saliency_maps, grad_cam, pictures, png
+from tfkit.analysis.saliency import _saliency_maps, grad_cam, images, png
+from tfkit.metadata import Metadata, Target
 
 RANDOM = np.random.default_rng(0)
-BINARY = {"task": "binary", "target": {"classes": ["no", "yes"], "positive": "yes"}}
+TARGET = Target(task="classification", classes=["no", "yes"], positive_class="yes")
 
 
-def make_trained(model, raw, y_true, info, **settings):
-    """A `Trained` with these test rows and this model from raw rows to predictions."""
+def make_fitted(model, raw, y_true, metadata, **settings):
+    """A `FittedModel` with these test rows and this model from raw rows to predictions."""
     split = tfkit.ArrayDataset(np.zeros(len(y_true)), np.asarray(y_true), raw=raw)
-    data = tfkit.Data(split, split, split, info, prepare=None)
-    trained = FittedModel(None, SimpleNamespace(seed=0, **settings), data, model, model, {})
-    trained.predictions = {"test": (np.asarray(y_true), trained.predict(raw))}
-    return trained
+    data = tfkit.Data(split, split, split, metadata, preprocessor=None)
+    fitted = FittedModel(None, SimpleNamespace(seed=0, **settings), data, model, model, {})
+    fitted.predictions = {"test": (np.asarray(y_true), fitted.predict(raw))}
+    return fitted
 
 
 def two_columns():
@@ -33,27 +34,29 @@ def two_columns():
 
 def rows(count):
     raw = {name: RANDOM.normal(size=(count, 1)).astype("float32") for name in "ab"}
-    info = BINARY | {"inputs": {name: {"column": name, "part": "", "dtype": "float32"} for name in raw}}
-    return raw, (raw["a"][:, 0] > 0).astype(int), info
+    inputs = {name: {"column": name, "part": "", "dtype": "float32"} for name in raw}
+    return raw, (raw["a"][:, 0] > 0).astype(int), Metadata(target=TARGET, inputs=inputs)
 
 
 def test_only_the_used_column_is_important():
-    raw, y_true, info = rows(400)
+    raw, y_true, metadata = rows(400)
     features = {
-        feature["column"]: feature for feature in importance(make_trained(two_columns(), raw, y_true, info))["columns"]
+        feature["column"]: feature
+        for feature in importance(make_fitted(two_columns(), raw, y_true, metadata))["columns"]
     }
-    assert features["b"]["added"] == pytest.approx(0, abs=1e-6)
+    assert features["b"]["increase"] == pytest.approx(0, abs=1e-6)
     assert features["a"]["interval"][0] > 0.5
 
 
 def test_importance_is_the_expected_increase_of_the_loss():
-    raw, y_true, info = rows(1500)
-    result = importance(make_trained(two_columns(), raw, y_true, info))
+    raw, y_true, metadata = rows(1500)
+    fitted = make_fitted(two_columns(), raw, y_true, metadata)
+    result = importance(fitted)
     yes = 1 / (1 + np.exp(-4 * raw["a"][:, 0].astype("float64")))
     shuffled = [
         np.where(code == 1, -np.log(yes).mean(), -np.log(1 - yes).mean()) for code in y_true
     ]  # expected loss with the value of a random row
-    before = per_row_loss(y_true, np.stack([1 - yes, yes], 1), info).mean()
+    before = fitted.per_row_loss(y_true, np.stack([1 - yes, yes], 1)).mean()
     assert result["loss"] == pytest.approx(before, rel=1e-4)
     low, high = next(entry["interval"] for entry in result["columns"] if entry["column"] == "a")
     assert low - 0.1 < np.mean(shuffled) - before < high + 0.1
@@ -66,8 +69,8 @@ def make_slices(wrong, texts, **settings):
         name: keras.Input((1,), name=name, dtype=kind) for name, kind in (("word", "string"), ("wrong", "float32"))
     }
     model = keras.Model(inputs, keras.ops.concatenate([1 - inputs["wrong"], inputs["wrong"]], axis=-1))
-    info = BINARY | {"inputs": {"word": {"column": "the word", "part": "", "dtype": "string"}}}
-    return slices(make_trained(model, raw, np.zeros(len(texts), int), info, **settings))
+    metadata = Metadata(target=TARGET, inputs={"word": {"column": "the word", "part": "", "dtype": "string"}})
+    return slices(make_fitted(model, raw, np.zeros(len(texts), int), metadata, **settings))
 
 
 def test_worse_slice_is_detected_with_its_error_rate():
@@ -75,7 +78,7 @@ def test_worse_slice_is_detected_with_its_error_rate():
     result = make_slices([1] * 40 + [0] * 60 + [1] * 15 + [0] * 285, texts)
     worst = result["worst"][0]
     assert (worst["column"], worst["value"], worst["rows"], worst["score"]) == ("the word", "bad", 100, 0.4)
-    assert worst["rest"] == pytest.approx(15 / 300)
+    assert worst["other_rows"] == pytest.approx(15 / 300)
     assert len(result["worst"]) == 1
 
 
@@ -85,9 +88,9 @@ def test_many_random_slices_are_not_significant():
 
 
 def test_small_selected_slice_is_reported():
-    result = make_slices([1, 0] + [0] * 98, ["rare", "rare"] + ["other"] * 98, slices=["the word", "none"])
-    assert {entry["value"]: entry["score"] for entry in result["asked"]} == {"rare": 0.5, "other": 0.0}
-    assert result["unknown"] == ["none"]
+    result = make_slices([1, 0] + [0] * 98, ["rare", "rare"] + ["other"] * 98, slice_columns=["the word", "none"])
+    assert {entry["value"]: entry["score"] for entry in result["selected"]} == {"rare": 0.5, "other": 0.0}
+    assert result["unknown_columns"] == ["none"]
 
 
 def upper_left_model():
@@ -130,11 +133,11 @@ def test_occlusion_highlights_the_used_quarter_without_feature_maps():
     inference_model = keras.Model({"pixels": pixels}, keras.ops.concatenate([1 - left, left], axis=-1))
     bright = np.full((3, 8, 8, 1), 0, "uint8")
     bright[:, :4, :4] = 255
-    trained = make_trained(inference_model, {"pixels": bright}, [0, 0, 1], BINARY | {"inputs": {"pixels": {}}})
+    fitted = make_fitted(inference_model, {"pixels": bright}, [0, 0, 1], Metadata(target=TARGET, inputs={"pixels": {}}))
     split = tfkit.ArrayDataset(np.zeros((3, 5), "float32"), np.array([0, 0, 1]), raw={"pixels": bright})
-    trained.data = tfkit.Data(split, split, split, trained.info, None)
-    trained.model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(2)])
-    method, maps = _saliency_maps(trained, np.array([0]), bright[:1], np.array([[0.0, 1.0]]))
+    fitted.data = tfkit.Data(split, split, split, fitted.metadata, None)
+    fitted.model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(2)])
+    method, maps = _saliency_maps(fitted, np.array([0]), bright[:1], np.array([[0.0, 1.0]]))
     assert method == "occlusion"
     assert (maps[0][:4, :4] == 1).all()
     assert maps[0].sum() == 16
@@ -146,20 +149,22 @@ def test_worst_image_comes_first():
     inference_model = keras.Model({"pixels": pixels}, keras.ops.softmax(model(keras.ops.cast(pixels, "float32") / 255)))
     bright = np.zeros((4, 8, 8, 1), "uint8")
     bright[1, :4, :4] = 255  # confidently "yes", label "no"
-    trained = make_trained(inference_model, {"pixels": bright}, [0, 0, 1, 1], BINARY | {"inputs": {"pixels": {}}})
-    split = tfkit.ArrayDataset(bright.astype("float32"), np.array([0, 0, 1, 1]), raw={"pixels": bright}).named(
+    fitted = make_fitted(
+        inference_model, {"pixels": bright}, [0, 0, 1, 1], Metadata(target=TARGET, inputs={"pixels": {}})
+    )
+    split = tfkit.ArrayDataset(bright.astype("float32"), np.array([0, 0, 1, 1]), raw={"pixels": bright}).with_row_ids(
         list("pqrs")
     )
-    trained.data = tfkit.Data(split, split, split, trained.info, None)
-    trained.model = model
-    result = pictures(trained)
+    fitted.data = tfkit.Data(split, split, split, fitted.metadata, None)
+    fitted.model = model
+    result = images(fitted)
     assert (result["worst"][0]["name"], result["worst"][0]["label"], result["worst"][0]["predicted"]) == (
         "q",
         "no",
         "yes",
     )
-    assert result["how"] == "Grad-CAM"
-    assert result["unsure"][0]["name"] != "q"
+    assert result["method"] == "Grad-CAM"
+    assert result["least_confident"][0]["name"] != "q"
 
 
 def test_images_are_resized_to_a_common_range():
@@ -187,10 +192,10 @@ def test_used_word_supports_the_prediction():
 
     raw = {"text": np.array([["a bad film"], ["good"]], object)}
     result = texts(
-        make_trained(keras.Model({"text": text}, Bad()(text)), raw, [0, 0], BINARY | {"inputs": {"text": {}}})
+        make_fitted(keras.Model({"text": text}, Bad()(text)), raw, [0, 0], Metadata(target=TARGET, inputs={"text": {}}))
     )
     assert result["worst"][0]["predicted"] == "yes"
-    assert result["worst"][0]["pieces"] == [["a ", 0.0], ["bad ", pytest.approx(0.8)], ["film", 0.0]]
+    assert result["worst"][0]["segments"] == [["a ", 0.0], ["bad ", pytest.approx(0.8)], ["film", 0.0]]
 
 
 def test_dead_units_are_counted_in_nested_layers():

@@ -21,7 +21,14 @@ from pathlib import Path
 RESULTS = Path(__file__).with_name("forecast.jsonl")
 AIR_PASSENGERS = ["air_passengers/AirPassengers.csv", "test_steps=24"]
 SETS = {
-    "ETTh1": ["ett/ETTh1.csv", "past=336", "horizon=96", "train_steps=8640", "val_steps=2880", "test_steps=2880"],
+    "ETTh1": [
+        "ett/ETTh1.csv",
+        "context_length=336",
+        "horizon=96",
+        "train_steps=8640",
+        "val_steps=2880",
+        "test_steps=2880",
+    ],
     "air_passengers": [*AIR_PASSENGERS, "horizon=12"],
     "air_passengers, 24 months": [*AIR_PASSENGERS, "horizon=24"],
     "sunspots": ["sunspots/monthly-sunspots.csv"],
@@ -34,9 +41,9 @@ METRICS = ("mase", "smape", "coverage_80", "coverage_95")
 def measure(name, body, seed, data):
     """Train on one data set in a new process; return scores, time and memory."""
     table, *task_settings = SETS[name] or [None]
-    settings = [f"table={data / table}", *task_settings] if table else []
+    settings = [f"data={data / table}", *task_settings] if table else []
     with tempfile.TemporaryDirectory() as out:
-        settings += [f"body={body}", f"seed={seed}"]
+        settings += [f"architecture={body}", f"seed={seed}"]
         command = [sys.executable, "-m", "tfkit", "train", "forecast", *settings, "--out", out, "--quiet"]
         start = time.perf_counter()
         training_process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -50,7 +57,7 @@ def measure(name, body, seed, data):
     score = "standardised_mean_squared_error" if "standardised_mean_squared_error" in test_scores else "mase"
     return {
         "set": name,
-        "body": body,
+        "architecture": body,
         "seed": seed,
         "metric": score,
         "score": round(test_scores[score], 4),

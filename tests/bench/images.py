@@ -30,10 +30,10 @@ def measure(name, images, seed, body):
             "tfkit",
             "train",
             "image",
-            f"pictures={images}",
+            f"data={images}",
             "test_fraction=0.2",
             f"seed={seed}",
-            f"body={body}",
+            f"architecture={body}",
             "--out",
             out,
             "--quiet",
@@ -49,7 +49,7 @@ def measure(name, images, seed, body):
         epochs = json.loads((Path(run) / "config.json").read_text())["epochs"]
     return {
         "set": name,
-        "body": body,
+        "architecture": body,
         "seed": seed,
         "metric": "accuracy",
         "score": round(metrics["test"]["accuracy"], 5),

@@ -26,7 +26,7 @@ from tfkit.training import evaluate
 RESULTS = Path(__file__).with_name("learning_rates.jsonl")
 RATES = [10 ** (-k / 2) for k in range(10, 1, -1)]  # 1e-5 to 1e-1
 FINDER_ROWS = 50_000  # used by the finder
-TABLES = {"adult": {}, "diamonds": {"table": tfkit.sample_path("diamonds.csv.gz"), "target": "price"}}
+TABLES = {"adult": {}, "diamonds": {"data": tfkit.sample_path("diamonds.csv.gz"), "target": "price"}}
 
 
 def recipe_task(name, epochs, **settings):
@@ -37,18 +37,18 @@ def recipe_task(name, epochs, **settings):
         and function from model to validation score.
     """
     recipe = tfkit.load_recipe(name)
-    config = recipe.Config.of({"epochs": epochs, **settings})
+    config = recipe.Config.from_dict({"epochs": epochs, **settings})
     data = recipe.data(config)
-    config = config.settled(data.defaults)
+    config = config.resolve_auto(data.auto_settings)
 
     def build_model(rate):
-        return recipe.model(config.of({**config.words(), "learning_rate": rate}), data)
+        return recipe.model(config.from_dict({**config.to_dict(), "learning_rate": rate}), data)
 
     def score(model):
-        values = metrics.compute_metrics(*evaluate.predict_dataset(data.val, model, data), data.info)
-        return values[comparison.primary_metric(data.info["task"])[0]]
+        values = metrics.compute_metrics(*evaluate.predict_dataset(data.val, model, data), data.metadata)
+        return values[comparison.primary_metric(data.metadata.task)[0]]
 
-    return data.train, data.val, build_model, config.batch(len(data.train)), epochs, data.augment, score
+    return data.train, data.val, build_model, config.effective_batch_size(len(data.train)), epochs, data.augment, score
 
 
 def digits(optimizer, epochs=5):
@@ -85,16 +85,18 @@ TASKS = {
     "digits": lambda: digits("adam"),
     "digits-momentum": lambda: digits("momentum"),
     **{
-        f"{name}-{body}": lambda body=body, settings=settings: recipe_task("tabular", 4, body=body, **settings)
-        for body in ("mlp", "ensemble")
+        f"{name}-{architecture}": lambda settings=settings | {"architecture": architecture}: recipe_task(
+            "tabular", 4, **settings
+        )
+        for architecture in ("mlp", "tabm")
         for name, settings in TABLES.items()
     },
     "image": lambda: recipe_task("image", 5),
     "text": lambda: recipe_task("text", 4),
-    "text-network": lambda: recipe_task("text", 4, ngrams="none"),
-    "series": lambda: recipe_task("series", 8, body="convolution"),
+    "text-network": lambda: recipe_task("text", 4, ngram_model="none"),
+    "series": lambda: recipe_task("series", 8, architecture="cnn"),
     "forecast": lambda: recipe_task("forecast", 30),
-    "forecast-lstm": lambda: recipe_task("forecast", 30, body="lstm"),
+    "forecast-lstm": lambda: recipe_task("forecast", 30, architecture="lstm"),
 }
 
 
@@ -136,7 +138,7 @@ def measure(name, seeds, steps, passes):
                 "task": name,
                 "seed": seed,
                 "rate": rate,
-                "found": rate not in RATES,
+                "suggested": rate not in RATES,
                 "val_loss": early_stopping.best,
                 "score": score(model),
             }
@@ -178,7 +180,7 @@ def show(lines):
         task_lines = [line for line in lines if line["task"] == name]
         loss_by_rate = {rate: np.mean([x["val_loss"] for x in task_lines if x.get("rate") == rate]) for rate in RATES}
         best = min(loss_by_rate, key=loss_by_rate.get)
-        suggestion_loss = np.mean([line["val_loss"] for line in task_lines if line.get("found")])
+        suggestion_loss = np.mean([line["val_loss"] for line in task_lines if line.get("suggested")])
         curves = [line for line in task_lines if "losses" in line]
         suggestions_text = " ".join(f"{line['suggestion']:.1e}" for line in curves)
         if all("score" in line for line in task_lines if "rate" in line):
@@ -208,7 +210,7 @@ def against_best(lines):
     highest = max(means.values())
     higher_is_better = highest <= 1 and means[RATES[0]] < highest  # a proportion, not an error
     best = (max if higher_is_better else min)(means, key=means.get)
-    suggestion_score = np.mean([line["score"] for line in lines if line.get("found")])
+    suggestion_score = np.mean([line["score"] for line in lines if line.get("suggested")])
     ratio = means[best] / suggestion_score if higher_is_better else suggestion_score / means[best]
     return f"{suggestion_score:.4f}, best of the nine {means[best]:.4f} at {best:.0e}, ratio {ratio:.3f}"
 

@@ -24,9 +24,9 @@ def score(frame, meta, seed, refit, folder):
     frame.to_csv(folder / "table.csv", index=False)
     run = tfkit.train(
         "tabular",
-        table=folder / "table.csv",
+        data=folder / "table.csv",
         target=meta["target"],
-        kind=kind,
+        task=kind,
         test_fraction=0.25,
         val_fraction=0.1125,
         seed=seed,

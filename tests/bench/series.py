@@ -33,9 +33,9 @@ RESNET = {
 }
 MODELS = {
     "minirocket": [],
-    "minirocket, no differences": ["differences=false"],
-    "minirocket, trained head": ["head=trained"],
-    **{body: [f"body={body}"] for body in ("inception", "convolution", "lstm", "transformer")},
+    "minirocket, no differences": ["use_differences=false"],
+    "minirocket, trained head": ["classifier=softmax"],
+    **{body: [f"architecture={body}"] for body in ("inception", "convolution", "lstm", "transformer")},
 }
 
 
@@ -46,7 +46,7 @@ def measure(name, model, seed, data):
         files = [data / "ucr" / name / f"{name}_{split}.tsv" for split in ("TRAIN", "TEST")]
         if not all(file.is_file() for file in files):
             raise SystemExit(f"File not found: {files[0]}. Pass the data folder: series.py DATA")
-        settings = [f"table={files[0]}", f"test_table={files[1]}"]
+        settings = [f"data={files[0]}", f"test_data={files[1]}"]
     with tempfile.TemporaryDirectory() as out:
         settings = [*settings, *MODELS[model], f"seed={seed}"]
         command = [sys.executable, "-m", "tfkit", "train", "series", *settings, "--out", out, "--quiet"]

@@ -1,4 +1,4 @@
-"""Measure the speed of tfkit against Keras, PyTorch and a script; write the table of the README.
+"""Measure the speed of tfkit against Keras, PyTorch and a script; write the table of docs/benchmarks.md.
 
     python tests/bench/speed.py [--only mlp,predict] [--repeats 5] [--large-rows 20000000] [--curve-rows 10000000]
     python tests/bench/speed.py --write
@@ -15,9 +15,9 @@ import tempfile
 from datetime import date
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-RESULTS, README = HERE / "speed.jsonl", HERE.parents[1] / "README.md"
+FOLDER = Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER))
+RESULTS, DOCUMENT = FOLDER / "speed.jsonl", FOLDER.parents[1] / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- speed: python tests/bench/speed.py -->", "<!-- end of speed -->"
 # pair -> description, unit, and target of the ratio (minimum; maximum if the unit is seconds), if any
 PAIRS = {
@@ -31,7 +31,7 @@ PAIRS = {
     "transformer": ("Transformer on series against Keras' `fit`", "rows/s", 1.0),
     "lstm": ("LSTM on series, batch 32, against Keras' `fit`", "rows/s", 1.3),
     "page, same loss": (
-        "`tfkit train tabular body=mlp depth=2 epochs=3`, start to end, against a hand-written Keras "
+        "`tfkit train tabular architecture=mlp num_layers=2 epochs=3`, start to end, against a hand-written Keras "
         "script, to the script's validation loss",
         "s",
         0.5,
@@ -87,16 +87,16 @@ def table():
 
 
 def write():
-    """Write the table between its markers in the README."""
-    text = README.read_text(encoding="utf-8")
+    """Write the table between its markers in docs/benchmarks.md."""
+    text = DOCUMENT.read_text(encoding="utf-8")
     if not RESULTS.exists():
         print("No results yet. Run python tests/bench/speed.py", file=sys.stderr)
         return
     if BEGIN not in text:
-        print(f"README.md needs the lines {BEGIN} and {END} around the table.", file=sys.stderr)
+        print(f"docs/benchmarks.md needs the lines {BEGIN} and {END} around the table.", file=sys.stderr)
         return
     before, after = text.split(BEGIN)[0], text.split(END)[1]
-    README.write_text(f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}", encoding="utf-8")
+    DOCUMENT.write_text(f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}", encoding="utf-8")
 
 
 def main():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-HERE = Path(__file__).resolve().parent
+FOLDER = Path(__file__).resolve().parent
 LARGE_COLUMNS, LARGE_FILES = 30, 40
 
 
@@ -23,7 +23,7 @@ def train_tabular(args):
     import tfkit
 
     sample = str(tfkit.sample_path("adult.csv.gz"))
-    sides = {"page": [], "page, same loss": ["body=mlp", "depth=2", "epochs=3"]}
+    sides = {"page": [], "page, same loss": ["architecture=mlp", "num_layers=2", "epochs=3"]}
     seconds, losses = ({side: [] for side in (*sides, "script")} for _ in range(2))
     for repeat in range(args.repeats):
         for side, settings in sides.items():
@@ -33,7 +33,7 @@ def train_tabular(args):
             losses[side].append(
                 json.loads((Path(run.splitlines()[-1]) / "metrics.json").read_text())["val"]["log_loss"]
             )
-        run_seconds, output, _ = run_process([sys.executable, str(HERE / "hand_written.py"), sample, str(repeat)])
+        run_seconds, output, _ = run_process([sys.executable, str(FOLDER / "hand_written.py"), sample, str(repeat)])
         seconds["script"].append(run_seconds)
         losses["script"].append(float(output.split()[-1]))
     median_seconds, median_loss = (
@@ -56,9 +56,9 @@ def predict(args):
     From file to file, against `model.predict` on preprocessed arrays.
     """
     import pandas as pd
-    from tfkit.data.preparation import prepare_table
 
     import tfkit
+    from tfkit.data import tabular
     from tfkit.datasets.batch_predict import predict as predict_dataset
 
     frame = pd.read_csv(tfkit.sample_path("adult.csv.gz"))
@@ -67,8 +67,8 @@ def predict(args):
     frame.iloc[rows].reset_index(drop=True).to_parquet(file)
     run = tfkit.train("tabular", epochs=1, out=args.folder / "runs", quiet=True, report=False)
     subset = frame.iloc[rows[:100_000]].reset_index(drop=True)
-    x = predict_dataset(prepare_table(run.info), run.predictor.read(subset))
-    network = run.model.get_layer(run.about["network"])
+    x = predict_dataset(tabular.make_preprocessor(run.predictor.metadata), run.predictor.read(subset))
+    network = run.model.get_layer(run.provenance["network"])
     small_arrays = {name: values[:10_000] for name, values in x.items()}
     for batch, arrays in ((4096, x), (32, small_arrays)):
         network.predict(arrays, batch_size=batch, verbose=0)
@@ -102,15 +102,16 @@ def _train_one_epoch(args, rows, memory_fraction):
     """Return the rows per second of the epoch, and the costs of the process."""
     table = _write_table(args.folder / f"large-{rows}", rows)
     program = (
-        "import sys; from tfkit.data.rows import out_of_core as disk; disk.SHARE = float(sys.argv[2]); import tfkit\n"
-        "run = tfkit.train('tabular', table=sys.argv[1], target='y', epochs=1, body='mlp', units=64, depth=2,\n"
-        "    embedding_dim=0, batch_size=256, refit=False, out=sys.argv[3], quiet=True, report=False)\n"
+        "import sys, tfkit; from tfkit.data.rows import out_of_core\n"
+        "out_of_core.MEMORY_FRACTION = float(sys.argv[2])\n"
+        "run = tfkit.train('tabular', data=sys.argv[1], target='y', epochs=1, architecture='mlp', units=64,\n"
+        "    num_layers=2, embedding_dim=0, batch_size=256, refit=False, out=sys.argv[3], quiet=True, report=False)\n"
         "print(run.folder)"
     )
     command = [sys.executable, "-c", program, str(table), str(memory_fraction), str(args.folder / "runs")]
     seconds, output, gigabytes = run_process(command)
     run = Path(output.splitlines()[-1])
-    metrics, about = (json.loads((run / name).read_text()) for name in ("metrics.json", "about.json"))
+    metrics, about = (json.loads((run / name).read_text()) for name in ("metrics.json", "provenance.json"))
     history = (run / "history.csv").read_text().splitlines()
     epoch = float(dict(zip(history[0].split(","), history[1].split(","), strict=True))["seconds"])
     return about["rows"][0] / epoch, {

@@ -1,13 +1,13 @@
-"""Score `recipes/tabular.py` on prepared tables and write the results table of the README.
+"""Score `recipes/tabular.py` on prepared tables and write the results table of docs/benchmarks.md.
 
-    python tests/bench/tables.py [DATA] [--seeds 3] [--sets adult,bike] [--bodies ensemble,mlp]     measure
-    python tests/bench/tables.py --write                                                            README.md
+    python tests/bench/tables.py [DATA] [--seeds 3] [--sets adult,bike] [--architectures tabm,mlp]     measure
+    python tests/bench/tables.py --write                                                            docs/benchmarks.md
 
 DATA holds a folder per data set: `train.csv.gz` to fit, `test.csv.gz` to score, and `meta.json` with name, target and
-task. All settings are defaults except the tables, the target and its kind, the body and the seed. Each training runs in
-its own process. Each line of `tables.jsonl`, in the folder of this file, is one training: score, seconds and peak
-memory of the process, imports included. `peers.jsonl` holds the scores of other tools on the same files (one fit each,
-with their defaults).
+task. All settings are defaults except the tables, the target and its kind, the architecture and the seed. Each training
+runs in its own process. Each line of `tables.jsonl`, in the folder of this file, is one training: score, seconds and
+peak memory of the process, imports included. `peers.jsonl` holds the scores of other tools on the same files (one fit
+each, with their defaults).
 """
 
 import argparse
@@ -20,9 +20,9 @@ import tempfile
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-RESULTS, PEER_RESULTS = HERE / "tables.jsonl", HERE / "peers.jsonl"
-README = HERE.parents[1] / "README.md"
+FOLDER = Path(__file__).resolve().parent
+RESULTS, PEER_RESULTS = FOLDER / "tables.jsonl", FOLDER / "peers.jsonl"
+DOCUMENT = FOLDER.parents[1] / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- results: python tests/bench/tables.py -->\n", "<!-- end of results -->"
 PEERS = {
     "hgb": "boosted trees",
@@ -33,23 +33,23 @@ PEERS = {
 }
 
 
-def measure(folder, seed, body):
+def measure(folder, seed, architecture):
     """Train on one data set in a new process; return scores, time and memory."""
     meta = json.loads((folder / "meta.json").read_text())
     with tempfile.TemporaryDirectory() as out:
-        kind = "class" if meta["task"] == "classification" else "number"
+        task = meta["task"]
         command = [
             sys.executable,
             "-m",
             "tfkit",
             "train",
             "tabular",
-            f"table={folder / 'train.csv.gz'}",
-            f"test_table={folder / 'test.csv.gz'}",
+            f"data={folder / 'train.csv.gz'}",
+            f"test_data={folder / 'test.csv.gz'}",
             f"target={meta['target']}",
             f"seed={seed}",
-            f"body={body}",
-            f"kind={kind}",
+            f"architecture={architecture}",
+            f"task={task}",
             "--out",
             out,
             "--quiet",
@@ -66,7 +66,7 @@ def measure(folder, seed, body):
     metric = "accuracy" if "accuracy" in test_scores else "root_mean_squared_error"
     return {
         "set": meta["name"],
-        "body": body,
+        "architecture": architecture,
         "seed": seed,
         "metric": metric,
         "score": round(test_scores[metric], 5),
@@ -79,14 +79,14 @@ def measure(folder, seed, body):
 
 
 def table(records, peers):
-    """Return the results as a Markdown table, one row per data set and body."""
+    """Return the results as a Markdown table, one row per data set and architecture."""
     records_of_row = {}
     for record in records:
-        records_of_row.setdefault((record["set"], record["body"]), []).append(record)
+        records_of_row.setdefault((record["set"], record["architecture"]), []).append(record)
     peer_titles = {peer: name for peer, name in PEERS.items() if any(peer_name == peer for _, peer_name in peers)}
-    header = ["table", "score", "body", "tfkit", *peer_titles.values(), "seconds", "MB"]
+    header = ["table", "score", "architecture", "tfkit", *peer_titles.values(), "seconds", "MB"]
     lines = [f"| {' | '.join(header)} |", "|---|---|---" + "|---:" * (len(header) - 3) + "|"]
-    for (name, body), row_records in records_of_row.items():
+    for (name, architecture), row_records in records_of_row.items():
         key, digits = row_records[0]["metric"], 4 if row_records[0]["score"] < 1 else 2
         scores = [record["score"] for record in row_records]
         deviation = f" ± {statistics.stdev(scores):.{digits}f}" if len(scores) > 1 else ""
@@ -96,7 +96,7 @@ def table(records, peers):
         cells = [
             name,
             "accuracy" if key == "accuracy" else "RMSE",
-            body,
+            architecture,
             f"**{statistics.mean(scores):.{digits}f}**{deviation}",
         ]
         cells += ["" if peer_score is None else f"{peer_score:.{digits}f}" for peer_score in peer_scores]
@@ -109,9 +109,9 @@ def table(records, peers):
 
 
 def update_tables(text):
-    """Return the README text with the current results table."""
+    """Return docs/benchmarks.md text with the current results table."""
     peers, records = ([json.loads(line) for line in path.read_text().splitlines()] for path in (PEER_RESULTS, RESULTS))
-    records.sort(key=lambda record: (record["set"], record["body"], record["seed"]))
+    records.sort(key=lambda record: (record["set"], record["architecture"], record["seed"]))
     before, after = text.split(BEGIN)[0], text.split(END)[1]
     results_table = table(records, {(peer["set"], peer["peer"]): peer for peer in peers})
     return f"{before}{BEGIN}\n{results_table}\n\n{END}{after}"
@@ -122,20 +122,20 @@ def main():
     parser.add_argument("data", type=Path, nargs="?", default=Path("../shared/data/tabular"))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--sets", default="")
-    parser.add_argument("--bodies", default="ensemble,mlp")
-    parser.add_argument("--write", action="store_true", help="write the recorded results into README.md")
+    parser.add_argument("--architectures", default="tabm,mlp")
+    parser.add_argument("--write", action="store_true", help="write the recorded results into docs/benchmarks.md")
     args = parser.parse_args()
     if args.write:
-        README.write_text(update_tables(README.read_text(encoding="utf-8")), encoding="utf-8")
+        DOCUMENT.write_text(update_tables(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
         return
     if not args.data.is_dir():
         raise SystemExit(f"Data folder not found: {args.data}. Pass the folder: tables.py DATA")
-    for body in args.bodies.split(","):
+    for architecture in args.architectures.split(","):
         for folder in sorted(path.parent for path in args.data.glob("*/meta.json")):
             if args.sets and folder.name not in args.sets.split(","):
                 continue
             for seed in range(args.seeds):
-                line = json.dumps(measure(folder, seed, body))
+                line = json.dumps(measure(folder, seed, architecture))
                 print(line, flush=True)
                 with RESULTS.open("a") as file:
                     file.write(line + "\n")

@@ -23,14 +23,14 @@ RESULTS = Path(__file__).with_name("text.jsonl")
 SAMPLE = Path(__file__).parents[2] / "data" / "reviews_zh.csv.gz"
 MODELS = {
     "convolution and n-grams": [],
-    "lstm and n-grams": ["encoder=lstm"],
-    "transformer and n-grams": ["encoder=transformer"],
-    "n-grams": ["encoder=none"],
-    "n-grams trained": ["encoder=none", "ngrams=trained"],
-    "n-grams solved": ["encoder=none", "ngrams=solved"],
-    "convolution": ["ngrams=none"],
-    "lstm": ["encoder=lstm", "ngrams=none"],
-    "transformer": ["encoder=transformer", "ngrams=none"],
+    "lstm and n-grams": ["architecture=lstm"],
+    "transformer and n-grams": ["architecture=transformer"],
+    "n-grams": ["architecture=none"],
+    "n-grams trained": ["architecture=none", "ngram_model=embedding"],
+    "n-grams solved": ["architecture=none", "ngram_model=logistic_regression"],
+    "convolution": ["ngram_model=none"],
+    "lstm": ["architecture=lstm", "ngram_model=none"],
+    "transformer": ["architecture=transformer", "ngram_model=none"],
 }
 SCORES = {"sms_spam": "f1", "banking77": "accuracy", "reviews_zh": "accuracy"}
 
@@ -38,14 +38,14 @@ SCORES = {"sms_spam": "f1", "banking77": "accuracy", "reviews_zh": "accuracy"}
 def table_settings(name, data, folder):
     """Return the settings of a data set, as command-line arguments."""
     if name == "reviews_zh":
-        return [f"table={SAMPLE}"]
+        return [f"data={SAMPLE}"]
     if name == "banking77":
-        return [f"table={data / name / 'train.csv'}", f"test_table={data / name / 'test.csv'}", "target=category"]
+        return [f"data={data / name / 'train.csv'}", f"test_data={data / name / 'test.csv'}", "target=category"]
     with (data / name / "SMSSpamCollection").open(encoding="utf-8") as input_file:
         rows = [line.rstrip("\n").split("\t", 1) for line in input_file]
     with (folder / "sms.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("label", "text"), *rows])
-    return [f"table={folder / 'sms.csv'}", "target=label", "test_fraction=0.2"]
+    return [f"data={folder / 'sms.csv'}", "target=label", "test_fraction=0.2"]
 
 
 def measure(name, model, seed, data):

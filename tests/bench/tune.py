@@ -19,14 +19,14 @@ import tempfile
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-RESULTS = HERE / "tune.jsonl"
-SHORT_SEARCH = ["tabular", "body=mlp", "epochs=3", "--finalists", "0"]
-TINY_RECIPE = HERE.parent / "tuner" / "tiny.py"
+FOLDER = Path(__file__).resolve().parent
+RESULTS = FOLDER / "tune.jsonl"
+SHORT_SEARCH = ["tabular", "architecture=mlp", "epochs=3", "--finalists", "0"]
+TINY_RECIPE = FOLDER.parent / "tuner" / "tiny.py"
 
 
 def tune(out, *arguments):
-    """Search in a new process; return the seconds, the ledger and the winner's run."""
+    """Search in a new process; return the seconds, the study and the winner's run."""
     command = [sys.executable, "-m", "tfkit", "tune", *arguments, "--out", str(out), "--quiet"]
     start = time.perf_counter()
     process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
@@ -41,7 +41,7 @@ def jobs(args):
         pair = []
         for count in (1, 2):
             with tempfile.TemporaryDirectory() as out:
-                pair.append(tune(f"{out}/t", *SHORT_SEARCH, "--trials", "12", "--jobs", str(count))[0])
+                pair.append(tune(f"{out}/t", *SHORT_SEARCH, "--trials", "12", "--workers", str(count))[0])
         pairs.append(pair)
         print(f"one job {pair[0]:.0f} s, two {pair[1]:.0f} s: {pair[1] / pair[0]:.2f}")
     ratios = [seconds_two_jobs / seconds_one_job for seconds_one_job, seconds_two_jobs in pairs]
@@ -51,8 +51,8 @@ def jobs(args):
 def cost(args):
     """Measure a search of 20 trials relative to the sum of its trainings."""
     with tempfile.TemporaryDirectory() as out:
-        seconds, ledger, _ = tune(f"{out}/t", "tabular", "body=mlp", "--finalists", "0", "--trials", "20")
-        training_seconds = sum(_training_seconds(Path(out) / "t", trial) for trial in ledger["trials"])
+        seconds, study, _ = tune(f"{out}/t", "tabular", "architecture=mlp", "--finalists", "0", "--trials", "20")
+        training_seconds = sum(_training_seconds(Path(out) / "t", trial) for trial in study["trials"])
     yield {"what": "cost", "seconds": seconds, "trained": training_seconds, "ratio": seconds / training_seconds}
 
 
@@ -62,7 +62,7 @@ def _training_seconds(folder, trial):
     Process start, saving and scoring are excluded.
     """
     run = folder / trial["run"]
-    return (run / "journal.jsonl").stat().st_mtime - (run / "config.json").stat().st_mtime
+    return (run / "history.jsonl").stat().st_mtime - (run / "config.json").stat().st_mtime
 
 
 def memory(args):
@@ -111,25 +111,25 @@ def winners(args):
         meta = json.loads((folder / "meta.json").read_text())
         arguments = [
             "tabular",
-            f"table={folder / 'train.csv.gz'}",
-            f"test_table={folder / 'test.csv.gz'}",
+            f"data={folder / 'train.csv.gz'}",
+            f"test_data={folder / 'test.csv.gz'}",
             f"target={meta['target']}",
         ]
         with tempfile.TemporaryDirectory() as out:
-            seconds, ledger, winner = tune(f"{out}/t", *arguments, "--trials", "20")
+            seconds, study, winner = tune(f"{out}/t", *arguments, "--trials", "20")
             command = [sys.executable, "-m", "tfkit", "train", *arguments, "--out", f"{out}/w", "--quiet"]
             default_run = Path(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip())
             scores = {
                 run_name: json.loads((run / "metrics.json").read_text())
-                for run_name, run in (("winner", winner), ("written", default_run))
+                for run_name, run in (("winner", winner), ("default", default_run))
             }
-        objective = ledger["objective"]
+        objective = study["objective"]
         yield {
             "what": "winners",
             "set": name,
             "seconds": seconds,
             "objective": objective,
-            "verdict": ledger["winner"]["verdict"],
+            "verdict": study["winner"]["verdict"],
             **{
                 f"{run_name}_{split}": run_scores[split][objective]
                 for run_name, run_scores in scores.items()

@@ -28,7 +28,7 @@ CASES = {
         LOGS,
         {"monitor": "val_f1", "mode": "max"},
     ),
-    "JSONLogger": (lambda directory: callbacks.JSONLogger(directory / "journal.jsonl"), LOGS, {}),
+    "JSONLogger": (lambda directory: callbacks.JSONLogger(directory / "history.jsonl"), LOGS, {}),
     "JSONLogger in memory": (lambda directory: callbacks.JSONLogger(), LOGS, {}),
     "LearningRateDecay": (
         lambda directory: callbacks.LearningRateDecay(factor=0.5, patience=2),

@@ -32,19 +32,19 @@ def read_lines(path):
 
 
 def test_each_epoch_is_a_line_in_memory_and_in_the_file(tmp_path):
-    journal = run_epochs(JSONLogger(tmp_path / "journal.jsonl"), [2.0, np.float32(1.5)])
+    journal = run_epochs(JSONLogger(tmp_path / "history.jsonl"), [2.0, np.float32(1.5)])
     lines = [{name: value for name, value in line.items() if name != "seconds"} for line in journal.lines]
     assert lines == [
         {"epoch": 1, "loss": 2.0, "val_loss": 0.25, "learning_rate": 0.5},
         {"epoch": 2, "loss": 1.5, "val_loss": 0.25, "learning_rate": 0.5},
     ]
     assert all(0 <= line["seconds"] < 1 for line in journal.lines)
-    assert read_lines(tmp_path / "journal.jsonl") == journal.lines
+    assert read_lines(tmp_path / "history.jsonl") == journal.lines
     assert run_epochs(JSONLogger(), [2.0]).lines[0]["loss"] == 2.0
 
 
 def test_a_line_is_written_at_the_end_of_its_epoch(tmp_path):
-    path = tmp_path / "journal.jsonl"
+    path = tmp_path / "history.jsonl"
     journal = run_epochs(JSONLogger(path), [2.0])
     assert len(read_lines(path)) == 1
     journal.on_epoch_end(1, {"loss": 1.0})
@@ -73,7 +73,7 @@ def test_a_metric_may_be_a_list(tmp_path):
 
 
 def test_resume_drops_lines_written_after_the_checkpoint(tmp_path):
-    path = tmp_path / "journal.jsonl"
+    path = tmp_path / "history.jsonl"
     first = run_epochs(JSONLogger(path), [3.0, 2.0])
     state = json.loads(json.dumps(first.state()))
     run_epochs(first, [1.9, 1.8], first=2)  # after the checkpoint: lost when the process ends

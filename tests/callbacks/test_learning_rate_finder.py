@@ -183,7 +183,9 @@ def test_too_few_batches_raise_on_train_begin():
 
 
 def test_several_steps_per_call_raise_and_restore_the_weights(monkeypatch):
-    monkeypatch.setattr(training_fit._Order, "pace", lambda self, seconds: setattr(self, "a_call", 4))
+    monkeypatch.setattr(
+        training_fit.EpochRunner, "adapt_steps_per_call", lambda self, seconds: setattr(self, "steps_per_call", 4)
+    )
     model = make_model()
     initial_kernel = model.layers[0].kernel.numpy()
     with pytest.raises(ValueError, match=r"must be one step: .* Received: 4 steps"):

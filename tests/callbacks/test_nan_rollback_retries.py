@@ -162,14 +162,14 @@ class Kill(keras.callbacks.Callback):
 
 @pytest.fixture
 def two_steps_per_call(monkeypatch):
-    original_begin = training_fit._Order.begin
+    original_begin = training_fit.EpochRunner.begin
 
     def begin(self, epoch):
         original_begin(self, epoch)
-        self.a_call = 2
+        self.steps_per_call = 2
 
-    monkeypatch.setattr(training_fit._Order, "begin", begin)
-    monkeypatch.setattr(training_fit._Order, "pace", lambda self, seconds: None)
+    monkeypatch.setattr(training_fit.EpochRunner, "begin", begin)
+    monkeypatch.setattr(training_fit.EpochRunner, "adapt_steps_per_call", lambda self, seconds: None)
     monkeypatch.setattr(training_checkpoint, "SECONDS_BETWEEN", -1.0)
     monkeypatch.setattr(training_checkpoint, "MINUTES_INSIDE", -1.0)
 
@@ -184,7 +184,7 @@ def test_rollbacks_after_a_resume_equal_uninterrupted_training(decay, kills, tmp
         checkpoint = training_checkpoint.Checkpoint(directory, position, [callback])
 
         def set_nan(batch, logs):
-            if (position.epoch, position.done) in ((0, 16), (1, 16), (1, 48), (2, 32)):
+            if (position.epoch, position.rows_done) in ((0, 16), (1, 16), (1, 48), (2, 32)):
                 change_variables(model, NAN)
                 logs["loss"] = NAN
 
@@ -198,7 +198,7 @@ def test_rollbacks_after_a_resume_equal_uninterrupted_training(decay, kills, tmp
             batch_size=8,
             epochs=4,
             callbacks=callbacks,
-            place=position,
+            position=position,
             seed=2,
             initial_epoch=position.epoch,
         )

@@ -1,16 +1,12 @@
 """The catalog of components, read from source, matches what can be imported."""
 
-import importlib.util
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 
 import tfkit
 from tfkit.catalog.components import COMPONENT_PACKAGES, find_component, format_components, list_components
 from tfkit.cli.main import main
-
-TEST_FOLDER = Path(__file__).parent
 
 
 @pytest.mark.parametrize("package", COMPONENT_PACKAGES)
@@ -47,14 +43,3 @@ def test_show_lists_a_package_and_shows_a_component(capsys):
     assert out.startswith("tfkit.losses.QuantileLoss(quantile=0.5, name='pinball')\n\nQuantile (pinball) loss")
     assert main(["show", "Pinbal"]) == 2
     assert "No recipe 'Pinbal'" in capsys.readouterr().err
-
-
-def test_the_readme_lists_every_component():
-    """`make readme` writes the list of components."""
-    spec = importlib.util.spec_from_file_location("readme", TEST_FOLDER.parent / "readme.py")
-    readme = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(readme)
-    if not readme.README.is_file():
-        pytest.skip("tfkit is installed without its README")
-    text = readme.README.read_text(encoding="utf-8")
-    assert text == readme.written(text)

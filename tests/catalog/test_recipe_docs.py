@@ -7,18 +7,18 @@ from tfkit.config import Config
 from tfkit.errors import UserError
 
 
-def test_the_documentation_is_the_docstring(page):
-    assert read_docstring(page) == "Say yes to everything.\n\nData     none"
-    page.write_text("x = 1\n")
-    assert read_docstring(page) == ""
+def test_the_documentation_is_the_docstring(recipe_file):
+    assert read_docstring(recipe_file) == "Predict yes for every row.\n\nData     none"
+    recipe_file.write_text("x = 1\n")
+    assert read_docstring(recipe_file) == ""
 
 
-def test_settings_are_read_from_the_config_class(page):
-    assert read_settings_of(page) == {
-        "table": Setting("Path", "Path('sample.csv')", "the rows"),
+def test_settings_are_read_from_the_config_class(recipe_file):
+    assert read_settings_of(recipe_file) == {
+        "data": Setting("Path", "Path('sample.csv')", "the rows"),
         "target": Setting("str", "income", "the column to predict"),
-        "depth": Setting("int >= 1", "3", "hidden layers"),
-        "body": Setting("mlp | ensemble", "mlp", ""),
+        "num_layers": Setting("int >= 1", "3", "hidden layers"),
+        "architecture": Setting("mlp | tabm", "mlp", ""),
         "epochs": Setting("int >= 1 | none", "7", ""),
     }
 
@@ -29,19 +29,25 @@ def test_every_setting_of_config_has_a_description():
     assert all(setting.description for setting in shared.values())
     assert shared["seed"].type == "int >= 0, < 2 ** 31"
     assert shared["optimizer"].type.startswith("sgd | momentum | ")
-    assert shared["deterministic"] == Setting("bool", "true", "the same seed gives the same bits")
-    assert shared["patience"].default == "none"
+    assert shared["deterministic"] == Setting("bool", "true", "whether the same seed gives bit-identical results")
+    assert shared["early_stopping_patience"].default == "none"
 
 
-def test_defaults_are_formatted_as_typed_on_the_command_line(page):
-    page.write_text('class Config:\n    table: str\n    word: str = ""\n    rows: Path = tfkit.sample_path("x.csv")\n')
-    assert [setting.default for setting in read_settings_of(page).values()] == ["(required)", '""', "x.csv (sample)"]
+def test_defaults_are_formatted_as_typed_on_the_command_line(recipe_file):
+    recipe_file.write_text(
+        'class Config:\n    data: str\n    text: str = ""\n    rows: Path = tfkit.sample_path("x.csv")\n'
+    )
+    assert [setting.default for setting in read_settings_of(recipe_file).values()] == [
+        "(required)",
+        '""',
+        "x.csv (sample)",
+    ]
 
 
-def test_a_syntax_error_is_reported_with_its_line(page):
-    page.write_text("x = 1\ny = = 2\n")
+def test_a_syntax_error_is_reported_with_its_line(recipe_file):
+    recipe_file.write_text("x = 1\ny = = 2\n")
     with pytest.raises(UserError, match=r"mine\.py, line 2: invalid syntax"):
-        read_docstring(page)
+        read_docstring(recipe_file)
 
 
 def test_a_long_type_is_printed_on_a_line_of_its_own():

@@ -1,6 +1,7 @@
 """Tests of the command line: output, exit codes, help."""
 
 import errno
+import inspect
 import json
 import os
 import subprocess
@@ -12,13 +13,15 @@ from types import SimpleNamespace
 import pytest
 
 import tfkit
-from tfkit.cli import commands, main
+from tfkit import api
+from tfkit.cli import keras_loading, main
+from tfkit.config import FLAGS
 from tfkit.errors import Interrupted, NotFiniteError, UserError
 
 
 @pytest.fixture
 def calls(monkeypatch):
-    """Replace `train` and `Run` by stubs; return the list of recorded calls."""
+    """Replace `train`, `tune` and `Run` by stubs; return the list of recorded calls."""
     recorded = []
 
     class Run:
@@ -31,7 +34,7 @@ def calls(monkeypatch):
 
         def predict_file(self, file, out, escape_formulas):
             print("printed by a recipe")
-            recorded.append(("predict", file, out, *(["safe"] if escape_formulas else [])))
+            recorded.append(("predict", file, out, *(["escaped"] if escape_formulas else [])))
 
         def export(self, format, out):
             recorded.append(("export", format, out))
@@ -42,19 +45,24 @@ def calls(monkeypatch):
         recorded.append(("train", recipe, flags))
         return SimpleNamespace(folder=Path("runs/new"))
 
-    monkeypatch.setattr(commands, "suppress_native_stderr", nullcontext)
+    def tune(recipe, **flags):
+        recorded.append(("tune", recipe, flags))
+        return SimpleNamespace(folder=Path("runs/winner"))
+
+    monkeypatch.setattr(keras_loading, "suppress_native_stderr", nullcontext)
     monkeypatch.setitem(sys.modules, "keras", SimpleNamespace())
     monkeypatch.setitem(vars(tfkit), "train", train)
+    monkeypatch.setitem(vars(tfkit), "tune", tune)
     monkeypatch.setitem(vars(tfkit), "Run", Run)
     return recorded
 
 
 SCORES = {
-    "task": "binary",
+    "task": "classification",
     "test": {"accuracy": 0.8712, "log_loss": 123.4},
     "intervals": {"accuracy": [0.86, 0.88]},
     "classes": {"[b]yes": {"precision": 0.5, "support": 1234}},
-    "baselines": {"constant": {"accuracy": 0.75}},
+    "baselines": {"dummy": {"accuracy": 0.75}},
 }
 
 
@@ -67,15 +75,21 @@ def test_train_prints_only_the_run_folder(calls, capsys):
     out, err = capsys.readouterr()
     assert out == "runs/new\n"
     assert err == "printed by a recipe\n"
-    flags = {"out": "x", "resume": None, "anyway": False, "settings": None, "test": True, "quiet": True}
-    flags |= {"report": True, "tensorboard": False, "device": "auto", "until": None, "checkpoint_minutes": None}
+    flags = {"out": "x", "resume": None, "ignore_versions": False, "config": None, "skip_test": False, "quiet": True}
+    flags |= {
+        "report": True,
+        "tensorboard": False,
+        "device": "auto",
+        "stop_after_epoch": None,
+        "checkpoint_minutes": None,
+    }
     assert calls == [("train", "tabular", flags | {"epochs": "5", "target": "a b"})]
 
 
 def test_train_resumes_without_a_recipe(calls):
-    assert run("train", "--resume", "runs/x", "--anyway", "--no-test") == 0
+    assert run("train", "--resume", "runs/x", "--ignore-versions", "--skip-test") == 0
     [(_, recipe, flags)] = calls
-    assert (recipe, flags["resume"], flags["anyway"], flags["test"]) == (None, "runs/x", True, False)
+    assert (recipe, flags["resume"], flags["ignore_versions"], flags["skip_test"]) == (None, "runs/x", True, True)
 
 
 def test_train_without_a_recipe_passes_none(calls):
@@ -84,9 +98,27 @@ def test_train_without_a_recipe_passes_none(calls):
     assert (recipe, flags["epochs"]) == (None, "5")
 
 
+def test_tune_passes_flags_and_fixed_settings(calls, capsys):
+    assert run("tune", "text", "units=8", "--search", "l2=0..1", "--search", "epochs=3,5", "--workers", "2") == 0
+    assert capsys.readouterr().out == "runs/winner\n"
+    [(_, recipe, flags)] = calls
+    assert (recipe, flags["search"], flags["workers"], flags["units"]) == ("text", ["l2=0..1", "epochs=3,5"], 2, "8")
+
+
+@pytest.mark.parametrize("name", ["train", "tune"])
+def test_flags_are_the_keywords_of_the_function(calls, name):
+    """Every keyword of the Python function is a flag of the command with the same name and default."""
+    parameters = inspect.signature(getattr(api, name)).parameters.values()
+    defaults = {item.name: item.default for item in parameters if item.kind is item.KEYWORD_ONLY}
+    defaults |= {"report": True} if name == "train" else {"search": []}  # the tests disable reports
+    assert run(name) == 0
+    assert calls[-1][2] == defaults
+    assert set(defaults) <= FLAGS
+
+
 def test_show_without_a_recipe_lists_recipes(capsys):
     assert run("show") == 2
-    assert capsys.readouterr().err.startswith("tfkit: Say which recipe: ")
+    assert capsys.readouterr().err.startswith("tfkit: A recipe must be given: ")
 
 
 def test_recipe_file_name_may_contain_an_equals_sign(calls):
@@ -95,14 +127,14 @@ def test_recipe_file_name_may_contain_an_equals_sign(calls):
 
 
 def test_evaluate_prints_a_table_or_json(calls, capsys, tmp_path):
-    (tmp_path / "about.json").write_text("{}")
+    (tmp_path / "provenance.json").write_text("{}")
     assert run("evaluate", str(tmp_path), "--json", "--recipe", "mine.py") == 0
     assert json.loads(capsys.readouterr().out) == SCORES
     assert calls == [("run", tmp_path, "mine.py"), ("evaluate", None)]
     assert run("evaluate", str(tmp_path), "x.csv") == 0
     assert calls[-1] == ("evaluate", "x.csv")
     table = capsys.readouterr().out
-    for text in ("accuracy", "0.8712", "0.8600 to 0.8800", "constant", "0.7500", "123.4", "[b]yes", "1,234"):
+    for text in ("accuracy", "0.8712", "0.8600 to 0.8800", "dummy", "0.7500", "123.4", "[b]yes", "1,234"):
         assert text in table
 
 
@@ -112,14 +144,16 @@ def test_predict_prints_the_output_path(calls, capsys, tmp_path):
     assert capsys.readouterr() == ("sales.predicted.csv.gz\n", "printed by a recipe\n")
     assert run("predict", str(tmp_path), "sales.csv", "--out", "x.parquet") == 0
     assert calls[-1] == ("predict", "sales.csv", Path("x.parquet"))
-    assert run("predict", str(tmp_path), "sales.csv", "--safe-csv") == 0
-    assert calls[-1][-1] == "safe"
+    assert run("predict", str(tmp_path), "sales.csv", "--escape-formulas") == 0
+    assert calls[-1][-1] == "escaped"
 
 
 def test_predict_needs_a_file(calls, capsys, tmp_path):
-    (tmp_path / "about.json").write_text("{}")
+    (tmp_path / "provenance.json").write_text("{}")
     assert run("predict", str(tmp_path)) == 2
-    assert capsys.readouterr().err == "tfkit: Say which file to predict. Usage: tfkit predict [RUN] FILE [--flags]\n"
+    assert (
+        capsys.readouterr().err == "tfkit: A file to predict must be given. Usage: tfkit predict [RUN] FILE [--flags]\n"
+    )
 
 
 def test_export_prints_the_output_path(calls, capsys, tmp_path):
@@ -128,35 +162,37 @@ def test_export_prints_the_output_path(calls, capsys, tmp_path):
     assert capsys.readouterr().out == "model.keras\n"
 
 
-def test_ls_show_and_cp(capsys, page, tmp_path):
+def test_ls_show_and_cp(capsys, recipe_file, tmp_path):
     assert run("ls") == 0
-    assert run("show", str(page)) == 0
+    assert run("show", str(recipe_file)) == 0
     assert "hidden layers" in capsys.readouterr().out
-    assert run("cp", str(page), str(tmp_path / "churn.py")) == 0
+    assert run("cp", str(recipe_file), str(tmp_path / "churn.py")) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'churn.py'}\n"
-    assert run("cp", str(page)) == 2
+    assert run("cp", str(recipe_file)) == 2
     assert "tfkit cp RECIPE FILE" in capsys.readouterr().err
 
 
 def test_help_lists_the_commands(capsys):
     assert run() == run("--help") == 0
     out = capsys.readouterr().out
-    assert all(f"  {verb} " in out for verb in commands.VERBS)
+    assert all(f"  {name} " in out for name in main.COMMANDS)
     assert run("--version") == 0
     assert capsys.readouterr().out == f"{tfkit.__version__}\n"
 
 
-@pytest.mark.parametrize("verb", sorted(commands.VERBS))
-def test_every_command_has_help(verb, capsys):
+@pytest.mark.parametrize("name", sorted(main.COMMANDS))
+def test_every_command_has_help(name, capsys):
     with pytest.raises(SystemExit) as raised:
-        run(verb, "--help")
+        run(name, "--help")
     assert raised.value.code == 0
-    assert f"usage: tfkit {verb}" in capsys.readouterr().out
+    assert f"usage: tfkit {name}" in capsys.readouterr().out
 
 
 def test_unknown_command_suggests_the_nearest(capsys):
     assert run("trian") == 2
-    assert capsys.readouterr().err.startswith("tfkit: Unknown verb 'trian'. Did you mean 'train'? Verbs: ls, show, ")
+    assert capsys.readouterr().err.startswith(
+        "tfkit: Unknown command 'trian'. Did you mean 'train'? Commands: ls, show, "
+    )
 
 
 @pytest.mark.parametrize(
@@ -193,10 +229,10 @@ def test_internal_error_keeps_its_traceback(calls, monkeypatch, error):
 
 
 def test_native_stderr_is_suppressed_unless_an_error_occurs(capfd):
-    with commands.suppress_native_stderr():
+    with keras_loading.suppress_native_stderr():
         os.write(2, b"native log output")
     assert capfd.readouterr().err == ""
-    with suppress(ImportError), commands.suppress_native_stderr():
+    with suppress(ImportError), keras_loading.suppress_native_stderr():
         os.write(2, b"native error output")
         raise ImportError
     assert capfd.readouterr().err == "native error output"

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from tfkit.data.drift import DRIFT_THRESHOLD, drift, fit_reference, fit_reference_stats, log_drift
+from tfkit.metadata import Metadata
 
 RANDOM = np.random.default_rng(0)
-INFO = {"inputs": {"a_b": {"column": "a/b"}}}
+METADATA = Metadata(inputs={"a_b": {"column": "a/b"}})
 
 
 def column(values):
@@ -16,7 +17,7 @@ def column(values):
 
 
 def test_index_equals_its_formula():
-    stats = fit_reference(column([0.0] * 50 + [1.0] * 50 + [np.nan] * 100), INFO)
+    stats = fit_reference(column([0.0] * 50 + [1.0] * 50 + [np.nan] * 100), METADATA)
     new_rows = column([0.0] * 20 + [1.0] * 80)
     p, q = np.array([0.5, 0.25, 0.25]), np.array([1e-4, 0.2, 0.8])
     num_bins = len(stats["a_b"]["shares"])
@@ -38,13 +39,13 @@ def test_index_equals_its_formula():
 )
 def test_drifted_columns_are_detected(train, same, drifted):
     to_column = lambda values: column(values.astype(object) if values.dtype.kind == "U" else values)  # noqa: E731
-    stats = fit_reference(to_column(train), INFO)
+    stats = fit_reference(to_column(train), METADATA)
     assert drift(to_column(same), stats)["a/b"] < 0.1
     assert drift(to_column(drifted), stats)["a/b"] > DRIFT_THRESHOLD
 
 
 def test_sampling_noise_of_few_rows_is_no_drift():
-    stats = fit_reference(column(RANDOM.normal(size=5000)), INFO)
+    stats = fit_reference(column(RANDOM.normal(size=5000)), METADATA)
     false_alarms = sum(drift(column(RANDOM.normal(size=60)), stats)["a/b"] > DRIFT_THRESHOLD for _ in range(200))
     assert false_alarms <= 10
     assert drift(column(np.full(49, 9.0)), stats) == {}  # fewer rows than MIN_ROWS
@@ -52,7 +53,7 @@ def test_sampling_noise_of_few_rows_is_no_drift():
 
 def test_images_are_compared_by_their_means():
     dark, light = (RANDOM.integers(low, low + 100, (200, 8, 8, 1)).astype("uint8") for low in (0, 150))
-    stats = fit_reference({"pixels": dark}, {"inputs": {}})
+    stats = fit_reference({"pixels": dark}, Metadata())
     assert drift({"pixels": light}, stats)["pixels"] > DRIFT_THRESHOLD
     assert drift({"pixels": dark}, stats)["pixels"] == 0
 
@@ -60,7 +61,7 @@ def test_images_are_compared_by_their_means():
 def test_drifted_columns_are_logged_in_order_of_their_index(caplog):
     names = ["none", "large", "small"]
     train = {name: RANDOM.normal(size=(1000, 1)) for name in names}
-    stats = fit_reference(train, {"inputs": {}})
+    stats = fit_reference(train, Metadata())
     new_rows = {name: RANDOM.normal(shift, 1, (1000, 1)) for name, shift in zip(names, (0, 4, 1), strict=True)}
     with caplog.at_level(logging.WARNING, "tfkit"):
         log_drift(train, stats)
@@ -75,4 +76,4 @@ def test_drifted_columns_are_logged_in_order_of_their_index(caplog):
 def test_split_without_raw_rows_has_no_stats():
     import tfkit
 
-    assert fit_reference_stats(tfkit.ArrayDataset(np.zeros((3, 1))), INFO) == {}
+    assert fit_reference_stats(tfkit.ArrayDataset(np.zeros((3, 1))), METADATA) == {}

@@ -51,13 +51,13 @@ def test_length_is_the_number_of_rows():
 
 def test_raw_returns_the_inputs_before_preprocessing():
     rows = ArrayDataset(X, raw={"text": TEXTS, "list": list("abcdef")})
-    raw = rows.raw(np.array([3, 2]))
+    raw = rows.raw_inputs(np.array([3, 2]))
     assert {name: values.tolist() for name, values in raw.items()} == {"text": ["", "ä"], "list": ["d", "c"]}
 
 
 def test_raw_is_rejected_without_raw_inputs():
     with pytest.raises(ValueError, match=r"available only if `raw` is passed to the dataset\. Received: None"):
-        ArrayDataset(X).raw([0])
+        ArrayDataset(X).raw_inputs([0])
 
 
 @pytest.mark.parametrize(
@@ -98,11 +98,11 @@ def test_concatenate_datasets():
     first = ArrayDataset({"a": np.arange(3), "b": np.ones((3, 2))}, np.zeros(3), raw={"c": np.array(["x", "y", "z"])})
     x, weight = {"a": np.arange(2), "b": np.zeros((2, 2))}, np.array([3.0, 4.0])
     second = ArrayDataset(x, np.ones(2), weight, raw={"c": np.array(["u", "v"])})
-    concatenated = first.joined(second)
+    concatenated = first.concatenate(second)
     x, y, weight = concatenated.arrays
     assert (len(concatenated), x["a"].tolist(), y.tolist()) == (5, [0, 1, 2, 0, 1], [0, 0, 0, 1, 1])
     assert weight.tolist() == [1, 1, 1, 3, 4]
-    assert second.joined(first).arrays[2].tolist() == [3, 4, 1, 1, 1]
+    assert second.concatenate(first).arrays[2].tolist() == [3, 4, 1, 1, 1]
     assert x["b"].sum() == 6
-    assert concatenated.raw([1, 4])["c"].tolist() == ["y", "v"]
-    assert first.joined(first).arrays[2] is None
+    assert concatenated.raw_inputs([1, 4])["c"].tolist() == ["y", "v"]
+    assert first.concatenate(first).arrays[2] is None

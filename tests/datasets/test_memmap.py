@@ -14,6 +14,6 @@ def test_datasets_of_two_files_are_concatenated():
         )
         for array, indices, offset in ((first, [2, 0], 10), (second, [1], 20))
     ]
-    concatenated = datasets[0].joined(datasets[1])
+    concatenated = datasets[0].concatenate(datasets[1])
     assert np.asarray(concatenated.take(np.array([2, 0]))[0]["a"]).tolist() == [[8, 9], [4, 5]]
-    assert concatenated.raw(np.array([2, 0, 1]))["t"].tolist() == [21, 12, 10]
+    assert concatenated.raw_inputs(np.array([2, 0, 1]))["t"].tolist() == [21, 12, 10]

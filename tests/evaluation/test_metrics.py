@@ -1,6 +1,7 @@
 """Tests of metrics: agreement with scikit-learn for any weights, undefined metrics, invalid predictions."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,13 +9,19 @@ from sklearn import metrics
 
 from tfkit.errors import NotFiniteError
 from tfkit.evaluation.metrics import compute_metrics
+from tfkit.metadata import Metadata, Target
 
 KINDS = ("precision", "recall", "f1")
 
 
-def info_of(task, classes=()):
-    positive = classes[0] if task == "binary" else None
-    return {"task": task, "target": {"name": "y", "classes": list(classes), "positive": positive}}
+def classes_metadata(classes):
+    """Metadata of a classification; the first of two classes is positive."""
+    names = list(map(str, classes))
+    positive_class = names[0] if len(names) == 2 else None
+    return Metadata(target=Target(task="classification", classes=names, positive_class=positive_class))
+
+
+REGRESSION = Metadata()
 
 
 def table(rows, classes, *, seed=0, present=None, never=None, digits=2):
@@ -43,7 +50,7 @@ def reference_error(y_true, y_pred, weight=None):
     return total / weight.sum()
 
 
-def reference(y_true, y_pred, task, classes, weight=None):
+def reference(y_true, y_pred, classes, weight=None):
     """The metrics by scikit-learn, without its warnings about undefined metrics."""
     predicted, w = y_pred.argmax(1), {"sample_weight": weight}
     with warnings.catch_warnings():
@@ -59,8 +66,8 @@ def reference(y_true, y_pred, task, classes, weight=None):
             for average in ("macro", "weighted"):
                 values[f"{kind}_{average}"] = function(y_true, predicted, average=average, **w)
             binary = {"average": "binary", "pos_label": 0}
-            values[kind] = function(y_true, predicted, **w, **(binary if task == "binary" else {"average": "macro"}))
-        codes = [0] if task == "binary" else np.unique(y_true)
+            values[kind] = function(y_true, predicted, **w, **(binary if classes == 2 else {"average": "macro"}))
+        codes = [0] if classes == 2 else np.unique(y_true)
         values["roc_auc"] = np.mean([metrics.roc_auc_score(y_true == c, y_pred[:, c], **w) for c in codes])
         values["average_precision"] = np.mean(
             [metrics.average_precision_score(y_true == c, y_pred[:, c], **w) for c in codes]
@@ -69,25 +76,25 @@ def reference(y_true, y_pred, task, classes, weight=None):
 
 
 CASES = {
-    "binary": ("binary", 2, {}),
-    "binary without ties": ("binary", 2, {"digits": 15}),
-    "binary, positive never predicted": ("binary", 2, {"never": 0}),
-    "five classes": ("multiclass", 5, {}),
-    "classes without rows": ("multiclass", 6, {"present": [0, 2, 5]}),
-    "a class never predicted": ("multiclass", 4, {"never": 2}),
-    "many classes": ("multiclass", 26, {"digits": 3}),
+    "binary": (2, {}),
+    "binary without ties": (2, {"digits": 15}),
+    "binary, positive never predicted": (2, {"never": 0}),
+    "five classes": (5, {}),
+    "classes without rows": (6, {"present": [0, 2, 5]}),
+    "a class never predicted": (4, {"never": 2}),
+    "many classes": (26, {"digits": 3}),
 }
 
 
 @pytest.mark.parametrize("weighted", ["unweighted", "weights", "counts"])
 @pytest.mark.parametrize("case", CASES)
 def test_classification_agrees_with_scikit_learn(case, weighted):
-    task, classes, options = CASES[case]
+    classes, options = CASES[case]
     y_true, y_pred = table(400, classes, **options)
     rng = np.random.default_rng(1)
     weight = {"unweighted": None, "weights": rng.random(400) + 0.1, "counts": rng.integers(1, 4, 400)}[weighted]
-    values = compute_metrics(y_true, y_pred, info_of(task, range(classes)), weight=weight)
-    expected = reference(y_true, y_pred, task, classes, weight)
+    values = compute_metrics(y_true, y_pred, classes_metadata(range(classes)), weight=weight)
+    expected = reference(y_true, y_pred, classes, weight)
     assert set(values) == set(expected)
     for name, value in expected.items():
         assert values[name] == pytest.approx(value, abs=1e-9), name
@@ -96,12 +103,12 @@ def test_classification_agrees_with_scikit_learn(case, weighted):
 @pytest.mark.parametrize("case", CASES)
 def test_integer_weights_equal_repeated_rows(case):
     """A row with weight 0 does not exist: classes with only such rows have no metrics."""
-    task, classes, options = CASES[case]
+    classes, options = CASES[case]
     y_true, y_pred = table(30, classes, **options)
     counts = np.bincount(np.random.default_rng(3).integers(0, 30, 30), minlength=30)
-    info = info_of(task, range(classes))
-    repeated = compute_metrics(np.repeat(y_true, counts), np.repeat(y_pred, counts, axis=0), info)
-    weighted = compute_metrics(y_true, y_pred, info, weight=counts)
+    metadata = classes_metadata(range(classes))
+    repeated = compute_metrics(np.repeat(y_true, counts), np.repeat(y_pred, counts, axis=0), metadata)
+    weighted = compute_metrics(y_true, y_pred, metadata, weight=counts)
     assert set(repeated) == set(weighted)
     for name, value in repeated.items():
         assert weighted[name] == pytest.approx(value, abs=1e-9), name
@@ -116,7 +123,7 @@ def test_regression_agrees_with_scikit_learn(rows, weighted):
     weight = {"unweighted": None, "weights": rng.random(rows) + 0.1, "counts": rng.integers(1, 4, rows)}[weighted]
     names = ("root_mean_squared_error", "mean_absolute_error", "r2", "median_absolute_error")
     functions = {n: getattr(metrics, n if n.endswith("error") else f"{n}_score") for n in names}
-    values = compute_metrics(y_true, y_pred, info_of("regression"), weight=weight)
+    values = compute_metrics(y_true, y_pred, REGRESSION, weight=weight)
     assert list(values) == list(names)
     for name, function in functions.items():
         assert values[name] == pytest.approx(function(y_true, y_pred, sample_weight=weight), abs=1e-9), name
@@ -124,7 +131,7 @@ def test_regression_agrees_with_scikit_learn(rows, weighted):
 
 def test_float32_probabilities_are_clipped_as_in_scikit_learn():
     y_true, y_pred = np.array([0, 1, 1]), np.array([[1, 0], [0.25, 0.75], [1, 0]], "float32")
-    log_loss = compute_metrics(y_true, y_pred, info_of("binary", ["a", "b"]))["log_loss"]
+    log_loss = compute_metrics(y_true, y_pred, classes_metadata(["a", "b"]))["log_loss"]
     assert log_loss == pytest.approx(metrics.log_loss(y_true, y_pred), abs=1e-5)
 
 
@@ -132,36 +139,37 @@ def test_calibration_error_has_the_closed_form_value():
     """Ten rows at 0.8 with six correct, ten rows at 0.6 with six correct: (0.2 * 10 + 0) / 20."""
     y_pred = np.array([[0.8, 0.2]] * 10 + [[0.6, 0.4]] * 10)
     y_true = np.array(([0] * 6 + [1] * 4) * 2)
-    values = compute_metrics(y_true, y_pred, info_of("binary", ["a", "b"]))
+    values = compute_metrics(y_true, y_pred, classes_metadata(["a", "b"]))
     assert values["expected_calibration_error"] == pytest.approx(0.1, abs=1e-12)
 
 
 def test_undefined_metrics_are_left_out():
     _, y_pred = table(20, 2)
-    info = info_of("binary", ["yes", "no"])
-    only_negative = compute_metrics(np.ones(20, int), y_pred, info)
+    metadata = classes_metadata(["yes", "no"])
+    only_negative = compute_metrics(np.ones(20, int), y_pred, metadata)
     assert not {"roc_auc", "average_precision", "recall"} & set(only_negative)
     assert {"accuracy", "log_loss", "precision"} <= set(only_negative)
-    without_class = compute_metrics(np.ones(20, int), np.tile([0.0, 1.0], (20, 1)), info)
+    without_class = compute_metrics(np.ones(20, int), np.tile([0.0, 1.0], (20, 1)), metadata)
     assert not {"precision", "recall", "f1"} & set(without_class)
-    assert "r2" not in compute_metrics(np.full(9, 0.1), np.arange(9.0), info_of("regression"))
-    assert compute_metrics([], np.zeros((0, 2)), info) == {}
-    enormous = compute_metrics([1.0, 2.0], [1e300, 2.0], info_of("regression"))
+    assert "r2" not in compute_metrics(np.full(9, 0.1), np.arange(9.0), REGRESSION)
+    assert compute_metrics([], np.zeros((0, 2)), metadata) == {}
+    enormous = compute_metrics([1.0, 2.0], [1e300, 2.0], REGRESSION)
     assert set(enormous) == {"mean_absolute_error", "median_absolute_error"}
 
 
 def test_invalid_predictions_raise():
     with pytest.raises(ValueError, match=r"one prediction .* Received: 2 rows, predictions of shape \(2, 3\)"):
-        compute_metrics([0, 1], np.ones((2, 3)) / 3, info_of("binary", ["a", "b"]))
+        compute_metrics([0, 1], np.ones((2, 3)) / 3, classes_metadata(["a", "b"]))
     with pytest.raises(NotFiniteError, match=r"must be finite .* Received: 1 of 2 rows"):
-        compute_metrics([0.0, 1.0], [np.nan, 1.0], info_of("regression"))
+        compute_metrics([0.0, 1.0], [np.nan, 1.0], REGRESSION)
 
 
-FORECAST = {
-    "task": "forecast",
-    "quantiles": [0.1, 0.5, 0.9],
-    "series": {"names": ["a", "b"], "naive_error": [2.0, 0.5], "scale": [4.0, 1.0]},
-}
+def forecast_metadata(names, naive_error, scale):
+    series = SimpleNamespace(names=names, naive_error=naive_error, scale=scale)
+    return Metadata(target=Target(task="forecasting"), quantiles=[0.1, 0.5, 0.9], series=series)
+
+
+FORECAST = forecast_metadata(["a", "b"], [2.0, 0.5], [4.0, 1.0])
 
 
 def windows(values, series):
@@ -207,16 +215,16 @@ def test_forecast_metrics_agree_with_a_plain_loop(forecast, weighted):
         "root_mean_squared_error": np.sqrt(sums["squared"] / sums["count"]),
         "smape": sums["smape"] / sums["count"],
         "mase": sums["mase"] / sums["scaled_count"],
-        "standardised_mean_squared_error": sums["mse"] / sums["scaled_count"],
-        "standardised_mean_absolute_error": sums["mae"] / sums["scaled_count"],
+        "standardized_mean_squared_error": sums["mse"] / sums["scaled_count"],
+        "standardized_mean_absolute_error": sums["mae"] / sums["scaled_count"],
         "coverage_80": sums["inside"] / sums["count"],
     }
     assert compute_metrics(y_true, y_pred, FORECAST, weight=weight) == pytest.approx(expected)
 
 
 def test_point_forecast_of_one_series_has_no_coverage_and_no_standardized_errors():
-    info = {**FORECAST, "series": {"names": ["a"], "naive_error": [0.0], "scale": [4.0]}}
-    values = compute_metrics(windows([[1.0, 0.0]], [0]), np.array([[3.0, 0.0]]), info)
+    metadata = forecast_metadata(["a"], [0.0], [4.0])
+    values = compute_metrics(windows([[1.0, 0.0]], [0]), np.array([[3.0, 0.0]]), metadata)
     assert values == {"mean_absolute_error": 1.0, "root_mean_squared_error": np.sqrt(2.0), "smape": 50.0}
 
 

@@ -16,5 +16,13 @@ def run(tmp_path_factory):
     frame = frame.dropna(subset="y")
     folder = tmp_path_factory.mktemp("run")
     frame.to_csv(folder / "t.csv", index=False)
-    settings = {"epochs": 1, "units": 8, "members": 2, "bins": 8, "batch_size": 64, "refit": False, "quiet": True}
-    return tfkit.train("tabular", table=folder / "t.csv", target="y", out=folder / "runs", test=False, **settings)
+    settings = {
+        "epochs": 1,
+        "units": 8,
+        "ensemble_size": 2,
+        "num_bins": 8,
+        "batch_size": 64,
+        "refit": False,
+        "quiet": True,
+    }
+    return tfkit.train("tabular", data=folder / "t.csv", target="y", out=folder / "runs", skip_test=True, **settings)

@@ -5,11 +5,11 @@ import pytest
 import tfkit
 
 SETTINGS = {
-    "tabular": {"body": "ensemble", "units": 8, "bins": 8, "members": 2},
+    "tabular": {"architecture": "tabm", "units": 8, "num_bins": 8, "ensemble_size": 2},
     "image": {"filters": [4, 8]},
-    "text": {"encoder": "lstm", "units": 8, "num_ngrams": 500},
-    "series": {"body": "inception", "units": 4, "depth": 3},
-    "forecast": {"body": "lstm", "units": 8},
+    "text": {"architecture": "lstm", "units": 8, "max_ngrams": 500},
+    "series": {"architecture": "inception", "units": 4, "num_layers": 3},
+    "forecast": {"architecture": "lstm", "units": 8},
 }
 NUMERIC_RECIPES = {"series", "forecast"}  # numeric inputs, and only operations that every runtime supports
 
@@ -18,7 +18,7 @@ NUMERIC_RECIPES = {"series", "forecast"}  # numeric inputs, and only operations 
 @pytest.mark.parametrize("name", sorted(SETTINGS))
 def test_every_recipe_can_be_exported(name, tmp_path):
     settings = {"epochs": 1, "refit": False, **SETTINGS[name]}
-    run = tfkit.train(name, out=tmp_path, test=False, report=False, quiet=True, **settings)
+    run = tfkit.train(name, out=tmp_path, skip_test=True, report=False, quiet=True, **settings)
     for format in ("onnx", "litert"):
         assert run.export(format).is_file()
         measurements = run.exports[format]

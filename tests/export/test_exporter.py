@@ -35,7 +35,7 @@ def rows(tf):
 def expected_predictions(run):
     """Predictions of the run's model for `ROWS`."""
     dtypes = {"a_b": "float32", "Age": "float32", "age_2": object}
-    return run.answer({name: np.array(column, dtypes[name]) for name, column in ROWS.items()})
+    return run.predict_arrays({name: np.array(column, dtypes[name]) for name, column in ROWS.items()})
 
 
 @pytest.mark.slow
@@ -172,10 +172,10 @@ def test_export_with_different_predictions_is_not_published(run, tmp_path, monke
 
 
 def test_model_that_cannot_be_split_raises(run, tmp_path):
-    about = json.loads((run.folder / "about.json").read_text())
-    (run.folder / "about.json").write_text(json.dumps({**about, "network": None}))
+    about = json.loads((run.folder / "provenance.json").read_text())
+    (run.folder / "provenance.json").write_text(json.dumps({**about, "network": None}))
     try:
         with pytest.raises(UserError, match=r"train it again, or export it to keras or savedmodel\. Received: no"):
             run.export("onnx", tmp_path / "x.onnx")
     finally:
-        (run.folder / "about.json").write_text(json.dumps(about))
+        (run.folder / "provenance.json").write_text(json.dumps(about))

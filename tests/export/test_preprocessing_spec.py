@@ -30,7 +30,7 @@ def _index(params, value):
 def test_preprocessing_without_keras_gives_the_same_tensors_and_predictions(run):
     import onnxruntime
 
-    path, raw = run.export("onnx"), run.examples
+    path, raw = run.export("onnx"), run.sample_inputs
     spec = json.loads((run.folder / "inputs.json").read_text())
     outputs = dict(raw)
     for step in spec["steps"]:
@@ -38,7 +38,7 @@ def test_preprocessing_without_keras_gives_the_same_tensors_and_predictions(run)
         outputs[step["name"]] = STEPS[step["layer"]](step["told"], step.get("called_with"), *arrays)
     tensors = {name: outputs[tensor["step"]].astype(tensor["dtype"]) for name, tensor in spec["tensors"].items()}
     session = onnxruntime.InferenceSession(str(path))
-    np.testing.assert_allclose(session.run(None, tensors)[0][:, 0], run.answer(raw), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(session.run(None, tensors)[0][:, 0], run.predict_arrays(raw), rtol=1e-4, atol=1e-5)
     for i, example in enumerate(spec["examples"]):
         for name, values in example["tensors"].items():
             np.testing.assert_allclose(tensors[name][i], values, rtol=1e-5, atol=1e-6)
@@ -52,7 +52,7 @@ def test_inputs_outputs_and_steps_are_described(run):
         "Age": "Age",
         "age_2": "age",
     }
-    assert spec["answers"] == {"task": "regression", "classes": None}
+    assert spec["outputs"] == {"task": "regression", "classes": None}
     summaries = {step["layer"]: step["does"] for step in spec["steps"]}
     assert summaries["tfkit>Imputer"] == inspect.getdoc(tfkit.layers.Imputer).splitlines()[0] != ""
     assert summaries["Take"].startswith("Take elements from a tensor along an axis")

@@ -11,7 +11,7 @@ from tfkit.cli.main import main
 from tfkit.errors import UserError
 from tfkit.run_dir import latest_run
 
-FAST = {"epochs": 1, "units": 8, "members": 2, "bins": 8, "batch_size": 64, "refit": False, "quiet": True}
+FAST = {"epochs": 1, "units": 8, "ensemble_size": 2, "num_bins": 8, "batch_size": 64, "refit": False, "quiet": True}
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def frame():
 def run(frame, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     frame.to_parquet(folder / "t.parquet")
-    return tfkit.train("tabular", table=folder / "t.parquet", target="y", out=folder / "runs", **FAST)
+    return tfkit.train("tabular", data=folder / "t.parquet", target="y", out=folder / "runs", **FAST)
 
 
 def test_predict_returns_label_and_probabilities(run, frame):
@@ -39,7 +39,8 @@ def test_predict_returns_label_and_probabilities(run, frame):
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".jsonl", ".csv.gz"])
 def test_predict_writes_the_input_columns_first(run, frame, tmp_path, suffix, capsys):
-    from tfkit.data import read_frame, write_frame
+    from tfkit.data.files.read import read_frame
+    from tfkit.data.files.write import write_frame
 
     write_frame(frame.head(20), tmp_path / f"new{suffix}")
     out = tmp_path / f"predictions{suffix}"
@@ -71,7 +72,7 @@ def test_evaluate_prints_a_table(run, capsys):
 
 
 def test_folder_that_is_not_a_run_raises(tmp_path):
-    with pytest.raises(UserError, match="A run is a folder that `tfkit train` has made"):
+    with pytest.raises(UserError, match="A run is a directory that `tfkit train` wrote"):
         tfkit.Run(tmp_path)
 
 
@@ -91,9 +92,9 @@ def test_recipe_with_its_own_reader_must_be_given(run, frame, tmp_path):
     import shutil
 
     shutil.copytree(run.folder, tmp_path / "copy")
-    provenance = json.loads((tmp_path / "copy" / "about.json").read_text())
-    (tmp_path / "copy" / "about.json").write_text(json.dumps({**provenance, "read": None}))
-    with pytest.raises(UserError, match="name the file again: --recipe"):
+    provenance = json.loads((tmp_path / "copy" / "provenance.json").read_text())
+    (tmp_path / "copy" / "provenance.json").write_text(json.dumps({**provenance, "reader": None}))
+    with pytest.raises(UserError, match="give the file again: --recipe"):
         tfkit.Run(tmp_path / "copy").predict(frame)
     predictions = tfkit.Run(tmp_path / "copy", recipe="tabular").predict(frame)
     pd.testing.assert_frame_equal(predictions, run.predict(frame))
@@ -103,8 +104,8 @@ def test_reader_outside_tfkit_is_not_imported(run, frame, tmp_path):
     import shutil
 
     shutil.copytree(run.folder, tmp_path / "copy")
-    provenance = json.loads((tmp_path / "copy" / "about.json").read_text())
-    (tmp_path / "copy" / "about.json").write_text(json.dumps({**provenance, "read": "antigravity:read_all"}))
+    provenance = json.loads((tmp_path / "copy" / "provenance.json").read_text())
+    (tmp_path / "copy" / "provenance.json").write_text(json.dumps({**provenance, "reader": "antigravity:read_all"}))
     with pytest.raises(UserError, match="The run's reader must be one of tfkit;"):
         tfkit.Run(tmp_path / "copy").predict(frame)
 
@@ -143,6 +144,6 @@ def test_out_must_be_a_writable_folder(tmp_path, frame):
     frame.to_csv(tmp_path / "t.csv", index=False)
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="`out` must be a folder"):
-        tfkit.train("tabular", table=tmp_path / "t.csv", target="y", out=tmp_path / "file", **FAST)
+        tfkit.train("tabular", data=tmp_path / "t.csv", target="y", out=tmp_path / "file", **FAST)
     with pytest.raises(UserError, match="must be writable"):
-        tfkit.train("tabular", table=tmp_path / "t.csv", target="y", out="/proc/missing", **FAST)
+        tfkit.train("tabular", data=tmp_path / "t.csv", target="y", out="/proc/missing", **FAST)

@@ -40,11 +40,11 @@ def run(tmp_path_factory):
     make_table(NUM_TRAINING_ROWS).to_csv(folder / "table.csv", index=False)
     return tfkit.train(
         "tabular",
-        table=folder / "table.csv",
+        data=folder / "table.csv",
         target="bought",
         epochs=1,
         refit=False,
-        body="mlp",
+        architecture="mlp",
         units=8,
         batch_size=64,
         out=folder / "runs",
@@ -56,10 +56,10 @@ def run(tmp_path_factory):
 @pytest.fixture
 def small_chunks(monkeypatch):
     """Read every file in chunks of a few rows."""
-    monkeypatch.setattr(chunks, "LEAST", 0)
-    monkeypatch.setattr(parquet, "ROWS", 50)
-    monkeypatch.setattr(csv, "_BLOCK", 2000)
-    monkeypatch.setattr(json_lines, "_PIECE", 2000)
+    monkeypatch.setattr(chunks, "MIN_CHUNKED_BYTES", 0)
+    monkeypatch.setattr(parquet, "CHUNK_ROWS", 50)
+    monkeypatch.setattr(csv, "_BLOCK_BYTES", 2000)
+    monkeypatch.setattr(json_lines, "_CHUNK_BYTES", 2000)
 
 
 def rows_to_predict():
@@ -80,7 +80,7 @@ def test_chunked_prediction_equals_prediction_of_the_complete_file(
     chunked = run.predict_file(tmp_path / f"new{suffix}", tmp_path / f"chunked{suffix}")
     messages = sorted(record.getMessage() for record in caplog.records)
     caplog.clear()
-    monkeypatch.setattr(chunks, "LEAST", 10**9)
+    monkeypatch.setattr(chunks, "MIN_CHUNKED_BYTES", 10**9)
     complete = run.predict_file(tmp_path / f"new{suffix}", tmp_path / f"complete{suffix}")
     assert sorted(record.getMessage() for record in caplog.records) == messages
     assert any("town: 2 cells have categories" in message and "'Bonn', 'Turin'" in message for message in messages)

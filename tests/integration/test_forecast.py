@@ -12,9 +12,9 @@ from tfkit.errors import UserError
 
 FAST = {
     "epochs": 2,
-    "calendar": ["weekday"],
+    "calendar_features": ["weekday"],
     "units": 8,
-    "patch": 7,
+    "patch_length": 7,
     "batch_size": 64,
     "learning_rate": 0.01,
     "refit": False,
@@ -37,7 +37,7 @@ def write_csv(frame, path):
 
 
 def train_forecast(table, out, **settings):
-    return tfkit.train("forecast", table=table, out=out, quiet=True, **{**FAST, **settings})
+    return tfkit.train("forecast", data=table, out=out, quiet=True, **{**FAST, **settings})
 
 
 @pytest.fixture(scope="module")
@@ -57,19 +57,19 @@ def run(table, tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_recipe_meets_the_contract(table):
-    tfkit.testing.check_recipe("forecast", {**FAST, **LONGER, "table": table}, source=table)
+    tfkit.testing.check_recipe("forecast", {**FAST, **LONGER, "data": table}, source=table)
 
 
 def test_a_run_beats_the_baselines_and_is_saved(run):
     metrics = run.metrics
-    assert metrics["task"] == "forecast"
+    assert metrics["task"] == "forecasting"
     assert set(metrics["baselines"]) == {"naive", "seasonal_naive"}
     assert metrics["test"]["mase"] < 0.9 * metrics["baselines"]["seasonal_naive"]["mase"]
     assert metrics["baselines"]["seasonal_naive"]["mase"] < metrics["baselines"]["naive"]["mase"]
     low, high = metrics["intervals"]["mase"]
     assert low < metrics["test"]["mase"] < high
-    assert (run.config["horizon"], run.config["past"], run.config["season"]) == (7, 21, 7)
-    assert run.info["columns"]["day"]["treatment"] == "steps of 1 day; weekday"
+    assert (run.config["horizon"], run.config["context_length"], run.config["season_length"]) == (7, 21, 7)
+    assert run.predictor.metadata.columns["day"]["treatment"] == "steps of 1 day; weekday"
 
 
 def test_prediction_intervals_have_about_nominal_coverage(run):
@@ -86,12 +86,12 @@ def test_prediction_intervals_have_about_nominal_coverage(run):
 
 def test_saved_predictions_have_the_targets_of_the_table(run, table):
     predictions, frame = pd.read_csv(run.folder / "predictions.csv"), pd.read_csv(table)
-    assert list(predictions)[:4] == ["series", "day", "truth", "predicted"]
+    assert list(predictions)[:4] == ["series", "day", "actual", "predicted"]
     assert not predictions.duplicated(["series", "day"]).any()
     sales_by_day = frame.set_index("day")[["small", "large"]].stack()
     keys = zip(predictions["day"], predictions["series"], strict=True)
     expected = [sales_by_day[day, series] for day, series in keys]
-    np.testing.assert_allclose(predictions["truth"], expected, rtol=1e-6)
+    np.testing.assert_allclose(predictions["actual"], expected, rtol=1e-6)
     assert predictions["day"].min() > frame["day"].iloc[int(DAYS * 0.8) - 1]  # only the last fifth
 
 
@@ -131,7 +131,7 @@ def test_the_model_accepts_raw_windows_and_exports_predict_like_it(run, table, t
 
     raw = run.predictor.read(table)
     assert {name: array.shape for name, array in raw.items()} == {"values": (2, 21), "calendar": (2, 28, 1)}
-    y_pred = run.answer(raw)
+    y_pred = run.predict_arrays(raw)
     assert y_pred.shape == (2, 7, 5)
     model = tfkit.load_model(run.export("keras", tmp_path / "copy.keras"))
     np.testing.assert_allclose(model(raw), y_pred, rtol=1e-5)
@@ -150,9 +150,9 @@ def test_a_long_table_with_known_covariates(tmp_path):
         frame["sales"] += 60 * (frame["holiday"] == "yes")
         frames.append(frame.assign(shop=shop))
     path = write_csv(pd.concat(frames).sample(frac=1, random_state=0), tmp_path / "long.csv")
-    settings = {"series_column": "shop", "target": ["sales"], "epochs": 12, "learning_rate": 0.02}
-    with_holidays = train_forecast(path, tmp_path / "runs", known=["holiday"], **settings)
-    without_holidays = train_forecast(path, tmp_path / "runs", leave_out=["holiday"], **settings)
+    settings = {"series_id_column": "shop", "target": ["sales"], "epochs": 12, "learning_rate": 0.02}
+    with_holidays = train_forecast(path, tmp_path / "runs", known_covariates=["holiday"], **settings)
+    without_holidays = train_forecast(path, tmp_path / "runs", exclude_columns=["holiday"], **settings)
     assert with_holidays.metrics["test"]["mase"] < 0.8 * without_holidays.metrics["test"]["mase"]
 
     future = sales(248).iloc[240:].assign(sales=None, holiday=["yes", "no"] * 4, shop="a")
@@ -167,14 +167,14 @@ def test_a_long_table_with_known_covariates(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("body", ["lstm", "transformer"])
-def test_every_architecture_learns(table, tmp_path, body):
-    run = train_forecast(table, tmp_path, body=body, epochs=20, level="mean")
+@pytest.mark.parametrize("architecture", ["lstm", "transformer"])
+def test_every_architecture_learns(table, tmp_path, architecture):
+    run = train_forecast(table, tmp_path, architecture=architecture, epochs=20, window_center="mean")
     assert run.metrics["test"]["mase"] < run.metrics["baselines"]["seasonal_naive"]["mase"]
 
 
 def test_a_mean_forecast_has_no_prediction_intervals(table, tmp_path):
-    run = train_forecast(table, tmp_path, loss="squared", target=["small"], calendar=[], epochs=1)
+    run = train_forecast(table, tmp_path, loss="mse", target=["small"], calendar_features=[], epochs=1)
     assert list(run.predict(table)) == ["day", "predicted"]
     assert not [name for name in run.metrics["test"] if "coverage" in name]
     assert "standardised_mean_squared_error" not in run.metrics["test"]
@@ -183,9 +183,9 @@ def test_a_mean_forecast_has_no_prediction_intervals(table, tmp_path):
 @pytest.mark.slow
 def test_a_run_with_few_windows_is_refit_on_all_steps_before_the_test(tmp_path, capfd):
     path = write_csv(sales(90), tmp_path / "table.csv")
-    run = tfkit.train("forecast", table=path, out=tmp_path / "runs", **{**FAST, "refit": "auto"})
+    run = tfkit.train("forecast", data=path, out=tmp_path / "runs", **{**FAST, "refit": "auto"})
     assert run.config["refit"] is True
-    assert "Fitted again on training and validation rows together" in capfd.readouterr().err
+    assert "Refit on training and validation rows together" in capfd.readouterr().err
 
 
 def test_missing_values_are_filled_and_not_used_as_targets(tmp_path):
@@ -193,8 +193,8 @@ def test_missing_values_are_filled_and_not_used_as_targets(tmp_path):
     frame.loc[20:25, "sales"] = None
     frame = frame.drop(index=range(100, 105))
     recipe = tfkit.load_recipe("forecast")
-    data = recipe.data(recipe.Config.of({"table": write_csv(frame, tmp_path / "gaps.csv")}))
-    assert data.info["cleaning"] == [
+    data = recipe.data(recipe.Config.from_dict({"data": write_csv(frame, tmp_path / "gaps.csv")}))
+    assert data.metadata.notes == [
         "5 of 300 steps have no row, in 1 gap, the first at 2024-04-10",
         "11 of 300 values are missing: filled by the previous value, not used as targets",
     ]
@@ -204,15 +204,15 @@ def test_missing_values_are_filled_and_not_used_as_targets(tmp_path):
     ("settings", "message"),
     [
         ({"horizon": 400}, "each have enough steps for the horizon"),
-        ({"calendar": ["hours"]}, "must name some of hour, weekday, yearday, or be auto. Received: 'hours'"),
-        ({"past": 250}, "must contain at least one window of past and horizon"),
+        ({"calendar_features": ["hours"]}, "must name some of hour, weekday, yearday, or be auto. Received: 'hours'"),
+        ({"context_length": 250}, "must contain at least one window of past and horizon"),
         ({"quantiles": [0.1, 0.9]}, "with the median, 0.5, in the middle"),
         ({"quantiles": [0.1, 0.5, 0.8]}, "pairs around it, such as 0.1,0.5,0.9"),
         ({"quantiles": [0.0, 0.5, 1.0]}, "must lie between 0 and 1"),
-        ({"known": ["holiday"]}, "The table must have the column 'holiday'"),
-        ({"known": ["small"], "target": ["small"]}, "A column must have one role"),
+        ({"known_covariates": ["holiday"]}, "The table must have the column 'holiday'"),
+        ({"known_covariates": ["small"], "target": ["small"]}, "A column must have one role"),
         ({"time_column": "small"}, "Received: 'day', which contains '2024-01-01'"),
-        ({"refit": True, "learning_rate_decay": "plateau"}, "refit=true leaves none"),
+        ({"refit": True, "learning_rate_schedule": "plateau"}, "refit=true leaves none"),
         ({"train_steps": 200, "test_steps": 200}, "each have enough steps for the horizon"),
     ],
 )
@@ -234,16 +234,16 @@ INVALID_TABLES = {
     "times twice": (pd.concat([sales(), sales().iloc[[5]]]), "1 time more than once, the first 2024-01-06"),
     "horizon": (sales(3), "each have enough steps for the horizon"),
     "constant": (sales().assign(sales=0.1), "At least one series must vary in training. Received: 'sales'"),
-    "all missing": (sales().assign(sales=None), "must contain numbers; exclude it with leave_out="),
+    "all missing": (sales().assign(sales=None), "must contain numbers; exclude it with exclude_columns="),
     "no time": (sales()[["sales"]], "must have a time column; name it with time_column="),
     "unparsed": (modified_sales(day=(7, "someday")), "'someday' in row 8 (line 9 of a CSV file), the first of 1"),
     "a row without": (modified_sales(day=(7, None)), "no time in row 8"),
     "one row": (sales(1), "There must be at least two rows in a series"),
-    "text": (modified_sales(sales=(7, "many")), "'many' in row 8 (line 9 of a CSV file)"),
+    "text_column": (modified_sales(sales=(7, "many")), "'many' in row 8 (line 9 of a CSV file)"),
     "infinite": (modified_sales(sales=(7, "inf")), "must contain finite numbers or empty cells"),
     "long": (
         pd.concat([sales().assign(shop=shop) for shop in "ab"]),
-        "identifies the series, name it with series_column=",
+        "identifies the series, name it with series_id_column=",
     ),
     "uneven": (modified_sales(day=(299, "2024-10-26 03:00")), "steps of 1 day, and 1 of 300 times between them"),
     "sparse": (sales().drop(index=range(2, 280)), "278 of 300 steps without a row, the first 2024-01-03"),
@@ -254,7 +254,7 @@ INVALID_TABLES = {
 @pytest.mark.parametrize(("frame", "message"), INVALID_TABLES.values(), ids=INVALID_TABLES.keys())
 def test_invalid_input_gives_a_one_line_error_and_exit_code_2(tmp_path, capfd, frame, message):
     path = write_csv(frame, tmp_path / "table.csv")
-    assert main(["train", "forecast", f"table={path}", "--out", str(tmp_path / "runs")]) == 2
+    assert main(["train", "forecast", f"data={path}", "--out", str(tmp_path / "runs")]) == 2
     out, err = capfd.readouterr()
     assert out == ""
     assert err.count("\n") == 1, err

@@ -11,6 +11,7 @@ import tfkit
 from tfkit.cli.main import main
 from tfkit.datasets import memmap
 from tfkit.errors import UserError
+from tfkit.metadata import Metadata
 from tfkit.testing import check_recipe
 
 RANDOM = np.random.default_rng(0)
@@ -41,7 +42,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(folder, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs")
-    return tfkit.train("image", pictures=folder, out=out, quiet=True, **{**FAST, "epochs": 12, "learning_rate": 1e-2})
+    return tfkit.train("image", data=folder, out=out, quiet=True, **{**FAST, "epochs": 12, "learning_rate": 1e-2})
 
 
 def to_arguments(settings):
@@ -55,10 +56,10 @@ def test_training_reaches_high_accuracy_and_saves_metrics_and_predictions(run):
     assert metrics["test"]["accuracy"] >= 0.9
     assert set(metrics["baselines"]) == {"dummy", "linear_pixels"}
     assert metrics["baselines"]["dummy"]["accuracy"] == 0.5
-    assert run.info["inputs"] == {"pixels": {"dtype": "uint8", "shape": [12, 10, 1]}}
+    assert run.predictor.metadata.inputs == {"pixels": {"dtype": "uint8", "shape": [12, 10, 1]}}
     assert "auto" not in run.config.values()
     predictions = pd.read_csv(run.folder / "predictions.csv")
-    assert (predictions["truth"] == predictions["predicted"]).mean() == pytest.approx(metrics["test"]["accuracy"])
+    assert (predictions["actual"] == predictions["predicted"]).mean() == pytest.approx(metrics["test"]["accuracy"])
 
 
 def test_the_model_accepts_images_of_any_size(run):
@@ -68,7 +69,7 @@ def test_the_model_accepts_images_of_any_size(run):
     enlarged = np.repeat(np.repeat(pixels, 2, axis=1), 2, axis=2)
     predictions = run.model.predict({"pixels": enlarged}, verbose=0)
     assert (predictions.argmax(axis=1) == expected.argmax(axis=1)).all()
-    np.testing.assert_allclose(run.answer({"pixels": pixels}), expected, atol=1e-6)
+    np.testing.assert_allclose(run.predict_arrays({"pixels": pixels}), expected, atol=1e-6)
     # without a `training` argument
     np.testing.assert_allclose(np.asarray(run.model({"pixels": pixels})), expected, atol=1e-5)
 
@@ -107,11 +108,11 @@ def test_regression_from_a_table_of_paths(folder, tmp_path):
     pd.DataFrame({"file": paths, "brightness": brightness}).to_csv(tmp_path / "bright.csv", index=False)
     run = tfkit.train(
         "image",
-        pictures=tmp_path / "bright.csv",
+        data=tmp_path / "bright.csv",
         path_column="file",
         target="brightness",
         mixup=0.2,
-        colour=0,
+        color_jitter=0,
         out=tmp_path,
         quiet=True,
         **FAST,
@@ -120,12 +121,12 @@ def test_regression_from_a_table_of_paths(folder, tmp_path):
     assert set(run.predict(tmp_path / "bright.csv")) == {"predicted"}
 
 
-TRANSFORMER = {"body": "transformer", "depth": 2, "units": 16, "filters": [16, 32, 64, 128]}
+TRANSFORMER = {"architecture": "transformer", "num_layers": 2, "units": 16, "filters": [16, 32, 64, 128]}
 SLOW_SETTINGS = [
-    {"body": "conv", "loss": "cross_entropy", "cutmix": 1.0},
-    {"loss": "focal", "class_weights": True, "flip": "both"},
-    {"shift": 0, "rotation": 0, "zoom": 0, "colour": 0},
-    {"size": 16, "channels": "rgb", "refit": True},
+    {"architecture": "cnn", "loss": "cross_entropy", "cutmix": 1.0},
+    {"loss": "focal", "balance_classes": True, "flip": "both"},
+    {"translation": 0, "rotation": 0, "zoom": 0, "color_jitter": 0},
+    {"image_size": 16, "color_mode": "rgb", "refit": True},
     {"precision": "mixed_float16"},
 ]
 
@@ -136,9 +137,10 @@ SLOW_SETTINGS = [
     ids=str,
 )
 def test_training_works_with_each_setting(folder, tmp_path, settings):
-    fast = {**FAST, "epochs": 1, **settings}
-    run = tfkit.train("image", pictures=folder, out=tmp_path, test=False, quiet=True, **fast)
+    fast = {**FAST, "epochs": 1, "report": True, **settings}
+    run = tfkit.train("image", data=folder, out=tmp_path, quiet=True, **fast)
     assert np.isfinite(run.metrics["val"]["log_loss"])
+    assert run.read_json("analysis.json")["skipped"] == {}, "an analysis failed"
 
 
 MIXED = {**FAST, "mixup": 0.3, "flip": "both", "dropout": 0.2}
@@ -147,7 +149,7 @@ MIXED = {**FAST, "mixup": 0.3, "flip": "both", "dropout": 0.2}
 @pytest.fixture(scope="module")
 def in_memory_run(folder):
     """Run the checks of all recipes; return a run with images in memory."""
-    return check_recipe("image", {**MIXED, "pictures": folder}, source=folder)
+    return check_recipe("image", {**MIXED, "data": folder}, source=folder)
 
 
 @pytest.mark.slow
@@ -159,13 +161,13 @@ def assert_same(run, expected):
     for weights, expected_weights in zip(run.model.get_weights(), expected.model.get_weights(), strict=True):
         np.testing.assert_array_equal(weights, expected_weights)
     assert run.metrics["test"] == expected.metrics["test"]
-    assert run.about["data"] == expected.about["data"]
+    assert run.provenance["data"] == expected.provenance["data"]
 
 
 @pytest.mark.slow
 def test_training_on_memory_mapped_images_is_bit_identical(folder, in_memory_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(memmap, "SHARE", 0)
-    assert_same(tfkit.train("image", **MIXED, pictures=folder, out=tmp_path, quiet=True), in_memory_run)
+    monkeypatch.setattr(memmap, "MEMORY_FRACTION", 0)
+    assert_same(tfkit.train("image", **MIXED, data=folder, out=tmp_path, quiet=True), in_memory_run)
 
 
 # invalid data and settings
@@ -190,7 +192,7 @@ def test_invalid_images_give_a_one_line_error_and_no_run(tmp_path, capsys, damag
         for index in range(20):
             Image.fromarray(stripes("horizontal")).save(tmp_path / "images" / label / f"{index}.png")
     damage(tmp_path / "images")
-    arguments = [f"pictures={tmp_path / 'images'}", *to_arguments(FAST), "--out", str(tmp_path / "runs")]
+    arguments = [f"data={tmp_path / 'images'}", *to_arguments(FAST), "--out", str(tmp_path / "runs")]
     assert main(["train", "image", *arguments]) == 2
     out, err = capsys.readouterr()
     assert not out
@@ -204,12 +206,15 @@ def test_invalid_images_give_a_one_line_error_and_no_run(tmp_path, capsys, damag
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"body": "transformer", "filters": [8]}, r"`filters=` is of convolutions.*Received: filters=\[8\]"),
-        ({"units": 64}, "are of body=transformer.*Received: units=64 patch_size=4"),
-        ({"body": "transformer", "units": 66}, "`units` must be a multiple of 4.*Received: 66"),
+        (
+            {"architecture": "transformer", "filters": [8]},
+            r"use the settings that are set.*Received: architecture=transformer filters=\[8\]",
+        ),
+        ({"units": 64}, "use the settings that are set.*Received: architecture=resnet units=64"),
+        ({"architecture": "transformer", "units": 66}, "`units` must be a multiple of 4.*Received: 66"),
         ({"target": "path"}, "`target` and `path_column` must be two columns. Received: path for both"),
-        ({"loss": "focal", "mixup": 0.2}, "loss=focal takes no mixed classes.*mixup=0.2 cutmix=0.0"),
-        ({"refit": True, "learning_rate_decay": "plateau"}, "needs validation rows, and refit=true leaves none"),
+        ({"loss": "focal", "mixup": 0.2}, "loss=focal needs unmixed classes.*mixup=0.2 cutmix=0.0"),
+        ({"refit": True, "learning_rate_schedule": "plateau"}, "needs validation rows, and refit=true leaves none"),
         ({"loss": "huber"}, "'label' has classes, so it can be cross_entropy, label_smoothing, focal"),
         ({"group_column": "patient"}, "The table must have the column to split by"),
         ({"test_fraction": 0}, "must be above 0"),
@@ -217,10 +222,10 @@ def test_invalid_images_give_a_one_line_error_and_no_run(tmp_path, capsys, damag
 )
 def test_inconsistent_settings_are_errors(folder, tmp_path, settings, message):
     with pytest.raises(UserError, match=message):
-        tfkit.train("image", pictures=folder, out=tmp_path / "runs", quiet=True, **settings)
+        tfkit.train("image", data=folder, out=tmp_path / "runs", quiet=True, **settings)
     assert not (tmp_path / "runs").exists()
 
 
 def test_metadata_is_json_with_counts_of_the_training_split(run):
-    assert json.loads(json.dumps(run.info)) == run.info
-    assert sum(run.info["target"]["counts"].values()) == run.about["rows"][0]
+    assert Metadata.from_dict(json.loads(json.dumps(run.predictor.metadata.to_dict()))) == run.predictor.metadata
+    assert sum(run.predictor.metadata.target.counts.values()) == run.provenance["rows"][0]

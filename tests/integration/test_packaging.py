@@ -54,7 +54,7 @@ def test_the_command_lists_every_recipe(install_folder):
 
 @pytest.mark.slow
 def test_every_recipe_loads_with_its_sample(install_folder):
-    program = "import tfkit\nfor name, _ in tfkit.list_recipes(): print(tfkit.load_recipe(name).page)"
+    program = "import tfkit\nfor name, _ in tfkit.list_recipes(): print(tfkit.load_recipe(name).path)"
     paths = run(install_folder / ".venv/bin/python", "-c", program, cwd=install_folder).splitlines()
     assert paths
     assert all(path.startswith(str(install_folder)) for path in paths)

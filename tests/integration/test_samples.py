@@ -100,7 +100,7 @@ def test_the_card_of_japanese_vowels_is_correct():
     assert hashlib.sha256(file.read_bytes()).hexdigest() in card
     assert hashlib.sha256(gzip.decompress(file.read_bytes())).hexdigest() in card
     collection = find_series(file)
-    values = collection.each()
+    values = collection.arrays()
     assert len(collection) == len({series.tobytes() for series in values}) == find_integer(r"- ([\d,]+) series", card)
     assert len(collection.channels) == find_integer(r"series of (\d+) channels,", card)
     lengths = sorted(map(len, values))

@@ -11,8 +11,8 @@ import tfkit
 from tfkit.cli.main import main
 from tfkit.errors import Interrupted, UserError
 
-FAST = {"features": 168, "differences": False}
-SMALL = {"head": "trained", "epochs": 2, "refit": False}
+FAST = {"num_features": 168, "use_differences": False}
+SMALL = {"classifier": "softmax", "epochs": 2, "refit": False}
 KINDS = ["flat", "rising", "waving"]
 
 
@@ -46,7 +46,7 @@ def long_table(rows, seed=0):
 
 
 def train_series(table, out, **settings):
-    return tfkit.train("series", table=table, out=out, quiet=True, **{**FAST, **settings})
+    return tfkit.train("series", data=table, out=out, quiet=True, **{**FAST, **settings})
 
 
 @pytest.fixture(scope="module")
@@ -66,17 +66,19 @@ def unequal(tmp_path_factory):
     """A run on a long table with two channels and unequal lengths."""
     folder = tmp_path_factory.mktemp("unequal")
     long_table(60).to_csv(folder / "steps.csv", index=False)
-    return train_series(folder / "steps.csv", folder / "runs", id_column="id", time_column="time", differences=True)
+    return train_series(
+        folder / "steps.csv", folder / "runs", series_id_column="id", time_column="time", use_differences=True
+    )
 
 
 def test_a_run_beats_the_baseline_and_is_saved(run):
     assert run.metrics["test"]["accuracy"] > 0.85 > run.metrics["baselines"]["dummy"]["accuracy"]
     assert set(run.metrics["baselines"]) == {"dummy", "nearest_neighbor", "linear_series"}
-    assert run.config["head"] == "ridge"
+    assert run.config["classifier"] == "ridge"
     assert run.config["epochs"] == 1
     assert run.config["refit"] is True  # few series: refit on training and validation
     predictions = pd.read_csv(run.folder / "predictions.csv")
-    assert (predictions["truth"] == predictions["predicted"]).mean() == pytest.approx(run.metrics["test"]["accuracy"])
+    assert (predictions["actual"] == predictions["predicted"]).mean() == pytest.approx(run.metrics["test"]["accuracy"])
 
 
 def test_the_model_file_accepts_raw_series_with_missing_values(run):
@@ -98,8 +100,8 @@ def test_exports_predict_like_the_model(fixture_name, request, tmp_path):
     import tensorflow as tf
 
     run = request.getfixturevalue(fixture_name)
-    raw = run.examples["series"]
-    y_pred = run.answer({"series": raw})
+    raw = run.sample_inputs["series"]
+    y_pred = run.predict_arrays({"series": raw})
     loaded = tf.saved_model.load(run.export("savedmodel", tmp_path / "saved"))
     np.testing.assert_allclose(loaded.serve({"series": tf.constant(raw)}), y_pred, atol=1e-5)
     exported = tfkit.load_model(run.export("keras", tmp_path / "copy.keras"))
@@ -121,7 +123,7 @@ def test_a_file_is_predicted_and_scored(run, tmp_path, capsys):
 
 def test_long_tables_with_several_channels_and_unequal_lengths(unequal, tmp_path):
     assert unequal.metrics["test"]["accuracy"] > 0.6
-    assert unequal.info["series"]["channels"] == ["a", "b"]
+    assert unequal.predictor.metadata.series.channels == ["a", "b"]
     new = long_table(20, seed=1)
     new.to_csv(tmp_path / "new.csv", index=False)
     unequal.predict_file(tmp_path / "new.csv", tmp_path / "out.csv")
@@ -138,7 +140,7 @@ def test_ts_files_for_training_and_test(tmp_path):
         lines = [",".join(map(str, row[1:])) + f":{row[0]}" for row in wide_table(rows, seed=seed).to_numpy()]
         header = ["@problemName kinds", "@univariate true", "@classLabel true " + " ".join(KINDS), "@data"]
         (tmp_path / f"{name}.ts").write_text("\n".join([*header, *lines]))
-    run = train_series(tmp_path / "train.ts", tmp_path / "runs", test_table=tmp_path / "test.ts")
+    run = train_series(tmp_path / "train.ts", tmp_path / "runs", test_data=tmp_path / "test.ts")
     assert len(pd.read_csv(run.folder / "predictions.csv")) == 25
     assert run.evaluate(tmp_path / "test.ts")["test"]["accuracy"] == pytest.approx(run.metrics["test"]["accuracy"])
 
@@ -155,30 +157,30 @@ def test_a_number_is_predicted_in_original_units(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("body", ["inception", "convolution", "lstm", "transformer"])
-def test_every_architecture_learns_from_series_of_unequal_length(tmp_path, body):
+@pytest.mark.parametrize("architecture", ["inception", "cnn", "lstm", "transformer"])
+def test_every_architecture_learns_from_series_of_unequal_length(tmp_path, architecture):
     long_table(80).to_csv(tmp_path / "steps.csv", index=False)
     run = train_series(
         tmp_path / "steps.csv",
         tmp_path / "runs",
-        id_column="id",
-        body=body,
+        series_id_column="id",
+        architecture=architecture,
         units=8,
         epochs=30,
         learning_rate=0.005,
-        leave_out=["time"],
+        exclude_columns=["time"],
         refit=False,
     )
-    assert run.config["lengths"] == "pad"
+    assert run.config["variable_length"] is True
     assert run.metrics["test"]["accuracy"] > run.metrics["baselines"]["dummy"]["accuracy"] + 0.2
-    raw = run.examples["series"]
+    raw = run.sample_inputs["series"]
     longer = np.pad(raw, [(0, 0), (0, 9), (0, 0)], constant_values=np.nan)
-    np.testing.assert_allclose(run.answer({"series": longer}), run.answer({"series": raw}), atol=1e-5)
+    np.testing.assert_allclose(run.predict_arrays({"series": longer}), run.predict_arrays({"series": raw}), atol=1e-5)
 
 
 @pytest.mark.slow
 def test_a_head_trained_by_gradient_descent_learns(table, tmp_path):
-    run = train_series(table, tmp_path / "runs", head="trained", epochs=10, learning_rate=0.003, refit=False)
+    run = train_series(table, tmp_path / "runs", classifier="softmax", epochs=10, learning_rate=0.003, refit=False)
     assert run.metrics["test"]["accuracy"] > 0.8
 
 
@@ -188,8 +190,8 @@ def test_class_weights_raise_the_recall_of_the_rare_class(tmp_path):
     frame["label"] = np.where(random.random(300) < np.where(frame["label"] == "rising", 0.35, 0.05), "rare", "common")
     frame.to_csv(tmp_path / "table.csv", index=False)
     unweighted, weighted = (
-        train_series(tmp_path / "table.csv", tmp_path / "runs", class_weights=class_weights).metrics["test"]
-        for class_weights in (False, True)
+        train_series(tmp_path / "table.csv", tmp_path / "runs", balance_classes=balance_classes).metrics["test"]
+        for balance_classes in (False, True)
     )
     assert weighted["recall"] > unweighted["recall"] + 0.2
 
@@ -207,7 +209,7 @@ def test_a_resumed_run_equals_an_uninterrupted_run(table, tmp_path, monkeypatch)
             self.stop = signal.SIGTERM
         on_train_batch_end(self, batch, logs)
 
-    monkeypatch.setattr("tfkit.training.fit.SECONDS_A_CALL", 0.0)
+    monkeypatch.setattr("tfkit.training.fit.SECONDS_PER_CALL", 0.0)
     monkeypatch.setattr(Checkpoint, "on_train_batch_end", stop_at_sixth_batch)
     with pytest.raises(Interrupted):
         train_series(table, tmp_path / "stopped", **SMALL)
@@ -222,15 +224,24 @@ def test_a_resumed_run_equals_an_uninterrupted_run(table, tmp_path, monkeypatch)
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"time_column": "t0"}, "with a row for each step: give id_column= too"),
-        ({"units": 8}, "`depth=` and `units=` are of the other bodies; body=minirocket has features="),
-        ({"head": "ridge", "epochs": 5}, "head=ridge is of body=minirocket, and solved at once"),
-        ({"head": "ridge", "body": "lstm"}, "head=ridge is of body=minirocket, and solved at once"),
-        ({"refit": True, "learning_rate_decay": "plateau"}, "refit=true leaves none"),
+        ({"time_column": "t0"}, "with a row per step: set series_id_column= too"),
+        (
+            {"units": 8},
+            "`num_layers` and `units` are for other architectures; architecture=minirocket has num_features=",
+        ),
+        (
+            {"classifier": "ridge", "epochs": 5},
+            "`classifier=ridge` is for architecture=minirocket, and has a closed form",
+        ),
+        (
+            {"classifier": "ridge", "architecture": "lstm"},
+            "`classifier=ridge` is for architecture=minirocket, and has a closed form",
+        ),
+        ({"refit": True, "learning_rate_schedule": "plateau"}, "refit=true leaves none"),
         ({"target": "kind"}, "The table must have the column 'kind'"),
         ({"group_column": "who"}, "The table must have the column to split by"),
         ({"loss": "huber"}, "'label' has classes, so it can be cross_entropy"),
-        ({"kind": "number"}, "A numeric target must be a finite number in every row"),
+        ({"task": "regression"}, "A numeric target must be a finite number in every row"),
     ],
 )
 def test_invalid_settings_are_refused_without_creating_a_run(table, tmp_path, settings, message):
@@ -255,7 +266,7 @@ def test_invalid_settings_are_refused_without_creating_a_run(table, tmp_path, se
 )
 def test_invalid_input_gives_a_one_line_error_and_exit_code_2(tmp_path, capfd, frame, message):
     frame.to_csv(tmp_path / "table.csv", index=False)
-    assert main(["train", "series", f"table={tmp_path / 'table.csv'}", "--out", str(tmp_path / "runs")]) == 2
+    assert main(["train", "series", f"data={tmp_path / 'table.csv'}", "--out", str(tmp_path / "runs")]) == 2
     out, err = capfd.readouterr()
     assert out == ""
     assert err.count("\n") == 1, err

@@ -12,7 +12,7 @@ from tfkit.datasets import memmap
 from tfkit.errors import UserError
 from tfkit.testing import check_recipe
 
-FAST = {"epochs": 2, "units": 8, "num_ngrams": 64, "ngram_dim": 4, "batch_size": 32, "dropout": 0.1, "refit": False}
+FAST = {"epochs": 2, "units": 8, "max_ngrams": 64, "ngram_dim": 4, "batch_size": 32, "dropout": 0.1, "refit": False}
 SPAM = ["FREE entry, call now!!!", "you have WON a prize", "claim your cash reward", "urgent: call 08712300220"]
 HAM = ["are you coming home", "see you at lunch", "ok, thanks a lot", "the train is late again"]
 GOOD_ZH, BAD_ZH = ["这本书写得很好", "孩子非常喜欢", "质量不错，推荐"], ["太差了，退货", "浪费钱", "服务很糟糕，失望"]
@@ -31,7 +31,7 @@ def messages(rows, positive=SPAM, negative=HAM, seed=0):
 
 
 def train(table, out, **settings):
-    return tfkit.train("text", table=table, out=out, quiet=True, **{**FAST, **settings})
+    return tfkit.train("text", data=table, out=out, quiet=True, **{**FAST, **settings})
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +49,10 @@ def run(table, tmp_path_factory):
 def test_training_beats_the_constant_baseline_and_saves_predictions(run):
     assert run.metrics["test"]["accuracy"] > 0.9 > run.metrics["baselines"]["dummy"]["accuracy"]
     assert run.metrics["baselines"]["tfidf"]["accuracy"] > 0.9
-    assert run.metrics["positive"] == "spam"
-    assert run.config["tokens"] == "words"
+    assert run.metrics["positive_class"] == "spam"
+    assert run.config["tokenization"] == "words"
     predictions = pd.read_csv(run.folder / "predictions.csv")
-    assert (predictions["truth"] == predictions["predicted"]).mean() == pytest.approx(run.metrics["test"]["accuracy"])
+    assert (predictions["actual"] == predictions["predicted"]).mean() == pytest.approx(run.metrics["test"]["accuracy"])
 
 
 def test_the_saved_model_accepts_strings(run):
@@ -98,26 +98,26 @@ def test_training_on_a_folder_per_class(tmp_path):
     for index, (label, text) in enumerate(messages(60).to_numpy()):
         (tmp_path / "mail" / label).mkdir(parents=True, exist_ok=True)
         (tmp_path / "mail" / label / f"{index}.txt").write_text(text)
-    run = train(tmp_path / "mail", tmp_path / "runs", encoder="none")
-    assert run.info["target"]["classes"] == ["ham", "spam"]
+    run = train(tmp_path / "mail", tmp_path / "runs", architecture="none")
+    assert run.predictor.metadata.target.classes == ["ham", "spam"]
     run.predict_file(tmp_path / "mail", tmp_path / "out.csv")
     assert pd.read_csv(tmp_path / "out.csv")["file"].str.match(r"(ham|spam)/\d+\.txt").all()
     assert run.evaluate(tmp_path / "mail")["test"]["accuracy"] > 0
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("encoder", ["transformer", "lstm", "convolution", "none"])
-def test_every_encoder_trains_on_chinese(tmp_path, encoder):
+@pytest.mark.parametrize("architecture", ["transformer", "lstm", "cnn", "none"])
+def test_every_encoder_trains_on_chinese(tmp_path, architecture):
     messages(120, GOOD_ZH, BAD_ZH).to_csv(tmp_path / "table.csv", index=False)
     run = train(
         tmp_path / "table.csv",
         tmp_path / "runs",
-        encoder=encoder,
+        architecture=architecture,
         epochs=12,
         learning_rate=0.01,
-        ngrams="trained" if encoder == "none" else "none",
+        ngram_model="embedding" if architecture == "none" else "none",
     )
-    assert run.config["tokens"] == "characters"
+    assert run.config["tokenization"] == "characters"
     assert run.metrics["test"]["accuracy"] > run.metrics["baselines"]["dummy"]["accuracy"] + 0.2
 
 
@@ -139,9 +139,9 @@ def test_class_weights_increase_the_recall_of_the_rare_class(tmp_path):
     random = np.random.default_rng(0)
     table["label"] = np.where(random.random(400) < np.where(table["label"] == "spam", 0.35, 0.05), "rare", "common")
     table.to_csv(tmp_path / "table.csv", index=False)
-    settings = {"encoder": "none", "ngrams": "trained", "epochs": 4}
+    settings = {"architecture": "none", "ngram_model": "embedding", "epochs": 4}
     unweighted, weighted = (
-        train(tmp_path / "table.csv", tmp_path / "runs", **settings, class_weights=enabled).metrics["test"]
+        train(tmp_path / "table.csv", tmp_path / "runs", **settings, balance_classes=enabled).metrics["test"]
         for enabled in (False, True)
     )
     assert weighted["recall"] > unweighted["recall"] + 0.3
@@ -149,23 +149,26 @@ def test_class_weights_increase_the_recall_of_the_rare_class(tmp_path):
 
 @pytest.mark.slow
 def test_small_data_is_refit_on_training_and_validation_texts(table, tmp_path, capfd):
-    run = tfkit.train("text", table=table, out=tmp_path, **{**FAST, "refit": "auto", "encoder": "none"})
+    run = tfkit.train("text", data=table, out=tmp_path, **{**FAST, "refit": "auto", "architecture": "none"})
     assert run.config["refit"] is True
-    assert "Fitted again on training and validation rows together, 170" in capfd.readouterr().err
+    assert "Refit on training and validation rows together: 170 rows" in capfd.readouterr().err
 
 
 @pytest.mark.slow
 def test_checks_of_all_recipes_pass(table):
-    invalid = [({"encoder": "none", "ngrams": "none"}, "reads nothing"), ({"text": "body"}, "the column 'body'")]
-    check_recipe("text", {**FAST, "table": table}, source=table, refused=invalid)
+    invalid = [
+        ({"architecture": "none", "ngram_model": "none"}, "A model needs inputs"),
+        ({"text_column": "body"}, "the column 'body'"),
+    ]
+    check_recipe("text", {**FAST, "data": table}, source=table, invalid_settings=invalid)
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"text": "label"}, "`text` and `target` must be two columns. Received: label for both"),
+        ({"text_column": "label"}, "`text_column` and `target` must be two columns. Received: label for both"),
         ({"time_column": "a", "group_column": "b"}, "give time_column= or group_column=, not both"),
-        ({"refit": True, "learning_rate_decay": "plateau"}, "refit=true leaves none"),
+        ({"refit": True, "learning_rate_schedule": "plateau"}, "refit=true leaves none"),
         ({"group_column": "body"}, "The table must have the column 'body'"),
         ({"loss": "huber"}, "'label' has classes, so it can be cross_entropy"),
     ],
@@ -179,7 +182,7 @@ def test_inconsistent_settings_are_errors_and_leave_no_run(table, tmp_path, sett
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"text": range(200)}, "The text column must have texts; name it with text="),
+        ({"text": range(200)}, "The text column must have texts; name it with text_column="),
         ({"text": ""}, "The text column must have texts"),
         ({"label": "ham"}, "The target must have at least two classes"),
         ({"label": None}, "The target must be present in at least one row"),
@@ -188,7 +191,7 @@ def test_inconsistent_settings_are_errors_and_leave_no_run(table, tmp_path, sett
 )
 def test_invalid_data_gives_a_one_line_error_and_exit_code_2(tmp_path, capfd, columns, message):
     messages(200).assign(**columns).to_csv(tmp_path / "table.csv", index=False)
-    arguments = ["train", "text", f"table={tmp_path / 'table.csv'}", "text=text", "--out", str(tmp_path / "runs")]
+    arguments = ["train", "text", f"data={tmp_path / 'table.csv'}", "text_column=text", "--out", str(tmp_path / "runs")]
     assert main(arguments) == 2
     out, err = capfd.readouterr()
     assert out == ""
@@ -202,18 +205,18 @@ def test_a_text_of_ten_megabytes_in_training_and_prediction(tmp_path):
     table = messages(100)
     table.loc[3, "text"] = "a long book, " * 800_000
     table.to_parquet(tmp_path / "table.parquet")
-    run = train(tmp_path / "table.parquet", tmp_path / "runs", encoder="none", max_length=50)
-    assert run.info["length"] <= 50
+    run = train(tmp_path / "table.parquet", tmp_path / "runs", architecture="none", max_length=50)
+    assert run.predictor.metadata.length <= 50
     assert len(run.predict(tmp_path / "table.parquet")) == 100
 
 
 def test_training_on_memory_mapped_ids_is_bit_identical(table, tmp_path, monkeypatch, caplog):
     """With a refit on training and validation rows, which are in two files."""
-    settings = {**FAST, "table": table, "refit": True, "ngrams": "both", "class_weights": True}
+    settings = {**FAST, "data": table, "refit": True, "ngram_model": "both", "balance_classes": True}
     caplog.set_level("INFO", "tfkit")
     predictions = []
     for share in (1, 0):
-        monkeypatch.setattr(memmap, "SHARE", share)
+        monkeypatch.setattr(memmap, "MEMORY_FRACTION", share)
         run = tfkit.train("text", out=tmp_path, quiet=True, **settings)
         predictions.append(pd.read_csv(run.folder / "predictions.csv"))
         assert ("The token ids do not fit into memory" in caplog.text) == (share == 0)

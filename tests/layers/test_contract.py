@@ -7,9 +7,9 @@ import pytest
 from keras.src.testing import TestCase
 
 from tfkit import layers
-from tfkit.data import fit_ngram_vocabulary
+from tfkit.data.text import fit_ngram_vocabulary
 from tfkit.testing import check_layer
-from tfkit.testing.serialization import defaults_of
+from tfkit.testing.serialization import constructor_defaults
 
 RANDOM = np.random.default_rng(0)
 ROWS = RANDOM.normal(size=(7, 3)).astype("float32")
@@ -20,7 +20,7 @@ STEPS, MEMORY = RANDOM.normal(size=(4, 6, 8)).astype("float32"), RANDOM.normal(s
 ROWS_WITH_NAN = np.where(ROWS > 1, np.nan, ROWS).astype("float32")
 CODES = np.stack([RANDOM.integers(0, size, 7) for size in (3, 9, 12)], 1).astype("int32")
 IDS = RANDOM.integers(0, 9, (7, 6)).astype("int32")
-NGRAMS = fit_ngram_vocabulary(IDS, sizes=[1, 3], least=1)
+NGRAMS = fit_ngram_vocabulary(IDS, sizes=[1, 3], min_count=1)
 EDGES, SHARES = [[-1.0, 0.0, 1.0], [-2.0, 2.0], [0.0, 0.5]], [[0.0, 0.3, 1.0], [0.0, 1.0], [0.0, 1.0]]
 
 
@@ -371,4 +371,4 @@ def test_every_public_layer_is_in_the_contract():
 def test_every_argument_is_tested_with_another_value_than_its_default(layer_class):
     defaults = [set(case.options.get("at_default", ())) for case in CASES if case.layer_class is layer_class]
     assert not set.intersection(*defaults)
-    assert set.union(*defaults) <= set(defaults_of(layer_class))
+    assert set.union(*defaults) <= set(constructor_defaults(layer_class))

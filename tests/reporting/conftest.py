@@ -8,9 +8,9 @@ POSITIVE = '<script>alert("1")</script> & ü'
 FAST_SETTINGS = {
     "epochs": 3,
     "learning_rate": 0.03,
-    "body": "mlp",
+    "architecture": "mlp",
     "units": 8,
-    "depth": 1,
+    "num_layers": 1,
     "batch_size": 64,
     "refit": "false",
     "embedding_dim": 0,
@@ -33,9 +33,9 @@ def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     path = folder / "table.csv"
     table().to_csv(path, index=False)
-    settings = {"table": str(path), "target": "label", "positive": POSITIVE, "out": folder / "runs", "quiet": True}
+    settings = {"data": str(path), "target": "label", "positive_class": POSITIVE, "out": folder / "runs", "quiet": True}
     finished_runs = [
-        tfkit.train("tabular", report=True, slices=["word"], **settings, **FAST_SETTINGS),
+        tfkit.train("tabular", report=True, slice_columns=["word"], **settings, **FAST_SETTINGS),
         tfkit.train("tabular", report=True, **settings, **FAST_SETTINGS | {"epochs": 1, "learning_rate": 1e-5}),
     ]
     path.unlink()

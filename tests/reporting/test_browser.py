@@ -14,10 +14,15 @@ import tfkit
 CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 WIDTHS = (360, 768, 1440)
 SAMPLES = {
-    "tabular": {"epochs": 2, "body": "mlp"},
-    "regression": {"epochs": 1, "body": "mlp", "table": str(tfkit.sample_path("diamonds.csv.gz")), "target": "price"},
+    "tabular": {"epochs": 2, "architecture": "mlp"},
+    "regression": {
+        "epochs": 1,
+        "architecture": "mlp",
+        "data": str(tfkit.sample_path("diamonds.csv.gz")),
+        "target": "price",
+    },
     "image": {"epochs": 2},
-    "text": {"epochs": 1, "encoder": "none", "refit": False},
+    "text": {"epochs": 1, "architecture": "none", "refit": False},
     "series": {"epochs": 2},
     "forecast": {"epochs": 2},
 }

@@ -5,42 +5,42 @@ import pytest
 
 import tfkit
 from tfkit.evaluation.bootstrap import paired_difference_interval
-from tfkit.reporting.comparison import compare, differences, open_runs, run_names
+from tfkit.reporting.comparison import compare, compare_pairs, distinct_run_names, load_comparable_runs
 
 
 def test_interval_is_paired_on_the_same_test_rows(runs):
-    first, second = open_runs(runs)
-    (comparison,) = differences([first, second])
+    first, second = load_comparable_runs(runs)
+    (comparison,) = compare_pairs([first, second])
     better, worse = (first, second) if comparison.first == 0 else (second, first)
     assert comparison.paired
     assert comparison.interval == paired_difference_interval(
-        better.truth, better.answer, worse.answer, first.info, "accuracy"
+        better.y_true, better.y_pred, worse.y_pred, first.metadata, "accuracy"
     )
 
 
 def test_improvement_is_in_percentage_points(runs):
-    (comparison,) = differences(open_runs(runs))
+    (comparison,) = compare_pairs(load_comparable_runs(runs))
     low, high = comparison.interval
     assert low > 0, "one epoch at a tiny learning rate learns nothing"
-    assert f"{runs[comparison.first].folder.name} is better than" in comparison.says
-    assert f"by {100 * low:.1f} to {100 * high:.1f} percentage points" in comparison.says
-    assert "paired, same test rows" in comparison.says
+    assert f"{runs[comparison.first].folder.name} is better than" in comparison.summary
+    assert f"by {100 * low:.1f} to {100 * high:.1f} percentage points" in comparison.summary
+    assert "paired, same test rows" in comparison.summary
 
 
 def test_same_run_has_no_significant_difference(runs):
-    (comparison,) = differences(open_runs([runs[0], runs[0]]))
-    assert "No significant difference between" in comparison.says
+    (comparison,) = compare_pairs(load_comparable_runs([runs[0], runs[0]]))
+    assert "No significant difference between" in comparison.summary
     assert comparison.interval == [0, 0]
 
 
 def test_different_test_rows_are_not_paired(runs, tmp_path):
     for path in runs[0].folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    about = json.loads((tmp_path / "about.json").read_text())
-    (tmp_path / "about.json").write_text(json.dumps(about | {"test_rows": "other"}))
-    (comparison,) = differences(open_runs([runs[0], tmp_path]))
+    provenance = json.loads((tmp_path / "provenance.json").read_text())
+    (tmp_path / "provenance.json").write_text(json.dumps(provenance | {"test_rows": "other"}))
+    (comparison,) = compare_pairs(load_comparable_runs([runs[0], tmp_path]))
     low, high = runs[0].metrics["intervals"]["accuracy"]
-    assert "not paired: the test rows differ" in comparison.says
+    assert "not paired: the test rows differ" in comparison.summary
     assert np.ptp(comparison.interval) == pytest.approx(np.sqrt(2) * (high - low))
 
 
@@ -54,23 +54,21 @@ def test_page_has_a_table_of_settings_that_differ(runs, tmp_path):
     assert all(run.folder.name in html for run in runs)
 
 
-OTHER_TARGET = {"name": "other", "classes": ["a", "b"], "positive": "a"}
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"task": "multiclass"}, "must have the same task. Received: binary, multiclass"),
-        ({"target": OTHER_TARGET}, "must have the same target. Received: label, other"),
-        ({"target": {"name": "label", "classes": ["a", "b", "c"], "positive": "a"}}, "must have the same classes"),
+        ({"task": "regression"}, "must have the same task. Received: classification, regression"),
+        ({"name": "other"}, "must have the same target. Received: label, other"),
+        ({"classes": ["a", "b", "c"], "positive_class": "a"}, "must have the same classes"),
     ],
 )
 def test_incomparable_runs_raise(runs, tmp_path, change, message):
     for path in runs[0].folder.glob("*.json"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    (tmp_path / "info.json").write_text(json.dumps(runs[0].info | change))
+    metadata = runs[0].metadata
+    (tmp_path / "metadata.json").write_text(json.dumps(metadata | {"target": metadata["target"] | change}))
     with pytest.raises(tfkit.UserError, match=message):
-        open_runs([runs[0], tmp_path])
+        load_comparable_runs([runs[0], tmp_path])
 
 
 def test_single_run_raises(runs):
@@ -88,5 +86,5 @@ def test_runs_have_distinct_names(runs, tmp_path):
     copy.mkdir()
     for path in runs[0].folder.iterdir():
         (copy / path.name).write_bytes(path.read_bytes())
-    assert run_names(open_runs([runs[0], copy])) == [str(runs[0].folder), str(copy)]
-    assert run_names(open_runs([runs[0], runs[0]])) == [copy.name, f"{copy.name} (2)"]
+    assert distinct_run_names(load_comparable_runs([runs[0], copy])) == [str(runs[0].folder), str(copy)]
+    assert distinct_run_names(load_comparable_runs([runs[0], runs[0]])) == [copy.name, f"{copy.name} (2)"]

@@ -5,40 +5,41 @@ import numpy as np
 import pytest
 
 import tfkit
-from tfkit.reporting.diagnostics import JUDGEMENTS, curves, diagnose, scores, weights
+from tfkit.metadata import Metadata, Target
+from tfkit.reporting.diagnostics import DIAGNOSTICS, curves, diagnose, scores, weights
 from tfkit.reporting.run_results import RunResults
 
 HEALTHY = json.loads((Path(__file__).parent / "healthy.json").read_text(encoding="utf-8"))
 CONFIG = {
     "learning_rate": 0.01,
-    "learning_rate_decay": "none",
+    "learning_rate_schedule": "none",
     "epochs": 20,
     "dropout": 0.1,
-    "depth": 3,
+    "num_layers": 3,
     "optimizer": "adam",
     "weight_decay": 0.0,
-    "class_weights": False,
+    "balance_classes": False,
     "units": 64,
 }
-BINARY = {"task": "binary", "target": {"name": "y", "classes": ["no", "yes"], "positive": "yes"}}
+BINARY = Target(name="y", task="classification", classes=["no", "yes"], positive_class="yes")
+RARE_YES = BINARY.model_copy(update={"counts": {"no": 900, "yes": 12}})
 
 
 @pytest.fixture
 def run(tmp_path):
-    for name in ("config.json", "about.json"):
+    for name in ("config.json", "provenance.json"):
         (tmp_path / name).write_text("{}")
     return tfkit.Run(tmp_path)
 
 
-def record(run, loss=(), val=(), metrics=None, evidence=None, config=None, info=None, **more):
+def record(run, loss=(), val=(), metrics=None, analysis=None, config=None, target=BINARY, **extra):
     """Results of a run with these curves, scores and analyses."""
-    columns = {"loss": loss, "val_loss": val, **more}
+    columns = {"loss": loss, "val_loss": val, **extra}
     epochs = max(map(len, columns.values()))
     history = [{"epoch": i + 1.0, **{n: float(v[i]) for n, v in columns.items() if len(v)}} for i in range(epochs)]
     all_metrics = {"test": {}, "baselines": {}, "classes": {}} | (metrics or {})
-    return RunResults(
-        run, info or BINARY, CONFIG | (config or {}), {"recipe": "tabular"}, all_metrics, history, evidence or {}
-    )
+    metadata, all_settings = Metadata(target=target), CONFIG | (config or {})
+    return RunResults(run, metadata, all_settings, {"recipe": "tabular"}, all_metrics, history, analysis or {})
 
 
 def falling(start, end, epochs, bend=5.0):
@@ -55,10 +56,16 @@ def bowl(start, low, end, best, epochs):
 OSCILLATING = np.array([1.0, 0.5, 0.9, 0.4, 1.0, 0.5, 0.8, 0.45])
 CONVERGING = falling(1.0, 0.3, 20)
 VANISHING = {
-    "gradients": [{"weight": "a/kernel", "norm": 1.0, "size": 3.0}, {"weight": "b/kernel", "norm": 1e-9, "size": 3.0}]
+    "gradients": [
+        {"weight": "a/kernel", "norm": 1.0, "weight_norm": 3.0},
+        {"weight": "b/kernel", "norm": 1e-9, "weight_norm": 3.0},
+    ]
 }
 MODERATE = {
-    "gradients": [{"weight": "a/kernel", "norm": 1.0, "size": 3.0}, {"weight": "b/kernel", "norm": 1e-4, "size": 3.0}]
+    "gradients": [
+        {"weight": "a/kernel", "norm": 1.0, "weight_norm": 3.0},
+        {"weight": "b/kernel", "norm": 1e-4, "weight_norm": 3.0},
+    ]
 }
 
 CASES = {  # diagnostic function -> a run with the problem, and a similar run without it
@@ -97,11 +104,11 @@ CASES = {  # diagnostic function -> a run with the problem, and a similar run wi
     scores.baseline_wins: (
         {
             "metrics": {
-                "against": {
+                "best_baseline": {
                     "score": "accuracy",
                     "baseline": "linear",
-                    "own": 0.8,
-                    "other": 0.85,
+                    "model": 0.8,
+                    "baseline_score": 0.85,
                     "interval": [-0.08, -0.02],
                     "better": [-0.08, -0.02],
                 }
@@ -109,18 +116,18 @@ CASES = {  # diagnostic function -> a run with the problem, and a similar run wi
         },
         {
             "metrics": {
-                "against": {
+                "best_baseline": {
                     "score": "accuracy",
                     "baseline": "linear",
-                    "own": 0.8,
-                    "other": 0.85,
+                    "model": 0.8,
+                    "baseline_score": 0.85,
                     "interval": [-0.11, 0.001],
                     "better": [-0.11, 0.001],
                 }
             }
         },
     ),
-    scores.under_fitting: (
+    scores.underfitting: (
         {
             "loss": falling(0.69, 0.62, 9),
             "val": falling(0.69, 0.62, 9),
@@ -138,7 +145,7 @@ CASES = {  # diagnostic function -> a run with the problem, and a similar run wi
             },
         },
     ),
-    scores.says_one_class: (
+    scores.predicts_one_class: (
         {
             "metrics": {
                 "test": {"log_loss": 0.2, "accuracy": 0.95, "recall": 0.0},
@@ -152,33 +159,33 @@ CASES = {  # diagnostic function -> a run with the problem, and a similar run wi
             }
         },
     ),
-    scores.few_rows: (
+    scores.rare_class: (
         {
             "metrics": {"classes": {"no": {"recall": 0.9}, "yes": {"recall": 0.2}}},
-            "info": BINARY | {"target": BINARY["target"] | {"counts": {"no": 900, "yes": 12}}},
+            "target": RARE_YES,
         },
         {
             "metrics": {"classes": {"no": {"recall": 0.9}, "yes": {"recall": 0.8}}},
-            "info": BINARY | {"target": BINARY["target"] | {"counts": {"no": 900, "yes": 12}}},
+            "target": RARE_YES,
         },
     ),
     weights.exploding: (
-        {"gradient_norm": [1.0, 1.2, 0.9, 1.1, 80.0, 1.0], "evidence": {"learning": VANISHING}},
-        {"gradient_norm": [1.0, 1.2, 0.9, 1.1, 8.0, 1.0], "evidence": {"learning": VANISHING}},
+        {"gradient_norm": [1.0, 1.2, 0.9, 1.1, 80.0, 1.0], "analysis": {"learning": VANISHING}},
+        {"gradient_norm": [1.0, 1.2, 0.9, 1.1, 8.0, 1.0], "analysis": {"learning": VANISHING}},
     ),
     weights.vanishing: (
-        {"val": CONVERGING, "evidence": {"learning": VANISHING}},
-        {"val": CONVERGING, "evidence": {"learning": MODERATE}},
+        {"val": CONVERGING, "analysis": {"learning": VANISHING}},
+        {"val": CONVERGING, "analysis": {"learning": MODERATE}},
     ),
     weights.dead_units: (
-        {"val": CONVERGING, "evidence": {"learning": {"dead": [{"layer": "dense", "units": 64, "dead": 50}]}}},
-        {"val": CONVERGING, "evidence": {"learning": {"dead": [{"layer": "dense", "units": 64, "dead": 20}]}}},
+        {"val": CONVERGING, "analysis": {"learning": {"dead": [{"layer": "dense", "units": 64, "dead": 50}]}}},
+        {"val": CONVERGING, "analysis": {"learning": {"dead": [{"layer": "dense", "units": 64, "dead": 20}]}}},
     ),
 }
 
 
 def test_every_diagnostic_has_a_case():
-    assert set(CASES) == set(JUDGEMENTS)
+    assert set(CASES) == set(DIAGNOSTICS)
 
 
 @pytest.mark.parametrize("diagnose", CASES, ids=lambda diagnose: diagnose.__name__)
@@ -186,7 +193,7 @@ def test_diagnosis_has_numbers_and_a_command(diagnose, run):
     diagnosis = diagnose(record(run, **CASES[diagnose][0]))
     assert diagnosis is not None
     assert any(character.isdigit() for character in diagnosis.evidence)
-    assert diagnosis.command.startswith(("tfkit train tabular --settings ", "tfkit tune tabular --settings "))
+    assert diagnosis.command.startswith(("tfkit train tabular --config ", "tfkit tune tabular --config "))
 
 
 @pytest.mark.parametrize("diagnose", CASES, ids=lambda diagnose: diagnose.__name__)
@@ -196,13 +203,14 @@ def test_similar_run_without_the_problem_has_no_diagnosis(diagnose, run):
 
 @pytest.mark.parametrize("diagnose", CASES, ids=lambda diagnose: diagnose.__name__)
 def test_run_without_data_has_no_diagnosis(diagnose, run):
-    assert diagnose(record(run, info=BINARY | {"task": "other"})) is None
+    assert diagnose(record(run, target=BINARY.model_copy(update={"task": "other"}))) is None
 
 
 @pytest.mark.parametrize("name", HEALTHY)
 def test_healthy_run_has_no_diagnosis(name, run):
-    names = ("info", "config", "about", "metrics", "history", "evidence")
-    diagnoses = diagnose(RunResults(run, *(HEALTHY[name][key] for key in names)))
+    metadata = Metadata.from_dict(HEALTHY[name]["metadata"])
+    names = ("config", "provenance", "metrics", "history", "analysis")
+    diagnoses = diagnose(RunResults(run, metadata, *(HEALTHY[name][key] for key in names)))
     assert [diagnosis.finding for diagnosis in diagnoses] == []
 
 
@@ -217,23 +225,23 @@ def test_commands_have_valid_settings_of_the_recipe(run):
             for argument in diagnosis.command.split()[5:]:
                 if "=" in argument:
                     name, _, value = argument.partition("=")
-                    config.checked(name, value)
+                    config.validate_setting(name, value)
 
 
 def test_range_test_has_priority_over_the_curve(run):
-    evidence = {"finder": {"suggestion": 1e-4, "low": 1e-6, "high": 1.0}}
+    analysis = {"lr_range_test": {"suggestion": 1e-4, "low": 1e-6, "high": 1.0}}
     assert (
         "suggests 0.0001"
-        in curves.learning_rate_too_high(record(run, CONVERGING, CONVERGING, evidence=evidence)).evidence
+        in curves.learning_rate_too_high(record(run, CONVERGING, CONVERGING, analysis=analysis)).evidence
     )
     assert (
         curves.learning_rate_too_high(
-            record(run, CONVERGING, CONVERGING, evidence=evidence, config={"learning_rate": 4e-4})
+            record(run, CONVERGING, CONVERGING, analysis=analysis, config={"learning_rate": 4e-4})
         )
         is None
     )
-    evidence = {"finder": {"suggestion": 0.5, "low": 1e-6, "high": 1.0}}
+    analysis = {"lr_range_test": {"suggestion": 0.5, "low": 1e-6, "high": 1.0}}
     assert (
         "learning_rate=0.5"
-        in curves.learning_rate_too_low(record(run, CONVERGING, CONVERGING, evidence=evidence)).command
+        in curves.learning_rate_too_low(record(run, CONVERGING, CONVERGING, analysis=analysis)).command
     )

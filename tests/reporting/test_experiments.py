@@ -9,11 +9,11 @@ from tfkit.reporting import experiments
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("trials")
+    folder = tmp_path_factory.mktemp("experiments")
     table().to_csv(folder / "t.csv", index=False)
     return tfkit.train(
         "tabular",
-        table=folder / "t.csv",
+        data=folder / "t.csv",
         target="label",
         out=folder,
         tensorboard=True,
@@ -27,10 +27,10 @@ def run_without_test(tmp_path):
     table(200).to_csv(tmp_path / "t.csv", index=False)
     return tfkit.train(
         "tabular",
-        table=tmp_path / "t.csv",
+        data=tmp_path / "t.csv",
         target="label",
         out=tmp_path,
-        test=False,
+        skip_test=True,
         quiet=True,
         **FAST_SETTINGS | {"epochs": 1},
     )
@@ -42,7 +42,7 @@ def test_learning_curve_uses_the_same_test_rows(run):
     assert [point["rows"] for point in points] == [210, 420, 840]
     assert points[-1]["score"] == run.metrics["test"]["accuracy"]
     for point in points[:-1]:
-        low, high = point["gained"]
+        low, high = point["difference_to_all"]
         assert low <= points[-1]["score"] - point["score"] <= high
     report_html = run.report().read_text(encoding="utf-8")
     assert "Learning curve" in report_html
@@ -56,14 +56,14 @@ def test_range_test_is_in_the_report(run):
 
 
 def test_learning_curve_without_test_scores_raises(run_without_test):
-    with pytest.raises(tfkit.UserError, match="seen on the test rows, and this run left them alone"):
+    with pytest.raises(tfkit.UserError, match="needs the test rows, and this run was trained with --skip-test"):
         experiments.learning_curve(run_without_test)
     assert "test set not evaluated" in run_without_test.report().read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
 def test_failed_range_test_raises(run, monkeypatch):
-    monkeypatch.setattr(experiments, "RATE_ROWS", 1)
+    monkeypatch.setattr(experiments, "RANGE_TEST_ROWS", 1)
     recipe = tfkit.load_recipe("tabular")
 
     def model(config, data):
@@ -73,7 +73,7 @@ def test_failed_range_test_raises(run, monkeypatch):
         nan_model.compile(keras.optimizers.SGD(), lambda y_true, y_pred: keras.ops.mean(y_pred) * float("nan"))
         return nan_model
 
-    with pytest.raises(tfkit.UserError, match="No rate was found: The loss must fall somewhere"):
+    with pytest.raises(tfkit.UserError, match="No learning rate can be suggested: The loss must fall"):
         experiments.lr_range_test(run, recipe.replace(model=model))
 
 
@@ -83,8 +83,8 @@ def test_changed_data_raise(run, tmp_path):
         if path.is_file():
             (tmp_path / path.name).write_bytes(path.read_bytes())
     table(600).to_csv(tmp_path / "other.csv", index=False)
-    (tmp_path / "config.json").write_text(json.dumps(run.config | {"table": str(tmp_path / "other.csv")}))
-    with pytest.raises(tfkit.UserError, match="The data must be where and what it was when the run was trained"):
+    (tmp_path / "config.json").write_text(json.dumps(run.config | {"data": str(tmp_path / "other.csv")}))
+    with pytest.raises(tfkit.UserError, match="The data must be the same as when the run was trained"):
         experiments.learning_curve(tfkit.Run(tmp_path), quiet=True)
 
 
@@ -93,11 +93,11 @@ def test_missing_recipe_raises(run, tmp_path):
         if path.is_file():
             (tmp_path / path.name).write_bytes(path.read_bytes())
     copy = tfkit.Run(tmp_path)
-    copy.note(page="nowhere.py")
+    copy.update_provenance(recipe_file="nowhere.py")
     with pytest.raises(tfkit.UserError, match=r"name it with --recipe. Received: nowhere.py"):
         experiments.learning_curve(copy)
-    copy.note(rows=[40, 9, 9])
-    with pytest.raises(tfkit.UserError, match=r"A quarter of the training rows must be 20 at least. Received: 40"):
+    copy.update_provenance(rows=[40, 9, 9])
+    with pytest.raises(tfkit.UserError, match=r"A quarter of the training rows must be at least 20 rows. Received: 40"):
         experiments.learning_curve(copy)
 
 

@@ -58,7 +58,7 @@ def assert_logged(client, run_id, run, folder):
     assert logged.data.params["learning_rate"] == str(run.config["learning_rate"])
     assert len(logged.data.params) == len(run.config)
     assert logged.data.metrics["test/accuracy"] == pytest.approx(run.metrics["test"]["accuracy"])
-    assert logged.data.metrics["baseline_constant/accuracy"] == pytest.approx(
+    assert logged.data.metrics["baseline_dummy/accuracy"] == pytest.approx(
         run.metrics["baselines"]["dummy"]["accuracy"]
     )
     steps = [metric.step for metric in client.get_metric_history(run_id, "val_loss")]

@@ -3,14 +3,16 @@ import json
 import re
 import subprocess
 import sys
+from importlib import import_module
 
 import pandas as pd
 import pytest
 
 import tfkit
 from tests.reporting.conftest import FAST_SETTINGS, POSITIVE, table
-from tfkit.analysis import run_analyses
 from tfkit.reporting.report import report
+
+run_analyses = import_module("tfkit.analysis.run_analyses")  # the package exports the function of the same name
 
 EXTERNAL_URL = re.compile(r"""(?:src|href|xlink:href|url)\s*[=(]\s*["']?(?!#|data:)([^"')\s]+)""")
 
@@ -76,24 +78,26 @@ def test_header_has_the_test_score_and_the_best_baseline(report_html, runs):
     metrics = runs[0].metrics
     header = report_html[: report_html.index("<nav")]
     assert f"{metrics['test']['accuracy']:.4g}" in header
-    assert f"{metrics['against']['other']:.4g}" in header
+    assert f"{metrics['best_baseline']['baseline_score']:.4g}" in header
     assert metrics["verdict"] in html.unescape(header)
 
 
 def test_selected_slices_are_reported_and_a_bad_slice_is_detected(runs):
-    slices = runs[0].evidence["slices"]
-    assert {entry["value"] for entry in slices["asked"]} == {"<b>x</b>", "y", "z"}
+    slices = runs[0].analysis["slices"]
+    assert {entry["value"] for entry in slices["selected"]} == {"<b>x</b>", "y", "z"}
     assert [(entry["column"], entry["value"]) for entry in slices["worst"]] == [("word", "z")]
 
 
 def test_unknown_slice_column_raises(tmp_path):
     table(30).to_csv(tmp_path / "t.csv", index=False)
     with pytest.raises(tfkit.UserError, match=r"must have the column 'wrod'. Did you mean 'word'?"):
-        tfkit.train("tabular", table=tmp_path / "t.csv", target="label", slices=["wrod"], out=tmp_path, quiet=True)
+        tfkit.train(
+            "tabular", data=tmp_path / "t.csv", target="label", slice_columns=["wrod"], out=tmp_path, quiet=True
+        )
 
 
 def test_label_issues_have_the_row_numbers_of_the_file(runs):
-    frame = pd.read_csv(runs[0].path("doubted.csv"))
+    frame = pd.read_csv(runs[0].path("label_issues.csv"))
     original = table().iloc[frame["row"] - 1].reset_index(drop=True)
     assert (original["label"] == frame["label"]).all()
     assert original["word"].tolist() == frame["word"].tolist()
@@ -114,7 +118,7 @@ def test_report_is_rendered_from_the_run_folder_without_keras(runs):
 
 def test_higher_false_negative_cost_lowers_the_threshold(runs):
     def lowest_cost_threshold(cost):
-        report_html = html.unescape(report(runs[0], cost=cost).read_text(encoding="utf-8"))
+        report_html = html.unescape(report(runs[0], false_negative_cost=cost).read_text(encoding="utf-8"))
         return float(re.search(r'scope="row">lowest cost</th><td[^>]*>([\d.]+)', report_html).group(1))
 
     assert lowest_cost_threshold(20) < lowest_cost_threshold(0.1)
@@ -123,36 +127,36 @@ def test_higher_false_negative_cost_lowers_the_threshold(runs):
 
 def test_zero_cost_raises(runs):
     with pytest.raises(tfkit.UserError, match=r"must be above 0. Received: 0"):
-        report(runs[0], cost=0)
+        report(runs[0], false_negative_cost=0)
 
 
 def test_report_of_an_unfinished_run_raises(runs, tmp_path):
-    for name in ("config.json", "about.json", "info.json"):
+    for name in ("config.json", "provenance.json", "metadata.json"):
         (tmp_path / name).write_bytes(runs[0].path(name).read_bytes())
     with pytest.raises(tfkit.UserError, match="must be finished"):
         report(tfkit.Run(tmp_path))
 
 
-def test_run_without_evidence_has_a_report(runs, tmp_path):
+def test_run_without_analyses_has_a_report(runs, tmp_path):
     for path in runs[0].folder.glob("*.[cj]s*"):
-        if path.name != "evidence.json":
+        if path.name != "analysis.json":
             (tmp_path / path.name).write_bytes(path.read_bytes())
     report_html = report(tfkit.Run(tmp_path)).read_text(encoding="utf-8")
     assert "trained without a report" in report_html
     assert "Feature importance" not in report_html
 
 
-def failing(trained):
+def failing(fitted):
     raise ValueError("failed on purpose")
 
 
 def test_failed_analysis_is_skipped_and_the_rest_is_reported(tmp_path, monkeypatch, caplog):
     table(200).to_csv(tmp_path / "t.csv", index=False)
     analyses = run_analyses._analyses()
-    monkeypatch.setattr(run_analyses, "_analyses", lambda: analyses | {"columns": (failing, ())})
+    monkeypatch.setattr(run_analyses, "_analyses", lambda: analyses | {"columns": run_analyses._Spec(failing)})
     run = tfkit.train(
         "tabular",
-        table=tmp_path / "t.csv",
+        data=tmp_path / "t.csv",
         target="label",
         out=tmp_path,
         report=True,
@@ -160,14 +164,14 @@ def test_failed_analysis_is_skipped_and_the_rest_is_reported(tmp_path, monkeypat
         **FAST_SETTINGS | {"epochs": 1},
     )
     assert run.finished
-    assert "columns" not in run.evidence
+    assert "columns" not in run.analysis
     report_html = html.unescape(run.path("report.html").read_text(encoding="utf-8"))
     assert "Slices" in report_html
     assert "The analysis 'columns' was skipped: ValueError: failed on purpose" in report_html
-    monkeypatch.setattr("tfkit.analysis.run_analyses.run_analyses", failing)
+    monkeypatch.setattr("tfkit.analysis.run_analyses", failing)
     run_without_report = tfkit.train(
         "tabular",
-        table=tmp_path / "t.csv",
+        data=tmp_path / "t.csv",
         target="label",
         out=tmp_path,
         report=True,
@@ -176,16 +180,16 @@ def test_failed_analysis_is_skipped_and_the_rest_is_reported(tmp_path, monkeypat
     )
     assert run_without_report.finished
     assert not run_without_report.path("report.html").exists()
-    assert "No report was made, and the run is finished all the same: ValueError: failed on purpose" in caplog.text
+    assert "The run is finished, but has no report: ValueError: failed on purpose" in caplog.text
 
 
 SAMPLES = {
     "image": ({"epochs": 2}, ["Worst images", "Most frequent confusions"]),
-    "text": ({"epochs": 1, "encoder": "none", "refit": False}, ["Worst texts"]),
+    "text": ({"epochs": 1, "architecture": "none", "refit": False}, ["Worst texts"]),
     "series": ({"epochs": 2}, ["Worst series"]),
     "forecast": ({"epochs": 2}, ["Example forecasts", "Scores by horizon"]),
     "tabular": (
-        {"epochs": 1, "body": "mlp", "table": str(tfkit.sample_path("diamonds.csv.gz")), "target": "price"},
+        {"epochs": 1, "architecture": "mlp", "data": str(tfkit.sample_path("diamonds.csv.gz")), "target": "price"},
         ["Predicted against true", "Error by decile", "Feature importance"],
     ),
 }
@@ -198,8 +202,8 @@ def test_every_recipe_has_its_sections_and_no_skipped_analysis(recipe, tmp_path)
     run = tfkit.train(recipe, out=tmp_path, report=True, quiet=True, **settings)
     report_html = run.path("report.html").read_text(encoding="utf-8")
     assert all(text in report_html for text in texts)
-    assert run.evidence["not_made"] == {}
+    assert run.analysis["skipped"] == {}
     assert EXTERNAL_URL.findall(report_html) == []
     assert len(report_html) < 2_000_000
-    assert sum(run.evidence["seconds"].values()) < 20
-    json.dumps(run.evidence, allow_nan=False)
+    assert sum(run.analysis["seconds"].values()) < 20
+    json.dumps(run.analysis, allow_nan=False)

@@ -3,16 +3,16 @@ import json
 import pytest
 
 import tfkit
-from tfkit.reporting.run_list import lines
+from tfkit.reporting.run_list import format_table
 
 
-def make_run(folder, name, begun, score=None, task="binary", rows=10):
+def make_run(folder, name, started, score=None, task="classification", rows=10):
     path = folder / name
     path.mkdir()
-    (path / "about.json").write_text(json.dumps({"recipe": "tabular", "begun": begun, "rows": [rows, 1, 1]}))
-    (path / "info.json").write_text(json.dumps({"task": task, "target": {"name": "y"}}))
+    (path / "provenance.json").write_text(json.dumps({"recipe": "tabular", "started": started, "rows": [rows, 1, 1]}))
+    (path / "metadata.json").write_text(json.dumps({"target": {"name": "y", "task": task}}))
     if score is not None:
-        metric = "accuracy" if task == "binary" else "root_mean_squared_error"
+        metric = "accuracy" if task == "classification" else "root_mean_squared_error"
         (path / "metrics.json").write_text(json.dumps({"test": {metric: score}, "seconds": {"fit": 2.4}}))
 
 
@@ -24,7 +24,7 @@ def folder(tmp_path):
     make_run(tmp_path, "d", "2025-01-02T10:00:00", 3.0, "regression")
     make_run(tmp_path, "e", "2025-01-01T10:00:00", 2.0, "regression")
     (tmp_path / "damaged").mkdir()
-    (tmp_path / "damaged" / "about.json").write_text("{")
+    (tmp_path / "damaged" / "provenance.json").write_text("{")
     return tmp_path
 
 
@@ -41,7 +41,7 @@ def test_unknown_sort_column_raises(folder):
 
 
 def test_unfinished_run_is_marked(folder):
-    table = lines(tfkit.list_runs(folder))
+    table = format_table(tfkit.list_runs(folder))
     assert table[0].split() == ["run", "score", "recipe", "target", "rows", "seconds", "started"]
     assert "not finished" in next(line for line in table if f"{folder}/c " in line)
     assert "0.8  accuracy" in next(line for line in table if f"{folder}/a " in line)

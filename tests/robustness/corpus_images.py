@@ -42,7 +42,7 @@ def image_folder(path, malformed=None, name="malformed.png", count=12):
         (class_folder / f"{i}.png").write_bytes(random_image(seed=i))
     if malformed is not None:
         (path / "pets" / "a" / name).write_bytes(malformed)
-    return {"pictures": path / "pets"}
+    return {"data": path / "pets"}
 
 
 def image_archive(path, names):
@@ -50,7 +50,7 @@ def image_archive(path, names):
     with zipfile.ZipFile(path / "pets.zip", "w") as archive_file:
         for i, name in enumerate(names):
             archive_file.writestr(name, random_image(seed=i))
-    return {"pictures": path / "pets.zip"}
+    return {"data": path / "pets.zip"}
 
 
 def image_table(path, names):
@@ -59,7 +59,7 @@ def image_table(path, names):
     good = [f"{'ab'[i % 2]}/{i}.png,{'ab'[i % 2]}" for i in range(12)]
     lines = ["path,label", *good, *(f"{name},a" for name in names)]
     (path / "pets" / "t.csv").write_text("\n".join(lines) + "\n")
-    return settings | {"pictures": path / "pets" / "t.csv"}
+    return settings | {"data": path / "pets" / "t.csv"}
 
 
 def folder_with_link(path, target):
@@ -108,7 +108,7 @@ CASES |= {
     "name_newline": lambda path: image_folder(path, random_image()[:50], "a\nb\x1b[31m.png"),
     "name_bytes": lambda path: image_folder(path, random_image()[:50], "\udcff.png"),
     "suffix": lambda path: image_folder(path, random_image(), "a.JPG"),
-    "empty_folder": lambda path: image_folder(path, count=0) | {"pictures": path},
+    "empty_folder": lambda path: image_folder(path, count=0) | {"data": path},
     "one_image": lambda path: image_folder(path, count=1),
     "two_images": lambda path: image_folder(path, count=2),
     "zip_above": lambda path: image_archive(path, [f"../../{name}" for name in VALID_NAMES]),
@@ -129,5 +129,5 @@ CASES |= {
     "link_loop": lambda path: folder_with_link(path, "link.png"),
     "link_device": lambda path: folder_with_link(path, "/dev/zero"),
     "link_passwd": lambda path: folder_with_link(path, "/etc/passwd"),
-    "huge_size": lambda path: image_folder(path) | {"size": 10**9},
+    "huge_size": lambda path: image_folder(path) | {"image_size": 10**9},
 }

@@ -45,13 +45,16 @@ TS = {
 SERIES_TABLES = {
     "text_values": "label,t0,t1\na,x,y\nb,z,w\n" * 9,
     "one_column": "label\na\nb\n" * 9,
-    "no_id": ("id,t,v,label\n" + "1,0,2,a\n", {"id_column": "nope"}),
-    "two_labels": ("id,v,label\n" + "".join(f"{i // 2},{i},{'ab'[i % 2]}\n" for i in range(60)), {"id_column": "id"}),
+    "no_id": ("id,t,v,label\n" + "1,0,2,a\n", {"series_id_column": "nope"}),
+    "two_labels": (
+        "id,v,label\n" + "".join(f"{i // 2},{i},{'ab'[i % 2]}\n" for i in range(60)),
+        {"series_id_column": "id"},
+    ),
     "times": (
         "id,t,v,label\n" + "".join(f"{i // 3},{'0000-01-01'},{i},{'ab'[i // 3 % 2]}\n" for i in range(90)),
-        {"id_column": "id", "time_column": "t"},
+        {"series_id_column": "id", "time_column": "t"},
     ),
-    "channels": ("id,v,label\n" + "1,2,a\n" * 30, {"id_column": "id", "value_columns": ["<script>"]}),
+    "channels": ("id,v,label\n" + "1,2,a\n" * 30, {"series_id_column": "id", "value_columns": ["<script>"]}),
 }
 VALID_TEXTS = "text,label\n" + "".join(f"good {i} words,a\nbad {i} words,b\n" for i in range(20))
 TEXTS = {
@@ -78,7 +81,7 @@ TEXTS = {
     "template": VALID_TEXTS.replace("good", "{{7*7}}%s%n"),
     "labels": VALID_TEXTS.replace(",a", ",../../x"),
     "one_class_per_row": "text,label\n" + "".join(f"t{i},c{i}\n" for i in range(40)),
-    "text_setting": (VALID_TEXTS, {"text": "nope"}),
+    "text_setting": (VALID_TEXTS, {"text_column": "nope"}),
     "dates": "text,label\n" + "2024-01-01,a\n2024-01-02,b\n" * 20,
 }
 DAILY = "when,v\n" + "".join(f"2024-{1 + i // 28:02}-{1 + i % 28:02},{i % 7}.5\n" for i in range(200))
@@ -107,12 +110,12 @@ FORECASTS = {
     "same_names": DAILY.replace("when,v", "v,v"),
     "tiny": DAILY.replace(".5", "e-310"),
     "horizon": (DAILY, {"horizon": 10**9}),
-    "past": (DAILY, {"past": 10**9}),
-    "season": (DAILY, {"season": 10**9}),
-    "calendar": (DAILY, {"calendar": ["../x"]}),
+    "past": (DAILY, {"context_length": 10**9}),
+    "season": (DAILY, {"season_length": 10**9}),
+    "calendar": (DAILY, {"calendar_features": ["../x"]}),
     "steps": (DAILY, {"test_steps": 10**9}),
-    "known": (DAILY, {"known": ["v"]}),
-    "series": (DAILY, {"series_column": "v"}),
+    "known": (DAILY, {"known_covariates": ["v"]}),
+    "series": (DAILY, {"series_id_column": "v"}),
 }
 CASES = {("series", f"ts_{name}"): ("t.ts", content, {}) for name, content in TS.items()}
 CASES |= {

@@ -1,4 +1,4 @@
-"""Malformed tables by name: file content, and settings other than `table` and `target`."""
+"""Malformed tables by name: file content, and settings other than `data` and `target`."""
 
 import gzip
 import io
@@ -171,8 +171,8 @@ CASES |= {
     "one_class": (with_targets(["u"]), {}),
     "identifiers": (with_targets([f"id{i}" for i in range(60)]), {}),
     "numbers_far": (with_targets(["1e308", "-1e308", "0"]), {}),
-    "target_tiny": (with_targets(["1e-320", "0", "2e-320"]), {"kind": "number"}),
-    "target_infinite": (with_targets(["inf", "1", "2"]), {"kind": "number"}),
+    "target_tiny": (with_targets(["1e-320", "0", "2e-320"]), {"task": "regression"}),
+    "target_infinite": (with_targets(["inf", "1", "2"]), {"task": "regression"}),
     "binary": (bytes(range(256)) * 40, {}),
     "pickle": (b"\x80\x04\x95cos\nsystem\n(S'id'\ntR.", {}),
     "elf": (b"\x7fELF" + bytes(500), {}),
@@ -187,13 +187,13 @@ CASES |= {
     "setting_encoding": (csv_text(), {"encoding": "../utf"}),
     "setting_rot13": (csv_text(), {"encoding": "rot13"}),
     "setting_bytes": (csv_text(), {"encoding": "base64"}),
-    "setting_missing": (csv_text(), {"missing": ["x", "y", "z", "u", "v"]}),
+    "setting_missing": (csv_text(), {"na_values": ["x", "y", "z", "u", "v"]}),
     "setting_time": (csv_text(), {"time_column": "b"}),
     "setting_group": (csv_text(), {"group_column": "y"}),
-    "setting_exclude_all": (csv_text(), {"leave_out": ["a", "b"]}),
-    "setting_positive": (csv_text(), {"positive": "<script>"}),
-    "setting_number": (csv_text(), {"number": ["b"]}),
-    "setting_date": (csv_text(), {"date": ["a"]}),
+    "setting_exclude_all": (csv_text(), {"exclude_columns": ["a", "b"]}),
+    "setting_positive": (csv_text(), {"positive_class": "<script>"}),
+    "setting_number": (csv_text(), {"numeric_columns": ["b"]}),
+    "setting_date": (csv_text(), {"date_columns": ["a"]}),
     "setting_fractions": (csv_text(), {"test_fraction": 0.99, "val_fraction": 0.99}),
     "setting_no_test_rows": (csv_text(), {"test_fraction": 0, "val_fraction": 0}),
 }

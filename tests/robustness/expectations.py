@@ -23,9 +23,9 @@ def check_recipe_data(recipe_name: str, settings: dict[str, Any], folder: Path) 
         with time_limit(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             recipe = tfkit.load_recipe(recipe_name)
-            config = recipe.Config.of(settings)
+            config = recipe.Config.from_dict(settings)
             data = recipe.data(config)
-            config.settled(data.defaults)
+            config.resolve_auto(data.auto_settings)
     except UserError as error:
         return check_message(error)
     finally:

@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing of the table reader; not part of any test run.
 
     make fuzz                                              ten minutes
-    python tests/hostile/fuzz.py [-max_total_time=600]     with atheris installed; options of libFuzzer
+    python tests/robustness/fuzz.py [-max_total_time=600]     with atheris installed; options of libFuzzer
 
 The first byte selects the file suffix, the other bytes are the file content. The table is then loaded and its schema
 is fitted. Any result other than a table or a `UserError` with a message of one line is a failure.
@@ -16,10 +16,8 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["tfkit.data"]):
-    from tfkit.data.columns.target import infer_target
+    from tfkit.data import tabular
     from tfkit.data.files import read
-    from tfkit.data.tabular.loading import load_table
-    from tfkit.data.tabular.schema import learn_table
 from tfkit.errors import UserError
 
 SUFFIXES = [".csv", ".tsv", ".txt", ".jsonl", ".csv.gz", ".zip", ".parquet", ".csv"]
@@ -46,8 +44,8 @@ def fuzz_table(input_bytes: bytes) -> None:
             table = read.read_frame(path)
             assert len(table.columns) == len({*table.columns}) > 0
             name = table.columns[-1]
-            table, _, _ = load_table(path, name)
-            learn_table(table, infer_target(table[name]), kinds={})
+            table, _, _ = tabular.load(path, name)
+            tabular.fit_schema(table, tabular.infer_target(table[name]), kinds={})
     except UserError as error:
         if "\n" in str(error):
             raise AssertionError("the error message has more than one line") from error

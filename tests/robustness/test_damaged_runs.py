@@ -25,17 +25,18 @@ JSON_CONTENTS = {
     "binary": "\0\xff",
 }
 WRONG_TYPES = {
+    "kind": "os",
     "inputs": 3,
     "target": [],
     "task": {},
     "classes": 1,
     "test": "x",
     "command": 1,
-    "begun": 0,
-    "read": "os:system",
+    "started": 0,
+    "reader": "os:system",
 }
 JSON_CONTENTS |= {"wrong_types": json.dumps(WRONG_TYPES)}
-JSON_NAMES = ("config", "about", "info", "metrics", "drift")
+JSON_NAMES = ("config", "provenance", "metadata", "metrics", "reference_stats")
 
 
 class CreatesFile:
@@ -49,8 +50,8 @@ class CreatesFile:
 def trained_run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     (folder / "t.csv").write_text(tables.csv_text(120))
-    settings = {"epochs": 1, "body": "mlp", "units": 8, "bins": 8, "batch_size": 32, "refit": False}
-    return tfkit.train("tabular", table=folder / "t.csv", target="y", out=folder, quiet=True, **settings).folder
+    settings = {"epochs": 1, "architecture": "mlp", "units": 8, "num_bins": 8, "batch_size": 32, "refit": False}
+    return tfkit.train("tabular", data=folder / "t.csv", target="y", out=folder, quiet=True, **settings).folder
 
 
 @pytest.fixture
@@ -132,7 +133,7 @@ DAMAGES = [(name, text) for name in JSON_NAMES for text in JSON_CONTENTS]
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [case if case == ("info", "list") else pytest.param(*case, marks=pytest.mark.long) for case in DAMAGES],
+    [case if case == ("metadata", "list") else pytest.param(*case, marks=pytest.mark.long) for case in DAMAGES],
 )
 def test_damaged_json(name, text, run, tmp_path):
     (run / f"{name}.json").write_text(JSON_CONTENTS[text], encoding="latin-1")
@@ -150,7 +151,7 @@ def test_invalid_or_malicious_model_file_raises(name, run, tmp_path):
 
 @pytest.mark.long
 def test_links_and_folders_instead_of_files(run, tmp_path):
-    for name in ("info.json", "model.keras", "metrics.json", "about.json", "config.json"):
+    for name in ("metadata.json", "model.keras", "metrics.json", "provenance.json", "config.json"):
         (run / name).unlink()
         (run / name).symlink_to(name)
         assert use_run(run, write_rows(tmp_path))
@@ -161,9 +162,9 @@ def test_links_and_folders_instead_of_files(run, tmp_path):
 
 @pytest.mark.long
 def test_names_from_a_run_are_escaped(run, tmp_path):
-    provenance = json.loads((run / "about.json").read_text())
+    provenance = json.loads((run / "provenance.json").read_text())
     provenance |= {"recipe": "../../<script>alert(1)</script>", "command": ["<img src=x onerror=alert(1)>"]}
-    (run / "about.json").write_text(json.dumps(provenance))
+    (run / "provenance.json").write_text(json.dumps(provenance))
     use_run(run, write_rows(tmp_path))
     for report in tmp_path.rglob("*.html"):
         assert "<script>alert(1)" not in report.read_text()
@@ -172,7 +173,7 @@ def test_names_from_a_run_are_escaped(run, tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"x", pickle.dumps(CreatesFile()), zip_bytes({"../x.npy": "x"})])
 def test_invalid_examples_raise(content, run, tmp_path):
-    (run / "examples.npz").write_bytes(content)
-    with pytest.raises(UserError, match=r"examples\.npz must be complete"):
+    (run / "sample_inputs.npz").write_bytes(content)
+    with pytest.raises(UserError, match=r"sample_inputs\.npz must be complete"):
         tfkit.Run(run).export("keras", tmp_path / "e.keras")
     assert isinstance(tfkit.Run(run).predict(write_rows(tmp_path)), pd.DataFrame)

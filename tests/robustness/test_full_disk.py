@@ -9,7 +9,7 @@ import pytest
 import tfkit
 from tfkit.cli.main import main
 
-SMALL = {"epochs": 3, "body": "mlp", "units": 64, "bins": 8, "batch_size": 64, "refit": False}
+SMALL = {"epochs": 3, "architecture": "mlp", "units": 64, "num_bins": 8, "batch_size": 64, "refit": False}
 GREEDY_RECIPE = """
 
 @keras.saving.register_keras_serializable("mine")
@@ -38,7 +38,7 @@ def settings(tmp_path):
     """Create a small table, and return the settings to train on it, as for the command line."""
     lines = "".join(f"{i % 7},{'xyz'[i % 3]},{i % 7 + i % 3}\n" for i in range(300))
     (tmp_path / "t.csv").write_text("a,b,y\n" + lines)
-    return [f"{name}={value}" for name, value in {**SMALL, "table": tmp_path / "t.csv", "target": "y"}.items()]
+    return [f"{name}={value}" for name, value in {**SMALL, "data": tmp_path / "t.csv", "target": "y"}.items()]
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def disk(tmp_path):
 
 @pytest.mark.slow
 def test_full_disk_is_one_line_and_training_resumes_from_a_complete_checkpoint(disk, settings, capsys):
-    assert main(["train", "tabular", *settings, "--until", "1", "--out", str(disk), "--quiet"]) == 0
+    assert main(["train", "tabular", *settings, "--stop-after-epoch", "1", "--out", str(disk), "--quiet"]) == 0
     run = capsys.readouterr().out.strip()
     checkpoints = {path: path.read_bytes() for path in disk.rglob("*.npz")}
     free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
@@ -87,13 +87,11 @@ def test_disk_that_is_full_from_the_start_creates_no_run(disk, settings, capsys)
 @pytest.mark.slow
 def test_exhausted_memory_is_one_line_with_a_smaller_batch_size(settings, tmp_path, capsys):
     recipe = tmp_path / "mine.py"
-    recipe.write_text(tfkit.load_recipe("tabular").page.read_text(encoding="utf-8") + GREEDY_RECIPE, encoding="utf-8")
+    recipe.write_text(tfkit.load_recipe("tabular").path.read_text(encoding="utf-8") + GREEDY_RECIPE, encoding="utf-8")
     assert main(["train", str(recipe), *settings, "--out", str(tmp_path / "runs"), "--quiet"]) == 2
     err = capsys.readouterr().err
-    assert err.startswith(
-        "tfkit: A step must fit into the memory of the device; give a smaller batch_size, such as 32."
-    )
-    assert "Received: batch_size=64, of which it says: " in err
+    assert err.startswith("tfkit: A step must fit into the memory of the device; use a smaller batch_size, such as 32.")
+    assert "Received: batch_size=64, for which TensorFlow reports: " in err
     assert err.count("\n") == 1
 
 
@@ -119,7 +117,7 @@ def test_training_resumes_after_the_memory_was_exhausted(settings, tmp_path):
 
     changed = recipe.replace(data=data)
     options = dict(setting.split("=", 1) for setting in settings)
-    with pytest.raises(tfkit.UserError, match="memory of the device; give a smaller batch_size, such as 32"):
+    with pytest.raises(tfkit.UserError, match="memory of the device; use a smaller batch_size, such as 32"):
         tfkit.train(changed, out=tmp_path / "runs", quiet=True, report=False, **options)
     is_greedy.clear()
     [folder] = (tmp_path / "runs").iterdir()

@@ -10,12 +10,12 @@ from tfkit.api import Run
 from tfkit.data.files.read import read_frame
 from tfkit.data.image.files import find_images
 from tfkit.datasets import memmap
-from tfkit.errors import LONGEST, UserError
+from tfkit.errors import MAX_MESSAGE_CHARACTERS, UserError
 
 
 def test_message_is_one_line():
     assert str(UserError("a\nb\x1b[31m\u202e\ud800 é 🦄")) == "a\\nb\\x1b[31m\\u202e\\ud800 é 🦄"
-    assert str(UserError("x" * (LONGEST + 1))) == "x" * LONGEST + "..."
+    assert str(UserError("x" * (MAX_MESSAGE_CHARACTERS + 1))) == "x" * MAX_MESSAGE_CHARACTERS + "..."
 
 
 def test_devices_and_pipes_raise(tmp_path):
@@ -25,7 +25,7 @@ def test_devices_and_pipes_raise(tmp_path):
             UserError, match=r"A table must be a regular file. Received: .*, which is a device or a pipe"
         ):
             read_frame(path)
-    images, _ = find_images({"path": ["/dev/zero", str(tmp_path / "pipe.csv")]}, labelled=False)
+    images, _ = find_images({"path": ["/dev/zero", str(tmp_path / "pipe.csv")]}, labeled=False)
     for path in images.frame["path"]:
         with pytest.raises(OSError, match="a device or a pipe"):
             images.read(path)
@@ -45,13 +45,13 @@ def test_array_larger_than_disk_raises():
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [({}, "must have 'task'"), ({"task": []}, "must be JSON"), ([], "must be JSON")]
+    ("content", "message"), [({}, "must have 'target'"), ({"target": []}, "must be JSON"), ([], "must be JSON")]
 )
 def test_incomplete_metadata_raises(tmp_path, content, message):
-    for name in ("about", "config", "info"):
-        (tmp_path / f"{name}.json").write_text(json.dumps(content))
-    with pytest.raises(UserError, match=f"The run's info.json {message}"):
-        Run(tmp_path).info["task"]
+    for name, value in (("provenance", {}), ("config", {}), ("metadata", content)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(value))
+    with pytest.raises(UserError, match=f"The run's metadata.json {message}"):
+        Run(tmp_path).metadata["target"]
 
 
 @pytest.mark.parametrize("minutes", [0, -1, float("nan"), float("inf")])

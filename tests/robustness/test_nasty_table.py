@@ -70,9 +70,9 @@ def run(tmp_path_factory):
     categories = ["post", "code", "numbers as names", "rare"]
     return tfkit.train(
         "tabular",
-        table=folder / "rows.csv",
+        data=folder / "rows.csv",
         target="y",
-        category=categories,
+        categorical_columns=categories,
         epochs=2,
         units=16,
         out=folder,
@@ -81,7 +81,7 @@ def run(tmp_path_factory):
 
 
 def test_kinds_of_all_columns(run):
-    kinds = {name: rule["kind"] for name, rule in run.info["columns"].items()}
+    kinds = {name: rule["kind"] for name, rule in run.metadata["columns"].items()}
     for kind, names in {
         "number": [
             "a/b",

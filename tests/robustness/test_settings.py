@@ -72,11 +72,11 @@ def test_settings_files(name, tmp_path):
     path.write_bytes(FILES[name].encode())
     try:
         with time_limit():
-            config = tfkit.load_recipe("tabular").Config.of(read_settings(path))
+            config = tfkit.load_recipe("tabular").Config.from_dict(read_settings(path))
     except UserError as error:
         check_message(error)
     else:
-        assert json.dumps(config.words(), allow_nan=False)
+        assert json.dumps(config.to_dict(), allow_nan=False)
 
 
 @pytest.mark.parametrize("recipe_name", [name for name, _ in tfkit.list_recipes()])
@@ -85,8 +85,8 @@ def test_every_value_for_every_setting(recipe_name):
     for name in Config.model_fields:
         for value in VALUES:
             try:
-                validated = Config.checked(name, value)
-                Config.of({name: value})
+                validated = Config.validate_setting(name, value)
+                Config.from_dict({name: value})
             except UserError as error:
                 check_message(error)
             else:

@@ -85,12 +85,12 @@ def test_lines_are_series_or_raise(lines):
 def test_values_are_settings_or_raise(value, name):
     Config = tfkit.load_recipe("tabular").Config
     try:
-        validated = Config.checked(name, value)
+        validated = Config.validate_setting(name, value)
     except UserError as error:
         check_message(error)
     else:
         dumped = Config.model_construct(**{name: validated}).model_dump(mode="json", include={name})
-        assert Config.checked(name, dumped[name]) == validated
+        assert Config.validate_setting(name, dumped[name]) == validated
 
 
 @FAST_SETTINGS

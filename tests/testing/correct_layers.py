@@ -14,7 +14,7 @@ register = keras.saving.register_keras_serializable(package="test_testing_layer"
 
 
 @register
-class Sound(keras.layers.Layer):
+class DenseDropout(keras.layers.Layer):
     """A correct layer: dense with dropout."""
 
     def __init__(self, units=8, dropout=0.0, **kwargs):
@@ -35,7 +35,7 @@ class Sound(keras.layers.Layer):
 
 
 @register
-class Mean(Sound):
+class MaskedMean(DenseDropout):
     """Average over the real steps."""
 
     def call(self, x, mask=None, training=False):
@@ -51,7 +51,7 @@ class Mean(Sound):
 
 
 @register
-class Meeting(keras.layers.Layer):
+class TwoNamedInputs(keras.layers.Layer):
     """Two input sequences passed by name, and two outputs."""
 
     def __init__(self, scale=1.0, **kwargs):
@@ -70,7 +70,7 @@ class Meeting(keras.layers.Layer):
 
 
 @register
-class Twin(Sound):
+class TwoListedInputs(DenseDropout):
     """Two inputs in a list."""
 
     def build(self, input_shape):

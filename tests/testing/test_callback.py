@@ -13,7 +13,7 @@ VALUES = [3.0, 2.0, 2.5, 1.0, 1.5, 1.2, 1.1]
 LOGS = [{"loss": 9.0, "val_loss": value} for value in VALUES]
 
 
-class Stop(keras.callbacks.Callback):
+class StopEarly(keras.callbacks.Callback):
     """A correct callback: stop after `patience` epochs without improvement and restore the best weights."""
 
     def __init__(self, patience=2, sign=1):
@@ -47,7 +47,7 @@ class Stop(keras.callbacks.Callback):
         self.best, self.wait, self.weights = state["best"], state["wait"], state["weights"]
 
 
-class Cut(Stop):
+class HalveLearningRate(StopEarly):
     """Halve the learning rate instead, and reset the wait."""
 
     def act(self):
@@ -55,7 +55,7 @@ class Cut(Stop):
         self.wait = 0
 
 
-class Shares(Stop):
+class SharesStateInClass(StopEarly):
     epochs = []
 
     def on_epoch_end(self, epoch, logs=None):
@@ -64,38 +64,38 @@ class Shares(Stop):
             self.model.stop_training = True
 
 
-class Locks(Stop):
+class CreatesLockInConstructor(StopEarly):
     def __init__(self):
         super().__init__()
         self.lock = threading.Lock()
 
 
-class CopiesWrongly(Stop):
+class CopiesWrongly(StopEarly):
     def __deepcopy__(self, memo):
         return CopiesWrongly(patience=1)
 
 
-class ForgetsToWait(Stop):
+class OmitsWaitFromState(StopEarly):
     def state(self):
         return {**super().state(), "wait": 0}
 
 
-class BeginsAnew(Stop):
+class ResetsStateOnTrainBegin(StopEarly):
     def on_train_begin(self, logs=None):
         self.best, self.wait = None, 0
 
 
-class KeepsASet(Stop):
+class StateContainsSet(StopEarly):
     def state(self):
         return {**super().state(), "epochs": {1, 2}}
 
 
-class KeepsNumbersAsNames(Stop):
+class StateHasIntegerKeys(StopEarly):
     def state(self):
         return {**super().state(), "epochs": {1: 2}}
 
 
-class HandsOutItsList(Stop):
+class ReturnsListWithoutCopy(StopEarly):
     def __init__(self):
         super().__init__()
         self.lines = []
@@ -108,13 +108,13 @@ class HandsOutItsList(Stop):
         return {**super().state(), "lines": self.lines}
 
 
-class IgnoresWhatIsNotThere(Stop):
+class IgnoresMissingMonitor(StopEarly):
     def on_epoch_end(self, epoch, logs=None):
         if "val_loss" in logs:
             super().on_epoch_end(epoch, logs)
 
 
-class TrustsNaN(Stop):
+class TrustsNaN(StopEarly):
     """Compare as the callbacks of Keras do: no value is better than NaN."""
 
     def is_better(self, loss):
@@ -126,54 +126,72 @@ class TrustsNaNForever(TrustsNaN):
         super().__init__(patience=99)
 
 
-class CutsAfterNaN(Cut):
+class LowersLearningRateAfterNaN(HalveLearningRate):
     def is_better(self, loss):
         return self.best is None or loss < self.best
 
 
-class CutsAtOnce(Stop):
+class LowersLearningRateEachEpoch(StopEarly):
     def on_epoch_end(self, epoch, logs=None):
         super().on_epoch_end(epoch, logs)
         self.model.optimizer.learning_rate = 0.1 / (1 + epoch)
 
 
-@pytest.mark.parametrize("make", [Stop, Cut, lambda: Stop(patience=1), lambda: Stop(patience=50)])
+@pytest.mark.parametrize(
+    "make", [StopEarly, HalveLearningRate, lambda: StopEarly(patience=1), lambda: StopEarly(patience=50)]
+)
 def test_correct_callback_passes(make):
     check_callback(make, LOGS, monitor="val_loss")
 
 
 def test_correct_callback_with_mode_max_passes():
     logs = [{"loss": 9.0, "val_loss": -value} for value in VALUES]
-    check_callback(lambda: Stop(sign=-1), logs, monitor="val_loss", mode="max")
+    check_callback(lambda: StopEarly(sign=-1), logs, monitor="val_loss", mode="max")
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (Shares, "^Shares: A second callback created in the same way decides differently. Store all state in `self`"),
-        (Locks, "It must be possible to copy it before it is used. Open files and create locks in `on_train_begin`"),
-        (CopiesWrongly, "A deep copy decides differently from the original"),
-        (ForgetsToWait, "Interrupted after epoch 5 and resumed with `set_state`, it decides differently than without"),
-        (BeginsAnew, "Interrupted after epoch . and resumed with `set_state`, it decides differently than without"),
-        (KeepsASet, "`state` contains a set. Return plain values, lists, dictionaries and NumPy arrays"),
-        (KeepsNumbersAsNames, "`state` has keys that are not strings"),
-        (HandsOutItsList, "The value returned by `state` changes while training continues. Return copies"),
         (
-            IgnoresWhatIsNotThere,
+            SharesStateInClass,
+            "^SharesStateInClass: A second callback created in the same way decides differently. "
+            "Store all state in `self`",
+        ),
+        (
+            CreatesLockInConstructor,
+            "It must be possible to copy it before it is used. Open files and create locks in `on_train_begin`",
+        ),
+        (CopiesWrongly, "A deep copy decides differently from the original"),
+        (
+            OmitsWaitFromState,
+            "Interrupted after epoch 5 and resumed with `set_state`, it decides differently than without",
+        ),
+        (
+            ResetsStateOnTrainBegin,
+            "Interrupted after epoch . and resumed with `set_state`, it decides differently than without",
+        ),
+        (StateContainsSet, "`state` contains a set. Return plain values, lists, dictionaries and NumPy arrays"),
+        (StateHasIntegerKeys, "`state` has keys that are not strings"),
+        (ReturnsListWithoutCopy, "The value returned by `state` changes while training continues. Return copies"),
+        (
+            IgnoresMissingMonitor,
             "If the logs do not contain `val_loss`, `on_epoch_end` must raise a ValueError with this name",
         ),
         (
-            lambda: Stop(sign=-1),
+            lambda: StopEarly(sign=-1),
             "It stops training or lowers the learning rate although `val_loss` improves in each epoch",
         ),
-        (CutsAtOnce, "It stops training or lowers the learning rate although `val_loss` improves in each epoch"),
+        (
+            LowersLearningRateEachEpoch,
+            "It stops training or lowers the learning rate although `val_loss` improves in each epoch",
+        ),
         (TrustsNaN, "After one nan in `val_loss`, it stops training or lowers the learning rate although the metric"),
         (TrustsNaNForever, "After one nan in `val_loss`, it does not keep the best weights, which are the last"),
-        (CutsAfterNaN, "After one nan in `val_loss`, it stops training or lowers the learning rate"),
+        (LowersLearningRateAfterNaN, "After one nan in `val_loss`, it stops training or lowers the learning rate"),
     ],
 )
 def test_wrong_callback_fails_with_message(make, message):
-    Shares.epochs.clear()
+    SharesStateInClass.epochs.clear()
     with pytest.raises(AssertionError, match=message):
         check_callback(make, LOGS, monitor="val_loss")
 
@@ -194,7 +212,7 @@ def test_keras_callbacks_ignore_a_missing_metric(callback_class, options):
 def test_state_with_arrays_is_restored_unchanged():
     restored = []
 
-    class HasNestedState(Stop):
+    class HasNestedState(StopEarly):
         def state(self):
             return {**super().state(), "nested": {"array": np.arange(6).reshape(2, 3), "list": [None, True, "x", 0.5]}}
 

@@ -58,7 +58,7 @@ def test_process_is_shared_and_restarted_after_its_death(tmp_path):
 
 
 def test_stopped_process_has_ended():
-    stopped = fresh_process.Fresh()
+    stopped = fresh_process.FreshProcess()
     stopped.stop()
     assert stopped.process.poll() is not None
 

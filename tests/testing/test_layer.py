@@ -5,22 +5,36 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tests.testing.correct_layers import ROWS, STEPS, TIME, Mean, Meeting, Sound, Twin, check, register
+from tests.testing.correct_layers import (
+    ROWS,
+    STEPS,
+    TIME,
+    DenseDropout,
+    MaskedMean,
+    TwoListedInputs,
+    TwoNamedInputs,
+    check,
+    register,
+)
 from tfkit.testing import check_layer
-from tfkit.testing.serialization import defaults_of
+from tfkit.testing.serialization import constructor_defaults
 
 
 @pytest.mark.parametrize(
     ("layer_class", "inputs", "options"),
     [
-        (Sound, ROWS, {}),
-        (Sound, STEPS, TIME),
-        (Sound, STEPS, {**TIME, "refused": [({"units": 0}, r"`units` must be at least 1\. Received: 0")]}),
-        (Mean, STEPS, TIME),
-        (Twin, [ROWS, ROWS + 1], {"dynamic_axes": [(0,), (0,)]}),
-        (Meeting, {"x": STEPS, "context": STEPS[:, :4]}, {"arguments": {"scale": 2.0}, **TIME}),
+        (DenseDropout, ROWS, {}),
+        (DenseDropout, STEPS, TIME),
         (
-            Meeting,
+            DenseDropout,
+            STEPS,
+            {**TIME, "invalid_arguments": [({"units": 0}, r"`units` must be at least 1\. Received: 0")]},
+        ),
+        (MaskedMean, STEPS, TIME),
+        (TwoListedInputs, [ROWS, ROWS + 1], {"dynamic_axes": [(0,), (0,)]}),
+        (TwoNamedInputs, {"x": STEPS, "context": STEPS[:, :4]}, {"arguments": {"scale": 2.0}, **TIME}),
+        (
+            TwoNamedInputs,
             {"x": STEPS, "context": STEPS[:, :4]},
             {
                 "arguments": {"scale": 2.0},
@@ -43,27 +57,29 @@ def test_correct_layer_passes(layer_class, inputs, options):
     ],
 )
 def test_keras_layer_passes(layer_class, arguments, options):
-    check_layer(layer_class, arguments, STEPS, at_default=defaults_of(layer_class), **options)
+    check_layer(layer_class, arguments, STEPS, at_default=constructor_defaults(layer_class), **options)
 
 
 def test_keras_layer_with_nan_for_a_row_of_padding_fails():
     layer_class = keras.layers.GlobalAveragePooling1D
     message = "A row that consists of padding gives an output or a gradient that is not finite"
     with pytest.raises(AssertionError, match=message):
-        check_layer(layer_class, {}, STEPS, at_default=defaults_of(layer_class), **TIME)
+        check_layer(layer_class, {}, STEPS, at_default=constructor_defaults(layer_class), **TIME)
 
 
 # arguments
 
 
 def test_argument_at_its_default_fails():
-    with pytest.raises(AssertionError, match=r"^Sound: `dropout` is at its default \(0\.0\)\. Pass a different value"):
-        check(Sound, arguments={"units": 4})
-    check(Sound, arguments={"units": 4}, at_default=("dropout",))
+    with pytest.raises(
+        AssertionError, match=r"^DenseDropout: `dropout` is at its default \(0\.0\)\. Pass a different value"
+    ):
+        check(DenseDropout, arguments={"units": 4})
+    check(DenseDropout, arguments={"units": 4}, at_default=("dropout",))
 
 
 @register
-class RefusesWithKeyError(Sound):
+class RefusesWithKeyError(DenseDropout):
     def __init__(self, units=8, dropout=0.0, **kwargs):
         if dropout > 1:
             raise KeyError("dropout")
@@ -73,9 +89,9 @@ class RefusesWithKeyError(Sound):
 @pytest.mark.parametrize(
     ("layer_class", "invalid", "message"),
     [
-        (Sound, ({"units": 5}, "anything"), r"{'units': 5} is accepted\. Reject it in the constructor"),
+        (DenseDropout, ({"units": 5}, "anything"), r"{'units': 5} is accepted\. Reject it in the constructor"),
         (
-            Sound,
+            DenseDropout,
             ({"units": 0}, "at least 2"),
             "must be rejected with a message that matches 'at least 2'. Received: `units`",
         ),
@@ -84,40 +100,40 @@ class RefusesWithKeyError(Sound):
 )
 def test_invalid_arguments_that_are_not_rejected_fail(layer_class, invalid, message):
     with pytest.raises(AssertionError, match=message):
-        check(layer_class, refused=[invalid])
+        check(layer_class, invalid_arguments=[invalid])
 
 
 # randomness
 
 
 @register
-class DropsAlways(Sound):
+class DropsAlways(DenseDropout):
     def call(self, x, training=False):
         return super().call(x, training=True)
 
 
 @register
-class DropsNever(Sound):
+class DropsNever(DenseDropout):
     def call(self, x, training=False):
         return super().call(x, training=False)
 
 
 @register
-class DropsTheSame(Sound):
+class DropsTheSame(DenseDropout):
     def call(self, x, training=False):
         y = ops.matmul(x, self.kernel)
         return keras.random.dropout(y, self.dropout, seed=1) if training else y
 
 
 @register
-class HasItsOwnRandom(Sound):
+class UsesNumPyRandom(DenseDropout):
     def call(self, x, training=False):
         y = ops.matmul(x, self.kernel)
         return y * np.random.default_rng().random() if training else y
 
 
 @register
-class BeginsTheSame(Sound):
+class HasSeededInitializer(DenseDropout):
     def build(self, input_shape):
         initializer = keras.initializers.RandomNormal(seed=1)
         self.kernel = self.add_weight(shape=(input_shape[-1], self.units), initializer=initializer, name="kernel")
@@ -129,8 +145,8 @@ class BeginsTheSame(Sound):
         (DropsAlways, "It is random outside training. Accept `training=False` in `call` and pass it on"),
         (DropsNever, "It has `dropout`, but its output is the same at each call in training. Pass `training` on"),
         (DropsTheSame, "It has `dropout`, but its output is the same at each call in training"),
-        (HasItsOwnRandom, "The same seed gives different outputs. Use keras.random and a SeedGenerator"),
-        (BeginsTheSame, "The initial weights are the same for every seed. Do not give initializers a seed"),
+        (UsesNumPyRandom, "The same seed gives different outputs. Use keras.random and a SeedGenerator"),
+        (HasSeededInitializer, "The initial weights are the same for every seed. Do not give initializers a seed"),
     ],
 )
 def test_randomness(layer_class, message):
@@ -142,25 +158,25 @@ def test_randomness(layer_class, message):
 
 
 @register
-class TellsAnotherShape(Sound):
+class HasWrongOutputShape(DenseDropout):
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units + 1)
 
 
 @register
-class TellsTheBatch(Sound):
+class HasFixedBatchInOutputShape(DenseDropout):
     def compute_output_shape(self, input_shape):
         return (6, self.units)
 
 
 @register
-class KnowsTheBatch(Sound):
+class NeedsFixedBatchSize(DenseDropout):
     def call(self, x, training=False):
         return super().call(ops.reshape(x, (6, x.shape[-1])), training=training)
 
 
 @register
-class FailsWithoutRows(Sound):
+class FailsWithoutRows(DenseDropout):
     def call(self, x, training=False):
         return super().call(ops.reshape(x, (-1, x.shape[1] * x.shape[2])), training=training)
 
@@ -172,13 +188,13 @@ class FailsWithoutRows(Sound):
 
 
 @register
-class KnowsTheLength(Sound):
+class NeedsFixedLength(DenseDropout):
     def call(self, x, training=False):
         return super().call(x[:, :5] + np.zeros((1, 5, 1), "float32"), training=training)
 
 
 @register
-class BuildsInCall(Sound):
+class BuildsInCall(DenseDropout):
     def build(self, input_shape):
         self.dense = keras.layers.Dense(self.units, dtype=self.dtype_policy)
 
@@ -190,19 +206,19 @@ class BuildsInCall(Sound):
     ("layer_class", "inputs", "options", "message"),
     [
         (
-            TellsAnotherShape,
+            HasWrongOutputShape,
             ROWS,
             {},
             r"`compute_output_shape` returns \(None, 5\), the output for 6 rows has .* \(6, 4\)",
         ),
         (
-            TellsTheBatch,
+            HasFixedBatchInOutputShape,
             ROWS,
             {},
             r"`compute_output_shape` returns \(6, 4\), the output for one row has the shape \(1, 4\)",
         ),
-        (KnowsTheBatch, ROWS, {}, "It must accept one row. Get sizes from keras.ops.shape"),
-        (KnowsTheLength, STEPS, TIME, "It must accept shorter axes. Get sizes from keras.ops.shape"),
+        (NeedsFixedBatchSize, ROWS, {}, "It must accept one row. Get sizes from keras.ops.shape"),
+        (NeedsFixedLength, STEPS, TIME, "It must accept shorter axes. Get sizes from keras.ops.shape"),
         (FailsWithoutRows, STEPS, TIME, "Called on symbolic inputs, it must infer the shape of its output. It raised"),
         (BuildsInCall, ROWS, {}, "`build` creates 0 of its 2 weights, the others are created in `call`"),
     ],
@@ -216,13 +232,13 @@ def test_shapes(layer_class, inputs, options, message):
 
 
 @register
-class LooksAtValues(Sound):
+class BranchesOnTensorValues(DenseDropout):
     def call(self, x, training=False):
         return super().call(x if float(ops.sum(x)) < 100 else x / 2, training=training)
 
 
 @register
-class CountsInPython(Sound):
+class CountsInPython(DenseDropout):
     calls = 0
 
     def call(self, x, training=False):
@@ -234,7 +250,7 @@ class CountsInPython(Sound):
 @pytest.mark.parametrize(
     ("layer_class", "message"),
     [
-        (LooksAtValues, "It must run compiled on 6 rows, with training=False. Use keras.ops instead of NumPy"),
+        (BranchesOnTensorValues, "It must run compiled on 6 rows, with training=False. Use keras.ops instead of NumPy"),
         (CountsInPython, "The compiled and the eager output for 6 rows differ, with training=True"),
     ],
 )

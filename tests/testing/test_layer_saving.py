@@ -4,45 +4,45 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tests.testing.correct_layers import Sound, check, register
+from tests.testing.correct_layers import DenseDropout, check, register
 
 # saving
 
 
 @register
-class Forgets(Sound):
+class OmitsArgumentFromConfig(DenseDropout):
     def get_config(self):
         return {"name": self.name, "units": self.units}
 
 
 @register
-class SaysOtherwise(Sound):
+class HasWrongConfigValue(DenseDropout):
     def get_config(self):
         return {"name": self.name, "units": self.units, "dropout": self.dropout / 2}
 
 
 @register
-class KeepsAnObject(Sound):
+class HasObjectInConfig(DenseDropout):
     def get_config(self):
         return {**super().get_config(), "units": self.units, "dropout": self.dropout, "drop": object()}
 
 
 @register
-class TakesNoConfig(Sound):
+class FailsInFromConfig(DenseDropout):
     @classmethod
     def from_config(cls, config):
         raise KeyError("units")
 
 
 @register
-class MakesAnother(Sound):
+class RestoresDifferentLayer(DenseDropout):
     @classmethod
     def from_config(cls, config):
         return cls(**{**config, "dropout": 0.1})
 
 
 @register
-class HidesWeights(Sound):
+class HasUntrackedWeights(DenseDropout):
     def build(self, input_shape):
         super().build(input_shape)
         self.secret = np.random.normal(size=self.units).astype("float32")
@@ -55,7 +55,7 @@ SCALE = 1.0
 
 
 @register
-class DependsOnTheProcess(Sound):
+class DependsOnTheProcess(DenseDropout):
     def call(self, x, training=False):
         return super().call(x * SCALE, training=training)
 
@@ -63,12 +63,15 @@ class DependsOnTheProcess(Sound):
 @pytest.mark.parametrize(
     ("layer_class", "message"),
     [
-        (Forgets, "`get_config` omits `dropout`. Add it, or do not override `get_config`"),
-        (SaysOtherwise, "`get_config` returns 0.25 for `dropout`, which was 0.5. Return the constructor arguments"),
-        (KeepsAnObject, "`get_config` must return the constructor arguments, .* It raised"),
-        (TakesNoConfig, "`from_config` must accept the result of `get_config`. It raised"),
-        (MakesAnother, "The object created from its configuration has a different one: .*0.1.*, not .*0.5"),
-        (HidesWeights, "The output of a model with it is different after loading. Store every argument"),
+        (OmitsArgumentFromConfig, "`get_config` omits `dropout`. Add it, or do not override `get_config`"),
+        (
+            HasWrongConfigValue,
+            "`get_config` returns 0.25 for `dropout`, which was 0.5. Return the constructor arguments",
+        ),
+        (HasObjectInConfig, "`get_config` must return the constructor arguments, .* It raised"),
+        (FailsInFromConfig, "`from_config` must accept the result of `get_config`. It raised"),
+        (RestoresDifferentLayer, "The object created from its configuration has a different one: .*0.1.*, not .*0.5"),
+        (HasUntrackedWeights, "The output of a model with it is different after loading. Store every argument"),
         (DependsOnTheProcess, "The output of a model with it is different in a fresh process"),
     ],
 )
@@ -78,7 +81,7 @@ def test_saving(layer_class, message, monkeypatch):
         check(layer_class)
 
 
-class NotRegistered(Sound):
+class NotRegistered(DenseDropout):
     pass
 
 
@@ -95,14 +98,14 @@ def test_class_that_a_fresh_process_cannot_load_fails():
 
 
 @register
-class HasAnIdleWeight(Sound):
+class HasUnusedWeight(DenseDropout):
     def build(self, input_shape):
         super().build(input_shape)
         self.idle = self.add_weight(shape=(2,), name="idle")
 
 
 @register
-class HasNoSlopeAtZero(Sound):
+class HasNonFiniteGradient(DenseDropout):
     def call(self, x, training=False):
         y = super().call(x, training=training)
         return y + ops.sqrt(y * 0.0)
@@ -110,42 +113,42 @@ class HasNoSlopeAtZero(Sound):
 
 def test_gradients():
     with pytest.raises(AssertionError, match=r"`.*idle` receives no gradient in training, so it never learns\."):
-        check(HasAnIdleWeight)
-    check(HasAnIdleWeight, no_gradient=("idle",))
+        check(HasUnusedWeight)
+    check(HasUnusedWeight, no_gradient=("idle",))
     with pytest.raises(AssertionError, match=r"The gradient of `.*kernel` is not finite\. Look for a square root"):
-        check(HasNoSlopeAtZero)
+        check(HasNonFiniteGradient)
 
 
 # half precision
 
 
 @register
-class HasHalfWeights(Sound):
+class HasHalfWeights(DenseDropout):
     def build(self, input_shape):
         shape = (input_shape[-1], self.units)
         self.kernel = self.add_weight(shape=shape, dtype=self.compute_dtype, name="kernel")
 
 
 @register
-class AnswersInFloat32(Sound):
+class ReturnsFloat32(DenseDropout):
     def call(self, x, training=False):
         return ops.cast(super().call(x, training=training), "float32")
 
 
 @register
-class Overflows(Sound):
+class Overflows(DenseDropout):
     def call(self, x, training=False):
         return super().call(x, training=training) * 1e6 / 1e6
 
 
 @register
-class Rounds(Sound):
+class Rounds(DenseDropout):
     def call(self, x, training=False):
         return super().call(x, training=training) + 256 - 256
 
 
 @register
-class FailsInHalf(Sound):
+class FailsInHalf(DenseDropout):
     def build(self, input_shape):
         super().build(input_shape)
         if self.compute_dtype != "float32":
@@ -157,7 +160,7 @@ class FailsInHalf(Sound):
     [
         (HasHalfWeights, "`.*kernel` is float16 with dtype='mixed_float16'. Do not pass `dtype` to `add_weight`"),
         (
-            AnswersInFloat32,
+            ReturnsFloat32,
             "The symbolic output for input with dtype='mixed_float16' is float16, but the output is",
         ),
         (Overflows, "With dtype='mixed_float16' the output is not finite. Compute very large or very small values"),

@@ -31,24 +31,24 @@ class Power(keras.losses.Loss):
 
 
 @register
-class PerPlace(Power):
+class PowerPerStep(Power):
     """Several values per row."""
 
 
 @register
-class Forgets(Power):
+class OmitsArgumentFromConfig(Power):
     def get_config(self):
         return keras.losses.Loss.get_config(self)
 
 
 @register
-class LosesItsName(Power):
+class HasWrongNameInConfig(Power):
     def get_config(self):
         return {**super().get_config(), "name": "power"}
 
 
 @register
-class MakesAnother(Power):
+class RestoresDifferentLoss(Power):
     @classmethod
     def from_config(cls, config):
         loss = cls(**config)
@@ -57,19 +57,19 @@ class MakesAnother(Power):
 
 
 @register
-class TakesTheMeanItself(Power):
+class ReturnsMean(Power):
     def call(self, y_true, y_pred):
         return ops.mean(super().call(y_true, y_pred))
 
 
 @register
-class ForgetsWeights(Power):
+class IgnoresSampleWeights(Power):
     def __call__(self, y_true, y_pred, sample_weight=None):
         return super().__call__(y_true, y_pred)
 
 
 @register
-class LooksAtValues(Power):
+class BranchesOnTensorValues(Power):
     def call(self, y_true, y_pred):
         return super().call(y_true, y_pred) * (2.0 if float(ops.sum(y_pred)) > 0 else 1.0)
 
@@ -85,7 +85,7 @@ class CountsInPython(Power):
 
 
 @register
-class HasNoSlopeAtZero(Power):
+class HasNonFiniteGradientAtZero(Power):
     def call(self, y_true, y_pred):
         return super().call(y_true, y_pred) + ops.sqrt(0.0 * y_pred[:, 0])
 
@@ -97,8 +97,8 @@ class ExplodesFarOff(Power):
 
 
 def test_correct_loss_passes():
-    check_loss(Power, {"power": 3}, Y_TRUE, Y_PRED, refused=[({"power": 0}, "`power` must be at least 1")])
-    check_loss(PerPlace, {"power": 3}, np.stack([Y_TRUE] * 3, 1), np.stack([Y_PRED] * 3, 1))
+    check_loss(Power, {"power": 3}, Y_TRUE, Y_PRED, invalid_arguments=[({"power": 0}, "`power` must be at least 1")])
+    check_loss(PowerPerStep, {"power": 3}, np.stack([Y_TRUE] * 3, 1), np.stack([Y_PRED] * 3, 1))
 
 
 def test_keras_loss_with_incomplete_config_fails():
@@ -110,15 +110,19 @@ def test_keras_loss_with_incomplete_config_fails():
     ("loss_class", "options", "message"),
     [
         (Power, {"arguments": {}}, r"^Power: `power` is at its default \(2\)\. Pass a different value"),
-        (Power, {"refused": [({"power": 3}, "")]}, "{'power': 3} is accepted"),
-        (Forgets, {}, "`get_config` omits `power`"),
-        (LosesItsName, {}, "`get_config` returns 'power' for `name`, which was 'another'"),
-        (MakesAnother, {}, "A loss created from its configuration has different values"),
-        (TakesTheMeanItself, {}, r"`call` must return one or several values per row, .* It returns the shape \(\)"),
-        (ForgetsWeights, {}, "Sample weights are not applied correctly"),
-        (LooksAtValues, {}, "It must run compiled. Use keras.ops instead of NumPy"),
+        (Power, {"invalid_arguments": [({"power": 3}, "")]}, "{'power': 3} is accepted"),
+        (OmitsArgumentFromConfig, {}, "`get_config` omits `power`"),
+        (HasWrongNameInConfig, {}, "`get_config` returns 'power' for `name`, which was 'another'"),
+        (RestoresDifferentLoss, {}, "A loss created from its configuration has different values"),
+        (ReturnsMean, {}, r"`call` must return one or several values per row, .* It returns the shape \(\)"),
+        (IgnoresSampleWeights, {}, "Sample weights are not applied correctly"),
+        (BranchesOnTensorValues, {}, "It must run compiled. Use keras.ops instead of NumPy"),
         (CountsInPython, {}, "Sample weights are not applied correctly|The compiled and the eager value differ"),
-        (HasNoSlopeAtZero, {}, "The gradient with respect to the predictions is not finite. Look for a logarithm"),
+        (
+            HasNonFiniteGradientAtZero,
+            {},
+            "The gradient with respect to the predictions is not finite. Look for a logarithm",
+        ),
         (ExplodesFarOff, {}, "The gradient with respect to the predictions multiplied by 100 is not finite"),
     ],
 )

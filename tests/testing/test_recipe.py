@@ -10,7 +10,7 @@ import tfkit
 from tfkit.testing import check_recipe
 
 RANDOM = np.random.default_rng(0)
-FAST = {"epochs": 2, "units": 4, "body": "mlp", "bins": 2, "batch_size": 32, "refit": False, "target": "y"}
+FAST = {"epochs": 2, "units": 4, "architecture": "mlp", "num_bins": 2, "batch_size": 32, "refit": False, "target": "y"}
 
 
 @pytest.fixture
@@ -30,14 +30,14 @@ def table(tmp_path):
 )
 def test_setting_that_is_not_rejected_fails(table, setting, pattern, message):
     with pytest.raises(AssertionError, match=message):
-        check_recipe("tabular", {**FAST, "table": table, "epochs": 1}, refused=[(setting, pattern)])
+        check_recipe("tabular", {**FAST, "data": table, "epochs": 1}, invalid_settings=[(setting, pattern)])
 
 
 def test_too_few_steps_fail(table):
     with pytest.raises(
         AssertionError, match=r"must give at least 4 steps, so that training can be interrupted\. Received: 1"
     ):
-        check_recipe("tabular", {**FAST, "table": table, "epochs": 1, "batch_size": "all"})
+        check_recipe("tabular", {**FAST, "data": table, "epochs": 1, "batch_size": "all"})
 
 
 @pytest.mark.slow
@@ -63,7 +63,7 @@ def test_random_state_that_is_not_saved_fails(table):
         )
 
     with pytest.raises(AssertionError, match="Recipe tabular: Interrupted and resumed, it has a different `loss` than"):
-        check_recipe(tabular.replace(data=noisy), {**FAST, "table": table})
+        check_recipe(tabular.replace(data=noisy), {**FAST, "data": table})
 
 
 @pytest.mark.slow
@@ -80,10 +80,10 @@ def test_layer_that_depends_on_other_rows_fails(table):
         x = keras.layers.Concatenate()([keras.ops.cast(value, "float32") for value in inputs.values()] * 2)
         model = keras.Model(inputs, keras.layers.Dense(2)(MinusMean()(x)))
         model.compile(
-            tfkit.make_optimizer(**config.optimization, steps=data.steps(config)),
+            tfkit.make_optimizer(**config.optimizer_settings, steps=data.steps(config)),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         )
         return model
 
     with pytest.raises(AssertionError, match="must predict the same for a single row as for this row in a batch"):
-        check_recipe(tfkit.load_recipe("tabular").replace(model=model), {**FAST, "table": table})
+        check_recipe(tfkit.load_recipe("tabular").replace(model=model), {**FAST, "data": table})

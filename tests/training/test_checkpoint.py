@@ -50,14 +50,14 @@ class Training:
         folder.mkdir(exist_ok=True)
         self.position, self.model = fit.EpochPosition(), self.make_model()
         self.best = callbacks.EarlyStopping(monitor, mode=mode, patience=patience, min_delta=0.06)
-        self.journal = callbacks.JSONLogger(folder / "journal.jsonl")
+        self.journal = callbacks.JSONLogger(folder / "history.jsonl")
         stateful = [callbacks.RollbackOnNaN(), self.best, self.journal]
         self.checkpoint = Checkpoint(folder / "checkpoints", self.position, stateful)
         if only_epochs:
             self.checkpoint.on_train_batch_end = lambda batch, logs=None: None
         self.resumed = self.checkpoint.restore(self.model)
         if starts is not None:
-            starts.append((self.position.epoch, self.position.done))
+            starts.append((self.position.epoch, self.position.rows_done))
         fit.fit(
             self.model,
             X,
@@ -67,7 +67,7 @@ class Training:
             seed=2,
             validation_data=(X[:20], Y[:20]),
             callbacks=[*stateful, *([Kill(kill)] if kill else []), self.checkpoint],
-            place=self.position,
+            position=self.position,
             initial_epoch=self.position.epoch,
         )
 
@@ -97,14 +97,14 @@ def assert_same(training, expected):
 @pytest.fixture(autouse=True)
 def two_steps_per_call(monkeypatch):
     """Four calls per epoch, and a checkpoint after each of them."""
-    original_begin = fit._Order.begin
+    original_begin = fit.EpochRunner.begin
 
     def begin(self, epoch):
         original_begin(self, epoch)
-        self.a_call = 2
+        self.steps_per_call = 2
 
-    monkeypatch.setattr(fit._Order, "begin", begin)
-    monkeypatch.setattr(fit._Order, "pace", lambda self, seconds: None)
+    monkeypatch.setattr(fit.EpochRunner, "begin", begin)
+    monkeypatch.setattr(fit.EpochRunner, "adapt_steps_per_call", lambda self, seconds: None)
     monkeypatch.setattr(training_checkpoint, "SECONDS_BETWEEN", -1.0)
     monkeypatch.setattr(training_checkpoint, "MINUTES_INSIDE", -1.0)
 
@@ -138,7 +138,7 @@ def test_a_training_killed_several_times_ends_as_an_uninterrupted_one(
         2,
     )  # the best weights are from before the last kill
     assert_same(last, uninterrupted)
-    lines = [json.loads(line) for line in (tmp_path / "run" / "journal.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
     assert lines == last.journal.lines
     assert [line["epoch"] for line in lines] == [1, 2, 3, 4]
 
@@ -177,9 +177,9 @@ def small_model(dim=2, policy="float32"):
     return model
 
 
-def make_checkpoint(folder, model=None, number=0, epoch=0, done=0, interval_minutes=None):
+def make_checkpoint(folder, model=None, number=0, epoch=0, rows_done=0, interval_minutes=None):
     stateful = [State(number), keras.callbacks.History()]
-    checkpoint = Checkpoint(folder, fit.EpochPosition(epoch, done), stateful, interval_minutes=interval_minutes)
+    checkpoint = Checkpoint(folder, fit.EpochPosition(epoch, rows_done), stateful, interval_minutes=interval_minutes)
     checkpoint.set_params({"epochs": 100})
     if model is not None:
         checkpoint.set_model(model)
@@ -201,7 +201,7 @@ def restore_epoch(folder):
     """Restore a new model; return epoch, state of the callback and values of the variables, or None."""
     model, checkpoint = small_model(), make_checkpoint(folder)
     if not checkpoint.restore(model):
-        assert (checkpoint.position.epoch, checkpoint.position.done) == (0, 0)
+        assert (checkpoint.position.epoch, checkpoint.position.rows_done) == (0, 0)
         return None
     values = {float(v) for variable in [*model.variables, *model.optimizer.variables] for v in np.ravel(variable)}
     return checkpoint.position.epoch, checkpoint.callbacks[0].number, values
@@ -328,14 +328,14 @@ def test_checkpoints_are_saved_at_intervals(tmp_path, monkeypatch):
 def test_a_signal_saves_and_stops_at_the_next_callback(number, event, tmp_path, monkeypatch):
     monkeypatch.setattr(training_checkpoint, "SECONDS_BETWEEN", 1e9)
     monkeypatch.setattr(training_checkpoint, "MINUTES_INSIDE", 1e9)
-    checkpoint = make_checkpoint(tmp_path / "run" / "checkpoints", built_model(), epoch=3, done=16)
+    checkpoint = make_checkpoint(tmp_path / "run" / "checkpoints", built_model(), epoch=3, rows_done=16)
     handler = signal.getsignal(number)
     checkpoint.folder.parent.mkdir()
     checkpoint.model.stop_training = False
     with stopping(checkpoint):
         getattr(checkpoint, event)(3)
         assert not checkpoint.folder.exists()
-        checkpoint.position.epoch, checkpoint.position.done = 3, 16
+        checkpoint.position.epoch, checkpoint.position.rows_done = 3, 16
         os.kill(os.getpid(), number)
         with pytest.raises(Interrupted, match="stopped and saved; continue with --resume") as stopped:
             getattr(checkpoint, event)(3)
@@ -344,7 +344,9 @@ def test_a_signal_saves_and_stops_at_the_next_callback(number, event, tmp_path, 
     assert signal.getsignal(number) is handler
     restored = make_checkpoint(checkpoint.folder)
     assert restored.restore(small_model())
-    assert (restored.position.epoch, restored.position.done) == ((3, 16) if event == "on_train_batch_end" else (4, 0))
+    assert (restored.position.epoch, restored.position.rows_done) == (
+        (3, 16) if event == "on_train_batch_end" else (4, 0)
+    )
 
 
 def test_a_second_signal_stops_at_once(tmp_path):

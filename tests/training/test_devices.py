@@ -17,7 +17,7 @@ from tfkit.training import devices
 from tfkit.training.replicas import scope
 
 CLUSTER = {"cluster": {"worker": ["one:2222", "two:2222"]}, "task": {"type": "worker", "index": 1}}
-TINY = {"body": "mlp", "units": 8, "depth": 1, "epochs": 2, "batch_size": 2000, "dropout": 0.2}
+TINY = {"architecture": "mlp", "units": 8, "num_layers": 1, "epochs": 2, "batch_size": 2000, "dropout": 0.2}
 
 
 @pytest.fixture(autouse=True)
@@ -84,14 +84,14 @@ def test_an_invalid_tf_config_raises(text, monkeypatch):
 
 def test_a_worker_that_is_not_the_chief_writes_to_a_temporary_folder(monkeypatch, tmp_path):
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "about.json").write_text("{}")
+    (tmp_path / "run" / "provenance.json").write_text("{}")
     (tmp_path / "run" / "config.json.part").write_text("{")
     assert devices.worker_folders("runs", tmp_path / "run") == ("runs", tmp_path / "run")
     monkeypatch.setenv("TF_CONFIG", json.dumps(CLUSTER))
     monkeypatch.setitem(devices._selected, "device", "multiworker")
     out, resumed = devices.worker_folders("runs", tmp_path / "run")
     assert resumed == out / "run"
-    assert [path.name for path in resumed.iterdir()] == ["about.json"]
+    assert [path.name for path in resumed.iterdir()] == ["provenance.json"]
     assert devices.worker_folders("runs", None)[1] is None
     with pytest.raises(UserError, match="Every worker must see the run to resume"):
         devices.worker_folders("runs", tmp_path / "elsewhere")
@@ -113,12 +113,12 @@ def test_the_first_worker_is_the_chief(task, is_chief, monkeypatch):
 
 
 def test_a_run_resumes_on_its_first_device(tmp_path):
-    (tmp_path / "about.json").write_text('{"device": "mirrored:2"}')
+    (tmp_path / "provenance.json").write_text('{"device": "mirrored:2"}')
     assert devices.device_for_resume("cpu", None, False) == "cpu"
     assert devices.device_for_resume("cpu", tmp_path / "elsewhere", False) == "cpu"
     assert devices.device_for_resume("auto", tmp_path, False) == "mirrored:2"
     assert devices.device_for_resume("cpu", tmp_path, True) == "cpu"
-    with pytest.raises(UserError, match=r"only on its first device, mirrored:2; --anyway .*device=cpu"):
+    with pytest.raises(UserError, match=r"only on its first device, mirrored:2; --ignore-versions .*device=cpu"):
         devices.device_for_resume("cpu", tmp_path, False)
 
 
@@ -152,14 +152,14 @@ def weights(run):
 
 @pytest.mark.slow
 def test_a_paused_run_over_replicas_resumes_to_the_same_weights(tmp_path):
-    arguments = ["train", "tabular", "--settings", write_settings(tmp_path), "--no-test"]
+    arguments = ["train", "tabular", "--config", write_settings(tmp_path), "--skip-test"]
     arguments += ["--out", str(tmp_path / "runs")]
     uninterrupted = run_tfkit(*arguments, "--device", "mirrored:2")
-    paused = run_tfkit(*arguments, "--device", "mirrored:2", "--until", "1")
+    paused = run_tfkit(*arguments, "--device", "mirrored:2", "--stop-after-epoch", "1")
     resumed = run_tfkit("train", "--resume", str(paused))
     for expected, weight in zip(weights(uninterrupted), weights(resumed), strict=True):
         np.testing.assert_array_equal(weight, expected)
-    about = json.loads((uninterrupted / "about.json").read_text())
+    about = json.loads((uninterrupted / "provenance.json").read_text())
     assert (about["device"], about["devices"]["replicas"]) == ("mirrored:2", 2)
 
 
@@ -167,7 +167,7 @@ def test_a_paused_run_over_replicas_resumes_to_the_same_weights(tmp_path):
 @pytest.mark.skipif(not scope.is_sharding_enabled(), reason="TFKIT_SHARDED_STEP=0 switches sharded steps off")
 def test_the_chief_of_two_workers_writes_a_run_equal_to_that_of_one_device(tmp_path):
     settings = write_settings(tmp_path, dropout=0, optimizer="momentum")
-    arguments = ["tfkit", "train", "tabular", "--settings", settings, "--no-test"]
+    arguments = ["tfkit", "train", "tabular", "--config", settings, "--skip-test"]
     chief_output, worker_output = run_processes(*arguments, "--out", str(tmp_path / "two"), workers=2)
     run = Path(chief_output.splitlines()[-1])
     assert worker_output == ""

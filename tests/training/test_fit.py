@@ -69,14 +69,14 @@ def epoch_permutation(seed, epoch, rows=ROWS):
 
 def set_steps_per_call(monkeypatch, steps):
     """Fix the number of steps per call, independent of the time they take."""
-    original_begin = fit._Order.begin
+    original_begin = fit.EpochRunner.begin
 
     def begin(self, epoch):
         original_begin(self, epoch)
-        self.a_call = steps
+        self.steps_per_call = steps
 
-    monkeypatch.setattr(fit._Order, "begin", begin)
-    monkeypatch.setattr(fit._Order, "pace", lambda self, seconds: None)
+    monkeypatch.setattr(fit.EpochRunner, "begin", begin)
+    monkeypatch.setattr(fit.EpochRunner, "adapt_steps_per_call", lambda self, seconds: None)
 
 
 class Raise(keras.callbacks.Callback):
@@ -202,7 +202,7 @@ def test_the_progress_bar_of_keras_reaches_its_end(monkeypatch, capsys):
 def test_the_time_of_a_call_decides_how_many_steps_the_next_has(monkeypatch):
     batches = []
     for seconds in (0, 1e9):
-        monkeypatch.setattr(fit, "SECONDS_A_CALL", seconds)
+        monkeypatch.setattr(fit, "SECONDS_PER_CALL", seconds)
         count = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: batches.append(batch))
         fit.fit(linear_model(), X, Y, batch_size=BATCH, callbacks=[count])
     assert batches == [0, 1, 2, 3, 4, 5, 6, 0, 6]  # the first call always has one step
@@ -225,14 +225,14 @@ def test_resuming_inside_an_epoch_changes_no_bit(call, two_epochs, monkeypatch):
     with monkeypatch.context() as patch:
         set_steps_per_call(patch, 1)
         with pytest.raises(InterruptedError):
-            fit.fit(first, X, Y, batch_size=BATCH, epochs=2, seed=3, callbacks=[Raise(call)], place=position)
-    assert (position.epoch, position.done) == ((call - 1) // STEPS, min(ROWS, BATCH * ((call - 1) % STEPS + 1)))
+            fit.fit(first, X, Y, batch_size=BATCH, epochs=2, seed=3, callbacks=[Raise(call)], position=position)
+    assert (position.epoch, position.rows_done) == ((call - 1) // STEPS, min(ROWS, BATCH * ((call - 1) % STEPS + 1)))
     for variable, value in zip([*second.variables, *second.optimizer.variables], state(first), strict=True):
         variable.assign(value)
     set_steps_per_call(monkeypatch, 2)
-    fit.fit(second, X, Y, batch_size=BATCH, epochs=2, seed=3, initial_epoch=position.epoch, place=position)
+    fit.fit(second, X, Y, batch_size=BATCH, epochs=2, seed=3, initial_epoch=position.epoch, position=position)
     assert_same(state(second), two_epochs, **SAME_BITS)
-    assert (position.epoch, position.done) == (1, ROWS)
+    assert (position.epoch, position.rows_done) == (1, ROWS)
 
 
 # arguments

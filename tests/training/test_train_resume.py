@@ -26,7 +26,7 @@ def train_and_interrupt(monkeypatch, num_steps, **settings):
     """Train with one step per call and interrupt after `num_steps` steps."""
     from tfkit.training.checkpoint import Checkpoint
 
-    monkeypatch.setattr("tfkit.training.fit.SECONDS_A_CALL", 0.0)
+    monkeypatch.setattr("tfkit.training.fit.SECONDS_PER_CALL", 0.0)
 
     calls = []
     original = Checkpoint.on_train_batch_end
@@ -55,7 +55,7 @@ def train_and_interrupt(monkeypatch, num_steps, **settings):
 def test_resumed_run_equals_uninterrupted_run(table, tmp_path, monkeypatch, refit, num_steps):
     settings = {
         "recipe": "tabular",
-        "table": table,
+        "data": table,
         "target": "bought",
         "quiet": True,
         **FAST,
@@ -81,25 +81,25 @@ def test_resumed_run_equals_uninterrupted_run(table, tmp_path, monkeypatch, refi
 
 @pytest.mark.slow
 def test_resume_raises_if_settings_versions_or_data_differ(table, tmp_path, monkeypatch, capsys):
-    settings = {"recipe": "tabular", "table": table, "target": "bought", "quiet": True, **FAST}
-    train_and_interrupt(monkeypatch, 1, **settings, out=tmp_path, test=False)
+    settings = {"recipe": "tabular", "data": table, "target": "bought", "quiet": True, **FAST}
+    train_and_interrupt(monkeypatch, 1, **settings, out=tmp_path, skip_test=True)
     [folder] = tmp_path.iterdir()
-    with pytest.raises(UserError, match=r"begin a new one for others. Received: epochs=9"):
+    with pytest.raises(UserError, match=r"start a new run for others. Received: epochs=9"):
         tfkit.train(resume=folder, quiet=True, epochs=9)
-    provenance = json.loads((folder / "about.json").read_text())
-    (folder / "about.json").write_text(
+    provenance = json.loads((folder / "provenance.json").read_text())
+    (folder / "provenance.json").write_text(
         json.dumps({**provenance, "versions": {**provenance["versions"], "keras": "3.0.0"}})
     )
     with pytest.raises(UserError, match=r"the same versions.*was 3\.0\.0"):
         tfkit.train(resume=folder, quiet=True)
-    (folder / "about.json").write_text(json.dumps({**provenance, "data": "changed"}))
-    with pytest.raises(UserError, match="data that it began with"):
+    (folder / "provenance.json").write_text(json.dumps({**provenance, "data": "changed"}))
+    with pytest.raises(UserError, match="only be resumed with its own data"):
         tfkit.train(resume=folder, quiet=True)
-    with pytest.raises(UserError, match="must be finished; go on with"):
+    with pytest.raises(UserError, match="must be finished; resume it with"):
         _ = tfkit.Run(folder).metrics
-    (folder / "about.json").write_text(json.dumps(provenance))
-    # the run was started with test=False
-    assert tfkit.train(resume=folder, anyway=True, quiet=True).metrics["test"] == {}
+    (folder / "provenance.json").write_text(json.dumps(provenance))
+    # the run was started with skip_test=True
+    assert tfkit.train(resume=folder, ignore_versions=True, quiet=True).metrics["test"] == {}
     modified_before = (folder / "metrics.json").stat().st_mtime_ns
     assert main(["train", "--resume", str(folder)]) == 0
     out, err = capsys.readouterr()
@@ -113,12 +113,12 @@ def test_resume_raises_if_settings_versions_or_data_differ(table, tmp_path, monk
 def test_signal_sets_exit_code_and_leaves_a_checkpoint(table, tmp_path, signal_number, code):
     """A process stopped by a signal exits and leaves a checkpoint to resume."""
     settings = to_arguments({**FAST, "epochs": 3000})
-    command = [sys.executable, "-m", "tfkit", "train", "tabular", f"table={table}", "target=bought", *settings]
+    command = [sys.executable, "-m", "tfkit", "train", "tabular", f"data={table}", "target=bought", *settings]
     process = subprocess.Popen(
         [*command, "--out", str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 120
-    while not (started := list(tmp_path.glob("*/journal.jsonl"))) or not started[0].read_text():
+    while not (started := list(tmp_path.glob("*/history.jsonl"))) or not started[0].read_text():
         assert time.monotonic() < deadline, process.communicate()
         time.sleep(0.2)
     os.kill(process.pid, signal_number)
@@ -137,14 +137,14 @@ def test_resume_of_a_copied_recipe_needs_the_unchanged_file(table, tmp_path, mon
     recipe_file = tmp_path / "tabular.py"  # the name of the bundled recipe, with an additional setting
     recipe_file.write_text(
         tfkit.load_recipe("tabular")
-        .page.read_text()
+        .path.read_text()
         .replace("    embedding_dim:", "    own: int = 1  # unused\n    embedding_dim:")
     )
-    settings = {"recipe": recipe_file, "table": table, "target": "bought", "quiet": True, **FAST}
+    settings = {"recipe": recipe_file, "data": table, "target": "bought", "quiet": True, **FAST}
     train_and_interrupt(monkeypatch, 1, **settings, out=tmp_path / "runs")
     [folder] = (tmp_path / "runs").iterdir()
     recipe_file.write_text(recipe_file.read_text() + "\n")
-    with pytest.raises(UserError, match=r"the page that it began with.*which differs"):
+    with pytest.raises(UserError, match=r"its own recipe file, which is recipe.py in the run.*which differs"):
         tfkit.train(resume=folder, quiet=True)
     recipe_file.write_text(recipe_file.read_text()[:-1])
     assert tfkit.train(resume=folder, quiet=True).config["own"] == 1
@@ -161,14 +161,14 @@ def wrong_output_shape(config, data):
 
 @pytest.mark.slow
 def test_custom_model_is_checked_and_required_to_resume(table, tmp_path, monkeypatch):
-    settings = {"table": table, "target": "bought", "quiet": True, **FAST}
+    settings = {"data": table, "target": "bought", "quiet": True, **FAST}
     with pytest.raises(UserError, match=r"logits \(rows, classes\).*shape \(None, 7\)"):
         tfkit.train(tfkit.load_recipe("tabular").replace(model=wrong_output_shape), out=tmp_path / "runs", **settings)
     assert not (tmp_path / "runs").exists()
     custom = tfkit.load_recipe("tabular").replace(model=single_member_model)
     train_and_interrupt(monkeypatch, 1, recipe=custom, out=tmp_path / "runs", **settings)
     [folder] = (tmp_path / "runs").iterdir()
-    assert not (folder / "page.py").exists()
-    with pytest.raises(UserError, match="was made in memory; give it again"):
+    assert not (folder / "recipe.py").exists()
+    with pytest.raises(UserError, match="was created in Python; pass it again"):
         tfkit.train(resume=folder, quiet=True)
     assert tfkit.train(custom, resume=folder, quiet=True).finished

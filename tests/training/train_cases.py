@@ -9,7 +9,7 @@ import pandas as pd
 
 import tfkit
 
-FAST = {"epochs": 2, "units": 16, "members": 2, "bins": 8, "batch_size": 64, "refit": False}
+FAST = {"epochs": 2, "units": 16, "ensemble_size": 2, "num_bins": 8, "batch_size": 64, "refit": False}
 
 
 def to_arguments(settings: dict[str, Any]) -> list[str]:

@@ -15,11 +15,11 @@ def test_every_recipe_searches_learning_rate_batch_size_and_optimizer():
 
 
 def test_range_override_is_logarithmic_if_the_domain_of_the_recipe_is():
-    space = make_search_space(TABULAR, ["learning_rate=1e-4..1e-2", "dropout=0.1..0.2", "depth=1..2"])
+    space = make_search_space(TABULAR, ["learning_rate=1e-4..1e-2", "dropout=0.1..0.2", "num_layers=1..2"])
     assert space["learning_rate"] == Range(1e-4, 1e-2, log=True)
     assert space["dropout"] == Range(0.1, 0.2)
-    assert space["depth"] == Range(1, 2)
-    assert space["depth"].integer
+    assert space["num_layers"] == Range(1, 2)
+    assert space["num_layers"].integer
 
 
 def test_choice_override_is_parsed_by_the_setting():
@@ -33,7 +33,7 @@ def test_override_with_python_values():
 
 
 def test_fixed_settings_are_not_searched():
-    assert "depth" not in make_search_space(TABULAR, fixed={"depth": 2})
+    assert "num_layers" not in make_search_space(TABULAR, fixed={"num_layers": 2})
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ import pytest
 
 from tfkit.errors import UserError
 from tfkit.search_space import Choice, Range
-from tfkit.tuning.oracle import METHODS, Oracle
+from tfkit.tuning.oracle import ALGORITHMS, Oracle
 
 SPACE = {"units": Choice((1, 2, 3)), "rate": Range(1e-4, 1e-1, log=True), "name": Choice(("a", "b"))}
 POINTS = {"units": Choice((1, 2, 3)), "rate": Choice((0.1, 0.2)), "name": Choice(("a", "b"))}
 
 
-def make_oracle(method):
-    return Oracle(method, POINTS if method == "grid" else SPACE, "min", seed=3, epochs=9)
+def make_oracle(algorithm):
+    return Oracle(algorithm, POINTS if algorithm == "grid" else SPACE, "min", seed=3, epochs=9)
 
 
 def loss(settings):
@@ -26,22 +26,22 @@ def run_trials(oracle, names):
     for name in names:
         proposal = oracle.propose(name)
         proposals.append(proposal)
-        oracle.tell(name, loss(proposal.settings))
+        oracle.report(name, loss(proposal.settings))
     return proposals
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_replayed_oracle_continues_like_the_original(method):
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_replayed_oracle_continues_like_the_original(algorithm):
     names = [f"trial-{i}" for i in range(12)]
-    expected = run_trials(make_oracle(method), names)
-    first, second = make_oracle(method), make_oracle(method)
+    expected = run_trials(make_oracle(algorithm), names)
+    first, second = make_oracle(algorithm), make_oracle(algorithm)
     assert run_trials(first, names[:10]) == expected[:10]
     pending = first.propose(names[10])  # the process is killed while this trial runs
     second.replay(first.events)
     assert second.events == first.events
     assert second.propose(names[10]) == pending == expected[10]
-    second.tell(names[10], loss(pending.settings))
-    if method != "bayesian":  # its Gaussian process uses a random generator whose state is not saved
+    second.report(names[10], loss(pending.settings))
+    if algorithm != "bayesian":  # its Gaussian process uses a random generator whose state is not saved
         assert second.propose(names[11]) == expected[11]
 
 
@@ -52,26 +52,26 @@ def test_events_of_a_different_space_raise():
         Oracle("random", {"units": Choice((7, 8))}, "min").replay(first.events)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_concurrent_trials_have_different_settings(method):
-    oracle = make_oracle(method)
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_concurrent_trials_have_different_settings(algorithm):
+    oracle = make_oracle(algorithm)
     assert oracle.propose("one").settings != oracle.propose("two").settings
 
 
-@pytest.mark.parametrize("method", ["random", "bayesian", "hyperband"])
-def test_failed_and_nan_trials_neither_win_nor_end_the_search(method):
-    oracle = make_oracle(method)
+@pytest.mark.parametrize("algorithm", ["random", "bayesian", "hyperband"])
+def test_failed_and_nan_trials_neither_win_nor_end_the_search(algorithm):
+    oracle = make_oracle(algorithm)
     for i in range(6):  # the default limit of Keras Tuner is three in a row
         oracle.propose(str(i))
-        oracle.tell(str(i), (None, math.nan, math.inf)[i % 3])
+        oracle.report(str(i), (None, math.nan, math.inf)[i % 3])
     assert oracle.propose("next").action == "run"
-    oracle.tell("next", 1.0)
+    oracle.report("next", 1.0)
     assert [trial.score for trial in oracle.inner.get_best_trials(1)] == [1.0]
 
 
 def test_default_trial_is_not_proposed_again():
     oracle = Oracle("random", {"units": Choice((1, 2, 3))}, "min")
-    assert oracle.learn("default", {"units": 2, "more": 7}, 0.5)
+    assert oracle.inject("default", {"units": 2, "more": 7}, 0.5)
     assert sorted(run_until_over(oracle)) == [1, 3]
 
 
@@ -79,14 +79,14 @@ def run_until_over(oracle):
     units = []
     while (proposal := oracle.propose(f"t{len(units)}")).action == "run":
         units.append(proposal.settings["units"])
-        oracle.tell(f"t{len(units) - 1}", 1.0)
+        oracle.report(f"t{len(units) - 1}", 1.0)
     assert proposal.action == "over"
     return units
 
 
 def test_trials_outside_the_space_are_not_reported():
     oracle = make_oracle("random")
-    assert not oracle.learn("default", {"units": 9, "rate": 0.01, "name": "a"}, 0.5)
+    assert not oracle.inject("default", {"units": 9, "rate": 0.01, "name": "a"}, 0.5)
     assert oracle.events == []
 
 
@@ -95,7 +95,7 @@ def test_grid_proposes_every_point_once():
     points = []
     while (proposal := oracle.propose(str(len(points)))).action == "run":
         points.append(tuple(proposal.settings.values()))
-        oracle.tell(str(len(points) - 1), 1.0)
+        oracle.report(str(len(points) - 1), 1.0)
     assert len(points) == len(set(points)) == 12
 
 
@@ -105,7 +105,7 @@ def test_hyperband_resumes_its_best_trial():
     while not (proposal := oracle.propose(name := f"trial-{len(proposed)}")).resumed_trial:
         assert proposal.stop_after_epoch == 1  # rungs 1, 3 and 9 of nine epochs
         proposed[name] = proposal.settings
-        oracle.tell(name, loss(proposal.settings))
+        oracle.report(name, loss(proposal.settings))
     assert proposal.stop_after_epoch == 3
     assert proposal.resumed_trial == min(proposed, key=lambda name: loss(proposed[name]))
     assert proposal.settings == proposed[proposal.resumed_trial]
@@ -117,6 +117,6 @@ def test_bayesian_search_approaches_the_minimum():
     values = []
     for i in range(14):
         x = oracle.propose(str(i)).settings["x"]
-        oracle.tell(str(i), (x - 0.3) ** 2)
+        oracle.report(str(i), (x - 0.3) ** 2)
         values.append(x)
     assert min(abs(x - 0.3) for x in values[8:]) < 0.05

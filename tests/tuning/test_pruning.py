@@ -35,7 +35,7 @@ def test_shorter_curves_are_not_compared():
 
 
 def test_read_curve_of_an_incomplete_file(tmp_path):
-    (tmp_path / "journal.jsonl").write_text('{"val_loss": 2.0}\n{"val_loss": null}\n{"val_lo')
+    (tmp_path / "history.jsonl").write_text('{"val_loss": 2.0}\n{"val_loss": null}\n{"val_lo')
     values = read_curve(tmp_path, "val_loss")
     assert values[0] == 2.0
     assert math.isnan(values[1])
@@ -47,11 +47,13 @@ def test_read_curve_of_an_incomplete_file(tmp_path):
 
 
 def test_default_objective():
-    assert default_objective({"task": "binary", "val": {"log_loss": 1, "accuracy": 1}}, "val_loss") == "log_loss"
+    assert (
+        default_objective({"task": "classification", "val": {"log_loss": 1, "accuracy": 1}}, "val_loss") == "log_loss"
+    )
     assert default_objective({"task": "regression", "val": {"root_mean_squared_error": 1}}, "val_loss") == (
         "root_mean_squared_error"
     )
-    assert default_objective({"task": "own", "val": {}}, "val_custom") == "val_custom"
+    assert default_objective({"task": "custom", "val": {}}, "val_custom") == "val_custom"
 
 
 @pytest.mark.parametrize(

@@ -48,29 +48,29 @@ def test_winner_is_a_normal_run_and_the_only_one_scored_on_the_test_set(search):
     assert run.folder.parent.parent == folder
     tested = [path.parent for path in folder.glob("*/*/predictions.csv")]
     assert tested in ([run.folder], [])  # a custom task has no predictions
-    assert run.about["test"] is True
-    trial_runs = [tfkit.Run(path.parent) for path in folder.glob("*/*/about.json") if path.parent != run.folder]
+    assert run.provenance["skip_test"] is False
+    trial_runs = [tfkit.Run(path.parent) for path in folder.glob("*/*/provenance.json") if path.parent != run.folder]
     assert trial_runs
-    assert not any(trial_run.about["test"] for trial_run in trial_runs)
-    retrained = tfkit.train(TINY, settings=folder / "best.json", out=folder.parent / "retrained", quiet=True)
-    assert retrained.path("journal.jsonl").exists()
+    assert all(trial_run.provenance["skip_test"] for trial_run in trial_runs)
+    retrained = tfkit.train(TINY, config=folder / "best.json", out=folder.parent / "retrained", quiet=True)
+    assert retrained.path("history.jsonl").exists()
     assert retrained.config == run.config
     assert _val_losses(retrained) == _val_losses(run)
 
 
 def _val_losses(run):
     """Validation loss of each epoch."""
-    return [json.loads(line)["val_loss"] for line in run.path("journal.jsonl").read_text().splitlines()]
+    return [json.loads(line)["val_loss"] for line in run.path("history.jsonl").read_text().splitlines()]
 
 
 def test_first_trial_is_the_default_and_finalists_have_new_seeds_on_the_same_rows(search):
     folder, _, _ = search
     trials = read_trials(folder)
-    assert trials[0]["kind"] == "written"
+    assert trials[0]["kind"] == "default"
     assert trials[0]["settings"] == {}
-    finalists = [trial for trial in trials if trial["kind"] == "final"]
+    finalists = [trial for trial in trials if trial["kind"] == "finalist"]
     assert sorted({trial["seed"] for trial in finalists}) == [1, 2, 3]
-    assert 1 in {trial["again"] for trial in finalists}
+    assert 1 in {trial["retrained_trial"] for trial in finalists}
     configs = [json.loads((folder / trial["run"] / "config.json").read_text()) for trial in finalists]
     assert {config["split_seed"] for config in configs} == {0}
     assert len({trial["score"] for trial in finalists}) == len(finalists)
@@ -83,7 +83,7 @@ def test_data_is_loaded_once_for_all_trials_and_once_for_the_winner(search):
 def test_trial_in_a_reused_process_equals_a_separate_training(search, tmp_path):
     folder, _, _ = search
     trial = read_trials(folder)[2]
-    separate = tfkit.train(TINY, settings=folder / trial["run"] / "config.json", test=False, out=tmp_path, quiet=True)
+    separate = tfkit.train(TINY, config=folder / trial["run"] / "config.json", skip_test=True, out=tmp_path, quiet=True)
     assert min(_val_losses(separate)) == trial["score"]
 
 
@@ -107,7 +107,7 @@ def test_changed_search_raises(search):
     folder, run, _ = search
     log = run.config["log"]
     with pytest.raises(
-        tfkit.UserError, match=r"The space must be the same as when the search in .* was started; use --fresh"
+        tfkit.UserError, match=r"The space must be the same as when the search in .* was started; use --overwrite"
     ):
         tfkit.tune(TINY, trials=4, out=folder, log=str(log), search=["units=100,200"], quiet=True)
     with pytest.raises(tfkit.UserError, match="The settings must be the same as when the search"):
@@ -117,10 +117,13 @@ def test_changed_search_raises(search):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"trials": 0}, "`trials` and `jobs` must be at least 1"),
-        ({"method": "unknown"}, "`method` must be random, bayesian, hyperband or grid. Received: method=unknown"),
+        ({"trials": 0}, "`trials` and `workers` must be at least 1"),
+        (
+            {"algorithm": "unknown"},
+            "`algorithm` must be random, bayesian, hyperband or grid. Received: algorithm=unknown",
+        ),
         ({"objective": "custom"}, "`objective` must be a score whose direction is known, such as accuracy or log_loss"),
-        ({"method": "hyperband", "objective": "accuracy"}, "Hyperband compares unfinished trainings"),
+        ({"algorithm": "hyperband", "objective": "accuracy"}, "Hyperband compares unfinished trainings"),
     ],
 )
 def test_invalid_arguments_raise_before_training(arguments, message, tmp_path):
@@ -133,13 +136,13 @@ def test_folder_with_different_content_is_not_changed(tmp_path):
     (tmp_path / "unrelated").write_text("content")
     for folder in (tmp_path, tmp_path / "unrelated"):
         with pytest.raises(tfkit.UserError, match="must be a new directory, or the directory of a search"):
-            tfkit.tune(TINY, out=folder, fresh=True, quiet=True)
+            tfkit.tune(TINY, out=folder, overwrite=True, quiet=True)
     assert [path.name for path in tmp_path.iterdir()] == ["unrelated"]
 
 
 def test_damaged_state_file_raises(tmp_path):
-    (tmp_path / "search.json").write_text('{"asked"')
-    with pytest.raises(tfkit.UserError, match=r"search.json is damaged; use --fresh to start over"):
+    (tmp_path / "search.json").write_text('{"request"')
+    with pytest.raises(tfkit.UserError, match=r"search.json is damaged; use --overwrite to start over"):
         Study.open(tmp_path, {})
 
 
@@ -166,14 +169,14 @@ def test_data_is_loaded_again_only_if_a_setting_it_reads_changes():
     calls = []
 
     def data(config):
-        calls.append(config.seed_of_splits)
+        calls.append(config.effective_split_seed)
         return tfkit.Data(0, 0, 0, {}, None)
 
     cached_data, Config = DataCache(data), tfkit.Config
-    first = cached_data(Config.of({"seed": 1, "split_seed": 5}))
-    assert cached_data(Config.of({"seed": 2, "split_seed": 5, "learning_rate": 1})) is first
-    assert cached_data(Config.of({"seed": 2})) is not first
-    assert cached_data(Config.of({"seed": 3})) is not first
+    first = cached_data(Config.from_dict({"seed": 1, "split_seed": 5}))
+    assert cached_data(Config.from_dict({"seed": 2, "split_seed": 5, "learning_rate": 1})) is first
+    assert cached_data(Config.from_dict({"seed": 2})) is not first
+    assert cached_data(Config.from_dict({"seed": 3})) is not first
     assert calls == [5, 2, 3]
 
 
@@ -181,8 +184,8 @@ def test_data_that_uses_the_global_random_generator_is_loaded_again_for_a_new_se
     import numpy as np
 
     cached_data = DataCache(lambda config: (np.random.rand(), tfkit.Data(0, 0, 0, {}, None))[1])
-    first = cached_data(tfkit.Config.of({"seed": 1}))
-    assert cached_data(tfkit.Config.of({"seed": 2})) is not first
+    first = cached_data(tfkit.Config.from_dict({"seed": 1}))
+    assert cached_data(tfkit.Config.from_dict({"seed": 2})) is not first
 
 
 def start_tune(folder, *arguments, recipe=TINY):
@@ -198,7 +201,7 @@ def test_unreachable_cluster_raises(tmp_path):
     with pytest.raises(
         tfkit.UserError, match=r"pip install 'tfkit\[cluster\]'|No Dask scheduler is reachable at tcp://127"
     ):
-        tfkit.tune(TINY, out=tmp_path / "out", scheduler="tcp://127.0.0.1:9", quiet=True)
+        tfkit.tune(TINY, out=tmp_path / "out", dask_address="tcp://127.0.0.1:9", quiet=True)
 
 
 @pytest.mark.long
@@ -230,7 +233,7 @@ def test_killed_search_resumes_with_the_same_trials(tmp_path):
 def test_ctrl_c_prints_how_to_resume_and_leaves_no_process(tmp_path):
     process = start_tune(tmp_path / "out", "--trials", "3", "fault=60")
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("out/trial-0001/*/about.json")) and time.monotonic() < deadline:
+    while not list(tmp_path.glob("out/trial-0001/*/provenance.json")) and time.monotonic() < deadline:
         time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
@@ -246,7 +249,7 @@ def test_failed_trial_has_a_reason_and_never_wins(tmp_path):
         TINY,
         trials=4,
         finalists=0,
-        method="grid",
+        algorithm="grid",
         out=tmp_path / "out",
         search=space,
         quiet=True,
@@ -265,9 +268,9 @@ def test_failed_trial_has_a_reason_and_never_wins(tmp_path):
 
 @pytest.mark.long
 def test_grid_and_hyperband_need_default_settings_that_train(tmp_path):
-    for method in ("grid", "hyperband"):
-        with pytest.raises(tfkit.UserError, match=f"must train for a search by {method}. Received: RuntimeError"):
-            tfkit.tune(TINY, trials=2, method=method, fault="raise", out=tmp_path / method, quiet=True)
+    for algorithm in ("grid", "hyperband"):
+        with pytest.raises(tfkit.UserError, match=f"must train for a search by {algorithm}. Received: RuntimeError"):
+            tfkit.tune(TINY, trials=2, algorithm=algorithm, fault="raise", out=tmp_path / algorithm, quiet=True)
 
 
 @pytest.mark.long
@@ -275,7 +278,7 @@ def test_extended_search_may_have_a_different_winner(tmp_path):
     space = {"learning_rate": [1e-5, 0.1], "units": [8], "batch_size": [8], "optimizer": ["adam"]}
     for trials in (2, 3):
         run = tfkit.tune(
-            TINY, trials=trials, method="grid", finalists=0, out=tmp_path / "out", search=space, quiet=True
+            TINY, trials=trials, algorithm="grid", finalists=0, out=tmp_path / "out", search=space, quiet=True
         )
         done = [
             trial for trial in read_trials(tmp_path / "out") if trial["kind"] != "winner" and trial["state"] == "done"
@@ -294,26 +297,33 @@ def test_search_without_a_finished_trial_reports_the_reason(tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("method", ["bayesian", "hyperband", "grid"])
-def test_every_method_has_a_winner(method, tmp_path):
-    num_trials = 13 if method == "hyperband" else 6
-    learning_rates = [0.01, 0.03, 0.1] if method == "grid" else tfkit.log_uniform(0.01, 0.1)
+@pytest.mark.parametrize("algorithm", ["bayesian", "hyperband", "grid"])
+def test_every_method_has_a_winner(algorithm, tmp_path):
+    num_trials = 13 if algorithm == "hyperband" else 6
+    learning_rates = [0.01, 0.03, 0.1] if algorithm == "grid" else tfkit.log_uniform(0.01, 0.1)
     space = {"units": [2, 8], "learning_rate": learning_rates, "batch_size": [8], "optimizer": ["adam"]}
     run = tfkit.tune(
-        TINY, trials=num_trials, method=method, finalists=0, out=tmp_path / "out", search=space, epochs=9, quiet=True
+        TINY,
+        trials=num_trials,
+        algorithm=algorithm,
+        finalists=0,
+        out=tmp_path / "out",
+        search=space,
+        epochs=9,
+        quiet=True,
     )
     trials = read_trials(tmp_path / "out")
     scores = [trial["score"] for trial in trials if trial["state"] == "done" and trial["kind"] != "winner"]
     assert min(_val_losses(run)) == min(scores)
-    if method == "hyperband":
+    if algorithm == "hyperband":
         assert {trial["epochs"] for trial in trials if trial["state"] == "paused"} <= {1, 3}
-        resumed = [trial for trial in trials if trial["goes_on"]]
+        resumed = [trial for trial in trials if trial["resumed_trial"]]
         assert resumed
         for trial in resumed:  # with its complete state: equal to a training without a pause
             config = json.loads((tmp_path / "out" / trial["run"] / "config.json").read_text())
-            separate = tfkit.train(TINY, settings=config, test=False, out=tmp_path / "separate", quiet=True)
+            separate = tfkit.train(TINY, config=config, skip_test=True, out=tmp_path / "separate", quiet=True)
             values = _val_losses(tfkit.Run(tmp_path / "out" / trial["run"]))
-            assert len(values) >= trial["until"]
+            assert len(values) >= trial["stop_after_epoch"]
             assert values == _val_losses(separate)[: len(values)]
 
 
@@ -331,7 +341,7 @@ def test_every_recipe_can_be_tuned(name, tmp_path):
 @pytest.mark.long
 def test_two_jobs_run_the_same_trials_as_one(tmp_path):
     for jobs in (1, 2):
-        tfkit.tune(TINY, trials=6, jobs=jobs, finalists=0, out=tmp_path / str(jobs), quiet=True)
+        tfkit.tune(TINY, trials=6, workers=jobs, finalists=0, out=tmp_path / str(jobs), quiet=True)
     one_job, two_jobs = (comparable_trials(tmp_path / str(jobs))[:6] for jobs in (1, 2))
     assert [settings for _, settings, *_ in one_job] == [settings for _, settings, *_ in two_jobs]
 
@@ -344,7 +354,9 @@ def test_poor_trials_are_stopped_early(tmp_path):
         "batch_size": [8],
         "optimizer": ["adam"],
     }
-    tfkit.tune(TINY, trials=7, finalists=0, method="grid", out=tmp_path / "out", search=space, epochs=400, quiet=True)
+    tfkit.tune(
+        TINY, trials=7, finalists=0, algorithm="grid", out=tmp_path / "out", search=space, epochs=400, quiet=True
+    )
     *good, poor = comparable_trials(tmp_path / "out")[:7]
     assert {state for _, _, state, _, _ in good} <= {"done", "stopped"}
     assert poor[1]["learning_rate"] == 1e-6
@@ -355,25 +367,27 @@ def test_poor_trials_are_stopped_early(tmp_path):
 @pytest.mark.long
 def test_recipe_in_memory_is_tuned_in_this_process(tmp_path, capfd):
     recipe = tfkit.load_recipe(TINY).replace(monitor="val_loss")
-    run = tfkit.tune(recipe, trials=2, finalists=0, jobs=2, out=tmp_path / "out")
+    run = tfkit.tune(recipe, trials=2, finalists=0, workers=2, out=tmp_path / "out")
     assert run.finished
     assert "exists only in memory: its trials run in this process, one at a time" in capfd.readouterr().err
 
 
 def test_fresh_deletes_the_existing_search(tmp_path):
-    Study.open(tmp_path / "out", {"method": "grid"})
-    ledger = Study.open(tmp_path / "out", {"method": "random"}, fresh=True)
-    assert ledger.asked == {"method": "random"}
-    assert ledger.trials == []
+    Study.open(tmp_path / "out", {"algorithm": "grid"})
+    study = Study.open(tmp_path / "out", {"algorithm": "random"}, overwrite=True)
+    assert study.request == {"algorithm": "random"}
+    assert study.trials == []
     shutil.rmtree(tmp_path / "out")
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("method", ["random", "bayesian"])
-def test_trials_train_with_a_mirrored_strategy(method, tmp_path):
-    run = tfkit.tune(TINY, trials=3, method=method, finalists=0, device="mirrored:2", out=tmp_path / "two", quiet=True)
-    tfkit.tune(TINY, trials=3, method=method, finalists=0, out=tmp_path / "one", quiet=True)
-    assert run.about["device"] == "mirrored:2"
+@pytest.mark.parametrize("algorithm", ["random", "bayesian"])
+def test_trials_train_with_a_mirrored_strategy(algorithm, tmp_path):
+    run = tfkit.tune(
+        TINY, trials=3, algorithm=algorithm, finalists=0, device="mirrored:2", out=tmp_path / "two", quiet=True
+    )
+    tfkit.tune(TINY, trials=3, algorithm=algorithm, finalists=0, out=tmp_path / "one", quiet=True)
+    assert run.provenance["device"] == "mirrored:2"
     one_replica, two_replicas = (comparable_trials(tmp_path / name)[:3] for name in ("one", "two"))
     assert [settings for _, settings, *_ in one_replica] == [settings for _, settings, *_ in two_replicas]
     assert [score for *_, score, _ in one_replica] == pytest.approx([score for *_, score, _ in two_replicas], rel=1e-5)

@@ -25,7 +25,13 @@ def test_trials_run_on_a_dask_cluster(tmp_path):
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
         run = tfkit.tune(
-            TINY, trials=4, jobs=2, finalists=0, out=tmp_path / "dask", quiet=True, scheduler=cluster.scheduler_address
+            TINY,
+            trials=4,
+            workers=2,
+            finalists=0,
+            out=tmp_path / "dask",
+            quiet=True,
+            dask_address=cluster.scheduler_address,
         )
     tfkit.tune(TINY, trials=4, finalists=0, out=tmp_path / "local", quiet=True)
     assert comparable_trials(tmp_path / "dask") == comparable_trials(tmp_path / "local")

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 import tfkit
+from tfkit.metadata import Metadata, Target
 
 
 class Config(tfkit.Config):
@@ -22,16 +23,12 @@ def data(config):
     if config.log:
         with open(config.log, "a") as file:
             file.write("read\n")
-    x = np.random.default_rng(config.seed_of_splits).normal(size=(90, 2)).astype("float32")
+    x = np.random.default_rng(config.effective_split_seed).normal(size=(90, 2)).astype("float32")
     y = (x.sum(1, keepdims=True) * 2).astype("float32")
     splits = [tfkit.ArrayDataset({"x": x[i : i + 30]}, y[i : i + 30], raw={"x": x[i : i + 30]}) for i in (0, 30, 60)]
     inputs = {"x": keras.Input((2,), name="x")}
-    info = {
-        "task": "own",
-        "inputs": {"x": {"dtype": "float32"}},
-        "target": {"classes": None, "positive": None, "scale": 1.0, "mean": 0.0},
-    }
-    return tfkit.Data(*splits, info, keras.Model(inputs, inputs))
+    metadata = Metadata(inputs={"x": {"dtype": "float32"}}, target=Target(task="custom"))
+    return tfkit.Data(*splits, metadata, keras.Model(inputs, inputs))
 
 
 def model(config, data):
@@ -43,10 +40,10 @@ def model(config, data):
     x = keras.layers.Dense(config.units, "tanh")(inputs["x"])
     model = keras.Model(inputs, keras.layers.Dense(1)(x))
     loss = (lambda y_true, y_pred: keras.ops.mean(y_pred) * np.nan) if config.fault == "nan" else "mse"
-    model.compile(tfkit.make_optimizer(**config.optimization, steps=data.steps(config)), loss)
+    model.compile(tfkit.make_optimizer(**config.optimizer_settings, steps=data.steps(config)), loss)
     if config.fault.isdigit():
         time.sleep(int(config.fault))
     return model
 
 
-recipe = tfkit.Recipe(Config, data, model, search={"units": [2, 4, 8]})
+recipe = tfkit.Recipe(Config, data, model, search_space={"units": [2, 4, 8]})

@@ -11,10 +11,10 @@ from tfkit.verification.run_diff import first_difference
 from tfkit.verification.subprocesses import find_run, reference_run, run_worker
 
 RECIPES = {
-    "tabular": {"body": "mlp", "units": 8, "bins": 8, "batch_size": 32, "dropout": 0.2, "refit": False},
+    "tabular": {"architecture": "mlp", "units": 8, "num_bins": 8, "batch_size": 32, "dropout": 0.2, "refit": False},
     "image": {"filters": [4, 8], "batch_size": 32, "refit": False},
-    "text": {"encoder": "none", "ngrams": "trained", "num_ngrams": 500, "batch_size": 32, "refit": False},
-    "series": {"body": "convolution", "units": 4, "batch_size": 16, "refit": False},
+    "text": {"architecture": "none", "ngram_model": "embedding", "max_ngrams": 500, "batch_size": 32, "refit": False},
+    "series": {"architecture": "cnn", "units": 4, "batch_size": 16, "refit": False},
     "forecast": {"batch_size": 32, "refit": False},
 }
 SAMPLES = {  # file, number of header lines, slice of the data lines
@@ -38,25 +38,25 @@ def small_sample(name, folder):
         with zipfile.ZipFile(tfkit.sample_path("digits.zip")) as archive, zipfile.ZipFile(path, "w") as small:
             for member in [member for member in archive.namelist() if not member.endswith("/")][::9]:
                 small.writestr(member, archive.read(member))
-        return {"pictures": str(path)}
+        return {"data": str(path)}
     file_name, num_header_lines, selection = SAMPLES[name]
     path = folder / file_name.removesuffix(".gz")
     with gzip.open(tfkit.sample_path(file_name)) as file:
         lines = file.readlines()
     path.write_bytes(b"".join(lines[:num_header_lines] + lines[num_header_lines:][selection]))
     target = {} if name == "forecast" else {"target": tfkit.load_recipe(name).Config.model_fields["target"].default}
-    return {"table": str(path), **target}
+    return {"data": str(path), **target}
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_run_killed_at_four_points_is_bit_identical(name, tmp_path):
-    recipe = shutil.copy(tfkit.load_recipe(name).page, tmp_path)  # a copy, in case the file changes during the test
+    recipe = shutil.copy(tfkit.load_recipe(name).path, tmp_path)  # a copy, in case the file changes during the test
     settings = {"epochs": 2, **RECIPES[name], **small_sample(name, tmp_path)}
     reference, out = reference_run(recipe, settings, tmp_path), tmp_path / "killed"
     results = []
     for kill in KILLS:
-        task = {"resume": str(find_run(out))} if results else {"settings": settings, "out": str(out)}
+        task = {"resume": str(find_run(out))} if results else {"config": settings, "out": str(out)}
         assert run_worker(do="train", recipe=recipe, kill=kill, **task) == -9
         results.append((kill["where"], sorted(path.suffix for path in find_run(out).glob("checkpoints/*"))))
     run_worker(do="train", recipe=recipe, resume=str(find_run(out)))

@@ -9,8 +9,8 @@ import pytest
 import tfkit
 from tfkit.verification import multi_replica
 
-RECIPE_SOURCE = tfkit.load_recipe("tabular").page.read_text(encoding="utf-8")
-TINY = {"units": 8, "members": 2, "bins": 8, "batch_size": 32, "refit": False}
+RECIPE_SOURCE = tfkit.load_recipe("tabular").path.read_text(encoding="utf-8")
+TINY = {"units": 8, "ensemble_size": 2, "num_bins": 8, "batch_size": 32, "refit": False}
 BATCH_MEAN = """
 
 @keras.saving.register_keras_serializable("mine")
@@ -55,14 +55,14 @@ def write_steps(path, *, weight=1.0, loss=0.5, random_state="", error=""):
     ],
 )
 def test_first_difference_is_described(options, difference, tmp_path):
-    expected, actual = write_steps(tmp_path / "one.npz"), write_steps(tmp_path / "two.npz", **options)
-    assert multi_replica.differences(expected, actual) == [difference]
+    expected, actual = write_steps(tmp_path / "expected.npz"), write_steps(tmp_path / "actual.npz", **options)
+    assert multi_replica.compare_step_files(expected, actual) == [difference]
 
 
 def test_recipe_with_random_numbers_is_not_comparable(tmp_path):
-    expected = write_steps(tmp_path / "one.npz", random_state="noise/seed")
-    actual = write_steps(tmp_path / "two.npz", weight=2.0)
-    assert multi_replica.differences(expected, actual)[0].startswith(
+    expected = write_steps(tmp_path / "expected.npz", random_state="noise/seed")
+    actual = write_steps(tmp_path / "actual.npz", weight=2.0)
+    assert multi_replica.compare_step_files(expected, actual)[0].startswith(
         "not comparable: noise/seed draws random numbers in training"
     )
 
@@ -76,7 +76,7 @@ def test_layer_that_depends_on_the_batch_is_detected(suffix, failure, tmp_path):
     frame = pd.DataFrame({"x": random.normal(size=300), "word": random.choice(["a", "b"], 300)})
     frame.assign(y=frame["x"] + (frame["word"] == "a")).to_csv(tmp_path / "t.csv", index=False)
     (tmp_path / "mine.py").write_text(RECIPE_SOURCE + suffix, encoding="utf-8")
-    settings = {**TINY, "table": str(tmp_path / "t.csv"), "target": "y"}
+    settings = {**TINY, "data": str(tmp_path / "t.csv"), "target": "y"}
     result = multi_replica.check_two_replicas(str(tmp_path / "mine.py"), settings, tmp_path)
     assert result.claim == "two replicas train the same weights as one device"
-    assert (failure in result.failure) if failure else result.holds
+    assert (failure in result.failure) if failure else result.passed

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.analysis.fitted_model import FittedModel, per_row_loss
+from tfkit.analysis.fitted_model import FittedModel
+from tfkit.metadata import Metadata
 
 MAX_PREDICTIONS = 40_000  # predictions of shuffled rows
 
@@ -25,22 +26,22 @@ MIN_STANDARD_ERRORS = 2.0  # a slice is significantly worse beyond this, or more
 MAX_WORST_SLICES = 12
 
 
-def importance(trained: FittedModel) -> dict[str, Any] | None:
+def importance(fitted: FittedModel) -> dict[str, Any] | None:
     """Compute permutation importance of each column on test rows (Breiman 2001).
 
     Returns:
         The loss without shuffling, and for each column the increase of the loss by shuffling, with a 95% interval
         over rows.
     """
-    inputs = trained.info["inputs"]
+    inputs = fitted.metadata.inputs
     columns = list(dict.fromkeys(rule["column"] for rule in inputs.values()))
     repeats = REPEATS if len(columns) * REPEATS * 300 <= MAX_PREDICTIONS else 1
     num_rows = max(MIN_ROWS, min(MAX_ROWS, MAX_PREDICTIONS // (len(columns) * repeats)))
-    rows = trained.sample_test_rows(num_rows)
+    rows = fitted.sample_test_rows(num_rows)
     columns = columns[: max(1, MAX_PREDICTIONS // (len(rows) * repeats))]
-    raw, random = trained.test.raw(rows), trained.random()
-    y_true, y_pred = (values[rows] for values in trained.predictions["test"])
-    before = per_row_loss(y_true, y_pred, trained.info)
+    raw, random = fitted.test.raw_inputs(rows), fitted.random()
+    y_true, y_pred = (values[rows] for values in fitted.predictions["test"])
+    before = fitted.per_row_loss(y_true, y_pred)
     shuffled: dict[str, list[np.ndarray]] = {name: [] for name in raw}
     for column in columns:
         input_names = [name for name, rule in inputs.items() if rule["column"] == column]
@@ -48,38 +49,38 @@ def importance(trained: FittedModel) -> dict[str, Any] | None:
             order = random.permutation(len(rows))
             for name, values in raw.items():
                 shuffled[name].append(values[order] if name in input_names else values)
-    outputs = trained.predict({name: np.concatenate(chunks) for name, chunks in shuffled.items()})
-    losses = per_row_loss(np.tile(y_true, len(columns) * repeats), outputs, trained.info)
+    outputs = fitted.predict({name: np.concatenate(chunks) for name, chunks in shuffled.items()})
+    losses = fitted.per_row_loss(np.tile(y_true, len(columns) * repeats), outputs)
     increase = losses.reshape(len(columns), repeats, len(rows)).mean(1) - before
     half_width = 1.96 * increase.std(1, ddof=1) / np.sqrt(len(rows))
     features = [
-        {"column": column, "added": mean, "interval": [mean - half, mean + half]}
+        {"column": column, "increase": mean, "interval": [mean - half, mean + half]}
         for column, mean, half in zip(columns, increase.mean(1).tolist(), half_width.tolist(), strict=True)
     ]
-    features.sort(key=lambda feature: -feature["added"])
+    features.sort(key=lambda feature: -feature["increase"])
     return {
         "rows": len(rows),
         "repeats": repeats,
         "loss": float(before.mean()),
         "columns": features,
-        "left_out": len(dict.fromkeys(rule["column"] for rule in inputs.values())) - len(columns),
+        "num_skipped": len(dict.fromkeys(rule["column"] for rule in inputs.values())) - len(columns),
     }
 
 
-def slices(trained: FittedModel) -> dict[str, Any]:
+def slices(fitted: FittedModel) -> dict[str, Any]:
     """Find slices (column = value) of the test rows with significantly worse scores.
 
     A slice is significantly worse if its mean error exceeds that of all other rows by more standard errors than the
     Bonferroni correction for the number of slices allows, so that one report in twenty has a false positive. All
-    slices of the columns in the setting `slices` are returned, too.
+    slices of the columns in the setting `slice_columns` are returned, too.
     """
-    info = trained.info
-    y_true, y_pred = trained.predictions["test"]
-    errors = _row_errors(y_true, y_pred, info)
-    selected_columns = list(getattr(trained.config, "slices", []) or [])
-    raw = trained.test.raw(np.arange(len(trained.test)))
+    metadata = fitted.metadata
+    y_true, y_pred = fitted.predictions["test"]
+    errors = _row_errors(y_true, y_pred, metadata)
+    selected_columns = list(getattr(fitted.config, "slice_columns", []) or [])
+    raw = fitted.test.raw_inputs(np.arange(len(fitted.test)))
     candidates, selected = [], []
-    for name, rule in info["inputs"].items():
+    for name, rule in metadata.inputs.items():
         label = f"{rule['column']} {rule['part']}".strip()
         for value, in_slice in _slices_of_column(np.asarray(raw[name]).reshape(-1)):
             if in_slice.sum() >= MIN_SLICE_ROWS and (~in_slice).sum() >= MIN_SLICE_ROWS:
@@ -91,31 +92,31 @@ def slices(trained: FittedModel) -> dict[str, Any]:
                     "value": value,
                     "rows": int(in_slice.sum()),
                     "score": float(errors[in_slice].mean()),
-                    "rest": None,
-                    "errors": 0.0,
+                    "other_rows": None,
+                    "standard_errors": 0.0,
                 }
             else:
                 continue
             if rule["column"] in selected_columns:
                 selected.append(entry)
     critical = _critical_standard_errors(len(candidates))
-    significant = (entry for entry in candidates if entry["errors"] > critical)
-    worst = sorted(significant, key=lambda entry: -entry["errors"])[:MAX_WORST_SLICES]
-    columns = {rule["column"] for rule in info["inputs"].values()}
+    significant = (entry for entry in candidates if entry["standard_errors"] > critical)
+    worst = sorted(significant, key=lambda entry: -entry["standard_errors"])[:MAX_WORST_SLICES]
+    columns = {rule["column"] for rule in metadata.inputs.values()}
     return {
         "worst": worst,
-        "asked": selected,
-        "looked_at": len(candidates),
-        "beyond": critical,
-        "unknown": [name for name in selected_columns if name not in columns],
+        "selected": selected,
+        "num_slices": len(candidates),
+        "critical_value": critical,
+        "unknown_columns": [name for name in selected_columns if name not in columns],
         "all": float(errors.mean()),
-        "what": "share wrong" if info["target"]["classes"] else "mean absolute error",
+        "metric": "error rate" if metadata.target.classes else "mean absolute error",
     }
 
 
-def _row_errors(y_true: Any, y_pred: np.ndarray, info: dict[str, Any]) -> np.ndarray:
+def _row_errors(y_true: Any, y_pred: np.ndarray, metadata: Metadata) -> np.ndarray:
     """Return the error of each row: 0 or 1 for a class, absolute error for a number."""
-    if info["target"]["classes"]:
+    if metadata.target.classes:
         return (y_pred.argmax(1) != np.asarray(y_true).reshape(-1)).astype("float64")
     return np.abs(np.asarray(y_true, "float64").reshape(-1) - y_pred.reshape(-1))
 
@@ -149,9 +150,9 @@ def _compare_slice(errors: np.ndarray, in_slice: np.ndarray) -> dict[str, Any]:
     return {
         "rows": len(inside),
         "score": float(inside.mean()),
-        "rest": float(outside.mean()),
+        "other_rows": float(outside.mean()),
         "interval": [float(gap - 1.96 * standard_error), float(gap + 1.96 * standard_error)],
-        "errors": float(gap / standard_error) if standard_error > 0 else 0.0,
+        "standard_errors": float(gap / standard_error) if standard_error > 0 else 0.0,
     }
 
 

@@ -1,4 +1,4 @@
-"""A trained model with its data and predictions, as input of the analyses."""
+"""A fitted model with its data and predictions, as input of the analyses."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from tfkit.datasets.batch_predict import squeeze_outputs
+from tfkit.metadata import Metadata
 from tfkit.recipe import Data
 from tfkit.run_dir import RunDir
+from tfkit.tasks.registry import Task, get_task
 
 BATCH_ROWS = 1024  # raw rows of an inference call
 
@@ -22,7 +24,7 @@ class FittedModel:
         run: The run.
         config: Its settings.
         data: Its data.
-        model: The trained model, on preprocessed rows.
+        model: The fitted model, on preprocessed rows.
         inference_model: The model from raw rows to predictions.
         predictions: Targets and predictions of all rows by split: "val", and "test" if it was evaluated.
     """
@@ -35,9 +37,22 @@ class FittedModel:
     predictions: dict[str, tuple[Any, Any]]
 
     @property
-    def info(self) -> dict[str, Any]:
+    def metadata(self) -> Metadata:
         """Metadata of the data."""
-        return self.data.info
+        return self.data.metadata
+
+    @property
+    def task(self) -> Task:
+        """The task, a module of `tfkit.tasks`."""
+        return get_task(self.metadata.task)
+
+    def per_row_loss(self, y_true: Any, y_pred: np.ndarray) -> np.ndarray:
+        """The log loss or absolute error of each row, `(rows,)`."""
+        return self.task.per_row_loss(y_true, y_pred, self.metadata)
+
+    def label_and_prediction(self, y_true: Any, y_pred: np.ndarray) -> dict[str, Any]:
+        """Label and prediction of a row, and for a class its `probability`."""
+        return self.task.label_and_prediction(y_true, y_pred, self.metadata)
 
     @property
     def test(self) -> Any:
@@ -58,11 +73,10 @@ class FittedModel:
         """The inference model as one traced function for all analyses."""
         import tensorflow as tf
 
-        raw = tensors(self.test.raw(np.arange(1)))
+        raw = tensors(self.test.raw_inputs(np.arange(1)))
+        # Rows and sizes vary, the last axis does not: layers such as PatchEmbedding need the number of channels.
         specs = {
-            name: tf.TensorSpec((None, *([None] * (tensor.ndim - 1))), tensor.dtype)
-            if tensor.ndim > 2
-            else tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype)
+            name: tf.TensorSpec((*[None] * (max(tensor.ndim, 2) - 1), *tensor.shape[1:][-1:]), tensor.dtype)
             for name, tensor in raw.items()
         }
         function = tf.function(lambda rows: self.inference_model(rows, training=False), autograph=False)
@@ -84,19 +98,3 @@ def tensors(raw: Any) -> dict[str, Any]:
     import tensorflow as tf
 
     return {name: tf.convert_to_tensor(values) for name, values in raw.items()}
-
-
-def per_row_loss(y_true: Any, y_pred: np.ndarray, info: dict[str, Any]) -> np.ndarray:
-    """Compute the log loss or absolute error of each row, `(rows,)`."""
-    if info["target"]["classes"]:
-        probability = np.take_along_axis(y_pred, np.asarray(y_true).reshape(-1, 1).astype(int), 1)[:, 0]
-        return -np.log(np.clip(probability.astype("float64"), 1e-7, 1))
-    return np.abs(np.asarray(y_true, "float64").reshape(-1) - y_pred.reshape(-1))
-
-
-def label_and_prediction(y_true: Any, y_pred: Any, classes: Any) -> dict[str, Any]:
-    """Return label and prediction of a row, and for a class its probability (`sure`)."""
-    if not classes:
-        return {"label": float(y_true), "predicted": float(np.reshape(y_pred, -1)[0])}
-    predicted = int(np.argmax(y_pred))
-    return {"label": str(classes[int(y_true)]), "predicted": str(classes[predicted]), "sure": float(y_pred[predicted])}

@@ -12,45 +12,45 @@ MAX_WINDOWS = 4  # windows in figures
 PAST_HORIZONS = 2.0  # past values in figures, in horizons
 
 
-def forecasts(trained: FittedModel) -> dict[str, Any]:
+def forecasts(fitted: FittedModel) -> dict[str, Any]:
     """Return errors and coverage by step, and the last windows."""
-    info, test = trained.info, trained.test
-    y_true, y_pred = trained.predictions["test"]
-    values, middle = y_true["values"], y_pred[..., len(info["quantiles"]) // 2]
+    metadata, test = fitted.metadata, fitted.test
+    y_true, y_pred = fitted.predictions["test"]
+    values, middle = y_true["values"], y_pred[..., len(metadata.quantiles) // 2]
     analysis: dict[str, Any] = {"windows": len(values), "error": {"model": _mean_by_step(np.abs(values - middle))}}
     for baseline in (naive, seasonal_naive):
-        analysis["error"][baseline.__name__] = _mean_by_step(np.abs(values - baseline(test, test, info)))
-    quantiles = info["quantiles"]
+        analysis["error"][baseline.__name__] = _mean_by_step(np.abs(values - baseline(test, test, metadata)))
+    quantiles = metadata.quantiles
     analysis["coverage"] = {
         f"{quantiles[-1 - i] - quantiles[i]:.2f}": _coverage_by_step(values, y_pred[..., i], y_pred[..., -1 - i])
         for i in range(len(quantiles) // 2)
     }
-    analysis["fans"] = [_example(trained, int(window)) for window in _last_windows(test)]
+    analysis["examples"] = [_example(fitted, int(window)) for window in _last_windows(test)]
     return analysis
 
 
 def _last_windows(test: Any) -> np.ndarray:
     """Return the last non-overlapping windows; one of each of several series."""
-    windows = test.apart()
-    codes = test.series[test.origins[windows]]
+    windows = test.non_overlapping()
+    codes = test.series[test.forecast_starts[windows]]
     if len(np.unique(codes)) > 1:
         return np.array([windows[codes == code][-1] for code in np.unique(codes)[:MAX_WINDOWS]])
     return windows[-MAX_WINDOWS:]
 
 
-def _example(trained: FittedModel, window: int) -> dict[str, Any]:
+def _example(fitted: FittedModel, window: int) -> dict[str, Any]:
     """Return past, targets, predictions, series and timestamps of a window."""
-    info, test = trained.info, trained.test
-    y_true, y_pred = trained.predictions["test"]
-    past = min(info["past"], max(int(PAST_HORIZONS * info["horizon"]), info["season"]))
-    timestamps = test.stamps(np.array([window]))
+    metadata, test = fitted.metadata, fitted.test
+    y_true, y_pred = fitted.predictions["test"]
+    past = min(metadata.context_length, max(int(PAST_HORIZONS * metadata.horizon), metadata.season_length))
+    timestamps = test.timestamps(np.array([window]))
     return {
-        "series": str(info["series"]["names"][int(y_true["series"][window])]),
+        "series": str(metadata.series.names[int(y_true["series"][window])]),
         "begins": str(timestamps.iloc[0, -1]),
         "ends": str(timestamps.iloc[-1, -1]),
-        "past": _to_json(test.raw(np.array([window]))["values"][0][-past:]),
-        "truth": _to_json(y_true["values"][window]),
-        "answer": [_to_json(quantile) for quantile in y_pred[window].T],
+        "past": _to_json(test.raw_inputs(np.array([window]))["values"][0][-past:]),
+        "y_true": _to_json(y_true["values"][window]),
+        "quantile_forecasts": [_to_json(quantile) for quantile in y_pred[window].T],
     }
 
 

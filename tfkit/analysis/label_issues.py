@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.analysis.fitted_model import FittedModel, per_row_loss
+from tfkit.analysis.fitted_model import FittedModel
 from tfkit.atomic_files import write_text
+from tfkit.metadata import Metadata
 
 MAX_FILE_ROWS = 200
 
@@ -20,24 +21,24 @@ SPLITS = {"val": "validation", "test": "test"}
 MAX_CELL_CHARACTERS = 200  # characters of a cell in the report
 
 
-def label_issues(trained: FittedModel) -> dict[str, Any]:
-    """Write `doubted.csv`, least likely labels first; return its first rows."""
-    classes = trained.info["target"]["classes"]
+def label_issues(fitted: FittedModel) -> dict[str, Any]:
+    """Write `label_issues.csv`, least likely labels first; return its first rows."""
+    classes = fitted.metadata.target.classes
     issues = []
-    for split, (y_true, y_pred) in trained.predictions.items():
-        loss = per_row_loss(y_true, y_pred, trained.info)
+    for split, (y_true, y_pred) in fitted.predictions.items():
+        loss = fitted.per_row_loss(y_true, y_pred)
         worst = np.argsort(-loss, kind="stable")[:MAX_FILE_ROWS]
         if classes:  # correctly classified rows are no issue
             worst = worst[y_pred[worst].argmax(1) != np.asarray(y_true).reshape(-1)[worst]]
-        raw = getattr(trained.data, split).raw(worst)
-        row_ids = getattr(getattr(trained.data, split), "names", None)
+        raw = getattr(fitted.data, split).raw_inputs(worst)
+        row_ids = getattr(getattr(fitted.data, split), "row_ids", None)
         for position, row in enumerate(worst):
             label = _label_and_prediction(y_true[row], y_pred[row], classes) | {"loss": float(loss[row])}
             row_id = {} if row_ids is None else {"row": _to_json(row_ids[row])}
-            issues.append({"split": SPLITS[split], **row_id, **label, "cells": _cells(trained.info, raw, position)})
+            issues.append({"split": SPLITS[split], **row_id, **label, "cells": _cells(fitted.metadata, raw, position)})
     issues.sort(key=lambda issue: -issue["loss"])
     issues = issues[:MAX_FILE_ROWS]
-    _write(trained, issues)
+    _write(fitted, issues)
     first = [
         {
             **issue,
@@ -48,8 +49,8 @@ def label_issues(trained: FittedModel) -> dict[str, Any]:
         }
         for issue in issues[:MAX_REPORT_ROWS]
     ]
-    num_rows = sum(len(y_true) for y_true, _ in trained.predictions.values())
-    return {"count": len(issues), "of": num_rows, "first": first}
+    num_rows = sum(len(y_true) for y_true, _ in fitted.predictions.values())
+    return {"num_issues": len(issues), "num_rows": num_rows, "first": first}
 
 
 def _label_and_prediction(y_true: Any, y_pred: Any, classes: Any) -> dict[str, Any]:
@@ -64,13 +65,13 @@ def _label_and_prediction(y_true: Any, y_pred: Any, classes: Any) -> dict[str, A
     }
 
 
-def _cells(info: dict[str, Any], raw: dict[str, Any], row: int) -> dict[str, Any]:
+def _cells(metadata: Metadata, raw: dict[str, Any], row: int) -> dict[str, Any]:
     """Return the cells of a raw row by column name, without images and series."""
     cells = {}
     for name, values in raw.items():
         if np.ndim(values[row]) > 1 or np.size(values[row]) != 1:
             continue
-        rule = info["inputs"].get(name, {})
+        rule = metadata.inputs.get(name, {})
         column, part = rule.get("column", name), rule.get("part", "")
         cells[f"{column} {part}".strip()] = _to_json(np.reshape(values[row], -1)[0])
     return cells
@@ -88,7 +89,7 @@ def _to_json(value: Any) -> Any:
     return value if isinstance(value, int) else str(value)
 
 
-def _write(trained: FittedModel, issues: list[dict[str, Any]]) -> None:
+def _write(fitted: FittedModel, issues: list[dict[str, Any]]) -> None:
     """Write the CSV file, one line per row, with the cells of the row."""
     buffer = io.StringIO(newline="")
     names = dict.fromkeys(name for issue in issues for name in issue if name not in ("cells", "loss"))
@@ -97,4 +98,4 @@ def _write(trained: FittedModel, issues: list[dict[str, Any]]) -> None:
     writer.writerow([*names, *columns])
     for issue in issues:
         writer.writerow([issue.get(name, "") for name in names] + [issue["cells"].get(name, "") for name in columns])
-    write_text(trained.run.path("doubted.csv"), buffer.getvalue())
+    write_text(fitted.run.path("label_issues.csv"), buffer.getvalue())

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.analysis.fitted_model import FittedModel, label_and_prediction, per_row_loss
+from tfkit.analysis.fitted_model import FittedModel
 
 MAX_TEXTS = 6
 
@@ -14,28 +14,30 @@ MAX_SEGMENTS = 40  # segments of a text that are removed one by one
 MAX_CHARACTERS = 600  # characters of a text
 
 
-def texts(trained: FittedModel) -> dict[str, Any]:
+def texts(fitted: FittedModel) -> dict[str, Any]:
     """Return the worst test texts, with the importance of each word."""
-    y_true, y_pred = trained.predictions["test"]
-    classes, (name, *_) = trained.info["target"]["classes"], trained.info["inputs"]
-    worst = np.argsort(-per_row_loss(y_true, y_pred, trained.info), kind="stable")[:MAX_TEXTS]
-    worst_texts = [str(text)[:MAX_CHARACTERS] for text in np.asarray(trained.test.raw(worst)[name]).ravel().tolist()]
-    has_spaces = trained.info.get("tokens") != "characters"
+    y_true, y_pred = fitted.predictions["test"]
+    classes, (name, *_) = fitted.metadata.target.classes, fitted.metadata.inputs
+    worst = np.argsort(-fitted.per_row_loss(y_true, y_pred), kind="stable")[:MAX_TEXTS]
+    worst_texts = [
+        str(text)[:MAX_CHARACTERS] for text in np.asarray(fitted.test.raw_inputs(worst)[name]).ravel().tolist()
+    ]
+    has_spaces = getattr(fitted.metadata, "tokenization", None) != "characters"
     segments = [split_segments(text, has_spaces) for text in worst_texts]
     variants, text_indices = [], []
     for i, parts in enumerate(segments):
         variants += ["".join(parts), *("".join(parts[:j] + parts[j + 1 :]) for j in range(len(parts)))]
         text_indices += [i] * (len(parts) + 1)
-    outputs = trained.predict({name: np.array(variants, object).reshape(-1, 1)})
+    outputs = fitted.predict({name: np.array(variants, object).reshape(-1, 1)})
     results = []
     for i, row in enumerate(worst.tolist()):
         text_outputs = outputs[np.array(text_indices) == i]
         top = int(text_outputs[0].argmax()) if classes else None
         scores = text_outputs[:, top] if classes else text_outputs.reshape(-1)
         results.append(
-            label_and_prediction(y_true[row], text_outputs[0], classes)
+            fitted.label_and_prediction(y_true[row], text_outputs[0])
             | {
-                "pieces": [
+                "segments": [
                     [segment, round(float(scores[0] - score), 5)]
                     for segment, score in zip(segments[i], scores[1:], strict=True)
                 ],

@@ -4,66 +4,60 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from tfkit.analysis.fitted_model import FittedModel
 from tfkit.errors import first_line
+from tfkit.tasks.registry import get_task
 
 log = logging.getLogger("tfkit")
 
 Analysis = Callable[[FittedModel], Any]
 
 
-def data_kind(info: dict[str, Any]) -> str:
-    """Return the kind of data: forecast, pictures, texts, series, table or other.
+class _Spec(NamedTuple):
+    """Where an analysis applies: kinds of data, () for all; whether the task must name it in `ANALYSES`."""
 
-    Example:
-        >>> data_kind({"task": "binary", "columns": {}}), data_kind({"task": "regression", "picture": {}})
-        ('table', 'pictures')
-        >>> data_kind({"task": "x"})
-        'other'
-    """
-    if info["task"] == "forecast":
-        return "forecast"
-    kinds = {"picture": "pictures", "streams": "texts", "series": "series", "columns": "table"}
-    return next((kind for key, kind in kinds.items() if key in info), "other")
+    analyze: Analysis
+    kinds: tuple[str, ...] = ()
+    by_task: bool = False
 
 
-def _analyses() -> dict[str, tuple[Analysis, tuple[str, ...]]]:
-    """Return the function of each analysis and its kinds of data; () is all kinds."""
+def _analyses() -> dict[str, _Spec]:
+    """Return all analyses by the name of their result."""
     from tfkit.analysis import feature_importance, forecasts, label_issues, model_summary, occlusion, saliency, series
 
-    with_row_loss = ("table", "pictures", "texts", "series", "other")
     return {
-        "model": (model_summary.describe, ()),
-        "learning": (model_summary.gradients_and_dead_units, ()),
-        "doubts": (label_issues.label_issues, with_row_loss),
-        "columns": (feature_importance.importance, ("table",)),
-        "slices": (feature_importance.slices, ("table",)),
-        "pictures": (saliency.pictures, ("pictures",)),
-        "texts": (occlusion.texts, ("texts",)),
-        "series": (series.worst_series, ("series",)),
-        "forecast": (forecasts.forecasts, ("forecast",)),
+        "model": _Spec(model_summary.describe),
+        "learning": _Spec(model_summary.gradients_and_dead_units),
+        "label_issues": _Spec(label_issues.label_issues, by_task=True),
+        "columns": _Spec(feature_importance.importance, ("tabular",)),
+        "slices": _Spec(feature_importance.slices, ("tabular",), by_task=True),
+        "images": _Spec(saliency.images, ("image",)),
+        "texts": _Spec(occlusion.texts, ("text",)),
+        "series": _Spec(series.worst_series, ("series",)),
+        "forecast": _Spec(forecasts.forecasts, ("forecasting",)),
     }
 
 
-def run_analyses(trained: FittedModel) -> dict[str, Any]:
+def run_analyses(fitted: FittedModel) -> dict[str, Any]:
     """Run all analyses that apply to the data; an analysis that fails is skipped.
 
     Returns:
-        JSON values: results by name, `seconds` by name, and `not_made` with the errors of skipped analyses.
+        JSON values: results by name, `seconds` by name, and `skipped` with the errors of skipped analyses.
     """
-    results: dict[str, Any] = {"kind": data_kind(trained.info), "seconds": {}, "not_made": {}}
-    for name, (analyze, kinds) in _analyses().items():
-        if kinds and results["kind"] not in kinds:
+    kind, task = fitted.metadata.kind, get_task(fitted.metadata.task)
+    results: dict[str, Any] = {"kind": kind, "seconds": {}, "skipped": {}}
+    for name, spec in _analyses().items():
+        if (spec.kinds and kind not in spec.kinds) or (spec.by_task and name not in task.ANALYSES):
             continue
         start = time.perf_counter()
         try:
-            result = analyze(trained)
+            result = spec.analyze(fitted)
         except Exception as error:
             message = f"{type(error).__name__}: {first_line(error)}"
             log.warning("The analysis '%s' of the report was skipped: %s", name, message)
-            results["not_made"][name] = message
+            results["skipped"][name] = message
         else:
             if result is not None:
                 results[name] = to_json(result)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.analysis.fitted_model import FittedModel, label_and_prediction, per_row_loss
+from tfkit.analysis.fitted_model import FittedModel
 
 MAX_IMAGES = 8  # images of each group
 
@@ -19,40 +19,39 @@ OCCLUSION_TILES = 8  # tiles of a side
 MIN_MAP_SIDE = 4  # side of a feature map for Grad-CAM
 
 
-def pictures(trained: FittedModel) -> dict[str, Any]:
+def images(fitted: FittedModel) -> dict[str, Any]:
     """Return the worst and the least confident test images as PNG, with saliency maps."""
-    y_true, y_pred = trained.predictions["test"]
-    classes = trained.info["target"]["classes"]
-    loss = per_row_loss(y_true, y_pred, trained.info)
+    y_true, y_pred = fitted.predictions["test"]
+    loss = fitted.per_row_loss(y_true, y_pred)
     groups = {"worst": np.argsort(-loss, kind="stable")[:MAX_IMAGES]}
-    if classes:
+    if fitted.metadata.target.classes:
         ordered = np.sort(y_pred, axis=1)
-        groups["unsure"] = np.argsort(ordered[:, -1] - ordered[:, -2], kind="stable")[:MAX_IMAGES]
+        groups["least_confident"] = np.argsort(ordered[:, -1] - ordered[:, -2], kind="stable")[:MAX_IMAGES]
     rows = np.unique(np.concatenate(list(groups.values())))
-    pixels = np.asarray(trained.test.raw(rows)["pixels"])
-    method, maps = _saliency_maps(trained, rows, pixels, y_pred[rows])
+    pixels = np.asarray(fitted.test.raw_inputs(rows)["pixels"])
+    method, maps = _saliency_maps(fitted, rows, pixels, y_pred[rows])
     image_and_map = dict(zip(rows.tolist(), zip(pixels, maps, strict=True), strict=True))
-    row_ids = getattr(trained.test, "names", None)
-    results: dict[str, Any] = {"how": method}
+    row_ids = getattr(fitted.test, "row_ids", None)
+    results: dict[str, Any] = {"method": method}
     for group, group_rows in groups.items():
         results[group] = [
-            label_and_prediction(y_true[row], y_pred[row], classes)
+            fitted.label_and_prediction(y_true[row], y_pred[row])
             | ({} if row_ids is None else {"name": str(row_ids[row])})
-            | {"picture": png(image_and_map[row][0]), "looked": png(_overlay(*image_and_map[row]))}
+            | {"image": png(image_and_map[row][0]), "saliency_map": png(_overlay(*image_and_map[row]))}
             for row in group_rows.tolist()
         ]
     return results
 
 
 def _saliency_maps(
-    trained: FittedModel, rows: np.ndarray, pixels: np.ndarray, y_pred: np.ndarray
+    fitted: FittedModel, rows: np.ndarray, pixels: np.ndarray, y_pred: np.ndarray
 ) -> tuple[str, np.ndarray]:
     """Return the saliency method and the maps, `(rows, height, width)` in [0, 1].
 
     The method is Grad-CAM, or occlusion for a model without feature maps.
     """
-    maps = grad_cam(trained.model, trained.test.take(rows)[0], y_pred)
-    return ("occlusion", _occlusion(trained, pixels, y_pred)) if maps is None else ("Grad-CAM", maps)
+    maps = grad_cam(fitted.model, fitted.test.take(rows)[0], y_pred)
+    return ("occlusion", _occlusion(fitted, pixels, y_pred)) if maps is None else ("Grad-CAM", maps)
 
 
 def grad_cam(model: Any, x: Any, y_pred: np.ndarray) -> np.ndarray | None:
@@ -107,7 +106,7 @@ def record_feature_maps(model: Any) -> Iterator[list[Any]]:
             layer.__dict__.pop("call", None)
 
 
-def _occlusion(trained: FittedModel, pixels: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
+def _occlusion(fitted: FittedModel, pixels: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
     """Compute occlusion maps (Zeiler and Fergus 2014).
 
     Each value is the change of the prediction if a tile of the image is replaced by the mean color.
@@ -122,7 +121,7 @@ def _occlusion(trained: FittedModel, pixels: np.ndarray, y_pred: np.ndarray) -> 
     for tile in range(tile_rows * tile_columns):
         i, j = divmod(tile, tile_columns)
         occluded[:, tile, tops[i] : tops[i + 1], lefts[j] : lefts[j + 1]] = mean_color
-    outputs = trained.predict({"pixels": occluded.reshape(-1, *pixels.shape[1:])})
+    outputs = fitted.predict({"pixels": occluded.reshape(-1, *pixels.shape[1:])})
     if y_pred.ndim > 1:
         top: np.ndarray = np.repeat(y_pred.argmax(1), tile_rows * tile_columns)
         change = y_pred.max(1)[:, None] - outputs[np.arange(len(outputs)), top].reshape(rows, -1)

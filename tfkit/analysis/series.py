@@ -4,26 +4,25 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.analysis.fitted_model import FittedModel, label_and_prediction, per_row_loss
+from tfkit.analysis.fitted_model import FittedModel
 
 MAX_SERIES, MAX_STEPS, MAX_CHANNELS = 6, 150, 4
 
 
-def worst_series(trained: FittedModel) -> dict[str, Any]:
+def worst_series(fitted: FittedModel) -> dict[str, Any]:
     """Return the test series with the largest errors, with label and prediction."""
-    y_true, y_pred = trained.predictions["test"]
-    classes = trained.info["target"]["classes"]
-    loss = per_row_loss(y_true, y_pred, trained.info)
+    y_true, y_pred = fitted.predictions["test"]
+    loss = fitted.per_row_loss(y_true, y_pred)
     worst = []
     for row in np.argsort(-loss, kind="stable")[:MAX_SERIES].tolist():
-        values = {"values": _subsampled(trained, row)}
-        worst.append(values | label_and_prediction(y_true[row], y_pred[row], classes))
-    return {"worst": worst, "channels": [str(name) for name in trained.info["series"]["channels"]][:MAX_CHANNELS]}
+        values = {"values": _subsampled(fitted, row)}
+        worst.append(values | fitted.label_and_prediction(y_true[row], y_pred[row]))
+    return {"worst": worst, "channels": [str(name) for name in fitted.metadata.series.channels][:MAX_CHANNELS]}
 
 
-def _subsampled(trained: FittedModel, row: int) -> list[list[float | None]]:
+def _subsampled(fitted: FittedModel, row: int) -> list[list[float | None]]:
     """Return evenly spaced steps of the first channels; None if missing."""
-    values = np.asarray(next(iter(trained.test.raw(np.array([row])).values())))[0]
+    values = np.asarray(next(iter(fitted.test.raw_inputs(np.array([row])).values())))[0]
     valid = np.flatnonzero(np.isfinite(values).any(axis=1))
     values = values[: valid[-1] + 1 if len(valid) else 1, :MAX_CHANNELS]
     values = values[np.unique(np.linspace(0, len(values) - 1, min(MAX_STEPS, len(values))).round().astype(int))]

@@ -1,1 +1,1 @@
-"""Recipes and components, found and described by reading their source."""
+"""Catalog of the recipes and components, read from their source."""

@@ -8,50 +8,59 @@ from pathlib import Path
 from types import ModuleType
 
 from tfkit.catalog.recipes import find_recipe, recipe_files
-from tfkit.errors import UserError
+from tfkit.errors import UserError, first_line
 from tfkit.recipe import Recipe
 
 
-def load_recipe(what: str | Path | Recipe) -> Recipe:
-    """Get a recipe: by a name of `ls`, the path of a page, a dotted module, or a recipe as it is."""
-    if isinstance(what, Recipe):
-        return what
-    page = find_recipe(what)
+def load_recipe(recipe: str | Path | Recipe) -> Recipe:
+    """Load a recipe: a name of `list_recipes`, the path of a recipe file, or a dotted module.
+
+    A `Recipe` is returned unchanged.
+
+    Raises:
+        UserError: If there is no such recipe, or its file raises an error; the message names file and line.
+    """
+    if isinstance(recipe, Recipe):
+        return recipe
+    path = find_recipe(recipe)
     try:
-        recipe = getattr(_run(str(what), page), "recipe", None)
+        loaded = getattr(_import_recipe(str(recipe), path), "recipe", None)
     except Exception as error:
-        raise UserError(f"{_place(error, page)}: {_reason(error)}") from error
-    if not isinstance(recipe, Recipe):
-        raise UserError(f"{page} is not a page: it ends without `recipe = tfkit.Recipe(Config, data, model)`.")
-    return recipe.replace(name=page.stem, page=page.resolve())
+        raise UserError(f"{_location(error, path)}: {_message(error)}") from error
+    if not isinstance(loaded, Recipe):
+        raise UserError(f"A recipe file must define `recipe = tfkit.Recipe(Config, data, model)`. Received: {path}")
+    return loaded.replace(name=path.stem, path=path.resolve())
 
 
-def _run(word: str, page: Path) -> ModuleType:
-    """Import a page under the name that it has, or one made from its path."""
-    if word in recipe_files():
-        return importlib.import_module(f"tfkit.recipes.{word}")
-    if not word.endswith(".py"):
-        return importlib.import_module(word)
-    name = f"{page.stem}_{zlib.crc32(str(page.resolve()).encode()):08x}"
-    module = ModuleType(name)
-    module.__file__ = str(page)
-    sys.modules[name] = module  # pydantic looks here for the types of a page's settings
+def _import_recipe(name: str, path: Path) -> ModuleType:
+    """Import a recipe: one of tfkit or a dotted module by its name, a file by a name made from its path."""
+    if name in recipe_files():
+        return importlib.import_module(f"tfkit.recipes.{name}")
+    if not name.endswith(".py"):
+        return importlib.import_module(name)
+    module_name = f"{path.stem}_{zlib.crc32(str(path.resolve()).encode()):08x}"
+    module = ModuleType(module_name)
+    module.__file__ = str(path)
+    sys.modules[module_name] = module  # pydantic looks up the types of the settings here
     try:
-        exec(compile(page.read_bytes(), str(page), "exec"), vars(module))
+        exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
     except BaseException:
-        del sys.modules[name]
+        del sys.modules[module_name]
         raise
     return module
 
 
-def _place(error: Exception, page: Path) -> str:
-    """File and line of the page where an import failed."""
+def _location(error: Exception, path: Path) -> str:
+    """Return file and line of the recipe file where the import failed."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}, line {error.lineno}"
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(page)]
-    return f"{page}, line {lines[-1]}" if lines else str(page)
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f"{path}, line {lines[-1]}" if lines else str(path)
 
 
-def _reason(error: Exception) -> str:
-    words = error.msg if isinstance(error, SyntaxError) else (str(error).splitlines() or [""])[0]
-    return words if isinstance(error, UserError) else f"{type(error).__name__}: {words}"
+def _message(error: Exception) -> str:
+    """Return the first line of an error, after its type unless it is a `UserError`."""
+    if isinstance(error, UserError):
+        return str(error)
+    text = error.msg if isinstance(error, SyntaxError) else first_line(error) if str(error) else ""
+    return f"{type(error).__name__}: {text}"

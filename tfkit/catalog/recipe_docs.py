@@ -11,7 +11,7 @@ CONFIG_FILE = Path(__file__).parents[1] / "config.py"
 
 BOUNDS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 
-MAX_COLUMN_WIDTH = 24  # characters; a longer type or default is printed on a line of its own
+MAX_COLUMN_WIDTH = 24  # characters; a longer type or default is printed on a separate line
 
 
 class Setting(NamedTuple):
@@ -35,7 +35,10 @@ def read_settings_of(path: Path) -> dict[str, Setting]:
         if isinstance(node, ast.ClassDef) and node.name == "Config":
             for line in node.body:
                 if isinstance(line, ast.AnnAssign) and "ClassVar" not in ast.unparse(line.annotation):
-                    description = comments.get(line.end_lineno or line.lineno, "")
+                    numbers = range(
+                        line.end_lineno or line.lineno, line.lineno - 1, -1
+                    )  # a formatter may wrap a setting
+                    description = next((comments[number] for number in numbers if number in comments), "")
                     type_name = _type_name(line.annotation, aliases)
                     fields[ast.unparse(line.target)] = Setting(type_name, _format_default(line.value), description)
     return fields
@@ -97,7 +100,7 @@ def _type_name(node: ast.expr, aliases: dict[str, ast.expr]) -> str:
 
 
 def _type_aliases(path: Path) -> dict[str, ast.expr]:
-    """Return the type aliases that a file defines, such as `count` in config.py."""
+    """Return the type aliases that a file defines, such as `PositiveInt` in config.py."""
     lines = [line for line in _parse(path).body if isinstance(line, ast.Assign)]
     prefixes = ("Annotated[", "Literal[")
     return {ast.unparse(line.targets[0]): line.value for line in lines if ast.unparse(line.value).startswith(prefixes)}

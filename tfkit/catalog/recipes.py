@@ -26,7 +26,7 @@ def find_recipe(what: Any) -> Path:
     Raises:
         UserError: If there is no such recipe, or the recipe has no file.
     """
-    what = getattr(what, "page", what)
+    what = getattr(what, "path", what)
     if what is None:
         raise UserError("This recipe was created in Python and has no file.")
     name = str(what)
@@ -38,9 +38,7 @@ def find_recipe(what: Any) -> Path:
     if "." in name and not name.endswith(".py") and (path := _module_file(name)):
         return path
     hint = did_you_mean(name, [*files, *(path.name for path in Path().glob("*.py"))])
-    raise UserError(
-        f"No recipe {name!r}.{hint} Recipes: {', '.join(files)}; give the path of a recipe file of your own."
-    )
+    raise UserError(f"No recipe {name!r}.{hint} Recipes: {', '.join(files)}; or the path of a recipe file.")
 
 
 def list_recipes() -> list[tuple[str, str]]:
@@ -61,14 +59,14 @@ def describe(name: Any) -> str:
         package = component.name.partition(".")[0]
         return f"tfkit.{package}.{component.signature}\n\n{component.docstring}"
     path = find_recipe(name)
-    shared, own = read_settings_of(CONFIG_FILE), read_settings_of(path)
-    for key, setting in own.items():
+    shared, specific = read_settings_of(CONFIG_FILE), read_settings_of(path)
+    for key, setting in specific.items():
         if key in shared and not setting.description:
-            own[key] = setting._replace(description=shared[key].description)
-    shared_only = {key: setting for key, setting in shared.items() if key not in own}
+            specific[key] = setting._replace(description=shared[key].description)
+    shared_only = {key: setting for key, setting in shared.items() if key not in specific}
     lines = [read_docstring(path), ""]
-    if own:
-        lines += ["Settings of this recipe (key=value)", *format_settings(own), ""]
+    if specific:
+        lines += ["Settings of this recipe (key=value)", *format_settings(specific), ""]
     return "\n".join([*lines, "Settings of every recipe", *format_settings(shared_only)])
 
 

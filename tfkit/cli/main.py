@@ -1,78 +1,90 @@
-"""The `tfkit` command: dispatch, exit codes and error messages."""
+"""The command `tfkit`: choice of the command, exit codes and error messages."""
 
 import atexit
 import errno
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import tfkit
-from tfkit.cli.commands import VERBS
+from tfkit.cli.recipe_commands import cp, ls, show, train, tune, verify
+from tfkit.cli.run_commands import compare, evaluate, export, predict, report
 from tfkit.errors import Interrupted, NotFiniteError, UserError, did_you_mean
 
-# What a person can mend: no space, no right to write.
-MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
+COMMANDS: dict[str, Callable[[list[str]], None]] = {
+    command.__name__: command
+    for command in (ls, show, cp, train, tune, evaluate, predict, export, report, compare, verify)
+}
+
+# Errors of the operating system that the user can fix: no space left, no permission.
+USER_ERROR_NUMBERS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def command() -> NoReturn:
-    """`main` as a process of its own, which leaves without freeing every object of TensorFlow: that takes a second."""
-    ended = [1]
+    """Run `main` as a process, and exit without freeing the objects of TensorFlow, which takes a second."""
+    exit_code = 1
 
     def leave() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(ended[0])
+        os._exit(exit_code)
 
-    atexit.register(leave)  # first, so that it comes last
-    ended[0] = main()
-    sys.exit(ended[0])
+    atexit.register(leave)  # registered first, so that it runs last
+    exit_code = main()
+    sys.exit(exit_code)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code: 0 done, 2 yours to mend, 3 not finite, 130 interrupted, 1 our bug."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up chatter
+    """Run a command and return its exit code.
+
+    0: success; 1: internal error; 2: error that the user can fix; 3: the loss became NaN or infinite; 130 or 143:
+    interrupted by a signal; 141: the output pipe was closed.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # no start-up messages of TensorFlow
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    sys.path.append(os.getcwd())  # a page may be named as a dotted module, from the folder where one stands
+    sys.path.append(os.getcwd())  # a recipe can be named as a dotted module relative to the current folder
     try:
-        _main(words)
+        _run_command(arguments)
         sys.stdout.flush()
         return 0
     except UserError as error:
-        return _end(2, str(error), words)
+        return _print_error(2, str(error), arguments)
     except NotFiniteError as error:
-        return _end(3, str(error), words)
+        return _print_error(3, str(error), arguments)
     except Interrupted as error:
-        return _end(128 + error.signal, str(error), words)
+        return _print_error(128 + error.signal, str(error), arguments)
     except KeyboardInterrupt:
-        return _end(130, "interrupted", words)
+        return _print_error(130, "interrupted", arguments)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody listens: let Python's last flush pass
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the last flush of Python succeeds
         return 141
     except OSError as error:
-        if error.errno not in MENDABLE:
+        if error.errno not in USER_ERROR_NUMBERS:
             raise
-        return _end(2, f"{error.strerror}: {error.filename}" if error.filename else str(error), words)
+        return _print_error(2, f"{error.strerror}: {error.filename}" if error.filename else str(error), arguments)
 
 
-def _main(words: list[str]) -> None:
-    verb = words[0] if words else "--help"
-    if verb in ("-h", "--help", "help"):
-        print("tfkit VERB ...   (tfkit VERB --help: its arguments)\n")
-        for name, function in VERBS.items():
-            print(f"  {name:9} {function.__doc__}")
-    elif verb == "--version":
+def _run_command(arguments: list[str]) -> None:
+    """Run the command that the first argument names, or print the help or the version."""
+    name = arguments[0] if arguments else "--help"
+    if name in ("-h", "--help", "help"):
+        print("usage: tfkit COMMAND ...   (`tfkit COMMAND --help` shows its arguments)\n")
+        for command_name, function in COMMANDS.items():
+            print(f"  {command_name:9} {function.__doc__}")
+    elif name == "--version":
         print(tfkit.__version__)
-    elif verb not in VERBS:
-        raise UserError(f"Unknown verb {verb!r}.{did_you_mean(verb, VERBS)} Verbs: {', '.join(VERBS)}.")
+    elif name not in COMMANDS:
+        raise UserError(f"Unknown command {name!r}.{did_you_mean(name, COMMANDS)} Commands: {', '.join(COMMANDS)}.")
     else:
-        VERBS[verb](words[1:])
+        COMMANDS[name](arguments[1:])
 
 
-def _end(code: int, message: str, words: list[str]) -> int:
-    if "--debug" in words:
+def _print_error(exit_code: int, message: str, arguments: list[str]) -> int:
+    """Print an error message, with `--debug` after its traceback, and return the exit code."""
+    if "--debug" in arguments:
         traceback.print_exc()
     print(f"tfkit: {message}", file=sys.stderr)
-    return code
+    return exit_code

@@ -1,72 +1,29 @@
-"""Readers and splits: from files to rows that a model can take. Names are imported when they are first asked for."""
+"""Kinds of input data, one package each, and what they share: files, columns, rows."""
 
+from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
-PUBLIC = {
-    "PADDING": "tfkit.data.series.preprocessing",
-    "ArrayDataset": "tfkit.datasets.array",
-    "MemmapDataset": "tfkit.datasets.memmap",
-    "WindowDataset": "tfkit.datasets.windows",
-    "augment_images": "tfkit.data.image.augmentation",
-    "calibrate_intervals": "tfkit.data.forecasting.calibration",
-    "require_columns": "tfkit.data.columns.names",
-    "validate_loss": "tfkit.tasks.losses",
-    "default_horizon": "tfkit.data.forecasting.loading",
-    "drop_unusable_rows": "tfkit.data.rows.duplicates",
-    "history_windows": "tfkit.data.forecasting.dataset",
-    "image_rows": "tfkit.data.image.dataset",
-    "infer_column_type": "tfkit.data.columns.infer_type",
-    "keras_inputs": "tfkit.datasets.array",
-    "learn_history": "tfkit.data.forecasting.schema",
-    "learn_images": "tfkit.data.image.schema",
-    "infer_label": "tfkit.data.image.schema",
-    "learn_series": "tfkit.data.series.schema",
-    "learn_series_label": "tfkit.data.series.schema",
-    "learn_table": "tfkit.data.tabular.schema",
-    "infer_target": "tfkit.data.columns.target",
-    "learn_texts": "tfkit.data.text.schema",
-    "learn_ngrams": "tfkit.data.text.dataset",
-    "fit_ngram_vocabulary": "tfkit.data.text.ngrams",
-    "fit_ngram_classifier": "tfkit.data.text.ngrams",
-    "load_history": "tfkit.data.forecasting.loading",
-    "load_images": "tfkit.data.image.loading",
-    "load_series": "tfkit.data.series.loading",
-    "load_table": "tfkit.data.tabular.loading",
-    "load_texts": "tfkit.data.text.loading",
-    "prepare_images": "tfkit.data.image.preprocessing",
-    "prepare_series": "tfkit.data.series.preprocessing",
-    "prepare_table": "tfkit.data.tabular.preprocessing",
-    "prepare_texts": "tfkit.data.text.preprocessing",
-    "prepare_windows": "tfkit.data.forecasting.preprocessing",
-    "read_frame": "tfkit.data.files.read",
-    "read_history": "tfkit.data.forecasting.reading",
-    "read_images": "tfkit.data.image.reading",
-    "read_series": "tfkit.data.series.reading",
-    "read_table": "tfkit.data.tabular.reading",
-    "read_texts": "tfkit.data.text.reading",
-    "make_postprocessor": "tfkit.tasks.losses",
-    "restore_windows": "tfkit.data.forecasting.preprocessing",
-    "fit_ridge_head": "tfkit.data.series.ridge",
-    "series_rows": "tfkit.data.series.dataset",
-    "split_history": "tfkit.data.forecasting.loading",
-    "split_images": "tfkit.data.image.loading",
-    "split_indices": "tfkit.data.rows.splits",
-    "split_series": "tfkit.data.series.loading",
-    "train_val_test_split": "tfkit.data.rows.splits",
-    "split_texts": "tfkit.data.text.loading",
-    "make_loss": "tfkit.tasks.losses",
-    "table_rows": "tfkit.data.tabular.dataset",
-    "text_rows": "tfkit.data.text.dataset",
-    "balance_classes": "tfkit.tasks.losses",
-    "fit_minirocket": "tfkit.data.series.minirocket",
-    "write_frame": "tfkit.data.files.write",
-}
+if TYPE_CHECKING:
+    from tfkit.metadata import Metadata
 
-__all__ = list(PUBLIC)
+__all__ = ["forecasting", "image", "load_metadata", "series", "tabular", "text"]
+
+
+def load_metadata(values: "Mapping[str, Any]") -> "Metadata":
+    """Metadata from the JSON of a run, typed by its kind of data."""
+    from tfkit.metadata import Metadata
+
+    for name in ("kind", "target"):
+        values[name]  # a run without them is damaged: `RunJSON` raises a UserError
+    module = f"tfkit.data.{values['kind']}"
+    if str(values["kind"]).isidentifier() and find_spec(module) is not None:
+        import_module(f"{module}.metadata")
+    return Metadata.from_dict(values)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in PUBLIC:
-        raise AttributeError(f"module 'tfkit.data' has no attribute {name!r}. Its names: {', '.join(PUBLIC)}.")
-    return getattr(import_module(PUBLIC[name]), name)
+    if name.startswith("_") or find_spec(f"tfkit.data.{name}") is None:
+        raise AttributeError(f"module 'tfkit.data' has no attribute {name!r}. Its packages: {', '.join(__all__)}.")
+    return import_module(f"tfkit.data.{name}")

@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from tfkit.metadata import Metadata
+
 log = logging.getLogger("tfkit")
 
 DRIFT_THRESHOLD = 0.25  # population stability index above which a column has drifted
 
 NUM_BINS = 10
 
-MAX_CATEGORIES = 50  # most frequent categories of a column with a share of their own
+MAX_CATEGORIES = 50  # most frequent categories of a column, each with a share
 
 MIN_ROWS = 50  # shares of fewer rows are not reliable
 
@@ -27,25 +29,25 @@ MAX_LISTED_COLUMNS = 10
 MIN_TEXT_LENGTH = 30  # mean characters above which strings are texts, not categories
 
 
-def fit_reference(raw: Mapping[str, Any], info: Mapping[str, Any]) -> dict[str, Any]:
+def fit_reference(raw: Mapping[str, Any], metadata: Metadata) -> dict[str, Any]:
     """Compute the share of training rows in each bin of each column, as JSON.
 
     Numbers have ten bins of equal shares, a bin below and a bin above; categories have one bin each; texts are measured
-    by their length, time series and images by the mean of each row. Missing values have a bin of their own.
+    by their length, time series and images by the mean of each row. Missing values have their own bin.
 
     Example:
-        >>> stats = fit_reference({"x": np.arange(100.0).reshape(-1, 1)}, {"inputs": {"x": {"column": "x"}}})
+        >>> stats = fit_reference({"x": np.arange(100.0).reshape(-1, 1)}, Metadata())
         >>> stats["x"]["shares"]  # missing, below, ten bins, above
         [0.0, 0.0, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.0]
     """
     stats = {}
     for name, array in raw.items():
         values = _value_per_row(np.asarray(array))
-        rule: dict[str, Any] = {"column": info.get("inputs", {}).get(name, {}).get("column", name)}
+        rule: dict[str, Any] = {"column": metadata.inputs.get(name, {}).get("column", name)}
         if values.dtype == object:
             categories, counts = np.unique(values.astype(str), return_counts=True)
             most_frequent = categories[np.argsort(-counts, kind="stable")][:MAX_CATEGORIES]
-            rule["words"] = [str(category) for category in most_frequent if category]
+            rule["categories"] = [str(category) for category in most_frequent if category]
         else:
             finite = values[np.isfinite(values)]
             edges = np.unique(np.quantile(finite, np.linspace(0, 1, NUM_BINS + 1))) if len(finite) else np.empty(0)
@@ -54,16 +56,16 @@ def fit_reference(raw: Mapping[str, Any], info: Mapping[str, Any]) -> dict[str, 
     return stats
 
 
-def fit_reference_stats(split: Any, info: Mapping[str, Any]) -> dict[str, Any]:
+def fit_reference_stats(split: Any, metadata: Metadata) -> dict[str, Any]:
     """Compute the bin shares of a random sample of rows of a split.
 
     The result is empty if the split has no raw rows.
     """
     order = np.random.default_rng(0).permutation(len(split))
     try:
-        row_size = sum(np.asarray(array).size for array in split.raw(order[:1]).values())
+        row_size = sum(np.asarray(array).size for array in split.raw_inputs(order[:1]).values())
         num_rows = max(MIN_ROWS, min(MAX_TRAINING_ROWS, MAX_TRAINING_VALUES // row_size))
-        return fit_reference(split.raw(np.sort(order[:num_rows])), info)
+        return fit_reference(split.raw_inputs(np.sort(order[:num_rows])), metadata)
     except (AttributeError, ValueError):  # a split without `raw`
         return {}
 
@@ -78,7 +80,7 @@ def drift(raw: Mapping[str, Any], stats: Mapping[str, Any]) -> dict[str, float]:
         stats: The result of `fit_reference`.
 
     Example:
-        >>> stats = fit_reference({"x": np.arange(1000.0).reshape(-1, 1)}, {"inputs": {}})
+        >>> stats = fit_reference({"x": np.arange(1000.0).reshape(-1, 1)}, Metadata())
         >>> drift({"x": np.arange(1000.0).reshape(-1, 1)}, stats)["x"]
         0.0
         >>> drift({"x": np.full((1000, 1), 5000.0)}, stats)["x"] > DRIFT_THRESHOLD
@@ -139,10 +141,10 @@ def _bin_shares(values: np.ndarray, rule: Mapping[str, Any]) -> np.ndarray:
     The first bin has the missing values, then come the bins or categories; the last one has all other categories, or
     the numbers above all bins.
     """
-    if "words" in rule:
+    if "categories" in rule:
         values = values.astype(str) if values.dtype == object else np.array([""] * len(values))
-        bin_of = {"": 0, **{category: i + 1 for i, category in enumerate(rule["words"])}}
-        num_bins = len(rule["words"]) + 2
+        bin_of = {"": 0, **{category: i + 1 for i, category in enumerate(rule["categories"])}}
+        num_bins = len(rule["categories"]) + 2
         bins = np.array([bin_of.get(value, num_bins - 1) for value in values], int)
     else:
         values = values if values.dtype != object else np.full(len(values), np.nan)

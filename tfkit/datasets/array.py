@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-PARTS = ("x", "y", "weight")
+SPLIT_FIELDS = ("x", "y", "weight")
 
 
 class ArrayDataset:
@@ -31,7 +31,7 @@ class ArrayDataset:
         self.arrays = (x, y, weight)
         self._tensors: Any = None
         self.raw_arrays = raw
-        self.names: Any = None
+        self.row_ids: Any = None
         lengths = {len(array) for value in (x, y, weight, raw) if value is not None for array in _arrays_of(value)}
         if len(lengths) > 1:
             raise ValueError(f"All arrays of a split must have the same number of rows. Received: {sorted(lengths)}")
@@ -44,28 +44,28 @@ class ArrayDataset:
 
     def take(self, indices: Any) -> tuple[Any, Any, Any]:
         """Return rows as tensors. In a compiled function, `indices` may be a tensor."""
-        return gathered(self.tensors(), indices)
+        return gather_rows(self.tensors(), indices)
 
     def tensors(self) -> dict[str, Any]:
         """Return `x`, `y` and `weight` as tensors, without those that are None."""
         import tensorflow as tf
 
         if self._tensors is None:
-            named_values = zip(PARTS, self.arrays, strict=True)
+            named_values = zip(SPLIT_FIELDS, self.arrays, strict=True)
             with tf.init_scope():  # once, outside of any function being compiled
                 self._tensors = {
                     name: _map_arrays(tf.convert_to_tensor, value) for name, value in named_values if value is not None
                 }
         return self._tensors
 
-    def joined(self, dataset: "ArrayDataset") -> "ArrayDataset":
+    def concatenate(self, dataset: "ArrayDataset") -> "ArrayDataset":
         """Concatenate two datasets.
 
         If only one of them has sample weights, those of the other are 1.
 
         Example:
             >>> first, second = ArrayDataset(np.ones((2, 3)), np.zeros(2)), ArrayDataset(np.ones((1, 3)), np.ones(1))
-            >>> first.joined(second).arrays[1].tolist()
+            >>> first.concatenate(second).arrays[1].tolist()
             [0.0, 0.0, 1.0]
         """
 
@@ -81,20 +81,20 @@ class ArrayDataset:
         raw = concatenate(self.raw_arrays, dataset.raw_arrays)
         return ArrayDataset(concatenate(x, x2), concatenate(y, y2), concatenate(weight, weight2), raw=raw)
 
-    def weighted(self, weight: Any) -> "ArrayDataset":
+    def with_sample_weight(self, weight: Any) -> "ArrayDataset":
         """Return the same rows with other sample weights."""
         x, y, _ = self.arrays
         return ArrayDataset(x, y, weight, raw=self.raw_arrays)
 
-    def named(self, names: Any) -> Self:
+    def with_row_ids(self, names: Any) -> Self:
         """Set the identifiers of the rows for reports, and return self.
 
         Identifiers are line numbers of the file, or paths.
         """
-        self.names = names
+        self.row_ids = names
         return self
 
-    def raw(self, indices: Any) -> dict[str, Any]:
+    def raw_inputs(self, indices: Any) -> dict[str, Any]:
         """Return the raw inputs of rows, for reports and for the verification of exports."""
         if self.raw_arrays is None:
             raise ValueError(
@@ -103,11 +103,11 @@ class ArrayDataset:
         return {name: np.asarray(values)[indices] for name, values in self.raw_arrays.items()}
 
 
-def gathered(tensors: Mapping[str, Any], indices: Any) -> tuple[Any, Any, Any]:
+def gather_rows(tensors: Mapping[str, Any], indices: Any) -> tuple[Any, Any, Any]:
     """Gather rows of the tensors of a dataset: x, y, weight, None if absent."""
     import tensorflow as tf
 
-    x, y, weight = (_map_arrays(lambda tensor: tf.gather(tensor, indices), tensors.get(name)) for name in PARTS)
+    x, y, weight = (_map_arrays(lambda tensor: tf.gather(tensor, indices), tensors.get(name)) for name in SPLIT_FIELDS)
     return x, y, weight
 
 

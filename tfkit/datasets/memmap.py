@@ -13,7 +13,7 @@ from tfkit.errors import UserError
 
 CHUNK_ROWS = 4096  # rows that are copied at a time
 
-SHARE = 1 / 8  # of the physical memory: a larger array is stored in a file
+MEMORY_FRACTION = 1 / 8  # of the physical memory: a larger array is stored in a file
 
 
 def allocate(shape: tuple[int, ...]) -> tuple[np.ndarray, bool]:
@@ -32,7 +32,7 @@ def allocate(shape: tuple[int, ...]) -> tuple[np.ndarray, bool]:
 
 def fits_in_memory(size: int) -> bool:
     """Whether an array of this many bytes is kept in memory."""
-    return size <= SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return size <= MEMORY_FRACTION * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def record_dtype(rows: Mapping[str, np.ndarray]) -> np.dtype:
@@ -99,12 +99,12 @@ class MemmapDataset(ArrayDataset):
             x = [tf.ensure_shape(values, shape) for values, shape in zip(x, shapes, strict=True)]
         return dict(zip(names, x, strict=True)) if names else x[0], y, weight
 
-    def joined(self, dataset: Any) -> "MemmapDataset":
+    def concatenate(self, dataset: Any) -> "MemmapDataset":
         """Concatenate two datasets.
 
         If they are in two files, the rows are copied to a new file.
         """
-        targets = super().joined(dataset).arrays[1:]
+        targets = super().concatenate(dataset).arrays[1:]
         if dataset.array is self.array:
             return MemmapDataset(
                 self.array, np.concatenate([self.indices, dataset.indices]), *targets, raw=self.read_raw
@@ -119,17 +119,17 @@ class MemmapDataset(ArrayDataset):
 
         def raw(indices: np.ndarray) -> dict[str, np.ndarray]:
             is_first = indices < len(self)
-            sources = self.raw(indices[is_first]), dataset.raw(indices[~is_first] - len(self))
+            sources = self.raw_inputs(indices[is_first]), dataset.raw_inputs(indices[~is_first] - len(self))
             order = np.argsort(np.concatenate([np.flatnonzero(is_first), np.flatnonzero(~is_first)]))
             return {name: np.concatenate([source[name] for source in sources])[order] for name in sources[0]}
 
         return MemmapDataset(array, np.arange(len(array)), *targets, raw=None if self.read_raw is None else raw)
 
-    def weighted(self, weight: Any) -> "MemmapDataset":
+    def with_sample_weight(self, weight: Any) -> "MemmapDataset":
         """Return the same rows with other sample weights."""
         return MemmapDataset(self.array, self.indices, self.arrays[1], weight, raw=self.read_raw)
 
-    def raw(self, indices: Any) -> dict[str, Any]:
+    def raw_inputs(self, indices: Any) -> dict[str, Any]:
         """Return the raw inputs of rows."""
         if self.read_raw is not None:
             return self.read_raw(self.indices[np.asarray(indices)])

@@ -28,6 +28,6 @@ class Subset:
 
         return self.split.take(tf.gather(self.numbers, numbers))
 
-    def raw(self, numbers: Any) -> Any:
+    def raw_inputs(self, numbers: Any) -> Any:
         """The same rows as the user wrote them."""
-        return self.split.raw(self.numbers[np.asarray(numbers)])
+        return self.split.raw_inputs(self.numbers[np.asarray(numbers)])

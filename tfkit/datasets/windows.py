@@ -1,6 +1,7 @@
 """Dataset of sliding windows over series, cut when they are taken."""
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,27 +17,29 @@ class WindowDataset:
 
     The series are stored once, even if windows overlap.
 
-    A window is identified by the time step of its first target. Its raw inputs are a dictionary: `values` `(past,)`,
-    and each covariate over past and horizon, `(past + horizon, dim)`; `prepare` converts them to the model inputs.
+    A window is identified by the time step of its first target. Its raw inputs are a dictionary: `values`
+    `(context_length,)`, and each covariate over past and horizon, `(context_length + horizon, dim)`; `preprocessor`
+    converts them to the model inputs.
 
     Args:
         values: All series, concatenated, `(steps,)`, without missing values.
-        origins: The time step of the first target of each window, `(windows,)`; past and horizon are within its series.
-        past: Number of time steps of the model input.
+        forecast_starts: The time step of the first target of each window, `(windows,)`; past and horizon are within
+            its series.
+        context_length: Number of past time steps of the model input.
         horizon: Number of time steps to forecast.
         covariates: Covariates that are known for every step, name -> `(steps, dim)`.
-        prepare: Function from raw inputs to x; None for no preprocessing.
-        present: Mask of the values that are not imputed, `(steps,)`; imputed values have weight 0 as targets.
+        preprocessor: Function from raw inputs to x; None for no preprocessing.
+        is_observed: Mask of the values that are not imputed, `(steps,)`; imputed values have weight 0 as targets.
         series: The series code of each step, `(steps,)`.
         weight: Weight of the targets of each series in the loss, `(series,)`; None for equal weights.
-        stamp: Function from indices in `values` to a DataFrame with their series and time.
+        lookup_timestamps: Function from indices in `values` to a DataFrame with their series and time.
 
     Raises:
         ValueError: If there are no windows, or a window exceeds the range of the values.
 
     Example:
         >>> import numpy as np, tfkit
-        >>> windows = tfkit.WindowDataset(np.arange(10.0), [4, 5], past=3, horizon=2)
+        >>> windows = tfkit.WindowDataset(np.arange(10.0), [4, 5], context_length=3, horizon=2)
         >>> x, y, weight = windows.take(np.array([1]))
         >>> x["values"].numpy().tolist(), y.numpy().tolist()
         ([[2.0, 3.0, 4.0]], [[[5.0], [6.0]]])
@@ -45,38 +48,38 @@ class WindowDataset:
     def __init__(
         self,
         values: Any,
-        origins: Any,
+        forecast_starts: Any,
         *,
-        past: int,
+        context_length: int,
         horizon: int,
         covariates: Mapping[str, Any] | None = None,
-        prepare: Callable[[dict[str, Any]], Any] | None = None,
-        present: Any = None,
+        preprocessor: Callable[[dict[str, Any]], Any] | None = None,
+        is_observed: Any = None,
         series: Any = None,
         weight: Any = None,
-        stamp: Any = None,
+        lookup_timestamps: Callable[[np.ndarray], "pd.DataFrame"] | None = None,
     ):
         self.values = np.asarray(values, "float32")
-        self.origins = np.asarray(origins, "int32")
-        self.past, self.horizon, self.prepare = past, horizon, prepare
+        self.forecast_starts = np.asarray(forecast_starts, "int32")
+        self.context_length, self.horizon, self.preprocessor = context_length, horizon, preprocessor
         steps = len(self.values)
-        if not len(self.origins):
+        if not len(self.forecast_starts):
             raise ValueError("A split must have at least one window. Received: none")
-        if self.origins.min() < past or self.origins.max() + horizon > steps:
+        first, last = self.forecast_starts.min(), self.forecast_starts.max()
+        if first < context_length or last + horizon > steps:
             raise ValueError(
-                f"Past and horizon of every window must lie within the values. Received: past={past}, "
-                f"horizon={horizon}, {steps} values, origins from {self.origins.min()} to "
-                f"{self.origins.max()}"
+                "Past and horizon of every window must lie within the values. Received: "
+                f"context_length={context_length}, horizon={horizon}, {steps} values, starts from {first} to {last}"
             )
         self.covariates = {name: np.asarray(array, "float32") for name, array in (covariates or {}).items()}
-        self.present = np.ones(steps, bool) if present is None else np.asarray(present, bool)
+        self.is_observed = np.ones(steps, bool) if is_observed is None else np.asarray(is_observed, bool)
         self.series = np.zeros(steps, "int32") if series is None else np.asarray(series, "int32")
         self.weight = None if weight is None else np.asarray(weight, "float32")
-        self.stamp = stamp
+        self.lookup_timestamps = lookup_timestamps
         self._tensors: Any = None
 
     def __len__(self) -> int:
-        return len(self.origins)
+        return len(self.forecast_starts)
 
     def take(self, indices: Any) -> tuple[Any, Any, Any]:
         """Return windows as tensors.
@@ -90,60 +93,75 @@ class WindowDataset:
 
         if self._tensors is None:
             step_weight = 1.0 if self.weight is None else self.weight[self.series]
-            weights: np.ndarray = (self.present * step_weight).astype("float32")
+            weights: np.ndarray = (self.is_observed * step_weight).astype("float32")
             with tf.init_scope():  # once, outside of any function being compiled
-                arrays = {"values": self.values, "counts": weights, "origins": self.origins, **self.covariates}
+                arrays = {"values": self.values, "weights": weights, "starts": self.forecast_starts, **self.covariates}
                 self._tensors = {name: tf.convert_to_tensor(array) for name, array in arrays.items()}
         tensors = self._tensors
-        origins = tf.gather(tensors["origins"], indices)[:, None]
-        future, window = origins + tf.range(self.horizon), origins + tf.range(-self.past, self.horizon)
-        raw = {"values": tf.gather(tensors["values"], origins + tf.range(-self.past, 0))}
+        starts = tf.gather(tensors["starts"], indices)[:, None]
+        future, window = starts + tf.range(self.horizon), starts + tf.range(-self.context_length, self.horizon)
+        raw = {"values": tf.gather(tensors["values"], starts + tf.range(-self.context_length, 0))}
         raw |= {name: tf.gather(tensors[name], window) for name in self.covariates}
-        x = raw if self.prepare is None else self.prepare(raw)
-        return x, tf.gather(tensors["values"], future)[..., None], tf.gather(tensors["counts"], future)
+        x = raw if self.preprocessor is None else self.preprocessor(raw)
+        return x, tf.gather(tensors["values"], future)[..., None], tf.gather(tensors["weights"], future)
 
-    def raw(self, indices: Any) -> dict[str, np.ndarray]:
+    def concatenate(self, dataset: "WindowDataset") -> "WindowDataset":
+        """Return the windows of both datasets, which are windows over the same series.
+
+        Example:
+            >>> first, second = (WindowDataset(np.arange(10.0), [i], context_length=3, horizon=2) for i in (4, 7))
+            >>> first.concatenate(second).forecast_starts.tolist()
+            [4, 7]
+        """
+        combined = copy(self)
+        combined.forecast_starts = np.concatenate([self.forecast_starts, dataset.forecast_starts])
+        combined._tensors = None
+        return combined
+
+    def raw_inputs(self, indices: Any) -> dict[str, np.ndarray]:
         """Return the raw inputs of windows, as the saved model takes them."""
-        origins = self.origins[np.asarray(indices)][:, None]
-        window = origins + np.arange(-self.past, self.horizon)
+        starts = self.forecast_starts[np.asarray(indices)][:, None]
+        window = starts + np.arange(-self.context_length, self.horizon)
         covariates = {name: array[window] for name, array in self.covariates.items()}
-        return {"values": self.values[origins + np.arange(-self.past, 0)], **covariates}
+        return {"values": self.values[starts + np.arange(-self.context_length, 0)], **covariates}
 
-    def truth(self) -> np.ndarray:
-        """Return series code and targets of each window, NaN if missing; see `truths`."""
-        targets = truths(len(self), self.horizon)
-        targets["series"] = self.series[self.origins]
+    def targets(self) -> np.ndarray:
+        """Return series code and targets of each window, NaN if missing; see `allocate_window_targets`."""
+        targets = allocate_window_targets(len(self), self.horizon)
+        targets["series"] = self.series[self.forecast_starts]
         for start in range(0, len(self), CHUNK_WINDOWS):
             end = start + CHUNK_WINDOWS
-            future = self.origins[start:end, None] + np.arange(self.horizon)
-            targets["values"][start:end] = np.where(self.present[future], self.values[future], np.nan)
+            future = self.forecast_starts[start:end, None] + np.arange(self.horizon)
+            targets["values"][start:end] = np.where(self.is_observed[future], self.values[future], np.nan)
         return targets
 
-    def stamps(self, indices: Any) -> "pd.DataFrame":
+    def timestamps(self, indices: Any) -> "pd.DataFrame":
         """Return the series and the time of every target of windows."""
-        return self.stamp((self.origins[indices][:, None] + np.arange(self.horizon)).ravel())
+        if self.lookup_timestamps is None:
+            raise ValueError("Timestamps need `lookup_timestamps`. Received: None")
+        return self.lookup_timestamps((self.forecast_starts[indices][:, None] + np.arange(self.horizon)).ravel())
 
-    def apart(self) -> np.ndarray:
+    def non_overlapping(self) -> np.ndarray:
         """Return indices of windows whose targets do not overlap.
 
         These are every `horizon`-th window of each series.
         """
-        codes = self.series[self.origins]
+        codes = self.series[self.forecast_starts]
         first = np.full(codes.max() + 1, len(self.values))
-        np.minimum.at(first, codes, self.origins)
-        return np.flatnonzero((self.origins - first[codes]) % self.horizon == 0)
+        np.minimum.at(first, codes, self.forecast_starts)
+        return np.flatnonzero((self.forecast_starts - first[codes]) % self.horizon == 0)
 
-    def before(self, steps: int) -> np.ndarray:
+    def history(self, steps: int) -> np.ndarray:
         """Return the last values before the targets, `(windows, steps)`.
 
         Values before the start of the series are NaN.
         """
-        indices = self.origins[:, None] + np.arange(-steps, 0)
-        is_inside = (indices >= 0) & (self.series[indices] == self.series[self.origins][:, None])
+        indices = self.forecast_starts[:, None] + np.arange(-steps, 0)
+        is_inside = (indices >= 0) & (self.series[indices] == self.series[self.forecast_starts][:, None])
         return np.where(is_inside, self.values[indices], np.nan)
 
 
-def truths(windows: int, horizon: int) -> np.ndarray:
+def allocate_window_targets(windows: int, horizon: int) -> np.ndarray:
     """Allocate a structured array of window targets.
 
     Its fields are `series`, the series code, and `values` `(horizon,)`.

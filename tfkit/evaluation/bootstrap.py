@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.evaluation.metrics import Info, compute_metrics, task_metrics
+from tfkit.evaluation.metrics import compute_metrics, task_metrics
+from tfkit.metadata import Metadata
+from tfkit.tasks.registry import get_task
 
 MAX_CHUNK_WEIGHTS = 1_000_000  # bootstrap weights in memory at once: 8 MB, and a few times that for temporaries
 
@@ -15,7 +17,7 @@ MIN_SAMPLES = 100  # bootstrap samples at least
 
 
 def bootstrap_intervals(
-    y_true: Any, y_pred: Any, info: Info, *, samples: int = 1000, seed: int = 0, level: float = 0.95
+    y_true: Any, y_pred: Any, metadata: Metadata, *, samples: int = 1000, seed: int = 0, level: float = 0.95
 ) -> dict[str, list[float]]:
     """Compute percentile bootstrap intervals of all metrics, resampling rows.
 
@@ -24,7 +26,7 @@ def bootstrap_intervals(
     undefined in more than half of the samples, is left out.
 
     Args:
-        y_true, y_pred, info: As in `score`.
+        y_true, y_pred, metadata: As in `compute_metrics`.
         samples: Number of bootstrap samples.
         seed: Random seed. The same seed resamples the same rows, so that two models can be compared.
         level: Confidence level, in (0, 1).
@@ -33,13 +35,13 @@ def bootstrap_intervals(
         Lower and upper end of the interval of each metric by name.
 
     Example:
-        >>> bootstrap_intervals([1.0, 2.0, 4.0], [1.5, 2.5, 4.5], {"task": "regression"})["mean_absolute_error"]
+        >>> bootstrap_intervals([1.0, 2.0, 4.0], [1.5, 2.5, 4.5], Metadata())["mean_absolute_error"]
         [0.5, 0.5]
     """
-    names, metrics = compute_metrics(y_true, y_pred, info), task_metrics(y_true, y_pred, info)
+    names, metrics = compute_metrics(y_true, y_pred, metadata), task_metrics(y_true, y_pred, metadata)
     samples_by_name: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for weights in _bootstrap_weights(
-        len(y_true), _num_samples(samples, len(y_true), info), seed, info.get("block", 1)
+        len(y_true), _num_samples(samples, len(y_true), metadata), seed, metadata.block_length
     ):
         values = {name: value for metric in metrics for name, value in metric(weights).items()}
         for name in names:
@@ -51,7 +53,15 @@ def bootstrap_intervals(
 
 
 def paired_difference_interval(
-    y_true: Any, a: Any, b: Any, info: Info, name: str, *, samples: int = 1000, seed: int = 0, level: float = 0.95
+    y_true: Any,
+    a: Any,
+    b: Any,
+    metadata: Metadata,
+    name: str,
+    *,
+    samples: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
 ) -> list[float] | None:
     """Compute the paired bootstrap interval of a metric of `a` minus that of `b`.
 
@@ -59,8 +69,8 @@ def paired_difference_interval(
     become significant.
 
     Args:
-        y_true, info: As in `score`.
-        a, b: Predictions of the two models, as `y_pred` in `score`.
+        y_true, metadata: As in `compute_metrics`.
+        a, b: Predictions of the two models, as `y_pred` in `compute_metrics`.
         name: Name of the metric.
         samples, seed, level: As in `bootstrap_intervals`.
 
@@ -69,25 +79,25 @@ def paired_difference_interval(
 
     Example:
         >>> y_true, first, second = [1.0, 2.0, 4.0], [2.0, 3.0, 5.0], [1.5, 2.5, 4.5]
-        >>> paired_difference_interval(y_true, first, second, {"task": "regression"}, "mean_absolute_error")
+        >>> paired_difference_interval(y_true, first, second, Metadata(), "mean_absolute_error")
         [0.5, 0.5]
     """
     metric_functions = []
     for y_pred in (a, b):
         ones = np.ones((len(y_true), 1))
-        candidates = [metric for metric in task_metrics(y_true, y_pred, info) if name in metric(ones)]
+        candidates = [metric for metric in task_metrics(y_true, y_pred, metadata) if name in metric(ones)]
         if not candidates or not np.isfinite(candidates[0](ones)[name][0]):
             return None
         metric_functions.append(candidates[0])
     metric_a, metric_b = metric_functions
-    chunks = _bootstrap_weights(len(y_true), _num_samples(samples, len(y_true), info), seed, info.get("block", 1))
+    chunks = _bootstrap_weights(len(y_true), _num_samples(samples, len(y_true), metadata), seed, metadata.block_length)
     gaps = [metric_a(weights)[name] - metric_b(weights)[name] for weights in chunks]
     return _percentile_interval(np.concatenate(gaps), level) if gaps else None
 
 
-def _num_samples(samples: int, rows: int, info: Info) -> int:
+def _num_samples(samples: int, rows: int, metadata: Metadata) -> int:
     """Return the number of bootstrap samples, fewer for very large test sets."""
-    columns = len(info["target"]["classes"]) if info["task"] == "multiclass" else 1
+    columns = get_task(metadata.task).num_bootstrap_columns(metadata)
     return min(samples, max(MIN_SAMPLES, MAX_BOOTSTRAP_CELLS // max(rows * columns, 1)))
 
 

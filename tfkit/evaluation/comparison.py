@@ -9,104 +9,107 @@ from typing import Any
 import numpy as np
 
 from tfkit.evaluation.bootstrap import paired_difference_interval
-from tfkit.evaluation.metrics import Info, compute_metrics
+from tfkit.evaluation.metrics import compute_metrics
+from tfkit.metadata import Metadata
+from tfkit.tasks.registry import get_task
 
 
 def primary_metric(task: str) -> tuple[str, str]:
     """Return the primary metric of a task and its direction, "max" or "min".
 
-    For a task that `score` does not know, the metric is the loss of the model.
+    For an unknown task the metric is the loss of the model.
 
     Example:
-        >>> primary_metric("multiclass"), primary_metric("regression")
+        >>> primary_metric("classification"), primary_metric("regression")
         (('accuracy', 'max'), ('root_mean_squared_error', 'min'))
     """
-    if task in ("binary", "multiclass"):
-        return "accuracy", "max"
-    if task == "forecast":
-        return "mase", "min"
-    return ("root_mean_squared_error" if task == "regression" else "loss"), "min"
+    return get_task(task).PRIMARY_METRIC
 
 
 def compare_to_best_baseline(
-    y_true: Any, y_pred: Any, baselines: Mapping[str, Any], info: Info, *, samples: int = 1000, seed: int = 0
+    y_true: Any, y_pred: Any, baselines: Mapping[str, Any], metadata: Metadata, *, samples: int = 1000, seed: int = 0
 ) -> dict[str, Any] | None:
     """Compare the model with the best baseline by the primary metric on the same rows.
 
     Args:
-        y_true, y_pred, info: As in `score`.
+        y_true, y_pred, metadata: As in `compute_metrics`.
         baselines: Predictions of the baselines by name.
-        samples, seed: As in `intervals`.
+        samples, seed: As in `bootstrap_intervals`.
 
     Returns:
-        `score`, the name of the metric; `baseline`, the name of the best baseline; `own` and `other`, the scores of
-        model and baseline; `interval`, the 95% interval of `own` minus `other`; `better`, the 95% interval of the
+        `score`, the name of the metric; `baseline`, the name of the best baseline; `model` and `baseline_score`, the
+        scores of model and baseline; `interval`, the 95% interval of the difference; `better`, the 95% interval of the
         improvement over the baseline, positive if the model is better. None if there is nothing to compare, or if the
         model predicts a quantile, which the primary metric cannot rate.
 
     Example:
-        >>> y_true, info = np.arange(40.0), {"task": "regression"}
-        >>> comparison = compare_to_best_baseline(y_true, y_true + 0.5, {"dummy": np.full(40, 19.5)}, info)
-        >>> comparison["baseline"], comparison["own"], comparison["better"][0] > 0
+        >>> y_true, metadata = np.arange(40.0), Metadata()
+        >>> comparison = compare_to_best_baseline(y_true, y_true + 0.5, {"dummy": np.full(40, 19.5)}, metadata)
+        >>> comparison["baseline"], comparison["model"], comparison["better"][0] > 0
         ('dummy', 0.5, True)
     """
-    if info.get("target", {}).get("quantile") is not None:
+    if metadata.target.quantile is not None:
         return None
-    name, mode = primary_metric(info["task"])
-    model_score, sign = compute_metrics(y_true, y_pred, info).get(name), 1 if mode == "max" else -1
-    scores = {baseline: compute_metrics(y_true, output, info).get(name) for baseline, output in baselines.items()}
+    name, mode = primary_metric(metadata.task)
+    model_score, sign = compute_metrics(y_true, y_pred, metadata).get(name), 1 if mode == "max" else -1
+    scores = {baseline: compute_metrics(y_true, output, metadata).get(name) for baseline, output in baselines.items()}
     defined = {baseline: value for baseline, value in scores.items() if value is not None}
     if model_score is None or not defined:
         return None
     best = max(defined, key=lambda baseline: sign * defined[baseline])
-    interval = paired_difference_interval(y_true, y_pred, baselines[best], info, name, samples=samples, seed=seed)
+    interval = paired_difference_interval(y_true, y_pred, baselines[best], metadata, name, samples=samples, seed=seed)
     return {
         "score": name,
         "baseline": best,
-        "own": model_score,
-        "other": defined[best],
+        "model": model_score,
+        "baseline_score": defined[best],
         "interval": interval,
         "better": None if interval is None else sorted(sign * end for end in interval),
     }
 
 
 def summarize_comparison(
-    y_true: Any, y_pred: Any, baselines: Mapping[str, Any], info: Info, *, known: Mapping[str, Any] | None = None
+    y_true: Any,
+    y_pred: Any,
+    baselines: Mapping[str, Any],
+    metadata: Metadata,
+    *,
+    result: Mapping[str, Any] | None = None,
 ) -> str:
     """Summarize the comparison with the best baseline in one sentence.
 
     Better and worse mean that the 95% interval of the paired difference does not contain zero. For a predicted
-    quantile (`info["target"]["quantile"]`) the sentence gives the fraction of targets at or below the prediction.
+    quantile (`metadata.target.quantile`) the sentence gives the fraction of targets at or below the prediction.
 
     Args:
-        y_true, y_pred, info: As in `score`.
+        y_true, y_pred, metadata: As in `compute_metrics`.
         baselines: Predictions of the baselines by name.
-        known: Result of `compare_to_best_baseline`, if it was computed before.
+        result: Result of `compare_to_best_baseline`, if it was computed before.
 
     Example:
-        >>> y_true, info = np.arange(40.0), {"task": "regression"}
-        >>> summarize_comparison(y_true, y_true + 0.5, {"dummy": np.full(40, 19.5)}, info).split(":")[0]
+        >>> y_true, metadata = np.arange(40.0), Metadata()
+        >>> summarize_comparison(y_true, y_true + 0.5, {"dummy": np.full(40, 19.5)}, metadata).split(":")[0]
         'Better than the best baseline (dummy)'
-        >>> summarize_comparison(y_true, np.full(40, 19.5), {"linear": y_true + 0.5}, info).split(":")[0]
+        >>> summarize_comparison(y_true, np.full(40, 19.5), {"linear": y_true + 0.5}, metadata).split(":")[0]
         'Worse than the best baseline (linear)'
     """
-    quantile = info.get("target", {}).get("quantile")
+    quantile = metadata.target.quantile
     if quantile is not None:
         below = float((np.asarray(y_true) <= np.asarray(y_pred)).mean())
         return (
             f"The model predicts the {quantile:.0%} quantile: {below:.1%} of the test targets are at or below the "
             "prediction."
         )
-    known = known or compare_to_best_baseline(y_true, y_pred, baselines, info)
-    if known is None:
+    result = result or compare_to_best_baseline(y_true, y_pred, baselines, metadata)
+    if result is None:
         return "No baseline was evaluated, so the difficulty of the task is unknown."
-    baseline, interval = known["baseline"].replace("_", " "), known["interval"]
-    details = f"{known['score'].replace('_', ' ')} {_format(known['own'])} vs {_format(known['other'])}"
-    details += " (lower is better)" if primary_metric(info["task"])[1] == "min" else ""
+    baseline, interval = result["baseline"].replace("_", " "), result["interval"]
+    details = f"{result['score'].replace('_', ' ')} {_format(result['model'])} vs {_format(result['baseline_score'])}"
+    details += " (lower is better)" if primary_metric(metadata.task)[1] == "min" else ""
     details += f", n = {len(y_true):,}"
     if interval is not None:
         details += f", 95% CI of the difference {_format(interval[0])} to {_format(interval[1])}"
-        low, high = known["better"]
+        low, high = result["better"]
         if low > 0:
             return f"Better than the best baseline ({baseline}): {details}."
         if high < 0:

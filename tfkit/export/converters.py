@@ -131,7 +131,7 @@ def _silence_converter() -> Iterator[None]:
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)
     try:
-        with suppress_native_stderr(aloud=False), warnings.catch_warnings():
+        with suppress_native_stderr(print_on_error=False), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:

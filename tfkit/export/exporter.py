@@ -165,10 +165,10 @@ def _write_attempt(predictor: Predictor, format: str, attempt: Attempt, path: Pa
     from tfkit.export.preprocessing_spec import describe_preprocessing
     from tfkit.export.split_model import split_model
 
-    preprocessor, trained = split_model(predictor.model, run.about.get("network"))
+    preprocessor, trained = split_model(predictor.model, run.provenance.get("network"))
     converters.write(format, trained, path, one_row=attempt.one_row)
     tensors = predict(preprocessor, raw)
-    inputs = describe_preprocessing(preprocessor, run.info, raw, tensors)
+    inputs = describe_preprocessing(preprocessor, predictor.metadata, raw, tensors)
     dtypes = {tensor.name: tensor.dtype for tensor in trained.inputs}
     return {name: array.astype(dtypes[name]) for name, array in tensors.items()}, inputs
 

@@ -8,19 +8,21 @@ from typing import Any
 
 import numpy as np
 
+from tfkit.metadata import Metadata
+
 NUM_EXAMPLES = 3  # rows shown raw and preprocessed, to test another implementation
 
 KERAS_ONLY_KEYS = {"name", "trainable", "build_config"}  # of a layer's configuration
 
 
 def describe_preprocessing(
-    prepare: Any, info: Mapping[str, Any], raw: Mapping[str, Any], tensors: Mapping[str, Any]
+    prepare: Any, metadata: Metadata, raw: Mapping[str, Any], tensors: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Describe the preprocessing for a program that has no Keras.
 
     Args:
         prepare: The preprocessing, a functional model that is not part of the export.
-        info: Metadata of the run.
+        metadata: Metadata of the run.
         raw: Some raw rows, a dictionary of arrays `(rows, 1)`.
         tensors: The same rows after `prepare`.
 
@@ -39,14 +41,14 @@ def describe_preprocessing(
         "before and after.",
         "raw": {
             name: {key: rule[key] for key in ("column", "dtype", "shape", "part") if key in rule}
-            for name, rule in info["inputs"].items()
+            for name, rule in metadata.inputs.items()
         },
         "tensors": {
             name: {"dtype": str(array.dtype), "shape": [None, *array.shape[1:]], "step": last_steps[name]}
             for name, array in tensors.items()
         },
         "steps": [step for step in steps if step["name"] not in raw_names],
-        "answers": {"task": info["task"], "classes": info.get("target", {}).get("classes")},
+        "outputs": {"task": metadata.task, "classes": metadata.target.classes},
         "examples": [{"raw": _row(raw, i), "tensors": _row(tensors, i)} for i in range(num_examples)],
     }
 

@@ -12,15 +12,17 @@ from typing import Any
 
 import numpy as np
 
+from tfkit.data import load_metadata
 from tfkit.datasets.batch_predict import predict, squeeze_outputs
 from tfkit.errors import UserError, first_line
 from tfkit.inference.load_model import load_model
+from tfkit.metadata import Metadata
 from tfkit.run_dir import RunDir
-from tfkit.tasks.predictions import predictions_to_frame
+from tfkit.tasks.registry import get_task
 
 log = logging.getLogger("tfkit")
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "|")  # a spreadsheet computes a cell that begins so
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "|")  # cells that start with these are computed by a spreadsheet
 
 
 class Predictor:
@@ -28,8 +30,8 @@ class Predictor:
 
     Args:
         run_dir: The run.
-        recipe: The recipe file again, where it has a reader or layers of its own: a recipe file is code, and runs only
-            when the user names it.
+        recipe: The recipe file, if it defines a reader or layers: a recipe file is code, and runs only if the user
+            names it.
     """
 
     def __init__(self, run_dir: RunDir, recipe: Any = None):
@@ -37,14 +39,14 @@ class Predictor:
         self.recipe = recipe
 
     @cached_property
-    def info(self) -> dict[str, Any]:
+    def metadata(self) -> Metadata:
         """What was learned from the training data."""
-        return self.run_dir.info
+        return load_metadata(self.run_dir.metadata)
 
     @cached_property
     def model(self) -> Any:
         """The `keras.Model`: raw rows in, predictions out."""
-        self.run_dir.read_json("metrics.json")  # refuses a run that is not finished
+        self.run_dir.read_json("metrics.json")  # raises if the run is not finished
         if self.recipe is not None:
             from tfkit.catalog.load import load_recipe
 
@@ -53,56 +55,54 @@ class Predictor:
             return load_model(self.run_dir.path("model.keras"))
         except Exception as error:  # Keras raises many types for a file that is no model
             raise UserError(
-                "The run's model.keras must be complete, and its layers known: name a recipe file with layers of its "
-                f"own with --recipe. Received: {first_line(error)}"
+                "The run's model.keras must be complete; if its layers are defined in the recipe file, give the file "
+                f"with --recipe. Received: {first_line(error)}"
             ) from error
 
     @cached_property
     def reader(self) -> Any:
-        """The reader of the recipe that is named again, else the reader of tfkit that the run names."""
+        """The reader of the recipe file if one is given, else the reader of tfkit that the run names."""
         if self.recipe is not None:
             from tfkit.catalog.load import load_recipe
 
-            reader = load_recipe(self.recipe).read
+            reader = load_recipe(self.recipe).reader
         else:
-            about = self.run_dir.about
-            reader = _find_reader(about["read"]) if about["read"] else None
+            name = self.run_dir.provenance["reader"]
+            reader = _find_reader(name) if name else None
         if reader is None:
-            recipe = self.run_dir.about["page"]
-            raise UserError(
-                f"The recipe file of this run has a reader of its own; name the file again: --recipe {recipe}"
-            )
+            recipe = self.run_dir.provenance["recipe_file"]
+            raise UserError(f"The recipe file of this run defines a reader; give the file again: --recipe {recipe}")
         return reader
 
     @property
     def sample_inputs(self) -> dict[str, np.ndarray]:
         """Some raw rows of the validation split, with which exports are verified."""
-        inputs = self.info["inputs"]
+        inputs = self.metadata.inputs
         try:
-            with np.load(self.run_dir.path("examples.npz"), allow_pickle=False) as file:
+            with np.load(self.run_dir.path("sample_inputs.npz"), allow_pickle=False) as file:
                 arrays = {name: file[name] for name in inputs}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise UserError(f"The run's examples.npz must be complete. Received: {first_line(error)}") from None
+            raise UserError(f"The run's sample_inputs.npz must be complete. Received: {first_line(error)}") from None
         texts = {name for name, column in inputs.items() if column["dtype"] == "string"}
         return {n: np.array(json.loads(a.tobytes()), object) if n in texts else a for n, a in arrays.items()}
 
     def read(self, source: Any, **options: Any) -> Any:
         """Raw rows of a source, validated against the schema of training; columns that drifted are logged."""
-        result = self.reader(source, self.info, **options)
+        result = self.reader.read(source, self.metadata, **options)
         self.warn_of_drift(result[0] if isinstance(result, tuple) else result)
         return result
 
     def read_chunks(self, file: Any) -> Any:
-        """Raw rows and own columns of a large file in chunks, where the reader can stream it; else None."""
-        stream = getattr(self.reader, "blocks", None)
-        return stream and stream(file, self.info)
+        """Raw rows and columns of a large file in chunks; None if the reader cannot stream it."""
+        stream = getattr(self.reader, "stream", None)
+        return stream and stream(file, self.metadata)
 
     def warn_of_drift(self, raw: Any) -> None:
         """Log the columns of raw rows whose distribution differs from training."""
         from tfkit.data.drift import log_drift
 
-        if self.run_dir.path("drift.json").is_file():
-            log_drift(raw, self.run_dir.read_json("drift.json"))
+        if self.run_dir.path("reference_stats.json").is_file():
+            log_drift(raw, self.run_dir.read_json("reference_stats.json"))
 
     def predict_arrays(self, raw: Any) -> np.ndarray:
         """Predictions for raw rows: probabilities `(rows, classes)`, or values `(rows,)` in the user's units."""
@@ -110,10 +110,10 @@ class Predictor:
 
     def predict(self, source: Any) -> Any:
         """Predictions for the rows of a source as a DataFrame, with the index of the source where it has one."""
-        if self.info["task"] == "forecast":  # the rows of the source are the past; predictions are of what follows
-            raw, own_columns = self.read(source, own=True)
-            return own_columns.join(predictions_to_frame(self.predict_arrays(raw), self.info))
-        frame = predictions_to_frame(self.predict_arrays(self.read(source)), self.info)
+        if getattr(self.reader, "PREDICTS_FOLLOWING_ROWS", False):  # a forecast: the rows are the history
+            raw, columns = self.read(source, with_columns=True)
+            return columns.join(self._to_frame(self.predict_arrays(raw)))
+        frame = self._to_frame(self.predict_arrays(self.read(source)))
         if hasattr(source, "index") and hasattr(source, "columns") and len(source.index) == len(frame):
             frame.index = source.index
         return frame
@@ -121,7 +121,7 @@ class Predictor:
     def predict_file(
         self, file: str | os.PathLike[str], out: str | os.PathLike[str], *, escape_formulas: bool = False
     ) -> Path:
-        """Predict every row of a file; write the file's own columns, then the predictions.
+        """Predict every row of a file; write the columns of the file, then the predictions.
 
         Args:
             file: The file to read.
@@ -138,41 +138,44 @@ class Predictor:
 
         logged: set[str] = set()
 
-        def join(own_columns: Any, outputs: np.ndarray) -> Any:
-            frame = self._join_predictions(own_columns, outputs, logged)
+        def join(columns: Any, outputs: np.ndarray) -> Any:
+            frame = self._join_predictions(columns, outputs, logged)
             return escape_spreadsheet_formulas(frame) if escape_formulas else frame
 
         chunks = self.read_chunks(file)
         if chunks is None or not predict_chunks(self, chunks, Path(out), join):
-            raw, own_columns = self.read(file, own=True)
-            write_frame(join(own_columns, self.predict_arrays(raw)), out)
+            raw, columns = self.read(file, with_columns=True)
+            write_frame(join(columns, self.predict_arrays(raw)), out)
         return Path(out)
 
     def evaluate(self, source: Any) -> dict[str, Any]:
-        """Score the rows of a source that also holds their targets."""
+        """Score the rows of a source that contains the targets."""
         from tfkit.evaluation import bootstrap, metrics
 
-        raw, y_true = self.read(source, target=True)
-        y_pred, info = self.predict_arrays(raw), self.info
+        raw, y_true = self.read(source, with_targets=True)
+        y_pred, metadata = self.predict_arrays(raw), self.metadata
         return {
-            "task": info["task"],
-            "positive": info["target"]["positive"],
-            "test": metrics.compute_metrics(y_true, y_pred, info),
-            "intervals": bootstrap.bootstrap_intervals(y_true, y_pred, info),
-            "classes": metrics.per_class_metrics(y_true, y_pred, info),
+            "task": metadata.task,
+            "positive_class": metadata.target.positive_class,
+            "test": metrics.compute_metrics(y_true, y_pred, metadata),
+            "intervals": bootstrap.bootstrap_intervals(y_true, y_pred, metadata),
+            "classes": metrics.per_class_metrics(y_true, y_pred, metadata),
         }
 
-    def _join_predictions(self, own_columns: Any, outputs: np.ndarray, logged: set[str]) -> Any:
+    def _to_frame(self, outputs: np.ndarray) -> Any:
+        return get_task(self.metadata.task).predictions_to_frame(outputs, self.metadata)
+
+    def _join_predictions(self, columns: Any, outputs: np.ndarray, logged: set[str]) -> Any:
         """The columns of a file and the predictions; columns of the same name are replaced, and that is logged once."""
         import pandas as pd
 
-        frame = predictions_to_frame(outputs, self.info)
-        frame.index = own_columns.index
-        replaced = [name for name in frame if name in own_columns]
+        frame = self._to_frame(outputs)
+        frame.index = columns.index
+        replaced = [name for name in frame if name in columns]
         if replaced and not logged:
             log.warning("Columns of the file with the names of predictions are replaced: %s", ", ".join(replaced))
             logged.update(replaced)
-        return pd.concat([own_columns.drop(columns=replaced), frame], axis=1)
+        return pd.concat([columns.drop(columns=replaced), frame], axis=1)
 
 
 def escape_spreadsheet_formulas(frame: Any) -> Any:
@@ -193,8 +196,7 @@ def escape_spreadsheet_formulas(frame: Any) -> Any:
 
 
 def _find_reader(name: str) -> Any:
-    """A reader of tfkit by its name; no other module is imported because a file names it."""
-    module, _, function = name.partition(":")
-    if not re.fullmatch(r"tfkit\.data(\.[a-z_]+)+:read_[a-z_]+", name):
+    """Import a package of `tfkit.data`; a name in a file must not import any other module."""
+    if not re.fullmatch(r"tfkit\.data\.[a-z_]+", name):
         raise UserError(f"The run's reader must be one of tfkit; name the recipe file with --recipe. Received: {name}")
-    return getattr(importlib.import_module(module), function)
+    return importlib.import_module(name)

@@ -15,34 +15,34 @@ from tfkit.datasets.batch_predict import compiled_predictor, squeeze_outputs
 
 PREFETCH_CHUNKS = 2
 
-DRIFT_STRIDE = 64  # one row of so many is compared with training for drift
+DRIFT_STRIDE = 64  # every 64th row is compared with training for drift
 
 
 def predict_chunks(predictor: Any, chunks: Any, out: Path, join: Callable[[Any, np.ndarray], Any]) -> bool:
-    """Predict a file chunk by chunk, and write the result completely or not at all.
+    """Predict a file chunk by chunk; the output file is written atomically.
 
     Args:
         predictor: The `Predictor` of the run.
-        chunks: Raw rows and own columns, chunk by chunk; `chunks.done` is the share of the file that has been read.
+        chunks: Raw rows and columns of the file, chunk by chunk; `chunks.fraction_read` is the part that has been read.
         out: The file to write.
-        join: From own columns and outputs of a chunk to the frame that is written.
+        join: From columns and outputs of a chunk to the frame that is written.
 
     Returns:
-        Whether it was done: it cannot be where the type of a column is only known when all of it has been read.
+        Whether the file was predicted: False if the type of a column is known only after reading the complete file.
     """
-    from tfkit.data.files.read import kind_of
-    from tfkit.data.files.write import writing
+    from tfkit.data.files.read import file_format
+    from tfkit.data.files.write import open_table_writer
 
-    with prefetch((*chunk, chunks.done) for chunk in chunks) as rows, progress_bar("Predicting") as update:
+    with prefetch((*chunk, chunks.fraction_read) for chunk in chunks) as rows, progress_bar("Predicting") as update:
         first = next(rows, None)
-        if first is None:  # reading the whole file gives the error message
+        if first is None:  # reading the complete file raises the error
             return False
-        if kind_of(out.name)[0] == "parquet" and any(_has_unclear_type(column) for _, column in first[1].items()):
+        if file_format(out.name)[0] == "parquet" and any(_has_unclear_type(column) for _, column in first[1].items()):
             return False
         compute, samples = compiled_predictor(predictor.model, first[0]), []
-        with writing(out) as write:
-            for raw, own_columns, share in itertools.chain([first], rows):
-                write(join(own_columns, squeeze_outputs(compute(raw))))
+        with open_table_writer(out) as write:
+            for raw, columns, share in itertools.chain([first], rows):
+                write(join(columns, squeeze_outputs(compute(raw))))
                 samples.append({name: array[::DRIFT_STRIDE] for name, array in raw.items()})
                 update(share)
     predictor.warn_of_drift({name: np.concatenate([sample[name] for sample in samples]) for name in samples[0]})

@@ -12,9 +12,10 @@ import numpy as np
 from tfkit.atomic_files import write_text
 from tfkit.errors import UserError
 from tfkit.evaluation import bootstrap, comparison
-from tfkit.reporting.formatting import number, span, spoken
+from tfkit.reporting.formatting import display_name, format_interval, format_number
 from tfkit.reporting.run_results import RunResults
 from tfkit.run_dir import RunDir
+from tfkit.tasks.registry import get_task
 
 MAX_PAIRS = 15  # pairs of runs that are compared
 
@@ -22,21 +23,21 @@ PERCENT_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")
 
 
 @dataclass(frozen=True)
-class Difference:
+class RunComparison:
     """Comparison of two runs by the primary metric.
 
     Args:
         first, second: Positions of the two runs in the list of runs.
         interval: 95% interval of the score of the first run minus that of the second; None if unknown.
         paired: Whether both were scored on the same rows.
-        says: The conclusion in one sentence.
+        summary: The conclusion in one sentence.
     """
 
     first: int
     second: int
     interval: list[float] | None
     paired: bool
-    says: str
+    summary: str
 
 
 def compare(*runs: Any, out: str | os.PathLike[str] = "compare.html") -> Path:
@@ -56,24 +57,24 @@ def compare(*runs: Any, out: str | os.PathLike[str] = "compare.html") -> Path:
     from tfkit.reporting.html import render_html
     from tfkit.reporting.sections.comparison import sections
 
-    records = open_runs(runs)
+    records = load_comparable_runs(runs)
     if not Path(out).resolve().parent.is_dir():
         raise UserError(f"The folder of `out` must exist. Received: {out}")
-    comparisons = differences(records)
-    names = run_names(records)
+    comparisons = compare_pairs(records)
+    names = distinct_run_names(records)
     text = render_html(
         "Comparison of runs: " + ", ".join(names),
         sections(records, names, comparisons),
-        verdict=comparisons[0].says,
-        foot=f"{len(records)} runs with the target {records[0].target}.",
+        verdict=comparisons[0].summary,
+        footer=f"{len(records)} runs with the target {records[0].target}.",
     )
     write_text(Path(out), text)
     return Path(out)
 
 
-def open_runs(runs: Iterable[Any]) -> list[RunResults]:
+def load_comparable_runs(runs: Iterable[Any]) -> list[RunResults]:
     """Read the results of runs and check that they are comparable."""
-    records = [RunResults.of(run if isinstance(run, RunDir) else RunDir(run)) for run in runs]
+    records = [RunResults.from_run(run if isinstance(run, RunDir) else RunDir(run)) for run in runs]
     _check(records)
     return records
 
@@ -93,7 +94,7 @@ def _check(records: list[RunResults]) -> None:
         )
 
 
-def run_names(records: list[RunResults]) -> list[str]:
+def distinct_run_names(records: list[RunResults]) -> list[str]:
     """Return distinct names of runs: folder names, or paths if those are ambiguous."""
     paths = [record.run.folder.resolve() for record in records]
     names = [path.name for path in paths]
@@ -105,51 +106,57 @@ def run_names(records: list[RunResults]) -> list[str]:
     return distinct
 
 
-def differences(records: list[RunResults]) -> list[Difference]:
+def compare_pairs(records: list[RunResults]) -> list[RunComparison]:
     """Compare all pairs of runs by the primary metric, the best runs first."""
     name, mode = comparison.primary_metric(records[0].task)
     sign = 1 if mode == "max" else -1
     scored = [i for i, record in enumerate(records) if name in (record.metrics.get("test") or {})]
     order = sorted(scored, key=lambda i: -sign * records[i].metrics["test"][name])
     pairs = list(itertools.combinations(order, 2))[:MAX_PAIRS]
-    names = run_names(records)
+    names = distinct_run_names(records)
     if not pairs:
-        return [Difference(0, 1, None, False, "Fewer than two of these runs have test scores.")]
+        return [RunComparison(0, 1, None, False, "Fewer than two of these runs have test scores.")]
     return [_compare_pair(records, names, first, second, name, sign) for first, second in pairs]
 
 
 def _compare_pair(
     records: list[RunResults], names: list[str], first: int, second: int, name: str, sign: int
-) -> Difference:
+) -> RunComparison:
     """Compare a run with another run of equal or lower score."""
     a, b = records[first], records[second]
     paired = same_rows(a, b)
     interval = (
-        bootstrap.paired_difference_interval(a.truth, a.answer, b.answer, a.info, name)
+        bootstrap.paired_difference_interval(a.y_true, a.y_pred, b.y_pred, a.metadata, name)
         if paired
         else _unpaired(a, b, name)
     )
     method = "paired, same test rows" if paired else "not paired: the test rows differ"
     if interval is None:
         conclusion = f"{names[first]} and {names[second]}: too few rows for a comparison."
-        return Difference(first, second, None, paired, conclusion)
+        return RunComparison(first, second, None, paired, conclusion)
     low, high = sorted(sign * end for end in interval)
-    values = f"{spoken(name)} {number(a.metrics['test'][name])} vs {number(b.metrics['test'][name])}"
+    values = (
+        f"{display_name(name)} {format_number(a.metrics['test'][name])} vs {format_number(b.metrics['test'][name])}"
+    )
     if low > 0:
-        gap = f"{100 * low:.1f} to {100 * high:.1f} percentage points" if name in PERCENT_METRICS else span([low, high])
+        gap = (
+            f"{100 * low:.1f} to {100 * high:.1f} percentage points"
+            if name in PERCENT_METRICS
+            else format_interval([low, high])
+        )
         conclusion = f"{names[first]} is better than {names[second]} by {gap}: {values} (95% CI, {method})."
     else:
         conclusion = f"No significant difference between {names[first]} and {names[second]}: {values} "
-        conclusion += f"(95% CI of the difference: {span(interval)}, {method})."
-    return Difference(first, second, interval, paired, conclusion)
+        conclusion += f"(95% CI of the difference: {format_interval(interval)}, {method})."
+    return RunComparison(first, second, interval, paired, conclusion)
 
 
 def same_rows(a: RunResults, b: RunResults) -> bool:
     """Return whether two runs were scored on the same rows, in the same order."""
-    digests = [record.about.get("test_rows") for record in (a, b)]
-    if a.truth is None or b.truth is None or None in digests or digests[0] != digests[1]:
+    digests = [record.provenance.get("test_rows") for record in (a, b)]
+    if a.y_true is None or b.y_true is None or None in digests or digests[0] != digests[1]:
         return False
-    y_a, y_b = (record.truth["values"] if record.task == "forecast" else record.truth for record in (a, b))
+    y_a, y_b = (get_task(record.task).comparable_targets(record.y_true) for record in (a, b))
     return y_a.shape == y_b.shape and np.allclose(y_a, y_b, rtol=1e-4, equal_nan=True)
 
 

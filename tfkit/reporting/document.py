@@ -30,10 +30,10 @@ class Section:
     """A section of a report with a heading."""
 
     title: str
-    words: Sequence[str] = ()
+    paragraphs: Sequence[str] = ()
     figures: Sequence[Figure] = ()
     tables: Sequence[Table] = ()
-    pictures: Sequence[tuple[str, Sequence[ImageFigure]]] = ()
+    images: Sequence[tuple[str, Sequence[ImageFigure]]] = ()
     texts: Sequence[HighlightedText] = ()
     code: Sequence[tuple[str, str]] = ()  # pairs: what a command does, the command
     diagnoses: Sequence[Any] = field(default_factory=tuple)
@@ -41,5 +41,5 @@ class Section:
     @property
     def empty(self) -> bool:
         """Whether the section has no content besides its title."""
-        contents = (self.words, self.figures, self.tables, self.pictures, self.texts, self.code, self.diagnoses)
+        contents = (self.paragraphs, self.figures, self.tables, self.images, self.texts, self.code, self.diagnoses)
         return not any(contents)

@@ -1,8 +1,9 @@
-"""What only another training can tell, so it is done when it is asked for: would more rows help, does the rate fit."""
+"""Experiments on a finished run that need training: the learning curve, and the learning rate range test."""
 
 import dataclasses
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,138 +12,140 @@ import numpy as np
 from tfkit.atomic_files import write_json
 from tfkit.datasets.subset import Subset
 from tfkit.errors import UserError
+from tfkit.recipe import Data, Recipe
 from tfkit.reporting.run_results import RunResults
 from tfkit.run_dir import RunDir
 
-SHARES = (0.25, 0.5)
-
-LEAST = 20  # rows of the smallest share
-
-RATE_ROWS = 20_000  # that the finder sees
+TRAIN_FRACTIONS = (0.25, 0.5)
+MIN_TRAIN_ROWS = 20  # of the smallest fraction
+RANGE_TEST_ROWS = 20_000
 
 
 def learning_curve(run: RunDir, recipe: Any = None, *, quiet: bool = False) -> list[dict[str, Any]]:
-    """Train again on a quarter and on a half of the training rows, score on the same test rows, and keep it.
+    """Train on a quarter and on a half of the training rows, and score on the same test rows.
 
-    What is learnt of the columns (scales, vocabularies) stays that of all rows.
+    Scales and vocabularies stay those of all rows. The result is saved in analysis.json.
 
     Args:
-        run: A finished run whose data is still where it was.
-        recipe: Its page, where that cannot be found any more.
+        run: A finished run whose data has not moved.
+        recipe: Its recipe file, if it has moved.
         quiet: Whether nothing is printed.
 
     Returns:
-        For each share the rows, the score, its interval, and the paired interval of what all rows add.
+        For each fraction `rows`, `score`, its `interval`, and `difference_to_all`, the paired interval of what all rows
+        add.
 
     Raises:
-        UserError: If the test was left alone, there are too few rows, or page or data are gone.
+        UserError: If the test split was not evaluated, there are too few rows, or recipe or data are missing.
     """
     from tfkit.evaluation.bootstrap import paired_difference_interval
-    from tfkit.evaluation.comparison import primary_metric
     from tfkit.training.train import train
 
-    whole, (name, _) = RunResults.of(run), primary_metric(run.info["task"])
-    if whole.truth is None:
-        raise UserError("Whether more rows would help is seen on the test rows, and this run left them alone.")
-    if whole.about["rows"][0] * SHARES[0] < LEAST:
+    full = RunResults.from_run(run)
+    metric, rows = full.primary_metric, full.provenance["rows"][0]
+    if full.y_true is None:
+        raise UserError("A learning curve needs the test rows, and this run was trained with --skip-test.")
+    if rows * TRAIN_FRACTIONS[0] < MIN_TRAIN_ROWS:
         raise UserError(
-            f"A quarter of the training rows must be {LEAST} at least. Received: {whole.about['rows'][0]} training rows"
+            f"A quarter of the training rows must be at least {MIN_TRAIN_ROWS} rows. Received: {rows} training rows"
         )
-    loaded, found = _page(run, recipe), []
-    for share in SHARES:
-        part = loaded.replace(data=_share(loaded.data, share), baselines=(), page=None)
+    loaded, points = _load_recipe_of(run, recipe), []
+    for fraction in TRAIN_FRACTIONS:
+        part = loaded.replace(data=_with_fraction(loaded.data, fraction), baselines=(), path=None)
         with tempfile.TemporaryDirectory() as out:
-            small = RunResults.of(train(part, out=out, quiet=quiet, settings=run.config))
-        if small.truth is None or np.shape(small.truth) != np.shape(whole.truth):
-            raise UserError(
-                "The data must be where and what it was when the run was trained. Received: other test rows"
-            )
-        gap = paired_difference_interval(whole.truth, whole.answer, small.answer, whole.info, name)
-        found.append(
-            {
-                "rows": small.about["rows"][0],
-                "score": small.metrics["test"][name],
-                "interval": small.metrics["intervals"].get(name),
-                "gained": gap,
-            }
-        )
-    score, interval = whole.metrics["test"][name], whole.metrics["intervals"].get(name)
-    found.append({"rows": whole.about["rows"][0], "score": score, "interval": interval, "gained": None})
-    update_analysis(run, more_rows=found)
-    return found
+            small = RunResults.from_run(train(part, out=out, quiet=quiet, config=run.config))
+        if small.y_true is None or np.shape(small.y_true) != np.shape(full.y_true):
+            raise UserError("The data must be the same as when the run was trained. Received: other test rows")
+        gap = paired_difference_interval(full.y_true, full.y_pred, small.y_pred, full.metadata, metric)
+        points.append(_point(small, metric) | {"difference_to_all": gap})
+    points.append(_point(full, metric) | {"difference_to_all": None})
+    update_analysis(run, learning_curve=points)
+    return points
 
 
 def lr_range_test(run: RunDir, recipe: Any = None) -> dict[str, Any]:
-    """Raise the learning rate step by step until the loss explodes, and keep what rate that suggests.
+    """Increase the learning rate step by step until the loss diverges, and suggest a learning rate.
+
+    The result is saved in analysis.json. Source: Smith 2017, https://arxiv.org/abs/1506.01186.
 
     Args:
-        run: A finished run whose data is still where it was.
-        recipe: Its page, where that cannot be found any more.
+        run: A finished run whose data has not moved.
+        recipe: Its recipe file, if it has moved.
 
     Returns:
         `suggestion`, `low` and `high`, `rates`, and the smoothed `losses` of the first pass.
 
     Raises:
-        UserError: If page or data are gone, or the loss never fell.
+        UserError: If recipe or data are missing, or the loss never fell.
     """
     import keras
 
     from tfkit.callbacks import LearningRateFinder
     from tfkit.training import seeding
 
-    loaded = _page(run, recipe)
-    config = loaded.Config.of(run.config)
+    loaded = _load_recipe_of(run, recipe)
+    config = loaded.Config.from_dict(run.config)
     seeding.seed_everything(seed=config.seed, deterministic=config.deterministic)
     data = loaded.data(config)
     model = loaded.model(config, data)
-    x, y, weight = data.train.take(np.arange(min(RATE_ROWS, len(data.train))))
+    x, y, weight = data.train.take(np.arange(min(RANGE_TEST_ROWS, len(data.train))))
     finder, rows = LearningRateFinder(), len(keras.tree.flatten(x)[0])
-    batch = config.batch(rows)
-    epochs = -(-finder.steps * finder.passes // -(-rows // batch)) + 1
+    batch_size = config.effective_batch_size(rows)
+    epochs = -(-finder.steps * finder.passes // -(-rows // batch_size)) + 1
     try:
-        model.fit(x, y, sample_weight=weight, batch_size=batch, epochs=epochs, verbose=0, callbacks=[finder])
+        model.fit(x, y, sample_weight=weight, batch_size=batch_size, epochs=epochs, verbose=0, callbacks=[finder])
     except ValueError as error:
-        raise UserError(f"No rate was found: {error}") from None
+        raise UserError(f"No learning rate can be suggested: {error}") from None
     losses = finder.smoothed(finder.losses[0])
-    found = {
+    result = {
         "suggestion": float(finder.suggestion),
         "low": finder.low,
         "high": finder.high,
         "rates": [float(f"{rate:.4g}") for rate in finder.rates[: len(losses)]],
         "losses": [float(f"{loss:.5g}") if np.isfinite(loss) else None for loss in losses],
     }
-    update_analysis(run, finder=found)
-    return found
+    update_analysis(run, lr_range_test=result)
+    return result
 
 
-def update_analysis(run: RunDir, **found: Any) -> None:
-    """Add to what is known of a run."""
-    path = run.path("evidence.json")
-    known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    write_json(path, {**known, **found})
+def update_analysis(run: RunDir, **results: Any) -> None:
+    """Add results to analysis.json."""
+    path = run.path("analysis.json")
+    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    write_json(path, {**before, **results})
 
 
-def _page(run: RunDir, recipe: Any) -> Any:
-    """The recipe of a run: as it is named again, or where it was."""
+def _point(results: RunResults, metric: str) -> dict[str, Any]:
+    metrics = results.metrics
+    return {
+        "rows": results.provenance["rows"][0],
+        "score": metrics["test"][metric],
+        "interval": metrics["intervals"].get(metric),
+    }
+
+
+def _load_recipe_of(run: RunDir, recipe: Any) -> Recipe:
+    """Load the recipe of a run: the one passed, or the file that the run names."""
     from tfkit.catalog.load import load_recipe
 
-    page = recipe or run.about.get("page")
-    if page is None or (recipe is None and not Path(page).is_file()):
-        raise UserError(f"The run's page must be there to train again; name it with --recipe. Received: {page}")
-    return load_recipe(page)
+    path = recipe or run.provenance.get("recipe_file")
+    if path is None or (recipe is None and not Path(path).is_file()):
+        raise UserError(f"Training needs the recipe file of the run; name it with --recipe. Received: {path}")
+    return load_recipe(path)
 
 
-def _share(data: Any, share: float) -> Any:
-    """The page's `data` with a share of the training rows, drawn by the seed."""
+def _with_fraction(data: Callable[[Any], Data], fraction: float) -> Callable[[Any], Data]:
+    """Return the `data` function of a recipe with a random fraction of the training rows."""
 
-    def fewer(config: Any) -> Any:
-        made = data(config)
+    def smaller_data(config: Any) -> Data:
+        full = data(config)
 
-        def some(split: Any) -> Any:
-            rows = len(split)
-            drawn = np.random.default_rng((config.seed, rows)).permutation(rows)[: max(1, round(share * rows))]
-            return Subset(split, np.sort(drawn))
+        def sample(dataset: Any) -> Subset:
+            rows = len(dataset)
+            order = np.random.default_rng((config.seed, rows)).permutation(rows)
+            return Subset(dataset, np.sort(order[: max(1, round(fraction * rows))]))
 
-        return dataclasses.replace(made, train=some(made.train), final=made.final and some(made.final))
+        refit = full.refit_dataset and sample(full.refit_dataset)
+        return dataclasses.replace(full, train=sample(full.train), refit_dataset=refit)
 
-    return fewer
+    return smaller_data

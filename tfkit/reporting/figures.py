@@ -24,9 +24,9 @@ PALETTE = {
     "#0a0606": "var(--red)",
 }
 
-INK, MUTED, LINE, PAPER, ONE, TWO, THREE, FOUR, FIVE, SIX = PALETTE
+INK, MUTED, LINE, PAPER, BLUE, ORANGE, GREEN, PURPLE, TEAL, RED = PALETTE
 
-SERIES = (ONE, TWO, THREE, FOUR, FIVE, SIX)
+SERIES = (BLUE, ORANGE, GREEN, PURPLE, TEAL, RED)
 
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))  # lines differ in more than color
 
@@ -50,7 +50,7 @@ class Figure:
     title: str
     description: str
     svg: str
-    numbers: Table | None = None
+    data: Table | None = None
     wide: bool = False
 
 
@@ -59,7 +59,7 @@ def draw(
     description: str,
     plot: Callable[[Any], None],
     *,
-    numbers: Table | None = None,
+    data: Table | None = None,
     height: float = 2.7,
     wide: bool = False,
     x: str = "",
@@ -72,7 +72,7 @@ def draw(
         description: One sentence on what the figure shows, without a final period. It is the caption and the text
             for screen readers.
         plot: Function that plots on the matplotlib axes passed to it.
-        numbers: Table of the plotted data.
+        data: Table of the plotted data.
         height: Height in inches. The width is 4.2 inches, or 8.8 if `wide`.
         wide: Whether the figure has the full width of the report.
         x, y: Axis labels.
@@ -91,7 +91,7 @@ def draw(
         plot(axes)
         buffer = io.StringIO()
         drawing.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return Figure(title, description, _apply_theme(buffer.getvalue(), title, description), numbers, wide)
+    return Figure(title, description, _apply_theme(buffer.getvalue(), title, description), data, wide)
 
 
 def legend(axes: Any, **options: Any) -> None:

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def number(value: Any) -> str:
-    """Format a number with four significant digits; integers are kept exact.
+def format_number(value: Any) -> str:
+    """Format a number with four significant digits; integers stay exact.
 
     Example:
-        >>> number(0.123456), number(12345.678), number(7), number(None)
+        >>> format_number(0.123456), format_number(12345.678), format_number(7), format_number(None)
         ('0.1235', '12,346', '7', '')
     """
     if value is None:
@@ -27,41 +27,41 @@ def number(value: Any) -> str:
     return f"{value + 0.0:.4g}"
 
 
-def percent(share: float) -> str:
+def format_percent(share: float) -> str:
     """Format a fraction as a percentage.
 
     Example:
-        >>> percent(0.1234), percent(0.0012), percent(1)
+        >>> format_percent(0.1234), format_percent(0.0012), format_percent(1)
         ('12.3%', '0.12%', '100%')
     """
     return f"{share:.0%}" if share in (0, 1) else f"{share:.2%}" if abs(share) < 0.01 else f"{share:.1%}"
 
 
-def span(ends: Sequence[float] | None) -> str:
+def format_interval(ends: Sequence[float] | None) -> str:
     """Format an interval; None is an empty string.
 
     Example:
-        >>> span([0.1, 0.25])
+        >>> format_interval([0.1, 0.25])
         '0.1 to 0.25'
     """
-    return f"{number(ends[0])} to {number(ends[1])}" if ends else ""
+    return f"{format_number(ends[0])} to {format_number(ends[1])}" if ends else ""
 
 
-def size(bytes: int) -> str:
+def format_size(bytes: int) -> str:
     """Format a file size in MB or kB.
 
     Example:
-        >>> size(1_234_567)
+        >>> format_size(1_234_567)
         '1.2 MB'
     """
     return f"{bytes / 1e6:.1f} MB" if bytes >= 1e6 else f"{bytes / 1e3:.0f} kB"
 
 
-def spoken(name: str) -> str:
+def display_name(name: str) -> str:
     """Return the display name of a metric or a setting.
 
     Example:
-        >>> spoken("roc_auc"), spoken("root_mean_squared_error")
+        >>> display_name("roc_auc"), display_name("root_mean_squared_error")
         ('ROC AUC', 'root mean squared error')
     """
     acronyms = {"roc": "ROC", "auc": "AUC", "f1": "F1", "r2": "R2", "mase": "MASE", "smape": "sMAPE"}

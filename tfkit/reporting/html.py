@@ -11,7 +11,12 @@ TEMPLATE_FOLDER = Path(__file__).resolve().parent
 
 
 def render_html(
-    title: str, sections: Sequence[Section], *, tiles: Sequence[tuple[str, str]] = (), verdict: str = "", foot: str = ""
+    title: str,
+    sections: Sequence[Section],
+    *,
+    tiles: Sequence[tuple[str, str]] = (),
+    verdict: str = "",
+    footer: str = "",
 ) -> str:
     """Render the HTML document. All text is escaped.
 
@@ -20,7 +25,7 @@ def render_html(
         sections: Sections in order.
         tiles: Key figures shown at the top, as pairs (label, value).
         verdict: Sentence shown below the title.
-        foot: Text of the footer.
+        footer: Text of the footer.
 
     Returns:
         The document as a string.
@@ -38,7 +43,9 @@ def render_html(
     template = environment.get_template("page.html")
     style = (TEMPLATE_FOLDER / "style.css").read_text(encoding="utf-8")
     sections_by_id = [(f"section-{i}", section) for i, section in enumerate(sections, 1)]
-    return template.render(title=title, sections=sections_by_id, tiles=tiles, verdict=verdict, foot=foot, style=style)
+    return template.render(
+        title=title, sections=sections_by_id, tiles=tiles, verdict=verdict, footer=footer, style=style
+    )
 
 
 def _numeric_columns(table: Table) -> list[bool]:

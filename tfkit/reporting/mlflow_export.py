@@ -18,22 +18,22 @@ FILES = (
     "report.html",
     "metrics.json",
     "config.json",
-    "about.json",
-    "info.json",
+    "provenance.json",
+    "metadata.json",
     "history.csv",
     "predictions.csv",
-    "evidence.json",
-    "page.py",
+    "analysis.json",
+    "recipe.py",
 )
 
 
-def log_to_mlflow(run: RunDir, address: str = "local", *, experiment: str | None = None) -> str:
+def log_to_mlflow(run: RunDir, tracking_uri: str = "local", *, experiment: str | None = None) -> str:
     """Log a finished run to MLflow: settings, curves, scores, model and files.
 
     Args:
         run: The run.
-        address: URI of a server, `http://host:5000`, or of another MLflow store; or "local" for `mlflow.db`, a SQLite
-            file in the current folder (show it with `mlflow ui --backend-store-uri sqlite:///mlflow.db`).
+        tracking_uri: URI of a server, `http://host:5000`, or of another MLflow store; or "local" for `mlflow.db`, a
+            SQLite file in the current folder (show it with `mlflow ui --backend-store-uri sqlite:///mlflow.db`).
         experiment: Name of the MLflow experiment. The default is the name of the recipe.
 
     Returns:
@@ -47,16 +47,16 @@ def log_to_mlflow(run: RunDir, address: str = "local", *, experiment: str | None
         from mlflow.exceptions import MlflowException
     except ImportError:
         raise UserError("Logging to MLflow needs the package mlflow: pip install 'tfkit[mlflow]'") from None
-    record = RunResults.of(run)
-    client = mlflow.MlflowClient(tracking_uri=LOCAL_STORE if address == "local" else address)
-    name = experiment or record.about.get("recipe") or "tfkit"
+    record = RunResults.from_run(run)
+    client = mlflow.MlflowClient(tracking_uri=LOCAL_STORE if tracking_uri == "local" else tracking_uri)
+    name = experiment or record.provenance.get("recipe") or "tfkit"
     try:
         existing = client.get_experiment_by_name(name)
         experiment_id = existing.experiment_id if existing else client.create_experiment(name)
         return _log_run(client, experiment_id, record)
     except (MlflowException, OSError) as error:
         raise UserError(
-            f"MLflow must be reachable under its address. Received: {address} ({first_line(error)})"
+            f"MLflow must be reachable under its tracking_uri. Received: {tracking_uri} ({first_line(error)})"
         ) from None
 
 
@@ -65,8 +65,8 @@ def _log_run(client: Any, experiment_id: str, record: RunResults) -> str:
     from mlflow.entities import Metric, Param, RunTag
 
     tag_values = {
-        "recipe": record.about.get("recipe"),
-        "commit": record.about.get("commit"),
+        "recipe": record.provenance.get("recipe"),
+        "commit": record.provenance.get("commit"),
         "task": record.task,
         "target": record.target,
         "folder": str(record.run.folder),
@@ -100,7 +100,7 @@ def _metrics(record: RunResults) -> list[tuple[str, float, int]]:
         for name, value in line.items()
         if name != "epoch" and math.isfinite(value)
     ]
-    best_epoch = int(record.about.get("best_epoch") or 0)
+    best_epoch = int(record.provenance.get("best_epoch") or 0)
     groups = {"test": record.metrics.get("test") or {}, "val": record.metrics.get("val") or {}}
     groups |= {f"baseline_{name}": scores for name, scores in (record.metrics.get("baselines") or {}).items()}
     return epoch_metrics + [

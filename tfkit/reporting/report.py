@@ -1,11 +1,12 @@
-"""A run becomes one page that people look at; several runs become one page that compares them."""
+"""Write the HTML report of a finished run."""
 
 import logging
 from pathlib import Path
 from typing import Any
 
+from tfkit.analysis.fitted_model import FittedModel
 from tfkit.atomic_files import write_json, write_text
-from tfkit.errors import first_line
+from tfkit.errors import UserError, first_line
 from tfkit.run_dir import RunDir
 
 log = logging.getLogger("tfkit")
@@ -13,15 +14,18 @@ log = logging.getLogger("tfkit")
 FILE = "report.html"
 
 
-def report(run: RunDir, *, cost: float | None = None) -> Path:
-    """Write `report.html` of a finished run from its folder alone: no data, no page of code, no network.
+def report(run: RunDir, *, false_negative_cost: float | None = None) -> Path:
+    """Write `report.html` of a finished run from the files in its directory.
+
+    Neither data, recipe, Keras nor network is needed.
 
     Args:
         run: The run.
-        cost: How many false alarms a missed row of the positive class is worth, above 0; 1 where it is left out.
+        false_negative_cost: Cost of a false negative in false positives, above 0; None means 1. The section on the
+            decision threshold uses it.
 
     Returns:
-        The path of the page.
+        The path of the report.
 
     Raises:
         UserError: If the run is not finished, or the cost is not above 0.
@@ -30,37 +34,36 @@ def report(run: RunDir, *, cost: float | None = None) -> Path:
     from tfkit.reporting.run_results import RunResults
     from tfkit.reporting.sections import run_cards, sections
 
-    if cost is not None and not cost > 0:
-        from tfkit.errors import UserError
-
-        raise UserError(f"`cost` says how many false alarms a miss is worth, and must be above 0. Received: {cost}")
-    record = RunResults.of(run, cost=cost)
-    found = sections(record)
+    if false_negative_cost is not None and not false_negative_cost > 0:
+        raise UserError(
+            "`false_negative_cost` is the cost of a false negative in false positives, and must be above 0. "
+            f"Received: {false_negative_cost}"
+        )
+    results = RunResults.from_run(run, false_negative_cost=false_negative_cost)
     text = render_html(
-        run_cards.scored(record),
-        found,
-        tiles=run_cards.title_score(record),
-        verdict=record.metrics.get("verdict", ""),
-        foot=_foot(record.about),
+        run_cards.page_title(results),
+        sections(results),
+        tiles=run_cards.key_figures(results),
+        verdict=results.metrics.get("verdict", ""),
+        footer=_footer(results.provenance),
     )
     path = run.path(FILE)
     write_text(path, text)
     return path
 
 
-def analyze_and_report(trained: Any) -> Path | None:
-    """What needs model and data is kept, and the page is written; a failure is said and costs the run nothing."""
-    from tfkit.analysis.run_analyses import run_analyses
+def analyze_and_report(fitted: FittedModel) -> Path | None:
+    """Write `analysis.json` and `report.html` after training; a failure is logged, and the run stays finished."""
+    from tfkit.analysis import run_analyses
 
     try:
-        write_json(trained.run.path("evidence.json"), run_analyses(trained))
-        return report(trained.run)
+        write_json(fitted.run.path("analysis.json"), run_analyses(fitted))
+        return report(fitted.run)
     except Exception as error:
-        log.warning(
-            "No report was made, and the run is finished all the same: %s: %s", type(error).__name__, first_line(error)
-        )
+        log.warning("The run is finished, but has no report: %s: %s", type(error).__name__, first_line(error))
         return None
 
 
-def _foot(about: dict[str, Any]) -> str:
-    return f"Made by tfkit {about['versions'].get('tfkit', '')} of a run begun {about['begun'][:16].replace('T', ' ')}."
+def _footer(provenance: dict[str, Any]) -> str:
+    version, started = provenance["versions"].get("tfkit", ""), provenance["started"][:16].replace("T", " ")
+    return f"Written by tfkit {version}; the run was started {started}."

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tfkit.errors import UserError, did_you_mean
-from tfkit.reporting.formatting import number, spoken
+from tfkit.reporting.formatting import display_name, format_number
 
 COLUMNS = ("run", "recipe", "score", "date", "target", "rows", "seconds")
 
@@ -21,7 +21,7 @@ def list_runs(folder: str | os.PathLike[str] = "runs", *, sort: str = "date") ->
             "rows" or "seconds".
 
     Returns:
-        One dictionary per run: run (path), recipe, date, target, measure (name of the primary metric), better ("max" or
+        One dictionary per run: run (path), recipe, date, target, metric (name of the primary metric), mode ("max" or
         "min"), score (on the test set; None if the run is not finished or the test set was not evaluated), rows
         (training rows), seconds.
 
@@ -35,12 +35,12 @@ def list_runs(folder: str | os.PathLike[str] = "runs", *, sort: str = "date") ->
     if sort not in COLUMNS:
         raise UserError(f"Runs are sorted by {', '.join(COLUMNS)}.{did_you_mean(sort, COLUMNS)} Received: sort={sort}")
     all_runs = []
-    for path in Path(folder).glob("*/about.json"):
+    for path in Path(folder).glob("*/provenance.json"):
         with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             all_runs.append(_summarize(path.parent))  # damaged run folders are skipped
     all_runs.sort(key=lambda run: run["date"], reverse=True)
     if sort == "score":
-        all_runs.sort(key=lambda run: (run["score"] is None, run["measure"], _ascending_score(run)))
+        all_runs.sort(key=lambda run: (run["score"] is None, run["metric"], _ascending_score(run)))
     elif sort != "date":
         all_runs.sort(
             key=lambda run: (run[sort] is None, run[sort] or 0 if sort in ("rows", "seconds") else str(run[sort]))
@@ -52,34 +52,34 @@ def _summarize(folder: Path) -> dict[str, Any]:
     """Read the summary of a run from its JSON files."""
     from tfkit.evaluation.comparison import primary_metric
 
-    about = _json(folder / "about.json")
-    info, metrics = (
-        _json(folder / name) if (folder / name).is_file() else {} for name in ("info.json", "metrics.json")
+    provenance = _json(folder / "provenance.json")
+    metadata, metrics = (
+        _json(folder / name) if (folder / name).is_file() else {} for name in ("metadata.json", "metrics.json")
     )
-    measure, better = primary_metric(info["task"]) if info else ("", "")
+    metric, mode = primary_metric(metadata["target"]["task"]) if metadata else ("", "")
     return {
         "run": folder,
-        "recipe": about.get("recipe") or "",
-        "date": about["begun"],
-        "target": (info.get("target") or {}).get("name", ""),
-        "measure": measure,
-        "better": better,
-        "score": (metrics.get("test") or {}).get(measure),
-        "rows": (about.get("rows") or [None])[0],
+        "recipe": provenance.get("recipe") or "",
+        "date": provenance["started"],
+        "target": (metadata.get("target") or {}).get("name", ""),
+        "metric": metric,
+        "mode": mode,
+        "score": (metrics.get("test") or {}).get(metric),
+        "rows": (provenance.get("rows") or [None])[0],
         "seconds": round(sum(metrics.get("seconds", {}).values())) if metrics else None,
     }
 
 
 def _ascending_score(run: dict[str, Any]) -> float:
     """Return a sort key that is lower for a better score."""
-    return -(run["score"] or 0) if run["better"] == "max" else (run["score"] or 0)
+    return -(run["score"] or 0) if run["mode"] == "max" else (run["score"] or 0)
 
 
 def _json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def lines(all_runs: list[dict[str, Any]]) -> list[str]:
+def format_table(all_runs: list[dict[str, Any]]) -> list[str]:
     """Format a list of runs as an aligned text table, one string per line."""
     rows = [("run", "score", "", "recipe", "target", "rows", "seconds", "started"), *map(_cells, all_runs)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -95,15 +95,15 @@ def lines(all_runs: list[dict[str, Any]]) -> list[str]:
 def _cells(run: dict[str, Any]) -> tuple[str, ...]:
     """Format the cells of a row of the table."""
     has_score = run["score"] is not None
-    score = number(run["score"]) if has_score else "" if run["seconds"] is not None else "not finished"
-    metric, started = spoken(run["measure"]) if has_score else "", run["date"][:16].replace("T", " ")
+    score = format_number(run["score"]) if has_score else "" if run["seconds"] is not None else "not finished"
+    metric, started = display_name(run["metric"]) if has_score else "", run["date"][:16].replace("T", " ")
     return (
         str(run["run"]),
         score,
         metric,
         run["recipe"],
         run["target"],
-        number(run["rows"]),
-        number(run["seconds"]),
+        format_number(run["rows"]),
+        format_number(run["seconds"]),
         started,
     )

@@ -3,14 +3,14 @@
 import csv
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from tfkit.data import load_metadata
+from tfkit.metadata import Metadata
 from tfkit.run_dir import RunDir
-
-if TYPE_CHECKING:
-    import pandas as pd
+from tfkit.tasks.registry import get_task
 
 
 @dataclass(frozen=True)
@@ -19,48 +19,56 @@ class RunResults:
 
     Args:
         run: The run.
-        info, config, about, metrics: Contents of its JSON files.
+        metadata: Metadata of its data.
+        config, provenance, metrics: Contents of its JSON files.
         history: One dictionary per epoch.
-        evidence: Results of the analyses made after training; empty for a run trained without a report.
-        truth: Targets of the test set, as `scores` takes them; None if the test set was not evaluated.
-        answer: Predictions for the test set, as `scores` takes them; None if the test set was not evaluated.
-        options: Options of the report, such as the cost of a false negative.
+        analysis: Results of the analyses made after training; empty for a run trained without a report.
+        y_true: Targets of the test set, as `compute_metrics` takes them; None if the test set was not evaluated.
+        y_pred: Predictions for the test set, as `compute_metrics` takes them; None if the test set was not evaluated.
+        options: Options of the report: `false_negative_cost`.
     """
 
     run: RunDir
-    info: dict[str, Any]
+    metadata: Metadata
     config: dict[str, Any]
-    about: dict[str, Any]
+    provenance: dict[str, Any]
     metrics: dict[str, Any]
     history: list[dict[str, float]]
-    evidence: dict[str, Any]
-    truth: Any = None
-    answer: Any = None
+    analysis: dict[str, Any]
+    y_true: Any = None
+    y_pred: Any = None
     options: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, run: RunDir, **options: Any) -> "RunResults":
+    def from_run(cls, run: RunDir, **options: Any) -> "RunResults":
         """Read the results of a finished run."""
-        info, metrics = run.info, run.metrics
-        y_true, y_pred = _predictions(run.path("predictions.csv"), info) if metrics.get("test") else (None, None)
-        evidence = run.evidence if run.path("evidence.json").is_file() else {}
+        metadata, metrics = load_metadata(run.metadata), run.metrics
+        y_true, y_pred = None, None
+        if metrics.get("test") and run.path("predictions.csv").is_file():
+            y_true, y_pred = get_task(metadata.task).read_test_frame(run.path("predictions.csv"), metadata)
+        analysis = run.analysis if run.path("analysis.json").is_file() else {}
         history = _history(run.path("history.csv"))
-        return cls(run, info, run.config, run.about, metrics, history, evidence, y_true, y_pred, options)
+        return cls(run, metadata, run.config, run.provenance, metrics, history, analysis, y_true, y_pred, options)
 
     @property
     def task(self) -> str:
-        """The task, such as "binary" or "regression"."""
-        return self.info["task"]
+        """The task, such as "classification" or "regression"."""
+        return self.metadata.task
+
+    @property
+    def primary_metric(self) -> str:
+        """The name of the metric that runs are compared by."""
+        return get_task(self.task).PRIMARY_METRIC[0]
 
     @property
     def classes(self) -> list[str]:
         """The names of the classes; empty for a regression."""
-        return [str(name) for name in self.info["target"]["classes"] or []]
+        return [str(name) for name in self.metadata.target.classes or []]
 
     @property
     def target(self) -> str:
         """The name of the target."""
-        return self.info["target"].get("name", "target")
+        return self.metadata.target.name
 
     def curve(self, name: str) -> np.ndarray:
         """Return a column of the history, `(epochs,)`; missing values are NaN."""
@@ -83,42 +91,3 @@ def _parse_number(cell: str | None) -> float | None:
         return float(cell or "")
     except ValueError:
         return None
-
-
-def _predictions(path: Path, info: dict[str, Any]) -> tuple[Any, Any]:
-    """Read targets and predictions of the test set; (None, None) if there is no file."""
-    import pandas as pd
-
-    if not path.is_file():
-        return None, None
-    classes = info["target"].get("classes")
-    if info["task"] == "forecast":
-        return _forecast_windows(pd.read_csv(path), info)
-    if not classes:
-        frame = pd.read_csv(path)
-        return frame["truth"].to_numpy("float64"), frame["predicted"].to_numpy("float64")
-    frame = pd.read_csv(path, dtype={"truth": str, "predicted": str}, keep_default_na=False)
-    codes = {str(name): code for code, name in enumerate(classes)}
-    return frame["truth"].map(codes).to_numpy("int64"), frame.iloc[:, -len(classes) :].to_numpy("float64")
-
-
-def _forecast_windows(frame: "pd.DataFrame", info: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Convert a forecast to targets and quantiles by window.
-
-    Quantiles have the shape `(windows, horizon, quantiles)`.
-
-    The file has windows that do not overlap.
-    """
-    from tfkit.datasets.windows import truths
-
-    horizon, names = info["horizon"], [str(name) for name in info["series"]["names"]]
-    y_true = truths(len(frame) // horizon, horizon)
-    y_true["values"] = frame["truth"].to_numpy("float64").reshape(-1, horizon)
-    column = info["rules"]["series_column"] or "series"
-    if column in frame:
-        y_true["series"] = [names.index(name) for name in frame[column].astype(str).iloc[::horizon]]
-    half = len(info["quantiles"]) // 2
-    bounds = [name for name in frame.columns if name.startswith(("low_", "high_"))]
-    lows, highs = bounds[0::2][::-1], bounds[1::2]
-    ordered = [*lows[:half], "predicted", *highs[:half]]
-    return y_true, frame[ordered].to_numpy("float64").reshape(-1, horizon, len(ordered))

@@ -50,9 +50,9 @@ def check_callback(
         >>> tfkit.testing.check_callback(make, logs, monitor="val_loss")
     """
     checker = Checker(type(make()).__name__, 0.0)
-    uninterrupted = Drive(make()).run(logs)
+    uninterrupted = SimulatedTraining(make()).run(logs)
     checker.expect(
-        _same_decisions(Drive(make()).run(logs), uninterrupted),
+        _same_decisions(SimulatedTraining(make()).run(logs), uninterrupted),
         "A second callback created in the same way decides differently. Store all state in `self`.",
     )
     with checker.attempt(
@@ -61,7 +61,8 @@ def check_callback(
     ):
         copied = copy.deepcopy(make())
     checker.expect(
-        _same_decisions(Drive(copied).run(logs), uninterrupted), "A deep copy decides differently from the original."
+        _same_decisions(SimulatedTraining(copied).run(logs), uninterrupted),
+        "A deep copy decides differently from the original.",
     )
     if hasattr(make(), "state"):
         for epoch in range(1, len(uninterrupted.decisions)):
@@ -80,7 +81,7 @@ class Decision(NamedTuple):
     weights: list[np.ndarray]
 
 
-class Drive:
+class SimulatedTraining:
     """A simulated training of a small model with a callback.
 
     The decision of the callback after each epoch is recorded.
@@ -109,7 +110,7 @@ class Drive:
         self.callback.set_model(self.model)
         self.callback.on_train_begin()
 
-    def run(self, logs: Sequence[dict[str, Any]], first_epoch: int = 0) -> "Drive":
+    def run(self, logs: Sequence[dict[str, Any]], first_epoch: int = 0) -> "SimulatedTraining":
         """Run the epochs from `first_epoch` on, until the callback stops training."""
         self.begin(len(logs))
         for epoch in range(first_epoch, len(logs)):
@@ -152,24 +153,28 @@ class Drive:
         self.decisions.append(Decision("", True, float(self.model.optimizer.learning_rate), self.values()))
 
 
-def _same_decisions(first: Drive, second: Drive) -> bool:
+def _same_decisions(first: SimulatedTraining, second: SimulatedTraining) -> bool:
     """Compare the last decisions of two callbacks, as many as both have."""
     pairs = list(zip(first.decisions[::-1], second.decisions[::-1], strict=False))
     return all(a[:3] == b[:3] and relative_difference(a.weights, b.weights) == 0 for a, b in pairs)
 
 
 def _check_resumed(
-    checker: Checker, make: Callable[[], Any], logs: Sequence[dict[str, Any]], uninterrupted: Drive, stop_epoch: int
+    checker: Checker,
+    make: Callable[[], Any],
+    logs: Sequence[dict[str, Any]],
+    uninterrupted: SimulatedTraining,
+    stop_epoch: int,
 ) -> None:
     """Check that a new callback resumes after `stop_epoch` with the same decisions."""
-    first = Drive(make())
+    first = SimulatedTraining(make())
     first.begin(len(logs))
     if stop_epoch >= len(logs) or not all(first.run_epoch(epoch, logs[epoch]) for epoch in range(stop_epoch)):
         return
     state = first.callback.state()
     encoded = _encode(checker, state)
     values = first.values()
-    resumed = Drive(make())
+    resumed = SimulatedTraining(make())
     for variable, value in zip(resumed.variables, values, strict=True):
         variable.assign(value)
     resumed.callback.set_state(_decode(json.loads(json.dumps(encoded))))
@@ -191,7 +196,7 @@ def _check_resumed(
 
 def _check_monitor(checker: Checker, make: Callable[[], Any], logs: dict[str, Any], monitor: str) -> None:
     """Check that a missing metric raises an error with its name."""
-    simulation = Drive(make()).run([{name: value for name, value in logs.items() if name != monitor}])
+    simulation = SimulatedTraining(make()).run([{name: value for name, value in logs.items() if name != monitor}])
     checker.expect(
         monitor in simulation.decisions[0].error,
         f"If the logs do not contain `{monitor}`, `on_epoch_end` must raise a ValueError with this name and the "
@@ -202,7 +207,7 @@ def _check_monitor(checker: Checker, make: Callable[[], Any], logs: dict[str, An
 def _check_non_finite(checker: Checker, make: Callable[[], Any], logs: dict[str, Any], monitor: str, mode: str) -> None:
     """Check that a non-finite value is the worst and has no effect on later epochs."""
     improving = [{**logs, monitor: value if mode == "min" else -value} for value in np.linspace(2.0, 1.0, 12).tolist()]
-    reference = Drive(make()).run(improving)
+    reference = SimulatedTraining(make()).run(improving)
     checker.expect(
         len(reference.decisions) == len(improving) + 1
         and len({decision.learning_rate for decision in reference.decisions}) == 1,
@@ -211,7 +216,9 @@ def _check_non_finite(checker: Checker, make: Callable[[], Any], logs: dict[str,
     restores_weights = relative_difference(reference.decisions[-1].weights, reference.decisions[-2].weights) != 0
     for value in NON_FINITE:
         for epoch in (0, 3):
-            simulation = Drive(make()).run([*improving[:epoch], {**logs, monitor: value}, *improving[epoch:]])
+            simulation = SimulatedTraining(make()).run(
+                [*improving[:epoch], {**logs, monitor: value}, *improving[epoch:]]
+            )
             if len(simulation.decisions) <= epoch + 2:
                 continue  # stopping at once is allowed
             later = simulation.decisions[epoch:]

@@ -24,7 +24,7 @@ START_CODE = (
 )
 
 
-class Fresh:
+class FreshProcess:
     """A second Python process that answers requests until this process exits."""
 
     def __init__(self) -> None:
@@ -63,15 +63,15 @@ class Fresh:
         self.stderr.close()
 
 
-_shared: list[Fresh] = []
+_shared: list[FreshProcess] = []
 
 
-def start() -> Fresh:
+def start() -> FreshProcess:
     """Return the shared process, started if necessary, without waiting for Keras."""
     if _shared and _shared[0].process.poll() is not None:
         _shared.pop().stop()
     if not _shared:
-        _shared.append(Fresh())
+        _shared.append(FreshProcess())
     return _shared[0]
 
 

@@ -28,7 +28,7 @@ def check_layer(
     padded_axis: Any = None,
     at_default: Sequence[str] = (),
     no_gradient: Sequence[str] = (),
-    refused: Sequence[tuple[dict[str, Any], str]] = (),
+    invalid_arguments: Sequence[tuple[dict[str, Any], str]] = (),
     empty_batch: bool = True,
     tolerance: float = 1e-5,
 ) -> None:
@@ -36,7 +36,7 @@ def check_layer(
 
     Checked, in this order:
 
-    * invalid arguments raise `ValueError` or `TypeError` with their message (`refused`);
+    * invalid arguments raise `ValueError` or `TypeError` with their message (`invalid_arguments`);
     * the same seed gives the same outputs and a different seed gives different outputs; nothing is random outside
       training, and a layer with a `dropout` (or `attention_dropout`, `stochastic_depth`: any name with "drop" or
       "stochastic") is random in training;
@@ -68,8 +68,8 @@ def check_layer(
         at_default: Names of arguments that stay at their default here, because they exclude another argument.
         no_gradient: Path suffixes of trainable weights whose gradient is 0 by design, such as the key bias of
             attention.
-        refused: Pairs of invalid arguments (merged into `arguments`) and a regular expression that the error message
-            must match.
+        invalid_arguments: Pairs of invalid arguments (merged into `arguments`) and a regular expression that the error
+            message must match.
         empty_batch: Whether the layer must accept a batch without rows; the recurrent layers of Keras do not.
         tolerance: Largest allowed difference between two ways to compute the same output, relative to the largest
             value.
@@ -83,13 +83,13 @@ def check_layer(
         >>> tfkit.testing.check_layer(tfkit.layers.SmoothClip, {"bound": 2.0}, x)
         >>> tfkit.testing.check_layer(tfkit.layers.SmoothClip, {}, x)
         Traceback (most recent call last):
-        AssertionError: SmoothClip: `bound` is at its default (3.0). Pass a different value, ...
+        AssertionError: SmoothClip: `bound` is at its default (3.0). Pass a different value, so that a `get_config` ...
     """
     keras.utils.set_random_seed(0)
     case = LayerCase(layer_class, arguments, inputs, dynamic_axes, empty_batch, tolerance)
     fresh_process.start()
     check_no_default(case, layer_class, arguments, at_default)
-    case.expect_rejected(case.make_built, refused)
+    case.expect_rejected(case.make_built, invalid_arguments)
     check_randomness(case)
     check_shapes(case)
     check_compiled(case)

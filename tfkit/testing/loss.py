@@ -19,7 +19,7 @@ def check_loss(
     y_pred: Any,
     *,
     at_default: Sequence[str] = (),
-    refused: Sequence[tuple[dict[str, Any], str]] = (),
+    invalid_arguments: Sequence[tuple[dict[str, Any], str]] = (),
     tolerance: float = 1e-5,
 ) -> None:
     """Check that a loss meets the contract of a Keras loss.
@@ -36,8 +36,8 @@ def check_loss(
         y_true: Example targets, at least 2 rows.
         y_pred: Example predictions.
         at_default: Names of arguments that stay at their default here.
-        refused: Pairs of invalid arguments (merged into `arguments`) and a regular expression that the error message
-            must match.
+        invalid_arguments: Pairs of invalid arguments (merged into `arguments`) and a regular expression that the error
+            message must match.
         tolerance: Largest allowed difference between two ways to compute the same value, relative to the value if that
             is above 1.
 
@@ -52,7 +52,7 @@ def check_loss(
     """
     checker = Checker(loss_class.__name__, tolerance)
     check_no_default(checker, loss_class, arguments, at_default)
-    checker.expect_rejected(lambda **invalid: loss_class(**{**arguments, **invalid}), refused)
+    checker.expect_rejected(lambda **invalid: loss_class(**{**arguments, **invalid}), invalid_arguments)
     y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
     loss = loss_class(**arguments, name="another", reduction="sum")
     _check_rows(checker, loss, loss_class(**arguments, reduction=None)(y_true, y_pred), y_true, y_pred)

@@ -11,7 +11,7 @@ from tfkit.testing.expectations import all_finite, to_float64_arrays
 from tfkit.testing.layer_case import LayerCase, perturb_weights, reseed
 
 
-class Attach(keras.layers.Layer):
+class AddMask(keras.layers.Layer):
     """Add a mask to the input, as `Embedding` and `Masking` do."""
 
     def __init__(self, mask: Any):
@@ -25,7 +25,7 @@ class Attach(keras.layers.Layer):
         return keras.ops.convert_to_tensor(self.mask)
 
 
-class Read(keras.layers.Layer):
+class RecordMask(keras.layers.Layer):
     """Store the mask of the input, as the next layer of a model would receive it."""
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Read(keras.layers.Layer):
         return x
 
 
-class Padded:
+class PaddedInputs:
     """Example inputs with masks of real steps, and random values in padded steps."""
 
     def __init__(self, case: LayerCase, padded_axes: Sequence[int | None], empty_row: bool = False):
@@ -80,14 +80,14 @@ class Padded:
     def masked(self, arrays: Sequence[np.ndarray]) -> Any:
         """Add the masks to the arrays, and arrange them in the structure of the inputs."""
         pairs = zip(arrays, self.masks, strict=True)
-        return self.case.pack([array if mask is None else Attach(mask)(array) for array, mask in pairs])
+        return self.case.pack([array if mask is None else AddMask(mask)(array) for array, mask in pairs])
 
 
 def check_mask(case: LayerCase, padded_axes: Sequence[int | None]) -> None:
     """Check that padded steps do not change the outputs at real steps."""
     if all(axis is None for axis in padded_axes):
         return
-    layer, padded = perturb_weights(case.make_built()), Padded(case, padded_axes)
+    layer, padded = perturb_weights(case.make_built()), PaddedInputs(case, padded_axes)
     initial_weights = layer.get_weights()
     for training in (False, True):
         results = []
@@ -114,7 +114,7 @@ def check_mask(case: LayerCase, padded_axes: Sequence[int | None]) -> None:
     _check_all_padding(case, padded_axes, layer)
 
 
-def _output_masks(case: LayerCase, padded: Padded, outputs: Any) -> list[np.ndarray | None]:
+def _output_masks(case: LayerCase, padded: PaddedInputs, outputs: Any) -> list[np.ndarray | None]:
     """Return the mask of each output.
 
     Check that a layer whose output keeps the padded axis passes the mask on.
@@ -128,7 +128,7 @@ def _output_masks(case: LayerCase, padded: Padded, outputs: Any) -> list[np.ndar
     )
     input_mask = next(mask for mask in padded.masks if mask is not None)
     for tensor in keras.tree.flatten(outputs):
-        reader = Read()
+        reader = RecordMask()
         reader(tensor)
         mask = None if reader.mask is None else np.asarray(keras.ops.convert_to_numpy(reader.mask)).astype(bool)
         keeps_axis = len(tensor.shape) > axis + 1 and tensor.shape[axis] == num_steps
@@ -151,7 +151,7 @@ def _real_steps(outputs: Any, masks: Sequence[np.ndarray | None]) -> list[np.nda
     return [output if mask is None else output[mask] for output, mask in pairs]
 
 
-def _check_without_padding(case: LayerCase, padded: Padded, layer: Any) -> None:
+def _check_without_padding(case: LayerCase, padded: PaddedInputs, layer: Any) -> None:
     """Check that a padded row has the output of the same row without padding.
 
     This needs a padded axis of any size.
@@ -185,7 +185,7 @@ def _check_without_padding(case: LayerCase, padded: Padded, layer: Any) -> None:
 
 def _check_all_padding(case: LayerCase, padded_axes: Sequence[int | None], layer: Any) -> None:
     """Check that a row that consists of padding gives finite outputs and gradients."""
-    padded = Padded(case, padded_axes, empty_row=True)
+    padded = PaddedInputs(case, padded_axes, empty_row=True)
     inputs = padded.random_padding()
 
     def loss() -> Any:

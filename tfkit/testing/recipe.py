@@ -28,7 +28,7 @@ def check_recipe(
     settings: dict[str, Any],
     *,
     source: Any = None,
-    refused: Sequence[tuple[dict[str, Any], str]] = (),
+    invalid_settings: Sequence[tuple[dict[str, Any], str]] = (),
     tolerance: float = 1e-5,
 ) -> Run:
     """Check that a recipe trains, resumes, predicts and exports correctly.
@@ -36,7 +36,7 @@ def check_recipe(
     The recipe is trained twice with these settings, the second time with an interruption, so use small settings.
     Checked:
 
-    * invalid settings raise a `UserError` with its message, and leave no folder behind (`refused`);
+    * invalid settings raise a `UserError` with its message, and leave no folder behind (`invalid_settings`);
     * an interrupted and resumed training is bit-identical to an uninterrupted one: no random state is lost, and
       evaluating the test split, which the second training does not do, changes nothing;
     * the scores of validation, test and baselines exist and none is NaN or infinite, and predictions.csv has the
@@ -50,8 +50,8 @@ def check_recipe(
         settings: Settings that train in seconds, with at least two epochs of two steps.
         source: What `tfkit evaluate` and `tfkit predict` accept: a path, or what else the reader of the recipe accepts;
             None to skip this check.
-        refused: Pairs of invalid settings (merged into `settings`) and a regular expression that the error message must
-            match.
+        invalid_settings: Pairs of invalid settings (merged into `settings`) and a regular expression that the error
+            message must match.
         tolerance: Largest allowed difference between a single row and the row in a batch, relative to the largest
             value.
 
@@ -67,15 +67,15 @@ def check_recipe(
     """
     loaded = load_recipe(recipe)
     checker, out = Checker(f"Recipe {loaded.name}", tolerance), _temporary_folder()
-    _check_invalid_settings(checker, loaded, settings, refused, out / "refused")
+    _check_invalid_settings(checker, loaded, settings, invalid_settings, out / "rejected")
     with _record_steps() as steps:
-        uninterrupted = train(loaded, settings=settings, out=out / "straight", report=False, quiet=True)
+        uninterrupted = train(loaded, config=settings, out=out / "uninterrupted", report=False, quiet=True)
     checker.expect(
         len(steps) >= MIN_STEPS,
         f"`settings` must give at least {MIN_STEPS} steps, so that training can be interrupted. Received: "
         f"{len(steps)}.",
     )
-    resumed = _interrupt_and_resume(checker, loaded, settings, out / "stopped", after_step=len(steps) // 2 + 1)
+    resumed = _interrupt_and_resume(checker, loaded, settings, out / "interrupted", after_step=len(steps) // 2 + 1)
     _check_same(checker, uninterrupted, resumed)
     _check_scores(checker, uninterrupted)
     _check_saved_model(checker, uninterrupted)
@@ -95,12 +95,13 @@ def _check_invalid_settings(
 
     def train_with(**changes: Any) -> None:
         try:
-            train(recipe, settings={**settings, **changes}, out=out, report=False, quiet=True)
+            train(recipe, config={**settings, **changes}, out=out, report=False, quiet=True)
         except UserError as error:
             has_one_line = "\n" not in str(error)
             checker.expect(has_one_line, f"{changes} must be rejected in one line. Received: {error}")
             checker.expect(
-                not out.exists(), f"{changes} must leave no folder behind: raise in `Config.check` or `data`."
+                not out.exists(),
+                f"{changes} must leave no folder behind: raise in `Config.validate_settings` or `data`.",
             )
             raise ValueError(str(error)) from error
 
@@ -112,7 +113,7 @@ def _interrupt_and_resume(
 ) -> Run:
     """Train a recipe, interrupt it after a number of steps, and resume it."""
     with _record_steps(stop_after=after_step), suppress(Interrupted):
-        train(recipe, settings=settings, out=out, test=False, report=False, quiet=True)
+        train(recipe, config=settings, out=out, skip_test=True, report=False, quiet=True)
     [folder] = out.iterdir()
     with checker.attempt("It must be possible to resume it after an interruption."):
         return train(recipe, resume=folder, report=False, quiet=True)
@@ -147,14 +148,14 @@ def _check_scores(checker: Checker, run: Run) -> None:
 
 def _check_saved_model(checker: Checker, run: Run) -> None:
     """Check that the saved model predicts each row independently, and can be exported."""
-    raw = run.examples
-    predictions = run.answer(raw)
+    raw = run.sample_inputs
+    predictions = run.predict_arrays(raw)
     checker.expect(
         np.isfinite(predictions).all(), "The predictions of the saved model for validation rows must be finite."
     )
     for i in range(min(3, len(predictions))):
         checker.expect_close(
-            run.answer({name: array[i : i + 1] for name, array in raw.items()}),
+            run.predict_arrays({name: array[i : i + 1] for name, array in raw.items()}),
             predictions[i : i + 1],
             "The saved model must predict the same for a single row as for this row in a batch. "
             "No layer may depend on other rows of the batch.",
@@ -171,8 +172,8 @@ def _check_source(checker: Checker, run: Run, source: Any, out: Path) -> None:
     checker.expect(len(frame), "`predict` must return predictions for the rows of a source.")
     if isinstance(source, (str, Path)):
         with checker.attempt("It must be possible to predict a file into a file."):
-            run.predict_file(source, out / "answers.csv")
-        lines = (out / "answers.csv").read_text(encoding="utf-8").splitlines()
+            run.predict_file(source, out / "predictions.csv")
+        lines = (out / "predictions.csv").read_text(encoding="utf-8").splitlines()
         checker.expect(len(lines) > 1, "The file of predictions must have a row for each prediction.")
 
 
@@ -190,7 +191,7 @@ def _record_steps(stop_after: int | None = None) -> Iterator[list[int]]:
 
     with (
         patch.object(Checkpoint, "on_train_batch_end", on_train_batch_end),
-        patch("tfkit.training.fit.SECONDS_A_CALL", 0.0),
+        patch("tfkit.training.fit.SECONDS_PER_CALL", 0.0),
     ):
         yield steps
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from tfkit.testing.backend import compile_function
 from tfkit.testing.expectations import Checker, to_float64_arrays
-from tfkit.testing.serialization import check_config, check_fresh_process, check_no_default, defaults_of
+from tfkit.testing.serialization import check_config, check_fresh_process, check_no_default, constructor_defaults
 
 NUM_SAMPLED_STEPS = 60  # between the first and the last step
 
@@ -18,7 +18,7 @@ def check_schedule(
     steps: int,
     *,
     closed_form: Callable[[int], float] | None = None,
-    peak: int | None = None,
+    peak_step: int | None = None,
     at_default: Sequence[str] = (),
     tolerance: float = 1e-6,
 ) -> None:
@@ -34,7 +34,7 @@ def check_schedule(
             a missing one is detected.
         steps: Number of training steps that it is created for, at least 1.
         closed_form: The learning rate as a plain Python function of the step, or None.
-        peak: The step before which the learning rate never decreases and after which it never increases, 0 for a
+        peak_step: The step before which the learning rate never decreases and after which it never increases; 0 for a
             schedule that only decreases; or None.
         at_default: Names of arguments that are at their default here.
         tolerance: Largest allowed difference, relative to the highest learning rate.
@@ -45,18 +45,18 @@ def check_schedule(
     Example:
         >>> import keras, tfkit
         >>> schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5, staircase=True)
-        >>> tfkit.testing.check_schedule(schedule, 40, closed_form=lambda k: 0.1 * 0.5 ** (k // 10), peak=0)
+        >>> tfkit.testing.check_schedule(schedule, 40, closed_form=lambda k: 0.1 * 0.5 ** (k // 10), peak_step=0)
     """
     schedule_class, checker = type(schedule), Checker(type(schedule).__name__, tolerance)
     with checker.attempt(
         "`get_config` must return the constructor arguments: Keras does not provide it for a schedule."
     ):
         config = schedule.get_config()
-    for name in defaults_of(schedule_class):
+    for name in constructor_defaults(schedule_class):
         checker.expect(name in config, f"`get_config` omits `{name}`. Add it.")
     check_no_default(checker, schedule_class, config, at_default)
     sampled_steps = np.unique(
-        [*np.linspace(0, steps, NUM_SAMPLED_STEPS).astype("int64"), peak or 0, steps + 1, 2 * steps, 10 * steps]
+        [*np.linspace(0, steps, NUM_SAMPLED_STEPS).astype("int64"), peak_step or 0, steps + 1, 2 * steps, 10 * steps]
     )
     rates = np.array([_learning_rate(schedule, int(step)) for step in sampled_steps])
     for step, rate in zip(sampled_steps, rates, strict=True):
@@ -72,8 +72,8 @@ def check_schedule(
         "from `get_config`.",
     )
     check_fresh_process(checker, schedule, [[step] for step in sampled_steps], list(rates))
-    if peak is not None:
-        _check_peak(checker, peak, sampled_steps, rates)
+    if peak_step is not None:
+        _check_peak(checker, peak_step, sampled_steps, rates)
     if closed_form is not None:
         expected = np.array([closed_form(int(step)) for step in sampled_steps])
         worst = int(np.abs(rates - expected).argmax())
@@ -84,7 +84,7 @@ def check_schedule(
         )
 
 
-def _check_peak(checker: Checker, peak: int, sampled_steps: np.ndarray, rates: np.ndarray) -> None:
+def _check_peak(checker: Checker, peak_step: int, sampled_steps: np.ndarray, rates: np.ndarray) -> None:
     """Check that the learning rate increases before the peak and decreases after it.
 
     Rounding errors are ignored.
@@ -92,12 +92,12 @@ def _check_peak(checker: Checker, peak: int, sampled_steps: np.ndarray, rates: n
     slack = checker.tolerance * rates.max()
     for step, change in zip(sampled_steps[1:], np.diff(rates), strict=True):
         checker.expect(
-            step > peak or change >= -slack,
-            f"The learning rate decreases up to step {step}, before its peak at step {peak}.",
+            step > peak_step or change >= -slack,
+            f"The learning rate decreases up to step {step}, before its peak at step {peak_step}.",
         )
         checker.expect(
-            step <= peak or change <= slack,
-            f"The learning rate increases up to step {step}, after its peak at step {peak}.",
+            step <= peak_step or change <= slack,
+            f"The learning rate increases up to step {step}, after its peak at step {peak_step}.",
         )
 
 

@@ -17,7 +17,7 @@ from tfkit.testing.layer_case import LayerCase, perturb_weights
 KERAS_ARGUMENTS = {"name", "dtype", "trainable", "autocast", "activity_regularizer", "reduction"}
 
 
-def defaults_of(checked_class: Any) -> dict[str, Any]:
+def constructor_defaults(checked_class: Any) -> dict[str, Any]:
     """Return the constructor arguments with a default, except those of Keras itself."""
     parameters = inspect.signature(checked_class.__init__).parameters.values()
     return {
@@ -34,7 +34,7 @@ def check_no_default(
 
     A `get_config` that omits an argument at its default would not be detected.
     """
-    for name, default in defaults_of(checked_class).items():
+    for name, default in constructor_defaults(checked_class).items():
         value = arguments.get(name, default)
         is_default = value is default or (type(value) is type(default) and _as_json(value) == _as_json(default))
         checker.expect(

@@ -4,12 +4,11 @@ import hashlib
 import io
 import json
 import logging
-import os
 import re
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from tfkit.atomic_files import AtomicFile
 from tfkit.errors import Interrupted, Paused, UserError
 from tfkit.training.fit import EpochPosition
 from tfkit.training.replicas import scope
@@ -91,8 +91,8 @@ class Checkpoint(keras.callbacks.Callback):
                 )
         for variable, value in zip(variables, saved, strict=True):
             variable.assign(value)
-        self.position.epoch, self.position.done = state["epoch"], state["done"]
-        self._metric_values = [arrays[f"sum_{i}"] for i in range(state["sums"])] if state["done"] else None
+        self.position.epoch, self.position.rows_done = state["epoch"], state["rows_done"]
+        self._metric_values = [arrays[f"sum_{i}"] for i in range(state["sums"])] if state["rows_done"] else None
         for i, callback in enumerate(self.callbacks):
             callback.set_state(_unpack(state["callbacks"][i], arrays))
         return True
@@ -112,7 +112,7 @@ class Checkpoint(keras.callbacks.Callback):
         arrays |= {f"sum_{i}": variable.numpy() for i, variable in enumerate(model.metrics_variables)}
         state = {
             "epoch": self.position.epoch,
-            "done": self.position.done,
+            "rows_done": self.position.rows_done,
             "sums": len(model.metrics_variables),
             "variables": [variable.path for variable in variables],
             "callbacks": [
@@ -122,9 +122,13 @@ class Checkpoint(keras.callbacks.Callback):
         buffer = io.BytesIO()
         np.savez(buffer, state=np.frombuffer(json.dumps(state).encode(), "uint8"), **arrays)
         content = buffer.getvalue()
-        name = f"{self.position.epoch:06d}-{self.position.done:012d}-{hashlib.sha256(content).hexdigest()[:16]}.npz"
+        name = (
+            f"{self.position.epoch:06d}-{self.position.rows_done:012d}-{hashlib.sha256(content).hexdigest()[:16]}.npz"
+        )
         try:
-            _write(self.folder / name, content)
+            self.folder.mkdir(exist_ok=True)
+            with AtomicFile(self.folder / name, "wb") as file:
+                file.write(content)
         except OSError as error:
             raise UserError(
                 f"The disk must have space for a checkpoint; free some, then continue with --resume RUN, or "
@@ -148,7 +152,10 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         # after early stopping there is no epoch left to resume with
-        self.position.epoch, self.position.done = self.params["epochs"] if self.model.stop_training else epoch + 1, 0
+        self.position.epoch, self.position.rows_done = (
+            self.params["epochs"] if self.model.stop_training else epoch + 1,
+            0,
+        )
         self._stop_if_requested()
         if self.stop_after_epoch is not None and self.stop_after_epoch <= self.position.epoch < self.params["epochs"]:
             self.save()
@@ -201,22 +208,6 @@ def _variable_spec(path: str, shape: Any) -> str:
     The number depends on the models created before.
     """
     return f"{re.sub(r'_[0-9]+', '', path.rsplit('/', 1)[-1])} {tuple(shape)}"
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file atomically and flush it to the disk."""
-    path.parent.mkdir(exist_ok=True)
-    temporary = path.with_name(f"{path.name}.part")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Any] | None:

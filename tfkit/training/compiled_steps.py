@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from tfkit.datasets.array import ArrayDataset, gathered
+from tfkit.datasets.array import ArrayDataset, gather_rows
 from tfkit.training.xla import fused_steps
 
 
@@ -17,24 +17,34 @@ def global_clipnorm_of(optimizer: Any) -> Any:
 
 
 def train_step_function(
-    model: Any, context: Any, dataset: Any, batch_size: int, augment: Any, seed: int, total_rows: int
+    model: Any,
+    context: Any,
+    dataset: Any,
+    batch_size: int,
+    augment: Any,
+    seed: int,
+    total_rows: int,
+    fuse_steps: bool | None = None,
 ) -> Callable[[Any, Any], Any]:
     """Return a function that trains on row indices: fused by XLA where that pays.
 
     Args:
         model: A compiled Keras model.
-        context: The `Spread` of the training, which runs steps on replicas.
+        context: The `ReplicaContext` of the training, which runs steps on replicas.
         dataset: The training rows.
         batch_size: Rows of a step.
         augment: See `tfkit.fit`, or None.
         seed: Seed of the augmentation.
         total_rows: Rows that the whole training processes: rows of an epoch times epochs.
+        fuse_steps: See `tfkit.fit`.
 
     Returns:
         `(indices, rows_seen) -> logs`; see `compile_steps`.
     """
-    compile_unfused = functools.partial(compile_steps, model, "train_step", context, dataset, batch_size, augment, seed)
-    if not fused_steps.can_fuse(model, context, augment, total_rows):
+    compile_unfused = functools.partial(
+        compile_steps, model, "train_step", context, dataset, batch_size, augment, seed, fuse_steps
+    )
+    if not fused_steps.can_fuse(model, context, augment, total_rows, fuse_steps):
         return compile_unfused()
     row = fused_steps.row_spec(dataset)
     key = [row, model.jit_compile, global_clipnorm_of(model.optimizer)]
@@ -45,7 +55,14 @@ def train_step_function(
 
 
 def compile_steps(
-    model: Any, step: str, context: Any, dataset: Any, batch_size: int, augment: Any = None, seed: int = 0
+    model: Any,
+    step: str,
+    context: Any,
+    dataset: Any,
+    batch_size: int,
+    augment: Any = None,
+    seed: int = 0,
+    fuse_steps: bool | None = None,
 ) -> Callable[[Any, Any], Any]:
     """Compile a function `(indices, rows_seen) -> logs`: one step for each batch.
 
@@ -56,9 +73,10 @@ def compile_steps(
     import keras
     import tensorflow as tf
 
+    fuse = fused_steps.is_enabled(fuse_steps)
     row_specs = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int64)
     if type(dataset) is not ArrayDataset or context.strategy is not None:
-        function = _step_loop(getattr(model, step), model, context, dataset.take, batch_size, augment, seed)
+        function = _step_loop(getattr(model, step), model, context, dataset.take, batch_size, augment, seed, fuse)
         return functools.partial(function.get_concrete_function({}, *row_specs), {})
     tensors = dataset.tensors()
     specs = keras.tree.map_structure(lambda tensor: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype), tensors)
@@ -68,10 +86,11 @@ def compile_steps(
         model.jit_compile,
         global_clipnorm_of(model.optimizer),
         seed if augment is not None else 0,
+        fuse,
     ]
 
     def trace() -> Any:
-        function = _step_loop(getattr(model, step), model, context, None, batch_size, augment, seed)
+        function = _step_loop(getattr(model, step), model, context, None, batch_size, augment, seed, fuse)
         return function.get_concrete_function(specs, *row_specs)
 
     return functools.partial(_cached(model, step, key, lambda: _cache_key(model, step, augment), trace), tensors)
@@ -105,7 +124,9 @@ def _cached(
     return function
 
 
-def _step_loop(step: Any, model: Any, context: Any, take: Any, batch_size: int, augment: Any, seed: int) -> Any:
+def _step_loop(
+    step: Any, model: Any, context: Any, take: Any, batch_size: int, augment: Any, seed: int, fuse: bool
+) -> Any:
     """Return the loop over batches, to be compiled.
 
     Where `take` is None, it gathers rows from its `tensors` argument.
@@ -116,11 +137,11 @@ def _step_loop(step: Any, model: Any, context: Any, take: Any, batch_size: int, 
     has_custom_step = type(model).train_step is not keras.Model.train_step and step == model.train_step
     step = context(step)
     if model.jit_compile and context.strategy is None:  # requested by the user, or Keras' choice on a GPU
-        step = fused_steps.compile_single_step(step)
+        step = fused_steps.compile_single_step(step, with_cpu_random=fuse)
 
     def run_step(tensors: Any, indices: Any, start: Any, rows_seen: Any) -> Any:
         batch = indices[start : tf.minimum(start + batch_size, tf.shape(indices)[0])]
-        data = gathered(tensors, batch) if take is None else take(batch)
+        data = gather_rows(tensors, batch) if take is None else take(batch)
         if augment is not None:
             data = augment(*data, tf.stack([tf.constant(seed, "int64"), rows_seen + tf.cast(start, "int64")]))
         return step(data)

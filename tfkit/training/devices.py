@@ -94,12 +94,12 @@ def device_for_resume(device: str, resume: str | Path | None, allow_other: bool)
     Args:
         device: The requested device; `auto` for that of the run.
         resume: The run folder to resume, or None for a new run.
-        allow_other: Whether another device is allowed (`--anyway`).
+        allow_other: Whether another device is allowed (`--ignore-versions`).
 
     Raises:
         UserError: If another device is requested, unless `allow_other`.
     """
-    about_path = Path(resume) / "about.json" if resume is not None else None
+    about_path = Path(resume) / "provenance.json" if resume is not None else None
     if about_path is None or not about_path.is_file():
         return device
     try:
@@ -108,7 +108,8 @@ def device_for_resume(device: str, resume: str | Path | None, allow_other: bool)
         return device
     if device not in ("auto", run_device) and not allow_other:
         raise UserError(
-            f"A resumed run gives the same result only on its first device, {run_device}; --anyway allows another. "
+            f"A resumed run gives the same result only on its first device, {run_device}; --ignore-versions allows "
+            "another. "
             f"Received: device={device}"
         )
     return run_device if device == "auto" else device

@@ -1,14 +1,16 @@
-"""An epoch as a few compiled calls, inside Keras' own `fit`: most of the time of a small model is between its steps.
+"""Training of a model in a few compiled calls per epoch, inside Keras' own `fit`.
 
-Keras keeps the callbacks, the validation and the history. What changes is one function: instead of one batch a call, a
-call gathers and trains on many. Rows are named by number; the order of an epoch is drawn from (seed, epoch) alone, so
-that it can be drawn again after a kill (and because a seeded `fit` of Keras repeats one order in every epoch).
+Keras keeps the callbacks, the validation and the history. One function is replaced: instead of one batch per call, a
+call gathers and trains on many, because most of the time of a small model is spent between its steps. The order of the
+rows of an epoch is a permutation from (seed, epoch) alone, so that it is the same after a resume; the seeded `fit` of
+Keras would repeat one order in every epoch.
 """
 
 import functools
 import time
 import warnings
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,11 +19,17 @@ from tfkit.datasets.batch_predict import rows_per_call
 from tfkit.training.compiled_steps import compile_steps, global_clipnorm_of, train_step_function
 from tfkit.training.replicas import scope
 
-SECONDS_A_CALL = 0.25  # so that a progress bar moves several times a second
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+SECONDS_PER_CALL = 0.25  # so that a progress bar moves several times per second
+
+MAX_GROWTH = 8  # of the number of steps from one call to the next
 
 
 def fit(
-    model: Any,
+    model: "keras.Model",
     x: Any,
     y: Any = None,
     *,
@@ -29,38 +37,44 @@ def fit(
     epochs: int = 1,
     validation_data: Any = None,
     sample_weight: Any = None,
-    callbacks: Any = (),
+    callbacks: "Sequence[keras.callbacks.Callback]" = (),
     seed: int = 0,
-    augment: Any = None,
+    augment: Callable[..., Any] | None = None,
     initial_epoch: int = 0,
-    verbose: Any = 0,
-    place: "EpochPosition | None" = None,
-) -> Any:
-    """Keras' `fit`, several times faster on small models: same callbacks, history and result.
+    verbose: int | str = 0,
+    fuse_steps: bool | None = None,
+    position: "EpochPosition | None" = None,
+) -> "keras.callbacks.History":
+    """Train like Keras' `fit`, several times faster on small models.
 
-    On a CPU the steps of dense networks are fused by XLA where 300,000 rows or more pass in the training, or where the
-    model was compiled with `jit_compile=True`; the random masks are those of Keras all the same.
+    Callbacks, history and result are the same.
 
     Args:
         model: A compiled Keras model, with Keras' `train_step` or its own.
-        x: Inputs `(rows, ...)`, a dictionary of them, or a split such as `tfkit.ArrayDataset`.
-        y: Targets, where `x` is no split.
-        batch_size: Rows of a step; the last of an epoch has what is left.
+        x: Inputs `(rows, ...)`, a dictionary of them, or a dataset such as `tfkit.ArrayDataset`.
+        y: Targets, if `x` is not a dataset.
+        batch_size: Rows of a step; the last batch of an epoch has the remaining rows.
         epochs: Passes over the rows.
-        validation_data: A split, or `(x, y)` or `(x, y, sample_weight)`.
-        sample_weight: Weight of each row, where `x` is no split.
-        callbacks: Callbacks of Keras. Batch callbacks come once a call of many steps, and are told, as with Keras'
-            `steps_per_execution`, the number of its first step when it begins and of its last when it ends.
-        seed: What the order of the rows is drawn from.
-        augment: `(x, y, weight, random) -> (x, y, weight)`, run on each training batch inside the compiled step. Let
-            it draw from `random`, a seed of two numbers for TensorFlow's stateless functions that is another at each
-            step: what it draws is then the same again after a resume.
-        initial_epoch: The first epoch, where earlier ones are done.
+        validation_data: A dataset, or `(x, y)` or `(x, y, sample_weight)`.
+        sample_weight: Weight of each row, if `x` is not a dataset.
+        callbacks: Callbacks of Keras. Batch callbacks are called once per call of many steps. As with Keras'
+            `steps_per_execution`, they get the number of its first step when it begins and of its last when it ends.
+        seed: Seed of the order of the rows.
+        augment: `(x, y, weight, random) -> (x, y, weight)`, run on each training batch inside the compiled step.
+            `random` is a seed of two numbers for TensorFlow's stateless functions. It differs from step to step;
+            random numbers from it are the same after a resume.
+        initial_epoch: The first epoch, if earlier ones are done.
         verbose: As in Keras.
-        place: Where in the order to begin and where it is kept; for resuming.
+        fuse_steps: Whether XLA fuses the steps of dense networks on a CPU: in trainings of 300,000 rows or more (rows
+            times epochs), or if the model was compiled with `jit_compile=True`. The random masks are those of Keras in
+            both cases. None: yes, unless the environment variable `TFKIT_FUSE_STEPS` is 0.
+        position: Position in the training at which to start, kept up to date; for resuming.
 
     Returns:
         Keras' `History`.
+
+    Raises:
+        ValueError: If the model is not compiled, or an argument is out of range.
 
     Example:
         >>> import keras, numpy as np, tfkit
@@ -71,168 +85,213 @@ def fit(
         2
     """
     import keras
+    import tensorflow as tf
 
     if not model.compiled:
         raise ValueError(
             "`model` must be compiled first: model.compile(optimizer, loss). A model that was loaded by "
-            "tfkit.load_model is not; it answers."
+            "tfkit.load_model is not; it only predicts."
         )
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}")
-    train, val = _split(x, y, sample_weight), _validation(validation_data)
-    each, model.steps_per_execution = model.steps_per_execution, 1  # or Keras comes for fewer calls than there are
+    train, val = _to_dataset(x, y, sample_weight), _validation_dataset(validation_data)
+    # Keras would otherwise make fewer calls than there are
+    steps_per_execution, model.steps_per_execution = model.steps_per_execution, 1
     try:
-        with warnings.catch_warnings(), scope.spread(model) as spread:
+        with warnings.catch_warnings(), scope.replica_context(model) as context:
             warnings.filterwarnings("ignore", "Your input ran out of data")  # an epoch has fewer calls than steps
             warnings.filterwarnings("ignore", "The model does not have any trainable weights")  # they may be solved
-            order = _Order(model, train, batch_size, seed, augment, place or EpochPosition(), spread, epochs)
-            begin = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: order.begin(epoch))
-            told = {"verbose": verbose, "epochs": epochs, "steps": order.steps, "model": model}
-            model.train_function = order.run
-            model.test_function = _test_function(model, val, spread) if val is not None else None
-            order.compile()
-            return model.fit(
-                _numbers(order.steps),
+            runner = EpochRunner(
+                model,
+                train,
+                batch_size=batch_size,
                 epochs=epochs,
-                validation_data=_numbers(1) if val is not None else None,
-                callbacks=_counted(order, [begin, *callbacks], add_progbar=verbose != 0, **told),
+                seed=seed,
+                augment=augment,
+                fuse_steps=fuse_steps,
+                position=position or EpochPosition(),
+                context=context,
+            )
+            begin = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: runner.begin(epoch))
+            params = {"verbose": verbose, "epochs": epochs, "steps": runner.steps, "model": model}
+            model.train_function = runner.run
+            model.test_function = _test_function(model, val, context, fuse_steps) if val is not None else None
+            runner.compile()
+            return model.fit(
+                tf.data.Dataset.range(runner.steps),
+                epochs=epochs,
+                validation_data=tf.data.Dataset.range(1) if val is not None else None,
+                callbacks=_step_callbacks(runner, [begin, *callbacks], add_progbar=verbose != 0, **params),
                 initial_epoch=initial_epoch,
                 shuffle=False,
                 verbose=verbose,
             )
     finally:  # the next plain `fit` makes its own
         model.train_function = model.test_function = None
-        model.steps_per_execution = each
+        model.steps_per_execution = steps_per_execution
 
 
 class EpochPosition:
-    """Where training stands: `epoch`, and how many rows of its order are done. A plain pair, to be saved and set.
+    """Position in a training, to be saved and restored.
 
-    `before` is how many were done before the last call.
+    Args:
+        epoch: Index of the epoch.
+        rows_done: Rows of its permutation that are done.
+
+    `rows_done_before` is `rows_done` before the last call.
     """
 
-    def __init__(self, epoch: int = 0, done: int = 0):
-        self.epoch, self.done, self.before = epoch, done, done
+    def __init__(self, epoch: int = 0, rows_done: int = 0):
+        self.epoch, self.rows_done, self.rows_done_before = epoch, rows_done, rows_done
 
 
-class _Order:
-    """Draws the order of every epoch and feeds it to the compiled step, as many steps a call as the clock likes."""
+class EpochRunner:
+    """Passes the permuted rows of each epoch to the compiled steps, many steps per call.
+
+    Args:
+        model: A compiled model.
+        dataset: The training rows.
+        batch_size: Rows of a step.
+        epochs: Passes over the rows.
+        seed: Seed of the order of the rows, and of the augmentation.
+        augment: See `fit`.
+        fuse_steps: See `fit`.
+        position: Position in the training, kept up to date.
+        context: The `ReplicaContext` of the training.
+    """
 
     def __init__(
         self,
-        model: Any,
-        split: Any,
+        model: "keras.Model",
+        dataset: Any,
+        *,
         batch_size: int,
-        seed: int,
-        augment: Any,
-        place: EpochPosition,
-        spread: Any,
         epochs: int,
+        seed: int,
+        augment: Callable[..., Any] | None,
+        fuse_steps: bool | None,
+        position: EpochPosition,
+        context: scope.ReplicaContext,
     ):
-        self.seed, self.place, self.rows = seed, place, len(split)
-        self.batch = min(batch_size, self.rows)
-        self.steps = -(-self.rows // self.batch)
-        self.model, self.spread = model, spread
-        self.compiled = functools.partial(
-            train_step_function, model, spread, split, self.batch, augment, seed, len(split) * epochs
+        self.seed, self.position, self.rows = seed, position, len(dataset)
+        self.batch_size = min(batch_size, self.rows)
+        self.steps = -(-self.rows // self.batch_size)
+        self.model, self.context = model, context
+        self._make_step_function = functools.partial(
+            train_step_function,
+            model,
+            context,
+            dataset,
+            self.batch_size,
+            augment,
+            seed,
+            len(dataset) * epochs,
+            fuse_steps,
         )
-        self.train: Any = None
-        self.clip: Any = None  # what the compiled step clips the gradient to
-        self.a_call = 1  # steps of the next call
-        self.numbers: Any = None
-        self.begun = False  # whether this epoch has had a call
+        self._run_steps: Callable[..., Any] | None = None
+        self._clipnorm: float | None = None  # that of the compiled steps
+        self.steps_per_call = 1  # of the next call
+        self.permutation: np.ndarray = np.zeros(0, "int32")  # of the current epoch
+        self._has_called = False  # in this epoch
 
     def compile(self) -> None:
-        """Compile the step before the first epoch, so that the clock sees the steps alone."""
+        """Compile the steps before the first epoch, so that compiling is not part of a measured call."""
         optimizer = self.model.optimizer
         if optimizer is not None and self.model.built and not optimizer.built:
-            with scope.scope(self.spread.strategy):
-                optimizer.build(self.model.trainable_variables)  # or TensorFlow would compile twice, to make them first
-        self.clip = global_clipnorm_of(optimizer)
-        self.train = self.compiled()
+            with scope.scope(self.context.strategy):
+                optimizer.build(self.model.trainable_variables)  # otherwise TensorFlow would trace twice
+        self._clipnorm = global_clipnorm_of(optimizer)
+        self._run_steps = self._make_step_function()
 
     def begin(self, epoch: int) -> None:
-        """Draw the epoch's order. Rows that were done before a resume are passed over."""
-        if epoch != self.place.epoch:
-            self.place.epoch, self.place.done = epoch, 0
-        self.begun = False
-        self.numbers = epoch_permutation(self.seed, epoch, self.rows)
+        """Permute the rows of the epoch; rows that were done before a resume are skipped."""
+        if epoch != self.position.epoch:
+            self.position.epoch, self.position.rows_done = epoch, 0
+        self._has_called = False
+        self.permutation = epoch_permutation(self.seed, epoch, self.rows)
 
     def run(self, iterator: Any) -> Any:
-        """One call of Keras' loop: the next piece of the order, step after step."""
+        """One call of Keras' loop: train on the next rows of the permutation, and return the logs."""
         import tensorflow as tf
 
-        if self.place.done >= self.rows:
-            if self.begun:
+        start = self.position.rows_done
+        if start >= self.rows:
+            if self._has_called:
                 raise StopIteration
-            self.begun = True
+            self._has_called = True
             return self.model.get_metrics_result()  # stopped between the last step and the end of its epoch
-        self.begun = True
-        if global_clipnorm_of(self.model.optimizer) != self.clip:  # a callback has set it
+        self._has_called = True
+        if self._run_steps is None or global_clipnorm_of(self.model.optimizer) != self._clipnorm:  # set by a callback
             self.compile()
-        end = min(self.place.done + self.a_call * self.batch, self.rows)
-        end = self.spread.end(self.place.done, end, self.batch)
-        piece = tf.constant(self.numbers[self.place.done : end])
-        seen = tf.constant(self.place.epoch * self.rows + self.place.done, "int64")
-        start = time.perf_counter()
-        logs = self.train(piece, seen)
-        self.pace(self.spread.agreed(time.perf_counter() - start))
-        self.place.before, self.place.done = self.place.done, end
+        end = min(start + self.steps_per_call * self.batch_size, self.rows)
+        end = self.context.end(start, end, self.batch_size)
+        indices = tf.constant(self.permutation[start:end])
+        rows_seen = tf.constant(self.position.epoch * self.rows + start, "int64")
+        start_time = time.perf_counter()
+        logs = self._run_steps(indices, rows_seen)  # type: ignore[misc]
+        self.adapt_steps_per_call(self.context.mean_over_workers(time.perf_counter() - start_time))
+        self.position.rows_done_before, self.position.rows_done = start, end
         return logs
 
-    def pace(self, seconds: float) -> None:
-        """How many steps the next call has, so that it takes a told time; what is computed does not depend on it."""
-        self.a_call = max(1, min(8 * self.a_call, self.steps, int(self.a_call * SECONDS_A_CALL / max(seconds, 1e-6))))
+    def adapt_steps_per_call(self, seconds: float) -> None:
+        """Set how many steps the next call has, so that it takes `SECONDS_PER_CALL`; the results do not depend on it.
+
+        Args:
+            seconds: Duration of the last call.
+        """
+        target = int(self.steps_per_call * SECONDS_PER_CALL / max(seconds, 1e-6))
+        self.steps_per_call = max(1, min(MAX_GROWTH * self.steps_per_call, self.steps, target))
 
 
-def _counted(order: _Order, callbacks: list[Any], **told: Any) -> Any:
-    """Keras' list of callbacks, which counts calls; here it counts steps."""
+def _step_callbacks(
+    runner: EpochRunner, callbacks: "list[keras.callbacks.Callback]", **options: Any
+) -> "keras.callbacks.CallbackList":
+    """Create Keras' list of callbacks, with the number of the step instead of the number of the call."""
     import keras
 
-    class Counted(keras.callbacks.CallbackList):
+    class StepCallbackList(keras.callbacks.CallbackList):
         def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-            if order.place.done < order.rows:  # Keras asks once more at the end of an epoch
-                super().on_train_batch_begin(order.place.done // order.batch, logs)
+            if runner.position.rows_done < runner.rows:  # Keras makes another call at the end of an epoch
+                super().on_train_batch_begin(runner.position.rows_done // runner.batch_size, logs)
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            super().on_train_batch_end(-(-order.place.done // order.batch) - 1, logs)
+            super().on_train_batch_end(-(-runner.position.rows_done // runner.batch_size) - 1, logs)
 
-    return Counted(callbacks, add_history=True, **told)
+    return StepCallbackList(callbacks, add_history=True, **options)
 
 
-def epoch_permutation(seed: int, epoch: int, rows: int) -> Any:
-    """The order of the rows of an epoch, drawn from its number alone."""
+def epoch_permutation(seed: int, epoch: int, rows: int) -> np.ndarray:
+    """The order of the rows of an epoch, a function of seed and epoch alone."""
     return np.random.default_rng((seed, epoch)).permutation(rows).astype("int32")
 
 
-def _test_function(model: Any, split: Any, spread: Any) -> Any:
-    """What Keras' `evaluate` calls: one call scores the whole split."""
+def _test_function(
+    model: "keras.Model", dataset: Any, context: scope.ReplicaContext, fuse_steps: bool | None
+) -> "Callable[[Any], dict[str, tf.Tensor]]":
+    """Create the function that Keras' `evaluate` calls: one call evaluates the complete dataset."""
     import tensorflow as tf
 
-    x, _, _ = split.take(np.arange(1))
-    batch, rows = rows_per_call(x), len(split)
-    once = functools.cache(lambda: compile_steps(model, "test_step", spread, split, batch))
-    everything = tf.range(rows, dtype="int32")
-    whole = spread.end(0, rows, batch)
+    x, _, _ = dataset.take(np.arange(1))
+    batch_size, rows = rows_per_call(x), len(dataset)
+    compiled = functools.cache(
+        lambda: compile_steps(model, "test_step", context, dataset, batch_size, fuse_steps=fuse_steps)
+    )
+    indices = tf.range(rows, dtype="int32")
+    end = context.end(0, rows, batch_size)
 
-    def function(iterator: Any) -> Any:
+    def evaluate(iterator: Any) -> Any:
         next(iterator)
-        run = once()
-        logs = run(everything[:whole], tf.constant(0, "int64"))
-        return run(everything[whole:], tf.constant(0, "int64")) if whole < rows else logs
+        run = compiled()
+        logs = run(indices[:end], tf.constant(0, "int64"))
+        return run(indices[end:], tf.constant(0, "int64")) if end < rows else logs
 
-    return function
-
-
-def _numbers(count: int) -> Any:
-    import tensorflow as tf
-
-    return tf.data.Dataset.range(count)
+    return evaluate
 
 
-def _split(x: Any, y: Any = None, weight: Any = None) -> Any:
-    return x if hasattr(x, "take") and hasattr(x, "raw") else ArrayDataset(x, y, weight)
+def _to_dataset(x: Any, y: Any = None, weight: Any = None) -> Any:
+    """The dataset itself, or arrays as a dataset."""
+    return x if hasattr(x, "take") and hasattr(x, "raw_inputs") else ArrayDataset(x, y, weight)
 
 
-def _validation(data: Any) -> Any:
-    return _split(*data) if isinstance(data, tuple | list) else data
+def _validation_dataset(data: Any) -> Any:
+    return _to_dataset(*data) if isinstance(data, tuple | list) else data

@@ -1,4 +1,4 @@
-"""The epochs of a run: those that validation watches, and those on all rows that follow where rows are few."""
+"""The stages of fitting: with validation, and once more on all rows where rows are few."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,150 +12,179 @@ from tfkit.recipe import Data, Recipe
 from tfkit.run_dir import RunDir
 from tfkit.training.nan_report import recent_batch_rows
 
+MAX_ROLLBACKS = 3
+SAMPLE_ROWS = 256  # on which the gradient norm of each epoch is measured
+
 
 def fit_with_validation(
-    recipe: Recipe, run: RunDir, config: Any, data: Data, model: Any, quiet: bool, until: int | None = None
-) -> Any:
-    """The epochs that validation watches, or the first `until` of them; the best one's weights are kept."""
+    recipe: Recipe,
+    run: RunDir,
+    config: Any,
+    data: Data,
+    model: Any,
+    *,
+    quiet: bool,
+    stop_after_epoch: int | None = None,
+) -> list[dict[str, float]]:
+    """Train with validation after every epoch; the weights of the best epoch are restored.
+
+    Returns:
+        The history: a dictionary for each epoch.
+    """
     import keras
 
     from tfkit import callbacks
 
     mode = monitor_mode(recipe)
-    best = callbacks.EarlyStopping(recipe.monitor, mode=mode, patience=config.patience)
-    # a train_step of one's own may step other optimizers than that of `compile`, and then has no one gradient
-    own_step = type(model).train_step is not keras.Model.train_step
-    sample = None if own_step else _sample(config, data)
-    journal = callbacks.JSONLogger(run.path("journal.jsonl"), rows=len(data.train), sample=sample)
-    watching = [best, journal]
-    if run.about.get("tensorboard"):
+    early_stopping = callbacks.EarlyStopping(recipe.monitor, mode=mode, patience=config.early_stopping_patience)
+    # a custom train_step may use several optimizers and losses, so it has no single gradient
+    has_custom_step = type(model).train_step is not keras.Model.train_step
+    sample = None if has_custom_step else _sample_batch(config, data)
+    logger = callbacks.JSONLogger(run.path("history.jsonl"), rows=len(data.train), sample=sample)
+    callback_list = [early_stopping, logger]
+    if run.provenance.get("tensorboard"):
         from tfkit.training.tensorboard import TensorBoardLogger
 
-        watching.append(TensorBoardLogger(run, journal))
-    if config.learning_rate_decay == "plateau":
-        patience = config.plateau_patience
-        watching.append(callbacks.LearningRateDecay(recipe.monitor, mode=mode, patience=patience))
-    show = None if quiet else recipe.monitor
-    validation = {"validation_data": data.val}
-    done = _epochs(run, "checkpoints", config, data, model, watching, config.epochs, show, until, **validation)
-    if data.final is not None:  # what comes next may be stopped too
-        done.save()
-    if best.best_epoch is None:
+        callback_list.append(TensorBoardLogger(run, logger))
+    if config.learning_rate_schedule == "plateau":
+        callback_list.append(callbacks.LearningRateDecay(recipe.monitor, mode=mode, patience=config.plateau_patience))
+    stage = _Stage(run, "checkpoints", config, data, model)
+    checkpoint = stage.fit(
+        callback_list,
+        config.epochs,
+        progress_metric=None if quiet else recipe.monitor,
+        stop_after_epoch=stop_after_epoch,
+        validation_data=data.val,
+    )
+    if data.refit_dataset is not None:  # the refit may be interrupted too
+        checkpoint.save()
+    if early_stopping.best_epoch is None:
         raise NotFiniteError(
-            f"{recipe.monitor} was never a finite number, so no epoch's weights can be kept. "
-            "Lower learning_rate to a tenth, or set clip_norm=1."
+            f"{recipe.monitor} was never a finite number, so there is no best epoch. "
+            "Lower learning_rate to a tenth, or set global_clipnorm=1."
         )
-    run.note(best_epoch=best.best_epoch + 1)
-    return journal
+    run.update_provenance(best_epoch=early_stopping.best_epoch + 1)
+    return logger.lines
 
 
 def monitor_mode(recipe: Recipe) -> str:
-    """Where the monitor of a recipe is best, "min" or "max": as it says, or as the name is known."""
+    """Whether the monitor of a recipe is best at its "min" or "max"."""
     from tfkit.metrics import direction
 
     mode = recipe.mode or direction(recipe.monitor)
     if mode is None:
         raise UserError(
-            f"A recipe must say where its monitor is best, mode='min' or mode='max', where tfkit does not "
-            f"know it. Received: monitor={recipe.monitor!r}"
+            "A recipe must say where its monitor is best, mode='min' or mode='max', if tfkit does not know the "
+            f"metric. Received: monitor={recipe.monitor!r}"
         )
     return mode
 
 
-def refit_on_all(recipe: Recipe, run: RunDir, config: Any, data: Data, quiet: bool) -> Any:
-    """The model once more from its first weights, on all rows but the test's, to the end of the schedule.
+def refit_on_all(recipe: Recipe, run: RunDir, config: Any, data: Data, *, quiet: bool) -> Any:
+    """Train the model again from its initial weights, on training and validation rows together.
 
-    No row is left to choose an epoch by: it ends with the last, or, where `patience` may stop it, with the one that
-    validation had chosen.
+    There is no validation, so training ends with the last epoch or, with early stopping, with the epoch that validation
+    chose.
     """
     from tfkit.training import devices, seeding
 
     seeding.seed_everything(seed=config.seed, deterministic=config.deterministic)
     with seeding.precision_policy(config.precision), devices.strategy_scope():
         model = recipe.model(config, data)
-    epochs = config.epochs if config.patience is None else run.about["best_epoch"]
-    _epochs(run, "checkpoints-refit", config, data, model, [], epochs, None if quiet else "loss")
+    epochs = config.epochs if config.early_stopping_patience is None else run.provenance["best_epoch"]
+    _Stage(run, "checkpoints-refit", config, data, model).fit([], epochs, progress_metric=None if quiet else "loss")
     return model
 
 
-def _epochs(
-    run: RunDir,
-    folder: str,
-    config: Any,
-    data: Data,
-    model: Any,
-    watching: list[Any],
-    epochs: int,
-    show: str | None,
-    until: int | None = None,
-    **validation: Any,
-) -> Any:
-    """Compiled epochs, gone on with where a checkpoint lies; the state is saved now and then and at the end."""
-    from tfkit import callbacks
-    from tfkit.training import fit as training_fit
-    from tfkit.training.checkpoint import Checkpoint, stopping
-    from tfkit.training.progress_bar import Progress
+class _Stage:
+    """Compiled epochs with checkpoints in a folder of the run; continues from a checkpoint that is there."""
 
-    place = training_fit.EpochPosition()
-    batch = config.batch(len(data.train))
-    guard = callbacks.RollbackOnNaN(
-        NotFiniteError,
-        retries=_retries(model),
-        sample=_sample(config, data),
-        where=lambda: recent_batch_rows(place, data, seed=config.seed, batch=batch),
-        report=lambda found: write_json(run.path("not_finite.json"), found),
-    )
-    watching = [guard, *watching]
-    checkpoint = Checkpoint(run.path(folder), place, watching, until, run.about.get("checkpoint_minutes"))
-    checkpoint.restore(model)
-    bar = [] if show is None else [Progress(epochs, show, lambda: place.done / len(data.train))]
-    try:
-        with stopping(checkpoint), _holding(batch):
-            training_fit.fit(
-                model,
-                data.train,
-                batch_size=batch,
-                epochs=epochs,
-                callbacks=[*watching, *bar, checkpoint],
-                seed=config.seed,
-                augment=data.augment,
-                initial_epoch=place.epoch,
-                place=place,
-                **validation,
-            )
-    finally:
-        for each in bar:
-            each.close()
-    return checkpoint
+    def __init__(self, run: RunDir, folder: str, config: Any, data: Data, model: Any):
+        self.run, self.folder, self.config, self.data, self.model = run, folder, config, data, model
+
+    def fit(
+        self,
+        callback_list: list[Any],
+        epochs: int,
+        *,
+        progress_metric: str | None,
+        stop_after_epoch: int | None = None,
+        **validation: Any,
+    ) -> Any:
+        """Train to the last epoch; returns the `Checkpoint` callback."""
+        from tfkit.training import fit as training_fit
+        from tfkit.training.checkpoint import Checkpoint, stopping
+        from tfkit.training.progress_bar import Progress
+
+        run, data, position = self.run, self.data, training_fit.EpochPosition()
+        batch_size = self.config.effective_batch_size(len(data.train))
+        callback_list = [self._nan_guard(position, batch_size), *callback_list]
+        interval = run.provenance.get("checkpoint_minutes")
+        checkpoint = Checkpoint(run.path(self.folder), position, callback_list, stop_after_epoch, interval)
+        checkpoint.restore(self.model)
+        if progress_metric is not None:
+            bars = [Progress(epochs, progress_metric, lambda: position.rows_done / len(data.train))]
+        else:
+            bars = []
+        try:
+            with stopping(checkpoint), _report_out_of_memory(batch_size):
+                training_fit.fit(
+                    self.model,
+                    data.train,
+                    batch_size=batch_size,
+                    epochs=epochs,
+                    callbacks=[*callback_list, *bars, checkpoint],
+                    seed=self.config.seed,
+                    augment=data.augment,
+                    initial_epoch=position.epoch,
+                    position=position,
+                    **validation,
+                )
+        finally:
+            for bar in bars:
+                bar.close()
+        return checkpoint
+
+    def _nan_guard(self, position: Any, batch_size: int) -> Any:
+        """The callback that rolls back when the loss is NaN or infinite."""
+        from tfkit import callbacks
+
+        return callbacks.RollbackOnNaN(
+            NotFiniteError,
+            retries=_max_rollbacks(self.model),
+            sample=_sample_batch(self.config, self.data),
+            where=lambda: recent_batch_rows(position, self.data, seed=self.config.seed, batch=batch_size),
+            report=lambda report: write_json(self.run.path("nan_report.json"), report),
+        )
 
 
 @contextmanager
-def _holding(batch: int) -> Iterator[None]:
-    """Say in one line that a device has run out of memory; what was saved stays as it is."""
+def _report_out_of_memory(batch_size: int) -> Iterator[None]:
+    """Report in one line that a device is out of memory."""
     import tensorflow as tf
 
     try:
         yield
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-        remedy = f"give a smaller batch_size, such as {batch // 2}" if batch > 1 else "make the model smaller"
+        remedy = f"use a smaller batch_size, such as {batch_size // 2}" if batch_size > 1 else "make the model smaller"
         raise UserError(
-            f"A step must fit into the memory of the device; {remedy}. Received: batch_size={batch}, of "
-            f"which it says: {first_line(error)}"
+            f"A step must fit into the memory of the device; {remedy}. Received: batch_size={batch_size}, for which "
+            f"TensorFlow reports: {first_line(error)}"
         ) from error
 
 
-def _sample(config: Any, data: Data) -> Any:
-    """A few training rows as a step sees them, to look at the model with."""
-    rows = data.train.take(np.arange(min(256, len(data.train))))
-    return data.augment(*rows, np.array([config.seed, 0])) if data.augment else rows
+def _sample_batch(config: Any, data: Data) -> Any:
+    """A few training rows as a training step sees them."""
+    batch = data.train.take(np.arange(min(SAMPLE_ROWS, len(data.train))))
+    return data.augment(*batch, np.array([config.seed, 0])) if data.augment else batch
 
 
-def _retries(model: Any) -> int:
-    """How often to go back at a lower rate where the loss stops being finite; never where no rate can be cut."""
+def _max_rollbacks(model: Any) -> int:
+    """The number of rollbacks allowed; 0 if the learning rate of the model cannot be lowered."""
     from tfkit.schedules import scale_learning_rate
 
     try:
         scale_learning_rate(model.optimizer, 1.0)
-    except ValueError:  # a schedule of the page's own
+    except ValueError:  # a custom schedule
         return 0
-    return 3
+    return MAX_ROLLBACKS

@@ -27,7 +27,7 @@ def recent_batch_rows(position: Any, data: Data, *, seed: int, batch: int) -> di
 
     from tfkit.training.fit import epoch_permutation
 
-    indices = epoch_permutation(seed, position.epoch, len(data.train))[position.before : position.done][
+    indices = epoch_permutation(seed, position.epoch, len(data.train))[position.rows_done_before : position.rows_done][
         :MAX_LISTED_ROWS
     ]
     if not len(indices):
@@ -44,7 +44,7 @@ def recent_batch_rows(position: Any, data: Data, *, seed: int, batch: int) -> di
             "value": value if np.isfinite(value) else "not finite",
         }
     return {
-        "steps": [position.before // batch + 1, -(-position.done // batch)],
+        "steps": [position.rows_done_before // batch + 1, -(-position.rows_done // batch)],
         "rows": indices.tolist(),
         "furthest": largest_values,
     }

@@ -58,7 +58,7 @@ def write_scores(run: RunDir) -> None:
         return
     writer = tf.summary.create_file_writer(str(run.path(FOLDER) / "test"))
     for name, value in (run.metrics.get("test") or {}).items():
-        scalar(writer, f"score/{name}", value, run.about.get("best_epoch", 0))
+        scalar(writer, f"score/{name}", value, run.provenance.get("best_epoch", 0))
     writer.close()
 
 

@@ -1,16 +1,13 @@
-"""The path of a run, top to bottom: settings, folder, data, model, fit, scores, files."""
+"""The pipeline of a training: settings, data, model, fit, evaluation, files."""
 
 import gc
-import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from tfkit.analysis.fitted_model import FittedModel
 from tfkit.atomic_files import write_json
@@ -21,6 +18,7 @@ from tfkit.errors import Paused, UserError, first_line
 from tfkit.recipe import Data, Recipe
 from tfkit.run_dir import RunDir, versions
 from tfkit.training import devices, seeding
+from tfkit.training.fingerprint import fingerprint
 
 
 def train(
@@ -29,234 +27,254 @@ def train(
     out: str | Path = "runs",
     device: str = "auto",
     resume: str | Path | None = None,
-    anyway: bool = False,
-    settings: Any = None,
-    test: bool = True,
+    ignore_versions: bool = False,
+    config: Any = None,
+    skip_test: bool = False,
     tensorboard: bool = False,
-    until: int | None = None,
+    stop_after_epoch: int | None = None,
     checkpoint_minutes: float | None = None,
     quiet: bool = False,
     on_finish: Callable[[FittedModel], Any] | None = None,
-    **words: Any,
+    **overrides: Any,
 ) -> RunDir:
-    """Train a recipe and leave a run: the model, its honest scores, and how it came about.
+    """Train a recipe and write a run directory.
 
     Args:
-        recipe: Whatever `load` takes; may be left out where `resume` names a run.
-        out: The run is a new folder in this one.
+        recipe: A name, a path or a `Recipe`, see `load_recipe`; optional with `resume`.
+        out: Parent of the new run directory.
         device: auto, cpu, gpu, mirrored, mirrored:N or multiworker; see `tfkit.training.devices`.
-        resume: A run to go on with; recipe and settings come from it.
-        anyway: Whether to resume although versions of packages differ.
-        settings: A JSON file or a mapping of settings; `words` go before it.
-        test: Whether the test split is scored at the end.
-        tensorboard: Whether curves, settings and scores are written for TensorBoard too, into the run.
-        checkpoint_minutes: How often the state is saved inside a long epoch; None for every three minutes, or for what
-            the run that is resumed has been told.
-        until: The epoch after which it pauses, saved, to be resumed; the run is then not finished.
+        resume: A run to resume; recipe and settings come from it.
+        ignore_versions: Whether to resume although versions of packages differ.
+        config: A JSON file or a mapping of settings; `overrides` have priority.
+        skip_test: Whether the test split is not evaluated.
+        tensorboard: Whether curves, settings and scores are also written for TensorBoard, into the run.
+        stop_after_epoch: Epoch after which training pauses with its state saved; the run is then not finished.
+        checkpoint_minutes: Interval of checkpoints inside a long epoch, above 0; None: 3, or that of the resumed run.
         quiet: Whether nothing is printed.
-        on_finish: Called at the end with what training has in memory, such as to write a report.
-        words: Settings of the recipe.
+        on_finish: Called at the end with the fitted model and its data, for example to write a report.
+        overrides: Settings of the recipe.
 
     Returns:
-        The finished `Run`.
+        The run directory.
 
     Raises:
-        UserError: If something is wrong that the user can mend.
-        NotFiniteError: If the loss stops being finite.
-        Interrupted: If a signal has stopped it; the state is saved.
+        UserError: If something is wrong that the user can fix.
+        NotFiniteError: If the loss becomes NaN or infinite.
+        Interrupted: If a signal stopped training; the state is saved.
     """
     if checkpoint_minutes is not None and not 0 < checkpoint_minutes < math.inf:
         raise UserError(f"`checkpoint_minutes` must be a number above 0. Received: {checkpoint_minutes}")
-    devices.select_devices(devices.device_for_resume(device, resume, anyway))
+    devices.select_devices(devices.device_for_resume(device, resume, ignore_versions))
     out, resume = devices.worker_folders(out, resume)
     quiet = quiet or not devices.is_chief()
-    with console_logger(quiet) as say:
+    overrides = {**read_settings(config), **overrides}
+    with console_logger(quiet) as log:
         if resume is not None:
-            loaded, run, config = _reopen(recipe, Path(resume), {**read_settings(settings), **words}, anyway)
-            test = test and run.about.get("test", True)
+            recipe, run, settings = _open_for_resume(recipe, Path(resume), overrides, ignore_versions)
+            skip_test = skip_test or run.provenance.get("skip_test", False)
             if run.finished:
-                say(f"Already finished: {run.folder}")
+                log(f"Already finished: {run.folder}")
                 return run
         else:
-            loaded = load_recipe(recipe if recipe is not None else "tabular")
-            config = loaded.Config.of({**read_settings(settings), **words})
-            run = RunDir.begin(out, loaded, config)
+            recipe = load_recipe(recipe if recipe is not None else "tabular")
+            settings = recipe.Config.from_dict(overrides)
+            run = RunDir.create(out, recipe, settings)
+        pipeline = _Pipeline(recipe, run, settings, log, quiet, skip_test, stop_after_epoch, on_finish)
         try:
-            run.note(test=test, tensorboard=tensorboard, changed=config.changed())
+            run.update_provenance(skip_test=skip_test, tensorboard=tensorboard, non_defaults=settings.non_defaults())
             if checkpoint_minutes is not None:
-                run.note(checkpoint_minutes=checkpoint_minutes)
-            return _walk(loaded, run, config, test, say, quiet, until, on_finish)
+                run.update_provenance(checkpoint_minutes=checkpoint_minutes)
+            pipeline.run_steps()
         except Paused:
-            say(f"Paused after epoch {until}; go on with --resume {run.folder}")
-            return run
+            log(f"Paused after epoch {stop_after_epoch}; continue with --resume {run.folder}")
         except BaseException:
-            left = ("journal.jsonl", "not_finite.json")
-            if resume is None and not any(run.path(name).exists() for name in left):  # before the first step
+            has_trained = any(run.path(name).exists() for name in ("history.jsonl", "nan_report.json"))
+            if resume is None and not has_trained:
                 run.remove()
             raise
+        return run
 
 
-def _walk(
-    recipe: Recipe,
-    run: RunDir,
-    config: Any,
-    test: bool,
-    say: Any,
-    quiet: bool,
-    until: int | None,
-    on_finish: Callable[[FittedModel], Any] | None,
-) -> RunDir:
-    """From settings to a finished run."""
-    from tfkit.data.drift import fit_reference_stats
-    from tfkit.training import evaluate, fit_stages
-    from tfkit.training.preflight.run_preflight import run_preflight
-    from tfkit.training.tensorboard import write_scores
+@dataclass
+class _Pipeline:
+    """The steps of a training: data, model, checks, fit, evaluation, saving."""
 
-    clock = _Clock()
-    gc.collect()  # models and rows of an earlier run in this process, which hold each other
-    seeding.seed_everything(seed=config.seed, deterministic=config.deterministic)
-    with clock("data"), seeding.precision_policy("float32"):
-        data = recipe.data(config)
-        config = config.settled(data.defaults)
-        _record(run, config, data)
-    say(f"Run {run.folder}")  # now that there is something to come back to
-    _say_data(data, say)
-    seeding.seed_everything(
-        seed=config.seed, deterministic=config.deterministic
-    )  # again, whatever chance `data` has used
-    with clock("model"), seeding.precision_policy(config.precision), devices.strategy_scope():
-        model = recipe.model(config, data)
-    epochs = f"{config.epochs} epoch{'s' * (config.epochs != 1)}"
-    say(
-        f"Model: {model.count_params():,} weights; {epochs} of {len(data.train):,} rows, "
-        f"{config.batch(len(data.train)):,} a step{devices.replica_suffix()}"
-    )
-    joined = make_inference_model(model, data)
-    with clock("checks"):
-        run_preflight(run, config, data, model)
-    with clock("fit"):
-        journal = fit_stages.fit_with_validation(recipe, run, config, data, model, quiet, until)
-    if data.calibrate is not None:
-        data = replace(data, restore=data.calibrate(model, data))
-        joined = make_inference_model(model, data)
-    said = {"val": evaluate.predict_dataset(data.val, model, data)}
-    if data.final is not None:
-        say(f"Fitted again on training and validation rows together, {len(data.final):,}")
-        data = replace(data, train=data.final)
-        with clock("refit"):
-            model = fit_stages.refit_on_all(recipe, run, config, data, quiet)
-        joined = make_inference_model(model, data)
-    write_json(run.path("drift.json"), fit_reference_stats(data.train, data.info))
-    run.note(network=model.name)  # where exports cut the model in two
-    run.keep(joined, journal.lines)
-    with clock("scores"):
-        if test:
-            said["test"] = evaluate.predict_dataset(data.test, model, data)
-        metrics = evaluate.evaluate(recipe, run, config, data, said, say)
-    metrics["seconds"] = clock.seconds
-    run.finish(metrics)
-    if run.about.get("tensorboard"):
-        write_scores(run)
-    if on_finish is not None:
-        with clock("report"):
-            on_finish(FittedModel(run, config, data, model, joined, said))
-    say(f"Took {sum(clock.seconds.values()):.0f} s. Model, scores and predictions: {run.folder}")
-    return run
+    recipe: Recipe
+    run: RunDir
+    config: Any
+    log: Any
+    quiet: bool
+    skip_test: bool
+    stop_after_epoch: int | None
+    on_finish: Callable[[FittedModel], Any] | None
+    clock: "_Clock" = field(default_factory=lambda: _Clock())
+
+    def run_steps(self) -> None:
+        """Run all steps; the run is then finished."""
+        from tfkit.training.preflight.run_preflight import run_preflight
+
+        gc.collect()  # models and rows of an earlier run in this process, which reference each other
+        data = self._load_data()
+        model = self._create_model(data)
+        make_inference_model(model, data)  # raises now, not after training, if the parts do not fit
+        with self.clock("checks"):
+            run_preflight(self.run, self.config, data, model)
+        self._evaluate_and_save(*self._fit(model, data))
+        self.log(f"Took {sum(self.clock.seconds.values()):.0f} s. Model, scores and predictions: {self.run.folder}")
+
+    def _load_data(self) -> Data:
+        self._seed()
+        with self.clock("data"), seeding.precision_policy("float32"):
+            data = self.recipe.data(self.config)
+            self.config = self.config.resolve_auto(data.auto_settings)
+            _save_inputs(self.run, self.config, data)
+        self.log(f"Run {self.run.folder}")  # now the run can be resumed
+        _log_data(data, self.log)
+        return data
+
+    def _create_model(self, data: Data) -> Any:
+        config, rows = self.config, len(data.train)
+        self._seed()  # again: `data` may have drawn random numbers
+        with self.clock("model"), seeding.precision_policy(config.precision), devices.strategy_scope():
+            model = self.recipe.model(config, data)
+        epochs = f"{config.epochs} epoch{'s' * (config.epochs != 1)}"
+        self.log(
+            f"Model: {model.count_params():,} weights; {epochs} of {rows:,} rows, "
+            f"batch size {config.effective_batch_size(rows):,}{devices.replica_suffix()}"
+        )
+        return model
+
+    def _fit(self, model: Any, data: Data) -> tuple[Any, Data, Any, list[dict[str, float]]]:
+        """Fit with validation, calibrate, and refit on all rows if the data asks for it."""
+        from tfkit.training import evaluate, fit_stages
+
+        with self.clock("fit"):
+            history = fit_stages.fit_with_validation(
+                self.recipe,
+                self.run,
+                self.config,
+                data,
+                model,
+                quiet=self.quiet,
+                stop_after_epoch=self.stop_after_epoch,
+            )
+        if data.calibrate is not None:
+            data = replace(data, postprocessor=data.calibrate(model, data))
+        val_predictions = evaluate.predict_dataset(data.val, model, data)
+        if data.refit_dataset is not None:
+            self.log(f"Refit on training and validation rows together: {len(data.refit_dataset):,} rows")
+            data = replace(data, train=data.refit_dataset)
+            with self.clock("refit"):
+                model = fit_stages.refit_on_all(self.recipe, self.run, self.config, data, quiet=self.quiet)
+        return model, data, val_predictions, history
+
+    def _evaluate_and_save(self, model: Any, data: Data, val_predictions: Any, history: list[dict[str, float]]) -> None:
+        from tfkit.data.drift import fit_reference_stats
+        from tfkit.training import evaluate
+        from tfkit.training.tensorboard import write_scores
+
+        run, predictions = self.run, {"val": val_predictions}
+        inference_model = make_inference_model(model, data)
+        write_json(run.path("reference_stats.json"), fit_reference_stats(data.train, data.metadata))
+        run.update_provenance(network=model.name)  # the layer at which exports split the model
+        run.save_model(inference_model, history)
+        with self.clock("scores"):
+            if not self.skip_test:
+                predictions["test"] = evaluate.predict_dataset(data.test, model, data)
+            metrics = evaluate.evaluate(self.recipe, run, self.config, data, predictions, self.log)
+        run.mark_finished({**metrics, "seconds": self.clock.seconds})
+        if run.provenance.get("tensorboard"):
+            write_scores(run)
+        if self.on_finish is not None:
+            with self.clock("report"):
+                self.on_finish(FittedModel(run, self.config, data, model, inference_model, predictions))
+
+    def _seed(self) -> None:
+        seeding.seed_everything(seed=self.config.seed, deterministic=self.config.deterministic)
 
 
-def _record(run: RunDir, config: Any, data: Data) -> None:
-    """Settings as settled, what was learnt, and what tells this data from any other."""
-    fingerprint = _fingerprint(data)
-    before = run.about.get("data")
-    if before not in (None, fingerprint):
+def make_inference_model(model: Any, data: Data) -> Any:
+    """Join one model from raw rows to predictions: `postprocessor(model(preprocessor(rows)))`."""
+    import keras
+
+    outputs = model(data.preprocessor.output)
+    try:
+        return keras.Model(
+            data.preprocessor.input, data.postprocessor(outputs) if data.postprocessor is not None else outputs
+        )
+    except ValueError as error:
         raise UserError(
-            "A run can only go on with the data that it began with; begin a new one for other data. "
+            "The model must output what the postprocessor of the recipe takes: for tables logits (rows, classes), or "
+            f"one number per row. Received: outputs of shape {tuple(outputs.shape)}, for which Keras reports: "
+            f"{first_line(error)}"
+        ) from error
+
+
+def _save_inputs(run: RunDir, config: Any, data: Data) -> None:
+    """Save settings and metadata; refuse to resume with other data."""
+    data_hash = fingerprint(data)
+    if run.provenance.get("data") not in (None, data_hash):
+        raise UserError(
+            "A run can only be resumed with its own data; start a new run for other data. "
             f"Received: other rows than those of {run.folder}"
         )
-    write_json(run.path("config.json"), config.words())
-    write_json(run.path("info.json"), data.info)
-    run.note(
-        data=fingerprint,
+    write_json(run.path("config.json"), config.to_dict())
+    write_json(run.path("metadata.json"), data.metadata.to_dict())
+    run.update_provenance(
+        data=data_hash,
         device=devices.selected_device(),
         devices=devices.list_devices(),
         rows=[len(split) for split in (data.train, data.val, data.test)],
     )
 
 
-def make_inference_model(model: Any, data: Data) -> Any:
-    """One model from raw rows to answers: `restore(model(prepare(rows)))`, on the inputs that `prepare` has already."""
-    import keras
-
-    answer = model(data.prepare.output)
-    try:
-        return keras.Model(data.prepare.input, data.restore(answer) if data.restore is not None else answer)
-    except ValueError as error:
-        raise UserError(
-            "The model must answer what the page's `restore` takes: for tables logits (rows, classes), or "
-            f"one number a row. Received: an answer of shape {tuple(answer.shape)}, of which Keras says: "
-            f"{first_line(error)}"
-        ) from error
-
-
-def _reopen(recipe: Any, folder: Path, words: dict[str, Any], anyway: bool) -> tuple[Recipe, RunDir, Any]:
-    """Recipe, run and settings of a run that is to go on."""
+def _open_for_resume(
+    recipe: Any, folder: Path, overrides: dict[str, Any], ignore_versions: bool
+) -> tuple[Recipe, RunDir, Any]:
+    """Open a run with its recipe and settings; refuse other recipes, settings and versions."""
     run = RunDir(folder)
-    about = run.about
-    if recipe is None and not about["page"]:
-        again = f"tfkit.train(recipe, resume={str(folder)!r})"
-        raise UserError(f"This run's recipe was made in memory; give it again: {again}")
-    loaded = load_recipe(recipe if recipe is not None else about["page"])
-    if loaded.page and run.path("page.py").exists() and loaded.page.read_bytes() != run.path("page.py").read_bytes():
+    provenance = run.provenance
+    if recipe is None and not provenance["recipe_file"]:
+        call = f"tfkit.train(recipe, resume={str(folder)!r})"
+        raise UserError(f"The recipe of this run was created in Python; pass it again: {call}")
+    recipe = load_recipe(recipe if recipe is not None else provenance["recipe_file"])
+    saved_file = run.path("recipe.py")
+    if recipe.path and saved_file.exists() and recipe.path.read_bytes() != saved_file.read_bytes():
         raise UserError(
-            f"A run goes on with the page that it began with, which is page.py in the run; begin a new one "
-            f"for another. Received: {loaded.page}, which differs"
+            "A run is resumed with its own recipe file, which is recipe.py in the run; start a new run for another. "
+            f"Received: {recipe.path}, which differs"
         )
-    config = loaded.Config.of(run.config)
-    asked = loaded.Config.of({**run.config, **words})
-    if asked != config:
-        differ = [
-            f"{name}={asked.words()[name]}" for name in asked.words() if asked.words()[name] != config.words()[name]
-        ]
+    config = recipe.Config.from_dict(run.config)
+    requested = recipe.Config.from_dict({**run.config, **overrides})
+    if requested != config:
+        before, after = config.to_dict(), requested.to_dict()
+        changes = [f"{name}={value}" for name, value in after.items() if value != before[name]]
         raise UserError(
-            "A run goes on with the settings that it began with; begin a new one for others. "
-            f"Received: {', '.join(differ)}"
+            f"A run is resumed with its own settings; start a new run for others. Received: {', '.join(changes)}"
         )
-    now, then = versions(), about["versions"]
-    other = [f"{name} {now[name]} (was {then.get(name)})" for name in now if now[name] != then.get(name)]
-    if other and not anyway:
+    current, saved = versions(), provenance["versions"]
+    changed = [
+        f"{name} {current[name]} (was {saved.get(name)})" for name in current if current[name] != saved.get(name)
+    ]
+    if changed and not ignore_versions:
         raise UserError(
-            f"A run goes on to the same result only with the same versions; --anyway goes on all the same. "
-            f"Received: {', '.join(other)}"
+            "A run gives the same result only with the same versions of packages; use --ignore-versions to resume "
+            f"anyway. Received: {', '.join(changed)}"
         )
-    return loaded, run, config
+    return recipe, run, config
 
 
-def _fingerprint(data: Data) -> str:
-    """What tells these rows from any others: a hash over blocks of all splits."""
-    import keras
-
-    from tfkit.datasets.batch_predict import index_chunks
-
-    digest = hashlib.sha256()
-    for split in (data.train, data.val, data.test):
-        for numbers in index_chunks(split):
-            for tensor in keras.tree.flatten(split.take(numbers)):
-                if tensor is not None:
-                    digest.update(np.ascontiguousarray(tensor).tobytes())
-    return digest.hexdigest()
-
-
-def _say_data(data: Data, say: Any) -> None:
-    """What was done to which rows and columns."""
-    for words in data.info.get("cleaning", []):
-        say(f"Cleaned: {words}")
-    if data.info.get("columns"):
-        say(columns_table(data.info["columns"]))
-    say(f"Rows: {len(data.train):,} to train, {len(data.val):,} to validate, {len(data.test):,} to test")
+def _log_data(data: Data, log: Any) -> None:
+    """Log what was done to rows and columns."""
+    for note in data.metadata.notes:
+        log(f"Cleaning: {note}")
+    if data.metadata.columns:
+        log(columns_table(data.metadata.columns))
+    log(f"Rows: {len(data.train):,} for training, {len(data.val):,} for validation, {len(data.test):,} for testing")
 
 
 class _Clock:
-    """Seconds of each step."""
+    """Measures the seconds of each step."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}

@@ -25,7 +25,7 @@ class DataCache:
         >>> calls = []
         >>> data = DataCache(lambda config: calls.append(config.l2) or tfkit.Data(0, 0, 0, {}, None))
         >>> for learning_rate, l2 in ((1, 0), (2, 0), (1, 3)):
-        ...     result = data(Config.of({"learning_rate": learning_rate, "l2": l2}))
+        ...     result = data(Config.from_dict({"learning_rate": learning_rate, "l2": l2}))
         >>> calls
         [0.0, 3.0]
     """
@@ -44,7 +44,7 @@ class DataCache:
                 return data
         names: set[str] = set()
         state_before = _random_state()
-        data = replace(self.data(_recording_config(config, names)), final=None)
+        data = replace(self.data(_recording_config(config, names)), refit_dataset=None)
         if _random_state() != state_before:  # it used the global random generator, which the seed initializes
             names.add("seed")
         self._cache = [*self._cache, ({name: settings[name] for name in names}, data)][-MAX_CACHED:]

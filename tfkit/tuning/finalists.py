@@ -19,33 +19,33 @@ def rerun_finalists(search: Search, finalists: int, deadline: float | None) -> N
     """Retrain the finalists, and the default, with seeds that played no part in their selection."""
     if not finalists:
         return
-    ledger = search.ledger
+    study = search.study
     search.display.log_stage(f"Retraining the finalists, and the default, with {NUM_SEEDS} new seeds each")
     selected = {trial.number: trial for trial in select_finalists(search, finalists)}
-    existing_runs = {(trial.again, trial.seed) for trial in ledger.trials if trial.kind == "final"}
-    pending = [trial for trial in ledger.trials if trial.kind == "final" and trial.state == "running"]
+    existing_runs = {(trial.retrained_trial, trial.seed) for trial in study.trials if trial.kind == "finalist"}
+    pending = [trial for trial in study.trials if trial.kind == "finalist" and trial.state == "running"]
     # seed by seed, so that all finalists have the same seeds if the time limit ends the loop
     for seed in range(search.config.seed + 1, search.config.seed + 1 + NUM_SEEDS):
         for number, trial in selected.items():
             if (number, seed) not in existing_runs:
-                pending.append(ledger.add(trial.settings, kind="final", seed=seed, again=number))
+                pending.append(study.add(trial.settings, kind="finalist", seed=seed, retrained_trial=number))
     while pending or search.running:
         time_is_up = deadline is not None and time.monotonic() > deadline
-        while pending and not time_is_up and len(search.running) < search.jobs:
+        while pending and not time_is_up and len(search.running) < search.workers:
             search.start(pending.pop(0))
         if not search.running:
             break
-        search.look()
+        search.poll()
     if pending:
         search.log("Time limit reached: not every finalist was retrained.")
-        ledger.trials = [trial for trial in ledger.trials if trial not in pending]
-        ledger.save()
+        study.trials = [trial for trial in study.trials if trial not in pending]
+        study.save()
 
 
 def select_finalists(search: Search, finalists: int) -> list[Trial]:
     """Select the best trials that beat the default, or the best one if none does; and the default itself."""
-    ranked = search.ledger.ranked_trials(search.objective_mode)
-    default_rank = next((i for i, trial in enumerate(ranked) if trial.kind == "written"), len(ranked))
+    ranked = search.study.ranked_trials(search.objective_mode)
+    default_rank = next((i for i, trial in enumerate(ranked) if trial.kind == "default"), len(ranked))
     better, worse = (
         [trial for trial in trials if not trial.reason]  # a duplicate names the original in its reason
         for trials in (ranked[:default_rank], ranked[default_rank + 1 :])
@@ -61,9 +61,9 @@ def rank_finalists(search: Search) -> list[dict[str, Any]]:
         standard deviation, None for one seed.
     """
     ranks = []
-    finals = [trial for trial in search.ledger.trials if trial.kind == "final" and trial.state == "done"]
-    for number in dict.fromkeys(trial.again for trial in finals):
-        scores = {trial.seed: trial.score for trial in finals if trial.again == number}
+    finals = [trial for trial in search.study.trials if trial.kind == "finalist" and trial.state == "done"]
+    for number in dict.fromkeys(trial.retrained_trial for trial in finals):
+        scores = {trial.seed: trial.score for trial in finals if trial.retrained_trial == number}
         values = list(scores.values())
         ranks.append(
             {
@@ -110,7 +110,7 @@ def summarize_winner(search: Search, ranks: list[dict[str, Any]]) -> str:
     if ranks[0] is default:
         return "No trial is better than the default: the default wins."
     difference = paired_difference(ranks[0]["scores"], default["scores"])
-    name = search.ledger.objective
+    name = search.study.objective
     if difference is None:
         return ""
     mean_difference, low, high = difference
@@ -127,23 +127,23 @@ def summarize_winner(search: Search, ranks: list[dict[str, Any]]) -> str:
 
 def train_winner(search: Search) -> RunDir:
     """Train the winner as a normal run; it is the only trial that is scored on the test set."""
-    ledger = search.ledger
+    study = search.study
     ranks = rank_finalists(search)
-    ranked = ledger.ranked_trials(search.objective_mode)
-    winner = next(trial for trial in ledger.trials if trial.number == ranks[0]["trial"]) if ranks else ranked[0]
+    ranked = study.ranked_trials(search.objective_mode)
+    winner = next(trial for trial in study.trials if trial.number == ranks[0]["trial"]) if ranks else ranked[0]
     verdict = summarize_winner(search, ranks)
-    pending = [trial for trial in ledger.trials if trial.kind == "winner" and trial.state == "running"]
-    trial = pending[0] if pending else ledger.add(winner.settings, kind="winner", again=winner.number)
+    pending = [trial for trial in study.trials if trial.kind == "winner" and trial.state == "running"]
+    trial = pending[0] if pending else study.add(winner.settings, kind="winner", retrained_trial=winner.number)
     search.display.log_stage("Training the winner and scoring it on the test set")
     search.start(trial)
     while search.running:
-        search.look()
+        search.poll()
     if trial.state != "done" or trial.run is None:
         raise UserError(f"Training of the winner failed: {trial.reason}")
-    ledger.winner = {"trial": winner.number, "run": trial.run, "verdict": verdict}
-    ledger.save()
-    run = RunDir(ledger.folder / trial.run)
-    write_json(ledger.folder / BEST_SETTINGS_FILE, run.config)
+    study.winner = {"trial": winner.number, "run": trial.run, "verdict": verdict}
+    study.save()
+    run = RunDir(study.folder / trial.run)
+    write_json(study.folder / BEST_SETTINGS_FILE, run.config)
     search.display.print_leaderboard(ranks, verdict)
     search.log(f"Report of the search: {write.write(search, ranks, verdict)}")
     return run

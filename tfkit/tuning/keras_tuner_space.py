@@ -32,7 +32,7 @@ def make_search_space(
     """Merge default domains, those of the recipe, and overrides; leave out fixed settings.
 
     Args:
-        recipe: Recipe with `search` and settings.
+        recipe: Recipe with `search_space` and settings.
         overrides: Domains as text, `{"units": "64,128", "learning_rate": "1e-4..1e-2"}` or `["units=64,128"]`, or as
             Python values like those of a recipe.
         fixed: Settings that have a fixed value.
@@ -42,7 +42,7 @@ def make_search_space(
 
     Example:
         >>> import tfkit
-        >>> fixed = {"optimizer": "adam", "depth": 2, "dropout": 0}
+        >>> fixed = {"optimizer": "adam", "num_layers": 2, "dropout": 0}
         >>> space = make_search_space(tfkit.load_recipe("tabular"), ["units=32,64"], fixed)
         >>> for name, values in space.items():
         ...     print(name, values)
@@ -51,7 +51,7 @@ def make_search_space(
         units Choice(values=(32, 64))
     """
     fixed = fixed or {}
-    space = DEFAULT_SPACE | {name: domain(value) for name, value in recipe.search.items()}
+    space = default_search_space(recipe)
     for name, value in _split_overrides(overrides):
         if name in fixed:
             raise UserError(f"`{name}` must be either fixed or searched. Received: {name}={fixed[name]} and a domain")
@@ -62,6 +62,11 @@ def make_search_space(
             "A search needs at least one setting that is not fixed: remove a key=value, or add --search key=a,b."
         )
     return space
+
+
+def default_search_space(recipe: Recipe) -> Space:
+    """Merge the default domains and those of the recipe."""
+    return DEFAULT_SPACE | {name: domain(value) for name, value in recipe.search_space.items()}
 
 
 def _split_overrides(overrides: Mapping[str, Any] | Sequence[str]) -> list[tuple[str, Any]]:
@@ -86,14 +91,14 @@ def _parse_domain(config_class: type[Config], name: str, value: Any, previous: C
         result = domain(value)
     elif ".." in value:
         low, _, high = value.partition("..")
-        ends = [_check_number(config_class.checked(name, end), value) for end in (low, high)]
+        ends = [_check_number(config_class.validate_setting(name, end), value) for end in (low, high)]
         result = domain((ends[0], ends[1]))
         if isinstance(result, Range) and getattr(previous, "log", False):
             result = Range(result.low, result.high, log=True)
     else:
-        result = Choice(tuple(config_class.checked(name, text.strip()) for text in value.split(",")))
+        result = Choice(tuple(config_class.validate_setting(name, text.strip()) for text in value.split(",")))
     for end in result.ends:
-        config_class.checked(name, end)
+        config_class.validate_setting(name, end)
     return result
 
 

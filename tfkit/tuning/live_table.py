@@ -64,20 +64,20 @@ class LiveTable:
 
     def score_name(self) -> str:
         """Name of the objective, or of the monitored value if the objective is not known yet."""
-        return self.search.ledger.objective or self.search.monitor
+        return self.search.study.objective or self.search.monitor
 
     def table(self) -> Any:
         """Table of the best and the running trials, with a progress line."""
         from rich.console import Group
         from rich.table import Table
 
-        search, trials = self.search, self.search.ledger.trials
+        search, trials = self.search, self.search.study.trials
         table = Table("trial", "state", self.score_name(), "epochs", "seconds", "settings", **TABLE_STYLE)
-        for trial in search.ledger.ranked_trials(search.objective_mode)[: MAX_ROWS // 2]:
+        for trial in search.study.ranked_trials(search.objective_mode)[: MAX_ROWS // 2]:
             table.add_row(*_row(trial))
         for trial, start in search.running.values():
             table.add_row(*_row(trial, time.monotonic() - start))
-        ended = sum(trial.state != "running" for trial in search.ledger.search_trials())
+        ended = sum(trial.state != "running" for trial in search.study.search_trials())
         remaining = self._remaining_time(trials)
         counts = f"{ended} of {search.num_trials} trials" + (f", about {remaining} remaining" if remaining else "")
         return Group(table, f"{counts}, {time.monotonic() - self._start:.0f} s elapsed. {self.title}")
@@ -87,9 +87,9 @@ class LiveTable:
         seconds = [trial.seconds for trial in trials if trial.state in ("done", "stopped", "paused") and trial.seconds]
         if not seconds:
             return ""
-        ended = sum(trial.state != "running" for trial in self.search.ledger.search_trials())
+        ended = sum(trial.state != "running" for trial in self.search.study.search_trials())
         num_remaining = max(0, self.search.num_trials - ended)
-        remaining_seconds = num_remaining * sum(seconds) / len(seconds) / self.search.jobs
+        remaining_seconds = num_remaining * sum(seconds) / len(seconds) / self.search.workers
         return f"{math.ceil(remaining_seconds / 60)} min" if remaining_seconds > 90 else f"{remaining_seconds:.0f} s"
 
     def print_leaderboard(self, ranks: list[dict[str, Any]], verdict: str) -> None:
@@ -98,8 +98,8 @@ class LiveTable:
 
         search = self.search
         table = Table("trial", "state", self.score_name(), "epochs", "seconds", "settings", **TABLE_STYLE)
-        unfinished = [trial for trial in search.ledger.search_trials() if trial.state != "done"]
-        for trial in [*search.ledger.ranked_trials(search.objective_mode), *unfinished]:
+        unfinished = [trial for trial in search.study.search_trials() if trial.state != "done"]
+        for trial in [*search.study.ranked_trials(search.objective_mode), *unfinished]:
             table.add_row(*_row(trial))
         search.log(table)
         if ranks:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from tfkit.errors import UserError
 from tfkit.tuning.keras_tuner_space import Space, in_space, to_keras_tuner_space, to_keras_tuner_values, to_settings
 
-METHODS = ("random", "bayesian", "hyperband", "grid")
+ALGORITHMS = ("random", "bayesian", "hyperband", "grid")
 
 NUM_INITIAL_POINTS = 8  # random trials before the model of a Bayesian search is used
 
@@ -36,21 +36,21 @@ class Oracle:
     """Oracle of Keras Tuner that uses the trial names of the search and can be replayed.
 
     Args:
-        method: random, bayesian, hyperband or grid.
+        algorithm: random, bayesian, hyperband or grid.
         space: The search space.
         mode: "min" or "max", whichever score is better.
         seed: Random seed of the proposals.
         epochs: Number of epochs of a complete training; the rungs of Hyperband are fractions of it.
     """
 
-    def __init__(self, method: str, space: Space, mode: str, *, seed: int = 0, epochs: int | None = None):
-        self.space, self.method = space, method
+    def __init__(self, algorithm: str, space: Space, mode: str, *, seed: int = 0, epochs: int | None = None):
+        self.space, self.algorithm = space, algorithm
         self.events: list[list[Any]] = []
         self._keras_tuner_ids: dict[str, str] = {}  # trial name -> trial id of Keras Tuner
         with _IgnoreWarnings():
-            self.inner = _make_inner_oracle(method, to_keras_tuner_space(space), mode, seed, epochs)
+            self.inner = _make_inner_oracle(algorithm, to_keras_tuner_space(space), mode, seed, epochs)
             self.inner.verbose = 0
-            # the ledger saves the events; Keras Tuner writes no files
+            # the study saves the events; Keras Tuner writes no files
             self.inner.save = self.inner._save_trial = lambda *_: None
 
     def propose(self, trial: str) -> Proposal:
@@ -68,9 +68,9 @@ class Oracle:
             "run", to_settings(self.space, values), values.get("tuner/epochs"), names.get(values.get("tuner/trial_id"))
         )
 
-    def tell(self, trial: str, score: float | None) -> None:
+    def report(self, trial: str, score: float | None) -> None:
         """Report the score of a proposed trial; None if it failed."""
-        self.events.append(["tell", trial, score])
+        self.events.append(["report", trial, score])
         inner_trial = self.inner.get_trial(self._keras_tuner_ids[trial])
         is_valid = score is not None and math.isfinite(score)
         with _IgnoreWarnings():
@@ -79,12 +79,12 @@ class Oracle:
             inner_trial.status = "COMPLETED" if is_valid else "FAILED"
             self.inner.end_trial(inner_trial)
 
-    def learn(self, trial: str, settings: Mapping[str, Any], score: float | None) -> bool:
+    def inject(self, trial: str, settings: Mapping[str, Any], score: float | None) -> bool:
         """Report a trial that the oracle did not propose; return False if it is outside the space."""
-        if self.method == "grid" or not in_space(self.space, settings):
+        if self.algorithm == "grid" or not in_space(self.space, settings):
             return False
         self._force_proposal(trial, to_keras_tuner_values(self.space, settings))
-        self.tell(trial, score)
+        self.report(trial, score)
         return True
 
     def replay(self, events: list[list[Any]]) -> None:
@@ -94,15 +94,17 @@ class Oracle:
             UserError: If the oracle proposes other settings than the events contain.
         """
         for action, trial, *arguments in events:
-            if action == "tell":
-                self.tell(trial, arguments[0])
-            elif action == "give" or self.method == "bayesian":  # proposing again gives the same, but takes seconds
+            if action == "report":
+                self.report(trial, arguments[0])
+            elif (
+                action == "inject" or self.algorithm == "bayesian"
+            ):  # proposing again gives the same, but takes seconds
                 self._force_proposal(trial, *arguments)
                 self.events[-1][0] = action
             elif self.propose(trial).action != "run" or self.events[-1][2] != arguments[0]:
                 raise UserError(
                     "A search can be resumed only with the Keras Tuner version and the search space that it was "
-                    "started with; use --fresh to start over. Received: different proposals for the same search"
+                    "started with; use --overwrite to start over. Received: different proposals for the same search"
                 )
 
     def _force_proposal(self, trial: str, values: dict[str, Any], seed_state: int | None = None) -> None:
@@ -116,10 +118,10 @@ class Oracle:
             self.inner.populate_space = populate_space
         if seed_state is not None:
             self.inner._seed_state = seed_state
-        self.events.append(["give", trial, dict(values), self.inner._seed_state])
+        self.events.append(["inject", trial, dict(values), self.inner._seed_state])
 
 
-def _make_inner_oracle(method: str, space: Any, mode: str, seed: int, epochs: int | None) -> Any:
+def _make_inner_oracle(algorithm: str, space: Any, mode: str, seed: int, epochs: int | None) -> Any:
     """Create the oracle of Keras Tuner for a search algorithm."""
     import keras_tuner
     from keras_tuner import oracles
@@ -130,13 +132,13 @@ def _make_inner_oracle(method: str, space: Any, mode: str, seed: int, epochs: in
         "seed": seed + 1,
         "max_consecutive_failed_trials": UNLIMITED,
     }
-    if method == "bayesian":
+    if algorithm == "bayesian":
         return oracles.BayesianOptimizationOracle(
             max_trials=UNLIMITED, num_initial_points=NUM_INITIAL_POINTS, **options
         )
-    if method == "hyperband":
+    if algorithm == "hyperband":
         return oracles.HyperbandOracle(max_epochs=epochs, hyperband_iterations=UNLIMITED, **options)
-    if method == "grid":
+    if algorithm == "grid":
         return oracles.GridSearchOracle(**options)
     return oracles.RandomSearchOracle(max_trials=UNLIMITED, **options)
 

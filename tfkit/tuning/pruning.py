@@ -6,8 +6,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tfkit.evaluation.comparison import primary_metric
 from tfkit.metrics import direction
+from tfkit.tasks.registry import get_task
 
 MIN_COMPARED_TRIALS = 4  # a trial is pruned only if compared with at least this many
 
@@ -18,16 +18,16 @@ LOSS_SETTINGS = {"l1", "l2", "loss", "class_weights"}  # settings that change th
 
 def newest_run(folder: Path) -> Path | None:
     """Return the most recently started run in the folder of a trial."""
-    runs = sorted(folder.glob("*/about.json"), key=lambda path: path.stat().st_mtime)
+    runs = sorted(folder.glob("*/provenance.json"), key=lambda path: path.stat().st_mtime)
     return runs[-1].parent if runs else None
 
 
 def read_curve(run: Path | None, monitor: str) -> list[float]:
     """Read the monitored value of each epoch; NaN where it is not finite."""
-    if run is None or not (run / "journal.jsonl").exists():
+    if run is None or not (run / "history.jsonl").exists():
         return []
     values = []
-    for line in (run / "journal.jsonl").read_text(encoding="utf-8").splitlines():
+    for line in (run / "history.jsonl").read_text(encoding="utf-8").splitlines():
         try:
             value = json.loads(line).get(monitor)
         except ValueError:  # the line is not complete yet
@@ -44,7 +44,7 @@ def best_value(values: list[float], mode: str) -> float | None:
 
 def default_objective(metrics: dict[str, Any], monitor: str) -> str:
     """Return the score that ranks trials: for classification the log loss, which does not depend on loss settings."""
-    name = "log_loss" if metrics["task"] in ("binary", "multiclass") else primary_metric(metrics["task"])[0]
+    name = get_task(metrics["task"]).PRUNING_METRIC
     return name if name in metrics.get("val", {}) else monitor
 
 

@@ -17,7 +17,7 @@ STATE_FILE = "search.json"
 
 BEST_SETTINGS_FILE = "best.json"
 
-LARGE_FILES = ("model.keras", "examples.npz")  # of a run; metrics and history are small
+LARGE_FILES = ("model.keras", "sample_inputs.npz")  # of a run; metrics and history are small
 
 MAX_MESSAGE_CHARS = 120  # of a value in an error message
 
@@ -28,17 +28,17 @@ class Trial:
 
     number: int
     settings: dict[str, Any]  # without the fixed ones
-    kind: str = "searched"  # or "written", the default settings; "final", a finalist with a new seed; "winner"
+    kind: str = "searched"  # or "default", "finalist" (a retraining with a new seed), "winner"
     state: str = "running"  # "done", "stopped" by pruning, "paused" at a rung of Hyperband, "failed"
     score: float | None = None
     epochs: int = 0
     seconds: float = 0.0
     reason: str = ""
     run: str | None = None  # its folder, relative to that of the search
-    until: int | None = None  # the epoch to stop after
-    goes_on: int | None = None  # number of the trial whose run it resumes
+    stop_after_epoch: int | None = None  # the epoch to stop after
+    resumed_trial: int | None = None  # number of the trial whose run it resumes
     seed: int | None = None  # of a finalist
-    again: int | None = None  # number of the trial that a finalist retrains
+    retrained_trial: int | None = None  # number of the trial that a finalist retrains
 
     @property
     def name(self) -> str:
@@ -51,47 +51,47 @@ class Study:
     """Arguments, trials and results of a search."""
 
     folder: Path
-    asked: dict[str, Any]  # the arguments that must stay the same
+    request: dict[str, Any]  # the arguments that must stay the same
     trials: list[Trial] = field(default_factory=list)
     events: list[list[Any]] = field(default_factory=list)  # of the oracle
     objective: str | None = None
-    written: dict[str, Any] | None = None  # the default settings, with "auto" resolved
+    default_settings: dict[str, Any] | None = None  # the default settings, with "auto" resolved
     winner: dict[str, Any] | None = None
 
     @classmethod
-    def open(cls, folder: Path, request: dict[str, Any], fresh: bool = False) -> Self:
+    def open(cls, folder: Path, request: dict[str, Any], overwrite: bool = False) -> Self:
         """Create a new search, or load the existing one in this folder.
 
         Args:
             folder: Directory of the search.
             request: Arguments that must be the same whenever the search is resumed.
-            fresh: Whether an existing search is deleted first.
+            overwrite: Whether an existing search is deleted first.
 
         Raises:
             UserError: If the search in the folder has other arguments, or its file is damaged.
         """
         path = folder / STATE_FILE
-        if fresh and path.exists():
+        if overwrite and path.exists():
             shutil.rmtree(folder)
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            ledger = cls(folder, request)
-            ledger.save()
-            return ledger
+            study = cls(folder, request)
+            study.save()
+            return study
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             trials = [Trial(**trial) for trial in content.pop("trials")]
         except (ValueError, TypeError, KeyError):
-            raise UserError(f"{path} is damaged; use --fresh to start over.") from None
-        ledger = cls(folder, **content, trials=trials)
-        for key, saved_value in ledger.asked.items():
+            raise UserError(f"{path} is damaged; use --overwrite to start over.") from None
+        study = cls(folder, **content, trials=trials)
+        for key, saved_value in study.request.items():
             if request[key] != saved_value:
                 raise UserError(
                     f"The {'recipe file' if key == 'page' else key} must be the same as when the search in {folder} "
-                    "was started; use --fresh to start over, or another --out. "
+                    "was started; use --overwrite to start over, or another --out. "
                     f"Received: {_shorten(request[key])}, started with {_shorten(saved_value)}"
                 )
-        return ledger
+        return study
 
     def save(self) -> None:
         """Write the state file atomically."""
@@ -106,11 +106,11 @@ class Study:
 
     def trial_folder(self, trial: Trial) -> Path:
         """Directory that contains the run of a trial."""
-        return self.folder / (self.trials[trial.goes_on - 1] if trial.goes_on else trial).name
+        return self.folder / (self.trials[trial.resumed_trial - 1] if trial.resumed_trial else trial).name
 
     def search_trials(self) -> list[Trial]:
         """Trials of the search itself, without finalists and winner, in order."""
-        return [trial for trial in self.trials if trial.kind in ("written", "searched")]
+        return [trial for trial in self.trials if trial.kind in ("default", "searched")]
 
     def ranked_trials(self, mode: str) -> list[Trial]:
         """Finished trials of the search, best first."""
@@ -128,9 +128,9 @@ class Study:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def setting_values(ledger: Study, trial: Trial, names: Iterable[str]) -> dict[str, Any]:
+def setting_values(study: Study, trial: Trial, names: Iterable[str]) -> dict[str, Any]:
     """Values of the named settings in a trial; for the default trial, those that it resolved to."""
-    defaults = ledger.written or {} if trial.kind == "written" else {}
+    defaults = study.default_settings or {} if trial.kind == "default" else {}
     return {name: trial.settings.get(name, defaults.get(name)) for name in names}
 
 

@@ -20,17 +20,17 @@ def tune(
     recipe: Any = None,
     *,
     trials: int = 20,
-    minutes: float | None = None,
-    method: str = "random",
-    jobs: int = 1,
+    time_limit_minutes: float | None = None,
+    algorithm: str = "random",
+    workers: int = 1,
     device: str = "auto",
     out: str | Path | None = None,
     search: Mapping[str, Any] | Sequence[str] = (),
     objective: str | None = None,
     finalists: int = 3,
-    scheduler: str | None = None,
-    fresh: bool = False,
-    settings: Any = None,
+    dask_address: str | None = None,
+    overwrite: bool = False,
+    config: Any = None,
     quiet: bool = False,
     **overrides: Any,
 ) -> RunDir:
@@ -45,10 +45,10 @@ def tune(
     Args:
         recipe: Anything that `load` accepts.
         trials: Number of trials, including the default settings, at least 1.
-        minutes: Time limit: no trial starts after it, less the estimated time of the finalists; None: no limit.
-        method: Search algorithm of Keras Tuner: `random`, `bayesian`, `hyperband` (many short trainings; the best are
-            resumed) or `grid` (a few points of each range).
-        jobs: Number of trials at a time. One trial uses all GPUs and cores; several share them.
+        time_limit_minutes: No trial starts after this time, less the estimated time of the finalists; None: no limit.
+        algorithm: Search algorithm of Keras Tuner: `random`, `bayesian`, `hyperband` (many short trainings; the
+            best are resumed) or `grid` (a few points of each range).
+        workers: Number of trials at a time. One trial uses all GPUs and cores; several share them.
         device: Device that each trial trains on, as in `train`.
         out: Directory of the search; `runs/tune-RECIPE` by default.
         search: Domains that replace or extend those of the recipe: `["units=64,128", "learning_rate=1e-4..1e-2"]`, or
@@ -57,9 +57,9 @@ def tune(
             metric of the task otherwise. Hyperband uses the value that the recipe monitors.
         finalists: Maximum number of trials better than the default that are retrained with three new seeds each; if
             none is better, the best one is. 0: the best trial wins.
-        scheduler: Address of a Dask cluster whose workers train; they must see the same files (extra `cluster`).
-        fresh: Whether an existing search in `out` is deleted first.
-        settings: A JSON file or a mapping of fixed settings; `overrides` take precedence.
+        dask_address: Address of a Dask cluster whose workers train; they must see the same files (extra `cluster`).
+        overwrite: Whether an existing search in `out` is deleted first.
+        config: A JSON file or a mapping of fixed settings; `overrides` take precedence.
         quiet: Whether nothing is printed.
         overrides: Fixed settings.
 
@@ -72,56 +72,72 @@ def tune(
 
     Example:
         >>> import tfkit
-        >>> run = tfkit.tune("tabular", trials=20, minutes=30)  # doctest: +SKIP
+        >>> run = tfkit.tune("tabular", trials=20, time_limit_minutes=30)  # doctest: +SKIP
     """
     from tfkit.tuning.finalists import rerun_finalists, train_winner
     from tfkit.tuning.keras_tuner_space import make_search_space
     from tfkit.tuning.search import Search
     from tfkit.tuning.study import Study, file_digest, lock_folder
 
-    _check_arguments(trials, minutes, method, jobs, finalists)
+    _check_arguments(trials, time_limit_minutes, algorithm, workers, finalists)
     start = time.monotonic()
     loaded: Recipe = load_recipe(recipe if recipe is not None else "tabular")
-    fixed_values = {**read_settings(settings), **overrides}
-    config = loaded.Config.of(fixed_values)
-    fixed = {name: config.words()[name] for name in fixed_values}
+    fixed_values = {**read_settings(config), **overrides}
+    config = loaded.Config.from_dict(fixed_values)
+    fixed = {name: config.to_dict()[name] for name in fixed_values}
     space = make_search_space(loaded, search, fixed)
     folder = Path(out) if out is not None else Path("runs") / f"tune-{loaded.name or 'recipe'}"
     request = {
         "recipe": loaded.name,
-        "page": file_digest(loaded.page),
+        "recipe_digest": file_digest(loaded.path),
         "settings": fixed,
-        "space": {name: domain.words() for name, domain in space.items()},
-        "method": method,
+        "space": {name: domain.describe() for name, domain in space.items()},
+        "algorithm": algorithm,
         "objective": objective,
         "versions": versions(),
     }
     with console_logger(quiet) as log, lock_folder(folder):
-        ledger = Study.open(folder, request, fresh)
-        if ledger.winner is not None and len(ledger.search_trials()) >= trials:
+        study = Study.open(folder, request, overwrite)
+        if study.winner is not None and len(study.search_trials()) >= trials:
             log(f"Already finished: {folder}")
-            return RunDir(folder / ledger.winner["run"])
-        state = Search(loaded, config, fixed, space, ledger, method, jobs, device, scheduler, log, quiet)
-        deadline = start + 60 * minutes if minutes is not None else None
+            return RunDir(folder / study.winner["run"])
+        running_search = Search(
+            loaded,
+            config,
+            fixed,
+            space,
+            study,
+            algorithm=algorithm,
+            workers=workers,
+            device=device,
+            dask_address=dask_address,
+            log=log,
+            quiet=quiet,
+        )
+        deadline = start + 60 * time_limit_minutes if time_limit_minutes is not None else None
         try:
-            with state.worker_pool():
-                state.explore(trials, deadline, finalists)
-                rerun_finalists(state, finalists, deadline)
-                return train_winner(state)
+            with running_search.worker_pool():
+                running_search.run_trials(trials, deadline, finalists)
+                rerun_finalists(running_search, finalists, deadline)
+                return train_winner(running_search)
         except KeyboardInterrupt:
             raise Interrupted(
                 f"search interrupted; run the same command again to resume it in {folder}", signal.SIGINT
             ) from None
 
 
-def _check_arguments(trials: int, minutes: float | None, method: str, jobs: int, finalists: int) -> None:
+def _check_arguments(
+    trials: int, time_limit_minutes: float | None, algorithm: str, workers: int, finalists: int
+) -> None:
     """Raise if an argument is out of range."""
-    from tfkit.tuning.oracle import METHODS
+    from tfkit.tuning.oracle import ALGORITHMS
 
-    if trials < 1 or jobs < 1 or finalists < 0 or (minutes is not None and not minutes > 0):
+    if trials < 1 or workers < 1 or finalists < 0 or (time_limit_minutes is not None and not time_limit_minutes > 0):
         raise UserError(
-            "`trials` and `jobs` must be at least 1, `minutes` above 0 and `finalists` at least 0. "
-            f"Received: {trials=}, {jobs=}, {minutes=}, {finalists=}"
+            "`trials` and `workers` must be at least 1, `time_limit_minutes` above 0 and `finalists` at least 0. "
+            f"Received: {trials=}, {workers=}, {time_limit_minutes=}, {finalists=}"
         )
-    if method not in METHODS:
-        raise UserError(f"`method` must be {', '.join(METHODS[:-1])} or {METHODS[-1]}. Received: method={method}")
+    if algorithm not in ALGORITHMS:
+        raise UserError(
+            f"`algorithm` must be {', '.join(ALGORITHMS[:-1])} or {ALGORITHMS[-1]}. Received: algorithm={algorithm}"
+        )

@@ -1,6 +1,6 @@
 """Worker process that trains trials one at a time; jobs and results are lines of JSON on stdin and stdout.
 
-A job is the same as `tfkit train RECIPE --settings FILE --out FOLDER --no-test`. Reusing the process saves the start of
+A job is the same as `tfkit train RECIPE --config FILE --out FOLDER --skip-test`. Reusing the process saves the start of
 TensorFlow and the loading of the data.
 """
 
@@ -44,10 +44,12 @@ def run_logged_job(job: dict[str, Any], recipes: dict[tuple[str, bool], "Recipe"
         os.dup2(log.fileno(), 2)
     os.chdir(job["cwd"])  # paths in the settings are relative to it
     try:
-        key = job["recipe_path"], job["test"]
+        key = job["recipe_path"], job["evaluate_test"]
         if key not in recipes:
             recipe = load_recipe(job["recipe_path"])
-            recipes[key] = recipe if job["test"] else recipe.replace(data=DataCache(recipe.data), page=recipe.page)
+            recipes[key] = (
+                recipe if job["evaluate_test"] else recipe.replace(data=DataCache(recipe.data), path=recipe.path)
+            )
         return run_job(job, recipes[key], quiet=False)
     except UserError as error:
         return {"state": "failed", "reason": str(error)}
@@ -80,9 +82,9 @@ def _train_or_resume(job: dict[str, Any], recipe: "Recipe", quiet: bool) -> "Run
     from tfkit.training.train import train
 
     options = {
-        "test": job["test"],
-        "on_finish": analyze_and_report if job["test"] else None,
-        "until": job["until"],
+        "skip_test": not job["evaluate_test"],
+        "on_finish": analyze_and_report if job["evaluate_test"] else None,
+        "stop_after_epoch": job["stop_after_epoch"],
         "device": job["device"],
         "quiet": quiet,
     }
@@ -91,7 +93,7 @@ def _train_or_resume(job: dict[str, Any], recipe: "Recipe", quiet: bool) -> "Run
             return train(recipe, resume=job["resume"], **options)
         except UserError as error:  # the run cannot be resumed
             print(f"{error}\nTraining starts from the beginning.", file=sys.stderr)
-    return train(recipe, out=job["out"], settings=job["settings"], **options)
+    return train(recipe, out=job["out"], config=job["settings"], **options)
 
 
 def _exit_with_parent(parent: int) -> None:

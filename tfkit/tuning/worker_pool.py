@@ -114,10 +114,10 @@ def share_of(items: Sequence[Item], index: int, count: int) -> list[Item]:
 
 def worker_environment(index: int, count: int) -> dict[str, str]:
     """Environment variables of a worker process: its GPUs, and the path of this tfkit."""
-    from tfkit import HERE
+    from tfkit import PACKAGE_FOLDER
 
     environment = dict(os.environ)
-    paths = [str(HERE.parent), environment.get("PYTHONPATH"), os.getcwd()]
+    paths = [str(PACKAGE_FOLDER.parent), environment.get("PYTHONPATH"), os.getcwd()]
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     if count > 1 and visible_gpus():
         environment["CUDA_VISIBLE_DEVICES"] = ",".join(share_of(visible_gpus(), index, count))
@@ -131,7 +131,7 @@ def visible_gpus() -> list[str]:
     return [str(index) for index, _ in enumerate(Path("/proc/driver/nvidia/gpus").glob("*"))]
 
 
-class Here(Executor):
+class InProcessExecutor(Executor):
     """Executor that trains in this process, for a recipe that exists only in memory.
 
     Args:
@@ -148,30 +148,30 @@ class Here(Executor):
         from tfkit.tuning.worker import run_job
 
         future: Future[Any] = Future()
-        future.set_result(run_job(job, self.recipes[job["test"]]))
+        future.set_result(run_job(job, self.recipes[job["evaluate_test"]]))
         return future
 
 
 @contextlib.contextmanager
-def executor(jobs: int, scheduler: str | None = None) -> Iterator[Executor]:
+def executor(workers: int, dask_address: str | None = None) -> Iterator[Executor]:
     """Open an executor with local workers, or those of a Dask cluster; all processes end with the block.
 
     Args:
-        jobs: Number of local workers.
-        scheduler: Address of a Dask cluster; None for this machine.
+        workers: Number of local workers.
+        dask_address: Address of a Dask cluster; None for this machine.
     """
-    if scheduler is not None:
-        with _dask_executor(scheduler) as dask_executor:
+    if dask_address is not None:
+        with _dask_executor(dask_address) as dask_executor:
             yield dask_executor
         return
-    indices = iter(range(jobs))
+    indices = iter(range(workers))
     lock = threading.Lock()
 
     def set_share() -> None:
         with lock:
-            _thread_local.share = (next(indices), jobs)
+            _thread_local.share = (next(indices), workers)
 
-    pool = ThreadPoolExecutor(jobs, initializer=set_share)
+    pool = ThreadPoolExecutor(workers, initializer=set_share)
     try:
         yield pool
     finally:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tfkit.datasets.subset import Subset
 from tfkit.verification.result import CheckResult
 from tfkit.verification.subprocesses import run_worker
 
@@ -34,11 +35,11 @@ def check_two_replicas(recipe: str, settings: dict[str, Any], folder: Path) -> C
     cases, files = [[recipe, settings]], {device: folder / f"steps-{device}.npz" for device in ("auto", "mirrored:2")}
     for device, file in files.items():
         run_worker(do="steps", device=device, cases=cases, out=str(file))
-    [difference] = differences(files["auto"], files["mirrored:2"])
+    [difference] = compare_step_files(files["auto"], files["mirrored:2"])
     return CheckResult(CLAIM, difference)
 
 
-def differences(expected: Path, actual: Path, tolerance: float = TOLERANCE) -> list[str]:
+def compare_step_files(expected: Path, actual: Path, tolerance: float = TOLERANCE) -> list[str]:
     """Describe the first difference of two files of `train_steps`, for each case.
 
     A description is empty if there is none.
@@ -111,16 +112,18 @@ def _train_case(recipe: str, settings: dict[str, Any]) -> tuple[dict[str, Any], 
     from tfkit.training import devices, fit, seeding
 
     loaded = load_recipe(recipe)
-    config = loaded.Config.of(settings)
+    config = loaded.Config.from_dict(settings)
     seeding.seed_everything(seed=config.seed, deterministic=config.deterministic)
     data = loaded.data(config)
-    config = config.settled(data.defaults)
+    config = config.resolve_auto(data.auto_settings)
     seeding.seed_everything(seed=config.seed, deterministic=config.deterministic)
     with seeding.precision_policy(config.precision), devices.strategy_scope():
         model = loaded.model(config, data)
     _disable_randomness(model)
     num_rows = len(data.train)
-    batch_size = max(2, min(MAX_BATCH_SIZE, config.batch(num_rows), (num_rows - 1) // FULL_STEPS_PER_EPOCH))
+    batch_size = max(
+        2, min(MAX_BATCH_SIZE, config.effective_batch_size(num_rows), (num_rows - 1) // FULL_STEPS_PER_EPOCH)
+    )
     weights: dict[str, np.ndarray] = {}
 
     def save_weights(epoch: int) -> None:
@@ -130,7 +133,7 @@ def _train_case(recipe: str, settings: dict[str, Any]) -> tuple[dict[str, Any], 
     initial_states = _random_states(model)
     summary: dict[str, Any] = {"names": [weight.path for weight in model.weights], "error": "", "history": {}}
     callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: save_weights(epoch + 1))
-    train, val = _First(data.train, FULL_STEPS_PER_EPOCH * batch_size + 1), _First(data.val, MAX_VAL_ROWS)
+    train, val = _first_rows(data.train, FULL_STEPS_PER_EPOCH * batch_size + 1), _first_rows(data.val, MAX_VAL_ROWS)
     try:
         history = fit.fit(
             model,
@@ -150,14 +153,9 @@ def _train_case(recipe: str, settings: dict[str, Any]) -> tuple[dict[str, Any], 
     return summary, weights
 
 
-class _First:
-    """The first rows of a split."""
-
-    def __init__(self, split: Any, rows: int):
-        self.take, self.raw, self.rows = split.take, split.raw, min(rows, len(split))
-
-    def __len__(self) -> int:
-        return self.rows
+def _first_rows(dataset: Any, num_rows: int) -> Subset:
+    """Return the first rows of a dataset."""
+    return Subset(dataset, np.arange(min(num_rows, len(dataset))))
 
 
 def _disable_randomness(model: Any) -> None:

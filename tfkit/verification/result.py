@@ -20,9 +20,9 @@ class CheckResult:
     failure: str = ""
 
     @property
-    def holds(self) -> bool:
+    def passed(self) -> bool:
         """Whether the check passed."""
         return not self.failure
 
     def __str__(self) -> str:
-        return f"yes  {self.claim}" if self.holds else f"no   {self.claim}: {self.failure}"
+        return f"yes  {self.claim}" if self.passed else f"no   {self.claim}: {self.failure}"

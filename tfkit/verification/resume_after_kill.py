@@ -33,7 +33,7 @@ def check_resume_after_kill(recipe: str, settings: dict[str, Any], folder: Path)
         )
     kill_step = (epochs - 1) * steps + steps // 2  # the middle of the last epoch
     kill = {"step": kill_step, "save": kill_step - 2, "where": "step"}
-    if run_worker(do="train", recipe=recipe, settings=settings, out=str(out), kill=kill) == 0:
+    if run_worker(do="train", recipe=recipe, config=settings, out=str(out), kill=kill) == 0:
         return CheckResult(CLAIM, "training finished before it could be killed; set more epochs")
     run = find_run(out)
     for resume_kill in ({"step": 2, "save": 1, "where": "saving"}, None):
@@ -44,7 +44,9 @@ def check_resume_after_kill(recipe: str, settings: dict[str, Any], folder: Path)
 
 def epochs_and_steps(run: Path) -> tuple[int, int]:
     """Return the number of epochs of a finished run, and of steps per epoch."""
-    config, about = (json.loads((run / name).read_text(encoding="utf-8")) for name in ("config.json", "about.json"))
-    num_rows, batch_size = about["rows"][0], config["batch_size"]
+    config, provenance = (
+        json.loads((run / name).read_text(encoding="utf-8")) for name in ("config.json", "provenance.json")
+    )
+    num_rows, batch_size = provenance["rows"][0], config["batch_size"]
     epochs = len((run / "history.csv").read_text(encoding="utf-8").splitlines()) - 1
     return epochs, 1 if batch_size == "all" else math.ceil(num_rows / batch_size)

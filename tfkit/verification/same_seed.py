@@ -14,7 +14,7 @@ HINT = "; seed random numbers with the seed of the config, and let no order depe
 
 def check_same_seed(recipe: str, settings: dict[str, Any], folder: Path) -> CheckResult:
     """Train twice with the same settings, each in a new process, and compare."""
-    reference, out = reference_run(recipe, settings, folder), folder / "again"
-    run_worker(do="train", recipe=recipe, settings=settings, out=str(out))
+    reference, out = reference_run(recipe, settings, folder), folder / "repeated"
+    run_worker(do="train", recipe=recipe, config=settings, out=str(out))
     difference = first_difference(reference, find_run(out))
     return CheckResult(CLAIM, difference and difference + HINT)

@@ -22,7 +22,7 @@ def check_save_load(recipe: str, settings: dict[str, Any], folder: Path) -> Chec
         run_worker(do="predict", run=str(run), recipe=recipe, predictions_file=str(folder / "loaded.npz"))
     except UserError as error:
         return CheckResult(CLAIM, str(error).partition("Received: ")[2])
-    with np.load(folder / "said.npz", allow_pickle=False) as file:
+    with np.load(folder / "predictions.npz", allow_pickle=False) as file:
         expected = file["predictions"]
     with np.load(folder / "loaded.npz", allow_pickle=False) as file:
         actual = file["predictions"]

@@ -14,7 +14,7 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 
 def run_worker(**task: Any) -> int:
-    """Run a task of `child.py` in a new process, and return its exit code.
+    """Run a task of `worker.py` in a new process, and return its exit code.
 
     The exit code is -9 if the process was killed.
 
@@ -36,19 +36,19 @@ def run_worker(**task: Any) -> int:
     if completed.returncode not in (0, -signal.SIGKILL):
         lines = [line for line in completed.stderr.splitlines() if line.strip()]
         lines = lines or [f"exit code {completed.returncode}"]
-        raise UserError(f"A recipe must train with these settings to be checked. Received: {lines[-1].strip()}")
+        raise UserError(f"A recipe must train with these settings to be verified. Received: {lines[-1].strip()}")
     return completed.returncode
 
 
 def reference_run(recipe: str, settings: dict[str, Any], folder: Path) -> Path:
     """Return the uninterrupted run, which is trained at the first call.
 
-    `said.npz` in the same folder has the predictions of its model.
+    `predictions.npz` in the same folder has the predictions of its model.
     """
-    out = folder / "straight"
+    out = folder / "reference"
     if not out.exists():
-        predictions_file = str(folder / "said.npz")
-        run_worker(do="train", recipe=recipe, settings=settings, out=str(out), predictions_file=predictions_file)
+        predictions_file = str(folder / "predictions.npz")
+        run_worker(do="train", recipe=recipe, config=settings, out=str(out), predictions_file=predictions_file)
     return find_run(out)
 
 

@@ -15,8 +15,8 @@ from tfkit.verification.resume_after_kill import check_resume_after_kill
 from tfkit.verification.same_seed import check_same_seed
 from tfkit.verification.save_load import check_save_load
 
-# A check is a function (recipe, settings, folder) -> Proof: the path of a recipe file, settings in the form of
-# config.json, and a folder that all checks share, in which `processes.straight` is the uninterrupted run.
+# A check is a function (recipe, settings, folder) -> CheckResult: the path of a recipe file, settings in the form of
+# config.json, and a folder that all checks share, in which `subprocesses.reference_run` is the uninterrupted run.
 CHECKS: list[Callable[[str, dict[str, Any], Path], CheckResult]] = [
     check_same_seed,
     check_resume_after_kill,
@@ -32,8 +32,8 @@ def verify(
     recipe: Any,
     *,
     out: str | Path | None = None,
-    settings: Any = None,
-    told: Callable[[CheckResult], None] = lambda proof: None,
+    config: Any = None,
+    on_result: Callable[[CheckResult], None] = lambda result: None,
     **overrides: Any,
 ) -> list[CheckResult]:
     """Verify a recipe: same seed, resume after kill, save and load, replicas.
@@ -43,32 +43,32 @@ def verify(
     model has the same predictions as the saved one; two replicas train the same weights as one device.
 
     Args:
-        recipe: A name of `tfkit ls`, the path of a recipe file or a dotted module.
+        recipe: A name of `tfkit.list_recipes()`, the path of a recipe file or a dotted module.
         out: A new folder for the runs of the checks; None for a temporary folder.
-        settings: A JSON file or a mapping of settings; `overrides` take precedence.
-        told: Called with each result as soon as it is known.
+        config: A JSON file or a mapping of settings; `overrides` have priority.
+        on_result: Called with each result as soon as it is known.
         overrides: Settings of the recipe; `epochs` is 2 if it is not set.
 
     Returns:
-        One `Proof` per check: `claim`, `holds`, and `failure`, why it failed.
+        One `CheckResult` per check: `claim`, `passed`, and `failure`, why it failed.
 
     Raises:
         UserError: If the recipe cannot be trained with these settings, or is not a recipe.
     """
     loaded = load_recipe(recipe)
-    if loaded.page is None:
+    if loaded.path is None:
         raise UserError(
-            "A check needs a recipe file that other processes can read: pass its path. Received: a recipe created in "
+            "A recipe must have a file that other processes can read: pass its path. Received: a recipe created in "
             "memory"
         )
-    chosen = {"epochs": DEFAULT_EPOCHS, **read_settings(settings), **overrides}
-    config = loaded.Config.of(chosen)  # rejects invalid settings before a process starts
-    json_settings = {name: value for name, value in config.words().items() if name in chosen}
+    settings = {"epochs": DEFAULT_EPOCHS, **read_settings(config), **overrides}
+    resolved = loaded.Config.from_dict(settings)  # rejects invalid settings before a process starts
+    json_settings = {name: value for name, value in resolved.to_dict().items() if name in settings}
     results = []
     with _create_folder(out) as folder:
         for run_check in CHECKS:
-            results.append(run_check(str(loaded.page), json_settings, folder))
-            told(results[-1])
+            results.append(run_check(str(loaded.path), json_settings, folder))
+            on_result(results[-1])
     return results
 
 
@@ -76,7 +76,7 @@ def verify(
 def _create_folder(out: str | Path | None) -> Iterator[Path]:
     """Create the folder `out`, or a temporary one if it is None."""
     if out is None:
-        with tempfile.TemporaryDirectory(prefix="tfkit-check-") as name:
+        with tempfile.TemporaryDirectory(prefix="tfkit-verify-") as name:
             yield Path(name)
         return
     try:

@@ -1,6 +1,6 @@
 """Worker process of the verification: it trains, kills itself, or predicts.
 
-Started as `python -m tfkit.checks.child TASK`, with the task as JSON.
+Started as `python -m tfkit.verification.worker TASK`, with the task as JSON.
 """
 
 import json
@@ -29,20 +29,20 @@ def train(*, predictions_file: str | None = None, kill: dict[str, Any] | None = 
     Args:
         predictions_file: File for the predictions of the model in memory after training; None for none.
         kill: When to kill the process: arguments of `_kill_at`; None for never.
-        task: Arguments of `engine.train`.
+        task: Arguments of `tfkit.training.train.train`.
     """
     models: list[Any] = []
-    original_keep = RunDir.keep
+    original_save_model = RunDir.save_model
 
-    def keep(run: RunDir, model: Any, history: Any) -> None:
+    def save_model(run: RunDir, model: Any, history: Any) -> None:
         models.append(model)
-        original_keep(run, model, history)
+        original_save_model(run, model, history)
 
     with ExitStack() as stack:
-        stack.enter_context(patch.object(RunDir, "keep", keep))
+        stack.enter_context(patch.object(RunDir, "save_model", save_model))
         if kill:
             _kill_at(stack, **kill)
-        run = training_train.train(task.pop("recipe"), quiet=True, test=False, **task)
+        run = training_train.train(task.pop("recipe"), quiet=True, skip_test=True, **task)
     if predictions_file:
         outputs = batch_predict.predict(models[-1], Predictor(run).sample_inputs)
         np.savez(predictions_file, predictions=batch_predict.squeeze_outputs(outputs))
@@ -78,7 +78,7 @@ def _kill_at(stack: ExitStack, *, where: str, step: int = 0, save: int | None = 
             self.save()
         if num_steps == step:
             if where == "saving":
-                stack.enter_context(patch.object(checkpoint.os, "fsync", lambda file: _kill()))
+                stack.enter_context(patch.object(os, "fsync", lambda file: _kill()))
                 self.save()
             _kill()
 
@@ -88,11 +88,11 @@ def _kill_at(stack: ExitStack, *, where: str, step: int = 0, save: int | None = 
             self.save()
             _kill()
 
-    stack.enter_context(patch.object(fit, "SECONDS_A_CALL", 0.0))  # one step per call
+    stack.enter_context(patch.object(fit, "SECONDS_PER_CALL", 0.0))  # one step per call
     stack.enter_context(patch.object(checkpoint.Checkpoint, "on_train_batch_end", on_train_batch_end))
     stack.enter_context(patch.object(checkpoint.Checkpoint, "on_epoch_end", on_epoch_end))
     if where == "reading":  # all data is read, and none of it recorded
-        stack.enter_context(patch.object(training_train, "_record", lambda *data: _kill()))
+        stack.enter_context(patch.object(training_train, "_save_inputs", lambda *data: _kill()))
 
 
 def _kill() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfkit.data.columns.dates import days, extract_parts, find
+from tfkit.data.columns.dates import extract_parts, infer_format, to_days
 from tfkit.data.columns.values import normalize_dtype
 
 DAY = pd.Timedelta(days=1)
@@ -33,11 +33,11 @@ def days_since_1970(*timestamps):
     ],
 )
 def test_format_is_inferred_and_parsed(strings, formats, timestamps):
-    rule = find(pd.Series(strings))
-    assert rule == {"kind": "date", "forms": formats}
+    rule = infer_format(pd.Series(strings))
+    assert rule == {"kind": "date", "formats": formats}
     epoch = np.datetime64(0, "us")
     expected = [(np.datetime64(timestamp, "us") - epoch) / np.timedelta64(1, "D") for timestamp in timestamps]
-    assert days(pd.Series([*strings, None, "x"]), rule).tolist() == pytest.approx(
+    assert to_days(pd.Series([*strings, None, "x"]), rule).tolist() == pytest.approx(
         [*expected, np.nan, np.nan], nan_ok=True
     )
 
@@ -58,7 +58,7 @@ def test_format_is_inferred_and_parsed(strings, formats, timestamps):
     ],
 )
 def test_no_format_for_other_text(strings):
-    assert find(pd.Series(strings)) is None
+    assert infer_format(pd.Series(strings)) is None
 
 
 @pytest.mark.parametrize(
@@ -73,15 +73,15 @@ def test_no_format_for_other_text(strings):
     ],
 )
 def test_numbers_are_dates_if_the_user_sets_the_type(cells, date_format, timestamps):
-    assert find(cells) is None
-    rule = find(cells, asked=True)
-    assert rule["forms"] == [date_format]
-    assert days(cells, rule).tolist() == days_since_1970(*timestamps)
+    assert infer_format(cells) is None
+    rule = infer_format(cells, is_date=True)
+    assert rule["formats"] == [date_format]
+    assert to_days(cells, rule).tolist() == days_since_1970(*timestamps)
 
 
 def test_parts_of_a_date():
     cells = pd.Series(["2024-02-29 18:45", None, "1969-12-31"])
-    parts = extract_parts(cells, find(cells.dropna()))
+    parts = extract_parts(cells, infer_format(cells.dropna()))
     assert {name: values.dtype for name, values in parts.items()} == dict.fromkeys(parts, "float32")
     expected = {"year": [2024, 1969], "month": [2, 12], "day": [29, 31], "weekday": [3, 2], "hour": [18.75, 0]}
     for name, values in (expected | {"days": days_since_1970("2024-02-29 18:45", "1969-12-31")}).items():
@@ -89,18 +89,18 @@ def test_parts_of_a_date():
 
 
 def test_datetime_cells_are_parsed_by_any_rule():
-    rule = find(pd.Series(["31.01.2024", "01.02.2024"]))
+    rule = infer_format(pd.Series(["31.01.2024", "01.02.2024"]))
     cells = normalize_dtype(pd.Series(pd.to_datetime(["2024-01-31 12:00", None]), name="x"))
-    assert days(cells, rule).tolist() == pytest.approx([*days_since_1970("2024-01-31 12:00"), np.nan], nan_ok=True)
+    assert to_days(cells, rule).tolist() == pytest.approx([*days_since_1970("2024-01-31 12:00"), np.nan], nan_ok=True)
 
 
 def test_new_file_is_parsed_by_the_inferred_format():
-    day_first = find(pd.Series(["31/01/2024", "01/02/2024"]))
-    assert days(pd.Series(["03/04/2024"]), day_first).tolist() == days_since_1970("2024-04-03")
-    assert np.isnan(days(pd.Series(["04/13/2024"]), day_first)).all()
+    day_first = infer_format(pd.Series(["31/01/2024", "01/02/2024"]))
+    assert to_days(pd.Series(["03/04/2024"]), day_first).tolist() == days_since_1970("2024-04-03")
+    assert np.isnan(to_days(pd.Series(["04/13/2024"]), day_first)).all()
 
 
 def test_one_cell_in_twenty_may_not_match():
     dates = [f"2024-01-{day:02d}" for day in range(1, 31)]
-    assert find(pd.Series([*dates, "unknown"])) is not None
-    assert find(pd.Series([*dates, *["unknown"] * 10])) is None, "cells are counted, not distinct strings"
+    assert infer_format(pd.Series([*dates, "unknown"])) is not None
+    assert infer_format(pd.Series([*dates, *["unknown"] * 10])) is None, "cells are counted, not distinct strings"

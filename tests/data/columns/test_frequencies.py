@@ -13,7 +13,7 @@ def times(first, freq, count):
 
 
 def infer(timestamps):
-    return frequencies.find(timestamps, np.zeros(len(timestamps)))
+    return frequencies.infer_frequency(timestamps, np.zeros(len(timestamps)))
 
 
 FREQUENCIES = [  # alias in pandas, formatted frequency, season length in steps
@@ -35,10 +35,10 @@ FREQUENCIES = [  # alias in pandas, formatted frequency, season length in steps
 def test_frequency_is_inferred_and_times_become_indices(freq, text, season):
     timestamps = times("2020-02-29 12:00", freq, 60)
     rule = infer(timestamps)
-    assert frequencies.spoken(rule) == text
-    assert frequencies.season(rule) == season
-    np.testing.assert_array_equal(frequencies.ticks(timestamps, rule), np.arange(60))
-    np.testing.assert_array_equal(frequencies.moments(np.arange(60), rule), timestamps)
+    assert frequencies.format_frequency(rule) == text
+    assert frequencies.season_length(rule) == season
+    np.testing.assert_array_equal(frequencies.to_time_index(timestamps, rule), np.arange(60))
+    np.testing.assert_array_equal(frequencies.to_timestamps(np.arange(60), rule), timestamps)
 
 
 @pytest.mark.parametrize("freq", [freq for freq, _, _ in FREQUENCIES])
@@ -46,36 +46,36 @@ def test_frequency_with_gaps_and_extrapolation(freq):
     timestamps = times("2021-01-31", freq, 50)
     indices = np.r_[0:10, 13:40]
     rule = infer(timestamps[indices])
-    np.testing.assert_array_equal(frequencies.ticks(timestamps[indices], rule), indices)
-    np.testing.assert_array_equal(frequencies.moments(np.arange(40, 50), rule), timestamps[40:])
+    np.testing.assert_array_equal(frequencies.to_time_index(timestamps[indices], rule), indices)
+    np.testing.assert_array_equal(frequencies.to_timestamps(np.arange(40, 50), rule), timestamps[40:])
 
 
 def test_numeric_times():
-    rule = frequencies.find(np.array([10.0, 15, 20, 30]), np.zeros(4))
+    rule = frequencies.infer_frequency(np.array([10.0, 15, 20, 30]), np.zeros(4))
     assert rule == {"unit": "number", "step": 5.0, "start": 10.0}
-    assert frequencies.ticks(np.array([10.0, 30, 5]), rule).tolist() == [0, 4, -1]
-    assert frequencies.moments(np.array([-1, 2]), rule).tolist() == [5.0, 20.0]
-    assert (frequencies.season(rule), frequencies.calendar(rule, 1000)) == (1, [])
+    assert frequencies.to_time_index(np.array([10.0, 30, 5]), rule).tolist() == [0, 4, -1]
+    assert frequencies.to_timestamps(np.array([-1, 2]), rule).tolist() == [5.0, 20.0]
+    assert (frequencies.season_length(rule), frequencies.learnable_calendar_features(rule, 1000)) == (1, [])
 
 
 def test_steps_between_series_are_ignored():
     timestamps = np.concatenate([times("2020-01-01", "D", 5), times("2019-06-01", "D", 5)])
-    assert frequencies.spoken(frequencies.find(timestamps, np.repeat([0, 1], 5))) == "1 day"
+    assert frequencies.format_frequency(frequencies.infer_frequency(timestamps, np.repeat([0, 1], 5))) == "1 day"
     with pytest.raises(UserError, match="There must be at least two rows in a series"):
-        frequencies.find(timestamps[:1], np.zeros(1))
+        frequencies.infer_frequency(timestamps[:1], np.zeros(1))
 
 
 def test_times_between_the_steps_are_refused():
     timestamps = times("2020-01-01", "h", 50)
     timestamps[7] += np.timedelta64(10, "m")
     with pytest.raises(UserError, match="steps of 1 hour, and 1 of 50 times between them, the first 2020-01-01 07:10"):
-        frequencies.ticks(timestamps, infer(timestamps))
+        frequencies.to_time_index(timestamps, infer(timestamps))
     months = times("2020-01-31", "ME", 10)
     with pytest.raises(UserError, match="steps of 1 month, and 1 of 1 times between them, the first 2020-02-03"):
-        frequencies.ticks(np.array(["2020-02-03"], "datetime64[us]"), infer(months))
+        frequencies.to_time_index(np.array(["2020-02-03"], "datetime64[us]"), infer(months))
     business_days = times("2024-01-01", "B", 20)
     with pytest.raises(UserError, match="the first 2024-01-06"):
-        frequencies.ticks(np.array(["2024-01-06"], "datetime64[us]"), infer(business_days))
+        frequencies.to_time_index(np.array(["2024-01-06"], "datetime64[us]"), infer(business_days))
 
 
 @pytest.mark.parametrize(
@@ -94,13 +94,13 @@ def test_times_between_the_steps_are_refused():
     ],
 )
 def test_calendar_features_need_two_periods(freq, steps, names):
-    assert frequencies.calendar(infer(times("2020-01-01", freq, 30)), steps) == names
+    assert frequencies.learnable_calendar_features(infer(times("2020-01-01", freq, 30)), steps) == names
 
 
 def test_calendar_features():
     timestamps = np.array(["2024-01-01T00:00", "2024-12-31T12:30", "1969-12-28T06:00"], "datetime64[us]")
     expected = [[0, 0, 0], [12.5, 1, 365], [6, 6, 361]]
-    np.testing.assert_allclose(frequencies.parts(timestamps, ["hour", "weekday", "yearday"]), expected)
+    np.testing.assert_allclose(frequencies.calendar_features(timestamps, ["hour", "weekday", "yearday"]), expected)
 
 
 @pytest.mark.parametrize(
@@ -113,4 +113,4 @@ def test_calendar_features():
     ],
 )
 def test_timestamp_is_formatted_without_redundant_parts(timestamp, text):
-    assert frequencies.written(timestamp) == text
+    assert frequencies.format_timestamp(timestamp) == text

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfkit.data.columns.infer_type import convert_column, infer_column_type, yes_no_pair
+from tfkit.data.columns.infer_type import boolean_labels, convert_column, infer_column_type
 
-NUMBER = {"kind": "number", "written": "1234.5", "signs": False}
-YES_NO = {"kind": "yes/no", "words": ["no", "yes"]}
+NUMBER = {"kind": "number", "number_format": "1234.5", "has_symbols": False}
+YES_NO = {"kind": "yes/no", "labels": ["no", "yes"]}
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_identifier_is_inferred_from_the_column_name():
         ([None, None], "category", {"kind": "category"}),
         (["01067", "10115"], "number", NUMBER),
         ([7, 7], "number", NUMBER),
-        ([20240131, 20240201], "date", {"kind": "date", "forms": ["%Y%m%d"]}),
+        ([20240131, 20240201], "date", {"kind": "date", "formats": ["%Y%m%d"]}),
     ],
 )
 def test_user_sets_the_type(cells, kind, rule):
@@ -117,7 +117,7 @@ def test_dates_are_split_into_parts():
 
 
 def test_boolean_labels_are_the_strings_of_the_column():
-    assert yes_no_pair(["Y", "N", "y"]) == ["N", "Y"]
-    assert yes_no_pair(["yes"]) is None
-    assert yes_no_pair(["yes", "false"]) is None, "labels of two pairs are strings"
-    assert yes_no_pair([str(index % 2) for index in range(21)]) is None, "the argument has distinct strings"
+    assert boolean_labels(["Y", "N", "y"]) == ["N", "Y"]
+    assert boolean_labels(["yes"]) is None
+    assert boolean_labels(["yes", "false"]) is None, "labels of two pairs are strings"
+    assert boolean_labels([str(index % 2) for index in range(21)]) is None, "the argument has distinct strings"

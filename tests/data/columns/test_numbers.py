@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfkit.data.columns.numbers import as_floats, infer_format, read, rule_of
+from tfkit.data.columns.numbers import as_floats, infer_format, number_rule, parse
 from tfkit.data.columns.values import normalize_dtype
 
 NAN = np.nan
@@ -29,13 +29,13 @@ NAN = np.nan
 def test_format_is_inferred_and_parsed(text, number_format, has_symbols, values):
     cells = pd.Series(text.split(" "))
     rule = infer_format(cells.value_counts())
-    assert rule == {"kind": "number", "written": number_format, "signs": has_symbols}
-    assert read(pd.concat([cells, pd.Series([None])]), rule).tolist() == pytest.approx([*values, NAN], nan_ok=True)
+    assert rule == {"kind": "number", "number_format": number_format, "has_symbols": has_symbols}
+    assert parse(pd.concat([cells, pd.Series([None])]), rule).tolist() == pytest.approx([*values, NAN], nan_ok=True)
 
 
 def test_time_spans_are_parsed_as_seconds():
     cells = pd.Series(["1 days 02:00:00", "-1 days +23:00:00", "0 days 00:00:05.250000"])
-    assert read(cells, infer_format(cells.value_counts())).tolist() == [93600, -3600, 5.25]
+    assert parse(cells, infer_format(cells.value_counts())).tolist() == [93600, -3600, 5.25]
 
 
 @pytest.mark.parametrize(
@@ -48,28 +48,28 @@ def test_no_format_for_other_text(text):
 
 def test_one_cell_in_twenty_may_not_match():
     cells = pd.Series(["x"] + ["1", "2.5"] * 10)
-    assert infer_format(cells.value_counts()) == rule_of()
-    assert np.isnan(read(cells, rule_of())).sum() == 1
+    assert infer_format(cells.value_counts()) == number_rule()
+    assert np.isnan(parse(cells, number_rule())).sum() == 1
     assert infer_format(pd.Series(["x", "y"] + ["1", "2.5"] * 10).value_counts()) is None
 
 
 def test_format_that_matches_most_cells_is_used():
     cells = pd.Series([str(value) for value in range(1000)] + [f"{value:,}" for value in range(1000, 1040)])
-    assert infer_format(cells.value_counts())["written"] == "1,234.5"  # 96% match the plain format, too
+    assert infer_format(cells.value_counts())["number_format"] == "1,234.5"  # 96% match the plain format, too
 
 
 def test_rule_applies_to_files_with_another_format():
-    assert np.isnan(read(pd.Series(["1.234,5", "x"]), rule_of())).all()
-    assert read(pd.Series([1.5, NAN]), rule_of("1.234,5")).tolist() == pytest.approx([1.5, NAN], nan_ok=True)
-    assert np.isnan(read(normalize_dtype(pd.Series(pd.to_datetime(["2024-01-31"]))), rule_of())).all()
+    assert np.isnan(parse(pd.Series(["1.234,5", "x"]), number_rule())).all()
+    assert parse(pd.Series([1.5, NAN]), number_rule("1.234,5")).tolist() == pytest.approx([1.5, NAN], nan_ok=True)
+    assert np.isnan(parse(normalize_dtype(pd.Series(pd.to_datetime(["2024-01-31"]))), number_rule())).all()
 
 
 def test_parsing_is_exact():
     values = np.random.default_rng(0).normal(size=1000)
     cells = pd.Series([repr(float(value)) for value in values])
-    assert (read(cells, rule_of()) == values).all()
+    assert (parse(cells, number_rule()) == values).all()
     assert (as_floats(cells).to_numpy() == values).all()
-    assert (read(pd.concat([cells, pd.Series(["x"])]), rule_of())[:-1] == values).all(), (
+    assert (parse(pd.concat([cells, pd.Series(["x"])]), number_rule())[:-1] == values).all(), (
         "also if a cell is not a number"
     )
 

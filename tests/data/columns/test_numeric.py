@@ -4,34 +4,34 @@ import numpy as np
 import pytest
 
 from tfkit.data.columns.categorical import fit_vocabulary
-from tfkit.data.columns.numeric import SCALES, fit_numeric, subsample_evenly
+from tfkit.data.columns.numeric import SCALINGS, fit_numeric, subsample_evenly
 
 NAN = np.nan
 VALUES = np.array([1, 2, 3, 4, 10, NAN], "float32")
 
 
 @pytest.mark.parametrize(
-    ("scale", "center", "divisor"),
+    ("scaling", "center", "divisor"),
     [
         ("robust", 3, 2),
         ("standard", 4, np.std([1, 2, 3, 4, 10])),
-        ("zero_one", 1, 9),
-        ("minus_one_one", 5.5, 4.5),
+        ("minmax", 1, 9),
+        ("minmax_symmetric", 5.5, 4.5),
         ("quantile", 0, 1),
     ],
 )
-def test_center_and_divisor(scale, center, divisor):
-    params, messages = fit_numeric(VALUES, scale=scale)
-    assert (params["center"], params["spread"], params["fill"]) == (center, divisor, 3)
+def test_center_and_divisor(scaling, center, divisor):
+    params, messages = fit_numeric(VALUES, scaling=scaling)
+    assert (params["center"], params["scale"], params["fill"]) == (center, divisor, 3)
     assert params["missing"]
     assert messages == ["1 to 10, 5 distinct values", "1 missing: imputed with 3 and flagged"]
 
 
 def test_robust_scale_without_interquartile_range_is_half_the_range():
-    assert fit_numeric(np.array([0.0] * 9 + [10.0]))[0]["spread"] == 5
+    assert fit_numeric(np.array([0.0] * 9 + [10.0]))[0]["scale"] == 5
 
 
-@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("scaling", SCALINGS)
 @pytest.mark.parametrize(
     "values",
     [
@@ -46,36 +46,36 @@ def test_robust_scale_without_interquartile_range_is_half_the_range():
     ],
     ids=str,
 )
-def test_parameters_are_finite_and_ascending(scale, values):
-    params, _ = fit_numeric(np.array(values, "float32"), scale=scale, bins=16)
+def test_parameters_are_finite_and_ascending(scaling, values):
+    params, _ = fit_numeric(np.array(values, "float32"), scaling=scaling, bins=16)
     json.dumps(params, allow_nan=False)
-    assert np.float32(params["spread"]) > 0
-    assert np.isfinite(np.float32(1 / params["spread"]))
-    for name in ("edges", "quantiles", "shares") if scale == "quantile" else ("edges",):
+    assert np.float32(params["scale"]) > 0
+    assert np.isfinite(np.float32(1 / params["scale"]))
+    for name in ("edges", "quantiles", "shares") if scaling == "quantile" else ("edges",):
         assert 2 <= len(params[name]) <= 18
         assert (np.diff(np.array(params[name], "float32")) > 0).all(), name
 
 
 def test_edges_are_all_values_if_few_and_quantiles_if_many():
-    all_values, _ = fit_numeric(np.repeat(np.arange(17.0), 3), scale="standard", bins=16)
+    all_values, _ = fit_numeric(np.repeat(np.arange(17.0), 3), scaling="standard", bins=16)
     np.testing.assert_allclose(
-        np.array(all_values["edges"]) * all_values["spread"] + all_values["center"], np.arange(17), atol=1e-5
+        np.array(all_values["edges"]) * all_values["scale"] + all_values["center"], np.arange(17), atol=1e-5
     )
     values = np.random.default_rng(0).normal(size=1000)
-    quantiles, _ = fit_numeric(values, scale="standard", bins=16)
+    quantiles, _ = fit_numeric(values, scaling="standard", bins=16)
     expected = (np.quantile(values, np.linspace(0, 1, 17)) - values.mean()) / values.std()
     np.testing.assert_allclose(quantiles["edges"], expected, rtol=1e-5)
 
 
 def test_bins_that_ties_leave_unused_go_to_other_values():
     values = np.concatenate([np.zeros(9000), np.arange(1.0, 1001)])
-    params, _ = fit_numeric(values, scale="zero_one", bins=16)
+    params, _ = fit_numeric(values, scaling="minmax", bins=16)
     assert len(params["edges"]) > 14, "plain quantiles would give two"
 
 
 def test_quantile_scale_is_the_share_of_smaller_values():
     values = np.random.default_rng(0).exponential(size=10_000)
-    params, _ = fit_numeric(values, scale="quantile")
+    params, _ = fit_numeric(values, scaling="quantile")
     shares = np.interp([0.5, 1, 2], params["quantiles"], params["shares"])
     np.testing.assert_allclose(shares, 1 - np.exp([-0.5, -1, -2]), atol=0.02)
 

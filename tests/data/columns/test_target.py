@@ -1,15 +1,24 @@
+"""Tests of targets: inferred, read and encoded; losses and class weights by target."""
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from tfkit.data.columns.target import count_classes, infer_target, read_target
+from tfkit.data.columns.target import (
+    count_classes,
+    encode_targets,
+    fit_target_statistics,
+    infer_target,
+    read_target,
+)
 from tfkit.datasets.array import ArrayDataset
 from tfkit.errors import UserError, format_list
-from tfkit.tasks.losses import balance_classes, make_loss, make_postprocessor, validate_loss
+from tfkit.metadata import Metadata, Target
+from tfkit.tasks import balance_classes, get_task, make_loss, validate_loss
 
 RANDOM = np.random.default_rng(0)
-CLASSES = {"task": "binary", "target": {"name": "y", "classes": ["no", "yes"]}}
-NUMBER = {"task": "regression", "target": {"name": "y", "classes": None, "mean": 100.0, "scale": 10.0}}
+CLASSES = Metadata(target=Target(name="y", task="classification", classes=["no", "yes"]))
+NUMBER = Metadata(target=Target(name="y", task="regression", mean=100.0, scale=10.0))
 
 
 def target(cells, **options):
@@ -17,27 +26,28 @@ def target(cells, **options):
 
 
 @pytest.mark.parametrize(
-    ("cells", "task", "classes"),
+    ("cells", "classes"),
     [
-        (["u", "v", "u"], "binary", ["u", "v"]),
-        (["yes", "no", "yes"], "binary", ["no", "yes"]),
-        ([True, False, True], "binary", ["False", "True"]),
-        (pd.Series([True, False, True], dtype="boolean"), "binary", ["False", "True"]),
-        ([0, 1, 1, 0], "binary", ["0", "1"]),
-        ([0.0, 1.0, 1.0], "binary", ["0", "1"]),
-        (["1.0", "0.0", "1.0"], "binary", ["0", "1"]),
-        ([10, 9, 8] * 5, "multiclass", ["8", "9", "10"]),
-        (["10", "b", "9", "a"] * 5, "multiclass", ["9", "10", "a", "b"]),
-        (["01067", "10115", "99999"] * 5, "multiclass", ["01067", "10115", "99999"]),
-        ([f"{number:05d}" for number in range(20)] * 5, "multiclass", [f"{number:05d}" for number in range(20)]),
-        (pd.Series([3, 1, 1, 1], dtype="category"), "binary", ["1", "3"]),
-        (["a\nb", "c\td"] * 2, "binary", ["a\nb", "c\td"]),
+        (["u", "v", "u"], ["u", "v"]),
+        (["yes", "no", "yes"], ["no", "yes"]),
+        ([True, False, True], ["False", "True"]),
+        (pd.Series([True, False, True], dtype="boolean"), ["False", "True"]),
+        ([0, 1, 1, 0], ["0", "1"]),
+        ([0.0, 1.0, 1.0], ["0", "1"]),
+        (["1.0", "0.0", "1.0"], ["0", "1"]),
+        ([10, 9, 8] * 5, ["8", "9", "10"]),
+        (["10", "b", "9", "a"] * 5, ["9", "10", "a", "b"]),
+        (["01067", "10115", "99999"] * 5, ["01067", "10115", "99999"]),
+        ([f"{number:05d}" for number in range(20)] * 5, [f"{number:05d}" for number in range(20)]),
+        (pd.Series([3, 1, 1, 1], dtype="category"), ["1", "3"]),
+        (["a\nb", "c\td"] * 2, ["a\nb", "c\td"]),
     ],
     ids=str,
 )
-def test_infer_classes(cells, task, classes):
+def test_infer_classes(cells, classes):
     inferred = target(cells)
-    assert (inferred["task"], inferred["classes"]) == (task, classes)
+    assert (inferred.task, inferred.classes) == ("classification", classes)
+    assert inferred.is_binary == (len(classes) == 2)
     codes = read_target(pd.DataFrame({"y": cells}), inferred)
     assert codes.dtype == "int32"
     assert sorted(set(codes.tolist())) == list(range(len(classes)))
@@ -59,22 +69,22 @@ def test_infer_classes(cells, task, classes):
 )
 def test_infer_numbers(cells, values):
     inferred = target(cells)
-    assert (inferred["task"], inferred["classes"], inferred["positive"]) == ("regression", None, None)
+    assert (inferred.task, inferred.classes, inferred.positive_class) == ("regression", None, None)
     assert read_target(pd.DataFrame({"y": cells}), inferred).tolist() == list(values)
 
 
-def test_user_sets_kind():
-    assert target([1, 2, 3] * 5, kind="number")["task"] == "regression"
-    assert target(list(range(15)) * 2, kind="class")["task"] == "multiclass"
-    assert target(["2024-01-31", "2024-02-01"] * 5, kind="class")["classes"] == ["2024-01-31", "2024-02-01"]
+def test_user_sets_task():
+    assert target([1, 2, 3] * 5, task="regression").task == "regression"
+    assert target(list(range(15)) * 2, task="classification").task == "classification"
+    assert target(["2024-01-31", "2024-02-01"] * 5, task="classification").classes == ["2024-01-31", "2024-02-01"]
 
 
 def test_positive_class_is_the_rarer_class():
-    assert target(["u", "v", "u"])["positive"] == "v"
-    assert target(["v", "u", "v"])["positive"] == "u"
-    assert target(["u", "v"])["positive"] == "u", "the first class if both are equally rare"
-    assert target(["u", "v", "u"], positive="u")["positive"] == "u"
-    assert target(["u", "v", "w"])["positive"] is None
+    assert target(["u", "v", "u"]).positive_class == "v"
+    assert target(["v", "u", "v"]).positive_class == "u"
+    assert target(["u", "v"]).positive_class == "u", "the first class if both are equally rare"
+    assert target(["u", "v", "u"], positive_class="u").positive_class == "u"
+    assert target(["u", "v", "w"]).positive_class is None
 
 
 @pytest.mark.parametrize(
@@ -82,20 +92,28 @@ def test_positive_class_is_the_rarer_class():
     [
         (["u", "u"], {}, "at least two classes. Received: 'y', 'u' in every row"),
         ([3.5, 3.5], {}, "at least two classes. Received: 'y', '3.5' in every row"),
-        ([3.5, 3.5], {"kind": "number"}, "must vary. Received: 'y', which is 3.5 in every row"),
+        ([3.5, 3.5], {"task": "regression"}, "must vary. Received: 'y', which is 3.5 in every row"),
         (
             [f"id{n}" for n in range(30)],
             {},
             "must occur in several rows.*'y' with 30 classes in 30 rows, such as 'id0', 'id1', 'id2'",
         ),
-        (list(range(30)), {"kind": "class"}, "to predict a number, set kind=number. Received: 'y' with 30 classes"),
+        (
+            list(range(30)),
+            {"task": "classification"},
+            "to predict a number, set task=regression. Received: 'y' with 30 classes",
+        ),
         (["2024-01-31", "2024-02-01"], {}, "convert dates to numbers first, such as days.*'y', which contains dates"),
-        (["u", "v"], {"positive": "w"}, "one of the target's classes. Received: 'w'; there are 'u', 'v'"),
-        (["Yes", "No"], {"positive": "yes"}, r"Did you mean 'Yes'\? Received: 'yes'"),
-        (["u", "v", "w"], {"positive": "u"}, "for a target of two classes. Received: 'y', which has 3"),
-        (list(range(30)), {"positive": "1"}, "for a target of two classes. Received: 'y', which is a number"),
+        (["u", "v"], {"positive_class": "w"}, "one of the target's classes. Received: 'w'; there are 'u', 'v'"),
+        (["Yes", "No"], {"positive_class": "yes"}, r"Did you mean 'Yes'\? Received: 'yes'"),
+        (["u", "v", "w"], {"positive_class": "u"}, "for a target of two classes. Received: 'y', which has 3"),
+        (list(range(30)), {"positive_class": "1"}, "for a target of two classes. Received: 'y', which is a number"),
         ([*range(30), "abc"], {}, r"Received in 'y': 'abc' in row 31 \(line 32 of a CSV file\), the first of 1"),
-        (["u", "v"], {"kind": "number"}, "or set kind=class. Received in 'y': 'u' in row 1 .* the first of 2"),
+        (
+            ["u", "v"],
+            {"task": "regression"},
+            "or set task=classification. Received in 'y': 'u' in row 1 .* the first of 2",
+        ),
         ([*np.arange(30.5), np.inf], {}, "must be a finite number in every row.*'inf' in row 32"),
         ([*np.arange(30.5), 1e38], {}, "'1e.38' in row 32"),
         ([str(n) for n in RANDOM.normal(size=20)] + ["x"] * 10, {}, "'x' in row 21 .* the first of 10"),
@@ -138,49 +156,74 @@ def test_count_classes():
     assert count_classes(np.array([0, 2, 2]), ["a", "b", "c"]) == {"a": 1, "b": 0, "c": 2}
 
 
+def test_class_targets_are_encoded_as_codes():
+    frame = pd.DataFrame({"y": ["u", "v", "u"]})
+    fitted = fit_target_statistics(infer_target(frame["y"]), np.array([0, 1, 0], "int32"))
+    assert fitted.counts == {"u": 2, "v": 1}
+    codes = encode_targets(frame, fitted)
+    assert (codes.dtype, codes.tolist()) == ("int32", [0, 1, 0])
+
+
+def test_numeric_targets_are_standardized():
+    frame = pd.DataFrame({"y": np.arange(20) / 2})
+    inferred = infer_target(frame["y"])
+    fitted = fit_target_statistics(inferred, read_target(frame, inferred))
+    assert (fitted.mean, fitted.scale) == pytest.approx((4.75, np.std(np.arange(20) / 2)))
+    y = encode_targets(frame, fitted)
+    assert y.dtype == "float32"
+    np.testing.assert_allclose(y * fitted.scale + fitted.mean, frame["y"], rtol=1e-6)
+    assert fit_target_statistics(inferred, np.full(3, 7.0)).scale == 1.0, "a constant is not divided by 0"
+
+
 def test_predictions_are_in_original_units():
     logits = np.array([[0.0, np.log(3)]], "float32")
-    np.testing.assert_allclose(make_postprocessor(CLASSES)(logits), [[0.25, 0.75]], rtol=1e-6)
-    np.testing.assert_allclose(make_postprocessor(NUMBER)(np.array([[-1.5]], "float32")), [[85.0]])
+    np.testing.assert_allclose(
+        get_task("classification").make_postprocessor(CLASSES)(logits), [[0.25, 0.75]], rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        get_task("regression").make_postprocessor(NUMBER)(np.array([[-1.5]], "float32")), [[85.0]]
+    )
 
 
 def test_loss_fits_the_target():
-    assert validate_loss("auto", CLASSES["target"]) == "cross_entropy"
-    assert validate_loss("auto", NUMBER["target"]) == "squared"
-    for name, info in (
+    assert validate_loss("auto", CLASSES.target) == "cross_entropy"
+    assert validate_loss("auto", NUMBER.target) == "mse"
+    for name, metadata in (
         ("cross_entropy", CLASSES),
         ("label_smoothing", CLASSES),
         ("focal", CLASSES),
-        ("squared", NUMBER),
+        ("mse", NUMBER),
     ):
-        assert validate_loss(name, info["target"]) == name
-        assert make_loss(name, info).name
+        assert validate_loss(name, metadata.target) == name
+        assert make_loss(name, metadata).name
     y_true, y_pred = np.array([[3.0]], "float32"), np.array([[1.0]], "float32")
     losses = {
         name: float(make_loss(name, NUMBER, quantile=0.9)(y_true, y_pred))
-        for name in ("squared", "absolute", "huber", "quantile")
+        for name in ("mse", "mae", "huber", "quantile")
     }
-    assert losses == pytest.approx({"squared": 4, "absolute": 2, "huber": 1.5, "quantile": 1.8})
+    assert losses == pytest.approx({"mse": 4, "mae": 2, "huber": 1.5, "quantile": 1.8})
 
 
 @pytest.mark.parametrize(
-    ("name", "info", "quantile", "message"),
+    ("name", "metadata", "quantile", "message"),
     [
-        ("squared", CLASSES, 0.5, "'y' has classes, so it can be cross_entropy, label_smoothing, focal. Received"),
-        ("focal", NUMBER, 0.5, "'y' is a number, so it can be squared, absolute, huber, quantile. Received"),
+        ("mse", CLASSES, 0.5, "'y' has classes, so it can be cross_entropy, label_smoothing, focal. Received"),
+        ("focal", NUMBER, 0.5, "'y' is a number, so it can be mse, mae, huber, quantile. Received"),
         ("quantile", NUMBER, 0.0, "above 0 and below 1. Received: quantile=0.0"),
     ],
 )
-def test_loss_that_does_not_fit_is_rejected(name, info, quantile, message):
+def test_loss_that_does_not_fit_is_rejected(name, metadata, quantile, message):
     with pytest.raises(UserError, match=message):
-        make_loss(name, info, quantile=quantile)
+        make_loss(name, metadata, quantile=quantile)
 
 
 def test_class_weights_give_all_classes_the_same_total_weight():
     rows = balance_classes(ArrayDataset(np.zeros((4, 1)), np.array([0, 0, 0, 1])), CLASSES)
     _, y, weight = rows.arrays
     assert [weight[y == code].sum() for code in (0, 1)] == pytest.approx([2, 2])
-    with pytest.raises(UserError, match=r"`class_weights` needs a target of classes\. Received: y, which is a number"):
+    with pytest.raises(
+        UserError, match=r"`balance_classes` needs a target of classes\. Received: y, which is a number"
+    ):
         balance_classes(rows, NUMBER)
 
 

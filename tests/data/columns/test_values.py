@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfkit.data.columns.values import by_distinct, normalize_dtype, to_strings
+from tfkit.data.columns.values import map_distinct, normalize_dtype, to_strings
 from tfkit.errors import UserError
 
 NAN = np.nan
@@ -93,6 +93,6 @@ def test_function_is_called_once_for_each_distinct_cell():
         inputs.extend(strings)
         return np.array([len(text) for text in strings])
 
-    assert by_distinct(pd.Series(["aa", None, "b", "aa"]), lengths, -1).tolist() == [2, -1, 1, 2]
+    assert map_distinct(pd.Series(["aa", None, "b", "aa"]), lengths, -1).tolist() == [2, -1, 1, 2]
     assert inputs == ["aa", "b"]
-    assert by_distinct(pd.Series([None, None], dtype="str"), lengths, -1).tolist() == [-1, -1]
+    assert map_distinct(pd.Series([None, None], dtype="str"), lengths, -1).tolist() == [-1, -1]

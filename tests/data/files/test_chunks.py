@@ -8,7 +8,7 @@ import pytest
 
 from tfkit.data.files import chunks as files_chunks
 from tfkit.data.files import csv, json_lines, parquet
-from tfkit.data.files.chunks import Blocks, Whole, worth_it
+from tfkit.data.files.chunks import ChunkReader, NotChunkableError, chunkable_path
 from tfkit.data.files.read import read_frame
 from tfkit.data.files.write import write_frame
 from tfkit.errors import UserError
@@ -21,9 +21,9 @@ SUFFIXES = [".csv", ".tsv", ".jsonl", ".parquet", ".csv.gz", ".csv.bz2", ".csv.x
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):
     """Make chunks of a few rows."""
-    monkeypatch.setattr(parquet, "ROWS", 64)
-    monkeypatch.setattr(csv, "_BLOCK", 4096)
-    monkeypatch.setattr(json_lines, "_PIECE", 4096)
+    monkeypatch.setattr(parquet, "CHUNK_ROWS", 64)
+    monkeypatch.setattr(csv, "_BLOCK_BYTES", 4096)
+    monkeypatch.setattr(json_lines, "_CHUNK_BYTES", 4096)
     monkeypatch.setattr(files_chunks, "_READ_BYTES", 1000)
 
 
@@ -51,7 +51,7 @@ def write(frame, path):
 
 def assert_chunks_equal_file(path, **options):
     """Assert that the chunks of a file equal the complete file; return them."""
-    chunks = list(Blocks(path, **options))
+    chunks = list(ChunkReader(path, **options))
     assert len(chunks) > 1
     for chunk in chunks[1:]:
         assert chunk.index[0] > 0
@@ -79,16 +79,16 @@ def test_text_of_any_encoding(encoding, tmp_path):
 
 def test_missing_markers_are_counted(tmp_path):
     path = write(table(), tmp_path / "rows.csv")
-    reader = Blocks(path, missing=["?"])
+    reader = ChunkReader(path, na_values=["?"])
     num_missing = sum(chunk["text"].isna().sum() for chunk in reader)
-    num_empty = read_frame(path, missing=[])["text"].isna().sum()
-    assert reader.marked["text"]["?"] == num_missing - num_empty
+    num_empty = read_frame(path, na_values=[])["text"].isna().sum()
+    assert reader.missing_counts["text"]["?"] == num_missing - num_empty
 
 
 def test_selected_columns(tmp_path):
     for suffix in (".csv", ".parquet", ".jsonl"):
         path = write(table(), tmp_path / f"rows{suffix}")
-        result = pd.concat(Blocks(path, columns=["text", "integer"]))
+        result = pd.concat(ChunkReader(path, columns=["text", "integer"]))
         pd.testing.assert_frame_equal(result, read_frame(path)[["text", "integer"]], check_index_type=False)
 
 
@@ -101,8 +101,8 @@ def test_parquet_without_statistics(tmp_path):
 
 
 def test_progress_increases_to_1(tmp_path):
-    reader = Blocks(write(table(), tmp_path / "rows.csv"))
-    progress = [reader.done for _ in reader]
+    reader = ChunkReader(write(table(), tmp_path / "rows.csv"))
+    progress = [reader.fraction_read for _ in reader]
     assert progress == sorted(progress)
     assert progress[-1] == 1
 
@@ -113,7 +113,7 @@ def test_error_names_the_line_of_a_ragged_row(tmp_path):
     with pytest.raises(UserError) as file_error:
         read_frame(path)
     with pytest.raises(UserError) as chunk_error:
-        list(Blocks(path))
+        list(ChunkReader(path))
     assert str(chunk_error.value) == str(file_error.value)
     assert "3 cells in line 3002, 2 in the header" in str(chunk_error.value)
 
@@ -130,22 +130,22 @@ INVALID_FILES = {
 @pytest.mark.parametrize("content", INVALID_FILES.values(), ids=INVALID_FILES)
 def test_invalid_file_is_not_read_in_chunks(content, tmp_path):
     (tmp_path / "rows.csv").write_bytes(content)
-    with pytest.raises(Whole):
-        Blocks(tmp_path / "rows.csv")
+    with pytest.raises(NotChunkableError):
+        ChunkReader(tmp_path / "rows.csv")
 
 
 def test_truncated_compressed_file_is_not_read_in_chunks(tmp_path):
     compressed = gzip.compress(table().to_csv(index=False).encode())
     (tmp_path / "rows.csv.gz").write_bytes(compressed[: len(compressed) // 2])
-    with pytest.raises(Whole):
-        Blocks(tmp_path / "rows.csv.gz")
+    with pytest.raises(NotChunkableError):
+        ChunkReader(tmp_path / "rows.csv.gz")
 
 
 @pytest.mark.parametrize("last_line", ['{"a": "word"}', '{"a": [1]}', '{"a": {"b": 1}}', '{"a": 1, "b": true}'])
 def test_json_lines_with_mixed_types_are_not_read_in_chunks(last_line, tmp_path):
     (tmp_path / "rows.jsonl").write_text('{"a": 1}\n' * 2000 + last_line + "\n")
-    with pytest.raises(Whole):
-        Blocks(tmp_path / "rows.jsonl")
+    with pytest.raises(NotChunkableError):
+        ChunkReader(tmp_path / "rows.jsonl")
 
 
 def test_json_lines_with_integers_and_floats_in_different_chunks(tmp_path):
@@ -155,7 +155,7 @@ def test_json_lines_with_integers_and_floats_in_different_chunks(tmp_path):
 
 def test_file_that_changes_while_it_is_read_is_refused(tmp_path):
     path = write(table(gaps=False), tmp_path / "rows.jsonl")
-    reader = Blocks(path)
+    reader = ChunkReader(path)
     path.write_text('{"integer": [1]}\n')
     with pytest.raises(UserError, match=r"must not change while it is read. Received: .*rows.jsonl"):
         list(reader)
@@ -166,8 +166,8 @@ def test_file_that_changes_while_it_is_read_is_refused(tmp_path):
 
 def test_only_large_files_are_read_in_chunks(tmp_path):
     path = write(table(), tmp_path / "rows.csv")
-    assert worth_it(path, 1) == path
-    assert worth_it(str(path), 10**9) is None
-    assert worth_it(pd.DataFrame(), 0) is None
-    assert worth_it(tmp_path, 0) is None
-    assert worth_it(tmp_path / "none.csv", 0) is None
+    assert chunkable_path(path, 1) == path
+    assert chunkable_path(str(path), 10**9) is None
+    assert chunkable_path(pd.DataFrame(), 0) is None
+    assert chunkable_path(tmp_path, 0) is None
+    assert chunkable_path(tmp_path / "none.csv", 0) is None

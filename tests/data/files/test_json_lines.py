@@ -80,7 +80,7 @@ VALID = [
 @pytest.mark.parametrize("chunk_bytes", [1, 100, 1 << 20])
 @pytest.mark.parametrize("text", VALID)
 def test_chunks_equal_the_complete_text(monkeypatch, text, chunk_bytes):
-    monkeypatch.setattr(json_lines, "_PIECE", chunk_bytes)
+    monkeypatch.setattr(json_lines, "_CHUNK_BYTES", chunk_bytes)
     path = Path("a.jsonl")
     dtypes = json_lines.infer_dtypes(lambda: io.BytesIO(text), path)
     chunks = list(json_lines.read_chunks(lambda: io.BytesIO(text), dtypes, path))

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from tfkit.data.files.normalize import MISSING
+from tfkit.data.files.normalize import DEFAULT_NA_VALUES
 from tfkit.data.files.read import read_frame
 from tfkit.data.files.write import write_frame
 
@@ -30,24 +30,24 @@ def test_named_index_becomes_a_column_and_any_other_is_dropped(tmp_path, columns
 
 
 def test_default_missing_markers_with_white_space_and_in_quotes(file):
-    lines = [f'{row}, {marker} ,"{marker}",none' for row, marker in enumerate(MISSING)]
+    lines = [f'{row}, {marker} ,"{marker}",none' for row, marker in enumerate(DEFAULT_NA_VALUES)]
     frame = read_frame(file("n,a,b,c\n" + "\n".join(lines)))
     assert frame["a"].isna().all()
     assert frame["b"].isna().all()
-    assert frame["c"].tolist() == ["none"] * len(MISSING)
+    assert frame["c"].tolist() == ["none"] * len(DEFAULT_NA_VALUES)
 
 
-def test_missing_setting_replaces_the_default_markers(file, columns):
+def test_na_values_replaces_the_default_markers(file, columns):
     path = file("a,b\nNA,-99\n?,\n")
-    assert columns(read_frame(path, missing=["-99"])) == {"a": ["NA", "?"], "b": [None, None]}
-    assert columns(read_frame(path, missing="?")) == {"a": ["NA", None], "b": ["-99", None]}
+    assert columns(read_frame(path, na_values=["-99"])) == {"a": ["NA", "?"], "b": [None, None]}
+    assert columns(read_frame(path, na_values="?")) == {"a": ["NA", None], "b": ["-99", None]}
 
 
-def test_missing_setting_applies_to_typed_columns():
+def test_na_values_applies_to_typed_columns():
     source = pd.DataFrame(
         {"n": [1, -99], "s": ["-99", "?"], "c": pd.Categorical(["-99", "x"]), "o": [["-99"], "-99"], "b": [True, False]}
     )
-    frame = read_frame(source, missing=["-99"])
+    frame = read_frame(source, na_values=["-99"])
     assert frame["n"].isna().tolist() == [False, True]
     assert frame["s"].isna().tolist() == [True, False]
     assert frame["c"].isna().tolist() == [True, False]
@@ -69,7 +69,7 @@ def test_table_reads_the_same_from_any_file_format(tmp_path, columns):
 
 def test_categorical_column_gets_the_dtype_of_its_categories():
     frame = pd.DataFrame({"n": pd.Categorical([1, None, -99]), "s": pd.Categorical(["a", " a", "b"])})
-    result = read_frame(frame, missing=["-99"])
+    result = read_frame(frame, na_values=["-99"])
     assert result["n"].dtype == float
     assert result["n"].isna().tolist() == [False, True, True]
     assert result["s"].tolist() == ["a", "a", "b"]

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from tfkit.data.forecasting.calibration import calibrate_intervals, conformal_scale_factors
-from tfkit.data.forecasting.preprocessing import restore_windows
+from tfkit.data.forecasting.metadata import ForecastingMetadata
+from tfkit.data.forecasting.preprocessing import make_postprocessor
 from tfkit.datasets.windows import WindowDataset
 
 QUANTILES = [0.025, 0.1, 0.5, 0.9, 0.975]
@@ -49,16 +50,16 @@ def test_an_interval_of_width_zero_is_not_scaled():
 def test_intervals_are_calibrated_on_the_validation_windows(width, steps, factor):
     """On random steps and a network that is over- or underconfident; with few steps intervals only become wider."""
     values = np.random.default_rng(0).normal(size=300).astype("float32")
-    info = {"horizon": 2, "quantiles": [0.1, 0.5, 0.9], "splits": {"val": [90, 90 + steps]}}
-    val = WindowDataset(values, np.arange(90, 90 + steps), past=3, horizon=2)
+    metadata = ForecastingMetadata(horizon=2, quantiles=[0.1, 0.5, 0.9], splits={"val": (90, 90 + steps)})
+    val = WindowDataset(values, np.arange(90, 90 + steps), context_length=3, horizon=2)
     past = keras.Input((3,), name="values")
     dense = keras.layers.Dense(6, kernel_initializer="zeros")
     model = keras.Model({"values": past}, keras.layers.Reshape((2, 3))(dense(past)))
     dense.bias.assign([-1.2816 * width, 0, 1.2816 * width] * 2)
-    restore = calibrate_intervals(model, SimpleNamespace(val=val, info=info))
-    assert restore.get_layer("bands").factors[0] == pytest.approx(factor, rel=0.4 if steps == 19 else 0.15)
+    postprocessor = calibrate_intervals(model, SimpleNamespace(val=val, metadata=metadata))
+    assert postprocessor.get_layer("bands").factors[0] == pytest.approx(factor, rel=0.4 if steps == 19 else 0.15)
 
 
-def test_restore_sorts_quantiles_and_scales_intervals():
-    restore = restore_windows({"horizon": 2, "quantiles": [0.1, 0.5, 0.9]}, [2.0])
-    np.testing.assert_allclose(restore(np.array([[[3.0, 1.0, 2.0], [0.0, 1.0, 4.0]]])), [[[0, 2, 4], [-1, 1, 7]]])
+def test_the_postprocessor_sorts_quantiles_and_scales_intervals():
+    postprocessor = make_postprocessor(ForecastingMetadata(horizon=2, quantiles=[0.1, 0.5, 0.9]), [2.0])
+    np.testing.assert_allclose(postprocessor(np.array([[[3.0, 1.0, 2.0], [0.0, 1.0, 4.0]]])), [[[0, 2, 4], [-1, 1, 7]]])

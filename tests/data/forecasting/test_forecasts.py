@@ -1,14 +1,12 @@
 """Tests of forecasting data: splits, schema, windows and new files."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from tfkit.data.forecasting.dataset import history_windows
-from tfkit.data.forecasting.loading import default_horizon, load_history, split_history
-from tfkit.data.forecasting.preprocessing import prepare_windows
-from tfkit.data.forecasting.reading import read_history
-from tfkit.data.forecasting.schema import learn_history
+from tfkit.data import forecasting, load_metadata
 from tfkit.errors import UserError
 
 FRACTIONS = {"val_fraction": 0.2, "test_fraction": 0.2}
@@ -20,18 +18,18 @@ def table(days=100, first="2024-01-01"):
     return pd.DataFrame({"day": day, "a": np.arange(days) * 1.0, "b": 1000 + np.arange(days) * 1.0})
 
 
-def fit_schema(source, horizon=5, past=10, splits=FRACTIONS, **settings):
-    grid, present, rules = load_history(source, **settings)
-    splits = split_history(grid, horizon, **splits)
-    return grid, present, learn_history(grid, present, rules, splits, horizon=horizon, past=past)
+def fit_schema(source, horizon=5, context_length=10, splits=FRACTIONS, **settings):
+    grid, rules = forecasting.load(source, **settings)
+    splits = forecasting.split(grid, horizon, **splits)
+    return grid, forecasting.fit_schema(grid, rules, splits, horizon=horizon, context_length=context_length)
 
 
 def test_a_window_belongs_to_the_split_of_its_targets():
-    grid, present, info = fit_schema(table())
-    assert info["splits"] == {"train": [0, 60], "val": [60, 80], "test": [80, 100]}
+    grid, metadata = fit_schema(table())
+    assert metadata.splits == {"train": (0, 60), "val": (60, 80), "test": (80, 100)}
     bounds = {"train": (10, 60), "val": (60, 80), "test": (80, 100), "train+val": (10, 80)}
     for split, (begin, end) in bounds.items():
-        windows = history_windows(grid, present, info, split)
+        windows = forecasting.make_dataset(grid, metadata, split)
         x, y, _ = windows.take(np.arange(len(windows)))
         first = np.asarray(y)[::2, 0, 0]  # of the first series; the two series alternate
         np.testing.assert_array_equal(first, np.arange(begin, end - 4))
@@ -40,29 +38,44 @@ def test_a_window_belongs_to_the_split_of_its_targets():
         np.testing.assert_array_equal(np.asarray(y)[:, -1, 0], np.asarray(y)[:, 0, 0] + 4)
 
 
+def test_concatenated_splits_have_the_windows_across_their_boundary_too():
+    grid, metadata = fit_schema(table())
+    train, val, expected = (forecasting.make_dataset(grid, metadata, split) for split in ("train", "val", "train+val"))
+    concatenated = train.concatenate(val)
+    np.testing.assert_array_equal(concatenated.forecast_starts, expected.forecast_starts)
+    assert len(concatenated) == len(train) + len(val) + 2 * 4
+
+
+def test_metadata_is_json():
+    source = table(days=400).assign(price=lambda frame: frame["a"] * 2)
+    _, metadata = fit_schema(source, known_covariates=["price"])
+    assert load_metadata(json.loads(json.dumps(metadata.to_dict(), allow_nan=False))) == metadata
+    assert metadata.task == "forecasting"
+
+
 def test_splits_can_be_numbers_of_steps_and_the_remainder_is_unused():
-    grid, _, _ = load_history(table())
-    splits = split_history(grid, 5, **FRACTIONS, train_steps=40, val_steps=10, test_steps=20)
-    assert splits == {"train": [0, 40], "val": [40, 50], "test": [50, 70]}
-    assert split_history(grid, 5, **FRACTIONS, test_steps=30)["test"] == [70, 100]
-    assert split_history(grid, 12, val_fraction=0.01, test_fraction=0)["val"] == [76, 88]  # at least one horizon
+    grid, _ = forecasting.load(table())
+    splits = forecasting.split(grid, 5, **FRACTIONS, train_steps=40, val_steps=10, test_steps=20)
+    assert splits == {"train": (0, 40), "val": (40, 50), "test": (50, 70)}
+    assert forecasting.split(grid, 5, **FRACTIONS, test_steps=30)["test"] == (70, 100)
+    assert forecasting.split(grid, 12, val_fraction=0.01, test_fraction=0)["val"] == (76, 88)  # at least one horizon
 
 
 def test_the_schema_does_not_depend_on_steps_after_training():
-    info = fit_schema(table())[2]
+    metadata = fit_schema(table())[1]
     modified = table()
     modified.loc[60:, ["a", "b"]] = -1e6
-    assert fit_schema(modified)[2] == info
-    assert info["series"]["mean"] == [29.5, 1029.5]
-    assert info["series"]["scale"] == pytest.approx([np.arange(60).std()] * 2)
-    assert info["series"]["naive_error"] == [7.0, 7.0]  # the value increases by 7 per week
+    assert fit_schema(modified)[1] == metadata
+    assert metadata.series.mean == [29.5, 1029.5]
+    assert metadata.series.scale == pytest.approx([np.arange(60).std()] * 2)
+    assert metadata.series.naive_error == [7.0, 7.0]  # the value increases by 7 per week
 
 
 def test_the_weight_of_a_series_does_not_depend_on_its_unit():
     source = table().assign(b=lambda frame: 1000 * frame["a"])
-    grid, present, info = fit_schema(source)
+    grid, metadata = fit_schema(source)
     for power in (1, 2):
-        windows = history_windows(grid, present, info, "train", power=power)
+        windows = forecasting.make_dataset(grid, metadata, "train", power=power)
         _, _, weight = windows.take([0, 1])
         assert float(weight[0, 0] / weight[1, 0]) == pytest.approx(1000**power, rel=1e-5)
 
@@ -70,27 +83,29 @@ def test_the_weight_of_a_series_does_not_depend_on_its_unit():
 def test_missing_values_are_not_targets():
     source = table()
     source.loc[70, "a"], source.loc[40:49, "b"] = None, None
-    grid, present, info = fit_schema(source)
-    windows = history_windows(grid, present, info, "val")
+    grid, metadata = fit_schema(source)
+    windows = forecasting.make_dataset(grid, metadata, "val")
     _, y, weight = windows.take(np.arange(len(windows)))
-    y_true = windows.truth()["values"]
+    y_true = windows.targets()["values"]
     np.testing.assert_array_equal(np.asarray(weight) == 0, np.isnan(y_true))
     assert np.isnan(y_true).sum() == 5  # one missing day is in five windows
     assert not np.isnan(y).any()
-    train = history_windows(grid, present, info, "train")
-    starts = {int(grid.time_index[origin]) for origin in train.origins if grid.series_index[origin] == 1}
+    train = forecasting.make_dataset(grid, metadata, "train")
+    starts = {int(grid.time_index[origin]) for origin in train.forecast_starts if grid.series_index[origin] == 1}
     assert starts.isdisjoint(range(40, 46))  # windows whose targets are all missing
     assert 39 in starts
 
 
 def test_calendar_features_and_known_covariates_cover_past_and_horizon():
     source = table(days=400).assign(price=lambda frame: frame["a"] * 2)
-    grid, present, info = fit_schema(source, known=["price"], target=["b"])  # a past of ten days contains one week
-    windows = history_windows(grid, present, info, "test", prepare_windows(info))
-    raw, (x, _, _) = windows.raw([0]), windows.take([0])
+    grid, metadata = fit_schema(
+        source, known_covariates=["price"], target=["b"]
+    )  # a past of ten days contains one week
+    windows = forecasting.make_dataset(grid, metadata, "test", forecasting.make_preprocessor(metadata))
+    raw, (x, _, _) = windows.raw_inputs([0]), windows.take([0])
     origin = 320
     np.testing.assert_array_equal(raw["known"][0, :, 0], 2 * np.arange(origin - 10, origin + 5))
-    assert info["inputs"]["calendar"]["parts"] == [
+    assert metadata.inputs["calendar"]["features"] == [
         "weekday"
     ]  # not the day of the year: training has less than two years
     days = pd.date_range("2024-01-01", periods=400).dayofweek[origin - 10 : origin + 5]
@@ -100,39 +115,41 @@ def test_calendar_features_and_known_covariates_cover_past_and_horizon():
     np.testing.assert_allclose(x["known"][0, :, 0], (raw["known"][0, :, 0] - train.mean()) / train.std(), rtol=1e-4)
 
 
-@pytest.mark.parametrize(("days", "horizon", "past"), [(100, 5, 21), (100, 20, 14), (4000, 168, 588), (30, 5, 6)])
-def test_the_default_past(days, horizon, past):
+@pytest.mark.parametrize(
+    ("days", "horizon", "context_length"), [(100, 5, 21), (100, 20, 14), (4000, 168, 588), (30, 5, 6)]
+)
+def test_the_default_context_length(days, horizon, context_length):
     """The training steps are 60% of the days.
 
     The past is at least 3.5 horizons, two weeks and 24 days, at most half of the training steps, and whole weeks.
     """
-    assert fit_schema(table(days), horizon=horizon, past="auto")[2]["past"] == past
+    assert fit_schema(table(days), horizon=horizon, context_length="auto")[1].context_length == context_length
 
 
 @pytest.mark.parametrize(("days", "freq", "horizon"), [(100, "D", 7), (50, "D", 5), (4000, "s", 168), (200, "YE", 10)])
 def test_the_default_horizon_is_a_season(days, freq, horizon):
     source = table(days).assign(day=pd.date_range("1800-01-01", periods=days, freq=freq))
-    grid, _, rules = load_history(source)
-    assert default_horizon(grid, rules) == horizon
+    grid, rules = forecasting.load(source)
+    assert forecasting.default_horizon(grid, rules) == horizon
 
 
 def test_short_and_constant_series_are_excluded_with_a_message():
     source = table().assign(c=3.0).melt("day", var_name="shop", value_name="sold")
     short = source[source["shop"] == "a"].iloc[-20:].assign(shop="late")
-    grid, present, info = fit_schema(pd.concat([source, short]), series_column="shop")
-    assert info["series"]["left_out"] == ["late", "c"]
-    assert info["cleaning"] == [
+    grid, metadata = fit_schema(pd.concat([source, short]), series_id_column="shop")
+    assert metadata.series.excluded == ["late", "c"]
+    assert metadata.notes == [
         "1 of 4 series excluded from training: too short for one window in training: 'late'",
         "1 of 4 series excluded from training: constant in training: 'c'",
     ]
-    assert set(grid.series_index[history_windows(grid, present, info, "test").origins]) == {0, 1}
+    assert set(grid.series_index[forecasting.make_dataset(grid, metadata, "test").forecast_starts]) == {0, 1}
 
 
 def test_a_file_is_forecast_from_its_last_value():
-    _, _, info = fit_schema(table())
+    _, metadata = fit_schema(table())
     new = table(20, "2024-06-01")
     new.loc[18:, "a"] = None
-    raw, timestamps = read_history(new, info, own=True)
+    raw, timestamps = forecasting.read(new, metadata, with_columns=True)
     np.testing.assert_array_equal(raw["values"], [np.arange(8, 18), np.arange(1010, 1020)])
     days = pd.date_range("2024-06-01", periods=30).strftime("%Y-%m-%d")
     assert timestamps["day"].tolist() == [*days[18:23], *days[20:25]]
@@ -141,8 +158,8 @@ def test_a_file_is_forecast_from_its_last_value():
 
 
 def test_a_file_with_targets_gives_all_windows():
-    _, _, info = fit_schema(table())
-    raw, y_true, timestamps = read_history(table(20, "2024-06-01"), info, target=True, own=True)
+    _, metadata = fit_schema(table())
+    raw, y_true, timestamps = forecasting.read(table(20, "2024-06-01"), metadata, with_targets=True, with_columns=True)
     assert (len(raw["values"]), len(y_true), len(timestamps)) == (12, 12, 60)
     np.testing.assert_array_equal(y_true["values"][:, 0], raw["values"][:, -1] + 1)
     np.testing.assert_array_equal(y_true["series"], [0, 1] * 6)
@@ -152,9 +169,12 @@ def test_a_file_with_targets_gives_all_windows():
     ("settings", "message"),
     [
         ({"horizon": 60}, "each have enough steps for the horizon.* horizon=60, and of 100 steps 0 to train"),
-        ({"past": 57}, "at least one window of past and horizon.* past=57, horizon=5, and 60 steps"),
+        (
+            {"context_length": 57},
+            "at least one window of past and horizon.* context_length=57, horizon=5, and 60 steps",
+        ),
         ({"splits": {**FRACTIONS, "train_steps": 90}}, "90 to train, 20 to validate, 20 to test"),
-        ({"gaps": "refuse"}, "With gaps=refuse no value may be missing. Received: 1 of 200 steps"),
+        ({"fill_missing": "error"}, "With fill_missing=error no value may be missing. Received: 1 of 200 steps"),
     ],
 )
 def test_unsuitable_settings_are_refused(settings, message):
@@ -168,24 +188,24 @@ def test_a_split_without_a_window_is_refused():
     """The only series that is long enough for training ends before the test split."""
     long = table(60).melt("day", var_name="shop", value_name="sold")
     late = table(20, "2024-04-01").iloc[:, :2].rename(columns={"a": "sold"}).assign(shop="late")
-    grid, present, info = fit_schema(pd.concat([long, late]), series_column="shop", horizon=5, past=18)
-    with pytest.raises(UserError, match=r"Received: past=18, horizon=5, none for test"):
-        history_windows(grid, present, info, "test")
+    grid, metadata = fit_schema(pd.concat([long, late]), series_id_column="shop", horizon=5, context_length=18)
+    with pytest.raises(UserError, match=r"Received: context_length=18, horizon=5, none for test"):
+        forecasting.make_dataset(grid, metadata, "test")
 
 
 def test_numeric_times_have_no_calendar_features():
-    grid, present, rules = load_history(table().assign(day=range(100)), time_column="day")
-    splits = split_history(grid, 5, **FRACTIONS)
+    grid, rules = forecasting.load(table().assign(day=range(100)), time_column="day")
+    splits = forecasting.split(grid, 5, **FRACTIONS)
     with pytest.raises(UserError, match=r"plain numbers have no calendar features.* Received: 'hour'"):
-        learn_history(grid, present, rules, splits, horizon=5, calendar=["hour"])
+        forecasting.fit_schema(grid, rules, splits, horizon=5, calendar_features=["hour"])
 
 
 def test_a_file_without_values_or_too_short_is_refused():
-    _, _, info = fit_schema(table())
+    _, metadata = fit_schema(table())
     with pytest.raises(UserError, match=r"At least one series must have values\. Received: 'a', 'b', missing in every"):
-        read_history(table(20).assign(a=None, b=None), info)
+        forecasting.read(table(20).assign(a=None, b=None), metadata)
     with pytest.raises(UserError, match="at most 4, where 10 are needed"):
-        read_history(table(4), info)
+        forecasting.read(table(4), metadata)
 
 
 def test_constant_series_are_refused():
@@ -194,8 +214,8 @@ def test_constant_series_are_refused():
 
 
 def test_the_number_of_evaluated_windows_is_limited(monkeypatch):
-    grid, present, info = fit_schema(table())
+    grid, metadata = fit_schema(table())
     monkeypatch.setattr("tfkit.data.forecasting.dataset.MAX_EVAL_WINDOWS", 12)
-    windows = history_windows(grid, present, info, "test")  # 32 windows of two series without the limit
-    assert grid.time_index[windows.origins].tolist() == [80, 80, 83, 83, 86, 86, 89, 89, 92, 92, 95, 95]
-    assert len(history_windows(grid, present, info, "train")) == 2 * 46
+    windows = forecasting.make_dataset(grid, metadata, "test")  # 32 windows of two series without the limit
+    assert grid.time_index[windows.forecast_starts].tolist() == [80, 80, 83, 83, 86, 86, 89, 89, 92, 92, 95, 95]
+    assert len(forecasting.make_dataset(grid, metadata, "train")) == 2 * 46

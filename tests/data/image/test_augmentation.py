@@ -7,18 +7,19 @@ import tensorflow as tf
 import tfkit
 from tfkit.data.image import augmentation
 from tfkit.data.image.augmentation import augment_images
+from tfkit.metadata import Metadata, Target
 
 RANDOM = np.random.default_rng(0)
 ROWS, HEIGHT, WIDTH = 64, 9, 7
 PIXELS = RANDOM.integers(0, 256, (ROWS, HEIGHT, WIDTH, 3), dtype="uint8")
 Y = RANDOM.integers(0, 3, ROWS).astype("int32")
-CLASSES = {"task": "multiclass", "target": {"classes": ["a", "b", "c"]}}
-NUMBER = {"task": "regression", "target": {"classes": None}}
+CLASSIFICATION = Metadata(target=Target(task="classification", classes=["a", "b", "c"]))
+REGRESSION = Metadata()
 
 
-def augmented(info=CLASSES, x=PIXELS, y=Y, weight=None, seed=(0, 7), **settings):
+def augmented(metadata=CLASSIFICATION, x=PIXELS, y=Y, weight=None, seed=(0, 7), **settings):
     """Augment a batch in a compiled function, as a training step does."""
-    augment = augment_images(info, **settings)
+    augment = augment_images(metadata, **settings)
     step = tf.function(augment, autograph=False)
     batch = [None if values is None else tf.constant(values) for values in (x, y, weight)]
     return [None if values is None else values.numpy() for values in step(*batch, tf.constant(seed, "int64"))]
@@ -57,7 +58,7 @@ def test_shift_rotation_zoom_and_flips_are_one_affine_map():
 
 
 def test_no_settings_give_no_augmentation():
-    assert augment_images(CLASSES) is None
+    assert augment_images(CLASSIFICATION) is None
 
 
 @pytest.mark.parametrize(
@@ -85,10 +86,10 @@ def test_flips_are_exact_and_equally_frequent(flip, transforms):
 @pytest.mark.parametrize(
     "settings",
     [
-        {"shift": 0.3},
+        {"translation": 0.3},
         {"rotation": 90.0},
         {"zoom": 0.5},
-        {"colour": 0.5},
+        {"color_jitter": 0.5},
         {"mixup": 1.0},
         {"cutmix": 1.0},
         {"mixup": 0.2, "cutmix": 1.0},
@@ -105,7 +106,7 @@ def test_results_depend_on_the_seed_only(settings):
 
 def test_each_image_of_a_batch_has_its_own_parameters():
     copies = np.repeat(PIXELS[:1], ROWS, axis=0)
-    for settings in ({"shift": 0.3}, {"colour": 0.5}):
+    for settings in ({"translation": 0.3}, {"color_jitter": 0.5}):
         assert len(np.unique(augmented(x=copies, **settings)[0].reshape(ROWS, -1), axis=0)) > ROWS / 2
 
 
@@ -138,7 +139,7 @@ def test_mixup_averages_images_with_the_weights_of_their_targets():
 
 
 def test_cutmix_replaces_one_box_and_its_area_is_the_weight_of_the_target():
-    x, y, _ = augmented(cutmix=1.0, info=NUMBER, y=np.arange(ROWS, dtype="float32"))
+    x, y, _ = augmented(cutmix=1.0, metadata=REGRESSION, y=np.arange(ROWS, dtype="float32"))
     is_original = (x == PIXELS).all(axis=-1)
     is_partner = (x == PIXELS[::-1]).all(axis=-1)
     assert (is_original | is_partner).all()
@@ -160,7 +161,7 @@ def test_mixup_and_cutmix_are_each_applied_to_half_of_the_images():
 
 
 def test_a_small_beta_parameter_changes_most_images_little():
-    _, y, _ = augmented(mixup=0.1, info=NUMBER, y=np.repeat([0.0, 1.0], ROWS // 2).astype("float32"))
+    _, y, _ = augmented(mixup=0.1, metadata=REGRESSION, y=np.repeat([0.0, 1.0], ROWS // 2).astype("float32"))
     assert (np.minimum(y, 1 - y) < 0.05).mean() > 0.5
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tfkit.data.image import decode as image_decode
-from tfkit.data.image.decode import UnreadableImage, decode, inspect_image
+from tfkit.data.image.decode import UnreadableImageError, decode, inspect_image
 
 RANDOM = np.random.default_rng(0)
 GRAY = RANDOM.integers(0, 256, (6, 5), dtype="uint8")
@@ -96,16 +96,16 @@ def test_cmyk_is_converted_to_rgb():
 def test_high_bit_depth_images_keep_their_contrast(bits, file_format):
     values = RANDOM.integers(0, 2**bits, (6, 5), dtype="uint16")
     content = encode(values, file_format)
-    assert inspect_image(content)["deepest"] == values.max()
+    assert inspect_image(content)["max_value"] == values.max()
     white = 2.0**bits - 1
-    assert np.abs(decode_pixels(content, 1, white=white)[..., 0] - values * 255.0 / white).max() <= 0.51
+    assert np.abs(decode_pixels(content, 1, white_level=white)[..., 0] - values * 255.0 / white).max() <= 0.51
 
 
 def test_float_images_are_decoded():
     values = RANDOM.random((6, 5)).astype("float32")
     content = encode(values, "TIFF")
-    assert inspect_image(content)["deepest"] == pytest.approx(values.max())
-    assert np.abs(decode_pixels(content, 1, white=1.0)[..., 0] - values * 255.0).max() <= 0.51
+    assert inspect_image(content)["max_value"] == pytest.approx(values.max())
+    assert np.abs(decode_pixels(content, 1, white_level=1.0)[..., 0] - values * 255.0).max() <= 0.51
 
 
 def test_the_first_frame_of_an_animation_is_decoded():
@@ -146,17 +146,17 @@ def test_equal_pixels_have_the_same_digest_in_every_format():
     gray_as_color = np.repeat(GRAY[..., None], 3, axis=-1)
     results = [inspect_image(encode(GRAY)), inspect_image(encode(GRAY, "BMP")), inspect_image(encode(gray_as_color))]
     assert {result["digest"] for result in results} == {results[0]["digest"]}
-    assert all(result["grey"] for result in results)
+    assert all(result["is_grayscale"] for result in results)
     assert inspect_image(encode(GRAY.T))["digest"] != results[0]["digest"]
     assert inspect_image(encode(GRAY.reshape(5, 6)))["digest"] != results[0]["digest"], (
         "the same bytes in another shape"
     )
-    assert not inspect_image(encode(COLOR))["grey"]
+    assert not inspect_image(encode(COLOR))["is_grayscale"]
     assert inspect_image(encode(COLOR)) == {
         "height": 6,
         "width": 5,
-        "grey": False,
-        "deepest": 0.0,
+        "is_grayscale": False,
+        "max_value": 0.0,
         "digest": inspect_image(encode(COLOR, "BMP"))["digest"],
     }
 
@@ -172,7 +172,7 @@ def test_equal_pixels_have_the_same_digest_in_every_format():
     ],
 )
 def test_the_error_of_an_unreadable_file_is_the_reason(read, content, reason):
-    with pytest.raises(UnreadableImage, match=reason):
+    with pytest.raises(UnreadableImageError, match=reason):
         read(content)
 
 
@@ -186,7 +186,7 @@ def test_a_decompression_bomb_is_not_decompressed(read, side):
     bomb = small[:offset] + header + zlib.crc32(b"IHDR" + header).to_bytes(4, "big") + small[offset + 17 :]
     with (
         pytest.warns(Image.DecompressionBombWarning) if side == 10_000 else pytest.MonkeyPatch.context(),
-        pytest.raises(UnreadableImage, match=r"(100 million pixels, )?more than 50 million"),
+        pytest.raises(UnreadableImageError, match=r"(100 million pixels, )?more than 50 million"),
     ):
         read(bomb)
     assert image_decode.MAX_PIXELS == 50_000_000

@@ -73,17 +73,17 @@ def test_paths_of_a_table_are_relative_to_its_folder(folder):
     assert not images.labels_from_folders
     assert messages == ["1 of 6 rows dropped: no kind"]
     assert images.read("dog/brown/2.JPG") == (folder / "dog" / "brown" / "2.JPG").read_bytes()
-    unlabeled, _ = find_images(folder / "labels.csv", path_column="file", labelled=False)
+    unlabeled, _ = find_images(folder / "labels.csv", path_column="file", labeled=False)
     assert len(unlabeled) == 6
 
 
 def test_without_labels_a_file_a_list_or_a_frame_is_accepted(folder):
     path = folder / "cat" / "1.png"
     for source in (path, [path], [str(path)], pd.DataFrame({"path": [str(path)]}), {"path": [str(path)]}):
-        images, _ = find_images(source, labelled=False)
+        images, _ = find_images(source, labeled=False)
         [name] = labels_by_path(images)
         assert images.read(name) == path.read_bytes()
-    images_of_folder, _ = find_images(folder / "cat", labelled=False)
+    images_of_folder, _ = find_images(folder / "cat", labeled=False)
     assert labels_by_path(images_of_folder) == {f"{n}.png": None for n in range(3)}
 
 
@@ -123,7 +123,7 @@ def test_folders_of_splits_are_not_accepted_as_classes(tmp_path):
     for split in ("train", "test"):
         for label in ("a", "b"):
             save_image(tmp_path / split / label / "0.png")
-    with pytest.raises(UserError, match=r"pictures=.*train test_pictures=.*test\. Received: .*'test', 'train'"):
+    with pytest.raises(UserError, match=r"data=.*train test_data=.*test\. Received: .*'test', 'train'"):
         find_images(tmp_path)
     assert set(labels_by_path(find_images(tmp_path / "train")[0]).values()) == {"a", "b"}
 

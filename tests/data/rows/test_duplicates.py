@@ -21,7 +21,7 @@ def test_clean_drops_rows_without_target_and_duplicates():
 
 
 def test_clean_can_keep_duplicates_and_name_the_table():
-    frame, messages = drop_unusable_rows(FRAME, "y", duplicates="keep", what="test table")
+    frame, messages = drop_unusable_rows(FRAME, "y", duplicates="keep", table_name="test table")
     assert frame.index.tolist() == [0, 1, 3, 4]
     assert messages == ["1 of 5 rows of the test table dropped: y is missing"]
 

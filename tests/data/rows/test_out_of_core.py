@@ -1,3 +1,5 @@
+"""Tests of tables larger than memory: equal to those in memory."""
+
 import json
 import os
 
@@ -6,18 +8,13 @@ import pandas as pd
 import pytest
 
 import tfkit
-from tfkit.data.columns.target import infer_target
+from tfkit.data import tabular
 from tfkit.data.files import parquet
 from tfkit.data.files.read import read_frame
 from tfkit.data.files.write import write_frame
 from tfkit.data.rows import out_of_core
 from tfkit.data.rows.out_of_core import OutOfCoreTable, too_large
-from tfkit.data.rows.splits import train_val_test_split
-from tfkit.data.tabular import schema
-from tfkit.data.tabular.dataset import table_rows
-from tfkit.data.tabular.loading import load_table
-from tfkit.data.tabular.preprocessing import prepare_table
-from tfkit.data.tabular.schema import learn_table
+from tfkit.data.tabular import infer_target, schema
 from tfkit.datasets import memmap
 from tfkit.errors import UserError
 
@@ -57,17 +54,17 @@ def in_folder(folder, frame, suffix, files=3):
 @pytest.fixture
 def tiny(monkeypatch):
     """No table fits into memory, and chunks have few rows."""
-    monkeypatch.setattr(out_of_core, "SHARE", 0)
-    monkeypatch.setattr(parquet, "ROWS", 100)
+    monkeypatch.setattr(out_of_core, "MEMORY_FRACTION", 0)
+    monkeypatch.setattr(parquet, "CHUNK_ROWS", 100)
 
 
 def fit(path, **settings):
     """Load and split a table and fit its schema, as a recipe does."""
-    frame, test, messages = load_table(path, "bought", **settings)
+    frame, test, messages = tabular.load(path, "bought", **settings)
     target = infer_target(frame["bought"])
-    splits = train_val_test_split(frame, target, test=test, val_fraction=0.2, test_fraction=0.2, seed=0)
-    info = learn_table(splits[0], target, kinds={"category": ["count"]}, said=messages)
-    return frame, info, splits
+    splits = tabular.split(frame, target, test_data=test, val_fraction=0.2, test_fraction=0.2, seed=0)
+    metadata = tabular.fit_schema(splits[0], target, kinds={"category": ["count"]}, messages=messages)
+    return frame, metadata, splits
 
 
 def all_rows(dataset):
@@ -79,23 +76,23 @@ def all_rows(dataset):
 def test_schema_of_disk_table_equals_schema_in_memory(suffix, tmp_path, monkeypatch):
     path = in_folder(tmp_path / "rows", table(), suffix)
     _, expected, _ = fit(path)
-    monkeypatch.setattr(out_of_core, "SHARE", 0)
-    monkeypatch.setattr(parquet, "ROWS", 100)
-    frame, info, splits = fit(path)
+    monkeypatch.setattr(out_of_core, "MEMORY_FRACTION", 0)
+    monkeypatch.setattr(parquet, "CHUNK_ROWS", 100)
+    frame, metadata, splits = fit(path)
     assert all(isinstance(rows, OutOfCoreTable) for rows in (frame, *splits))
-    assert json.dumps(info) == json.dumps(expected)
-    assert info["cleaning"][0].startswith("1 of 920 rows dropped: bought is missing; 1 contain '?'")
-    assert info["cleaning"][1:] == ["20 of 920 rows dropped: equal to another row"]
+    assert json.dumps(metadata.to_dict()) == json.dumps(expected.to_dict())
+    assert metadata.notes[0].startswith("1 of 920 rows dropped: bought is missing; 1 contain '?'")
+    assert metadata.notes[1:] == ["20 of 920 rows dropped: equal to another row"]
 
 
 def test_dataset_of_disk_table_equals_dataset_in_memory(tmp_path, monkeypatch):
     path = in_folder(tmp_path / "rows", table(), ".parquet")
-    _, info, splits = fit(path)
-    prepare = prepare_table(info)
-    in_memory = [table_rows(rows, info, prepare) for rows in splits]
-    monkeypatch.setattr(out_of_core, "SHARE", 0)
-    monkeypatch.setattr(parquet, "ROWS", 300)
-    on_disk = [table_rows(rows, info, prepare) for rows in fit(path)[2]]
+    _, metadata, splits = fit(path)
+    preprocessor = tabular.make_preprocessor(metadata)
+    in_memory = [tabular.make_dataset(rows, metadata, preprocessor) for rows in splits]
+    monkeypatch.setattr(out_of_core, "MEMORY_FRACTION", 0)
+    monkeypatch.setattr(parquet, "CHUNK_ROWS", 300)
+    on_disk = [tabular.make_dataset(rows, metadata, preprocessor) for rows in fit(path)[2]]
     for expected, dataset in zip(in_memory, on_disk, strict=True):
         assert isinstance(dataset, memmap.MemmapDataset)
         for (name, values), actual in zip(all_rows(expected).items(), all_rows(dataset).values(), strict=True):
@@ -103,41 +100,44 @@ def test_dataset_of_disk_table_equals_dataset_in_memory(tmp_path, monkeypatch):
                 values, actual, rtol=3e-7, err_msg=name
             )  # the chunk size may change the last bit
         indices = np.array([7, 2, 2, 90])
-        for name, values in expected.raw(indices).items():
-            np.testing.assert_array_equal(values, dataset.raw(indices)[name])
-        np.testing.assert_array_equal(expected.names, dataset.names)
+        for name, values in expected.raw_inputs(indices).items():
+            np.testing.assert_array_equal(values, dataset.raw_inputs(indices)[name])
+        np.testing.assert_array_equal(expected.row_ids, dataset.row_ids)
     train, val, _ = on_disk
-    joined = train.joined(val).weighted(np.ones(len(train) + len(val), "float32"))
+    joined = train.concatenate(val).with_sample_weight(np.ones(len(train) + len(val), "float32"))
     np.testing.assert_array_equal(all_rows(joined)["numbers"][-1], all_rows(val)["numbers"][-1])
-    np.testing.assert_array_equal(joined.raw(np.array([len(joined) - 1]))["town"], val.raw(np.array([-1]))["town"])
+    np.testing.assert_array_equal(
+        joined.raw_inputs(np.array([len(joined) - 1]))["town"], val.raw_inputs(np.array([-1]))["town"]
+    )
 
 
 def test_single_file_is_read_like_a_folder(tmp_path, tiny):
     write_frame(table(), tmp_path / "rows.parquet")
-    _, info, splits = fit(tmp_path / "rows.parquet")
+    _, metadata, splits = fit(tmp_path / "rows.parquet")
     assert sum(map(len, splits)) == 899
-    assert info["columns"]["row"]["kind"] == "identifier"
+    assert metadata.columns["row"]["kind"] == "identifier"
 
 
 def test_rows_of_a_test_table_are_dropped(tmp_path, monkeypatch):
     path = in_folder(tmp_path / "rows", table(), ".csv")
     write_frame(table().iloc[100:150], tmp_path / "test.csv")
-    _, expected, splits = fit(path, test_table=tmp_path / "test.csv")
-    monkeypatch.setattr(out_of_core, "SHARE", 1e-9)
+    _, expected, splits = fit(path, test_data=tmp_path / "test.csv")
+    monkeypatch.setattr(out_of_core, "MEMORY_FRACTION", 1e-9)
     monkeypatch.setattr(out_of_core, "too_large", lambda table: table == path)
-    _, info, disk_splits = fit(path, test_table=tmp_path / "test.csv")
-    assert json.dumps(info) == json.dumps(expected)
+    _, metadata, disk_splits = fit(path, test_data=tmp_path / "test.csv")
+    assert json.dumps(metadata.to_dict()) == json.dumps(expected.to_dict())
     assert [len(rows) for rows in disk_splits] == [len(rows) for rows in splits]
-    assert any("also in the test table" in message for message in info["cleaning"])
+    assert any("also in the test table" in message for message in metadata.notes)
 
 
 def test_rows_that_differ_only_in_an_identifier_stay_together(tmp_path, tiny):
     frame = pd.DataFrame({"row": np.arange(600), "a": np.arange(600.0), "b": "x", "y": ["u", "v"] * 300})
     frame.loc[300:349, ["a", "y"]] = frame.loc[:49, ["a", "y"]].to_numpy()
     write_frame(frame, tmp_path / "rows.parquet")
-    rows, _, _ = load_table(tmp_path / "rows.parquet", "y")
-    splits = train_val_test_split(rows, infer_target(rows["y"]), test=None, val_fraction=0.3, test_fraction=0.3, seed=0)
-    split_of_row = np.concatenate([np.full(len(split), number) for number, split in enumerate(splits)])
+    rows, _, _ = tabular.load(tmp_path / "rows.parquet", "y")
+    target, fractions = infer_target(rows["y"]), {"val_fraction": 0.3, "test_fraction": 0.3}
+    splits = tabular.split(rows, target, test_data=None, seed=0, **fractions)
+    split_of_row = np.concatenate([np.full(len(split), code) for code, split in enumerate(splits)])
     split_of_row = split_of_row[np.argsort(np.concatenate([split.indices for split in splits]))]
     np.testing.assert_array_equal(split_of_row[:50], split_of_row[300:350])
 
@@ -147,22 +147,22 @@ def test_large_table_is_fitted_on_a_sample_with_complete_vocabularies(tmp_path, 
     frame = table(rows)
     write_frame(frame, tmp_path / "rows.parquet")
     with monkeypatch.context() as patch:
-        patch.setattr(out_of_core, "SHARE", 1)
+        patch.setattr(out_of_core, "MEMORY_FRACTION", 1)
         _, expected, _ = fit(tmp_path / "rows.parquet")
-    monkeypatch.setattr(parquet, "ROWS", 5000)
+    monkeypatch.setattr(parquet, "CHUNK_ROWS", 5000)
     monkeypatch.setattr(out_of_core, "MAX_SAMPLE_ROWS", 4000)
-    _, info, _ = fit(tmp_path / "rows.parquet")
+    _, metadata, _ = fit(tmp_path / "rows.parquet")
     message = "numeric and date columns are fitted on 4,000 randomly sampled training rows"
-    assert info["cleaning"][-1] == message
-    assert info["target"] == expected["target"]
-    assert info["sizes"] == expected["sizes"]
-    assert [rule.get("vocabulary") for rule in info["inputs"].values()] == [
-        rule.get("vocabulary") for rule in expected["inputs"].values()
+    assert metadata.notes[-1] == message
+    assert metadata.target == expected.target
+    assert metadata.sizes == expected.sizes
+    assert [rule.get("vocabulary") for rule in metadata.inputs.values()] == [
+        rule.get("vocabulary") for rule in expected.inputs.values()
     ]
     # Dvoretzky-Kiefer-Wolfowitz: with probability 1 - p, no share of n rows is off by more than sqrt(ln(2 / p) / (2 n))
     bound = np.sqrt(np.log(2 / 1e-9) / (2 * 4000))
     amounts = np.sort(frame["amount"].dropna())
-    assert abs(np.searchsorted(amounts, info["inputs"]["amount"]["center"]) / len(amounts) - 0.5) < bound
+    assert abs(np.searchsorted(amounts, metadata.inputs["amount"]["center"]) / len(amounts) - 0.5) < bound
 
 
 def test_rare_categories_are_dropped_while_counting_very_many(tmp_path, tiny, monkeypatch):
@@ -172,22 +172,22 @@ def test_rare_categories_are_dropped_while_counting_very_many(tmp_path, tiny, mo
     )
     monkeypatch.setattr(out_of_core, "MAX_SAMPLE_ROWS", 1000)
     monkeypatch.setattr(schema, "MAX_COUNTED_CATEGORIES", 300)
-    rows, _, _ = load_table(tmp_path / "t.parquet", "y", duplicates="keep")
-    info = learn_table(rows, infer_target(rows["y"]), kinds={"category": ["a"]})
-    assert info["inputs"]["a"]["vocabulary"] == ["often"]
+    rows, _, _ = tabular.load(tmp_path / "t.parquet", "y", duplicates="keep")
+    metadata = tabular.fit_schema(rows, infer_target(rows["y"]), kinds={"category": ["a"]})
+    assert metadata.inputs["a"]["vocabulary"] == ["often"]
 
 
 def test_integers_beyond_the_exact_range_of_floats_are_text_in_every_chunk(tmp_path, tiny):
     frame = pd.DataFrame({"a": np.r_[np.arange(500), 2**60 + np.arange(500)], "y": ["u", "v"] * 500})
     write_frame(frame, tmp_path / "rows.parquet")
-    rows, _, _ = load_table(tmp_path / "rows.parquet", "y")
+    rows, _, _ = tabular.load(tmp_path / "rows.parquet", "y")
     assert rows["a"].tolist() == [str(value) for value in frame["a"]]
 
 
 def test_named_index_of_pandas_is_a_column(tmp_path, tiny):
     frame = table().set_index("town")
     frame.to_parquet(tmp_path / "rows.parquet")
-    rows, _, _ = load_table(tmp_path / "rows.parquet", "bought")
+    rows, _, _ = tabular.load(tmp_path / "rows.parquet", "bought")
     assert rows.columns == list(read_frame(tmp_path / "rows.parquet"))
 
 
@@ -198,9 +198,9 @@ def test_file_sorted_by_label_trains_like_a_shuffled_file(tmp_path, tiny):
     frame, losses = frame[frame["bought"] != "?"], []
     for name, rows in {"shuffled": frame, "sorted": frame.sort_values("bought", kind="stable")}.items():
         write_frame(rows, tmp_path / f"{name}.parquet")
-        _, info, (train, val, _) = fit(tmp_path / f"{name}.parquet")
-        prepare = prepare_table(info)
-        train, val = (table_rows(split, info, prepare) for split in (train, val))
+        _, metadata, (train, val, _) = fit(tmp_path / f"{name}.parquet")
+        preprocessor = tabular.make_preprocessor(metadata)
+        train, val = (tabular.make_dataset(split, metadata, preprocessor) for split in (train, val))
         keras.utils.set_random_seed(0)
         inputs = tfkit.keras_inputs(train)
         model = keras.Model(inputs, keras.layers.Dense(2)(inputs["numbers"]))
@@ -209,27 +209,6 @@ def test_file_sorted_by_label_trains_like_a_shuffled_file(tmp_path, tiny):
         losses.append(tfkit.fit(model, train, epochs=4, validation_data=val).history["val_loss"][-1])
     assert max(losses) < 0.5  # above 0.69, the loss of a constant prediction, if each step saw one class only
     assert abs(losses[0] - losses[1]) < 0.05
-
-
-@pytest.mark.slow
-def test_recipe_trains_on_a_disk_table(tmp_path, tiny):
-    path = in_folder(tmp_path / "rows", table(1500, seed=1), ".csv")
-    run = tfkit.train(
-        "tabular",
-        table=path,
-        target="bought",
-        epochs=4,
-        body="mlp",
-        units=16,
-        batch_size=32,
-        learning_rate=0.01,
-        refit=True,
-        class_weights=True,
-        out=tmp_path,
-        quiet=True,
-    )
-    assert run.metrics["test"]["roc_auc"] > 0.85
-    assert run.metrics["baselines"]["gradient_boosting"]["roc_auc"] > 0.8
 
 
 def test_memory_of_read_chunks_is_released(tmp_path, tiny):
@@ -246,19 +225,19 @@ def test_temporary_files_are_unlinked(tmp_path, tiny, monkeypatch):
     (tmp_path / "cache").mkdir()
     monkeypatch.setattr("tempfile.tempdir", None)
     path = in_folder(tmp_path / "rows", table(), ".csv")
-    _, info, splits = fit(path)
-    rows = table_rows(splits[0], info, prepare_table(info))
+    _, metadata, splits = fit(path)
+    rows = tabular.make_dataset(splits[0], metadata, tabular.make_preprocessor(metadata))
     assert os.listdir(tmp_path / "cache") == []  # while they are in use, so that a killed process leaves none
     assert len(all_rows(rows)["y"]) == len(rows)
 
 
 def test_column_without_readable_cells_is_reported(tmp_path, tiny, caplog):
     write_frame(table(), tmp_path / "rows.csv")
-    _, info, _ = fit(tmp_path / "rows.csv")
+    _, metadata, _ = fit(tmp_path / "rows.csv")
     write_frame(table().assign(code="none"), tmp_path / "new.csv")
     caplog.clear()
-    rows, _, _ = load_table(tmp_path / "new.csv", "bought")
-    table_rows(rows, info, prepare_table(info))
+    rows, _, _ = tabular.load(tmp_path / "new.csv", "bought")
+    tabular.make_dataset(rows, metadata, tabular.make_preprocessor(metadata))
     assert [message for message in caplog.messages if "none of" in message] == [
         "code: none of the 920 cells matches the column type of the training data; all count as missing"
     ]
@@ -267,7 +246,7 @@ def test_column_without_readable_cells_is_reported(tmp_path, tiny, caplog):
 def test_too_large_depends_on_the_file_sizes(tmp_path, monkeypatch):
     path = in_folder(tmp_path / "rows", table(), ".parquet")
     assert not too_large(path)
-    monkeypatch.setattr(out_of_core, "SHARE", 0)
+    monkeypatch.setattr(out_of_core, "MEMORY_FRACTION", 0)
     assert too_large(path)
     assert not too_large(table())
     assert not too_large(tmp_path / "none.csv")
@@ -275,14 +254,14 @@ def test_too_large_depends_on_the_file_sizes(tmp_path, monkeypatch):
     assert not too_large(tmp_path / "broken.parquet")
 
 
-@pytest.mark.parametrize("share", [0, 1])
-def test_files_of_a_folder_must_have_the_same_columns(share, tmp_path, monkeypatch):
-    monkeypatch.setattr(out_of_core, "SHARE", share)
+@pytest.mark.parametrize("fraction", [0, 1])
+def test_files_of_a_folder_must_have_the_same_columns(fraction, tmp_path, monkeypatch):
+    monkeypatch.setattr(out_of_core, "MEMORY_FRACTION", fraction)
     for suffix in (".csv", ".parquet"):
         path = in_folder(tmp_path / f"rows{suffix}", table(), suffix)
         write_frame(table().drop(columns="town"), path / f"part-9{suffix}")
         with pytest.raises(UserError, match=r"All files in a folder must have the same columns. Received: .*part-9"):
-            load_table(path, "bought")
+            tabular.load(path, "bought")
 
 
 def test_files_of_a_folder_must_have_the_same_types(tmp_path, tiny):
@@ -291,26 +270,26 @@ def test_files_of_a_folder_must_have_the_same_types(tmp_path, tiny):
     with pytest.raises(
         UserError, match=r"must have the same type in each column. Received: 'amount', numbers in .* text"
     ):
-        load_table(path, "bought")
+        tabular.load(path, "bought")
 
 
 def test_file_that_cannot_be_read_in_chunks_is_rejected(tmp_path, tiny):
     (tmp_path / "rows.csv").write_text('a,y\n1,"2\n')
     with pytest.raises(UserError, match="A quote must be closed"):
-        load_table(tmp_path / "rows.csv", "y")
+        tabular.load(tmp_path / "rows.csv", "y")
     (tmp_path / "rows.jsonl").write_text('{"a": 1, "y": 1}\n{"a": "b", "y": 2}\n')
     with pytest.raises(
         UserError, match="too large for memory must be Parquet, CSV or JSON lines with one type per column"
     ):
-        load_table(tmp_path / "rows.jsonl", "y")
+        tabular.load(tmp_path / "rows.jsonl", "y")
 
 
 def test_folder_without_tables_is_rejected(tmp_path):
     (tmp_path / "note.md").write_text("no table")
     with pytest.raises(UserError, match=r"a folder with files of .csv .* a folder without table files"):
-        load_table(tmp_path, "y")
+        tabular.load(tmp_path, "y")
 
 
 def test_missing_target_column_is_rejected(tmp_path, tiny):
     with pytest.raises(UserError, match="must have the column 'paid'"):
-        load_table(in_folder(tmp_path / "rows", table(), ".csv"), "paid")
+        tabular.load(in_folder(tmp_path / "rows", table(), ".csv"), "paid")

@@ -1,3 +1,5 @@
+"""Tests of the split into training, validation and test rows."""
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -27,7 +29,7 @@ def table(rows=200, seed=0, **columns):
 
 
 def split(frame, **options):
-    fractions = {"test": None, "val_fraction": 0.15, "test_fraction": 0.15, "seed": 0}
+    fractions = {"test_data": None, "val_fraction": 0.15, "test_fraction": 0.15, "seed": 0}
     return train_val_test_split(frame, infer_target(frame["y"]), **fractions | options)
 
 
@@ -175,7 +177,7 @@ def test_rows_that_differ_only_in_an_identifier_stay_together(seed):
     a = np.concatenate([np.arange(300), rng.integers(0, 300, 30)])
     frame = pd.DataFrame({"id": np.arange(1, 331), "a": a / 7, "note": rng.normal(size=330)})
     frame["y"] = np.where(frame["a"] * 7 % 3 > 1, "u", "v")
-    splits = split(frame, seed=seed, leave_out=["note"])
+    splits = split(frame, seed=seed, exclude_columns=["note"])
     split_codes([rows.index.to_numpy() for rows in splits], len(frame))
     for i, j in ((0, 1), (0, 2), (1, 2)):
         assert not set(splits[i]["a"]) & set(splits[j]["a"])
@@ -185,7 +187,7 @@ def test_rows_that_differ_only_in_an_identifier_stay_together(seed):
 
 def test_test_table_is_the_test_split():
     frame, test_frame = table(), table(7, seed=1)
-    train, val, test = split(frame, test=test_frame)
+    train, val, test = split(frame, test_data=test_frame)
     assert test is test_frame
     assert (len(train), len(val)) == (170, 30)
 

@@ -15,7 +15,7 @@ HEADER = "@problemName Some\n@timeStamps false\n@univariate {univariate}\n@class
 
 def assert_values(series, expected):
     assert len(series) == len(expected)
-    for values, expected_values in zip(series.each(), expected, strict=True):
+    for values, expected_values in zip(series.arrays(), expected, strict=True):
         np.testing.assert_array_equal(values, np.array(expected_values, "float32"))
 
 
@@ -51,7 +51,7 @@ def test_a_compressed_file_is_decompressed(file):
 def test_a_frame_and_a_dictionary_of_columns():
     columns = {"sick": ["yes", "no"], "age": [50, 60], "t0": [1.0, 2.0], "t1": [3, 4]}
     for source in (columns, pd.DataFrame(columns)):
-        series = find_series(source, target="sick", leave_out=["age"])
+        series = find_series(source, target="sick", exclude_columns=["age"])
         assert_values(series, [[[1], [3]], [[2], [4]]])
         assert series.step_columns == ["t0", "t1"]
 
@@ -73,7 +73,7 @@ def test_a_first_line_of_numbers_is_a_series(file):
 
 def test_static_columns_are_not_steps():
     table = {"label": ["a", "b"], "ward": ["x", "y"], "t0": [1, 2], "t1": [3, 4]}
-    series = find_series(table, keep=["ward", "bed"])
+    series = find_series(table, static_columns=["ward", "bed"])
     assert_values(series, [[[1], [3]], [[2], [4]]])
     assert series.frame["ward"].tolist() == ["x", "y"]
 
@@ -99,7 +99,7 @@ STEPS = pd.DataFrame(
         "sick": ["no", "no", "yes", "no", "yes"],
     }
 )
-LONG = {"id_column": "who", "time_column": "day", "target": "sick"}
+LONG = {"series_id_column": "who", "time_column": "day", "target": "sick"}
 
 
 def test_long_tables_are_sorted_by_time(file):
@@ -112,7 +112,7 @@ def test_long_tables_are_sorted_by_time(file):
 
 
 def test_steps_without_a_time_column_are_in_row_order():
-    series = find_series(STEPS.drop(columns="day"), id_column="who", target="sick", value_columns=["x"])
+    series = find_series(STEPS.drop(columns="day"), series_id_column="who", target="sick", value_columns=["x"])
     assert_values(series, [[[1], [3], [2]], [[10], [NAN]]])
     assert series.messages == []
 
@@ -140,10 +140,10 @@ def test_uneven_time_steps_are_reported():
             "must have the same sick in .* Received: who 'b' with 'no', 'yes'",
         ),
         ({"x": "much"}, {}, "must be numbers, such as 1.5; .* Received: 'much' in 'x', row 1"),
-        ({}, {"id_column": "whom"}, "must have the column 'whom'. Did you mean 'who'?"),
+        ({}, {"series_id_column": "whom"}, "must have the column 'whom'. Did you mean 'who'?"),
         ({}, {"time_column": "when"}, "must have the column 'when'"),
         ({}, {"value_columns": ["z"]}, "must have the column 'z'"),
-        ({}, {"leave_out": ["x", "y"]}, "must have columns of values besides id_column"),
+        ({}, {"exclude_columns": ["x", "y"]}, "must have columns of values besides series_id_column"),
     ],
 )
 def test_invalid_long_tables_are_refused(columns, settings, message):

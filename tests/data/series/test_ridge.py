@@ -6,12 +6,13 @@ from sklearn.linear_model import Ridge, RidgeCV
 
 from tfkit.data.series.ridge import ALPHAS, fit_ridge_head
 from tfkit.datasets.array import ArrayDataset
+from tfkit.metadata import Metadata, Target
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(40, 100)).astype("float32")
 NUMBER = (X[:, :3].sum(axis=1) + RANDOM.normal(size=40) + 5).astype("float32")
 CLASSES = np.argmax(X[:, :3] + 0.5 * RANDOM.normal(size=(40, 3)), axis=1)
-REGRESSION, MULTICLASS = {"target": {"classes": None}}, {"target": {"classes": ["a", "b", "c"]}}
+REGRESSION, MULTICLASS = Metadata(), Metadata(target=Target(task="classification", classes=["a", "b", "c"]))
 
 
 def test_regression_equals_ridge_cv_of_scikit_learn():
@@ -36,14 +37,14 @@ def test_strength_and_logit_scale_minimize_leave_one_out_losses():
     targets = 2.0 * np.eye(3)[CLASSES] - 1
     errors, predictions = [], []
     for alpha in ALPHAS:
-        left_out = np.array(
+        held_out = np.array(
             [
                 Ridge(alpha).fit(np.delete(X, row, 0), np.delete(targets, row, 0)).predict(X[row : row + 1])[0]
                 for row in range(len(X))
             ]
         )
-        errors.append(((targets - left_out) ** 2).sum())
-        predictions.append(left_out)
+        errors.append(((targets - held_out) ** 2).sum())
+        predictions.append(held_out)
     best = int(np.argmin(errors))
     model = Ridge(ALPHAS[best]).fit(X, targets)
     scale = np.median(kernel / model.coef_.T)

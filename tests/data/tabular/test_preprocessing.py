@@ -1,12 +1,12 @@
+"""Tests of the preprocessing of tables."""
+
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 
-from tfkit.data.columns.target import infer_target
-from tfkit.data.tabular.preprocessing import MAX_SCALED_VALUE, prepare_table
-from tfkit.data.tabular.reading import read_table
-from tfkit.data.tabular.schema import learn_table
+from tfkit.data import tabular
+from tfkit.data.tabular.preprocessing import MAX_SCALED_VALUE
 from tfkit.datasets.batch_predict import predict
 
 RANDOM = np.random.default_rng(0)
@@ -14,27 +14,27 @@ TRAIN = pd.DataFrame({"a": [1.0, 2, 3, 4, 10] * 4, "b": [5.0, np.nan, 7, 8, 9] *
 
 
 def preprocess(train, rows, **options):
-    info = learn_table(train, infer_target(train["y"]), kinds={}, **options)
-    return predict(prepare_table(info), read_table(rows, info))
+    metadata = tabular.fit_schema(train, tabular.infer_target(train["y"]), kinds={}, **options)
+    return predict(tabular.make_preprocessor(metadata), tabular.read(rows, metadata))
 
 
 @pytest.mark.parametrize(
-    ("scale", "scaled"),
+    ("scaling", "expected"),
     [
         ("standard", lambda a: (a - 4) / np.std([1, 2, 3, 4, 10])),
-        ("zero_one", lambda a: (a - 1) / 9),
-        ("minus_one_one", lambda a: (a - 5.5) / 4.5),
+        ("minmax", lambda a: (a - 1) / 9),
+        ("minmax_symmetric", lambda a: (a - 5.5) / 4.5),
         ("robust", lambda a: (a - 3) / 2 / np.sqrt(1 + ((a - 3) / 6) ** 2)),
     ],
 )
-def test_numbers_are_scaled(scale, scaled):
-    x = preprocess(TRAIN, TRAIN, scale=scale)
-    np.testing.assert_allclose(x["numbers"][:, 0], scaled(TRAIN["a"]), rtol=1e-5, atol=1e-6)
+def test_numbers_are_scaled(scaling, expected):
+    x = preprocess(TRAIN, TRAIN, scaling=scaling)
+    np.testing.assert_allclose(x["numbers"][:, 0], expected(TRAIN["a"]), rtol=1e-5, atol=1e-6)
 
 
 def test_quantile_scale_ranges_from_minus_one_to_one():
     train = pd.DataFrame({"a": np.random.default_rng(0).exponential(size=500), "y": ["u", "v"] * 250})
-    x = preprocess(train, train, scale="quantile")["numbers"][:, 0]
+    x = preprocess(train, train, scaling="quantile")["numbers"][:, 0]
     np.testing.assert_allclose(x, 2 * (train["a"].rank() - 1) / 499 - 1, atol=0.02)
 
 
@@ -63,13 +63,13 @@ def test_columns_with_equal_vocabularies_share_a_lookup_table():
         {f"c{number}": RANDOM.choice(vocabulary, 50) for number, vocabulary in enumerate(vocabularies)}
     )
     frame["y"] = ["u", "v"] * 25
-    info = learn_table(frame, infer_target(frame["y"]), kinds={})
-    prepare = prepare_table(info)
-    assert sum(isinstance(layer, keras.layers.StringLookup) for layer in prepare.layers) == 2
-    codes = predict(prepare, read_table(frame, info))["categories"]
-    for number, rule in enumerate(info["inputs"].values()):
-        categories = np.array(["", "?", *rule["vocabulary"]])[codes[:, number]]
-        assert categories.tolist() == frame[f"c{number}"].tolist()
+    metadata = tabular.fit_schema(frame, tabular.infer_target(frame["y"]), kinds={})
+    preprocessor = tabular.make_preprocessor(metadata)
+    assert sum(isinstance(layer, keras.layers.StringLookup) for layer in preprocessor.layers) == 2
+    codes = predict(preprocessor, tabular.read(frame, metadata))["categories"]
+    for position, rule in enumerate(metadata.inputs.values()):
+        categories = np.array(["", "?", *rule["vocabulary"]])[codes[:, position]]
+        assert categories.tolist() == frame[f"c{position}"].tolist()
 
 
 @pytest.mark.parametrize(
@@ -82,11 +82,11 @@ def test_any_text_is_a_category(category):
     assert codes[0] != codes[1]
 
 
-@pytest.mark.parametrize("scale", ["robust", "standard", "zero_one", "minus_one_one", "quantile"])
+@pytest.mark.parametrize("scaling", ["robust", "standard", "minmax", "minmax_symmetric", "quantile"])
 @pytest.mark.parametrize("unit", [1e-30, 1e-10, 1.0, 1e30])
-def test_numbers_of_any_magnitude_stay_finite_and_distinct(scale, unit):
+def test_numbers_of_any_magnitude_stay_finite_and_distinct(scaling, unit):
     train = pd.DataFrame({"a": np.arange(20) * unit, "y": ["u", "v"] * 10})
-    x = preprocess(train, pd.DataFrame({"a": [*train["a"], 1e37, -1e37, 1e300]}), scale=scale)["numbers"][:, 0]
+    x = preprocess(train, pd.DataFrame({"a": [*train["a"], 1e37, -1e37, 1e300]}), scaling=scaling)["numbers"][:, 0]
     assert np.isfinite(x).all()
     assert (np.abs(x) <= MAX_SCALED_VALUE).all()
     assert (np.diff(x[:20]) > 0).all()

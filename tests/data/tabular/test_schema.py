@@ -1,13 +1,15 @@
+"""Tests of the schema of a table."""
+
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from tfkit.data import load_metadata, tabular
 from tfkit.data.columns import infer_type
-from tfkit.data.columns.target import infer_target
-from tfkit.data.rows.splits import train_val_test_split
-from tfkit.data.tabular.schema import MAX_TOTAL_BINS, learn_table
+from tfkit.data.tabular import infer_target
+from tfkit.data.tabular.schema import MAX_TOTAL_BINS
 from tfkit.errors import UserError
 
 
@@ -29,13 +31,13 @@ def table(rows=200, seed=0):
 
 
 def fit_schema(frame, target=None, **options):
-    return learn_table(frame, target or infer_target(frame["y"]), **{"kinds": {}} | options)
+    return tabular.fit_schema(frame, target or infer_target(frame["y"]), **{"kinds": {}} | options)
 
 
 def test_schema_of_each_column():
-    info = fit_schema(table(), said=["1 row dropped"], reading={"missing": ["?"]})
-    assert info["task"] == "binary"
-    assert {name: rule["kind"] for name, rule in info["columns"].items()} == {
+    metadata = fit_schema(table(), messages=["1 row dropped"], read_options={"na_values": ["?"]})
+    assert (metadata.kind, metadata.task) == ("tabular", "classification")
+    assert {name: rule["kind"] for name, rule in metadata.columns.items()} == {
         "n": "number",
         "hole": "number",
         "money": "number",
@@ -45,33 +47,38 @@ def test_schema_of_each_column():
         "id": "identifier",
         "empty": "empty",
     }
-    assert info["columns"]["id"]["treatment"] == "excluded: " + infer_type.LEFT_OUT["identifier"]
-    assert info["columns"]["d"]["treatment"] == "parsed as %d/%m/%Y, month, day, weekday, days", "the year is constant"
-    assert list(info["inputs"]) == ["n", "hole", "money", "c", "flag", "d_month", "d_day", "d_weekday", "d_days"]
+    assert metadata.columns["id"]["treatment"] == "excluded: " + infer_type.EXCLUDED_KINDS["identifier"]
+    assert metadata.columns["d"]["treatment"] == "parsed as %d/%m/%Y, month, day, weekday, days", "the year is constant"
+    assert list(metadata.inputs) == ["n", "hole", "money", "c", "flag", "d_month", "d_day", "d_weekday", "d_days"]
     assert [
-        name for index, name in enumerate(n for n in info["inputs"] if n not in "c flag") if index in info["missing"]
+        name for index, name in enumerate(n for n in metadata.inputs if n not in "c flag") if index in metadata.missing
     ] == ["hole"]
-    assert info["sizes"] == [5, 4]
-    assert len(info["edges"]) == 7
-    assert (info["cleaning"], info["reading"]) == (["1 row dropped"], {"missing": ["?"]})
+    assert metadata.sizes == [5, 4]
+    assert len(metadata.edges) == 7
+    assert (metadata.notes, metadata.read_options) == (["1 row dropped"], {"na_values": ["?"]})
 
 
-@pytest.mark.parametrize("scale", ["robust", "quantile"])
-def test_schema_is_plain_json(scale):
-    info = fit_schema(table(), scale=scale)
-    assert json.loads(json.dumps(info, allow_nan=False)) == info
-    assert all(type(value) is float for edges in info["edges"] for value in edges)
+@pytest.mark.parametrize("scaling", ["robust", "quantile"])
+def test_schema_is_plain_json(scaling):
+    metadata = fit_schema(table(), scaling=scaling)
+    content = json.loads(json.dumps(metadata.to_dict(), allow_nan=False))
+    assert content == metadata.to_dict()
+    assert load_metadata(content) == metadata
+    assert all(type(value) is float for edges in metadata.edges for value in edges)
 
 
 @pytest.mark.parametrize("options", [{}, {"time_column": "n"}, {"group_column": "g"}])
 def test_schema_depends_only_on_training_rows(options):
     frame = table().assign(g=[number % 17 for number in range(200)])
-    target, fractions = infer_target(frame["y"]), {"test": None, "val_fraction": 0.2, "test_fraction": 0.2, "seed": 0}
-    train, val, test = train_val_test_split(frame, target, **fractions, **options)
+    target, fractions = (
+        infer_target(frame["y"]),
+        {"test_data": None, "val_fraction": 0.2, "test_fraction": 0.2, "seed": 0},
+    )
+    train, val, test = tabular.split(frame, target, **fractions, **options)
     changed = frame.copy()
     held_out = val.index.union(test.index)
     changed.loc[held_out, ["hole", "money", "c", "flag", "d"]] = [1e9, "$9", "new", "maybe", "unknown"]
-    train_of_changed, _, _ = train_val_test_split(changed, target, **fractions, **options)
+    train_of_changed, _, _ = tabular.split(changed, target, **fractions, **options)
     assert train.equals(train_of_changed)
     assert fit_schema(changed.loc[train.index], target) == fit_schema(train, target)
     assert fit_schema(train, target) != fit_schema(frame, target), "the test can fail"
@@ -80,55 +87,63 @@ def test_schema_depends_only_on_training_rows(options):
 def test_target_statistics_are_those_of_the_training_rows():
     frame = table()
     target = infer_target(frame["y"])
-    assert fit_schema(frame[frame["y"] == "u"], target)["target"]["counts"] == {
+    assert fit_schema(frame[frame["y"] == "u"], target).target.counts == {
         "u": int((frame["y"] == "u").sum()),
         "v": 0,
     }
     train = frame.assign(y=frame["n"]).head(50)
-    info = fit_schema(train, infer_target(frame["n"].rename("y")))
-    assert (info["target"]["mean"], info["target"]["scale"]) == pytest.approx(
-        (train["y"].mean(), train["y"].std(ddof=0))
-    )
+    metadata = fit_schema(train, infer_target(frame["n"].rename("y")))
+    assert (metadata.target.mean, metadata.target.scale) == pytest.approx((train["y"].mean(), train["y"].std(ddof=0)))
 
 
 def test_parts_of_a_date_share_one_missing_indicator():
     frame = table()
     frame.loc[:50, "d"] = None
-    info = fit_schema(frame[["d", "y"]])
-    assert info["missing"] == [0]
+    metadata = fit_schema(frame[["d", "y"]])
+    assert metadata.missing == [0]
 
 
 def test_constant_date_with_missing_cells_has_a_missing_indicator():
-    info = fit_schema(pd.DataFrame({"d": ["2024-01-31", None] * 10, "y": ["u", "v"] * 10}))
-    assert list(info["inputs"]) == ["d_days"]
-    assert info["missing"] == [0]
+    metadata = fit_schema(pd.DataFrame({"d": ["2024-01-31", None] * 10, "y": ["u", "v"] * 10}))
+    assert list(metadata.inputs) == ["d_days"]
+    assert metadata.missing == [0]
 
 
 def test_user_sets_column_kinds():
-    kinds = {"number": ["flag"], "category": ["id", "empty"], "leave_out": ["n"]}
+    kinds = {"number": ["flag"], "category": ["id", "empty"], "excluded": ["n"]}
     frame = table().assign(flag=[0, 1] * 100)
-    info = fit_schema(frame, kinds=kinds)
-    assert [info["columns"][name]["kind"] for name in ("flag", "id", "empty", "n")] == [
+    metadata = fit_schema(frame, kinds=kinds)
+    assert [metadata.columns[name]["kind"] for name in ("flag", "id", "empty", "n")] == [
         "number",
         "category",
         "category",
-        "left out",
+        "excluded",
     ]
-    assert info["columns"]["n"]["treatment"] == "excluded by the user"
-    assert info["columns"]["empty"]["treatment"] == "0 categories, 200 missing: encoded as a separate category"
+    assert metadata.columns["n"]["treatment"] == "excluded by the user"
+    assert metadata.columns["empty"]["treatment"] == "0 categories, 200 missing: encoded as a separate category"
 
 
 @pytest.mark.parametrize(
     ("kinds", "message"),
     [
-        ({"number": ["c"]}, "must fit the kind that is set for it. Received: number=c, which does not contain numbers"),
-        ({"date": ["c"]}, "Received: date=c, which does not contain dates in a known format; for example"),
-        ({"number": ["nn"]}, r"must have the column 'nn'. Did you mean 'n'\? Received: 'n', 'hole'"),
-        ({"category": ["y"]}, "The target's kind is set with kind=class or kind=number. Received: category=y"),
-        ({"number": ["n"], "leave_out": ["n"]}, "A column can have one kind. Received: number=n and leave_out=n"),
         (
-            {"leave_out": ["n", "hole", "money", "c", "flag", "d"]},
-            r"At least one feature column must remain.*Received: n \(left out\), hole \(left out\)",
+            {"number": ["c"]},
+            "must fit the kind that is set for it. Received: numeric_columns=c, which does not contain numbers",
+        ),
+        ({"date": ["c"]}, "Received: date_columns=c, which does not contain dates in a known format; for example"),
+        ({"number": ["nn"]}, r"must have the column 'nn'. Did you mean 'n'\? Received: 'n', 'hole'"),
+        (
+            {"category": ["y"]},
+            "The kind of the target is set with task=classification or task=regression. "
+            "Received: categorical_columns=y",
+        ),
+        (
+            {"number": ["n"], "excluded": ["n"]},
+            "A column can have one kind. Received: numeric_columns=n and exclude_columns=n",
+        ),
+        (
+            {"excluded": ["n", "hole", "money", "c", "flag", "d"]},
+            r"At least one feature column must remain.*Received: n \(excluded\), hole \(excluded\)",
         ),
     ],
 )
@@ -139,17 +154,19 @@ def test_invalid_column_kinds_are_rejected(kinds, message):
 
 def test_treatment_reports_unreadable_cells():
     frame = table().assign(n=[np.inf, "x", *np.arange(198) / 2])
-    assert fit_schema(frame)["columns"]["n"]["treatment"].startswith(
-        "2 cells that are not finite numbers count as missing, 0 to 98.5"
+    assert (
+        fit_schema(frame)
+        .columns["n"]["treatment"]
+        .startswith("2 cells that are not finite numbers count as missing, 0 to 98.5")
     )
 
 
 def test_number_of_bins_is_limited_over_all_columns():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.normal(size=(300, 300)), columns=[f"x{number}" for number in range(300)])
-    info = fit_schema(frame.assign(y=["u", "v"] * 150), scale="quantile")
-    assert sum(len(edges) - 1 for edges in info["edges"]) <= MAX_TOTAL_BINS
-    assert sum(len(rule["quantiles"]) - 1 for rule in info["inputs"].values()) <= MAX_TOTAL_BINS
+    metadata = fit_schema(frame.assign(y=["u", "v"] * 150), scaling="quantile")
+    assert sum(len(edges) - 1 for edges in metadata.edges) <= MAX_TOTAL_BINS
+    assert sum(len(rule["quantiles"]) - 1 for rule in metadata.inputs.values()) <= MAX_TOTAL_BINS
 
 
 @pytest.mark.parametrize(
@@ -170,6 +187,6 @@ def test_number_of_bins_is_limited_over_all_columns():
 )
 def test_input_names_are_valid_in_every_export_format(column_names, inputs):
     frame = pd.DataFrame(np.random.default_rng(0).normal(size=(20, len(column_names))), columns=column_names)
-    info = fit_schema(frame.assign(y=["u", "v"] * 10))
-    assert list(info["inputs"]) == inputs
-    assert [rule["column"] for rule in info["inputs"].values()] == column_names
+    metadata = fit_schema(frame.assign(y=["u", "v"] * 10))
+    assert list(metadata.inputs) == inputs
+    assert [rule["column"] for rule in metadata.inputs.values()] == column_names

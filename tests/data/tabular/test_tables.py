@@ -1,19 +1,18 @@
+"""Tests of loading, datasets and the reader of tables."""
+
 import logging
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from tfkit.data import tabular
 from tfkit.data.columns.names import require_columns
-from tfkit.data.columns.target import infer_target
 from tfkit.data.files.write import write_frame
-from tfkit.data.tabular.dataset import table_rows
-from tfkit.data.tabular.loading import load_table
-from tfkit.data.tabular.preprocessing import prepare_table
-from tfkit.data.tabular.reading import read_table
-from tfkit.data.tabular.schema import learn_table
+from tfkit.data.tabular import infer_target
 from tfkit.datasets.batch_predict import predict
 from tfkit.errors import UserError
+from tfkit.metadata import Metadata
 
 
 def table(rows=100):
@@ -28,40 +27,40 @@ def table(rows=100):
 
 
 @pytest.fixture
-def info():
+def metadata():
     frame = table()
-    return learn_table(frame, infer_target(frame["y"]), kinds={})
+    return tabular.fit_schema(frame, infer_target(frame["y"]), kinds={})
 
 
 # Loading
 
 
-def test_load_table_cleans_rows_and_normalizes_dtypes(tmp_path):
+def test_load_cleans_rows_and_normalizes_dtypes(tmp_path):
     frame = table()
     frame.loc[[3], "y"] = None
     frame.loc[5] = frame.loc[4]
     write_frame(frame, tmp_path / "t.csv")
-    rows, test, messages = load_table(tmp_path / "t.csv", "y")
+    rows, test, messages = tabular.load(tmp_path / "t.csv", "y")
     assert test is None
     assert rows.index.tolist() == [0, 1, 2, 4, *range(6, 100)]
     assert messages == ["1 of 100 rows dropped: y is missing", "1 of 100 rows dropped: equal to another row"]
-    assert load_table(frame.assign(n=frame["n"] > 0), "y")[0]["n"].dtype == "str"
+    assert tabular.load(frame.assign(n=frame["n"] > 0), "y")[0]["n"].dtype == "str"
 
 
-def test_load_table_reports_target_texts_read_as_missing():
+def test_load_reports_target_texts_read_as_missing():
     frame = table()
     frame["y"] = ["None", "u", "v", "w"] * 25
-    rows, _, messages = load_table(frame, "y")
+    rows, _, messages = tabular.load(frame, "y")
     assert len(rows) == 75
     assert messages == [
         "25 of 100 rows dropped: y is missing; 25 contain 'None': if that is a class, "
-        "set the markers of missing cells with missing="
+        "set the markers of missing cells with na_values="
     ]
-    assert len(load_table(frame, "y", missing=[])[0]) == 100
+    assert len(tabular.load(frame, "y", na_values=[])[0]) == 100
 
 
-def test_read_table_drops_rows_without_target(info, caplog):
-    raw, y_true = read_table(table().assign(y=["u", None] * 50), info, target=True)
+def test_read_drops_rows_without_target(metadata, caplog):
+    raw, y_true = tabular.read(table().assign(y=["u", None] * 50), metadata, with_targets=True)
     assert (len(y_true), len(raw["n"])) == (50, 50)
     assert caplog.messages == ["50 of 100 rows dropped: y is missing"]
     np.testing.assert_array_equal(raw["n"][:, 0], table()["n"][::2].astype("float32"))
@@ -71,7 +70,7 @@ def test_test_table_is_read_with_the_columns_of_the_table():
     frame = table()
     test_frame = frame.head(7).assign(extra=1)[["y", "extra", "d", "c", "n", "flag"]]
     test_frame.loc[0, "y"] = None
-    rows, test, messages = load_table(frame, "y", test_table=pd.concat([test_frame, test_frame]))
+    rows, test, messages = tabular.load(frame, "y", test_data=pd.concat([test_frame, test_frame]))
     assert list(test) == list(frame)
     assert (len(rows), len(test)) == (94, 12), "duplicates in a test table are kept"
     assert messages == [
@@ -84,36 +83,36 @@ def test_test_table_is_read_with_the_columns_of_the_table():
     ("options", "message"),
     [
         ({"target": "Y"}, r"The table must have the column 'Y'. Did you mean 'y'\? Received: 'n', 'd', 'c'"),
-        ({"test_table": table()[["d", "flag", "y"]]}, "The test table must have the columns 'n', 'c'. Received: 'd'"),
-        ({"table": table()[["y"]]}, "at least one feature column besides the target. Received: 'y' alone"),
-        ({"table": {"n;y": ["1;u"]}}, "'y'. If it has more than one column, give delimiter=. Received: 'n;y'"),
-        ({"table": {"n": [[1], [2]], "y": ["u", "v"]}}, "Received: several values in a cell of 'n'"),
+        ({"test_data": table()[["d", "flag", "y"]]}, "The test table must have the columns 'n', 'c'. Received: 'd'"),
+        ({"data": table()[["y"]]}, "at least one feature column besides the target. Received: 'y' alone"),
+        ({"data": {"n;y": ["1;u"]}}, "'y'. If it has more than one column, give delimiter=. Received: 'n;y'"),
+        ({"data": {"n": [[1], [2]], "y": ["u", "v"]}}, "Received: several values in a cell of 'n'"),
     ],
 )
-def test_load_table_rejects_invalid_tables(options, message):
+def test_load_rejects_invalid_tables(options, message):
     with pytest.raises(UserError, match=message):
-        load_table(**{"table": table(), "target": "y"} | options)
+        tabular.load(**{"data": table(), "target": "y"} | options)
 
 
-def test_check_columns_accepts_existing_columns():
+def test_require_columns_accepts_existing_columns():
     require_columns(table(), ["n", "y", "n"])
 
 
 # Reading
 
 
-def test_read_table_returns_model_inputs_and_targets(info):
-    raw, y_true = read_table(table(), info, target=True)
+def test_read_returns_model_inputs_and_targets(metadata):
+    raw, y_true = tabular.read(table(), metadata, with_targets=True)
     assert {name: (values.dtype.kind, values.shape) for name, values in raw.items()} == {
-        name: ("f" if rule["dtype"] == "float32" else "O", (100, 1)) for name, rule in info["inputs"].items()
+        name: ("f" if rule["dtype"] == "float32" else "O", (100, 1)) for name, rule in metadata.inputs.items()
     }
     assert y_true.tolist() == (table()["y"] == "v").astype(int).tolist()
 
 
-def test_unseen_cells_are_reported_and_extra_columns_ignored(info, caplog):
+def test_unseen_cells_are_reported_and_extra_columns_ignored(metadata, caplog):
     frame = table().drop(columns="y").assign(extra=1, c=["new", *["x"] * 99], n=["abc", np.inf, *["1"] * 98])
     with caplog.at_level(logging.INFO, "tfkit"):
-        raw = read_table(frame, info)
+        raw = tabular.read(frame, metadata)
     assert [record.getMessage() for record in caplog.records] == [
         "Columns not seen in training are ignored: 'extra'",
         "n: 2 of 100 cells are not finite numbers and count as missing, such as 'abc'",
@@ -123,19 +122,19 @@ def test_unseen_cells_are_reported_and_extra_columns_ignored(info, caplog):
     assert raw["c"][0, 0] == "new"
 
 
-def test_rows_like_the_training_rows_cause_no_messages(info, caplog):
+def test_rows_like_the_training_rows_cause_no_messages(metadata, caplog):
     with caplog.at_level(logging.INFO, "tfkit"):
-        read_table(table(), info)
-        read_table(table().assign(n=None, c=None, d=None), info)
-        read_table(table().assign(flag=["TRUE", "0"] * 50), info)
+        tabular.read(table(), metadata)
+        tabular.read(table().assign(n=None, c=None, d=None), metadata)
+        tabular.read(table().assign(flag=["TRUE", "0"] * 50), metadata)
     assert not caplog.records
 
 
 def test_number_of_reported_columns_is_limited(caplog):
     frame = pd.DataFrame({f"c{number}": ["a", "b"] * 10 for number in range(30)} | {"y": ["u", "v", "v", "u"] * 5})
-    info = learn_table(frame, infer_target(frame["y"]), kinds={})
+    metadata = tabular.fit_schema(frame, infer_target(frame["y"]), kinds={})
     with caplog.at_level(logging.INFO, "tfkit"):
-        read_table(frame.replace("a", "z"), info)
+        tabular.read(frame.replace("a", "z"), metadata)
     assert len(caplog.records) == 11
     assert caplog.records[-1].getMessage() == "... and 20 more columns with unseen or unreadable cells"
 
@@ -154,47 +153,54 @@ def test_number_of_reported_columns_is_limited(caplog):
         ({"y": None}, "Scoring needs rows with a target. Received: 'y', missing in all 100"),
     ],
 )
-def test_read_table_rejects_columns_of_another_type(info, changes, message):
+def test_read_rejects_columns_of_another_type(metadata, changes, message):
     with pytest.raises(UserError, match=message):
-        read_table(table().assign(**changes), info, target=True)
+        tabular.read(table().assign(**changes), metadata, with_targets=True)
 
 
-def test_read_table_rejects_tables_without_required_columns_or_rows(info):
+def test_read_rejects_tables_without_required_columns_or_rows(metadata):
     with pytest.raises(
         UserError, match=r"must have the column 'n'. Did you mean 'N'\? Received: 'N', 'd', 'c', 'flag', 'y'"
     ):
-        read_table(table().rename(columns={"n": "N"}), info)
+        tabular.read(table().rename(columns={"n": "N"}), metadata)
     with pytest.raises(UserError, match="must have the column 'y'"):
-        read_table(table().drop(columns="y"), info, target=True)
+        tabular.read(table().drop(columns="y"), metadata, with_targets=True)
     with pytest.raises(UserError, match="A table needs columns and rows"):
-        read_table(table().head(0), info)
+        tabular.read(table().head(0), metadata)
 
 
-def test_infinite_numbers_count_as_missing(info):
-    assert np.isnan(read_table(table().assign(n=np.inf), info)["n"]).all()
+def test_metadata_of_another_kind_is_rejected(tmp_path):
+    with pytest.raises(UserError, match=r"must be of kind 'tabular'; train again .* Received: kind 'custom'"):
+        tabular.read(table(), Metadata())
+    with pytest.raises(UserError, match="must be of kind 'tabular'"):
+        tabular.stream(tmp_path / "t.csv", Metadata())
+
+
+def test_infinite_numbers_count_as_missing(metadata):
+    assert np.isnan(tabular.read(table().assign(n=np.inf), metadata)["n"]).all()
 
 
 def test_missing_markers_of_training_apply_to_new_rows():
     frame = table().assign(c=["NA", "x"] * 50)
     frame.loc[:9, "n"] = -99
-    rows, _, _ = load_table(frame, "y", missing=["-99"])
-    info = learn_table(rows, infer_target(rows["y"]), kinds={}, reading={"missing": ["-99"]})
-    assert info["inputs"]["c"]["vocabulary"] == ["NA", "x"]
+    rows, _, _ = tabular.load(frame, "y", na_values=["-99"])
+    metadata = tabular.fit_schema(rows, infer_target(rows["y"]), kinds={}, read_options={"na_values": ["-99"]})
+    assert metadata.inputs["c"]["vocabulary"] == ["NA", "x"]
     for n in (frame["n"], frame["n"].astype("str").replace("-99.0", "-99")):
-        raw = read_table(frame.assign(n=n), info)
+        raw = tabular.read(frame.assign(n=n), metadata)
         assert np.isnan(raw["n"]).sum() == 10
         assert raw["c"][0, 0] == "NA"
 
 
-def test_table_rows_preprocesses_rows_and_keeps_raw_inputs(info, caplog):
-    prepare = prepare_table(info)
-    rows = table_rows(table().head(10), info, prepare)
+def test_dataset_has_preprocessed_rows_and_raw_inputs(metadata, caplog):
+    preprocessor = tabular.make_preprocessor(metadata)
+    rows = tabular.make_dataset(table().head(10), metadata, preprocessor)
     x, y, weight = rows.arrays
     assert (len(rows), y.dtype, weight) == (10, "int32", None)
-    np.testing.assert_equal(x, predict(prepare, rows.raw_arrays))
-    table_rows(table().head(10).assign(n=["abc", *range(9)]), info, prepare)
+    np.testing.assert_equal(x, predict(preprocessor, rows.raw_arrays))
+    tabular.make_dataset(table().head(10).assign(n=["abc", *range(9)]), metadata, preprocessor)
     assert not caplog.records, "single cells are reported when the column schema is fitted"
-    table_rows(table().head(10).assign(n="abc"), info, prepare)
+    tabular.make_dataset(table().head(10).assign(n="abc"), metadata, preprocessor)
     assert caplog.messages == [
         "n: none of the 10 cells of a split matches the column type of the training data; all count as missing"
     ]
@@ -202,7 +208,7 @@ def test_table_rows_preprocesses_rows_and_keeps_raw_inputs(info, caplog):
 
 def test_numeric_target_is_standardized():
     frame = table()
-    info = learn_table(frame, infer_target(frame["n"]), kinds={})
-    y = table_rows(frame, info, prepare_table(info)).arrays[1]
+    metadata = tabular.fit_schema(frame, infer_target(frame["n"]), kinds={})
+    y = tabular.make_dataset(frame, metadata, tabular.make_preprocessor(metadata)).arrays[1]
     assert y.dtype == "float32"
     np.testing.assert_allclose([y.mean(), y.std()], [0, 1], atol=1e-6)

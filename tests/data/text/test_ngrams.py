@@ -8,7 +8,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from tfkit import ArrayDataset
-from tfkit.data import fit_ngram_classifier, fit_ngram_vocabulary
+from tfkit.data.text import TextMetadata, fit_ngram_classifier, fit_ngram_vocabulary
+from tfkit.data.text.metadata import NgramVocabulary
+from tfkit.metadata import Target
 
 RANDOM = np.random.default_rng(0)
 IDS = {"words": RANDOM.integers(1, 6, (60, 5)), "characters": RANDOM.integers(1, 4, (60, 7))}
@@ -33,12 +35,13 @@ def ngram_counts():
 def predict_training_rows(y, classes, weight=None):
     """Return the outputs of the fitted layers for their training rows."""
     ngrams = {
-        name: {"sizes": SIZES[name], "ngrams": fit_ngram_vocabulary(ids, sizes=SIZES[name])}
+        name: NgramVocabulary(sizes=SIZES[name], ngrams=fit_ngram_vocabulary(ids, sizes=SIZES[name]))
         for name, ids in IDS.items()
     }
-    info = {"ngrams": ngrams, "target": {"classes": classes}}
+    task = "classification" if classes else "regression"
+    metadata = TextMetadata(target=Target(task=task, classes=classes), ngrams=ngrams)
     inputs = {name: keras.Input(ids.shape[1:], dtype="int32", name=name) for name, ids in IDS.items()}
-    model = keras.Model(inputs, fit_ngram_classifier(ArrayDataset(IDS, y, weight), info)(inputs))
+    model = keras.Model(inputs, fit_ngram_classifier(ArrayDataset(IDS, y, weight), metadata)(inputs))
     assert not model.trainable_variables
     return np.asarray(model({name: ids.astype("int32") for name, ids in IDS.items()}))
 

@@ -8,9 +8,10 @@ from sklearn.preprocessing import StandardScaler
 import tfkit
 from tfkit.evaluation.baselines import dummy, linear_pixels
 from tfkit.evaluation.baselines.image import _downscale
+from tfkit.metadata import Metadata, Target
 
 RANDOM = np.random.default_rng(0)
-INFO = {"task": "multiclass", "target": {"classes": ["a", "b", "c"]}}
+METADATA = Metadata(target=Target(task="classification", classes=["a", "b", "c"]))
 
 
 def rows(count, side=20):
@@ -39,19 +40,19 @@ def test_baseline_is_logistic_regression_on_pixels():
     scaler = StandardScaler().fit(_downscale(train.arrays[0]))
     model = LogisticRegression(max_iter=200).fit(scaler.transform(_downscale(train.arrays[0])), train.arrays[1])
     expected = model.predict_proba(scaler.transform(_downscale(test.arrays[0])))
-    y_pred = linear_pixels(train, test, INFO)
+    y_pred = linear_pixels(train, test, METADATA)
     np.testing.assert_allclose(y_pred, expected, atol=2e-2)
     assert (y_pred.argmax(axis=1) == test.arrays[1]).mean() > 0.8
 
 
-def test_constant_of_images_is_the_class_frequency():
+def test_dummy_of_images_is_the_class_frequency():
     train = rows(100)
     share = np.bincount(train.arrays[1], minlength=3) / 100
-    np.testing.assert_allclose(dummy(train, rows(2), INFO), [share, share])
+    np.testing.assert_allclose(dummy(train, rows(2), METADATA), [share, share])
 
 
 def test_chunk_size_does_not_change_predictions(monkeypatch):
     train, test = rows(300), rows(30)
-    single_chunk = linear_pixels(train, test, INFO)
+    single_chunk = linear_pixels(train, test, METADATA)
     monkeypatch.setattr("tfkit.evaluation.baselines.table.CHUNK_ROWS", 128)
-    np.testing.assert_array_equal(linear_pixels(train, test, INFO), single_chunk)
+    np.testing.assert_array_equal(linear_pixels(train, test, METADATA), single_chunk)

@@ -10,8 +10,10 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from tfkit.data.tabular.metadata import TabularMetadata
 from tfkit.evaluation import baselines
 from tfkit.evaluation.baselines import table as baselines_table
+from tfkit.metadata import Target
 
 ALL_BASELINES = (baselines.dummy, baselines.linear, baselines.gradient_boosting)
 
@@ -30,13 +32,13 @@ class Rows:
         return x, self.y[indices], None if self.weight is None else self.weight[indices]
 
 
-def class_info(*labels, **more):
-    task = "binary" if len(labels) == 2 else "multiclass"
-    return {"task": task, "target": {"classes": list(labels), "positive": labels[0], "mean": 0.0, "scale": 1.0}} | more
+def classes_metadata(*labels, **extra):
+    target = Target(task="classification", classes=list(labels), positive_class=labels[0])
+    return TabularMetadata(target=target, **extra)
 
 
-def regression_info(mean=0.0, scale=1.0, **more):
-    return {"task": "regression", "target": {"classes": None, "positive": None, "mean": mean, "scale": scale}} | more
+def regression_metadata(mean=0.0, scale=1.0, **extra):
+    return TabularMetadata(target=Target(mean=mean, scale=scale), **extra)
 
 
 def table(rows, *, seed=0):
@@ -60,14 +62,14 @@ def boosting_matrix(x):
     return np.hstack([numbers, x["categories"]])
 
 
-def test_constant_predicts_class_frequencies():
+def test_dummy_predicts_class_frequencies():
     train, test = Rows([0, 2, 2, 2], weight=np.array([9.0, 1, 1, 1])), Rows([1, 1])
-    assert baselines.dummy(train, test, class_info("a", "b", "c")).tolist() == [[0.25, 0, 0.75]] * 2
+    assert baselines.dummy(train, test, classes_metadata("a", "b", "c")).tolist() == [[0.25, 0, 0.75]] * 2
 
 
-def test_constant_predicts_the_weighted_mean_in_units_of_the_user():
+def test_dummy_predicts_the_weighted_mean_in_units_of_the_user():
     train, test = Rows([0.0, 1.0], weight=np.array([1.0, 3.0])), Rows([0.0])
-    assert baselines.dummy(train, test, regression_info(mean=100, scale=10)).tolist() == [107.5]
+    assert baselines.dummy(train, test, regression_metadata(mean=100, scale=10)).tolist() == [107.5]
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -76,7 +78,7 @@ def test_boosting_equals_scikit_learn_with_missing_values_and_categories(weighte
     weight = np.random.default_rng(2).random(600) + 0.1 if weighted else None
     settings = {"random_state": 3, "categorical_features": [False, False, False, True, False]}
     y_pred = baselines.gradient_boosting(
-        Rows(y, weight, **x), Rows(np.zeros(50), **x_test), regression_info(5, 2, **SHAPE), seed=3
+        Rows(y, weight, **x), Rows(np.zeros(50), **x_test), regression_metadata(5, 2, **SHAPE), seed=3
     )
     expected = (
         HistGradientBoostingRegressor(**settings)
@@ -86,7 +88,7 @@ def test_boosting_equals_scikit_learn_with_missing_values_and_categories(weighte
     assert y_pred == pytest.approx(expected * 2 + 5, abs=1e-9)
     code = (y > 1).astype(int)
     y_pred = baselines.gradient_boosting(
-        Rows(code, weight, **x), Rows(np.zeros(50), **x_test), class_info("a", "b", **SHAPE), seed=3
+        Rows(code, weight, **x), Rows(np.zeros(50), **x_test), classes_metadata("a", "b", **SHAPE), seed=3
     )
     expected = (
         HistGradientBoostingClassifier(**settings)
@@ -114,11 +116,13 @@ def test_linear_equals_scikit_learn_on_standardized_and_one_hot_columns(sparse, 
 
     weight = np.random.default_rng(2).random(600) + 0.1 if weighted else None
     shape = {"missing": [1], "sizes": sizes}
-    y_pred = baselines.linear(Rows(y, weight, **x), Rows(np.zeros(50), **x_test), regression_info(5, 2, **shape))
+    y_pred = baselines.linear(Rows(y, weight, **x), Rows(np.zeros(50), **x_test), regression_metadata(5, 2, **shape))
     expected = Ridge(solver="cholesky").fit(design_matrix(x), y, sample_weight=weight).predict(design_matrix(x_test))
     assert y_pred == pytest.approx(expected * 2 + 5, abs=1e-2)
     code = (y > 1).astype(int)
-    y_pred = baselines.linear(Rows(code, weight, **x), Rows(np.zeros(50), **x_test), class_info("a", "b", **shape))
+    y_pred = baselines.linear(
+        Rows(code, weight, **x), Rows(np.zeros(50), **x_test), classes_metadata("a", "b", **shape)
+    )
     model = LogisticRegression(max_iter=200).fit(design_matrix(x), code, sample_weight=weight)
     assert y_pred == pytest.approx(model.predict_proba(design_matrix(x_test)), abs=1e-3)
 
@@ -128,10 +132,12 @@ def test_linear_equals_scikit_learn_on_standardized_and_one_hot_columns(sparse, 
 def test_tables_without_some_kinds_of_columns(baseline, inputs):
     x, y = table(200)
     x = {name: value for name, value in x.items() if name in inputs}
-    y_pred = baseline(Rows(y, **x), Rows(y[:9], **{n: v[:9] for n, v in x.items()}), regression_info(**SHAPE))
+    y_pred = baseline(Rows(y, **x), Rows(y[:9], **{n: v[:9] for n, v in x.items()}), regression_metadata(**SHAPE))
     assert y_pred.shape == (9,)
     assert np.isfinite(y_pred).all()
-    y_pred = baseline(Rows(y > 1, **x), Rows(y[:9], **{n: v[:9] for n, v in x.items()}), class_info("a", "b", **SHAPE))
+    y_pred = baseline(
+        Rows(y > 1, **x), Rows(y[:9], **{n: v[:9] for n, v in x.items()}), classes_metadata("a", "b", **SHAPE)
+    )
     assert y_pred.sum(1) == pytest.approx(np.ones(9))
 
 
@@ -139,7 +145,7 @@ def test_tables_without_some_kinds_of_columns(baseline, inputs):
 def test_classes_without_training_rows_have_probability_zero(baseline):
     x, y = table(300)
     codes = np.where(y > 1, 3, 1)
-    y_pred = baseline(Rows(codes, **x), Rows(codes, **x), class_info(*"abcde", **SHAPE))
+    y_pred = baseline(Rows(codes, **x), Rows(codes, **x), classes_metadata(*"abcde", **SHAPE))
     assert y_pred.shape == (300, 5)
     assert not y_pred[:, [0, 2, 4]].any()
     assert y_pred.sum(1) == pytest.approx(np.ones(300))
@@ -150,7 +156,7 @@ def test_classes_without_training_rows_have_probability_zero(baseline):
 @pytest.mark.parametrize("baseline", ALL_BASELINES)
 def test_training_set_with_a_single_class(baseline):
     x, _ = table(50)
-    y_pred = baseline(Rows(np.ones(50), **x), Rows(np.ones(50), **x), class_info("a", "b", **SHAPE))
+    y_pred = baseline(Rows(np.ones(50), **x), Rows(np.ones(50), **x), classes_metadata("a", "b", **SHAPE))
     assert y_pred.tolist() == [[0, 1]] * 50
 
 
@@ -160,7 +166,7 @@ def test_boosting_accepts_a_class_with_a_single_row():
     codes = (x["numbers"][:, 0] > 0).astype(int)
     codes[0] = 2
     y_pred = baselines.gradient_boosting(
-        Rows(codes, **x), Rows(codes[:5], numbers=x["numbers"][:5]), class_info(*"abc")
+        Rows(codes, **x), Rows(codes[:5], numbers=x["numbers"][:5]), classes_metadata(*"abc")
     )
     assert (y_pred.argmax(1)[1:] == codes[1:5]).all()
 
@@ -170,7 +176,7 @@ def test_codes_without_training_rows(baseline):
     x, y = table(300)
     x_test = x | {"categories": np.full((300, 2), 3, "int32")}
     x["categories"] = np.minimum(x["categories"], 2)
-    assert np.isfinite(baseline(Rows(y, **x), Rows(y, **x_test), regression_info(**SHAPE))).all()
+    assert np.isfinite(baseline(Rows(y, **x), Rows(y, **x_test), regression_metadata(**SHAPE))).all()
 
 
 def test_linear_stops_early_without_warnings():
@@ -182,13 +188,13 @@ def test_linear_stops_early_without_warnings():
     start = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        baselines.linear(train, train, class_info("a", "b", sizes=[10] * 10))
+        baselines.linear(train, train, classes_metadata("a", "b", sizes=[10] * 10))
     assert time.perf_counter() - start < 15
 
 
 def test_linear_hides_convergence_warnings(monkeypatch):
     x, y = table(2_000)
-    rows, info = Rows(y > 1, **x), class_info("a", "b", **SHAPE)
+    rows, metadata = Rows(y > 1, **x), classes_metadata("a", "b", **SHAPE)
     monkeypatch.setattr(
         linear_model, "LogisticRegression", lambda max_iter: LogisticRegression(max_iter=max_iter // 50)
     )
@@ -196,14 +202,14 @@ def test_linear_hides_convergence_warnings(monkeypatch):
         LogisticRegression(max_iter=4).fit(boosting_matrix(x)[:, [0, 2, 3, 4]], y > 1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert (baselines.linear(rows, rows, info).argmax(1) == rows.y).mean() > 0.8
+        assert (baselines.linear(rows, rows, metadata).argmax(1) == rows.y).mean() > 0.8
 
 
 def test_same_seed_gives_the_same_trees():
     x, y = table(11_000)
     train, test = Rows(y, **x), Rows(y[:100], **{n: v[:100] for n, v in x.items()})
     first, same_seed, other_seed = (
-        baselines.gradient_boosting(train, test, regression_info(**SHAPE), seed=seed) for seed in (0, 0, 1)
+        baselines.gradient_boosting(train, test, regression_metadata(**SHAPE), seed=seed) for seed in (0, 0, 1)
     )
     assert (first == same_seed).all()
     assert (first != other_seed).any()
@@ -216,7 +222,7 @@ def test_very_many_rows_are_sampled_for_training_only(baseline, monkeypatch, cap
     numbers = np.random.default_rng(0).normal(size=(3000, 2)).astype("float32")
     rows = Rows((numbers[:, 0] > 0).astype("int32"), numbers=numbers)
     with caplog.at_level("INFO"):
-        y_pred = baseline(rows, Rows(rows.y[:250], numbers=numbers[:250]), class_info("no", "yes"))
+        y_pred = baseline(rows, Rows(rows.y[:250], numbers=numbers[:250]), classes_metadata("no", "yes"))
     assert "Baselines are fitted on a random sample of 500 of 3,000 training rows" in caplog.text
     assert y_pred.shape == (250, 2)
     assert (y_pred.argmax(1) == rows.y[:250]).mean() > 0.95

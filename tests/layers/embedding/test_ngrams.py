@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from tfkit.data import fit_ngram_vocabulary
+from tfkit.data.text import fit_ngram_vocabulary
 from tfkit.layers import NgramEmbedding
 from tfkit.layers.embedding.ngrams import ngram_codes
 
@@ -85,12 +85,12 @@ def test_short_ngrams_rarely_collide():
     assert count - num_distinct <= 5 * max(1, count**2 / 2**21)
 
 
-@pytest.mark.parametrize(("most", "least"), [(100, 1), (100, 2), (5, 2), (100, 9)])
-def test_frequent_ngrams_match_a_plain_count(most, least):
+@pytest.mark.parametrize(("max_ngrams", "min_count"), [(100, 1), (100, 2), (5, 2), (100, 9)])
+def test_frequent_ngrams_match_a_plain_count(max_ngrams, min_count):
     counts = Counter(code_of(run) for row in IDS for run in runs(row, [1, 2]))
-    least = min(least, max(counts.values()))
-    expected = sorted((-count, code) for code, count in counts.items() if count >= least)[:most]
-    codes = fit_ngram_vocabulary(IDS, sizes=[1, 2], most=most, least=least)
+    min_count = min(min_count, max(counts.values()))
+    expected = sorted((-count, code) for code, count in counts.items() if count >= min_count)[:max_ngrams]
+    codes = fit_ngram_vocabulary(IDS, sizes=[1, 2], max_ngrams=max_ngrams, min_count=min_count)
     assert codes == sorted(code for _, code in expected)
 
 

@@ -82,7 +82,7 @@ def train(run_command):
     def run(frame, *settings, epochs=1):
         frame.to_csv("table.csv", index=False)
         settings = settings if any("target=" in setting for setting in settings) else ["target=y", *settings]
-        folder, log = run_command("train", "tabular", "table=table.csv", f"epochs={epochs}", "units=16", *settings)
+        folder, log = run_command("train", "tabular", "data=table.csv", f"epochs={epochs}", "units=16", *settings)
         return tfkit.Run(folder), log
 
     return run
@@ -94,4 +94,4 @@ def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     frame = table(200, d=pd.date_range("2024-01-01", periods=200).strftime("%d.%m.%Y"), z=["yes", "no"] * 100)
     frame.to_csv(folder / "table.csv", index=False)
-    return tfkit.train("tabular", table=folder / "table.csv", target="y", epochs=1, units=16, out=folder, quiet=True)
+    return tfkit.train("tabular", data=folder / "table.csv", target="y", epochs=1, units=16, out=folder, quiet=True)

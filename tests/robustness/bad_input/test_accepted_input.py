@@ -16,17 +16,17 @@ from tests.robustness.bad_input.conftest import ROWS, table, write_rows
 @pytest.mark.slow
 def test_empty_and_constant_columns_are_excluded(train):
     run, log = train(table(empty=None, same="k"))
-    assert run.info["columns"]["empty"]["treatment"] == "excluded: missing in every row"
-    assert run.info["columns"]["same"]["treatment"] == "excluded: the same in every row"
-    assert list(run.info["inputs"]) == ["a", "b"]
+    assert run.metadata["columns"]["empty"]["treatment"] == "excluded: missing in every row"
+    assert run.metadata["columns"]["same"]["treatment"] == "excluded: the same in every row"
+    assert list(run.metadata["inputs"]) == ["a", "b"]
     assert "excluded: missing in every row" in log
 
 
 @pytest.mark.slow
 def test_infinite_numbers_are_missing(train):
     run, _ = train(table(c=np.where(np.arange(ROWS) % 5 == 0, np.inf, np.arange(ROWS) / 2)))
-    assert "cells that are not finite numbers count as missing" in run.info["columns"]["c"]["treatment"]
-    assert run.info["missing"] == [1]
+    assert "cells that are not finite numbers count as missing" in run.metadata["columns"]["c"]["treatment"]
+    assert run.metadata["missing"] == [1]
     predictions = run.predict({"a": [0.0, -np.inf], "b": ["x", "x"], "c": [np.inf, np.nan]})
     assert np.isfinite(predictions["probability_u"]).all()
 
@@ -36,9 +36,9 @@ def test_numbers_may_have_thousands_separators(train):
     values = np.random.default_rng(0).integers(0, 10**6, 2 * ROWS).reshape(2, ROWS)
     columns = {"c": [f"{n:,}" for n in values[0]], "y": [f"{n:,}" for n in values[1]]}
     run, _ = train(table(**columns))
-    assert run.info["columns"]["c"]["kind"] == "number"
-    assert run.info["task"] == "regression"
-    assert values[1].min() <= run.info["target"]["mean"] <= values[1].max()
+    assert run.metadata["columns"]["c"]["kind"] == "number"
+    assert run.metadata["target"]["task"] == "regression"
+    assert values[1].min() <= run.metadata["target"]["mean"] <= values[1].max()
     predictions = [run.predict(table(1, c=cell))["predicted"][0] for cell in ("12,345", 12345)]
     assert predictions[0] == predictions[1]
 
@@ -46,15 +46,15 @@ def test_numbers_may_have_thousands_separators(train):
 @pytest.mark.slow
 def test_table_smaller_than_a_batch(train):
     run, log = train(table(12, y=["u", "v"] * 6), "batch_size=512")
-    assert "8 rows, 8 a step" in log
+    assert "8 rows, batch size 8" in log
     assert run.finished
 
 
 @pytest.mark.slow
 def test_class_with_one_row(train):
     run, _ = train(table(y=["w", *["u", "v"] * 39, "u"]))
-    assert run.info["target"]["classes"] == ["u", "v", "w"]
-    assert run.info["target"]["counts"]["w"] == 1, "the row is in the training split"
+    assert run.metadata["target"]["classes"] == ["u", "v", "w"]
+    assert run.metadata["target"]["counts"]["w"] == 1, "the row is in the training split"
     assert set(run.predict(table(3))) == {"predicted", "probability_u", "probability_v", "probability_w"}
 
 
@@ -86,8 +86,8 @@ def test_column_order_does_not_change_predictions(run_command, model):
 @pytest.mark.slow
 def test_duplicated_rows_are_dropped(train):
     run, log = train(pd.concat([table(), table().head(20)]))
-    assert "Cleaned: 20 of 100 rows dropped: equal to another row" in log
-    assert sum(run.about["rows"]) == 80
+    assert "Cleaning: 20 of 100 rows dropped: equal to another row" in log
+    assert sum(run.provenance["rows"]) == 80
 
 
 def run_in_subprocess(command, *arguments):
@@ -104,8 +104,8 @@ def test_five_thousand_columns():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.normal(size=(500, 5000)).round(3), columns=[f"x{number}" for number in range(5000)])
     frame.assign(y=rng.choice(["u", "v"], 500)).to_csv("wide.csv", index=False)
-    run = run_in_subprocess("train", "tabular", "table=wide.csv", "target=y", "epochs=1")
-    assert len(json.loads((Path(run) / "info.json").read_text())["inputs"]) == 5000
+    run = run_in_subprocess("train", "tabular", "data=wide.csv", "target=y", "epochs=1")
+    assert len(json.loads((Path(run) / "metadata.json").read_text())["inputs"]) == 5000
     frame.head(20).to_csv("rows.csv", index=False)
     assert len(pd.read_csv(run_in_subprocess("predict", run, "rows.csv"))) == 20
 
@@ -118,8 +118,8 @@ def test_category_with_a_hundred_thousand_values():
         "big.csv", index=False
     )
     peak_before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # of the largest process so far
-    run = run_in_subprocess("train", "tabular", "table=big.csv", "target=y", "epochs=1")
-    info = json.loads((Path(run) / "info.json").read_text())
-    assert info["columns"]["city"]["kind"] == "category"
-    assert 70_000 < len(info["inputs"]["city"]["vocabulary"]) < 100_000
+    run = run_in_subprocess("train", "tabular", "data=big.csv", "target=y", "epochs=1")
+    metadata = json.loads((Path(run) / "metadata.json").read_text())
+    assert metadata["columns"]["city"]["kind"] == "category"
+    assert 70_000 < len(metadata["inputs"]["city"]["vocabulary"]) < 100_000
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss <= max(4e6, peak_before)

@@ -37,28 +37,28 @@ def test_file_that_is_not_a_table(assert_rejected, name, content, message):
         Path(name).mkdir()
     elif content is not None:
         Path(name).write_bytes(content)
-    assert_rejected("train", "tabular", f"table={name}", "target=y", message=message)
+    assert_rejected("train", "tabular", f"data={name}", "target=y", message=message)
 
 
 def test_wrong_delimiter_or_encoding(assert_rejected):
     table().to_csv("table.csv", index=False)
-    assert_rejected("train", "tabular", "table=table.csv", "target=y", "delimiter=;", message="Received: ")
+    assert_rejected("train", "tabular", "data=table.csv", "target=y", "delimiter=;", message="Received: ")
     assert_rejected(
         "train",
         "tabular",
-        "table=table.csv",
+        "data=table.csv",
         "target=y",
         "delimiter=ab",
         message="`delimiter` must be one ASCII character",
     )
     assert_rejected(
-        "train", "tabular", "table=table.csv", "target=y", "encoding=foo", message="`encoding` must be an encoding"
+        "train", "tabular", "data=table.csv", "target=y", "encoding=foo", message="`encoding` must be an encoding"
     )
 
 
 def test_nested_cells_of_parquet(assert_rejected):
     pd.DataFrame({"a": [[1], [2]] * 10, "y": ["u", "v"] * 10}).to_parquet("table.parquet")
-    assert_rejected("train", "tabular", "table=table.parquet", "target=y", message="several values in a cell of 'a'")
+    assert_rejected("train", "tabular", "data=table.parquet", "target=y", message="several values in a cell of 'a'")
 
 
 # Targets and settings that do not fit the table
@@ -71,56 +71,60 @@ FLOATS = np.random.default_rng(1).normal(size=ROWS).round(3)
     ("columns", "settings", "message"),
     [
         ({}, "target=yy", "The table must have the column 'yy'. Did you mean 'y'? Received: 'a', 'b', 'y'"),
-        ({}, "", "`table=` replaces the sample, so `target=` must be given too"),
+        ({}, "", "`data=` replaces the sample, so `target=` must be given too"),
         (
             {"y": None},
             "target=y",
             "The target must be present in at least one row. Received: 'y', missing in all 80 rows",
         ),
         ({"y": "u"}, "target=y", "The target must have at least two classes. Received: 'y', 'u' in every row"),
-        ({"y": 3.5}, "target=y kind=number", "The target must vary. Received: 'y', which is 3.5 in every row"),
+        ({"y": 3.5}, "target=y task=regression", "The target must vary. Received: 'y', which is 3.5 in every row"),
         (
             {"y": [*FLOATS[1:], "abc"]},
             "target=y",
             "Received in 'y': 'abc' in row 80 (line 81 of a CSV file), the first of 1",
         ),
         ({"y": [*FLOATS[1:], np.inf]}, "target=y", "must be a finite number in every row"),
-        ({}, "target=y kind=number", "or set kind=class"),
+        ({}, "target=y task=regression", "or set task=classification"),
         ({"y": [f"id{n}" for n in range(ROWS)]}, "target=y", "The classes of the target must occur in several rows"),
         ({"y": pd.date_range("2024-01-01", periods=ROWS)}, "target=y", "convert dates to numbers first, such as days"),
         ({"a": range(ROWS), "b": "k"}, "target=y", "At least one feature column must remain"),
-        ({}, "target=y leave_out=a,b", "Received: a (left out), b (left out)"),
+        ({}, "target=y exclude_columns=a,b", "Received: a (excluded), b (excluded)"),
         (
             {},
-            "target=y positive=w",
-            "`positive` must be one of the target's classes. Received: 'w'; there are 'u', 'v'",
+            "target=y positive_class=w",
+            "`positive_class` must be one of the target's classes. Received: 'w'; there are 'u', 'v'",
         ),
-        ({}, "target=b positive=x", "`positive` is for a target of two classes"),
-        ({}, "target=y loss=squared", "so it can be cross_entropy, label_smoothing, focal. Received: loss=squared"),
-        ({}, "target=a loss=focal", "so it can be squared, absolute, huber, quantile. Received: loss=focal"),
+        ({}, "target=b positive_class=x", "`positive_class` is for a target of two classes"),
+        ({}, "target=y loss=mse", "so it can be cross_entropy, label_smoothing, focal. Received: loss=mse"),
+        ({}, "target=a loss=focal", "so it can be mse, mae, huber, quantile. Received: loss=focal"),
         ({}, "target=a loss=quantile quantile=0", "`quantile` must be above 0 and below 1"),
-        ({}, "target=a class_weights=true", "`class_weights` needs a target of classes"),
-        ({}, "target=y number=b", "A column must fit the kind that is set for it. Received: number=b"),
-        ({}, "target=y date=b", "Received: date=b, which does not contain dates"),
-        ({}, "target=y category=bb", "The table must have the column 'bb'. Did you mean 'b'?"),
-        ({}, "target=y number=a category=a", "A column can have one kind"),
-        ({}, "target=y number=y", "The target's kind is set with kind="),
+        ({}, "target=a balance_classes=true", "`balance_classes` needs a target of classes"),
+        (
+            {},
+            "target=y numeric_columns=b",
+            "A column must fit the kind that is set for it. Received: numeric_columns=b",
+        ),
+        ({}, "target=y date_columns=b", "Received: date_columns=b, which does not contain dates"),
+        ({}, "target=y categorical_columns=bb", "The table must have the column 'bb'. Did you mean 'b'?"),
+        ({}, "target=y numeric_columns=a categorical_columns=a", "A column can have one kind"),
+        ({}, "target=y numeric_columns=y", "The kind of the target is set with task="),
         ({}, "target=y time_column=b", "`time_column` must contain dates or numbers"),
         ({}, "target=y group_column=q", "must have the column to split by"),
         ({}, "target=y time_column=a group_column=b", "not both"),
         ({}, "target=y test_fraction=0", "`val_fraction` and `test_fraction` must be above 0"),
-        ({}, "target=y test_table=table.csv", "The table must have rows that are not in the test table"),
-        ({}, "target=y test_table=none.csv", "The file must exist."),
+        ({}, "target=y test_data=table.csv", "The table must have rows that are not in the test table"),
+        ({}, "target=y test_data=none.csv", "The file must exist."),
         ({}, "target=y epoch=3", "Unknown setting `epoch`. Did you mean 'epochs'?"),
         ({}, "target=y epochs=many", "`epochs` must be an integer >= 1"),
-        ({}, "target=y body=mpl", "`body` must be ensemble or mlp. Did you mean 'mlp'?"),
-        ({}, "target=y a", "Settings are written key=value. Received: 'a'"),
+        ({}, "target=y architecture=mpl", "`architecture` must be tabm or mlp. Did you mean 'mlp'?"),
+        ({}, "target=y a", "A setting must have the form key=value. Received: 'a'"),
         ({}, "target=y --quite", "Unknown flag --quite. Did you mean '--quiet'?"),
     ],
 )
 def test_settings_that_do_not_fit_the_table(assert_rejected, columns, settings, message):
     table(**columns).to_csv("table.csv", index=False)
-    assert_rejected("train", "tabular", "table=table.csv", *settings.split(), message=message)
+    assert_rejected("train", "tabular", "data=table.csv", *settings.split(), message=message)
 
 
 def test_too_few_rows_or_columns(assert_rejected):
@@ -128,20 +132,20 @@ def test_too_few_rows_or_columns(assert_rejected):
     assert_rejected(
         "train",
         "tabular",
-        "table=table.csv",
+        "data=table.csv",
         "target=y",
         message="Received: 2 distinct rows, none of them for validation",
     )
     table()[["y"]].to_csv("table.csv", index=False)
     assert_rejected(
-        "train", "tabular", "table=table.csv", "target=y", message="at least one feature column besides the target"
+        "train", "tabular", "data=table.csv", "target=y", message="at least one feature column besides the target"
     )
 
 
 def test_unknown_recipe_or_command(assert_rejected):
     assert_rejected("train", "tabluar", message="No recipe 'tabluar'. Did you mean 'tabular'?")
-    assert_rejected("show", message="Say which recipe: ")
-    assert_rejected("trian", "tabular", message="Unknown verb 'trian'. Did you mean 'train'?")
+    assert_rejected("show", message="A recipe must be given: ")
+    assert_rejected("trian", "tabular", message="Unknown command 'trian'. Did you mean 'train'?")
 
 
 # Files to predict
@@ -174,7 +178,7 @@ def test_file_that_is_not_a_table_is_not_predicted(assert_rejected, model):
     Path("image.csv").write_bytes(b"\x89PNG\r\n\x1a\n\0")
     assert_rejected("predict", model.folder, "image.csv", message="image.csv")
     assert_rejected("predict", model.folder, "nothing.csv", message="The file must exist")
-    assert_rejected("predict", model.folder, message="Say which file to predict")
+    assert_rejected("predict", model.folder, message="A file to predict must be given")
 
 
 def test_file_without_valid_targets_is_not_scored(assert_rejected, model):
@@ -196,23 +200,26 @@ def test_file_without_valid_targets_is_not_scored(assert_rejected, model):
 def test_folder_that_is_not_a_finished_run(assert_rejected, model):
     Path("folder").mkdir()
     for verb in ("predict", "evaluate"):
-        assert_rejected(verb, "folder", write_rows(), message="A run is a folder that `tfkit train` has made")
-        assert_rejected(verb, "nowhere", "rows.csv", message="A run is a folder that `tfkit train` has made")
-    assert_rejected("export", "folder", message="A run is a folder that `tfkit train` has made")
-    assert_rejected("train", "--resume", "folder", message="A run is a folder that `tfkit train` has made")
+        assert_rejected(verb, "folder", write_rows(), message="A run is a directory that `tfkit train` wrote")
+        assert_rejected(verb, "nowhere", "rows.csv", message="A run is a directory that `tfkit train` wrote")
+    assert_rejected("export", "folder", message="A run is a directory that `tfkit train` wrote")
+    assert_rejected("train", "--resume", "folder", message="A run is a directory that `tfkit train` wrote")
     shutil.copytree(model.folder, "damaged")
-    Path("damaged/info.json").write_text("{")
-    assert_rejected("predict", "damaged", "rows.csv", message="The run's info.json must be JSON")
+    Path("damaged/metadata.json").write_text("{")
+    assert_rejected("predict", "damaged", "rows.csv", message="The run's metadata.json must be JSON")
     Path("damaged/metrics.json").unlink()
-    shutil.copy(model.path("info.json"), "damaged")
+    shutil.copy(model.path("metadata.json"), "damaged")
     assert_rejected(
-        "predict", "damaged", "rows.csv", message="The run must be finished; go on with `tfkit train --resume damaged`"
+        "predict",
+        "damaged",
+        "rows.csv",
+        message="The run must be finished; resume it with `tfkit train --resume damaged`",
     )
 
 
 def test_output_that_cannot_be_written(assert_rejected, model):
     table().to_csv("table.csv", index=False)
-    settings = ["train", "tabular", "table=table.csv", "target=y", "epochs=1", "--out"]
+    settings = ["train", "tabular", "data=table.csv", "target=y", "epochs=1", "--out"]
     assert_rejected(*settings, "table.csv", message="`out` must be a folder. Received: table.csv, which is a file")
     assert_rejected(*settings, "/proc/runs", message="The folder for runs must be writable. Received: /proc/runs")
     assert_rejected(
@@ -253,7 +260,7 @@ def test_full_disk_leaves_no_files(assert_rejected, monkeypatch, working_directo
     monkeypatch.setattr(builtins, "open", limited_open)
     monkeypatch.setattr(io, "open", limited_open)
     assert_rejected(
-        "train", "tabular", "table=table.csv", "target=y", "epochs=1", "--quiet", message="No space left on device"
+        "train", "tabular", "data=table.csv", "target=y", "epochs=1", "--quiet", message="No space left on device"
     )
 
 
@@ -271,7 +278,7 @@ def test_full_disk_leaves_no_predictions(assert_rejected, model, monkeypatch):
 
 def test_exit_code_is_two_without_traceback():
     process = subprocess.run(
-        [sys.executable, "-m", "tfkit", "train", "tabular", "table=nothing.csv", "target=y"],
+        [sys.executable, "-m", "tfkit", "train", "tabular", "data=nothing.csv", "target=y"],
         capture_output=True,
         text=True,
     )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tfkit
+from tfkit.metadata import Metadata, Target
 from tfkit.training.preflight.data_warnings import find_data_warnings
 
 RANDOM = np.random.default_rng(0)
@@ -22,8 +23,11 @@ def make_data(columns, y, classes=None, boundaries=(0.6, 0.8)):
         )
         for indices in split_indices
     ]
-    info = {"inputs": {name: {"column": name} for name in columns}, "target": {"name": "y", "classes": classes}}
-    return SimpleNamespace(**dict(zip(("train", "val", "test"), splits, strict=True)), info=info)
+    metadata = Metadata(
+        inputs={name: {"column": name} for name in columns},
+        target=Target(name="y", task="classification" if classes else "regression", classes=classes),
+    )
+    return SimpleNamespace(**dict(zip(("train", "val", "test"), splits, strict=True)), metadata=metadata)
 
 
 @pytest.fixture
@@ -38,7 +42,7 @@ def test_column_that_predicts_the_class_is_reported(columns):
     columns["code"] = np.array(["N", "Y"], object)[y]
     messages = find_data_warnings(make_data(columns, y, ["no", "yes"]))
     assert messages == [
-        f"{name} alone predicts 100.0% of y; if it is not known at prediction time, set leave_out={name}"
+        f"{name} alone predicts 100.0% of y; if it is not known at prediction time, set exclude_columns={name}"
         for name in ("after", "code")
     ]
 
@@ -83,7 +87,7 @@ def test_missing_classes_and_identifier_labels_are_reported(columns):
 
 def test_splits_without_raw_rows_are_not_checked():
     rows = tfkit.ArrayDataset(np.zeros((5, 1)), np.zeros(5))
-    assert find_data_warnings(SimpleNamespace(train=rows, val=rows, test=rows, info={"inputs": {}, "target": {}})) == []
+    assert find_data_warnings(SimpleNamespace(train=rows, val=rows, test=rows, metadata=Metadata())) == []
 
 
 def test_rows_with_several_targets_are_compared(columns):

@@ -12,7 +12,7 @@ from tfkit.cli.main import main
 from tfkit.errors import UserError
 from tfkit.training.preflight import data_warnings, memory, run_preflight
 
-FAST = {"epochs": 1, "units": 8, "body": "mlp", "bins": 8, "batch_size": 32, "refit": False}
+FAST = {"epochs": 1, "units": 8, "architecture": "mlp", "num_bins": 8, "batch_size": 32, "refit": False}
 
 
 @pytest.fixture(scope="module")
@@ -45,22 +45,22 @@ def test_shared_rows_are_found_whatever_the_text_length():
 
 
 def test_warnings_are_logged_and_stored_and_drift_is_logged(table, tmp_path, capsys):
-    settings = {**FAST, "table": table, "target": "y", "duplicates": "keep"}
-    assert main(["train", "tabular", *cli_settings(settings), "--no-test", "--out", str(tmp_path)]) == 0
+    settings = {**FAST, "data": table, "target": "y", "duplicates": "keep"}
+    assert main(["train", "tabular", *cli_settings(settings), "--skip-test", "--out", str(tmp_path)]) == 0
     out, err = capsys.readouterr()
     run = tfkit.Run(out.strip())
-    leakage, *shared = run.about["warnings"]
+    leakage, *shared = run.provenance["warnings"]
     assert leakage.startswith("bill alone predicts 99.")
-    assert leakage.endswith("% of y; if it is not known at prediction time, set leave_out=bill")
+    assert leakage.endswith("% of y; if it is not known at prediction time, set exclude_columns=bill")
     assert len(shared) == 2
     assert "rows of the test split are training rows too" in shared[1]
-    assert all(f"Check before training: {message}" in err for message in run.about["warnings"])
+    assert all(f"Check before training: {message}" in err for message in run.provenance["warnings"])
     assert not list(run.folder.glob("checkpoints*"))
     assert run.metrics["seconds"]["checks"] > 0
 
     drifted = pd.read_csv(table).assign(x=lambda frame: frame["x"] + 10)
     drifted.to_csv(tmp_path / "today.csv", index=False)
-    assert main(["predict", str(run.folder), str(tmp_path / "today.csv"), "--safe-csv"]) == 0
+    assert main(["predict", str(run.folder), str(tmp_path / "today.csv"), "--escape-formulas"]) == 0
     assert "Data drift from the training rows (population stability index above 0.25): x " in capsys.readouterr().err
     predictions = pd.read_csv(tmp_path / "today.predicted.csv")
     assert set(predictions["word"]) == {"a", "'=b"}
@@ -72,7 +72,7 @@ def test_warnings_are_logged_and_stored_and_drift_is_logged(table, tmp_path, cap
 def test_batch_that_does_not_fit_creates_no_run(table, tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "free_memory_bytes", lambda: 10**5)
     with pytest.raises(UserError, match=r"A batch must fit into memory; (set batch_size=\d+|make the model smaller)"):
-        tfkit.train("tabular", table=table, target="y", out=tmp_path / "runs", quiet=True, **FAST | {"batch_size": 400})
+        tfkit.train("tabular", data=table, target="y", out=tmp_path / "runs", quiet=True, **FAST | {"batch_size": 400})
     assert not (tmp_path / "runs").exists()
 
 
@@ -106,5 +106,5 @@ def test_targets_outside_the_range_of_the_loss_create_no_run(table, tmp_path):
         return poisson_model
 
     with pytest.raises(UserError, match="The loss poisson accepts targets of at least 0"):
-        tfkit.train(recipe.replace(model=model), table=table, target="y", out=tmp_path / "runs", quiet=True, **FAST)
+        tfkit.train(recipe.replace(model=model), data=table, target="y", out=tmp_path / "runs", quiet=True, **FAST)
     assert not list(tmp_path.glob("runs/*"))

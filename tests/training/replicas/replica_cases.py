@@ -170,7 +170,7 @@ def dropout_masks():
         seeding.seed_everything(seed=1)
         with devices.strategy_scope():
             model = keras.Sequential([keras.Input((40,)), keras.layers.Dropout(0.5)])
-        with replicas_scope.spread(model) as context:
+        with replicas_scope.replica_context(model) as context:
             step = tf.function(context(lambda x, model=model: model(x, training=True)), autograph=False)
             masks += [step(tf.ones((6, 40))).numpy() for _ in range(2)]
     strategy = replicas_scope.strategy_of(model)

@@ -9,16 +9,32 @@ from tests.training.replicas.replica_cases import adamw, run_cases, run_processe
 from tfkit.training.replicas import scope
 
 RECIPES = [
-    ["tabular", {"body": "mlp", "units": 16, "depth": 2, "l2": 0.001, "clip_norm": 0.1, "class_weights": True}],
-    ["tabular", {"units": 16, "depth": 2, "members": 3, "clip_norm": 0.1}],
-    ["image", {"filters": [4, 8], "clip_norm": 0.1, "mixup": 0.2}],
-    ["image", {"body": "transformer", "units": 16, "depth": 1, "class_weights": True, "optimizer": "momentum"}],
-    ["text", {"units": 16, "vocabulary": 200, "num_ngrams": 500, "ngram_dim": 8, "clip_norm": 0.1, "l2": 0.001}],
-    ["text", {"encoder": "lstm", "units": 8, "vocabulary": 200, "ngrams": "none", "max_length": 30}],
+    [
+        "tabular",
+        {
+            "architecture": "mlp",
+            "units": 16,
+            "num_layers": 2,
+            "l2": 0.001,
+            "global_clipnorm": 0.1,
+            "balance_classes": True,
+        },
+    ],
+    ["tabular", {"units": 16, "num_layers": 2, "ensemble_size": 3, "global_clipnorm": 0.1}],
+    ["image", {"filters": [4, 8], "global_clipnorm": 0.1, "mixup": 0.2}],
+    [
+        "image",
+        {"architecture": "transformer", "units": 16, "num_layers": 1, "balance_classes": True, "optimizer": "momentum"},
+    ],
+    [
+        "text",
+        {"units": 16, "vocabulary_size": 200, "max_ngrams": 500, "ngram_dim": 8, "global_clipnorm": 0.1, "l2": 0.001},
+    ],
+    ["text", {"architecture": "lstm", "units": 8, "vocabulary_size": 200, "ngram_model": "none", "max_length": 30}],
     ["series", {"features": 84, "head": "trained"}],
-    ["series", {"body": "convolution", "units": 8, "depth": 1, "class_weights": True, "clip_norm": 0.1}],
-    ["forecast", {"past": 24, "horizon": 6}],
-    ["forecast", {"past": 24, "horizon": 6, "body": "lstm", "units": 8, "optimizer": "lion"}],
+    ["series", {"architecture": "cnn", "units": 8, "num_layers": 1, "balance_classes": True, "global_clipnorm": 0.1}],
+    ["forecast", {"context_length": 24, "horizon": 6}],
+    ["forecast", {"context_length": 24, "horizon": 6, "architecture": "lstm", "units": 8, "optimizer": "lion"}],
 ]
 CASES = [
     "adamw",
@@ -115,13 +131,13 @@ def test_if_one_replica_overflows_the_step_is_skipped_and_the_loss_scale_halved(
 @pytest.mark.long
 @pytest.mark.parametrize(("device", "workers"), [("mirrored:2", 1), ("multiworker", 2)])
 def test_every_recipe_has_the_weights_of_one_device_after_twenty_steps(device, workers, tmp_path, recipe_steps):
-    from tfkit.verification.multi_replica import differences
+    from tfkit.verification.multi_replica import compare_step_files
 
     task = {"do": "steps", "device": device, "cases": RECIPES}
     task_json = to_json({**task, "out": str(tmp_path / "steps-{index}.npz")})
     run_processes("tfkit.verification.worker", task_json, workers=workers)
     for index in range(workers):
-        assert differences(recipe_steps, tmp_path / f"steps-{index}.npz", 1e-5) == [""] * len(RECIPES)
+        assert compare_step_files(recipe_steps, tmp_path / f"steps-{index}.npz", 1e-5) == [""] * len(RECIPES)
 
 
 @pytest.fixture(scope="module")

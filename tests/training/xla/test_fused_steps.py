@@ -95,7 +95,7 @@ def test_fused_steps_train_as_unfused_ones_with_the_same_random_masks(chunk_size
 @pytest.mark.slow
 def test_schedule_and_clipping_are_the_same(chunk_sizes, monkeypatch):
     def optimizer():
-        return tfkit.make_optimizer("adamw", learning_rate=0.01, decay="cosine", steps=30, clip_norm=0.1)
+        return tfkit.make_optimizer("adamw", learning_rate=0.01, decay="cosine", steps=30, global_clipnorm=0.1)
 
     plain = fit(dense_model(optimizer=optimizer()))
     monkeypatch.setattr(fused_steps, "MIN_TRAINING_ROWS", 0)
@@ -122,14 +122,18 @@ def test_dictionary_inputs_and_several_outputs_are_the_same(chunk_sizes, monkeyp
 
 def test_call_size_and_chunk_size_change_no_bit(fuse_short_trainings, monkeypatch):
     expected = fit(dense_model())
-    monkeypatch.setattr(training_fit._Order, "pace", lambda self, seconds: setattr(self, "a_call", 4))
+    monkeypatch.setattr(
+        training_fit.EpochRunner, "adapt_steps_per_call", lambda self, seconds: setattr(self, "steps_per_call", 4)
+    )
     monkeypatch.setattr(fused_steps, "CHUNK_ROWS", 2 * BATCH + 1)
     assert_same(expected, fit(dense_model()), **SAME_BITS)
 
 
 def test_a_training_interrupted_inside_an_epoch_resumes_to_the_same_bits(fuse_short_trainings, monkeypatch):
     expected = fit(dense_model())
-    monkeypatch.setattr(training_fit._Order, "pace", lambda self, seconds: None)  # one step per call
+    monkeypatch.setattr(
+        training_fit.EpochRunner, "adapt_steps_per_call", lambda self, seconds: None
+    )  # one step per call
 
     class Stop(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
@@ -138,9 +142,9 @@ def test_a_training_interrupted_inside_an_epoch_resumes_to_the_same_bits(fuse_sh
 
     model, position = dense_model(), training_fit.EpochPosition()
     with pytest.raises(InterruptedError):
-        fit(model, place=position, callbacks=[Stop()])
-    assert position.done == 5 * BATCH
-    history, state = fit(model, place=position)
+        fit(model, position=position, callbacks=[Stop()])
+    assert position.rows_done == 5 * BATCH
+    history, state = fit(model, position=position)
     assert history["loss"][1:] == expected[0]["loss"][1:]
     assert_same(({}, expected[1]), ({}, state), **SAME_BITS)
 
@@ -211,6 +215,20 @@ def test_the_switch_disables_fusing(fuse_short_trainings, chunk_sizes, monkeypat
     monkeypatch.delenv("TFKIT_FUSE_STEPS")
     assert_same(unfused, fit(dense_model()), **UP_TO_ROUNDING)
     assert chunk_sizes
+
+
+@pytest.mark.parametrize(("fuse_steps", "is_fused"), [(None, False), (False, False), (True, True)])
+def test_the_argument_overrides_the_environment_variable(
+    fuse_short_trainings, chunk_sizes, monkeypatch, fuse_steps, is_fused
+):
+    monkeypatch.setenv("TFKIT_FUSE_STEPS", "0")
+    model = dense_model()
+    fit(model, fuse_steps=fuse_steps)
+    assert bool(chunk_sizes) is is_fused
+    if not is_fused:
+        monkeypatch.delenv("TFKIT_FUSE_STEPS")
+        fit(model, fuse_steps=False)
+        assert not chunk_sizes
 
 
 @pytest.mark.slow

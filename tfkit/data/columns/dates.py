@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfkit.data.columns.numbers import MIN_MATCH_FRACTION
-from tfkit.data.columns.values import by_distinct
+from tfkit.data.columns.values import map_distinct
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,40 +69,40 @@ _FORMAT_PATTERNS[_ISO] = r"\d{4}-\d\d?(-\d\d?)?"
 _EPOCH_RANGES = {"seconds": (1e8, 1e10, 1), "milliseconds": (1e11, 1e13, 1000)}  # since 1970: the years 1973 to 2286
 
 
-def find(cells: pd.Series, *, asked: bool = False) -> dict[str, Any] | None:
+def infer_format(cells: pd.Series, *, is_date: bool = False) -> dict[str, Any] | None:
     """Return the rule of a date column, None if the cells are not dates.
 
     The rule has up to three formats, the one that parses most cells first.
 
     Args:
         cells: Plain cells, none missing.
-        asked: Whether the user sets the type to date; then 20240131, 2024 and seconds since 1970 are dates, too.
+        is_date: Whether the user sets the type to date; then 20240131, 2024 and seconds since 1970 are dates, too.
 
     Example:
         >>> import pandas as pd
-        >>> find(pd.Series(["31/12/2024", "01/02/2025"]))
-        {'kind': 'date', 'forms': ['%d/%m/%Y']}
+        >>> infer_format(pd.Series(["31/12/2024", "01/02/2025"]))
+        {'kind': 'date', 'formats': ['%d/%m/%Y']}
     """
     if cells.dtype.kind == "M":
-        return {"kind": "date", "forms": [_ISO]}
-    if not len(cells) or (cells.dtype.kind == "f" and not asked):
+        return {"kind": "date", "formats": [_ISO]}
+    if not len(cells) or (cells.dtype.kind == "f" and not is_date):
         return None
     sample = cells.iloc[:: -(-len(cells) // (10 * MAX_DISTINCT_CELLS))]
     distinct = sample.drop_duplicates()
     distinct = distinct.iloc[:: -(-len(distinct) // MAX_DISTINCT_CELLS)]
-    candidates = _DIGIT_FORMATS if asked and _is_digits(distinct) else _likely_formats(distinct)
-    rule = {"kind": "date", "forms": _choose_formats(distinct, candidates)}
-    return rule if rule["forms"] and (~np.isnan(days(sample, rule))).mean() >= MIN_MATCH_FRACTION else None
+    candidates = _DIGIT_FORMATS if is_date and _is_digits(distinct) else _likely_formats(distinct)
+    rule = {"kind": "date", "formats": _choose_formats(distinct, candidates)}
+    return rule if rule["formats"] and (~np.isnan(to_days(sample, rule))).mean() >= MIN_MATCH_FRACTION else None
 
 
-def days(cells: pd.Series, rule: dict[str, Any]) -> np.ndarray:
+def to_days(cells: pd.Series, rule: dict[str, Any]) -> np.ndarray:
     """Parse plain cells as float64 days since 1970 in UTC; NaN if not a date."""
-    return by_distinct(cells, lambda distinct: _to_days(_parse(distinct, rule["forms"])), np.nan)
+    return map_distinct(cells, lambda distinct: _to_days(_parse(distinct, rule["formats"])), np.nan)
 
 
-def moments(cells: pd.Series, rule: dict[str, Any]) -> np.ndarray:
+def to_datetimes(cells: pd.Series, rule: dict[str, Any]) -> np.ndarray:
     """Parse plain cells as datetime64[us] in UTC; NaT if missing or not a date."""
-    return by_distinct(cells, lambda distinct: _parse(distinct, rule["forms"]), "NaT")
+    return map_distinct(cells, lambda distinct: _parse(distinct, rule["formats"]), "NaT")
 
 
 def extract_parts(cells: pd.Series, rule: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -113,7 +113,7 @@ def extract_parts(cells: pd.Series, rule: dict[str, Any]) -> dict[str, np.ndarra
     import pandas as pd
 
     codes, distinct = pd.factorize(cells)
-    timestamps = _parse(pd.Series(distinct), rule["forms"])
+    timestamps = _parse(pd.Series(distinct), rule["formats"])
     calendar = pd.Series(timestamps).dt
     parts = {"year": calendar.year, "month": calendar.month, "day": calendar.day, "weekday": calendar.day_of_week}
     parts["days"] = _to_days(timestamps)

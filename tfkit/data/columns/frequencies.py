@@ -9,16 +9,16 @@ from tfkit.errors import UserError
 
 DAY_SECONDS = 86_400
 
-PERIODS = {"hour": 24.0, "weekday": 7.0, "yearday": 365.25}  # of the calendar features
+CALENDAR_PERIODS = {"hour": 24.0, "weekday": 7.0, "yearday": 365.25}  # of the calendar features
 
-CYCLES = {"hour": 1, "weekday": 7, "yearday": 365}  # days in a period
+CALENDAR_DAYS = {"hour": 1, "weekday": 7, "yearday": 365}  # days in a period
 
 MIN_MONTH_SECONDS = 27.5 * DAY_SECONDS
 
 _WEEKEND_GAP_SECONDS = 3 * DAY_SECONDS  # from Friday to Monday
 
 
-def find(times: np.ndarray, series: np.ndarray) -> dict[str, Any]:
+def infer_frequency(times: np.ndarray, series: np.ndarray) -> dict[str, Any]:
     """Infer the most frequent step between the rows of a series.
 
     Args:
@@ -32,7 +32,7 @@ def find(times: np.ndarray, series: np.ndarray) -> dict[str, Any]:
         UserError: If no series has two times.
 
     Example:
-        >>> find(np.array(["2024-01-31", "2024-02-29", "2024-03-31"], "datetime64[us]"), np.zeros(3))
+        >>> infer_frequency(np.array(["2024-01-31", "2024-02-29", "2024-03-31"], "datetime64[us]"), np.zeros(3))
         {'unit': 'month', 'step': 1, 'start': '2024-01-31T00:00:00.000000', 'end': True}
     """
     is_same_series = series[1:] == series[:-1]
@@ -59,7 +59,7 @@ def find(times: np.ndarray, series: np.ndarray) -> dict[str, Any]:
     return {"unit": "second", "step": int(step) if step >= 1 else float(step), "start": start}
 
 
-def ticks(times: np.ndarray, rule: Mapping[str, Any]) -> np.ndarray:
+def to_time_index(times: np.ndarray, rule: Mapping[str, Any]) -> np.ndarray:
     """Convert times to time indices `(rows,)` int64, the steps since the start.
 
     Raises:
@@ -83,18 +83,18 @@ def ticks(times: np.ndarray, rule: Mapping[str, Any]) -> np.ndarray:
         first = times[is_off_grid][0]
         raise UserError(
             f"Times must be evenly spaced; resample the table to one frequency first. Received: steps of "
-            f"{spoken(rule)}, and {int(is_off_grid.sum()):,} of {len(times):,} times between them, the first "
-            f"{written(first)}"
+            f"{format_frequency(rule)}, and {int(is_off_grid.sum()):,} of {len(times):,} times between them, the first "
+            f"{format_timestamp(first)}"
         )
     return np.round(steps).astype("int64")
 
 
-def moments(time_indices: np.ndarray, rule: Mapping[str, Any]) -> np.ndarray:
+def to_timestamps(time_indices: np.ndarray, rule: Mapping[str, Any]) -> np.ndarray:
     """Convert time indices to times: datetime64[us], or numbers.
 
     Example:
         >>> rule = {"unit": "month", "step": 1, "start": "2024-01-31", "end": True}
-        >>> [str(timestamp)[:10] for timestamp in moments(np.array([0, 1, 2]), rule)]
+        >>> [str(timestamp)[:10] for timestamp in to_timestamps(np.array([0, 1, 2]), rule)]
         ['2024-01-31', '2024-02-29', '2024-03-31']
     """
     time_indices = np.asarray(time_indices)
@@ -115,7 +115,7 @@ def moments(time_indices: np.ndarray, rule: Mapping[str, Any]) -> np.ndarray:
     return start + np.round(time_indices * rule["step"] * 1e6).astype("int64").astype("timedelta64[us]")
 
 
-def season(rule: Mapping[str, Any]) -> int:
+def season_length(rule: Mapping[str, Any]) -> int:
     """Return the usual season length in steps.
 
     That is 24 hours, 7 days, 5 business days, 52 weeks or 12 months; else 1.
@@ -133,24 +133,26 @@ def season(rule: Mapping[str, Any]) -> int:
     return 1
 
 
-def calendar(rule: Mapping[str, Any], steps: int) -> list[str]:
+def learnable_calendar_features(rule: Mapping[str, Any], steps: int) -> list[str]:
     """Return the calendar features with at least two periods in so many steps.
 
     Features with fewer periods cannot be learned.
 
     Example:
-        >>> calendar({"unit": "second", "step": 3600}, 24 * 365)
+        >>> learnable_calendar_features({"unit": "second", "step": 3600}, 24 * 365)
         ['hour', 'weekday']
     """
     if rule["unit"] == "number":
         return []
     days_per_step = {"month": 30.4, "business day": 1.4}.get(rule["unit"], 1 / DAY_SECONDS) * rule["step"]
     return [
-        name for name, period in CYCLES.items() if 2 * days_per_step <= period and 2 * period <= steps * days_per_step
+        name
+        for name, period in CALENDAR_DAYS.items()
+        if 2 * days_per_step <= period and 2 * period <= steps * days_per_step
     ]
 
 
-def parts(times: np.ndarray, names: list[str]) -> np.ndarray:
+def calendar_features(times: np.ndarray, names: list[str]) -> np.ndarray:
     """Compute calendar features `(times, names)` float32.
 
     The features are hour from 0, weekday from 0 (Monday) and yearday from 0.
@@ -164,11 +166,11 @@ def parts(times: np.ndarray, names: list[str]) -> np.ndarray:
     return np.stack([features[name]() for name in names], axis=1).astype("float32")
 
 
-def spoken(rule: Mapping[str, Any]) -> str:
+def format_frequency(rule: Mapping[str, Any]) -> str:
     """Format a frequency as text.
 
     Example:
-        >>> spoken({"unit": "second", "step": 3600}), spoken({"unit": "month", "step": 3})
+        >>> format_frequency({"unit": "second", "step": 3600}), format_frequency({"unit": "month", "step": 3})
         ('1 hour', '3 months')
     """
     unit, step = rule["unit"], rule["step"]
@@ -187,7 +189,7 @@ def spoken(rule: Mapping[str, Any]) -> str:
     return f"{step:g} {unit}{'' if step == 1 else 's'}"
 
 
-def written(timestamp: Any) -> str:
+def format_timestamp(timestamp: Any) -> str:
     """Format a time: the date, with the time of day unless it is midnight."""
     if np.asarray(timestamp).dtype.kind != "M":
         return f"{float(timestamp):g}"

@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfkit.data.columns import dates, numbers
-from tfkit.data.columns.values import by_distinct, normalize_dtype, to_strings
+from tfkit.data.columns.values import map_distinct, normalize_dtype, to_strings
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LEFT_OUT = {  # column types that are not used, and why
+EXCLUDED_KINDS = {  # column types that are not used, and why
     "text": "text too varied to be a category",
     "identifier": "an identifier, different in nearly every row",
     "constant": "the same in every row",
     "empty": "missing in every row",
 }
 
-YES = ("yes", "y", "true", "t", "1", "on")
+TRUE_STRINGS = ("yes", "y", "true", "t", "1", "on")
 
-NO = ("no", "n", "false", "f", "0", "off")
+FALSE_STRINGS = ("no", "n", "false", "f", "0", "off")
 
-LARGEST = 1e37  # larger numbers count as infinite: the difference of two of them must be a float32
+MAX_ABS_VALUE = 1e37  # larger numbers count as infinite: the difference of two of them must be a float32
 
 _MIN_IDENTIFIERS = 50  # distinct integers
 
@@ -57,9 +57,9 @@ def infer_column_type(cells: pd.Series, kind: str | None = None) -> dict[str, An
     Example:
         >>> import pandas as pd
         >>> infer_column_type(pd.Series(["1,200", "13,000", None]))
-        {'kind': 'number', 'written': '1,234.5', 'signs': False}
+        {'kind': 'number', 'number_format': '1,234.5', 'has_symbols': False}
         >>> infer_column_type(pd.Series(["yes", "no", "yes"]))
-        {'kind': 'yes/no', 'words': ['no', 'yes']}
+        {'kind': 'yes/no', 'labels': ['no', 'yes']}
     """
     cells = normalize_dtype(cells)
     present = cells.dropna()
@@ -71,9 +71,9 @@ def infer_column_type(cells: pd.Series, kind: str | None = None) -> dict[str, An
         return {"kind": "constant"}
     values = numbers.as_floats(present)
     rule = _number_rule(values)
-    if rule and not (rule["written"] == numbers.PLAIN_FORMAT and is_code(present)):
+    if rule and not (rule["number_format"] == numbers.PLAIN_FORMAT and is_code(present)):
         return _infer_numeric(values, rule, len(cells), str(cells.name))
-    return dates.find(present) or _infer_text(present)
+    return dates.infer_format(present) or _infer_text(present)
 
 
 def convert_column(cells: pd.Series, rule: dict[str, Any]) -> tuple[dict[str, np.ndarray], int]:
@@ -90,10 +90,10 @@ def convert_column(cells: pd.Series, rule: dict[str, Any]) -> tuple[dict[str, np
     cells = normalize_dtype(cells)
     if rule["kind"] == "date":
         arrays = dates.extract_parts(cells, rule)
-    elif "written" in rule:
+    elif "number_format" in rule:
         arrays = {"": _to_float32(cells, rule)}
     elif rule["kind"] == "yes/no":
-        arrays = {"": by_distinct(cells, lambda distinct: _to_boolean_labels(distinct, rule["words"]))}
+        arrays = {"": map_distinct(cells, lambda distinct: _to_boolean_labels(distinct, rule["labels"]))}
     else:
         arrays = {"": to_strings(cells)}
     values = next(iter(arrays.values()))
@@ -123,7 +123,7 @@ def _user_rule(present: pd.Series, kind: str) -> dict[str, Any]:
     """Return the rule of a type set by the user."""
     if kind == "category":
         return {"kind": "category"}
-    rule = _number_rule(numbers.as_floats(present)) if kind == "number" else dates.find(present, asked=True)
+    rule = _number_rule(numbers.as_floats(present)) if kind == "number" else dates.infer_format(present, is_date=True)
     if not rule:
         examples = ", ".join(repr(str(cell)) for cell in present.unique()[:3])
         expected = "numbers" if kind == "number" else "dates in a known format"
@@ -136,23 +136,23 @@ def _user_rule(present: pd.Series, kind: str) -> dict[str, Any]:
 def _number_rule(present: pd.Series) -> dict[str, Any] | None:
     if not len(present) or present.dtype.kind == "M":
         return None
-    return numbers.rule_of() if present.dtype.kind == "f" else numbers.infer_format(present.value_counts())
+    return numbers.number_rule() if present.dtype.kind == "f" else numbers.infer_format(present.value_counts())
 
 
 def _to_float32(cells: pd.Series, rule: dict[str, Any]) -> np.ndarray:
     """Parse numbers `(rows,)` as float32, NaN if missing or infinite."""
     if rule["kind"] == "yes/no" and cells.dtype.kind == "O":
-        cells = cells.str.lower().replace({**dict.fromkeys(YES, "1"), **dict.fromkeys(NO, "0")})
-    values = numbers.read(cells, rule)
+        cells = cells.str.lower().replace({**dict.fromkeys(TRUE_STRINGS, "1"), **dict.fromkeys(FALSE_STRINGS, "0")})
+    values = numbers.parse(cells, rule)
     with np.errstate(invalid="ignore"):
-        return np.where(np.abs(values) <= LARGEST, values, np.nan).astype("float32")
+        return np.where(np.abs(values) <= MAX_ABS_VALUE, values, np.nan).astype("float32")
 
 
 def _infer_numeric(present: pd.Series, rule: dict[str, Any], num_rows: int, name: str) -> dict[str, Any]:
     """Return the rule of a column of numbers: number, constant, boolean or identifier."""
     import pandas as pd
 
-    values = numbers.read(present, rule)
+    values = numbers.parse(present, rule)
     values = values[np.isfinite(values)]
     distinct = pd.unique(values)
     if not len(distinct):
@@ -171,8 +171,8 @@ def _infer_numeric(present: pd.Series, rule: dict[str, Any], num_rows: int, name
 def _infer_text(present: pd.Series) -> dict[str, Any]:
     """Return the rule of a column of strings: boolean, category, text or identifier."""
     distinct = present.unique()
-    if pair := yes_no_pair(distinct):
-        return {"kind": "yes/no", "words": pair}
+    if pair := boolean_labels(distinct):
+        return {"kind": "yes/no", "labels": pair}
     if len(present) >= _MIN_VARIED_CELLS and len(distinct) > _MAX_DISTINCT_FRACTION * len(present):
         sample = distinct[:_SAMPLE_CELLS]
         mean_spaces = sum(len(str(text).split()) - 1 for text in sample) / len(sample)
@@ -181,18 +181,18 @@ def _infer_text(present: pd.Series) -> dict[str, Any]:
     return {"kind": "category"}
 
 
-def called(rule: Mapping[str, Any]) -> str:
+def describe_type(rule: Mapping[str, Any]) -> str:
     """Describe the cells of a column type, for messages."""
     return {"number": "finite numbers", "date": "dates", "yes/no": "yes or no"}.get(rule["kind"], rule["kind"])
 
 
-def yes_no_pair(strings: Any) -> list[str] | None:
+def boolean_labels(strings: Any) -> list[str] | None:
     """Return the strings for no and yes, in the spelling that occurs first.
 
     None if there are strings with another meaning.
 
     Example:
-        >>> yes_no_pair(["True", "False", "TRUE"]), yes_no_pair(["yes", "no", "maybe"])
+        >>> boolean_labels(["True", "False", "TRUE"]), boolean_labels(["yes", "no", "maybe"])
         (['False', 'True'], None)
     """
     max_spellings = 20
@@ -200,7 +200,7 @@ def yes_no_pair(strings: Any) -> list[str] | None:
     for text in strings[:max_spellings]:
         first_spelling.setdefault(str(text).lower(), str(text))
     if len(strings) <= max_spellings:
-        for yes, no in zip(YES, NO, strict=True):
+        for yes, no in zip(TRUE_STRINGS, FALSE_STRINGS, strict=True):
             if {yes, no} == set(first_spelling):
                 return [first_spelling[no], first_spelling[yes]]
     return None
@@ -208,5 +208,5 @@ def yes_no_pair(strings: Any) -> list[str] | None:
 
 def _to_boolean_labels(strings: pd.Series, pair: list[str]) -> np.ndarray:
     """Replace every spelling of no and yes by the labels of training, others by ""."""
-    labels = {**dict.fromkeys(NO, pair[0]), **dict.fromkeys(YES, pair[1])}
+    labels = {**dict.fromkeys(FALSE_STRINGS, pair[0]), **dict.fromkeys(TRUE_STRINGS, pair[1])}
     return np.array([labels.get(text.lower(), "") for text in to_strings(strings)], object)

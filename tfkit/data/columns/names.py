@@ -1,19 +1,10 @@
 """Names of columns."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tfkit.errors import UserError
-
-if TYPE_CHECKING:
-    pass
-from tfkit.errors import did_you_mean, format_list
-
-if TYPE_CHECKING:
-    pass
+from tfkit.errors import UserError, did_you_mean, format_list
 
 _MAX_NAMES = 5  # duplicate names in a message
 

@@ -36,9 +36,9 @@ _FORMATS = {  # format -> (pattern that all cells match, thousands separators, d
 _SYMBOLS = r"^([-+]?)[$€£¥₹]\s?|\s?[$€£¥₹%]$"  # currency before, currency or percent after a number
 
 
-def rule_of(number_format: str = PLAIN_FORMAT, has_symbols: bool = False) -> dict[str, Any]:
+def number_rule(number_format: str = PLAIN_FORMAT, has_symbols: bool = False) -> dict[str, Any]:
     """Return the rule of a number column; the default is the rule of a numeric dtype."""
-    return {"kind": "number", "written": number_format, "signs": has_symbols}
+    return {"kind": "number", "number_format": number_format, "has_symbols": has_symbols}
 
 
 def as_floats(cells: pd.Series) -> pd.Series:
@@ -64,18 +64,18 @@ def infer_format(counts: pd.Series) -> dict[str, Any] | None:
     Example:
         >>> import pandas as pd
         >>> infer_format(pd.Series(["1,200", "13,000", "5"]).value_counts())
-        {'kind': 'number', 'written': '1,234.5', 'signs': False}
+        {'kind': 'number', 'number_format': '1,234.5', 'has_symbols': False}
     """
     sample = counts.iloc[:: max(1, -(-len(counts) // MAX_DISTINCT_CELLS))]
     if not _any_starts_like_number(sample):
         return None
-    rules = [rule_of(number_format, has_symbols) for has_symbols in (False, True) for number_format in _FORMATS]
+    rules = [number_rule(number_format, has_symbols) for has_symbols in (False, True) for number_format in _FORMATS]
     fractions = _match_fractions(sample, rules)
     best = int(np.argmax(fractions))  # the first maximum
     return rules[best] if fractions[best] >= MIN_MATCH_FRACTION else None
 
 
-def read(cells: pd.Series, rule: Mapping[str, Any]) -> np.ndarray:
+def parse(cells: pd.Series, rule: Mapping[str, Any]) -> np.ndarray:
     """Parse plain cells as float64 by a rule; NaN if missing or not a number.
 
     Times are in seconds.
@@ -88,10 +88,10 @@ def read(cells: pd.Series, rule: Mapping[str, Any]) -> np.ndarray:
     if cells.dtype.kind == "M":
         return np.full(len(cells), np.nan)
     text = pa.array(cells, from_pandas=True)
-    values = _cast(text) if rule["written"] == PLAIN_FORMAT and not rule["signs"] else None
+    values = _cast(text) if rule["number_format"] == PLAIN_FORMAT and not rule["has_symbols"] else None
     if values is None:
         digits, is_match = _strip_format(text, rule)
-        if rule["written"] == CLOCK_FORMAT:
+        if rule["number_format"] == CLOCK_FORMAT:
             return _to_seconds(digits, is_match)
         values = compute.cast(compute.if_else(is_match, digits, None), pa.float64())
     return np.array(values.to_numpy(zero_copy_only=False))
@@ -144,8 +144,8 @@ def _strip_format(text: pa.Array, rule: Mapping[str, Any]) -> tuple[pa.Array, pa
     """
     from pyarrow import compute
 
-    pattern, separators, decimal_point = _FORMATS[rule["written"]]
-    if rule["signs"]:
+    pattern, separators, decimal_point = _FORMATS[rule["number_format"]]
+    if rule["has_symbols"]:
         text = compute.replace_substring_regex(text, _SYMBOLS, r"\1")
     is_match = compute.match_substring_regex(text, f"^(?:{pattern})$")
     if separators:

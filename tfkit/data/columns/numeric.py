@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-SCALES = ("robust", "standard", "zero_one", "minus_one_one", "quantile")
+SCALINGS = ("robust", "standard", "minmax", "minmax_symmetric", "quantile")
 
 ROBUST_BOUND = 3.0  # outliers of the robust scale are smoothly clipped to it, see `tfkit.layers.SmoothClip`
 
@@ -14,16 +14,16 @@ MAX_QUANTILES = 257  # of the quantile scale
 MIN_DIVISOR = 1e-37  # the smallest scale that a float32 can be divided by
 
 
-def fit_numeric(values: np.ndarray, *, scale: str = "robust", bins: int = 128) -> tuple[dict[str, Any], list[str]]:
+def fit_numeric(values: np.ndarray, *, scaling: str = "robust", bins: int = 128) -> tuple[dict[str, Any], list[str]]:
     """Fit scaling, imputation and embedding bins of a numeric column.
 
     Args:
         values: `(rows,)`, NaN where missing.
-        scale: One of `SCALES`.
+        scaling: One of `SCALINGS`.
         bins: The largest number of bins of the embedding.
 
     Returns:
-        A dictionary with fill value, center, divisor (`spread`), whether values are missing, and bin edges on the scale
+        A dictionary with fill value, center, divisor (`scale`), whether values are missing, and bin edges on the scale
         that is embedded; for the quantile scale also quantiles and their cumulative shares. And a list of messages that
         describe the column.
     """
@@ -32,22 +32,22 @@ def fit_numeric(values: np.ndarray, *, scale: str = "robust", bins: int = 128) -
     if not len(present):
         present = np.zeros(1)
     distinct = present[np.flatnonzero(np.diff(present, prepend=np.nan) != 0)]
-    center, divisor = _center_and_divisor(present, scale)
+    center, divisor = _center_and_divisor(present, scaling)
     median = float(np.median(present))
     params: dict[str, Any] = {
         "dtype": "float32",
         "fill": median,
         "center": center,
-        "spread": divisor,
+        "scale": divisor,
         "missing": missing > 0,
     }
     edges = _edges(present, distinct, bins)
-    if scale == "quantile":
+    if scaling == "quantile":
         params |= _quantiles(present, edges)
         scaled = 2 * np.interp(edges, params["quantiles"], params["shares"]) - 1
     else:
         scaled = (edges - center) / divisor
-    if scale == "robust":
+    if scaling == "robust":
         scaled = scaled / np.sqrt(1 + (scaled / ROBUST_BOUND) ** 2)
     params["edges"] = _at_least_two(np.unique(scaled.astype("float32")))
     messages = [f"{present[0]:.6g} to {present[-1]:.6g}, {len(distinct):,} distinct values"]
@@ -66,17 +66,17 @@ def subsample_evenly(values: Sequence[float], max_values: int) -> list[float]:
     return [values[i] for i in np.unique(np.linspace(0, len(values) - 1, max_values).round().astype(int))]
 
 
-def _center_and_divisor(present: np.ndarray, scale: str) -> tuple[float, float]:
+def _center_and_divisor(present: np.ndarray, scaling: str) -> tuple[float, float]:
     """Compute center and divisor of a scaling method; `present` is sorted."""
     low, first, median, third, high = (float(v) for v in np.quantile(present, [0, 0.25, 0.5, 0.75, 1]))
     span = high - low if high - low > MIN_DIVISOR else 1.0
     center, divisor = {
         "robust": (median, third - first if third - first > MIN_DIVISOR else span / 2),
         "standard": (float(present.mean()), float(present.std())),
-        "zero_one": (low, span),
-        "minus_one_one": ((low + high) / 2, span / 2),
+        "minmax": (low, span),
+        "minmax_symmetric": ((low + high) / 2, span / 2),
         "quantile": (0.0, 1.0),
-    }[scale]
+    }[scaling]
     return center, divisor if divisor > MIN_DIVISOR else span
 
 

@@ -1,4 +1,4 @@
-"""The target column: infer the task, read targets, postprocess model outputs."""
+"""The target column: infer the task, read and encode targets."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -6,40 +6,46 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfkit.data.columns import infer_type, numbers
-from tfkit.data.columns.values import by_distinct, normalize_dtype, to_strings
-from tfkit.errors import UserError, did_you_mean
+from tfkit.data.columns.values import map_distinct, normalize_dtype, to_strings
+from tfkit.errors import UserError, did_you_mean, format_list
+from tfkit.metadata import Target
 
 if TYPE_CHECKING:
     import pandas as pd
-from tfkit.errors import format_list
 
 
-def infer_target(cells: Any, *, kind: str = "auto", positive: str | None = None) -> dict[str, Any]:
+USER_COLUMN_TYPES = {"classification": "category", "regression": "number"}  # of the target, by the task that is set
+
+
+def infer_target(cells: Any, *, task: str = "auto", positive_class: str | None = None) -> Target:
     """Infer the task from the target column: its classes, or its number format.
 
     Args:
         cells: The cells of the target, a pandas Series without missing values.
-        kind: "class", "number" or "auto": text, yes/no and up to ten distinct integers are classes.
-        positive: The positive class of precision, recall and F1, for two classes; None for the rarer one.
+        task: "classification", "regression" or "auto": text, yes/no and up to ten distinct integers are classes.
+        positive_class: The positive class of precision, recall and F1, for two classes; None for the rarer one.
 
     Raises:
         UserError: If the target cannot be fitted: a single class, text among numbers, as many classes as rows.
     """
     cells = normalize_dtype(cells)
-    rule = infer_type.infer_column_type(cells, "category" if kind == "class" else None)
+    column_type = USER_COLUMN_TYPES.get(task)
+    rule = infer_type.infer_column_type(cells, "category" if column_type == "category" else None)
     if rule["kind"] == "date":
         raise UserError(
-            f"The target must be a class or a number; convert dates to numbers first, such as days, or set "
-            f"kind=class. Received: {cells.name!r}, which contains dates"
+            "The target must be a class or a number; convert dates to numbers first, such as days, or set "
+            f"task=classification. Received: {cells.name!r}, which contains dates"
         )
-    if kind == "number" or (kind == "auto" and _is_number(cells, rule)):
-        if positive is not None:
-            raise UserError(f"`positive` is for a target of two classes. Received: {cells.name!r}, which is a number")
+    if column_type == "number" or (column_type is None and _is_number(cells, rule)):
+        if positive_class is not None:
+            raise UserError(
+                f"`positive_class` is for a target of two classes. Received: {cells.name!r}, which is a number"
+            )
         return _infer_number(cells)
-    return _infer_classes(cells, positive)
+    return _infer_classes(cells, positive_class)
 
 
-def read_target(frame: Any, target: Mapping[str, Any]) -> np.ndarray:
+def read_target(frame: Any, target: Target) -> np.ndarray:
     """Read the targets of rows.
 
     Returns:
@@ -48,23 +54,41 @@ def read_target(frame: Any, target: Mapping[str, Any]) -> np.ndarray:
     Raises:
         UserError: If a target is missing, is not one of the training classes, or is not a number.
     """
-    cells = normalize_dtype(frame[target["name"]])
+    cells = normalize_dtype(frame[target.name])
     if cells.isna().any():
         raise UserError(
             f"Every row must have a target. Received: {int(cells.isna().sum()):,} of {len(cells):,} rows "
-            f"without {target['name']!r}"
+            f"without {target.name!r}"
         )
-    if target["task"] == "regression":
-        values = numbers.read(cells, target)
+    if target.classes is None:
+        values = numbers.parse(cells, target.number_format)
         _check_finite(cells, values)
         return values
-    codes = by_distinct(cells, lambda labels: _codes(labels, target["classes"]), -1)
+    classes = target.classes
+    codes = map_distinct(cells, lambda labels: _codes(labels, classes), -1)
     if (codes < 0).any():
         raise UserError(
-            f"Every class must be one of the training classes, {format_list(target['classes'])}. "
-            f"Received in {target['name']!r}: {format_list(np.unique(to_strings(cells[codes < 0])))}"
+            f"Every class must be one of the training classes, {format_list(classes)}. "
+            f"Received in {target.name!r}: {format_list(np.unique(to_strings(cells[codes < 0])))}"
         )
     return codes
+
+
+def encode_targets(frame: Any, target: Target) -> np.ndarray:
+    """Read the targets of rows as they are learned.
+
+    Returns:
+        Class codes `(rows,)` int32, or `(y - mean) / scale` `(rows,)` float32.
+    """
+    y = read_target(frame, target)
+    return y if target.classes is not None else ((y - target.mean) / target.scale).astype("float32")
+
+
+def fit_target_statistics(target: Target, y: np.ndarray) -> Target:
+    """Add the counts of the classes, or mean and standard deviation, of the training targets of `read_target`."""
+    if target.classes is not None:
+        return target.model_copy(update={"counts": count_classes(y, target.classes)})
+    return target.model_copy(update={"mean": float(y.mean()), "scale": float(y.std()) or 1.0})
 
 
 def count_classes(codes: np.ndarray, classes: Sequence[str]) -> dict[str, int]:
@@ -79,44 +103,44 @@ def _is_number(cells: "pd.Series", rule: Mapping[str, Any]) -> bool:
     """
     if rule["kind"] == "yes/no":
         return False
-    if "written" in rule:
-        values = numbers.read(cells, rule)
+    if "number_format" in rule:
+        values = numbers.parse(cells, rule)
         distinct = np.unique(values[np.isfinite(values)])
         return len(distinct) > 10 or bool((distinct % 1 != 0).any()) or len(distinct) > 0.5 * len(values)
     # Text among numbers: a number that the user must fix, if most cells are numbers and many of them are distinct.
-    values = numbers.read(cells, numbers.rule_of()) if rule["kind"] != "constant" else np.zeros(0)
+    values = numbers.parse(cells, numbers.number_rule()) if rule["kind"] != "constant" else np.zeros(0)
     finite = np.isfinite(values)
     return bool(
         finite.sum() > 0.5 * len(cells) and len(np.unique(values[finite])) > 10 and not infer_type.is_code(cells)
     )
 
 
-def _infer_number(cells: "pd.Series") -> dict[str, Any]:
+def _infer_number(cells: "pd.Series") -> Target:
     try:
         rule = infer_type.infer_column_type(cells, "number")
     except ValueError:
-        rule = numbers.rule_of()  # to find the cells that are not numbers
-    values = numbers.read(cells, rule)
+        rule = numbers.number_rule()  # to find the cells that are not numbers
+    values = numbers.parse(cells, rule)
     _check_finite(cells, values)
     if np.ptp(values) == 0:
         raise UserError(f"The target must vary. Received: {cells.name!r}, which is {values[0]:g} in every row")
-    return {"name": str(cells.name), "task": "regression", **rule, "kind": "number", "classes": None, "positive": None}
+    return Target(name=str(cells.name), task="regression", number_format={**rule, "kind": "number"})
 
 
 def _check_finite(cells: "pd.Series", values: np.ndarray) -> None:
     """Raise if a numeric target is not finite, and name the first row."""
     with np.errstate(invalid="ignore"):
-        invalid = np.flatnonzero(~(np.abs(values) <= infer_type.LARGEST))
+        invalid = np.flatnonzero(~(np.abs(values) <= infer_type.MAX_ABS_VALUE))
     if len(invalid):
         row = int(cells.index[invalid[0]]) + 1
         raise UserError(
             f"A numeric target must be a finite number in every row; fix or remove the invalid rows, "
-            f"or set kind=class. Received in {cells.name!r}: {str(cells.iloc[invalid[0]])!r} in row {row:,} "
+            f"or set task=classification. Received in {cells.name!r}: {str(cells.iloc[invalid[0]])!r} in row {row:,} "
             f"(line {row + 1:,} of a CSV file), the first of {len(invalid):,}"
         )
 
 
-def _infer_classes(cells: Any, positive: str | None) -> dict[str, Any]:
+def _infer_classes(cells: "pd.Series", positive_class: str | None) -> Target:
     import pandas as pd
 
     name, counts = str(cells.name), pd.Series(to_strings(cells), dtype=object).value_counts().to_dict()
@@ -126,26 +150,23 @@ def _infer_classes(cells: Any, positive: str | None) -> dict[str, Any]:
         )
     if len(counts) > max(0.5 * len(cells), 10):
         raise UserError(
-            f"The classes of the target must occur in several rows; to predict a number, set kind=number. "
+            f"The classes of the target must occur in several rows; to predict a number, set task=regression. "
             f"Received: {name!r} with {len(counts):,} classes in {len(cells):,} rows, such as "
             f"{format_list(list(counts)[:3])}"
         )
     classes = sorted(counts, key=_sort_key)
-    if positive is not None and positive not in classes:
+    if positive_class is not None and positive_class not in classes:
         raise UserError(
-            f"`positive` must be one of the target's classes.{did_you_mean(positive, classes)} "
-            f"Received: {positive!r}; there are {format_list(classes)}"
+            f"`positive_class` must be one of the target's classes.{did_you_mean(positive_class, classes)} "
+            f"Received: {positive_class!r}; there are {format_list(classes)}"
         )
-    if positive is not None and len(classes) > 2:
-        raise UserError(f"`positive` is for a target of two classes. Received: {name!r}, which has {len(classes)}")
-    if len(classes) == 2 and positive is None:
-        positive = min(classes, key=lambda label: (counts[label], label))
-    return {
-        "name": name,
-        "task": "binary" if len(classes) == 2 else "multiclass",
-        "classes": classes,
-        "positive": positive,
-    }
+    if positive_class is not None and len(classes) > 2:
+        raise UserError(
+            f"`positive_class` is for a target of two classes. Received: {name!r}, which has {len(classes)}"
+        )
+    if len(classes) == 2 and positive_class is None:
+        positive_class = min(classes, key=lambda label: (counts[label], label))
+    return Target(name=name, task="classification", classes=classes, positive_class=positive_class)
 
 
 def _codes(labels: Any, classes: Sequence[str]) -> np.ndarray:
@@ -154,10 +175,10 @@ def _codes(labels: Any, classes: Sequence[str]) -> np.ndarray:
     Yes and no match in any spelling.
     """
     codes = {label: code for code, label in enumerate(classes)}
-    if pair := infer_type.yes_no_pair(classes):
+    if pair := infer_type.boolean_labels(classes):
         codes = {
-            **dict.fromkeys(infer_type.NO, codes[pair[0]]),
-            **dict.fromkeys(infer_type.YES, codes[pair[1]]),
+            **dict.fromkeys(infer_type.FALSE_STRINGS, codes[pair[0]]),
+            **dict.fromkeys(infer_type.TRUE_STRINGS, codes[pair[1]]),
             **codes,
         }
         return np.array([codes.get(label, codes.get(label.lower(), -1)) for label in to_strings(labels)], "int32")

@@ -13,7 +13,7 @@ from tfkit.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-EXACT = 2**53  # float64 represents every integer up to this one exactly
+MAX_EXACT_INTEGER = 2**53  # float64 represents every integer up to this one exactly
 
 
 def normalize_dtype(cells: pd.Series) -> pd.Series:
@@ -21,8 +21,8 @@ def normalize_dtype(cells: pd.Series) -> pd.Series:
 
     Missing cells stay missing.
 
-    Booleans become the strings True and False, integers beyond `EXACT` their digits, time spans seconds, and mixed
-    types the strings that a text file would contain.
+    Booleans become the strings True and False, integers beyond `MAX_EXACT_INTEGER` their digits, time spans seconds,
+    and mixed types the strings that a text file would contain.
 
     Args:
         cells: A pandas Series of any dtype.
@@ -50,7 +50,7 @@ def normalize_dtype(cells: pd.Series) -> pd.Series:
         return normalize_dtype(cells.dt.to_timestamp())
     if kind == "b":
         return _from_codes(cells, pd.Series(["False", "True"]), cells.astype("Int8").fillna(-1))
-    if kind in "iu" and len(cells) and (cells.max() > EXACT or cells.min() < -EXACT):
+    if kind in "iu" and len(cells) and (cells.max() > MAX_EXACT_INTEGER or cells.min() < -MAX_EXACT_INTEGER):
         return cells.astype("string").astype("str")
     if kind in "iuf":
         return cells.astype("float64")
@@ -68,10 +68,10 @@ def to_strings(cells: pd.Series) -> np.ndarray:
 
     Zero bytes are removed: NumPy drops them at the end of a string, so two entries of a vocabulary would become equal.
     """
-    return by_distinct(cells, _to_strings)
+    return map_distinct(cells, _to_strings)
 
 
-def by_distinct(cells: pd.Series, function: Callable[[Any], np.ndarray], fill_value: Any = "") -> np.ndarray:
+def map_distinct(cells: pd.Series, function: Callable[[Any], np.ndarray], fill_value: Any = "") -> np.ndarray:
     """Apply a slow function to the distinct cells only; return a value for each cell.
 
     Args:
@@ -102,7 +102,7 @@ def _from_objects(cells: pd.Series) -> pd.Series:
     import pandas as pd
 
     inferred = pd.api.types.infer_dtype(cells, skipna=True)
-    if inferred == "integer" and cells.dropna().map(abs).max() > EXACT:
+    if inferred == "integer" and cells.dropna().map(abs).max() > MAX_EXACT_INTEGER:
         return cells.map(str, na_action="ignore").astype("str")
     if inferred in ("decimal", "integer", "floating", "mixed-integer-float"):
         return pd.to_numeric(cells, errors="coerce").astype("float64")

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tfkit.data.files import compression, csv, json_lines, parquet, text_encoding
-from tfkit.data.files.normalize import MISSING, mark_missing, normalize_frame
-from tfkit.data.files.read import decompressed_kind, kind_of, non_table_format
+from tfkit.data.files.normalize import DEFAULT_NA_VALUES, mark_missing, normalize_frame
+from tfkit.data.files.read import decompressed_format, file_format, non_table_format
 from tfkit.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LEAST = 1 << 22  # bytes: larger files are read in chunks if their format allows it
+MIN_CHUNKED_BYTES = 1 << 22  # larger files are read in chunks if their format allows it
 
 _COMPRESSION_RATIO = 8  # approximate, of compressed tables
 
@@ -25,7 +25,7 @@ _HEAD_BYTES = 512  # enough to recognize a format
 _READ_BYTES = 1 << 20
 
 
-class Whole(Exception):
+class NotChunkableError(Exception):
     """The file cannot be read in chunks.
 
     The dtypes need the complete file, or the file is broken.
@@ -34,18 +34,18 @@ class Whole(Exception):
     """
 
 
-class Blocks:
+class ChunkReader:
     """Iterate over a table file in chunks.
 
     The chunks are frames as `read_frame` returns them, with consecutive row numbers.
 
     Args:
         path: A file that `read_frame` reads.
-        delimiter, encoding, missing: As in `read_frame`.
+        delimiter, encoding, na_values: As in `read_frame`.
         columns: The columns to read; None for all.
 
     Raises:
-        Whole: If the file must be read completely.
+        NotChunkableError: If the file must be read completely.
     """
 
     def __init__(
@@ -54,29 +54,31 @@ class Blocks:
         *,
         delimiter: str | None = None,
         encoding: str | None = None,
-        missing: Sequence[str] | None = None,
+        na_values: Sequence[str] | None = None,
         columns: list[str] | None = None,
     ):
         self.path, self.delimiter, self.encoding, self.columns = path, delimiter, encoding, columns
         self.missing_markers = (
-            MISSING if missing is None else ["", *([missing] if isinstance(missing, str) else missing)]
+            DEFAULT_NA_VALUES
+            if na_values is None
+            else ["", *([na_values] if isinstance(na_values, str) else na_values)]
         )
-        self.marked: dict[str, dict[str, int]] = {}  # column -> missing marker -> number of cells
+        self.missing_counts: dict[str, dict[str, int]] = {}  # column -> missing marker -> number of cells
         self.file_bytes = max(1, path.stat().st_size)
         self._file: Any = None
         try:
-            self.kind, self._has_quotes = self._detect_format()
+            self.file_format, self._has_quotes = self._detect_format()
         except (*compression.CORRUPT_FILE_ERRORS, UserError) as error:
-            raise Whole from error
+            raise NotChunkableError from error
         self._dtypes: dict[str, str] = {}
-        if self.kind == "jsonl":
+        if self.file_format == "jsonl":
             dtypes = json_lines.infer_dtypes(self._open_text, self.path)
             if dtypes is None:
-                raise Whole
+                raise NotChunkableError
             self._dtypes = dtypes
 
     @property
-    def done(self) -> float:
+    def fraction_read(self) -> float:
         """The fraction of the file that has been read, in `[0, 1]`."""
         if self._file is None:
             return 0.0
@@ -95,20 +97,20 @@ class Blocks:
         for chunk in self._raw_chunks():
             chunk, missing_counts = mark_missing(normalize_frame(chunk, str(self.path)), self.missing_markers)
             for name, counts in missing_counts.items():
-                totals = self.marked.setdefault(name, {})
+                totals = self.missing_counts.setdefault(name, {})
                 totals |= {marker: totals.get(marker, 0) + count for marker, count in counts.items()}
             chunk.index = pd.RangeIndex(start, start + len(chunk))
             start += len(chunk)
-            yield chunk if self.columns is None or self.kind == "parquet" else chunk[self.columns]
+            yield chunk if self.columns is None or self.file_format == "parquet" else chunk[self.columns]
 
     def _raw_chunks(self) -> Iterator[pd.DataFrame]:
-        if self.kind == "parquet":
+        if self.file_format == "parquet":
             self._file = self.path.open("rb")
             return parquet.read_chunks(self._file, self.columns)
-        if self.kind == "jsonl":
+        if self.file_format == "jsonl":
             return json_lines.read_chunks(self._open_text, self._dtypes, self.path)
         return csv.read_chunks(
-            self._open_text, self.path, kind=self.kind, delimiter=self.delimiter, has_quotes=self._has_quotes
+            self._open_text, self.path, kind=self.file_format, delimiter=self.delimiter, has_quotes=self._has_quotes
         )
 
     def _detect_format(self) -> tuple[str, bool]:
@@ -121,11 +123,11 @@ class Blocks:
             head = stream.read(_HEAD_BYTES)
             if head.startswith(b"PAR1"):
                 if stream is not file:
-                    raise Whole
+                    raise NotChunkableError
                 return "parquet", False
-            kind = decompressed_kind(name, self.path)
+            kind = decompressed_format(name, self.path)
         if non_table_format(head):
-            raise Whole
+            raise NotChunkableError
         declared = self.encoding or text_encoding.bom_encoding(head)
         for encoding in [declared] if declared else ["utf-8", "cp1252"]:
             self.encoding = encoding
@@ -133,13 +135,13 @@ class Blocks:
                 return kind, self._scan_for_quotes()
             except UnicodeError:
                 continue
-        raise Whole
+        raise NotChunkableError
 
     def _scan_for_quotes(self) -> bool:
         """Read the text once and return whether it contains quotes.
 
         Raises:
-            Whole: If a quote is not closed, or the text has zero bytes or is blank.
+            NotChunkableError: If a quote is not closed, or the text has zero bytes or is blank.
         """
         num_quotes, is_blank = 0, True
         with self._open_text() as text:
@@ -147,9 +149,9 @@ class Blocks:
                 num_quotes += chunk.count(b'"')
                 is_blank = is_blank and chunk.isspace()
                 if b"\0" in chunk:
-                    raise Whole
+                    raise NotChunkableError
         if num_quotes % 2 or is_blank:
-            raise Whole
+            raise NotChunkableError
         return num_quotes > 0
 
     def _open_text(self) -> BinaryIO:
@@ -191,8 +193,8 @@ class _Utf8Stream(io.RawIOBase):
         super().close()
 
 
-def worth_it(source: Any, least: int) -> Path | None:
-    """Return the path of a source if it is a file of at least `least` bytes.
+def chunkable_path(source: Any, min_bytes: int) -> Path | None:
+    """Return the path of a source if it is a file of at least `min_bytes` bytes.
 
     The size of a compressed file is its approximate size after decompression.
     """
@@ -200,7 +202,7 @@ def worth_it(source: Any, least: int) -> Path | None:
         return None
     path = Path(source).expanduser()
     try:
-        ratio = _COMPRESSION_RATIO if kind_of(path.name)[1] else 1
-        return path if path.is_file() and path.stat().st_size * ratio >= least else None
+        ratio = _COMPRESSION_RATIO if file_format(path.name)[1] else 1
+        return path if path.is_file() and path.stat().st_size * ratio >= min_bytes else None
     except (OSError, UserError):
         return None

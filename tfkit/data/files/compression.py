@@ -26,7 +26,7 @@ CORRUPT_FILE_ERRORS = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZ
 SUFFIXES = tuple(_MAGIC_BYTES.values())
 
 
-def unpack(raw: bytes, path: Path) -> tuple[bytes, str]:
+def decompress(raw: bytes, path: Path) -> tuple[bytes, str]:
     """Decompress the bytes of a file, independent of its suffix.
 
     Returns:
@@ -53,7 +53,7 @@ def open_decompressed(path: Path) -> tuple[BinaryIO, Any, str]:
 
     Returns:
         The file on disk, whose position is the reading progress; the stream of decompressed bytes; and the file name,
-        as in `unpack`.
+        as in `decompress`.
 
     Raises:
         CORRUPT_FILE_ERRORS: If the file is corrupt; reading the stream raises these, too.

@@ -27,7 +27,7 @@ _SAMPLE_ROWS = 51  # the header and 50 rows
 
 _SAMPLE_BYTES = 4096
 
-_BLOCK = 1 << 24  # bytes parsed at a time, 1, 4 and 16 MB were measured equally fast; a row has to fit in
+_BLOCK_BYTES = 1 << 24  # bytes parsed at a time, 1, 4 and 16 MB were measured equally fast; a row has to fit in
 
 _FIELD_BYTES = 2**31 - 1  # the default of `csv`, 128 KB, is too small for a cell of text
 
@@ -68,7 +68,7 @@ def read_chunks(
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    start = open_text().read(_BLOCK)
+    start = open_text().read(_BLOCK_BYTES)
     delimiter = _detect_delimiter(start, kind, path) if delimiter is None else _parse_delimiter(delimiter)
     header = _sample_rows(start, delimiter)[0]
     options = _arrow_options(delimiter, len(header), has_quotes)
@@ -177,7 +177,7 @@ def _arrow_options(
 
     column_names = [str(index) for index in range(width)]
     return (
-        arrow_csv.ReadOptions(column_names=column_names, skip_rows_after_names=1, block_size=_BLOCK),
+        arrow_csv.ReadOptions(column_names=column_names, skip_rows_after_names=1, block_size=_BLOCK_BYTES),
         arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=has_quotes),
         arrow_csv.ConvertOptions(column_types=dict.fromkeys(column_names, pa.string()), check_utf8=False),
     )

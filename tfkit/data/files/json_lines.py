@@ -14,7 +14,7 @@ from tfkit.errors import UserError, first_line
 if TYPE_CHECKING:
     import pandas as pd
 
-_PIECE = 1 << 24  # bytes of text in a chunk
+_CHUNK_BYTES = 1 << 24  # bytes of text in a chunk
 
 
 def read(text: bytes, path: Path) -> pd.DataFrame:
@@ -78,7 +78,7 @@ def read_chunks(open_text: Callable[[], BinaryIO], dtypes: dict[str, str], path:
                     raise ValueError("a new column")
                 records.append(record)
                 num_bytes += line_bytes
-                if num_bytes >= _PIECE:
+                if num_bytes >= _CHUNK_BYTES:
                     yield pd.DataFrame(records, columns=list(dtypes)).astype(dtypes)
                     records, num_bytes = [], 0
             if records:

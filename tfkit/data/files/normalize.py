@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tfkit.data.columns.names import unique_column_names
 from tfkit.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
-from tfkit.data.columns.names import unique_column_names
 
-MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL", "None", "<NA>", "?")
+DEFAULT_NA_VALUES = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL", "None", "<NA>", "?")
 
 
 def normalize_frame(frame: pd.DataFrame, source: str) -> pd.DataFrame:

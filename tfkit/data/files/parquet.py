@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from pyarrow import parquet as arrow_parquet
 
-ROWS = 65_536  # rows of a chunk
+CHUNK_ROWS = 65_536  # rows of a chunk
 
 
 def read_chunks(file: BinaryIO, columns: list[str] | None = None) -> Iterator[pd.DataFrame]:
@@ -26,7 +26,7 @@ def read_chunks(file: BinaryIO, columns: list[str] | None = None) -> Iterator[pd
     with file:
         parquet_file = arrow_parquet.ParquetFile(file, pre_buffer=False)  # `pre_buffer` keeps all data in memory
         columns_with_gaps = _integer_columns_with_gaps(parquet_file, columns)
-        for batch in parquet_file.iter_batches(ROWS, columns=columns):
+        for batch in parquet_file.iter_batches(CHUNK_ROWS, columns=columns):
             table = pa.Table.from_batches([batch])
             for index, field in enumerate(table.schema):
                 if field.name in columns_with_gaps:
@@ -57,14 +57,16 @@ def _integer_columns_with_gaps(parquet_file: arrow_parquet.ParquetFile, columns:
         if all(group is not None and group.has_null_count for group in statistics):
             has_gaps = any(group.null_count for group in statistics)
         else:
-            has_gaps = any(batch.column(0).null_count for batch in parquet_file.iter_batches(ROWS, columns=[name]))
+            has_gaps = any(
+                batch.column(0).null_count for batch in parquet_file.iter_batches(CHUNK_ROWS, columns=[name])
+            )
         if has_gaps:
             columns_with_gaps.add(name)
     return columns_with_gaps
 
 
 @contextmanager
-def writing(out: BinaryIO) -> Iterator[Callable[[pd.DataFrame], None]]:
+def open_writer(out: BinaryIO) -> Iterator[Callable[[pd.DataFrame], None]]:
     """Open a Parquet writer; the first frame sets the type of each column.
 
     Raises:

@@ -8,16 +8,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfkit.data.columns.names import unique_column_names
 from tfkit.data.files import compression as files_compression
 from tfkit.data.files import csv, json_lines, text_encoding
-from tfkit.data.files.normalize import MISSING, mark_missing, normalize_frame
+from tfkit.data.files.normalize import DEFAULT_NA_VALUES, mark_missing, normalize_frame
 from tfkit.errors import UserError, did_you_mean, first_line
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_KIND_BY_SUFFIX = {
+_FORMAT_BY_SUFFIX = {
     ".csv": "csv",
     ".txt": "csv",
     ".tsv": "tsv",
@@ -39,7 +38,7 @@ def read_frame(
     *,
     delimiter: str | None = None,
     encoding: str | None = None,
-    missing: Sequence[str] | None = None,
+    na_values: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Read a table from a file, a folder, a DataFrame or a dictionary.
 
@@ -53,8 +52,8 @@ def read_frame(
         source: path of a file, or of a folder to concatenate; a DataFrame (not changed), or a dictionary of columns.
         delimiter: one ASCII character, or `"tab"`; None to detect it among `, ; tab |`. Only for delimited text.
         encoding: of text, one that Python supports; None for the byte-order mark, UTF-8, else cp1252 (Latin-1).
-        missing: missing markers, instead of `MISSING`; an empty cell is always missing. A marker such as -99 matches
-            the number and the string.
+        na_values: markers of missing cells, instead of `DEFAULT_NA_VALUES`; an empty cell is always missing. A marker
+            such as -99 matches the number and the string.
 
     Returns:
         A DataFrame with rows 0, 1, ... and unique column names. For a file, `frame.attrs["file"]` has the detected
@@ -64,15 +63,15 @@ def read_frame(
         UserError: the source is not a table; the message names the line, if there is one.
 
     Example:
-        >>> frame = read_frame({"age": ["39", "?"], " income ": [50_000, 60_000]}, missing=["?"])
+        >>> frame = read_frame({"age": ["39", "?"], " income ": [50_000, 60_000]}, na_values=["?"])
         >>> list(frame), frame["age"].isna().tolist()
         (['age', 'income'], [False, True])
     """
-    return read_marked(source, delimiter=delimiter, encoding=encoding, missing=missing)[0]
+    return read_with_missing_counts(source, delimiter=delimiter, encoding=encoding, na_values=na_values)[0]
 
 
-def read_marked(
-    source: Any, *, delimiter: str | None = None, encoding: str | None = None, missing: Sequence[str] | None = None
+def read_with_missing_counts(
+    source: Any, *, delimiter: str | None = None, encoding: str | None = None, na_values: Sequence[str] | None = None
 ) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
     """Read a table and count its missing markers: column -> marker -> count."""
     import pandas as pd
@@ -88,17 +87,12 @@ def read_marked(
             f"A table must be a path, a DataFrame or a dictionary of columns. Received: {type(source).__name__}"
         )
     frame = normalize_frame(frame, file_info.get("path", "a frame"))
-    markers = MISSING if missing is None else ["", *([missing] if isinstance(missing, str) else missing)]
+    markers = (
+        DEFAULT_NA_VALUES if na_values is None else ["", *([na_values] if isinstance(na_values, str) else na_values)]
+    )
     frame, missing_counts = mark_missing(frame, markers)
     frame.attrs = {"file": file_info}
     return frame, missing_counts
-
-
-def _with_clean_names(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
-    frame = frame.copy(deep=False)
-    frame.attrs = {}  # Parquet stores them, and with them the path of the source
-    frame.columns = unique_column_names(frame.columns, str(path))
-    return frame
 
 
 def _from_memory(source: pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
@@ -114,23 +108,23 @@ def _from_memory(source: pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
         ) from error
 
 
-def inside(folder: Path) -> list[Path]:
+def list_table_files(folder: Path) -> list[Path]:
     """Return the table files of a folder and its subfolders, sorted by path.
 
     Raises:
         UserError: If there are none.
     """
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith((".", "_")))
-    tables = [path for path in files if any(suffix.lower() in _KIND_BY_SUFFIX for suffix in path.suffixes)]
+    tables = [path for path in files if any(suffix.lower() in _FORMAT_BY_SUFFIX for suffix in path.suffixes)]
     if not tables:
         raise UserError(
-            f"A table must be a file, or a folder with files of {' '.join(_KIND_BY_SUFFIX)} to concatenate. "
+            f"A table must be a file, or a folder with files of {' '.join(_FORMAT_BY_SUFFIX)} to concatenate. "
             f"Received: {folder}, a folder without table files"
         )
     return tables
 
 
-def differing(path: Path, first: Path) -> UserError:
+def columns_differ_error(path: Path, first: Path) -> UserError:
     """Return the error for two files of a folder with different columns."""
     return UserError(f"All files in a folder must have the same columns. Received: {path}, other columns than {first}")
 
@@ -139,12 +133,12 @@ def _read_folder(folder: Path, delimiter: str | None, encoding: str | None) -> t
     """Read and concatenate all files of a folder."""
     import pandas as pd
 
-    paths = inside(folder)
+    paths = list_table_files(folder)
     frames: list[pd.DataFrame] = []
     for path in paths:
         frame = normalize_frame(_read_file(path, delimiter, encoding)[0], str(path))
         if frames and set(frame) != set(frames[0]):
-            raise differing(path, paths[0])
+            raise columns_differ_error(path, paths[0])
         frames.append(frame)
     file_info = {"path": str(folder), "kind": "folder", "delimiter": delimiter, "encoding": encoding}
     return pd.concat(frames, ignore_index=True), file_info
@@ -152,10 +146,10 @@ def _read_folder(folder: Path, delimiter: str | None, encoding: str | None) -> t
 
 def _read_file(path: Path, delimiter: str | None, encoding: str | None) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Read one file; return its rows and its detected format."""
-    raw, name = files_compression.unpack(read_bytes(path), path)
+    raw, name = files_compression.decompress(read_bytes(path), path)
     if description := non_table_format(raw[:512]):
         raise UserError(f"A table must be CSV, TSV, JSON lines or Parquet. Received: {path}, {description}")
-    kind = "parquet" if raw.startswith(b"PAR1") else decompressed_kind(name, path)
+    kind = "parquet" if raw.startswith(b"PAR1") else decompressed_format(name, path)
     file_info = {"path": str(path), "kind": kind, "delimiter": None, "encoding": None}
     if kind == "parquet":
         return _read_parquet(raw, path), file_info
@@ -174,9 +168,9 @@ def non_table_format(head: bytes) -> str | None:
     return next((description for magic, description in _NON_TABLE_FORMATS.items() if head.startswith(magic)), None)
 
 
-def decompressed_kind(name: str, path: Path) -> str:
+def decompressed_format(name: str, path: Path) -> str:
     """Return the format by the file name inside a .zip if known, else by the path."""
-    return kind_of(name if Path(name).suffix.lower() in _KIND_BY_SUFFIX else path.name)[0]
+    return file_format(name if Path(name).suffix.lower() in _FORMAT_BY_SUFFIX else path.name)[0]
 
 
 def read_bytes(path: Path) -> bytes:
@@ -199,20 +193,20 @@ def read_bytes(path: Path) -> bytes:
         raise UserError(f"The file must be readable. Received: {path}, {error.strerror or error}") from error
 
 
-def kind_of(name: str) -> tuple[str, str]:
+def file_format(name: str) -> tuple[str, str]:
     """Return the format of a file name, and the suffix of its compression or `""`."""
     suffixes = [suffix.lower() for suffix in Path(name).suffixes]
     compression = suffixes.pop() if suffixes and suffixes[-1] in files_compression.SUFFIXES else ""
     suffix = suffixes[-1] if suffixes else ""
-    if suffix not in _KIND_BY_SUFFIX:
+    if suffix not in _FORMAT_BY_SUFFIX:
         advice = " Write one object per line and name it .jsonl." if suffix == ".json" else ""
         if suffix in (".xlsx", ".xls", ".xlsm", ".ods"):
             advice = " Save the sheet as CSV or Parquet."
         raise UserError(
-            f"The suffix of a table file must be one of {' '.join(_KIND_BY_SUFFIX)}, followed by one of "
+            f"The suffix of a table file must be one of {' '.join(_FORMAT_BY_SUFFIX)}, followed by one of "
             f"{' '.join(files_compression.SUFFIXES)} if it is compressed.{advice} Received: {name}"
         )
-    return _KIND_BY_SUFFIX[suffix], compression
+    return _FORMAT_BY_SUFFIX[suffix], compression
 
 
 def _read_parquet(raw: bytes, path: Path) -> pd.DataFrame:

@@ -50,7 +50,7 @@ def to_utf8(raw: bytes, encoding: str | None, path: Path) -> tuple[bytes, str]:
     )
 
 
-def check_names(names: list[str], folder: Path) -> None:
+def check_file_names(names: list[str], folder: Path) -> None:
     """Raise UserError if a file name is not valid Unicode.
 
     Python reads such names from disk without an error.

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tfkit.data.columns.names import unique_column_names
 from tfkit.data.files import compression as files_compression
 from tfkit.data.files import csv, json_lines, parquet
+from tfkit.data.files.read import file_format
 from tfkit.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
-from tfkit.data.files.read import _with_clean_names, kind_of
 
 
 def write_frame(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
@@ -40,15 +41,15 @@ def write_frame(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         ...     read_frame(folder + "/ages.csv.gz")["age"].tolist()
         ['39', '50']
     """
-    with writing(path) as write:
+    with open_table_writer(path) as write:
         write(frame)
 
 
 @contextlib.contextmanager
-def writing(path: str | os.PathLike[str]) -> Iterator[Callable[[pd.DataFrame], None]]:
+def open_table_writer(path: str | os.PathLike[str]) -> Iterator[Callable[[pd.DataFrame], None]]:
     """Open an atomic table writer, as in `write_frame`, for any number of frames."""
     path = Path(path).expanduser()
-    kind, suffix = kind_of(path.name)
+    kind, suffix = file_format(path.name)
     temporary = path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "wb") as file:
@@ -68,6 +69,13 @@ def writing(path: str | os.PathLike[str]) -> Iterator[Callable[[pd.DataFrame], N
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _with_clean_names(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    frame = frame.copy(deep=False)
+    frame.attrs = {}  # Parquet stores them, and with them the path of the source
+    frame.columns = unique_column_names(frame.columns, str(path))
+    return frame
 
 
 @contextlib.contextmanager
@@ -91,5 +99,5 @@ _WRITERS: dict[str, Callable[[Any], Any]] = {
     "csv": _write_delimited,
     "tsv": lambda out: _write_delimited(out, "\t"),
     "jsonl": _write_json_lines,
-    "parquet": parquet.writing,
+    "parquet": parquet.open_writer,
 }

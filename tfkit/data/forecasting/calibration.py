@@ -1,35 +1,39 @@
 """Calibrate prediction intervals on validation windows by conformalized quantile regression."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfkit.data.forecasting.preprocessing import restore_windows
+from tfkit.data.forecasting.preprocessing import make_postprocessor
 
-MIN_STRETCHES = 10  # non-overlapping validation horizons from which on an interval may become narrower too
+if TYPE_CHECKING:
+    import keras
+
+MIN_HORIZONS = 10  # non-overlapping validation horizons that are needed to make an interval narrower
 
 WINDOWS_PER_CHUNK = 8192
 
 
-def calibrate_intervals(model: Any, data: Any) -> Any:
+def calibrate_intervals(model: Any, data: Any) -> "keras.Model":
     """Return the postprocessing model whose intervals have nominal coverage on the validation windows.
 
     Values of nearby times are correlated, so the number of independent values is the number of non-overlapping
-    horizons, however many windows cover them. If there are fewer than MIN_STRETCHES, an interval may only become
+    horizons, however many windows cover them. If there are fewer than MIN_HORIZONS, an interval may only become
     wider: on small data models are overconfident.
     """
     from tfkit.datasets.batch_predict import predict
 
-    begin, end = data.info["splits"]["val"]
-    num_stretches = (end - begin) // data.info["horizon"]
+    metadata = data.metadata
+    begin, end = metadata.splits["val"]
+    num_horizons = (end - begin) // metadata.horizon
     chunks = np.array_split(np.arange(len(data.val)), max(1, len(data.val) // WINDOWS_PER_CHUNK))
     y_pred = np.concatenate([predict(model, data.val.take(indices)[0]) for indices in chunks])
-    values, quantiles = data.val.truth()["values"], data.info["quantiles"]
-    factors = conformal_scale_factors(values, y_pred, quantiles, independent=num_stretches)
-    return restore_windows(
-        data.info, factors if num_stretches >= MIN_STRETCHES else [max(1.0, factor) for factor in factors]
-    )
+    values, quantiles = data.val.targets()["values"], metadata.quantiles
+    factors = conformal_scale_factors(values, y_pred, quantiles, independent=num_horizons)
+    if num_horizons < MIN_HORIZONS:
+        factors = [max(1.0, factor) for factor in factors]
+    return make_postprocessor(metadata, factors)
 
 
 def conformal_scale_factors(

@@ -8,42 +8,44 @@ import numpy as np
 from tfkit.data.columns import dates, infer_type, numbers
 from tfkit.data.columns.names import require_columns
 from tfkit.data.columns.values import normalize_dtype
-from tfkit.data.files.read import read_marked
+from tfkit.data.files.read import read_frame
+from tfkit.data.forecasting.metadata import TableRules
 from tfkit.errors import UserError, format_list
 
 TIME_NAMES = ("date", "time", "datetime", "timestamp", "ds", "month", "year", "day", "week", "period")  # tried first
 
 
 def infer_columns(
-    table: Any,
+    data: Any,
     *,
     target: Sequence[str] = (),
     time_column: str | None = None,
-    series_column: str | None = None,
-    known: Sequence[str] = (),
-    leave_out: Iterable[str] = (),
-    reading: Mapping[str, Any] | None = None,
-) -> tuple[Any, dict[str, Any]]:
+    series_id_column: str | None = None,
+    known_covariates: Sequence[str] = (),
+    exclude_columns: Iterable[str] = (),
+    read_options: Mapping[str, Any] | None = None,
+) -> tuple[Any, TableRules]:
     """Read a table and infer the role and format of each column.
 
     Args:
-        table: Any source that `read_frame` accepts.
+        data: Any source that `read_frame` accepts.
         target: Columns to forecast; empty for all numeric columns without another role. One if there is a
-            `series_column`.
+            `series_id_column`.
         time_column: The time column; None for the first column with dates.
-        series_column: The series id column of a long table; None for a wide table, one series per column.
-        known: Known covariates: columns whose future values are known.
-        leave_out: Columns to exclude.
-        reading: delimiter, encoding, missing of `read_frame`.
+        series_id_column: The series id column of a long table; None for a wide table, one series per column.
+        known_covariates: Columns whose future values are known.
+        exclude_columns: Columns that are not used.
+        read_options: delimiter, encoding, na_values of `read_frame`.
 
     Returns:
-        The rows as a DataFrame, and the rules as JSON-compatible values: `time`, `series_column`, `target`, `known`.
+        The rows as a DataFrame, and the role and format of each column.
 
     Raises:
         UserError: If a column does not exist, cannot be parsed, or has two roles.
     """
-    frame, _ = read_marked(table, **(reading or {}))
-    named = [*target, *known, *leave_out, *(name for name in (time_column, series_column) if name)]
+    frame = read_frame(data, **(read_options or {}))
+    roles = (time_column, series_id_column)
+    named = [*target, *known_covariates, *exclude_columns, *(name for name in roles if name)]
     require_columns(frame, named)
     repeated = [name for name in dict.fromkeys(named) if named.count(name) > 1]
     if repeated:
@@ -59,13 +61,18 @@ def infer_columns(
         raise UserError(
             f"The table must have a numeric column to forecast besides the time column. Received: {format_list(frame)}"
         )
-    if series_column and len(targets) > 1:
+    if series_id_column and len(targets) > 1:
         raise UserError(
-            f"A table with series_column= must have one column to forecast; name it with target=. "
+            f"A table with series_id_column= must have one column to forecast; name it with target=. "
             f"Received: {format_list(targets)}"
         )
-    covariates = {name: _infer_numeric(frame[name], "known covariate") for name in known}
-    return frame, {"time": time, "series_column": series_column, "target": targets, "known": covariates}
+    return frame, TableRules(
+        time=time,
+        series_id_column=series_id_column,
+        target_columns=targets,
+        known_covariates={name: _infer_numeric(frame[name], "known covariate") for name in known_covariates},
+        read_options=dict(read_options or {}),
+    )
 
 
 def parse_numbers(cells: Any, rule: Mapping[str, Any]) -> np.ndarray:
@@ -74,13 +81,13 @@ def parse_numbers(cells: Any, rule: Mapping[str, Any]) -> np.ndarray:
     Raises:
         UserError: If a cell is not a finite number.
     """
-    if rule["kind"] == "yes/no" and "written" not in rule:
+    if rule["kind"] == "yes/no" and "number_format" not in rule:
         categories = infer_type.convert_column(cells, dict(rule))[0][""]
-        values = np.where(categories == rule["words"][1], 1.0, np.where(categories == rule["words"][0], 0.0, np.nan))
+        values = np.where(categories == rule["labels"][1], 1.0, np.where(categories == rule["labels"][0], 0.0, np.nan))
     else:
-        values = numbers.read(cells, rule)
+        values = numbers.parse(cells, rule)
     with np.errstate(invalid="ignore"):
-        invalid = np.flatnonzero(~(np.abs(values) <= infer_type.LARGEST) & cells.notna().to_numpy())
+        invalid = np.flatnonzero(~(np.abs(values) <= infer_type.MAX_ABS_VALUE) & cells.notna().to_numpy())
     if len(invalid):
         row = int(cells.index[invalid[0]]) + 1
         raise UserError(
@@ -99,7 +106,7 @@ def parse_times(frame: Any, rule: Mapping[str, Any]) -> np.ndarray:
     """
     require_columns(frame, [rule["column"]])
     cells = frame[rule["column"]]
-    times = dates.moments(cells, dict(rule)) if rule["kind"] == "date" else numbers.read(cells, rule)
+    times = dates.to_datetimes(cells, dict(rule)) if rule["kind"] == "date" else numbers.parse(cells, rule)
     invalid = np.flatnonzero(np.isnat(times) if rule["kind"] == "date" else ~np.isfinite(times))
     if len(invalid):
         row = int(cells.index[invalid[0]]) + 1
@@ -117,7 +124,7 @@ def _infer_time(frame: Any, name: str | None, candidates: Sequence[str]) -> dict
     if name is None:
         likely = [column for column in candidates if column.lower().strip("_") in TIME_NAMES]
         for column in [*likely, *(column for column in candidates if column not in likely)]:
-            rule = dates.find(frame[column].dropna(), asked=column in likely)
+            rule = dates.infer_format(frame[column].dropna(), is_date=column in likely)
             if rule:
                 return {"column": column, **rule}
         raise UserError(
@@ -125,7 +132,7 @@ def _infer_time(frame: Any, name: str | None, candidates: Sequence[str]) -> dict
             f"count steps. Received: {format_list(frame)}, none of which contains dates"
         )
     cells = frame[name].dropna()
-    rule = dates.find(cells, asked=True) or _infer_number(cells)
+    rule = dates.infer_format(cells, is_date=True) or _infer_number(cells)
     if not rule:
         examples = format_list(cells.astype(str).unique()[:3])
         raise UserError(
@@ -152,17 +159,17 @@ def _infer_numeric(cells: Any, role: str = "column to forecast") -> dict[str, An
     present = cells.dropna()
     if not len(present):
         raise UserError(
-            f"A {role} must contain numbers; exclude it with leave_out=. Received: {cells.name!r}, which is empty"
+            f"A {role} must contain numbers; exclude it with exclude_columns=. Received: {cells.name!r}, which is empty"
         )
     if role == "known covariate" and (rule := infer_type.infer_column_type(cells))["kind"] == "yes/no":
         return rule
     number_format = _infer_number(present)
     if number_format is None:
-        values = numbers.read(present, numbers.rule_of())
+        values = numbers.parse(present, numbers.number_rule())
         first = present[np.isnan(values)].iloc[0]
         raise UserError(
-            f"A {role} must contain numbers; correct its cells, exclude it with leave_out=, or, if it "
-            f"identifies the series, name it with series_column=. Received: {cells.name!r}, which contains "
+            f"A {role} must contain numbers; correct its cells, exclude it with exclude_columns=, or, if it "
+            f"identifies the series, name it with series_id_column=. Received: {cells.name!r}, which contains "
             f"{str(first)!r}"
         )
     parse_numbers(cells, number_format)

@@ -1,52 +1,88 @@
 """Loading and splitting of time series to forecast."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
 from tfkit.data.columns import frequencies
 from tfkit.data.forecasting.columns import infer_columns
+from tfkit.data.forecasting.metadata import TableRules
 from tfkit.data.forecasting.schema import MAX_AUTO_HORIZON
-from tfkit.data.forecasting.series_grid import SeriesGrid, fill_missing, to_series_grid, trim_missing_ends
+from tfkit.data.forecasting.series_grid import SeriesGrid, fill_missing_values, to_series_grid, trim_missing_ends
 from tfkit.errors import UserError
 
+LOAD_SETTINGS = (  # settings of a recipe that `load` takes
+    "target",
+    "time_column",
+    "series_id_column",
+    "known_covariates",
+    "exclude_columns",
+    "fill_missing",
+    "season_length",
+    "delimiter",
+    "encoding",
+    "na_values",
+)
 
-def load_history(
-    table: Any, *, gaps: str = "last", season: int | str = "auto", **rules: Any
-) -> tuple[SeriesGrid, np.ndarray, dict[str, Any]]:
+SPLIT_SETTINGS = ("val_fraction", "test_fraction", "train_steps", "val_steps", "test_steps")
+
+
+def load(
+    data: Any,
+    *,
+    target: Sequence[str] = (),
+    time_column: str | None = None,
+    series_id_column: str | None = None,
+    known_covariates: Sequence[str] = (),
+    exclude_columns: Iterable[str] = (),
+    fill_missing: Literal["ffill", "linear", "error"] = "ffill",
+    season_length: int | Literal["auto"] = "auto",
+    **read_options: Any,
+) -> tuple[SeriesGrid, TableRules]:
     """Read a table as series on a regular time grid, with missing values filled.
 
     Args:
-        table: Any source that `read_frame` accepts.
-        gaps: How missing values are filled: "last", "linear", or "refuse" to raise an error.
-        season: Steps of the seasonal cycle; "auto" for that of the frequency.
-        rules: Other arguments of `learn_rules`.
+        data: Any source that `read_frame` accepts.
+        target, time_column, series_id_column, known_covariates, exclude_columns: The roles of columns, see
+            `infer_columns`.
+        fill_missing: How missing values are filled: "ffill", "linear", or "error" to raise an error.
+        season_length: Steps of the seasonal cycle; "auto" for that of the frequency.
+        read_options: delimiter, encoding, na_values of `read_frame`.
 
     Returns:
-        The series, which values were present `(steps,)`, and the rules inferred from columns and times.
+        The series, and the rules inferred from columns and times, with messages about changes to the data in `notes`.
 
     Raises:
-        UserError: If no series can be read, or values are missing and `gaps` is "refuse".
+        UserError: If no series can be read, or values are missing and `fill_missing` is "error".
     """
-    reading = dict(rules.get("reading") or {})
-    frame, inferred = infer_columns(table, **rules)
-    grid, frequency, messages = to_series_grid(frame, inferred)
-    grid, trim_messages = trim_missing_ends(grid, gaps)
-    grid, present = fill_missing(grid, gaps)
-    cycle = frequencies.season(frequency) if season == "auto" else int(season)
-    cleaning = messages + trim_messages
-    inferred |= {"frequency": frequency, "season": cycle, "gaps": gaps, "reading": reading, "cleaning": cleaning}
-    return grid, present, inferred
+    frame, rules = infer_columns(
+        data,
+        target=target,
+        time_column=time_column,
+        series_id_column=series_id_column,
+        known_covariates=known_covariates,
+        exclude_columns=exclude_columns,
+        read_options=read_options,
+    )
+    grid, frequency, messages = to_series_grid(frame, rules)
+    grid, trim_messages = trim_missing_ends(grid, fill_missing)
+    inferred = {
+        "frequency": frequency,
+        "season_length": frequencies.season_length(frequency) if season_length == "auto" else season_length,
+        "fill_missing": fill_missing,
+        "notes": messages + trim_messages,
+    }
+    return fill_missing_values(grid, fill_missing), rules.model_copy(update=inferred)
 
 
-def default_horizon(grid: SeriesGrid, rules: Mapping[str, Any]) -> int:
+def default_horizon(grid: SeriesGrid, rules: TableRules) -> int:
     """Return the default horizon: one season, or 10 steps without one, at most a tenth of all steps."""
     steps = int(np.ptp(grid.time_index)) + 1
-    return max(1, min(rules["season"] if rules["season"] > 1 else 10, steps // 10, MAX_AUTO_HORIZON))
+    return max(1, min(rules.season_length if rules.season_length > 1 else 10, steps // 10, MAX_AUTO_HORIZON))
 
 
-def split_history(
+def split(
     grid: SeriesGrid,
     horizon: int,
     *,
@@ -55,11 +91,11 @@ def split_history(
     train_steps: int | None = None,
     val_steps: int | None = None,
     test_steps: int | None = None,
-) -> dict[str, list[int]]:
+) -> dict[str, tuple[int, int]]:
     """Split the time axis into training, validation and test; a window belongs to the split of its targets.
 
     Args:
-        grid: Series of `load_history`.
+        grid: Series of `load`.
         horizon: Steps to forecast; the minimum length of validation and test.
         val_fraction, test_fraction: Fractions of the steps.
         train_steps, val_steps, test_steps: Numbers of steps, instead of fractions; with `train_steps` the steps after
@@ -83,4 +119,4 @@ def split_history(
             f"{max(train, 0):,} to train, {val:,} to validate, {test:,} to test"
         )
     bounds = np.cumsum([start, train, val, test]).tolist()
-    return {name: bounds[i : i + 2] for i, name in enumerate(("train", "val", "test"))}
+    return {name: (bounds[i], bounds[i + 1]) for i, name in enumerate(("train", "val", "test"))}

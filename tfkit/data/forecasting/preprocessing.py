@@ -1,16 +1,20 @@
 """Preprocessing and postprocessing layers of forecasts."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tfkit.data.columns import frequencies
+from tfkit.data.forecasting.metadata import ForecastingMetadata
+
+if TYPE_CHECKING:
+    import keras
 
 
-def restore_windows(info: Mapping[str, Any], factors: Sequence[float] | None = None) -> Any:
+def make_postprocessor(metadata: ForecastingMetadata, factors: Sequence[float] | None = None) -> "keras.Model":
     """Build the postprocessing model: sort quantiles and scale prediction intervals.
 
     Args:
-        info: Result of `learn_history`.
+        metadata: Result of `fit_schema`.
         factors: Scale factor of each interval, the widest first; None for 1 each.
 
     Returns:
@@ -20,26 +24,28 @@ def restore_windows(info: Mapping[str, Any], factors: Sequence[float] | None = N
 
     from tfkit import layers
 
-    num_intervals = len(info["quantiles"]) // 2
+    num_intervals = len(metadata.quantiles) // 2
     factors = [1.0] * num_intervals if factors is None else factors
-    outputs = keras.Input((info["horizon"], len(info["quantiles"])))
+    outputs = keras.Input((metadata.horizon, len(metadata.quantiles)))
     return keras.Model(
         outputs, layers.ConformalQuantiles(factors, dtype="float32", name="bands")(outputs), name="restore"
     )
 
 
-def prepare_windows(info: Mapping[str, Any]) -> Any:
+def make_preprocessor(metadata: ForecastingMetadata) -> "keras.Model":
     """Build the preprocessing model: cyclic encoding of calendar features, standardized known covariates."""
     import keras
 
     from tfkit import layers
 
-    inputs = {name: keras.Input(rule["shape"], dtype="float32", name=name) for name, rule in info["inputs"].items()}
+    inputs = {name: keras.Input(rule["shape"], dtype="float32", name=name) for name, rule in metadata.inputs.items()}
     x = dict(inputs)
     if "calendar" in inputs:
-        periods = [frequencies.PERIODS[name] for name in info["inputs"]["calendar"]["parts"]]
+        periods = [frequencies.CALENDAR_PERIODS[name] for name in metadata.inputs["calendar"]["features"]]
         x["calendar"] = layers.CyclicEncoding(periods, dtype="float32", name="cycles")(inputs["calendar"])
-    if "known" in inputs:
-        config = {**info["known"], "dtype": "float32"}
-        x["known"] = keras.layers.Normalization(axis=-1, name="scale_known", **config)(inputs["known"])
+    if metadata.covariate_moments:
+        moments = metadata.covariate_moments.model_dump()
+        x["known"] = keras.layers.Normalization(axis=-1, name="scale_known", dtype="float32", **moments)(
+            inputs["known"]
+        )
     return keras.Model(inputs, x, name="prepare")

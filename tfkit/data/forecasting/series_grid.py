@@ -8,6 +8,7 @@ import numpy as np
 from tfkit.data.columns import frequencies
 from tfkit.data.columns.values import to_strings
 from tfkit.data.forecasting.columns import parse_numbers, parse_times
+from tfkit.data.forecasting.metadata import TableRules
 from tfkit.errors import UserError, format_list
 
 MAX_MISSING_FRACTION = 0.5  # of the steps between the first and the last row of a series
@@ -24,6 +25,7 @@ class SeriesGrid(NamedTuple):
         covariates: Known covariates, `(steps, columns)`, NaN where missing.
         time_index: Position of each step on the grid, `(steps,)`.
         series_index: Index in `names` of the series of each step, `(steps,)`, ascending.
+        is_observed: Mask of the values that are in the table, `(steps,)`; the others are missing, or filled.
     """
 
     names: list[str]
@@ -31,10 +33,11 @@ class SeriesGrid(NamedTuple):
     covariates: np.ndarray
     time_index: np.ndarray
     series_index: np.ndarray
+    is_observed: np.ndarray
 
     def select(self, mask: np.ndarray) -> "SeriesGrid":
         """Return the steps where the mask is true."""
-        arrays = (self.values, self.covariates, self.time_index, self.series_index)
+        arrays = (self.values, self.covariates, self.time_index, self.series_index, self.is_observed)
         return SeriesGrid(self.names, *(array[mask] for array in arrays))
 
     def slices(self) -> list[slice]:
@@ -43,12 +46,12 @@ class SeriesGrid(NamedTuple):
         return [slice(begin, end) for begin, end in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)]
 
 
-def to_series_grid(frame: Any, rules: Mapping[str, Any]) -> tuple[SeriesGrid, dict[str, Any], list[str]]:
+def to_series_grid(frame: Any, rules: TableRules) -> tuple[SeriesGrid, dict[str, Any], list[str]]:
     """Arrange the rows of a table as series on a regular time grid.
 
     Args:
         frame: The rows, with cells of plain types.
-        rules: Result of `learn_rules`; if it has a `frequency`, the grid of that frequency is used.
+        rules: Result of `infer_columns`; if it has a `frequency`, the grid of that frequency is used.
 
     Returns:
         The series, the frequency, and messages about changes to the data.
@@ -56,50 +59,50 @@ def to_series_grid(frame: Any, rules: Mapping[str, Any]) -> tuple[SeriesGrid, di
     Raises:
         UserError: If a cell cannot be parsed, a series has two rows with the same time, or times are not evenly spaced.
     """
-    times, messages = parse_times(frame, rules["time"]), []
-    targets, series_column = list(rules["target"]), rules["series_column"]
-    columns = [parse_numbers(frame[name], rule) for name, rule in rules["known"].items()]
+    times, messages = parse_times(frame, rules.time), []
+    targets, series_id_column = list(rules.target_columns), rules.series_id_column
+    columns = [parse_numbers(frame[name], rule) for name, rule in rules.known_covariates.items()]
     covariates = np.stack(columns, axis=1) if columns else np.zeros((len(frame), 0))
-    if series_column:
-        ids = to_strings(frame[series_column])
+    if series_id_column:
+        ids = to_strings(frame[series_id_column])
         if (ids == "").any():
             raise UserError(
-                f"Every row must have a series id. Received: {series_column!r}, missing in "
+                f"Every row must have a series id. Received: {series_id_column!r}, missing in "
                 f"{int((ids == '').sum()):,} of {len(ids):,} rows"
             )
         names, codes = np.unique(ids.astype(str), return_inverse=True)
-        values = parse_numbers(frame[targets[0]], rules["target"][targets[0]])
+        values = parse_numbers(frame[targets[0]], rules.target_columns[targets[0]])
     else:
         names, codes = np.array(targets), np.repeat(np.arange(len(targets)), len(frame))
-        values = np.concatenate([parse_numbers(frame[name], rule) for name, rule in rules["target"].items()])
+        values = np.concatenate([parse_numbers(frame[name], rule) for name, rule in rules.target_columns.items()])
         times, covariates = np.tile(times, len(targets)), np.tile(covariates, (len(targets), 1))
     if (times[1:] < times[:-1])[codes[1:] == codes[:-1]].any():
         messages.append("rows sorted by time: they were not in order")
     order = np.lexsort((times, codes))
     times, codes, values, covariates = times[order], codes[order], values[order], covariates[order]
     _check_duplicate_times(times, codes, names, rules)
-    frequency = rules.get("frequency") or frequencies.find(times, codes)
-    time_index = frequencies.ticks(times, frequency)
+    frequency = rules.frequency or frequencies.infer_frequency(times, codes)
+    time_index = frequencies.to_time_index(times, frequency)
     grid, is_missing = _on_grid([str(name) for name in names], codes, time_index, values, covariates)
     if is_missing.any():
-        messages.append(_missing_rows_message(grid, is_missing, frequency, is_wide=not series_column))
+        messages.append(_missing_rows_message(grid, is_missing, frequency, is_wide=not series_id_column))
     return grid, frequency, messages
 
 
-def trim_missing_ends(grid: SeriesGrid, gaps: str) -> tuple[SeriesGrid, list[str]]:
+def trim_missing_ends(grid: SeriesGrid, method: str) -> tuple[SeriesGrid, list[str]]:
     """Trim each series to the steps from its first value to its last.
 
     Args:
         grid: Result of `to_series_grid`.
-        gaps: How `fill_missing` treats missing values in between, or "refuse" to raise an error.
+        method: How `fill_missing_values` fills missing values in between, or "error" to raise an error.
 
     Returns:
         The trimmed series, and messages about missing values.
 
     Raises:
-        UserError: If no series has a value, or a value is missing and `gaps` is "refuse".
+        UserError: If no series has a value, or a value is missing and `method` is "error".
     """
-    present = ~np.isnan(grid.values)
+    present = grid.is_observed
     size = len(grid.names)
     first, last = np.full(size, np.iinfo("int64").max), np.full(size, -1)
     np.minimum.at(first, grid.series_index[present], grid.time_index[present])
@@ -111,34 +114,33 @@ def trim_missing_ends(grid: SeriesGrid, gaps: str) -> tuple[SeriesGrid, list[str
     result = grid.select((grid.time_index >= starts) & (grid.time_index <= ends))
     messages = [f"series without values left out: {format_list(empty)}"] if empty else []
     num_missing = int(np.isnan(result.values).sum())
-    if num_missing and gaps == "refuse":
+    if num_missing and method == "error":
         raise UserError(
-            f"With gaps=refuse no value may be missing. Received: {num_missing:,} of {len(result.values):,} steps "
-            "without a value"
+            f"With fill_missing=error no value may be missing. Received: {num_missing:,} of {len(result.values):,} "
+            "steps without a value"
         )
     if num_missing:
-        method = {"last": "the previous value", "linear": "linear interpolation"}[gaps]
+        filler = {"ffill": "the previous value", "linear": "linear interpolation"}[method]
         messages.append(
-            f"{num_missing:,} of {len(result.values):,} values are missing: filled by {method}, not used as targets"
+            f"{num_missing:,} of {len(result.values):,} values are missing: filled by {filler}, not used as targets"
         )
     return result, messages
 
 
-def fill_missing(grid: SeriesGrid, method: str) -> tuple[SeriesGrid, np.ndarray]:
-    """Fill missing values and covariates; return the result and which values were present, `(steps,)`.
+def fill_missing_values(grid: SeriesGrid, method: str) -> SeriesGrid:
+    """Fill missing values and covariates.
 
     Args:
         grid: Result of `trim_missing_ends`; every series begins with a value.
-        method: "last" repeats the previous value, so that no future value is used; "linear" interpolates to the next.
+        method: "ffill" repeats the previous value, so that no future value is used; "linear" interpolates to the next.
 
     Raises:
         UserError: If a known covariate has no value in a series.
     """
-    present = ~np.isnan(grid.values)
     values = _forward_fill(grid.values, grid.series_index)
     if method == "linear":
         for steps in grid.slices():
-            offsets = np.flatnonzero(present[steps])
+            offsets = np.flatnonzero(grid.is_observed[steps])
             if len(offsets):
                 values[steps] = np.interp(np.arange(steps.stop - steps.start), offsets, grid.values[steps][offsets])
     covariates = grid.covariates
@@ -152,7 +154,7 @@ def fill_missing(grid: SeriesGrid, method: str) -> tuple[SeriesGrid, np.ndarray]
             f"Known covariates must have at least one value in every series. Received: none for "
             f"{grid.names[incomplete[0]]!r}"
         )
-    return grid._replace(values=values, covariates=covariates), present
+    return grid._replace(values=values, covariates=covariates)
 
 
 def _fill_forward_then_backward(values: np.ndarray, series_index: np.ndarray) -> np.ndarray:
@@ -169,13 +171,13 @@ def _forward_fill(values: np.ndarray, series_index: np.ndarray) -> np.ndarray:
     return np.where((last >= 0) & (series_index[source] == series_index), values[source], np.nan)
 
 
-def _check_duplicate_times(times: np.ndarray, codes: np.ndarray, names: np.ndarray, rules: Mapping[str, Any]) -> None:
+def _check_duplicate_times(times: np.ndarray, codes: np.ndarray, names: np.ndarray, rules: TableRules) -> None:
     """Raise an error if a series has two rows with the same time."""
     duplicates = np.flatnonzero((times[1:] == times[:-1]) & (codes[1:] == codes[:-1]))
     if len(duplicates):
-        first = frequencies.written(times[duplicates[0]])
-        origin = f" of {str(names[codes[duplicates[0]]])!r}" if rules["series_column"] else ""
-        remedy = "" if rules["series_column"] else ", or name the series id column with series_column="
+        first = frequencies.format_timestamp(times[duplicates[0]])
+        origin = f" of {str(names[codes[duplicates[0]]])!r}" if rules.series_id_column else ""
+        remedy = "" if rules.series_id_column else ", or name the series id column with series_id_column="
         keys = np.stack([times[duplicates].astype("int64"), codes[duplicates] * bool(origin)])
         count = len(np.unique(keys, axis=1)[0])
         raise UserError(
@@ -197,7 +199,7 @@ def _on_grid(
     table[positions] = np.concatenate([values[:, None], covariates], axis=1)
     series_index: np.ndarray = np.repeat(series_codes, lengths)
     full_index = np.arange(offsets[-1]) - offsets[series_index] + time_index[first][series_index]
-    grid = SeriesGrid(list(names), table[:, 0], table[:, 1:], full_index, series_index)
+    grid = SeriesGrid(list(names), table[:, 0], table[:, 1:], full_index, series_index, ~np.isnan(table[:, 0]))
     return grid, np.bincount(positions, minlength=len(series_index)) == 0
 
 
@@ -212,12 +214,13 @@ def _missing_rows_message(
     if is_wide:  # all series have the same rows
         is_missing = is_missing[grid.series_index == 0]
     missing, is_gap_start = np.flatnonzero(is_missing), is_missing & ~np.concatenate([[False], is_missing[:-1]])
-    first = frequencies.written(frequencies.moments(grid.time_index[missing[:1]], frequency)[0])
+    first = frequencies.format_timestamp(frequencies.to_timestamps(grid.time_index[missing[:1]], frequency)[0])
     origin = "" if is_wide else f" of {grid.names[grid.series_index[missing[0]]]!r}"
     if len(missing) > MAX_MISSING_FRACTION * len(is_missing):
         raise UserError(
-            f"Rows must be evenly spaced, by {frequencies.spoken(frequency)} in this table, and most steps must have "
-            f"a row. Received: {len(missing):,} of {len(is_missing):,} steps without a row, the first {first}{origin}"
+            f"Rows must be evenly spaced, by {frequencies.format_frequency(frequency)} in this table, and most steps "
+            f"must have a row. Received: {len(missing):,} of {len(is_missing):,} steps without a row, the first "
+            f"{first}{origin}"
         )
     num_gaps = int(is_gap_start.sum())
     gaps = f"{num_gaps:,} gap{'' if num_gaps == 1 else 's'}"

@@ -1,9 +1,14 @@
 """Random augmentation of batches of training images: affine maps, color jitter, MixUp and CutMix."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from tfkit.metadata import Metadata
+
+# settings of a recipe that `augment_images` takes
+AUGMENTATION_SETTINGS = frozenset({"translation", "rotation", "zoom", "flip", "color_jitter", "mixup", "cutmix"})
 
 FLIP_AXES = {"none": (False, False), "horizontal": (True, False), "vertical": (False, True), "both": (True, True)}
 
@@ -11,13 +16,13 @@ LUMA_WEIGHTS = (0.299, 0.587, 0.114)  # perceived brightness of red, green and b
 
 
 def augment_images(
-    info: Mapping[str, Any],
+    metadata: Metadata,
     *,
-    shift: float = 0.0,
+    translation: float = 0.0,
     rotation: float = 0.0,
     zoom: float = 0.0,
     flip: str = "none",
-    colour: float = 0.0,
+    color_jitter: float = 0.0,
     mixup: float = 0.0,
     cutmix: float = 0.0,
 ) -> Callable[..., Any] | None:
@@ -28,12 +33,12 @@ def augment_images(
     the same proportions.
 
     Args:
-        info: The result of `learn_images`.
-        shift: Largest translation, as a fraction of height and width.
+        metadata: The result of `fit_schema`.
+        translation: Largest translation, as a fraction of height and width.
         rotation: Largest rotation, in degrees.
         zoom: Largest change of scale, as a fraction.
         flip: none, horizontal (left and right are swapped), vertical or both; each applied to half of the images.
-        colour: Largest relative change of brightness, contrast and (of color images) saturation.
+        color_jitter: Largest relative change of brightness, contrast and (of color images) saturation.
         mixup: Parameter of the Beta distribution of the weights with which two images are averaged; 0 turns MixUp off
             (Zhang et al. 2018, https://arxiv.org/abs/1710.09412).
         cutmix: The same for the area of a box that is replaced by the same box of another image; 0 turns CutMix off
@@ -43,19 +48,19 @@ def augment_images(
         `(pixels, y, weight, seed) -> (pixels, y, weight)` for `tfkit.fit`, where `seed` is that of TensorFlow's
         stateless functions; None if all settings are off. Mixed classes become class probabilities `(rows, classes)`.
     """
-    has_affine = bool(shift or rotation or zoom or flip != "none")
-    if not (has_affine or colour or mixup or cutmix):
+    has_affine = bool(translation or rotation or zoom or flip != "none")
+    if not (has_affine or color_jitter or mixup or cutmix):
         return None
-    classes = info["target"]["classes"]
+    classes = metadata.target.classes
 
     def augment(x: Any, y: Any, weight: Any, seed: Any) -> Any:
         import tensorflow as tf
 
         uniform = tf.random.stateless_uniform((tf.shape(x)[0], 12), seed)
         if has_affine:
-            x = _random_affine(x, uniform[:, :6], shift, rotation, zoom, FLIP_AXES[flip])
-        if colour:
-            x = _color_jitter(tf.cast(x, "float32"), uniform[:, 6:9], colour)
+            x = _random_affine(x, uniform[:, :6], translation, rotation, zoom, FLIP_AXES[flip])
+        if color_jitter:
+            x = _color_jitter(tf.cast(x, "float32"), uniform[:, 6:9], color_jitter)
         if mixup or cutmix:
             x, fraction = _mix(tf.cast(x, "float32"), uniform[:, 9:12], seed, mixup, cutmix)
             y = tf.one_hot(y, len(classes)) if classes else y
@@ -65,14 +70,16 @@ def augment_images(
     return augment
 
 
-def _random_affine(x: Any, uniform: Any, shift: float, rotation: float, zoom: float, flip: tuple[bool, bool]) -> Any:
+def _random_affine(
+    x: Any, uniform: Any, translation: float, rotation: float, zoom: float, flip: tuple[bool, bool]
+) -> Any:
     """Apply to each image its own affine map about the center of the image.
 
     Args:
         x: Images `(rows, height, width, channels)`.
-        uniform: Random values `(rows, 6)` in `[0, 1)`: horizontal and vertical shift, rotation, zoom, horizontal and
-            vertical flip.
-        shift, rotation, zoom: As in `augment_images`.
+        uniform: Random values `(rows, 6)` in `[0, 1)`: horizontal and vertical translation, rotation, zoom, horizontal
+            and vertical flip.
+        translation, rotation, zoom: As in `augment_images`.
         flip: Whether to flip horizontally and vertically.
     """
     import tensorflow as tf
@@ -87,8 +94,8 @@ def _random_affine(x: Any, uniform: Any, shift: float, rotation: float, zoom: fl
     a, b = tf.cos(angle) * scale_x, -tf.sin(angle) * scale_y
     c, d = tf.sin(angle) * scale_x, tf.cos(angle) * scale_y
     center_x, center_y = (width - 1) / 2, (height - 1) / 2
-    offset_x = center_x - a * center_x - b * center_y + shift_x * shift * width
-    offset_y = center_y - c * center_x - d * center_y + shift_y * shift * height
+    offset_x = center_x - a * center_x - b * center_y + shift_x * translation * width
+    offset_y = center_y - c * center_x - d * center_y + shift_y * translation * height
     zeros = tf.zeros_like(ones)
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=x,

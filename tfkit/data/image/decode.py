@@ -11,7 +11,7 @@ from tfkit.errors import first_line
 MAX_PIXELS = 50_000_000  # larger files are decompression bombs, or maps that must be cut into tiles first
 
 
-class UnreadableImage(ValueError):
+class UnreadableImageError(ValueError):
     """An image that cannot be used; the message is the reason."""
 
 
@@ -19,10 +19,10 @@ def inspect_image(content: bytes) -> dict[str, Any]:
     """Inspect an image file: size, grayscale or color, largest value, pixel digest.
 
     Two files of the same pixels have the same digest, whatever their format, and whether or not gray is stored as
-    color. `deepest` is the largest value of an image of more than 8 bits per channel, else 0.
+    color. `max_value` is the largest value of an image of more than 8 bits per channel, else 0.
 
     Raises:
-        Unreadable: If the content is not an image, is corrupt, or has more than 50 million pixels.
+        UnreadableImageError: If the content is not an image, is corrupt, or has more than 50 million pixels.
     """
     image = _open(content)
     values = np.asarray(image if _is_high_bit_depth(image) else _flatten(image))
@@ -33,13 +33,13 @@ def inspect_image(content: bytes) -> dict[str, Any]:
     return {
         "height": image.height,
         "width": image.width,
-        "grey": is_grayscale,
-        "deepest": max_value,
+        "is_grayscale": is_grayscale,
+        "max_value": max_value,
         "digest": digest,
     }
 
 
-def decode(content: bytes, *, height: int, width: int, channels: int, white: float = 255.0) -> np.ndarray:
+def decode(content: bytes, *, height: int, width: int, channels: int, white_level: float = 255.0) -> np.ndarray:
     """Decode an image file to pixels `(height, width, channels)` uint8.
 
     The EXIF orientation is applied, the first frame of an animation is used, transparent pixels are composited on
@@ -49,16 +49,16 @@ def decode(content: bytes, *, height: int, width: int, channels: int, white: flo
         content: The content of the file: PNG, JPEG, GIF, BMP, WebP, TIFF, or any other format that Pillow reads.
         height, width: Size of the result.
         channels: 1 for grayscale, 3 for red, green, blue.
-        white: The value of white in an image of more than 8 bits per channel.
+        white_level: The value of white in an image of more than 8 bits per channel.
 
     Raises:
-        Unreadable: As in `inspect_image`.
+        UnreadableImageError: As in `inspect_image`.
     """
     from PIL import Image
 
     image = _open(content, 2 * max(height, width))
     if _is_high_bit_depth(image):
-        values = np.clip(np.asarray(image, "float32") * (255.0 / white), 0, 255)
+        values = np.clip(np.asarray(image, "float32") * (255.0 / white_level), 0, 255)
         image = Image.fromarray(np.rint(values).astype("uint8"))
     image = _flatten(image).convert("L" if channels == 1 else "RGB")
     if image.size != (width, height):
@@ -75,24 +75,26 @@ def _open(content: bytes, min_side: int | None = None) -> Any:
     from PIL import Image, ImageOps
 
     if not content:
-        raise UnreadableImage("an empty file")
+        raise UnreadableImageError("an empty file")
     try:
         image = Image.open(io.BytesIO(content))
         num_pixels = image.width * image.height
         if num_pixels > MAX_PIXELS:
-            raise UnreadableImage(f"{num_pixels / 1e6:,.0f} million pixels, more than {MAX_PIXELS // 10**6} million")
+            raise UnreadableImageError(
+                f"{num_pixels / 1e6:,.0f} million pixels, more than {MAX_PIXELS // 10**6} million"
+            )
         if min_side is not None:
             image.draft(image.mode, (min_side, min_side))
         image.load()
         return ImageOps.exif_transpose(image)
-    except UnreadableImage:
+    except UnreadableImageError:
         raise
     except Image.DecompressionBombError:
-        raise UnreadableImage(f"more than {MAX_PIXELS // 10**6} million pixels") from None
+        raise UnreadableImageError(f"more than {MAX_PIXELS // 10**6} million pixels") from None
     except Image.UnidentifiedImageError:
-        raise UnreadableImage("not an image") from None
+        raise UnreadableImageError("not an image") from None
     except Exception as error:  # Pillow raises different exceptions for each corrupt format
-        raise UnreadableImage(f"corrupt: {first_line(error)}") from error
+        raise UnreadableImageError(f"corrupt: {first_line(error)}") from error
 
 
 def _is_high_bit_depth(image: Any) -> bool:

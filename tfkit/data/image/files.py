@@ -41,7 +41,7 @@ def find_images(
     *,
     target: str = "label",
     path_column: str = "path",
-    labelled: bool = True,
+    labeled: bool = True,
     delimiter: str | None = None,
 ) -> tuple[ImageFiles, list[str]]:
     """Find the images of a source; also return messages about skipped files and rows.
@@ -52,7 +52,7 @@ def find_images(
             labels, one image file or a list of paths.
         target: The name of the label; of a table, the column of labels.
         path_column: The column of paths of a table.
-        labelled: Whether labels are required.
+        labeled: Whether labels are required.
         delimiter: Delimiter of a table; detected if None.
 
     Raises:
@@ -61,14 +61,14 @@ def find_images(
     import pandas as pd
 
     if isinstance(source, pd.DataFrame | Mapping):
-        return _from_table(read_frame(source), Path(), path_column, target, labelled, "the table")
+        return _from_table(read_frame(source), Path(), path_column, target, labeled, "the table")
     if isinstance(source, list | tuple):
         return _from_table(
             pd.DataFrame({path_column: [os.fspath(path) for path in source]}),
             Path(),
             path_column,
             target,
-            labelled,
+            labeled,
             "the list",
         )
     if not isinstance(source, str | os.PathLike):
@@ -79,19 +79,19 @@ def find_images(
     path = Path(source).expanduser()
     if path.is_dir():
         names = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
-        return _from_file_names(names, lambda name: (path / name).read_bytes(), path, target, path_column, labelled)
+        return _from_file_names(names, lambda name: (path / name).read_bytes(), path, target, path_column, labeled)
     if path.suffix.lower() == ".zip" and (zip_names := _names_in_zip(path)) is not None:
         archive = zipfile.ZipFile(path)
         return _from_file_names(
-            zip_names, lambda name: _read_zip_entry(archive, name), path, target, path_column, labelled
+            zip_names, lambda name: _read_zip_entry(archive, name), path, target, path_column, labeled
         )
     if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
-        if labelled:
+        if labeled:
             raise UserError(
                 f"Labeled images must be a folder with one folder per class, a .zip of one, or a table of paths and "
                 f"labels. Received: {path}, one image"
             )
-        return _from_file_names([path.name], lambda name: path.read_bytes(), path, target, path_column, labelled)
+        return _from_file_names([path.name], lambda name: path.read_bytes(), path, target, path_column, labeled)
     if not path.exists():
         siblings = [sibling.name for sibling in path.parent.iterdir()] if path.parent.is_dir() else []
         raise UserError(
@@ -99,7 +99,7 @@ def find_images(
             f"Received: {path}, no such file or folder"
         )
     frame = read_frame(path, delimiter=delimiter)
-    return _from_table(frame, path.parent, path_column, target, labelled, str(path))
+    return _from_table(frame, path.parent, path_column, target, labeled, str(path))
 
 
 def _names_in_zip(path: Path) -> list[str] | None:
@@ -117,12 +117,12 @@ def _names_in_zip(path: Path) -> list[str] | None:
 
 
 def _from_file_names(
-    names: list[str], read: Callable[[str], bytes], path: Path, target: str, path_column: str, labelled: bool
+    names: list[str], read: Callable[[str], bytes], path: Path, target: str, path_column: str, labeled: bool
 ) -> tuple[ImageFiles, list[str]]:
     """Select the images among files; the folder of an image is its label."""
     import pandas as pd
 
-    text_encoding.check_names(names, path)
+    text_encoding.check_file_names(names, path)
     parts = {name: PurePosixPath(name).parts for name in names}
     visible = [name for name in names if not any(part.startswith((".", "__MACOSX")) for part in parts[name])]
     image_names = [name for name in visible if PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES]
@@ -138,7 +138,7 @@ def _from_file_names(
     paths = [parts[name] for name in image_names]
     while len({path_parts[0] for path_parts in paths}) == 1 and min(map(len, paths)) > 2:
         paths = [path_parts[1:] for path_parts in paths]
-    if labelled:
+    if labeled:
         _check_class_folders(paths, path)
     labels = [path_parts[0] if len(path_parts) > 1 else None for path_parts in paths]
     frame = pd.DataFrame({path_column: image_names, target: pd.Series(labels, dtype=object)})
@@ -158,18 +158,18 @@ def _check_class_folders(paths: list[tuple[str, ...]], source: Path) -> None:
         train = next((folder for folder in folders if folder.lower().startswith("train")), min(folders))
         test = next((folder for folder in folders if folder.lower().startswith("test")), max(folders))
         raise UserError(
-            f"Folders must be classes; pass the folders of the splits separately: pictures={source / train} "
-            f"test_pictures={source / test}. Received: {source} with {format_list(sorted(folders))}"
+            f"Folders must be classes; pass the folders of the splits separately: data={source / train} "
+            f"test_data={source / test}. Received: {source} with {format_list(sorted(folders))}"
         )
 
 
 def _from_table(
-    frame: Any, folder: Path, path_column: str, target: str, labelled: bool, source_name: str
+    frame: Any, folder: Path, path_column: str, target: str, labeled: bool, source_name: str
 ) -> tuple[ImageFiles, list[str]]:
     """Find the images of a table, whose paths are relative to the folder of the table."""
-    require_columns(frame, [path_column, *([target] if labelled else [])])
+    require_columns(frame, [path_column, *([target] if labeled else [])])
     paths, messages = frame[path_column], []
-    if labelled and (num_unlabeled := int(frame[target].isna().sum())):
+    if labeled and (num_unlabeled := int(frame[target].isna().sum())):
         messages.append(f"{num_unlabeled:,} of {len(frame):,} rows dropped: no {target}")
         frame = frame[frame[target].notna()]
     if frame.empty or paths.isna().any():

@@ -1,24 +1,23 @@
-"""Load, split, preprocess and read labeled images; their common size is inferred from the training split."""
+"""Load and split labeled images."""
 
-import logging
-from collections.abc import Mapping
 from typing import Any
 
 from tfkit.data.image.files import ImageFiles, find_images
 from tfkit.data.image.scan import scan_images
 from tfkit.data.rows.splits import train_val_test_split
 from tfkit.errors import UserError
+from tfkit.metadata import Target
 
-log = logging.getLogger("tfkit")
+# settings of a recipe that `load` and `split` take
+LOAD_SETTINGS = frozenset({"target", "test_data", "path_column", "delimiter", "duplicates"})
+SPLIT_SETTINGS = frozenset({"val_fraction", "test_fraction", "group_column"})
 
-DEFAULT_MAX_SIDE_PIXELS = 64  # longer side of an image, unless `size` is given
 
-
-def load_images(
-    source: Any,
+def load(
+    data: Any,
     target: str = "label",
     *,
-    test: Any = None,
+    test_data: Any = None,
     path_column: str = "path",
     delimiter: str | None = None,
     duplicates: str = "drop",
@@ -26,9 +25,9 @@ def load_images(
     """Find labeled images, inspect each once, and drop unreadable and duplicate ones.
 
     Args:
-        source: A folder with one folder per class, a .zip of one, or a table of paths and labels.
+        data: A folder with one folder per class, a .zip of one, or a table of paths and labels.
         target: The column of labels; for folders, the name given to the label.
-        test: The user's own test images, in the same forms as `source`, or None.
+        test_data: Separate test images, in the same forms as `data`, or None.
         path_column: The column of paths.
         delimiter: Delimiter of a table; detected if None.
         duplicates: "drop" or "keep" images that equal another image of the same label.
@@ -41,7 +40,7 @@ def load_images(
         UserError: If there are no images, or more than 1% of them cannot be read.
     """
     options: dict[str, Any] = {"target": target, "path_column": path_column, "delimiter": delimiter}
-    images, messages = find_images(source, **options)
+    images, messages = find_images(data, **options)
     images, unreadable_messages = scan_images(images)
     messages += unreadable_messages
     is_duplicate = images.frame.duplicated(["digest", target]).to_numpy()
@@ -53,9 +52,9 @@ def load_images(
         messages.append(
             f"{int(has_label_conflict.sum()):,} images have several labels; all copies of an image stay in one split"
         )
-    if test is None:
+    if test_data is None:
         return images, None, messages
-    test_images, test_messages = find_images(test, **options)
+    test_images, test_messages = find_images(test_data, **options)
     test_images, unreadable_messages = scan_images(test_images)
     messages += [f"test: {message}" for message in test_messages + unreadable_messages]
     in_test = images.frame["digest"].isin(test_images.frame["digest"]).to_numpy()
@@ -70,25 +69,25 @@ def load_images(
     return images, test_images, messages
 
 
-def split_images(
-    images: ImageFiles, target: Mapping[str, Any], *, test: ImageFiles | None = None, **options: Any
+def split(
+    images: ImageFiles, target: Target, *, test_data: ImageFiles | None = None, **options: Any
 ) -> tuple[ImageFiles, ImageFiles, ImageFiles]:
     """Split images into training, validation and test sets.
 
     The split is stratified by class, or by group. Images with equal pixels stay in one split.
 
     Args:
-        images: The images returned by `load_images`.
-        target: The target description returned by `learn_target`.
-        test: The user's own test images, or None to take a fraction of `images`.
-        options: val_fraction, test_fraction, seed and group_column of `split_table`.
+        images: The images returned by `load`.
+        target: The result of `infer_target`.
+        test_data: Separate test images, or None to take a fraction of `images`.
+        options: val_fraction, test_fraction, seed and group_column of `train_val_test_split`.
     """
     import pandas as pd
 
     duplicate_ids = pd.factorize(images.frame["digest"])[0]
-    test_frame = None if test is None else test.frame
+    test_frame = None if test_data is None else test_data.frame
     train_rows, val_rows, test_rows = train_val_test_split(
-        images.frame, dict(target), test=test_frame, alike=duplicate_ids, **options
+        images.frame, target, test_data=test_frame, duplicate_ids=duplicate_ids, **options
     )
-    test_source = images if test is None else test
+    test_source = images if test_data is None else test_data
     return images.with_frame(train_rows), images.with_frame(val_rows), test_source.with_frame(test_rows)

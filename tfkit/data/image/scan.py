@@ -8,67 +8,73 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.data.image.decode import UnreadableImage, decode, inspect_image
+from tfkit.data.image.decode import UnreadableImageError, decode, inspect_image
 from tfkit.data.image.files import ImageFiles
+from tfkit.data.image.metadata import ImageSchema
 from tfkit.errors import UserError
 
 MAX_UNREADABLE_FRACTION = 0.01
 
-INSPECTED_COLUMNS = ("height", "width", "grey", "deepest", "digest")
+INSPECTED_COLUMNS = ("height", "width", "is_grayscale", "max_value", "digest")
 
 
 def scan_images(images: ImageFiles) -> tuple[ImageFiles, list[str]]:
     """Inspect all images.
 
     Returns:
-        The readable images, with the results of `glance` as columns, and messages about the unreadable ones.
+        The readable images, with the results of `inspect_image` as columns, and messages about the unreadable ones.
     """
     import pandas as pd
 
     paths = images.frame[images.path_column].tolist()
     results = _map_in_threads(paths, lambda index: inspect_image(images.read(paths[index])))
     unreadable = {
-        path: str(result) for path, result in zip(paths, results, strict=True) if isinstance(result, UnreadableImage)
+        path: str(result)
+        for path, result in zip(paths, results, strict=True)
+        if isinstance(result, UnreadableImageError)
     }
     messages = report_unreadable(unreadable, len(paths))
-    is_readable = [not isinstance(result, UnreadableImage) for result in results]
+    is_readable = [not isinstance(result, UnreadableImageError) for result in results]
     frame = images.frame[is_readable].reset_index(drop=True)
     inspected = pd.DataFrame(
-        [result for result in results if not isinstance(result, UnreadableImage)], columns=list(INSPECTED_COLUMNS)
+        [result for result in results if not isinstance(result, UnreadableImageError)], columns=list(INSPECTED_COLUMNS)
     )
     frame = frame.drop(columns=[column for column in INSPECTED_COLUMNS if column in frame])
     return images.with_frame(pd.concat([frame, inspected], axis=1)), messages
 
 
-def decode_images(images: ImageFiles, picture: Mapping[str, Any], out: np.ndarray) -> dict[str, str]:
+def decode_images(images: ImageFiles, schema: ImageSchema, out: np.ndarray) -> dict[str, str]:
     """Decode images into the array `out`; return unreadable paths with the reason."""
     paths = images.frame[images.path_column].tolist()
-    options = {name: picture[name] for name in ("height", "width", "channels", "white")}
+    options = schema.model_dump(include={"height", "width", "channels", "white_level"})
 
     def decode_into(index: int) -> None:
         out[index] = decode(images.read(paths[index]), **options)
 
     results = _map_in_threads(paths, decode_into)
     return {
-        path: str(result) for path, result in zip(paths, results, strict=True) if isinstance(result, UnreadableImage)
+        path: str(result)
+        for path, result in zip(paths, results, strict=True)
+        if isinstance(result, UnreadableImageError)
     }
 
 
 def _map_in_threads(paths: list[str], function: Callable[[int], Any]) -> list[Any]:
     """Call a function with the index of each path, in threads.
 
-    Failures become `Unreadable` results. Threads suffice, because decoding releases the global interpreter lock.
+    Failures become `UnreadableImageError` results. Threads suffice, because decoding releases the global interpreter
+    lock.
     """
 
     def call(index: int) -> Any:
         try:
             return function(index)
-        except UnreadableImage as error:
+        except UnreadableImageError as error:
             return error
         except (OSError, KeyError) as error:
-            return UnreadableImage(getattr(error, "strerror", None) or str(error))
+            return UnreadableImageError(getattr(error, "strerror", None) or str(error))
         except Exception as error:  # a damaged entry of a .zip
-            return UnreadableImage(f"corrupt: {error}")
+            return UnreadableImageError(f"corrupt: {error}")
 
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as threads:
         warnings.simplefilter("ignore")  # Pillow warns about damage that it can recover from

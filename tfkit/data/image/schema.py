@@ -1,75 +1,72 @@
-"""Schema of images: target, size and pixel statistics, fitted on the training split."""
+"""Schema of images: target, size, color mode and white level, fitted on the training split."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from tfkit.data.columns.target import count_classes, infer_target, read_target
+from tfkit.data.columns import target as columns_target
+from tfkit.data.columns.target import fit_target_statistics, read_target
 from tfkit.data.image.files import ImageFiles
-from tfkit.data.image.loading import DEFAULT_MAX_SIDE_PIXELS
+from tfkit.data.image.metadata import ImageMetadata, ImageSchema
+from tfkit.metadata import Target
 
-CHUNK_ROWS = 1024  # images whose sums are computed at a time
+# settings of a recipe that `fit_schema` takes
+SCHEMA_SETTINGS = frozenset({"image_size", "color_mode"})
 
-
-def learn_images(
-    train: ImageFiles,
-    target: Mapping[str, Any],
-    *,
-    size: int | None = None,
-    channels: str = "auto",
-    said: Iterable[str] = (),
-    reading: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Infer common size, color mode and white level from the training images.
-
-    The size is the median height and the median width, reduced if the longer side has more than `size` pixels; if
-    `size` is given, smaller images are enlarged to it too.
-
-    Args:
-        train: The training images.
-        target: The target description returned by `learn_target`.
-        size: Pixels of the longer side; None for the median, at most 64.
-        channels: "grey", "rgb", or "auto": color if at least one training image has color.
-        said: Messages about earlier steps, stored with the result.
-        reading: The delimiter of a table, stored for reading later tables.
-
-    Returns:
-        The schema, as plain JSON.
-    """
-    frame = train.frame
-    height, width = float(frame["height"].median()), float(frame["width"].median())
-    max_side = max(height, width)
-    scale = (size or min(max_side, DEFAULT_MAX_SIDE_PIXELS)) / max_side
-    height, width = (max(1, round(side * scale)) for side in (height, width))
-    is_grayscale = channels == "grey" or (channels == "auto" and bool(frame["grey"].all()))
-    shape = [height, width, 1 if is_grayscale else 3]
-    y_true = read_target(frame, target)
-    target_statistics = (
-        {"counts": count_classes(y_true, target["classes"])}
-        if target["classes"]
-        else {"mean": float(y_true.mean()), "scale": float(y_true.std()) or 1.0}
-    )
-    return {
-        "task": target["task"],
-        "target": {**target, **target_statistics},
-        "cleaning": list(said),
-        "reading": {**(reading or {}), "path_column": train.path_column},
-        "inputs": {"pixels": {"dtype": "uint8", "shape": shape}},
-        "picture": {
-            **dict(zip(("height", "width", "channels"), shape, strict=True)),
-            "white": _white_level(float(frame["deepest"].max())),
-        },
-    }
+DEFAULT_MAX_SIDE_PIXELS = 64  # longer side of an image, unless `image_size` is given
 
 
-def infer_label(images: ImageFiles, target: str, *, kind: str = "auto", positive: str | None = None) -> dict[str, Any]:
-    """Infer the target from the labels, as `learn_target` does.
+def infer_target(images: ImageFiles, target: str, *, task: str = "auto", positive_class: str | None = None) -> Target:
+    """Infer task and classes from the labels; see `tfkit.data.columns.target.infer_target`.
 
     Names of folders are classes, even if they are numbers.
     """
-    kind = "class" if images.labels_from_folders and kind == "auto" else kind
-    return infer_target(images.frame[target], kind=kind, positive=positive)
+    task = "classification" if images.labels_from_folders and task == "auto" else task
+    return columns_target.infer_target(images.frame[target], task=task, positive_class=positive_class)
+
+
+def fit_schema(
+    train: ImageFiles,
+    target: Target,
+    *,
+    image_size: int | Literal["auto"] = "auto",
+    color_mode: str = "auto",
+    messages: Iterable[str] = (),
+    read_options: Mapping[str, Any] | None = None,
+) -> ImageMetadata:
+    """Infer common size, color mode and white level from the training images.
+
+    The size is the median height and the median width, reduced if the longer side has more than `image_size` pixels; if
+    `image_size` is given, smaller images are enlarged to it too.
+
+    Args:
+        train: The training images.
+        target: The result of `infer_target`.
+        image_size: Pixels of the longer side; "auto" for the median, at most 64.
+        color_mode: "grayscale", "rgb", or "auto": color if at least one training image has color.
+        messages: Messages about earlier steps, stored with the result.
+        read_options: The delimiter of a table, stored for reading later tables.
+    """
+    frame = train.frame
+    median_height, median_width = float(frame["height"].median()), float(frame["width"].median())
+    max_side = max(median_height, median_width)
+    scale = (min(max_side, DEFAULT_MAX_SIDE_PIXELS) if image_size == "auto" else image_size) / max_side
+    height, width = (max(1, round(side * scale)) for side in (median_height, median_width))
+    is_grayscale = color_mode == "grayscale" or (color_mode == "auto" and bool(frame["is_grayscale"].all()))
+    channels = 1 if is_grayscale else 3
+    return ImageMetadata(
+        target=fit_target_statistics(target, read_target(frame, target)),
+        notes=list(messages),
+        read_options={**(read_options or {}), "path_column": train.path_column},
+        inputs={"pixels": {"dtype": "uint8", "shape": [height, width, channels]}},
+        image=ImageSchema(
+            height=height,
+            width=width,
+            channels=channels,
+            white_level=_white_level(float(frame["max_value"].max())),
+        ),
+    )
 
 
 def _white_level(max_value: float) -> float:
@@ -80,15 +77,3 @@ def _white_level(max_value: float) -> float:
     if max_value <= 0 or 1 < max_value <= 255:
         return 255.0
     return 1.0 if max_value <= 1 else float(2 ** int(np.ceil(np.log2(max_value + 1))) - 1)
-
-
-def _channel_statistics(pixels: np.ndarray) -> dict[str, list[float]]:
-    """Compute mean and standard deviation of each channel, chunk by chunk."""
-    sums, squares = np.zeros(pixels.shape[-1]), np.zeros(pixels.shape[-1])
-    for start in range(0, len(pixels), CHUNK_ROWS):
-        chunk: np.ndarray = pixels[start : start + CHUNK_ROWS].astype("float64")
-        sums += chunk.sum((0, 1, 2))
-        squares += (chunk**2).sum((0, 1, 2))
-    mean = sums / (pixels.size / pixels.shape[-1])
-    std = np.sqrt(np.maximum(squares / (pixels.size / pixels.shape[-1]) - mean**2, 1.0))
-    return {"mean": mean.tolist(), "spread": std.tolist()}

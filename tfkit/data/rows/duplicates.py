@@ -18,7 +18,12 @@ MIN_ROWS = 100  # below it, the fraction of duplicates is not reliable
 
 
 def drop_unusable_rows(
-    frame: Any, target: str, *, duplicates: str = "drop", what: str = "", marked: Mapping[str, int] | None = None
+    frame: Any,
+    target: str,
+    *,
+    duplicates: str = "drop",
+    table_name: str = "",
+    missing_counts: Mapping[str, int] | None = None,
 ) -> tuple[Any, list[str]]:
     """Drop rows without a target and, by default, duplicated rows.
 
@@ -29,8 +34,8 @@ def drop_unusable_rows(
         frame: A pandas DataFrame.
         target: The column to predict; it must exist.
         duplicates: "drop" or "keep".
-        what: The name of the table for messages, if it is not the training table.
-        marked: Texts in the target column that were read as missing, and the count of each.
+        table_name: The name of the table for messages, if it is not the training table.
+        missing_counts: Texts in the target column that were read as missing, and the count of each.
 
     Returns:
         The remaining rows with their original index, and a list of messages that describe what was dropped.
@@ -44,14 +49,16 @@ def drop_unusable_rows(
         ['1 of 4 rows dropped: y is missing', '1 of 4 rows dropped: equal to another row']
     """
     rows, messages = len(frame), []
-    dropped = f"of {rows:,} rows{f' of the {what}' if what else ''} dropped"
+    dropped = f"of {rows:,} rows{f' of the {table_name}' if table_name else ''} dropped"
     has_target = frame[target].notna()
     if not has_target.any():
         raise UserError(
             f"The target must be present in at least one row. Received: {target!r}, missing in all {rows:,} rows"
         )
     if not has_target.all():
-        messages.append(f"{int((~has_target).sum()):,} {dropped}: {target} is missing{_missing_note(marked or {})}")
+        messages.append(
+            f"{int((~has_target).sum()):,} {dropped}: {target} is missing{_missing_note(missing_counts or {})}"
+        )
         frame = frame[has_target]
     is_duplicate = exact_duplicates(frame)
     if _exceeds_duplicate_limit(is_duplicate):
@@ -69,7 +76,7 @@ def _missing_note(missing_counts: Mapping[str, int]) -> str:
     One of them may be a class.
     """
     counts = ", ".join(f"{count:,} contain {text!r}" for text, count in list(missing_counts.items())[:3])
-    return f"; {counts}: if that is a class, set the markers of missing cells with missing=" if counts else ""
+    return f"; {counts}: if that is a class, set the markers of missing cells with na_values=" if counts else ""
 
 
 def drop_test_overlap(frame: Any, test: Any) -> tuple[Any, list[str]]:
@@ -101,7 +108,7 @@ def drop_test_overlap(frame: Any, test: Any) -> tuple[Any, list[str]]:
     return frame[~in_test], [f"{int(in_test.sum()):,} of {len(frame):,} rows dropped: also in the test table"]
 
 
-def comparable_columns(frame: Any, leave_out: Iterable[str] = ()) -> Any:
+def comparable_columns(frame: Any, exclude_columns: Iterable[str] = ()) -> Any:
     """Select the columns in which two rows must be equal to stay in the same split.
 
     These are all columns but excluded columns and identifiers. Rows that differ only in an identifier are two
@@ -110,10 +117,10 @@ def comparable_columns(frame: Any, leave_out: Iterable[str] = ()) -> Any:
     Example:
         >>> import pandas as pd
         >>> frame = pd.DataFrame({"id": range(1, 61), "a": [1.5, 2.5] * 30, "note": ["x"] * 60})
-        >>> list(comparable_columns(frame, leave_out=["note"]))
+        >>> list(comparable_columns(frame, exclude_columns=["note"]))
         ['a']
     """
-    names = [name for name in frame.columns if name not in set(leave_out) and not _is_identifier(frame[name])]
+    names = [name for name in frame.columns if name not in set(exclude_columns) and not _is_identifier(frame[name])]
     return frame[names or list(frame.columns)]
 
 

@@ -33,7 +33,7 @@ def common_columns(
     first_schema, first_names = parquet_files[0].schema_arrow, source_names[0]
     for file, file_names, path in zip(parquet_files, source_names, paths, strict=False):
         if set(file_names) != set(first_names):
-            raise read.differing(path, paths[0])
+            raise read.columns_differ_error(path, paths[0])
         for name, source_name in file_names.items():
             value_type = _value_type(file.schema_arrow.field(source_name).type)
             first_type = _value_type(first_schema.field(first_names[name]).type)

@@ -17,6 +17,7 @@ from tfkit.data.rows.duplicates import (
 )
 from tfkit.data.rows.out_of_core import OutOfCoreTable
 from tfkit.errors import UserError, did_you_mean, format_list
+from tfkit.metadata import Target
 
 
 def split_indices(
@@ -68,16 +69,16 @@ def split_indices(
 
 def train_val_test_split(
     frame: Any,
-    target: dict[str, Any],
+    target: Target,
     *,
-    test: Any,
+    test_data: Any = None,
     val_fraction: float,
     test_fraction: float,
     seed: int,
     time_column: str | None = None,
     group_column: str | None = None,
-    leave_out: Iterable[str] = (),
-    alike: Any = None,
+    exclude_columns: Iterable[str] = (),
+    duplicate_ids: Any = None,
 ) -> tuple[Any, Any, Any]:
     """Split a table into training, validation and test rows.
 
@@ -88,12 +89,12 @@ def train_val_test_split(
     Args:
         frame: The cleaned rows.
         target: The result of `learn_target`.
-        test: Separate test rows, or None to use a fraction of `frame`.
+        test_data: Separate test rows, or None to use a fraction of `frame`.
         val_fraction, test_fraction: Fractions of the rows, in `(0, 1)`.
         seed: Seed of the random split.
         time_column, group_column: At most one of them; see `split_indices`.
-        leave_out: Columns that are excluded from training.
-        alike: Group codes `(rows,)` from 0: rows with the same code count as equal, whatever their cells are.
+        exclude_columns: Columns that are excluded from training.
+        duplicate_ids: Group codes `(rows,)` from 0: rows with the same code count as equal, whatever their cells are.
 
     Raises:
         UserError: If a column does not exist, is the target, or contains no times; if both
@@ -102,14 +103,19 @@ def train_val_test_split(
     import pandas as pd
 
     _check_columns(frame, target, time_column, group_column)
-    fractions = {"val": val_fraction, "test": 0.0 if test is not None else test_fraction}
-    if not all(fractions[name] for name in fractions if name == "val" or test is None) or sum(fractions.values()) >= 1:
+    fractions = {"val": val_fraction, "test": 0.0 if test_data is not None else test_fraction}
+    if (
+        not all(fractions[name] for name in fractions if name == "val" or test_data is None)
+        or sum(fractions.values()) >= 1
+    ):
         raise UserError(
-            f"`val_fraction` and `test_fraction` must be above 0, and below 1 together; --no-test skips "
+            f"`val_fraction` and `test_fraction` must be above 0, and below 1 together; --skip-test skips "
             f"the evaluation on the test rows. Received: {val_fraction=}, {test_fraction=}"
         )
     code_of_row = (
-        _duplicate_codes(frame, target["name"], {*leave_out} - {time_column, group_column}) if alike is None else alike
+        _duplicate_codes(frame, target.name, {*exclude_columns} - {time_column, group_column})
+        if duplicate_ids is None
+        else duplicate_ids
     )
     distinct = frame[~pd.Series(code_of_row).duplicated().to_numpy()]  # the first row of each code
     units: dict[str, Any] = {}
@@ -117,31 +123,31 @@ def train_val_test_split(
         units["times"] = read_times(distinct[time_column])
     elif group_column:
         units["groups"] = to_strings(normalize_dtype(distinct[group_column])).astype(str)
-    elif target["classes"]:
+    elif target.classes:
         units["classes"] = read_target(distinct, target)
     splits = split_indices(len(distinct), seed=seed, **fractions, **units)
     train, val, test_split = (frame[np.isin(code_of_row, codes)] for codes in splits)
-    return train, val, test_split if test is None else test
+    return train, val, test_split if test_data is None else test_data
 
 
-def _duplicate_codes(frame: Any, target: str, leave_out: Iterable[str]) -> np.ndarray:
+def _duplicate_codes(frame: Any, target: str, exclude_columns: Iterable[str]) -> np.ndarray:
     """Compute a code for each row `(rows,)`; equal rows have the same code."""
     import pandas as pd
 
     if isinstance(frame, OutOfCoreTable):  # identifiers are recognized from the first rows
-        names = [*comparable_columns(frame.head().drop(columns=target), leave_out).columns, target]
+        names = [*comparable_columns(frame.head().drop(columns=target), exclude_columns).columns, target]
         hashes = frame.hashes([name for name in frame.columns if name in names])
         frame.source.hashes = None  # no longer needed
         is_duplicate = pd.Series(hashes).duplicated()
         has_duplicates = is_duplicate.any() and is_duplicate.mean() <= MAX_DUPLICATE_FRACTION
         return pd.factorize(hashes)[0] if has_duplicates else np.arange(len(frame))
-    subset = frame[[*comparable_columns(frame.drop(columns=target), leave_out).columns, target]]
+    subset = frame[[*comparable_columns(frame.drop(columns=target), exclude_columns).columns, target]]
     if exact_duplicates(subset).mean() > MAX_DUPLICATE_FRACTION:  # too few distinct rows without the identifiers
         subset = frame
     return pd.factorize(row_hashes(subset))[0] if duplicated_rows(subset).any() else np.arange(len(frame))
 
 
-def _check_columns(frame: Any, target: dict[str, Any], time_column: str | None, group_column: str | None) -> None:
+def _check_columns(frame: Any, target: Target, time_column: str | None, group_column: str | None) -> None:
     """Raise if the table cannot be split by these columns."""
     if time_column and group_column:
         raise UserError(
@@ -154,7 +160,7 @@ def _check_columns(frame: Any, target: dict[str, Any], time_column: str | None, 
                 f"The table must have the column to split by.{did_you_mean(name, available)} "
                 f"Received: {setting}={name}; there are {format_list(available)}"
             )
-        if name and name == target["name"]:
+        if name and name == target.name:
             raise UserError(
                 f"The column to split by must not be the target. Received: {setting}={name}, which is the target"
             )
@@ -165,9 +171,9 @@ def read_times(cells: Any) -> np.ndarray:
     cells = normalize_dtype(cells)
     rule = infer_type.infer_column_type(cells)
     if rule["kind"] == "date":
-        values = dates.days(cells, rule)
-    elif "written" in rule:
-        values = numbers.read(cells, rule)
+        values = dates.to_days(cells, rule)
+    elif "number_format" in rule:
+        values = numbers.parse(cells, rule)
     else:
         raise UserError(
             f"`time_column` must contain dates or numbers in every row. Received: {cells.name!r}, a {rule['kind']}"

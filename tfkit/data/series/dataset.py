@@ -1,56 +1,60 @@
 """Datasets of series."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfkit.data.columns.target import read_target
+from tfkit.data.columns.target import encode_targets
 from tfkit.data.series.files import SeriesCollection
+from tfkit.data.series.metadata import SeriesMetadata
 from tfkit.data.series.preprocessing import INPUT_NAME
 from tfkit.datasets.array import ArrayDataset
 from tfkit.errors import UserError
 
+if TYPE_CHECKING:
+    import keras
+
 MAX_FEATURE_VALUES = 2**28  # features of all series together: one gigabyte as float32
 
 
-def series_rows(splits: Iterable[SeriesCollection], info: Mapping[str, Any], prepare: Any) -> list[ArrayDataset]:
+def make_dataset(
+    splits: Iterable[SeriesCollection], metadata: SeriesMetadata, preprocessor: "keras.Model"
+) -> list[ArrayDataset]:
     """Create a dataset of each split, preprocessed once and stored in memory."""
     from tfkit.datasets.batch_predict import predict
 
     splits = list(splits)
-    longest = max(len(array) for split in splits for array in split.each())
-    raw = np.concatenate([pad_series(split.each(), info, longest) for split in splits])
-    x, datasets, start = predict(prepare, {INPUT_NAME: raw}), [], 0
+    longest = max(len(array) for split in splits for array in split.arrays())
+    raw = np.concatenate([pad_series(split.arrays(), metadata, longest) for split in splits])
+    x, datasets, start = predict(preprocessor, {INPUT_NAME: raw}), [], 0
     for split in splits:
         rows = slice(start, start + len(split))
-        y_true = read_target(split.frame, info["target"])
-        if info["task"] == "regression":
-            y_true = ((y_true - info["target"]["mean"]) / info["target"]["scale"]).astype("float32")
-        dataset = ArrayDataset({name: values[rows] for name, values in x.items()}, y_true, raw={INPUT_NAME: raw[rows]})
-        datasets.append(dataset.named(split.frame.index.to_numpy() + 1))
+        y = encode_targets(split.frame, metadata.target)
+        dataset = ArrayDataset({name: values[rows] for name, values in x.items()}, y, raw={INPUT_NAME: raw[rows]})
+        datasets.append(dataset.with_row_ids(split.frame.index.to_numpy() + 1))
         start = rows.stop
     return datasets
 
 
-def pad_series(values: Sequence[np.ndarray], info: Mapping[str, Any], longest: int = 0) -> np.ndarray:
+def pad_series(values: Sequence[np.ndarray], metadata: SeriesMetadata, longest: int = 0) -> np.ndarray:
     """Stack series to `(rows, steps, channels)`, NaN after the end of each.
 
     Raises:
-        UserError: If they must have equal lengths, and do not.
+        UserError: If they must have equal length, and do not.
     """
-    schema = info["series"]
-    if schema["lengths"] == "equal":
-        unequal = [index for index, array in enumerate(values) if len(array) != schema["length"]]
+    schema = metadata.series
+    if not schema.variable_length:
+        unequal = [index for index, array in enumerate(values) if len(array) != schema.length]
         if unequal:
             raise UserError(
-                f"Every series must have {schema['length']:,} steps, as all had in training; train with "
-                f"lengths=pad to allow any length. Received: {len(values[unequal[0]]):,} steps in series "
+                f"Every series must have {schema.length:,} steps, as all had in training; train with "
+                f"variable_length=true to allow any length. Received: {len(values[unequal[0]]):,} steps in series "
                 f"{unequal[0] + 1:,}, the first of {len(unequal):,}"
             )
         return np.stack(values)
     longest = max(longest, max(map(len, values)))
-    padded: np.ndarray = np.full((len(values), longest, len(schema["channels"])), np.nan, "float32")
+    padded: np.ndarray = np.full((len(values), longest, len(schema.channels)), np.nan, "float32")
     for row, array in enumerate(values):
         padded[row, : len(array)] = array
     return padded

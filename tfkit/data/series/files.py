@@ -11,14 +11,24 @@ import numpy as np
 
 from tfkit.data.columns.names import require_columns
 from tfkit.data.files import compression, csv, text_encoding
-from tfkit.data.files.normalize import MISSING
-from tfkit.data.files.read import read_bytes, read_marked
+from tfkit.data.files.normalize import DEFAULT_NA_VALUES
+from tfkit.data.files.read import read_bytes, read_frame
 from tfkit.data.series import ts_format
 from tfkit.data.series.steps import from_long_table
 from tfkit.data.series.values import parse_values
 from tfkit.errors import UserError, format_list
 
 log = logging.getLogger("tfkit")
+
+READ_OPTIONS = (  # settings of `find_series` that are stored for later files
+    "series_id_column",
+    "time_column",
+    "value_columns",
+    "exclude_columns",
+    "delimiter",
+    "encoding",
+    "na_values",
+)
 
 TARGET_NAMES = ("label", "class", "target")  # default names of the target column, in order of preference
 
@@ -33,7 +43,7 @@ class SeriesCollection:
     channels: list[str]
     step_columns: list[str] | None = None  # of a wide table: the columns that are its steps
     messages: list[str] = field(default_factory=list)  # about changes to the data
-    kind: str | None = None  # "class" or "number", if the source declares the kind of target
+    task: str | None = None  # "classification" or "regression", if the source declares it
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -42,7 +52,7 @@ class SeriesCollection:
         """Return the series of the rows of this frame, a subset of `self.frame`."""
         return replace(self, frame=frame)
 
-    def each(self) -> list[np.ndarray]:
+    def arrays(self) -> list[np.ndarray]:
         """Return the values of each row of the frame."""
         return [self.values[index] for index in self.frame.index]
 
@@ -51,17 +61,17 @@ def find_series(
     source: Any,
     *,
     target: str | None = None,
-    id_column: str | None = None,
+    series_id_column: str | None = None,
     time_column: str | None = None,
     value_columns: Sequence[str] = (),
-    keep: Sequence[str] = (),
-    leave_out: Sequence[str] = (),
+    static_columns: Sequence[str] = (),
+    exclude_columns: Sequence[str] = (),
     require_target: bool = True,
     step_columns: Sequence[str] | None = None,
     ignore_unknown_columns: bool = False,
     delimiter: str | None = None,
     encoding: str | None = None,
-    missing: Sequence[str] | None = None,
+    na_values: Sequence[str] | None = None,
 ) -> SeriesCollection:
     """Read the series of a source, in their original order.
 
@@ -72,16 +82,16 @@ def find_series(
             `(steps, channels)`.
         target: The column to predict; None for the first column of a table without names, or for the one named
             `label`, `class` or `target`.
-        id_column: The series id of each row of a long table; None for a wide table.
+        series_id_column: The series id of each row of a long table; None for a wide table.
         time_column: The time of each row of a long table; None for the order of the rows.
         value_columns: The channels of a long table; empty for all other columns.
-        keep: Static columns, constant within a series, such as a group; ignored where absent.
-        leave_out: Columns to exclude.
+        static_columns: Columns that are constant within a series, such as a group; ignored where absent.
+        exclude_columns: Columns that are not used.
         require_target: Whether the target column must exist.
         step_columns: The step columns of a wide table, if known from training. Those of a table without names are 1, 2,
             ..., and the table may come without its target. None if unknown.
         ignore_unknown_columns: Whether columns that are not in `step_columns` are ignored.
-        delimiter, encoding, missing: As in `read_frame`.
+        delimiter, encoding, na_values: As in `read_frame`.
 
     Raises:
         UserError: If there are no series, a column does not exist, or a value is not a number.
@@ -90,20 +100,22 @@ def find_series(
         return _from_arrays(source)
     if isinstance(source, str | os.PathLike):
         path = Path(source).expanduser()
-        frame, series = _from_file(path, target, step_columns, delimiter, encoding, missing)
+        frame, series = _from_file(path, target, step_columns, delimiter, encoding, na_values)
         if series is not None:
             return series
     else:
-        frame, _ = read_marked(source, missing=missing)
+        frame = read_frame(source, na_values=na_values)
     name = _target_column(frame, target, require_target)
     require_columns(frame, [name] if require_target and name else [])
-    static = [column for column in dict.fromkeys([*([name] if name else []), *keep]) if column in frame.columns]
-    frame = frame.drop(columns=[column for column in leave_out if column in frame.columns])
+    static = [
+        column for column in dict.fromkeys([*([name] if name else []), *static_columns]) if column in frame.columns
+    ]
+    frame = frame.drop(columns=[column for column in exclude_columns if column in frame.columns])
     target_column = name if name in static else None
-    if id_column is not None:
-        require_columns(frame, [id_column, *([time_column] if time_column else []), *value_columns])
+    if series_id_column is not None:
+        require_columns(frame, [series_id_column, *([time_column] if time_column else []), *value_columns])
         static_frame, values, channels, messages = from_long_table(
-            frame, id_column, time_column, list(value_columns), static
+            frame, series_id_column, time_column, list(value_columns), static
         )
         return SeriesCollection(static_frame, values, target_column, channels, messages=messages)
     candidates = [column for column in frame.columns if column not in static]
@@ -156,20 +168,20 @@ def _from_file(
     step_columns: Sequence[str] | None,
     delimiter: str | None,
     encoding: str | None,
-    missing: Sequence[str] | None,
+    na_values: Sequence[str] | None,
 ) -> tuple[Any, SeriesCollection | None]:
     """Read a file: return its table and None, or None and the series of a .ts file."""
-    raw, name = compression.unpack(read_bytes(path), path)
+    raw, name = compression.decompress(read_bytes(path), path)
     if raw.startswith(b"PAR1") or Path(name).suffix.lower() in (".jsonl", ".ndjson"):
-        return read_marked(path, missing=missing)[0], None
+        return read_frame(path, na_values=na_values), None
     text, _ = text_encoding.to_utf8(raw, encoding, path)
     if not text or text.isspace():
         raise UserError(f"A file of series must contain series. Received: {path}, which is empty")
     if ts_format.is_ts(text, name):
         name = target or TARGET_NAMES[0]
-        frame, values, kind = ts_format.read(text.decode(), path, name)
+        frame, values, task = ts_format.read(text.decode(), path, name)
         return None, SeriesCollection(
-            frame, values, name if kind else None, _channel_names(values[0].shape[1]), kind=kind
+            frame, values, name if task else None, _channel_names(values[0].shape[1]), task=task
         )
     text, kind = text.lstrip(), "tsv" if ".tsv" in name.lower() else "csv"
     separator, cells = _first_line(text, delimiter)
@@ -178,7 +190,7 @@ def _from_file(
         names = [*label, *map(str, range(1, len(cells) + 1 - len(label)))]
         text = separator.join(names).encode() + b"\n" + text
     frame, _ = csv.read(text, path, kind=kind, delimiter=separator if len(cells) > 1 else delimiter)
-    return read_marked(frame, missing=missing)[0], None
+    return read_frame(frame, na_values=na_values), None
 
 
 def _first_line(text: bytes, delimiter: str | None) -> tuple[str, list[str]]:
@@ -197,7 +209,7 @@ def _is_header(cells: list[str], target: str | None, step_columns: Sequence[str]
     """
     if target in cells or cells == list(step_columns or ()) or not all(map(_is_number, cells[1:])):
         return True
-    steps = np.diff([float(cell) for cell in cells[1:] if cell not in MISSING])
+    steps = np.diff([float(cell) for cell in cells[1:] if cell not in DEFAULT_NA_VALUES])
     return not _is_number(cells[0]) and len(steps) > 1 and steps[0] > 0 and bool(np.allclose(steps, steps[0]))
 
 
@@ -206,7 +218,7 @@ def _is_number(cell: str) -> bool:
     try:
         float(cell)
     except ValueError:
-        return cell in MISSING
+        return cell in DEFAULT_NA_VALUES
     return True
 
 

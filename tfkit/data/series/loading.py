@@ -1,7 +1,6 @@
 """Load, split and validate series, and convert new series to model inputs."""
 
 import logging
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,48 +8,54 @@ import numpy as np
 from tfkit.data.rows.splits import train_val_test_split
 from tfkit.data.series.dataset import valid_length
 from tfkit.data.series.files import SeriesCollection, find_series
-from tfkit.errors import UserError, format_list
+from tfkit.errors import UserError
+from tfkit.metadata import Target
 
 log = logging.getLogger("tfkit")
 
 
-def load_series(
-    table: Any, target: str | None = None, *, test_table: Any = None, lengths: str = "auto", **reading: Any
+def load(
+    data: Any,
+    target: str | None = None,
+    *,
+    test_data: Any = None,
+    variable_length: bool | str = "auto",
+    **read_options: Any,
 ) -> tuple[SeriesCollection, SeriesCollection | None, list[str]]:
-    """Load labeled series, and those of a test table if there is one.
+    """Load labeled series, and those to test on if there are some.
 
     Args:
-        table, test_table: Any source that `find_series` accepts.
+        data, test_data: Any source that `find_series` accepts.
         target: The column to predict; see `find_series`.
-        lengths: "equal" raises an error if series differ in length; "pad" and "auto" do not.
-        reading: Other arguments of `find_series`.
+        variable_length: False raises an error if series differ in length; True and "auto" do not.
+        read_options: Other arguments of `find_series`.
 
     Returns:
-        The usable series, those of the test table or None, and messages about changes to the data.
+        The usable series, those of `test_data` or None, and messages about changes to the data.
 
     Raises:
         UserError: If there are no series, all have one step, or their lengths are not allowed.
     """
-    series = find_series(table, target=target, **reading)
+    series = find_series(data, target=target, **read_options)
     if series.target is None:
-        raise UserError(f"Series to train on must have a target. Received: {table}, without labels")
+        raise UserError(f"Series to train on must have a target. Received: {data}, without labels")
     series, messages = _drop_unusable(series)
-    if max(len(values) for values in series.each()) < 2:
+    if max(len(values) for values in series.arrays()) < 2:
         raise UserError(
             "A series must have at least two steps; for values that do not depend on time use "
             "`tfkit train tabular`. Received: series of one step"
         )
-    _check_lengths(series, lengths)
-    if test_table is None:
+    _check_lengths(series, variable_length)
+    if test_data is None:
         return series, None, messages
-    test = find_series(test_table, target=series.target, **reading)
+    test = find_series(test_data, target=series.target, **read_options)
     if test.target is None or len(test.channels) != len(series.channels):
         raise UserError(
             f"The test table must have a target, and the same number of channels as the table, "
             f"{len(series.channels)}. Received: {len(test.channels)}{'' if test.target else ', and no target'}"
         )
     test, test_messages = _drop_unusable(test, " of the test table")
-    _check_lengths(test, lengths)
+    _check_lengths(test, variable_length)
     in_test = np.isin(_hashes(series), _hashes(test))
     if in_test.all():
         raise UserError(
@@ -64,25 +69,25 @@ def load_series(
     return series, test, messages + test_messages
 
 
-def split_series(
-    series: SeriesCollection, target: Mapping[str, Any], *, test: SeriesCollection | None = None, **options: Any
+def split(
+    series: SeriesCollection, target: Target, *, test_data: SeriesCollection | None = None, **options: Any
 ) -> tuple[SeriesCollection, SeriesCollection, SeriesCollection]:
     """Split into training, validation and test series, stratified by class or by group.
 
     Duplicates stay in the same split.
 
     Args:
-        series: Series of `load_series`.
-        target: Result of `learn_target`.
-        test: The user's test series, or None to take a fraction of `series`.
-        options: val_fraction, test_fraction, seed and group_column of `split_table`.
+        series: Series of `load`.
+        target: Result of `infer_target`.
+        test_data: Separate test series, or None to take a fraction of `series`.
+        options: val_fraction, test_fraction, seed and group_column of `train_val_test_split`.
     """
     import pandas as pd
 
     duplicate_codes = pd.factorize(_hashes(series))[0]
-    test_frame = None if test is None else test.frame
-    splits = train_val_test_split(series.frame, dict(target), test=test_frame, alike=duplicate_codes, **options)
-    sources = (series, series, series if test is None else test)
+    test_frame = None if test_data is None else test_data.frame
+    splits = train_val_test_split(series.frame, target, test_data=test_frame, duplicate_ids=duplicate_codes, **options)
+    sources = (series, series, series if test_data is None else test_data)
     train, val, test = (source.with_frame(frame) for source, frame in zip(sources, splits, strict=True))
     return train, val, test
 
@@ -100,7 +105,7 @@ def _drop_unusable(series: SeriesCollection, origin: str = "") -> tuple[SeriesCo
         raise UserError(
             f"At least one series must have a target. Received: {series.target!r}, missing in all {num_series:,}"
         )
-    no_value = np.array([not np.isfinite(values).any() for values in series.each()])
+    no_value = np.array([not np.isfinite(values).any() for values in series.arrays()])
     if no_value.all():
         raise UserError(f"Series must have values. Received: {num_series:,} series{origin}, all empty")
     for mask, reason in ((no_target, f"no {series.target}"), (no_value & ~no_target, "no value")):
@@ -109,26 +114,16 @@ def _drop_unusable(series: SeriesCollection, origin: str = "") -> tuple[SeriesCo
     return series.with_frame(series.frame[~(no_target | no_value)]), messages
 
 
-def _check_lengths(series: SeriesCollection, lengths: str) -> None:
+def _check_lengths(series: SeriesCollection, variable_length: bool | str) -> None:
     """Raise an error if lengths must be equal, and are not."""
-    distinct = sorted({len(values) for values in series.each()})
-    if lengths == "equal" and len(distinct) > 1:
+    distinct = sorted({len(values) for values in series.arrays()})
+    if not variable_length and len(distinct) > 1:
         raise UserError(
-            f"With lengths=equal all series must have the same number of steps; use lengths=pad to allow any length. "
-            f"Received: {distinct[0]:,} to {distinct[-1]:,} steps"
-        )
-
-
-def _check_steps(names: Sequence[str], step_columns: Sequence[str]) -> None:
-    """Raise an error if a step column of training is missing."""
-    missing = [name for name in step_columns if name not in names]
-    if missing:
-        raise UserError(
-            f"The table must have all step columns of training. Received: {len(names):,} of "
-            f"{len(step_columns):,} columns, without {format_list(missing)}"
+            f"With variable_length=false all series must have the same number of steps; use variable_length=true to "
+            f"allow any length. Received: {distinct[0]:,} to {distinct[-1]:,} steps"
         )
 
 
 def _hashes(series: SeriesCollection) -> np.ndarray:
     """Return a hash of the valid values of each series, equal for duplicates."""
-    return np.array([hash(values[: valid_length(values)].tobytes()) for values in series.each()])
+    return np.array([hash(values[: valid_length(values)].tobytes()) for values in series.arrays()])

@@ -6,7 +6,8 @@ import numpy as np
 
 from tfkit.data.series.dataset import MAX_FEATURE_VALUES, pad_series
 from tfkit.data.series.files import SeriesCollection
-from tfkit.data.series.preprocessing import INPUT_NAME, PADDING, prepare_series
+from tfkit.data.series.metadata import Kernels, MiniRocketFeatures, SeriesMetadata
+from tfkit.data.series.preprocessing import INPUT_NAME, PADDING_VALUE, make_preprocessor
 
 MAX_DILATIONS = 32  # per kernel
 
@@ -15,7 +16,7 @@ GOLDEN_RATIO = (5**0.5 + 1) / 2
 BIAS_MARGIN = 1e-5  # by which a bias exceeds its quantile, relative to the largest possible convolution of usual values
 
 
-def fit_kernels(values: Any, lengths: Any = None, *, features: int = 10_000, seed: int = 0) -> dict[str, Any]:
+def fit_kernels(values: Any, lengths: Any = None, *, num_features: int = 10_000, seed: int = 0) -> dict[str, Any]:
     """Fit the arguments of `tfkit.layers.MiniRocket` to series, as in the paper.
 
     Dilations grow exponentially, up to where a kernel is as long as the longest series. A bias is a quantile of the
@@ -26,14 +27,14 @@ def fit_kernels(values: Any, lengths: Any = None, *, features: int = 10_000, see
     Args:
         values: The training series, `(rows, steps, channels)`, as the layer receives them.
         lengths: Valid steps of each series, `(rows,)`; None if all steps are valid.
-        features: Approximate number of features; a multiple of 84, at least 84.
+        num_features: Approximate number of features; a multiple of 84, at least 84.
         seed: Seed of the random choices.
 
     Returns:
         `dilations`, `biases` and `channels`, the arguments of the layer.
 
     Example:
-        >>> kernels = fit_kernels(np.random.default_rng(0).normal(size=(5, 60, 1)), features=1000)
+        >>> kernels = fit_kernels(np.random.default_rng(0).normal(size=(5, 60, 1)), num_features=1000)
         >>> kernels["dilations"], sum(map(len, kernels["biases"])) * 84, kernels["channels"]
         ([1, 2, 3, 4, 6, 7], 924, None)
     """
@@ -43,7 +44,7 @@ def fit_kernels(values: Any, lengths: Any = None, *, features: int = 10_000, see
     rows, steps, dim = values.shape
     lengths = np.full(rows, steps) if lengths is None else np.asarray(lengths)
     random = np.random.default_rng(seed)
-    dilations, counts = _dilations(int(lengths.max()), max(1, features // len(KERNELS)))
+    dilations, counts = _dilations(int(lengths.max()), max(1, num_features // len(KERNELS)))
     is_valid = np.arange(steps) < lengths[:, None]
     margin = BIAS_MARGIN * 12 * float(np.abs(values[is_valid]).mean())
     quantiles = np.arange(1, counts.sum() * len(KERNELS) + 1) * GOLDEN_RATIO % 1
@@ -87,30 +88,36 @@ def _convolve(series: np.ndarray, kernel: np.ndarray, dilation: int) -> np.ndarr
 
 
 def fit_minirocket(
-    train: SeriesCollection, info: dict[str, Any], *, features: int, differences: bool = True, seed: int = 0
-) -> dict[str, Any]:
-    """Fit MiniRocket kernels to the training series; return `info` with them and the scale of their features.
+    train: SeriesCollection,
+    metadata: SeriesMetadata,
+    *,
+    num_features: int,
+    use_differences: bool = True,
+    seed: int = 0,
+) -> SeriesMetadata:
+    """Fit MiniRocket kernels to the training series; return the metadata with them and the scale of their features.
 
     Args:
         train: The training series.
-        info: Result of `learn_series`.
-        features: Approximate number of features; fewer if those of all series exceed one gigabyte.
-        differences: Whether half of the features are computed from the first differences of the series, as in
+        metadata: Result of `fit_schema`.
+        num_features: Approximate number of features; fewer if those of all series exceed one gigabyte.
+        use_differences: Whether half of the features are computed from the first differences of the series, as in
             MultiRocket (Tan et al. 2022, https://arxiv.org/abs/2102.00457).
         seed: Seed of the random choices.
     """
     from tfkit.datasets.batch_predict import predict
 
-    raw = {INPUT_NAME: pad_series(train.each(), info)}
-    x = predict(prepare_series(info), raw)[INPUT_NAME]
-    steps = np.maximum((x != np.float32(PADDING)).all(axis=-1).sum(axis=1), 1)
-    views = [(x, steps), (np.diff(x, axis=1), np.maximum(steps - 1, 1))][: 1 + differences]
-    features_per_view = max(84, min(features, MAX_FEATURE_VALUES // len(x)) // len(views))
-    kernels: dict[str, Any] = {
-        "views": [fit_kernels(view, lengths, features=features_per_view, seed=seed) for view, lengths in views]
-    }
-    outputs = predict(prepare_series({**info, "kernels": kernels}), raw)["features"]
+    raw = {INPUT_NAME: pad_series(train.arrays(), metadata)}
+    x = predict(make_preprocessor(metadata), raw)[INPUT_NAME]
+    steps = np.maximum((x != np.float32(PADDING_VALUE)).all(axis=-1).sum(axis=1), 1)
+    views = [(x, steps), (np.diff(x, axis=1), np.maximum(steps - 1, 1))][: 1 + use_differences]
+    features_per_view = max(84, min(num_features, MAX_FEATURE_VALUES // len(x)) // len(views))
+    kernels = [
+        Kernels(**fit_kernels(view, lengths, num_features=features_per_view, seed=seed)) for view, lengths in views
+    ]
+    unscaled = metadata.model_copy(update={"minirocket": MiniRocketFeatures(views=kernels)})
+    outputs = predict(make_preprocessor(unscaled), raw)["features"]
     std = outputs.std(axis=0, dtype="float64")
-    moments = {"mean": outputs.mean(axis=0, dtype="float64"), "spread": np.where(std > 1e-6, std, 1.0)}
-    kernels |= {name: [float(f"{value:.7g}") for value in moment] for name, moment in moments.items()}
-    return {**info, "kernels": kernels}
+    moments = {"mean": outputs.mean(axis=0, dtype="float64"), "std": np.where(std > 1e-6, std, 1.0)}
+    rounded = {name: [float(f"{value:.7g}") for value in moment] for name, moment in moments.items()}
+    return metadata.model_copy(update={"minirocket": MiniRocketFeatures(views=kernels, **rounded)})

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from tfkit.metadata import Metadata
+
 ALPHAS = np.logspace(-3, 5, 17)  # regularization strengths
 
 LOGIT_SCALES = np.logspace(-1, 2, 61)  # inverse temperatures
@@ -11,7 +13,7 @@ LOGIT_SCALES = np.logspace(-1, 2, 61)  # inverse temperatures
 CHUNK_FEATURES = 1024  # features centered at a time
 
 
-def fit_ridge_head(split: Any, info: Any, *, name: str = "features") -> list[np.ndarray]:
+def fit_ridge_head(dataset: Any, metadata: Metadata, *, name: str = "features") -> list[np.ndarray]:
     """Fit a linear head: kernel `(features, outputs)` and bias `(outputs,)`.
 
     Ridge regression of the number, or of +1 and -1 for each class, on features of one scale. For each of 17
@@ -26,22 +28,22 @@ def fit_ridge_head(split: Any, info: Any, *, name: str = "features") -> list[np.
     features 240 MB and 0.57 s, instead of 80 MB and 0.37 s here (two cores).
 
     Args:
-        split: Rows whose x has the features, `(rows, features)`; their weights are used.
-        info: The schema of the training data, of which `info["target"]["classes"]` is used.
+        dataset: Rows whose x has the features, `(rows, features)`; their weights are used.
+        metadata: Metadata of the data, of which the classes of the target are used.
         name: Name of the features in x.
 
     Example:
         >>> import tfkit
         >>> x = np.random.default_rng(0).normal(size=(40, 3))
         >>> rows = tfkit.ArrayDataset({"features": x}, (x[:, 0] > 0).astype(int))
-        >>> kernel, bias = fit_ridge_head(rows, {"target": {"classes": ["no", "yes"]}})
+        >>> kernel, bias = fit_ridge_head(rows, tfkit.Metadata(target={"classes": ["no", "yes"]}))
         >>> bool(((x @ kernel + bias).argmax(axis=1) == (x[:, 0] > 0)).mean() > 0.9)
         True
     """
-    x, y, weight = split.take(np.arange(len(split)))
+    x, y, weight = dataset.take(np.arange(len(dataset)))
     x, y = np.asarray(x[name], "float32"), np.asarray(y).reshape(-1)
     weight = np.ones(len(y)) if weight is None else np.asarray(weight, "float64")
-    classes = info["target"]["classes"]
+    classes = metadata.target.classes
     targets = 2.0 * np.eye(len(classes))[y] - 1 if classes else y[:, None].astype("float64")
     x_mean, target_mean = (np.average(array, axis=0, weights=weight) for array in (x, targets))
     sqrt_weight = np.sqrt(weight)[:, None]

@@ -12,7 +12,7 @@ from tfkit.errors import UserError, format_list
 
 
 def from_long_table(
-    frame: Any, id_column: str, time_column: str | None, value_columns: list[str], static_columns: list[str]
+    frame: Any, series_id_column: str, time_column: str | None, value_columns: list[str], static_columns: list[str]
 ) -> tuple[Any, list[np.ndarray], list[str], list[str]]:
     """Group the rows of a long table by series id.
 
@@ -20,7 +20,7 @@ def from_long_table(
 
     Args:
         frame: A table with one row per step.
-        id_column: The series id of each row.
+        series_id_column: The series id of each row.
         time_column: The time of each row, a date or a number; None for the order of the rows.
         value_columns: The channels; empty for all other columns.
         static_columns: Columns that are constant within a series.
@@ -35,19 +35,19 @@ def from_long_table(
     """
     import pandas as pd
 
-    excluded = {id_column, time_column, *static_columns}
+    excluded = {series_id_column, time_column, *static_columns}
     channels = value_columns or [str(name) for name in frame.columns if name not in excluded]
     if not channels:
         raise UserError(
-            f"A table with one row per step must have columns of values besides id_column, time_column "
+            f"A table with one row per step must have columns of values besides series_id_column, time_column "
             f"and the target. Received: {format_list(frame.columns)}"
         )
-    if frame[id_column].isna().any():
+    if frame[series_id_column].isna().any():
         raise UserError(
-            f"Every row must have a series id. Received: {int(frame[id_column].isna().sum()):,} "
-            f"of {len(frame):,} rows without {id_column!r}"
+            f"Every row must have a series id. Received: {int(frame[series_id_column].isna().sum()):,} "
+            f"of {len(frame):,} rows without {series_id_column!r}"
         )
-    codes, ids = pd.factorize(to_strings(normalize_dtype(frame[id_column])))
+    codes, ids = pd.factorize(to_strings(normalize_dtype(frame[series_id_column])))
     times = _row_times(frame, time_column)
     messages = []
     order = np.lexsort((times, codes))
@@ -57,7 +57,7 @@ def from_long_table(
         row = order[duplicates[0] + 1]
         raise UserError(
             f"A series must have at most one row per time; correct or remove duplicates. Received: "
-            f"{len(duplicates):,} duplicate rows, the first of {id_column} {ids[codes[row]]!r} at "
+            f"{len(duplicates):,} duplicate rows, the first of {series_id_column} {ids[codes[row]]!r} at "
             f"{str(frame[time_column].iloc[row])!r}"
         )
     by_series = np.argsort(codes, kind="stable")
@@ -69,7 +69,12 @@ def from_long_table(
         messages += _uneven_step_messages(np.diff(times[order])[same_series], time_column)
     values = np.stack([parse_values(frame[name]) for name in channels], axis=1)[order]
     ends = np.cumsum(np.bincount(codes))[:-1]
-    return _static_frame(frame, codes, ids, id_column, static_columns), np.split(values, ends), channels, messages
+    return (
+        _static_frame(frame, codes, ids, series_id_column, static_columns),
+        np.split(values, ends),
+        channels,
+        messages,
+    )
 
 
 def _row_times(frame: Any, time_column: str | None) -> np.ndarray:
@@ -94,7 +99,9 @@ def _uneven_step_messages(steps: np.ndarray, time_column: str) -> list[str]:
     ]
 
 
-def _static_frame(frame: Any, codes: np.ndarray, ids: np.ndarray, id_column: str, static_columns: Iterable[str]) -> Any:
+def _static_frame(
+    frame: Any, codes: np.ndarray, ids: np.ndarray, series_id_column: str, static_columns: Iterable[str]
+) -> Any:
     """Return a DataFrame with one row per series: its id and its static columns."""
     import pandas as pd
 
@@ -106,9 +113,9 @@ def _static_frame(frame: Any, codes: np.ndarray, ids: np.ndarray, id_column: str
             code = np.flatnonzero(varies)[0]
             cells = frame.loc[codes == code, name].dropna().unique()
             raise UserError(
-                f"A series must have the same {name} in all of its rows. Received: {id_column} "
+                f"A series must have the same {name} in all of its rows. Received: {series_id_column} "
                 f"{ids[code]!r} with {format_list(cells)}"
             )
-        if name != id_column:
+        if name != series_id_column:
             columns[name] = groups[name].first().to_numpy()
-    return pd.DataFrame({id_column: np.asarray(ids, object), **columns})
+    return pd.DataFrame({series_id_column: np.asarray(ids, object), **columns})

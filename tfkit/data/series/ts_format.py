@@ -30,7 +30,7 @@ def read(text: str, path: Path, target: str) -> tuple[Any, list[np.ndarray], str
 
     Returns:
         A DataFrame with the label of each series, values `(steps, channels)` float32 of each series with NaN where
-        missing, and the kind of the labels: "class", "number", or None without labels.
+        missing, and the task of the labels: "classification", "regression", or None without labels.
 
     Raises:
         UserError: If the header is invalid, or a line does not match it.
@@ -38,22 +38,22 @@ def read(text: str, path: Path, target: str) -> tuple[Any, list[np.ndarray], str
     import pandas as pd
 
     header, lines = _header(text, path)
-    kinds = {"classlabel": "class", "targetlabel": "number"}
-    label_kind = next((kind for key, kind in kinds.items() if _is_true(header, key)), None)
+    tasks = {"classlabel": "classification", "targetlabel": "regression"}
+    label_task = next((task for key, task in tasks.items() if _is_true(header, key)), None)
     if _is_true(header, "timestamps"):
         raise UserError(
             f"A .ts file must not have timestamps (@timeStamps false); for series with timestamps use a table with "
-            f"one row per step, with id_column= and time_column=. Received: {path}"
+            f"one row per step, with series_id_column= and time_column=. Received: {path}"
         )
     labels, values, num_channels = [], [], None
     for line_number, line in lines:
         channels = line.split(":")
-        if label_kind:
+        if label_task:
             labels.append(channels.pop().strip())
         num_channels = num_channels or len(channels)
         if len(channels) != num_channels or not num_channels:
             raise UserError(
-                f"Every series of a .ts file must have the same channels{' and a label' * bool(label_kind)}. "
+                f"Every series of a .ts file must have the same channels{' and a label' * bool(label_task)}. "
                 f"Received: {path}, {len(channels)} in line {line_number}, {num_channels} before"
             )
         values.append(_parse_channels(channels, path, line_number))
@@ -63,8 +63,8 @@ def read(text: str, path: Path, target: str) -> tuple[Any, list[np.ndarray], str
             f"The header of a .ts file must state the number of channels. Received: {path}, @dimensions "
             f"{dimensions[0]} and series of {num_channels}"
         )
-    frame = pd.DataFrame({target: labels} if label_kind else {"series": range(1, len(values) + 1)})
-    return frame, values, label_kind
+    frame = pd.DataFrame({target: labels} if label_task else {"series": range(1, len(values) + 1)})
+    return frame, values, label_task
 
 
 def _is_true(header: dict[str, list[str]], key: str) -> bool:

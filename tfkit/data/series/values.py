@@ -21,7 +21,7 @@ def parse_values(column: Any) -> np.ndarray:
     is_invalid = column.notna() & values.isna()
     if is_invalid.any():
         raise UserError(
-            f"Values of a series must be numbers, such as 1.5; exclude other columns with leave_out=. "
+            f"Values of a series must be numbers, such as 1.5; exclude other columns with exclude_columns=. "
             f"Received: {str(column[is_invalid].iloc[0])[:60]!r} in {column.name!r}, row "
             f"{int(np.flatnonzero(is_invalid)[0]) + 1:,}"
         )

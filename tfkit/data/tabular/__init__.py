@@ -1,1 +1,24 @@
 """Tables: loading, schema, preprocessing, dataset, reading."""
+
+from tfkit.data.columns.names import require_columns
+from tfkit.data.columns.target import infer_target
+from tfkit.data.tabular.dataset import make_dataset
+from tfkit.data.tabular.loading import READ_OPTIONS, load, split
+from tfkit.data.tabular.metadata import TabularMetadata
+from tfkit.data.tabular.preprocessing import make_preprocessor
+from tfkit.data.tabular.reading import read, stream
+from tfkit.data.tabular.schema import fit_schema
+
+__all__ = [
+    "READ_OPTIONS",
+    "TabularMetadata",
+    "fit_schema",
+    "infer_target",
+    "load",
+    "make_dataset",
+    "make_preprocessor",
+    "read",
+    "require_columns",
+    "split",
+    "stream",
+]

@@ -1,28 +1,26 @@
 """Datasets of tables."""
 
 import logging
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tfkit.data.columns.target import read_target
+from tfkit.data.columns.target import encode_targets
 from tfkit.data.rows import out_of_core
-from tfkit.data.tabular.encoded_dataset import encoded_rows
+from tfkit.data.tabular.encoded_dataset import encode_on_disk
+from tfkit.data.tabular.metadata import TabularMetadata
 from tfkit.data.tabular.validation import to_raw_inputs
 from tfkit.datasets.array import ArrayDataset
-
-if TYPE_CHECKING:
-    pass
+from tfkit.datasets.memmap import MemmapDataset
 
 log = logging.getLogger("tfkit")
 
 
-def table_rows(frame: Any, info: Mapping[str, Any], prepare: Any) -> ArrayDataset:
+def make_dataset(frame: Any, metadata: TabularMetadata, preprocessor: Any) -> ArrayDataset | MemmapDataset:
     """Preprocess the rows of a table once and return them as a dataset."""
     from tfkit.datasets.batch_predict import predict
 
     if isinstance(frame, out_of_core.OutOfCoreTable):
-        return encoded_rows(frame, info, prepare)
-    raw, unreadable = to_raw_inputs(frame, info)
+        return encode_on_disk(frame, metadata, preprocessor)
+    raw, unreadable = to_raw_inputs(frame, metadata)
     for name, count in unreadable.items():  # a smaller number of cells is reported when the column schema is fitted
         if count == frame[name].notna().sum():
             log.warning(
@@ -31,7 +29,5 @@ def table_rows(frame: Any, info: Mapping[str, Any], prepare: Any) -> ArrayDatase
                 name,
                 count,
             )
-    y = read_target(frame, info["target"])
-    if info["task"] == "regression":
-        y = ((y - info["target"]["mean"]) / info["target"]["scale"]).astype("float32")
-    return ArrayDataset(predict(prepare, raw), y, raw=raw).named(frame.index.to_numpy() + 1)
+    y = encode_targets(frame, metadata.target)
+    return ArrayDataset(predict(preprocessor, raw), y, raw=raw).with_row_ids(frame.index.to_numpy() + 1)

@@ -6,46 +6,49 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.data.columns.target import read_target
+from tfkit.data.columns.target import encode_targets
 from tfkit.data.files import parquet
-from tfkit.data.rows.out_of_core import OutOfCoreTable, ParquetTable
+from tfkit.data.rows.out_of_core import OutOfCoreTable
+from tfkit.data.rows.parquet_table import ParquetTable
+from tfkit.data.tabular.metadata import TabularMetadata
 from tfkit.data.tabular.validation import to_raw_inputs
 from tfkit.datasets.memmap import MemmapDataset, allocate_memmap, record_dtype
 
 log = logging.getLogger("tfkit")
 
 
-def encoded_rows(table: OutOfCoreTable, info: Mapping[str, Any], prepare: Any) -> MemmapDataset:
+def encode_on_disk(table: OutOfCoreTable, metadata: TabularMetadata, preprocessor: Any) -> MemmapDataset:
     """Preprocess rows of an on-disk table into a memory-mapped dataset.
 
     The first split that is requested encodes all rows of the files in one pass. The temporary file has no name, so that
     an interrupted process leaves no file.
     """
     source = table.source
-    if source.encoding_cache is None or source.encoding_cache[0] is not prepare:
-        source.encoding_cache = (prepare, _encode(source, info, prepare))
-    y = read_target({info["target"]["name"]: table[info["target"]["name"]]}, info["target"])
-    if info["task"] == "regression":
-        y = ((y - info["target"]["mean"]) / info["target"]["scale"]).astype("float32")
+    if source.encoding_cache is None or source.encoding_cache[0] is not preprocessor:
+        source.encoding_cache = (preprocessor, _encode(source, metadata, preprocessor))
+    target = metadata.target
+    y = encode_targets({target.name: table[target.name]}, target)
 
     def raw(indices: np.ndarray) -> dict[str, np.ndarray]:
-        return _raw(source, indices, info)
+        return _raw(source, indices, metadata)
 
-    return MemmapDataset(source.encoding_cache[1], table.indices, y, raw=raw).named(table.indices + 1)
+    return MemmapDataset(source.encoding_cache[1], table.indices, y, raw=raw).with_row_ids(table.indices + 1)
 
 
-def _encode(source: ParquetTable, info: Mapping[str, Any], prepare: Any) -> np.ndarray:
+def _encode(source: ParquetTable, metadata: TabularMetadata, preprocessor: Any) -> np.ndarray:
     """Preprocess every row of the files into an array of records of fixed length."""
     from tfkit.datasets.batch_predict import compiled_predictor
 
     array: Any = None
     encode: Callable[[Any], Mapping[str, np.ndarray]] | None = None
-    columns = list(dict.fromkeys(rule["column"] for rule in info["inputs"].values()))
+    columns = metadata.feature_columns
     unreadable, present = dict.fromkeys(columns, 0), dict.fromkeys(columns, 0)
     start = 0
     for chunk in source.read(np.arange(source.rows), columns):
-        raw, chunk_unreadable = to_raw_inputs(chunk, info)
-        encode = encode or compiled_predictor(prepare, raw, parquet.ROWS)  # the outputs are as small as the inputs
+        raw, chunk_unreadable = to_raw_inputs(chunk, metadata)
+        encode = encode or compiled_predictor(
+            preprocessor, raw, parquet.CHUNK_ROWS
+        )  # the outputs are as small as the inputs
         records = encode(raw)
         if array is None:
             array = allocate_memmap((source.rows,), record_dtype(records))
@@ -66,11 +69,11 @@ def _encode(source: ParquetTable, info: Mapping[str, Any], prepare: Any) -> np.n
     return array
 
 
-def _raw(source: ParquetTable, indices: np.ndarray, info: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def _raw(source: ParquetTable, indices: np.ndarray, metadata: TabularMetadata) -> dict[str, np.ndarray]:
     """Read the raw model inputs of rows, in the order of the indices."""
     import pandas as pd
 
     ascending, order = np.unique(indices, return_inverse=True)
-    columns = list(dict.fromkeys(rule["column"] for rule in info["inputs"].values()))
-    raw, _ = to_raw_inputs(pd.concat(list(source.read(ascending, columns))), info)
+    columns = metadata.feature_columns
+    raw, _ = to_raw_inputs(pd.concat(list(source.read(ascending, columns))), metadata)
     return {name: values[order] for name, values in raw.items()}

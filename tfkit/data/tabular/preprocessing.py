@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfkit.data.columns.numeric import ROBUST_BOUND
+from tfkit.data.tabular.metadata import TabularMetadata
 
 if TYPE_CHECKING:
     import keras
@@ -15,7 +16,7 @@ CONCATENATED_COLUMNS = 64  # in one Concatenate layer
 MAX_SCALED_VALUE = 1e6  # largest absolute value of a scaled number: its square must be a float32
 
 
-def prepare_table(info: Mapping[str, Any]) -> "keras.Model":
+def make_preprocessor(metadata: TabularMetadata) -> "keras.Model":
     """Build the preprocessing model of a table.
 
     It converts raw rows to scaled numbers, missing indicators and category codes.
@@ -30,23 +31,23 @@ def prepare_table(info: Mapping[str, Any]) -> "keras.Model":
 
     from tfkit import layers
 
-    inputs = {name: keras.Input((1,), name=name, dtype=rule["dtype"]) for name, rule in info["inputs"].items()}
-    numeric = [name for name, rule in info["inputs"].items() if rule["dtype"] == "float32"]
-    categorical = [name for name, rule in info["inputs"].items() if rule["dtype"] == "string"]
+    inputs = {name: keras.Input((1,), name=name, dtype=rule["dtype"]) for name, rule in metadata.inputs.items()}
+    numeric = [name for name, rule in metadata.inputs.items() if rule["dtype"] == "float32"]
+    categorical = [name for name, rule in metadata.inputs.items() if rule["dtype"] == "string"]
     x = {}
     if numeric:
         features = _concatenate([inputs[name] for name in numeric])
-        if info["missing"]:
-            x["missing"] = layers.MissingIndicator(info["missing"], name="missing")(features)
-        x["numbers"] = _scale(features, [info["inputs"][name] for name in numeric], info["scale"])
+        if metadata.missing:
+            x["missing"] = layers.MissingIndicator(metadata.missing, name="missing")(features)
+        x["numbers"] = _scale(features, [metadata.inputs[name] for name in numeric], metadata.scaling)
     if categorical:
         x["categories"] = _codes(
-            [inputs[name] for name in categorical], [info["inputs"][name]["vocabulary"] for name in categorical]
+            [inputs[name] for name in categorical], [metadata.inputs[name]["vocabulary"] for name in categorical]
         )
     return keras.Model(inputs, x, name="prepare")
 
 
-def _scale(x: Any, rules: list[Mapping[str, Any]], scale: str) -> Any:
+def _scale(x: Any, rules: list[Mapping[str, Any]], scaling: str) -> Any:
     """Impute missing numbers and scale all numbers with the selected method."""
     import keras
 
@@ -54,13 +55,13 @@ def _scale(x: Any, rules: list[Mapping[str, Any]], scale: str) -> Any:
 
     params = {key: [rule[key] for rule in rules] for key in rules[0]}
     x = layers.Imputer(params["fill"], name="impute")(x)
-    if scale == "quantile":
+    if scaling == "quantile":
         return layers.QuantileTransform(params["quantiles"], params["shares"], name="scale")(x)
     # Two steps: the difference of two large numbers is exact, and no divisor is squared out of float32's range.
     x = keras.layers.Rescaling(1.0, offset=[-center for center in params["center"]], name="center")(x)
-    x = keras.layers.Rescaling([1.0 / divisor for divisor in params["spread"]], name="scale")(x)
+    x = keras.layers.Rescaling([1.0 / divisor for divisor in params["scale"]], name="scale")(x)
     x = keras.ops.clip(x, -MAX_SCALED_VALUE, MAX_SCALED_VALUE)
-    return layers.SmoothClip(ROBUST_BOUND, name="squash")(x) if scale == "robust" else x
+    return layers.SmoothClip(ROBUST_BOUND, name="squash")(x) if scaling == "robust" else x
 
 
 def _codes(symbols: list[Any], vocabularies: list[list[str]]) -> Any:

@@ -1,88 +1,114 @@
 """Reader of tables for prediction and evaluation."""
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfkit.data.columns.names import require_columns
 from tfkit.data.columns.target import read_target
 from tfkit.data.files.read import read_frame
+from tfkit.data.tabular.metadata import TabularMetadata
 from tfkit.data.tabular.validation import SchemaValidator
+from tfkit.errors import UserError
+from tfkit.metadata import Metadata
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tfkit.data.files.chunks import Blocks
-from tfkit.data.columns.names import require_columns
-from tfkit.data.tabular.loading import _drop_missing_target, _feature_columns
+    from tfkit.data.files.chunks import ChunkReader
+
+log = logging.getLogger("tfkit")
 
 
-def read_table(source: Any, info: Mapping[str, Any], *, target: bool = False, own: bool = False) -> Any:
+def read(source: Any, metadata: TabularMetadata, *, with_targets: bool = False, with_columns: bool = False) -> Any:
     """Read rows as the saved model takes them, validated against the training schema.
 
     Args:
         source: A path, a DataFrame, or a dictionary of columns.
-        info: The result of `learn_table`.
-        target: Whether to return the targets too. Rows without a target are dropped, with a warning.
-        own: Whether to return the columns of the source too, to write them next to the predictions.
+        metadata: The result of `fit_schema`.
+        with_targets: Whether to return the targets too. Rows without a target are dropped, with a warning.
+        with_columns: Whether to return the columns of the source too, to write them next to the predictions.
 
     Returns:
-        A dictionary of arrays `(rows, 1)`, float32 with NaN or strings with "" where missing; with `target`, also the
-        class codes or values `(rows,)`; with `own`, also a DataFrame of the unchanged cells.
+        A dictionary of arrays `(rows, 1)`, float32 with NaN or strings with "" where missing; with targets, also the
+        class codes or values `(rows,)`; with columns, also a DataFrame of the unchanged cells.
 
     Raises:
-        UserError: If there are no rows (with `target`, no rows with a target), a required column is missing, or none of
-            the cells of a column matches the column type of the training data.
+        UserError: If there are no rows (or no rows with a target), a required column is missing, or none of the cells
+            of a column matches the column type of the training data; if the metadata is not that of a table.
     """
-    source_columns = read_frame(source, **{**info["reading"], "missing": []}) if own else None
-    frame = read_frame(source if source_columns is None else source_columns, **info["reading"])
-    require_columns(frame, [*_feature_columns(info), *([info["target"]["name"]] if target else [])])
-    if target:
-        frame = _drop_missing_target(frame, info["target"]["name"])
-    y = read_target(frame, info["target"]) if target else None
-    validator = SchemaValidator(info)
-    raw = validator.raw(frame)
-    validator.say()
-    extras = [value for is_requested, value in ((target, y), (own, source_columns)) if is_requested]
+    _require_tabular(metadata)
+    options, target = metadata.read_options, metadata.target
+    columns = read_frame(source, **{**options, "na_values": []}) if with_columns else None
+    frame = read_frame(source if columns is None else columns, **options)
+    require_columns(frame, [*metadata.feature_columns, *([target.name] if with_targets else [])])
+    if with_targets:
+        frame = _drop_missing_target(frame, target.name)
+    y = read_target(frame, target) if with_targets else None
+    validator = SchemaValidator(metadata)
+    raw = validator.convert(frame)
+    validator.log_mismatches()
+    extras = [value for is_requested, value in ((with_targets, y), (with_columns, columns)) if is_requested]
     return (raw, *extras) if extras else raw
 
 
-def read_table_blocks(file: Any, info: Mapping[str, Any]) -> "_ValidatedChunks | None":
-    """Read a large file in chunks, like `read_table` with `own`.
+def stream(file: Any, metadata: TabularMetadata) -> "_ValidatedChunks | None":
+    """Read a large file in chunks, like `read` with columns.
 
     Returns:
         None if the file must be read at once. Otherwise an iterable of pairs: model inputs and source columns of a
-        chunk. Its attribute `done` is the fraction of the file that has been read. After the last chunk it logs the
-        same warnings as `read_table`.
+        chunk. Its attribute `fraction_read` is the fraction of the file that has been read. After the last chunk it
+        logs the same warnings as `read`.
     """
-    from tfkit.data.files.chunks import LEAST, Blocks, Whole, worth_it
+    from tfkit.data.files.chunks import MIN_CHUNKED_BYTES, ChunkReader, NotChunkableError, chunkable_path
 
-    path = worth_it(file, LEAST)
+    _require_tabular(metadata)
+    path = chunkable_path(file, MIN_CHUNKED_BYTES)
     try:
-        return None if path is None else _ValidatedChunks(Blocks(path, **{**info["reading"], "missing": []}), info)
-    except Whole:
+        if path is None:
+            return None
+        return _ValidatedChunks(ChunkReader(path, **{**metadata.read_options, "na_values": []}), metadata)
+    except NotChunkableError:
         return None
+
+
+def _require_tabular(metadata: Metadata) -> None:
+    """Raise if the metadata is not that of a table, as in a damaged run."""
+    if not isinstance(metadata, TabularMetadata):
+        raise UserError(
+            f"The metadata of a table must be of kind 'tabular'; train again if the run is damaged. "
+            f"Received: kind {metadata.kind!r}"
+        )
+
+
+def _drop_missing_target(frame: Any, name: str) -> Any:
+    """Drop rows without a target and log how many."""
+    is_present = frame[name].notna()
+    if not is_present.any():
+        raise UserError(f"Scoring needs rows with a target. Received: {name!r}, missing in all {len(frame):,}")
+    if not is_present.all():
+        log.warning("%s of %s rows dropped: %s is missing", f"{(~is_present).sum():,}", f"{len(frame):,}", name)
+    return frame[is_present]
 
 
 class _ValidatedChunks:
     """Chunks of a file, converted to validated model inputs."""
 
-    def __init__(self, chunks: "Blocks", info: Mapping[str, Any]):
-        self.chunks, self.info = chunks, info
+    def __init__(self, chunks: "ChunkReader", metadata: TabularMetadata):
+        self.chunks, self.metadata = chunks, metadata
 
     @property
-    def done(self) -> float:
+    def fraction_read(self) -> float:
         """The fraction of the file that has been read, in `[0, 1]`."""
-        return self.chunks.done
+        return self.chunks.fraction_read
 
     def __iter__(self) -> Iterator[tuple[dict[str, np.ndarray], "pd.DataFrame"]]:
-        validator = SchemaValidator(self.info)
-        for source_columns in self.chunks:
-            frame = read_frame(source_columns, **self.info["reading"])
-            require_columns(frame, _feature_columns(self.info))
-            frame.index = source_columns.index
-            yield validator.raw(frame), source_columns
-        validator.say()
-
-
-read_table.blocks = read_table_blocks  # type: ignore[attr-defined]
+        validator = SchemaValidator(self.metadata)
+        for columns in self.chunks:
+            frame = read_frame(columns, **self.metadata.read_options)
+            require_columns(frame, self.metadata.feature_columns)
+            frame.index = columns.index
+            yield validator.convert(frame), columns
+        validator.log_mismatches()

@@ -1,10 +1,10 @@
-"""Fit the schema of a table on its training rows, as plain JSON."""
+"""Fit the schema of a table on its training rows."""
 
 import keyword
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,77 +12,84 @@ from tfkit.data.columns import infer_type
 from tfkit.data.columns.categorical import count_categories, fit_vocabulary, fit_vocabulary_from_counts
 from tfkit.data.columns.names import require_columns
 from tfkit.data.columns.numeric import fit_numeric, subsample_evenly
-from tfkit.data.columns.target import count_classes, read_target
+from tfkit.data.columns.target import fit_target_statistics, read_target
 from tfkit.data.rows.out_of_core import OutOfCoreTable
+from tfkit.data.tabular.metadata import TabularMetadata
 from tfkit.errors import UserError
+from tfkit.metadata import Target
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+SETTINGS = {  # that set the kind of columns
+    "number": "numeric_columns",
+    "category": "categorical_columns",
+    "date": "date_columns",
+    "excluded": "exclude_columns",
+}
 MAX_COUNTED_CATEGORIES = 1_000_000  # of an on-disk column that are counted at the same time
 
 MAX_TOTAL_BINS = 16384  # of all columns together: a batch holds a number for each bin of each row
 
 
-def learn_table(
+def fit_schema(
     frame: Any,
-    target: Mapping[str, Any],
+    target: Target,
     *,
     kinds: Mapping[str, Sequence[str]],
-    scale: str = "robust",
-    bins: int = 128,
-    reading: Mapping[str, Any] | None = None,
-    said: Iterable[str] = (),
-) -> dict[str, Any]:
-    """Fit the schema of a table on its training rows, as plain JSON.
+    scaling: str = "robust",
+    num_bins: int = 128,
+    read_options: Mapping[str, Any] | None = None,
+    messages: Iterable[str] = (),
+) -> TabularMetadata:
+    """Fit the schema of a table on its training rows.
 
     Args:
-        frame: The training rows, as returned by `load_table`, `split_table` or `read_frame`.
-        target: The result of `learn_target`.
-        kinds: The columns for which the user has set a kind: number, category, date, leave_out -> column names.
-        scale: robust, standard, zero_one, minus_one_one or quantile.
-        bins: The largest number of bins of the embedding of a number.
-        reading: `delimiter`, `encoding` and `missing` of `read_frame`, if set by the user; stored for later files.
-        said: Messages that describe the cleaning of the rows; stored with the schema.
-
-    Returns:
-        `info`: task, target, inputs (of the saved model: name, column, dtype), columns (kind and treatment), and the
-        parameters of the preprocessing model and the embeddings.
+        frame: The training rows, as returned by `load`, `split` or `read_frame`.
+        target: The result of `infer_target`.
+        kinds: The columns for which the user has set a kind: number, category, date, excluded -> column names.
+        scaling: robust, standard, minmax, minmax_symmetric or quantile.
+        num_bins: The largest number of bins of the embedding of a number.
+        read_options: `delimiter`, `encoding` and `na_values` of `read_frame`, if set by the user; stored for later
+            files.
+        messages: Messages that describe the cleaning of the rows; stored with the schema.
 
     Raises:
         UserError: If a setting names an unknown column, or one column twice, or no feature column remains.
     """
     user_kinds = _user_kinds(frame, target, kinds)
-    rows, frame, messages = frame, *_in_memory(frame, said)
+    rows, frame, notes = frame, *_in_memory(frame, messages)
     column_rules: dict[str, dict[str, Any]] = {}
     inputs: dict[str, dict[str, Any]] = {}
     input_name = _InputNames()
     for name in frame.columns:
-        if name != target["name"]:
-            column_rules[name], parts = _fit_column(frame[name], user_kinds.get(name), scale, bins)
+        if name != target.name:
+            column_rules[name], parts = _fit_column(frame[name], user_kinds.get(name), scaling, num_bins)
             inputs |= {
                 input_name(f"{name} {part}"): {"column": name, "part": part, **params} for part, params in parts.items()
             }
     if not inputs:
         reasons = ", ".join(f"{name} ({rule['kind']})" for name, rule in list(column_rules.items())[:5])
         raise UserError(
-            f"At least one feature column must remain; set its kind with number=, category= or "
-            f"date=. Received: {reasons or 'no columns besides the target'}"
+            "At least one feature column must remain; set its kind with numeric_columns=, categorical_columns= or "
+            f"date_columns=. Received: {reasons or 'no columns besides the target'}"
         )
     if len(frame) < len(rows):
         _fit_vocabularies(rows, column_rules, inputs)
     numeric = [rule for rule in inputs.values() if rule["dtype"] == "float32"]
     categorical = [rule for rule in inputs.values() if rule["dtype"] == "string"]
     _limit_bins(numeric)
-    return {
-        "task": target["task"],
-        "target": {**target, **_target_statistics(rows, target)},
-        "cleaning": messages,
-        "reading": dict(reading or {}),
-        "inputs": inputs,
-        "columns": column_rules,
-        "scale": scale,
-        "edges": [rule.pop("edges") for rule in numeric],
-        "missing": [index for index, rule in enumerate(numeric) if rule["missing"]],
-        "sizes": [len(rule["vocabulary"]) + 2 for rule in categorical],
-    }
+    return TabularMetadata(
+        target=fit_target_statistics(target, read_target(rows, target)),
+        notes=notes,
+        read_options=dict(read_options or {}),
+        edges=[list(rule.pop("edges")) for rule in numeric],
+        inputs=inputs,
+        columns=column_rules,
+        scaling=scaling,
+        missing=[index for index, rule in enumerate(numeric) if rule["missing"]],
+        sizes=[len(rule["vocabulary"]) + 2 for rule in categorical],
+    )
 
 
 def _in_memory(rows: Any, messages: Iterable[str]) -> tuple[Any, list[str]]:
@@ -121,67 +128,70 @@ def _fit_vocabularies(
         column_rules[rule["column"]]["treatment"] = ", ".join(messages)
 
 
-def _user_kinds(frame: Any, target: Mapping[str, Any], kinds: Mapping[str, Sequence[str]]) -> dict[str, str]:
+def _user_kinds(frame: Any, target: Target, kinds: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Map each column to the kind that the user has set."""
     user_kinds: dict[str, str] = {}
     for kind, names in kinds.items():
         require_columns(frame, names)
         for name in names:
-            if name == target["name"]:
-                raise UserError(f"The target's kind is set with kind=class or kind=number. Received: {kind}={name}")
+            if name == target.name:
+                raise UserError(
+                    "The kind of the target is set with task=classification or task=regression. "
+                    f"Received: {SETTINGS[kind]}={name}"
+                )
             if user_kinds.setdefault(name, kind) != kind:
-                raise UserError(f"A column can have one kind. Received: {user_kinds[name]}={name} and {kind}={name}")
+                raise UserError(
+                    f"A column can have one kind. Received: {SETTINGS[user_kinds[name]]}={name} "
+                    f"and {SETTINGS[kind]}={name}"
+                )
     return user_kinds
 
 
-def _fit_column(column: Any, kind: str | None, scale: str, bins: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def _fit_column(
+    column: "pd.Series", kind: str | None, scaling: str, bins: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Fit the schema of one column, and the preprocessing of each of its parts.
 
     A number or a category has one part, named "".
     """
-    if kind == "leave_out":
-        return {"kind": "left out", "treatment": "excluded by the user"}, {}
+    if kind == "excluded":
+        return {"kind": "excluded", "treatment": "excluded by the user"}, {}
     parts: dict[str, Any] = {}
     try:
         rule = infer_type.infer_column_type(column, kind)
     except ValueError as error:
         raise UserError(
-            f"A column must fit the kind that is set for it. Received: {kind}={column.name}, which {error}"
+            f"A column must fit the kind that is set for it. "
+            f"Received: {SETTINGS[str(kind)]}={column.name}, which {error}"
         ) from None
-    if rule["kind"] in infer_type.LEFT_OUT:
-        return {**rule, "treatment": f"excluded: {infer_type.LEFT_OUT[rule['kind']]}"}, {}
+    if rule["kind"] in infer_type.EXCLUDED_KINDS:
+        return {**rule, "treatment": f"excluded: {infer_type.EXCLUDED_KINDS[rule['kind']]}"}, {}
     arrays, unreadable = infer_type.convert_column(column, rule)
-    messages = [f"{unreadable:,} cells that are not {infer_type.called(rule)} count as missing"] if unreadable else []
+    messages = (
+        [f"{unreadable:,} cells that are not {infer_type.describe_type(rule)} count as missing"] if unreadable else []
+    )
     if rule["kind"] == "date":
-        parts = _fit_date(arrays, scale, bins)
-        messages += [f"parsed as {' or '.join(rule['forms'])}", *parts]
+        parts = _fit_date(arrays, scaling, bins)
+        messages += [f"parsed as {' or '.join(rule['formats'])}", *parts]
     else:
         values = arrays[""]
         parts[""], column_messages = (
-            fit_vocabulary(values) if values.dtype == object else fit_numeric(values, scale=scale, bins=bins)
+            fit_vocabulary(values) if values.dtype == object else fit_numeric(values, scaling=scaling, bins=bins)
         )
         messages += column_messages
     return {**rule, "treatment": ", ".join(messages)}, parts
 
 
-def _fit_date(arrays: Mapping[str, np.ndarray], scale: str, bins: int) -> dict[str, Any]:
+def _fit_date(arrays: Mapping[str, np.ndarray], scaling: str, bins: int) -> dict[str, Any]:
     """Fit the preprocessing of the parts of a date, without constant parts.
 
     Only the first part has a missing indicator.
     """
     varying = [part for part, values in arrays.items() if len(np.unique(values[np.isfinite(values)])) > 1] or ["days"]
-    parts = {part: fit_numeric(arrays[part], scale=scale, bins=bins)[0] for part in varying}
+    parts = {part: fit_numeric(arrays[part], scaling=scaling, bins=bins)[0] for part in varying}
     for part in varying[1:]:
         parts[part]["missing"] = False
     return parts
-
-
-def _target_statistics(frame: Any, target: Mapping[str, Any]) -> dict[str, Any]:
-    """Count the rows of each class, or compute mean and standard deviation."""
-    y = read_target(frame, target)
-    if target["classes"]:
-        return {"counts": count_classes(y, target["classes"])}
-    return {"mean": float(y.mean()), "scale": float(y.std()) or 1.0}
 
 
 def _limit_bins(rules: list[dict[str, Any]]) -> None:

@@ -1,12 +1,12 @@
 """Validate rows against the training schema in chunks; report mismatches once."""
 
 import logging
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tfkit.data.columns import infer_type
+from tfkit.data.tabular.metadata import TabularMetadata
 from tfkit.errors import UserError, format_list
 
 if TYPE_CHECKING:
@@ -19,14 +19,14 @@ MAX_REPORTED_COLUMNS = 10  # each with a line of its own
 MAX_UNSEEN_CATEGORIES = 100_000  # distinct ones of a column that are stored for the report
 
 
-def to_raw_inputs(frame: Any, info: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+def to_raw_inputs(frame: Any, metadata: TabularMetadata) -> tuple[dict[str, np.ndarray], dict[str, int]]:
     """Convert rows to raw model inputs, and count unreadable cells per column."""
     arrays, unreadable = {}, {}
-    for name in dict.fromkeys(rule["column"] for rule in info["inputs"].values()):
-        arrays[name], count = infer_type.convert_column(frame[name], info["columns"][name])
+    for name in metadata.feature_columns:
+        arrays[name], count = infer_type.convert_column(frame[name], metadata.columns[name])
         if count:
             unreadable[name] = count
-    raw = {name: arrays[rule["column"]][rule["part"]].reshape(-1, 1) for name, rule in info["inputs"].items()}
+    raw = {name: arrays[rule["column"]][rule["part"]].reshape(-1, 1) for name, rule in metadata.inputs.items()}
     return raw, unreadable
 
 
@@ -34,32 +34,32 @@ class SchemaValidator:
     """Validate rows against the training schema and collect mismatches.
 
     Args:
-        info: The result of `learn_table`.
+        metadata: The result of `fit_schema`.
     """
 
-    def __init__(self, info: Mapping[str, Any]):
-        self.info = info
+    def __init__(self, metadata: TabularMetadata):
+        self.metadata = metadata
         self.extra_columns: dict[str, None] = {}
         self.mismatches: dict[str, _ColumnMismatches] = {}
         self.vocabularies = {
-            name: {*rule["vocabulary"], ""} for name, rule in info["inputs"].items() if rule["dtype"] == "string"
+            name: {*rule["vocabulary"], ""} for name, rule in metadata.inputs.items() if rule["dtype"] == "string"
         }
         self.unseen_categories: dict[str, set[str]] = {name: set() for name in self.vocabularies}
         self.unseen_counts = dict.fromkeys(self.vocabularies, 0)
 
-    def raw(self, frame: Any) -> dict[str, np.ndarray]:
+    def convert(self, frame: Any) -> dict[str, np.ndarray]:
         """Convert rows to raw model inputs."""
-        training_columns = {*self.info["columns"], self.info["target"]["name"]}
+        training_columns = {*self.metadata.columns, self.metadata.target.name}
         self.extra_columns |= dict.fromkeys(str(name) for name in frame.columns if name not in training_columns)
-        raw, unreadable = to_raw_inputs(frame, self.info)
-        for name in dict.fromkeys(rule["column"] for rule in self.info["inputs"].values()):
+        raw, unreadable = to_raw_inputs(frame, self.metadata)
+        for name in self.metadata.feature_columns:
             mismatches = self.mismatches.setdefault(name, _ColumnMismatches())
-            mismatches.update(frame[name], self.info["columns"][name], unreadable.get(name, 0))
+            mismatches.update(frame[name], self.metadata.columns[name], unreadable.get(name, 0))
         for name in self.vocabularies:
             self._update_unseen(name, raw[name][:, 0])
         return raw
 
-    def say(self) -> None:
+    def log_mismatches(self) -> None:
         """Log the mismatches of all rows so far.
 
         Raises:
@@ -70,10 +70,10 @@ class SchemaValidator:
             messages.append(f"Columns not seen in training are ignored: {format_list(self.extra_columns)}")
         for name, mismatches in self.mismatches.items():
             if mismatches.unreadable:
-                messages.append(mismatches.message(name, self.info["columns"][name]))
+                messages.append(mismatches.message(name, self.metadata.columns[name]))
         for name, categories in self.unseen_categories.items():
             if categories:
-                column = self.info["inputs"][name]["column"]
+                column = self.metadata.inputs[name]["column"]
                 messages.append(
                     f"{column}: {self.unseen_counts[name]:,} cells have categories that were not seen in training, "
                     f"or only once: {format_list(sorted(categories))}"
@@ -115,10 +115,10 @@ class _ColumnMismatches:
         """Describe the mismatches; raise if none of the cells matches the schema."""
         if self.unreadable == self.present and not self.is_numeric:  # infinite numbers are numbers, and missing
             raise UserError(
-                f"The column {name!r} must contain {infer_type.called(rule)}, as in training. "
+                f"The column {name!r} must contain {infer_type.describe_type(rule)}, as in training. "
                 f"Received: {self.unreadable:,} cells that are not, such as {self.example!r}"
             )
         return (
-            f"{name}: {self.unreadable:,} of {self.present:,} cells are not {infer_type.called(rule)} and count as "
-            f"missing, such as {self.example!r}"
+            f"{name}: {self.unreadable:,} of {self.present:,} cells are not {infer_type.describe_type(rule)} "
+            f"and count as missing, such as {self.example!r}"
         )

@@ -1,7 +1,7 @@
 """Find, check and clean the column of texts of a table."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,71 +11,81 @@ from tfkit.data.rows.duplicates import drop_unusable_rows
 from tfkit.errors import UserError, format_list
 from tfkit.layers.preprocessing import text as preprocessing_text
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+CHUNK_ROWS = 4096  # texts processed at a time, and sampled to infer the kind of token
+
 SAMPLE_ROWS = 4096  # rows from which the type of a column is inferred
 
 
-def text_array(column: Any) -> np.ndarray:
+def text_array(column: "pd.Series") -> np.ndarray:
     """Convert a column to strings `(rows,)`, "" where missing."""
     return columns_values.to_strings(columns_values.normalize_dtype(column))
 
 
-def normalize_for_comparison(texts: Any) -> Any:
+def normalize_for_comparison(texts: "pd.Series") -> "pd.Series":
     """Normalize texts so that duplicates compare equal: lower case, single spaces."""
     return texts.str.lower().str.split().str.join(" ")
 
 
 def clean_texts(
-    frame: Any, text: str, target: str, marked: Mapping[str, Any], table_name: str = ""
-) -> tuple[Any, list[str]]:
+    frame: "pd.DataFrame",
+    text_column: str,
+    target: str,
+    missing_counts: Mapping[str, Any],
+    table_name: str = "",
+) -> tuple["pd.DataFrame", list[str]]:
     """Drop rows without a target or a text; also return messages about it.
 
     Args:
         frame: The rows of the table.
-        text: The column of texts.
+        text_column: The column of texts.
         target: The column to predict.
-        marked: Cells that were read as missing, by column, as returned by `read_text_frame`.
+        missing_counts: Counts of the cells that were read as missing, by column, of `read_text_frame`.
         table_name: What messages call the table, such as "test table"; "" for the training table.
     """
     rows = len(frame)
-    check_is_text(frame[text])
-    frame, messages = drop_unusable_rows(frame, target, duplicates="keep", what=table_name, marked=marked.get(target))
-    frame = frame.assign(**{text: text_array(frame[text])})
-    is_empty = (frame[text].str.strip() == "").to_numpy()
+    check_is_text(frame[text_column])
+    frame, messages = drop_unusable_rows(
+        frame, target, duplicates="keep", table_name=table_name, missing_counts=missing_counts.get(target)
+    )
+    frame = frame.assign(**{text_column: text_array(frame[text_column])})
+    is_empty = (frame[text_column].str.strip() == "").to_numpy()
     if is_empty.all():
-        raise UserError(f"The text column must have texts. Received: {text!r}, empty in every row with a target")
+        raise UserError(f"The text column must have texts. Received: {text_column!r}, empty in every row with a target")
     if is_empty.any():
         of_table = f" of the {table_name}" if table_name else ""
-        messages.append(f"{int(is_empty.sum()):,} of {rows:,} rows{of_table} dropped: no {text}")
+        messages.append(f"{int(is_empty.sum()):,} of {rows:,} rows{of_table} dropped: no {text_column}")
     return frame[~is_empty], messages
 
 
-def longest_text_column(frame: Any, target: str) -> str:
+def longest_text_column(frame: "pd.DataFrame", target: str) -> str:
     """Return the name of the text column with the longest texts on average."""
-    mean_lengths = {}
+    mean_lengths: dict[Any, float] = {}
     for name, column in frame.items():
         values = columns_values.normalize_dtype(column.head(SAMPLE_ROWS))
         if name != target and values.dtype.kind not in "fM" and values.notna().any():
             mean_lengths[name] = float(values.dropna().str.len().mean())
     if not mean_lengths:
-        raise UserError(f"The table must have a column of texts; name it with text=. Received: {format_list(frame)}")
+        raise UserError(
+            f"The table must have a column of texts; name it with text_column=. Received: {format_list(frame)}"
+        )
     return max(mean_lengths, key=lambda name: mean_lengths[name])
 
 
-def check_is_text(column: Any) -> None:
+def check_is_text(column: "pd.Series") -> None:
     """Raise an error for a column of numbers or dates, or an empty one."""
     rule = infer_type.infer_column_type(column.head(SAMPLE_ROWS))
-    if "written" in rule or rule["kind"] in ("date", "empty"):
+    if "number_format" in rule or rule["kind"] in ("date", "empty"):
         content = "no values" if rule["kind"] == "empty" else "dates" if rule["kind"] == "date" else "numbers"
         raise UserError(
-            f"The text column must have texts; name it with text=, or train on other columns with "
+            f"The text column must have texts; name it with text_column=, or train on other columns with "
             f"`tfkit train tabular`. Received: {column.name!r}, which has {content}"
         )
 
 
-CHUNK_ROWS = 4096  # texts processed at a time, and sampled to infer the kind of token
-
-
-def _truncate_in_chunks(texts: np.ndarray, length: int) -> np.ndarray:
+def truncate_in_chunks(texts: np.ndarray, length: int) -> np.ndarray:
     """Truncate texts exactly as the saved model does, chunk by chunk.
 
     So vocabularies are built from the same characters that the model reads.

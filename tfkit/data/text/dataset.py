@@ -1,36 +1,35 @@
 """Datasets of texts."""
 
 import logging
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfkit.data.columns.target import read_target
-from tfkit.data.text.columns import (
-    CHUNK_ROWS,
-    text_array,
-)
+from tfkit.data.columns.target import encode_targets
+from tfkit.data.text.columns import CHUNK_ROWS, text_array
+from tfkit.data.text.metadata import NgramVocabulary, TextMetadata
 from tfkit.data.text.ngrams import fit_ngram_vocabulary
 from tfkit.data.text.preprocessing import INPUT_NAME
 from tfkit.datasets.array import ArrayDataset
 from tfkit.datasets.memmap import MemmapDataset, allocate_memmap, fits_in_memory, record_dtype
 
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
 log = logging.getLogger("tfkit")
 
 
-def text_rows(frame: Any, info: Mapping[str, Any], prepare: Any) -> ArrayDataset:
+def make_dataset(frame: "pd.DataFrame", metadata: TextMetadata, preprocessor: "keras.Model") -> ArrayDataset:
     """Make a dataset of token ids: in memory, or memory-mapped if they do not fit."""
     from tfkit.datasets.batch_predict import compiled_predictor
 
-    raw = {INPUT_NAME: text_array(frame[info["inputs"][INPUT_NAME]["column"]]).reshape(-1, 1)}
-    to_ids = compiled_predictor(prepare, raw)
-    targets = read_target(frame, info["target"])
-    if info["task"] == "regression":
-        targets = ((targets - info["target"]["mean"]) / info["target"]["scale"]).astype("float32")
+    raw = {INPUT_NAME: text_array(frame[metadata.inputs[INPUT_NAME]["column"]]).reshape(-1, 1)}
+    to_ids = compiled_predictor(preprocessor, raw)
+    targets = encode_targets(frame, metadata.target)
     dtype = record_dtype(to_ids({INPUT_NAME: raw[INPUT_NAME][:1]}))
     if fits_in_memory(dtype.itemsize * len(frame)):
-        return ArrayDataset(to_ids(raw), targets, raw=raw).named(frame.index.to_numpy() + 1)
+        return ArrayDataset(to_ids(raw), targets, raw=raw).with_row_ids(frame.index.to_numpy() + 1)
     array = allocate_memmap((len(frame),), dtype)
     log.info("The token ids do not fit into memory; they are stored on disk: %.1f GB", array.nbytes / 1e9)
     for start in range(0, len(frame), CHUNK_ROWS):
@@ -39,27 +38,26 @@ def text_rows(frame: Any, info: Mapping[str, Any], prepare: Any) -> ArrayDataset
     dataset = MemmapDataset(
         array, np.arange(len(frame)), targets, raw=lambda indices: {INPUT_NAME: raw[INPUT_NAME][indices]}
     )
-    return dataset.named(frame.index.to_numpy() + 1)
+    return dataset.with_row_ids(frame.index.to_numpy() + 1)
 
 
-def learn_ngrams(train: ArrayDataset, *, most: int) -> dict[str, Any]:
-    """Find the frequent n-grams of each kind of token.
+def fit_ngram_vocabularies(train: ArrayDataset, *, max_ngrams: int) -> dict[str, NgramVocabulary]:
+    """Select the frequent n-grams of each kind of token.
 
     They are the parameters of `tfkit.layers.NgramEmbedding`. With words: n-grams of one and two words, and of two to
     five characters. With characters only: n-grams of one to four characters.
 
     Args:
-        train: Training rows made by `text_rows`.
-        most: The maximum number of n-grams of each kind.
-
-    Returns:
-        For each kind of token its `sizes` and `ngrams`.
+        train: Training rows made by `make_dataset`.
+        max_ngrams: Maximum number of n-grams of each kind of token.
     """
     ids = train.arrays[0]
     if isinstance(train, MemmapDataset):
         ids = {name: train.array[name] for name in train.array.dtype.fields or ()}
     sizes = {"words": [1, 2], "characters": [2, 3, 4, 5] if "words" in ids else [1, 2, 3, 4]}
     return {
-        name: {"sizes": sizes[name], "ngrams": fit_ngram_vocabulary(stream_ids, sizes=sizes[name], most=most)}
-        for name, stream_ids in ids.items()
+        name: NgramVocabulary(
+            sizes=sizes[name], ngrams=fit_ngram_vocabulary(token_ids, sizes=sizes[name], max_ngrams=max_ngrams)
+        )
+        for name, token_ids in ids.items()
     }

@@ -3,40 +3,48 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfkit.data.files import text_encoding
-from tfkit.data.files.read import read_marked
+from tfkit.data.files.read import read_with_missing_counts
 from tfkit.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# settings of a recipe that `read_frame` takes
+READ_OPTIONS = frozenset({"delimiter", "encoding", "na_values"})
 
 PATH_COLUMN = "file"  # the column with the path of each text of a folder
 
 
-def read_text_frame(source: Any, *, text: str | None, target: str, **reading: Any) -> tuple[Any, dict[str, Any]]:
-    """Read the rows of a source, and which cells of each column were read as missing.
+def read_text_frame(
+    source: Any, *, text_column: str | None, target: str, **read_options: Any
+) -> tuple["pd.DataFrame", dict[str, dict[str, int]]]:
+    """Read the rows of a source, and count the cells of each column that were read as missing.
 
     Args:
         source: Any source that `read_frame` accepts, a list of strings, or a folder. In a folder, each `.txt` file is
             a text, and the top-level folder it is in is its class.
-        text: The name of the text column made from a folder or a list; None for "text".
+        text_column: The name of the text column made from a folder or a list; None for "text".
         target: The name of the class column made from a folder.
-        reading: delimiter, encoding, missing of `read_frame`; without `missing`, only empty cells are missing.
+        read_options: delimiter, encoding, na_values of `read_frame`; without `na_values`, only empty cells are missing.
 
     Raises:
         UserError: If there is nothing to read, or it cannot be read.
     """
     import pandas as pd
 
-    reading["missing"] = reading.get("missing") or []  # "null" and "?" are texts, and may be classes
+    read_options["na_values"] = read_options.get("na_values") or []  # "null" and "?" are texts, and may be classes
     if isinstance(source, list | tuple | pd.Series):
-        source = {text or "text": list(source)}
+        source = {text_column or "text": list(source)}
     if isinstance(source, str | os.PathLike) and "\n" not in str(source) and Path(source).expanduser().is_dir():
-        frame = _read_folder(Path(source).expanduser(), text or "text", target, reading.get("encoding"))
+        frame = _read_folder(Path(source).expanduser(), text_column or "text", target, read_options.get("encoding"))
         return frame, {}
-    return read_marked(source, **reading)
+    return read_with_missing_counts(source, **read_options)
 
 
-def _read_folder(folder: Path, text: str, target: str, encoding: str | None) -> Any:
+def _read_folder(folder: Path, text_column: str, target: str, encoding: str | None) -> "pd.DataFrame":
     """Read each .txt file of a folder into a row: text, class or None, and path."""
     import pandas as pd
 
@@ -48,11 +56,11 @@ def _read_folder(folder: Path, text: str, target: str, encoding: str | None) -> 
             f"A folder of texts must contain .txt files, for training in one folder per class. "
             f"Received: {folder} without .txt files"
         )
-    text_encoding.check_names([path.relative_to(folder).as_posix() for path in files], folder)
-    columns: Mapping[str, list[Any]] = {text: [], target: [], PATH_COLUMN: []}
+    text_encoding.check_file_names([path.relative_to(folder).as_posix() for path in files], folder)
+    columns: Mapping[str, list[Any]] = {text_column: [], target: [], PATH_COLUMN: []}
     for path in files:
         parts = path.relative_to(folder).parts
-        columns[text].append(_read_text(path, encoding))
+        columns[text_column].append(_read_text(path, encoding))
         columns[target].append(parts[0] if len(parts) > 1 else None)
         columns[PATH_COLUMN].append("/".join(parts))
     return pd.DataFrame(columns)

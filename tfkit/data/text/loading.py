@@ -1,39 +1,39 @@
-"""Load, split, preprocess and read labeled texts; the vocabulary is built from the training rows only."""
+"""Load and split labeled texts."""
 
-import logging
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfkit.data.columns.names import require_columns
 from tfkit.data.rows.splits import train_val_test_split
-from tfkit.data.text.columns import (
-    clean_texts,
-    longest_text_column,
-    normalize_for_comparison,
-)
+from tfkit.data.text.columns import clean_texts, longest_text_column, normalize_for_comparison
 from tfkit.data.text.files import read_text_frame
 from tfkit.errors import UserError
+from tfkit.metadata import Target
 
-log = logging.getLogger("tfkit")
+if TYPE_CHECKING:
+    import pandas as pd
+
+# settings of a recipe that `split` takes
+SPLIT_SETTINGS = frozenset({"val_fraction", "test_fraction", "time_column", "group_column"})
 
 
-def load_texts(
-    table: Any,
-    text: str | None,
+def load(
+    data: Any,
+    text_column: str | None,
     target: str,
     *,
-    test_table: Any = None,
-    keep: Iterable[str | None] = (),
-    **reading: Any,
-) -> tuple[Any, Any, str, list[str]]:
+    test_data: Any = None,
+    extra_columns: Iterable[str | None] = (),
+    **read_options: Any,
+) -> tuple["pd.DataFrame", "pd.DataFrame | None", str, list[str]]:
     """Read a table of texts and targets, and optionally a test table.
 
     Args:
-        table, test_table: Any source that `read_text_frame` accepts.
-        text: The column of texts; None for the one with the longest texts.
+        data, test_data: Any source that `read_text_frame` accepts.
+        text_column: The column of texts; None for the one with the longest texts.
         target: The column to predict.
-        keep: More columns to keep, needed for splitting.
-        reading: delimiter, encoding, missing of `read_frame`.
+        extra_columns: More columns to keep, needed for splitting; None is ignored.
+        read_options: delimiter, encoding, na_values of `read_frame`.
 
     Returns:
         The rows with a text and a target, those of the test table or None, the name of the text column, and messages
@@ -42,17 +42,17 @@ def load_texts(
     Raises:
         UserError: If there are no texts, a column does not exist, or the text column has numbers.
     """
-    frame, marked = read_text_frame(table, text=text, target=target, **reading)
-    require_columns(frame, [target, *([text] if text else [])])
-    name = text or longest_text_column(frame, target)
-    columns = list(dict.fromkeys([name, target, *(column for column in keep if column)]))
+    frame, missing_counts = read_text_frame(data, text_column=text_column, target=target, **read_options)
+    require_columns(frame, [target, *([text_column] if text_column else [])])
+    name = text_column or longest_text_column(frame, target)
+    columns = list(dict.fromkeys([name, target, *(column for column in extra_columns if column)]))
     require_columns(frame, columns)
-    frame, messages = clean_texts(frame[columns], name, target, marked)
-    if test_table is None:
+    frame, messages = clean_texts(frame[columns], name, target, missing_counts)
+    if test_data is None:
         return frame, None, name, messages
-    test, marked = read_text_frame(test_table, text=name, target=target, **reading)
+    test, missing_counts = read_text_frame(test_data, text_column=name, target=target, **read_options)
     require_columns(test, [name, target], "test table")
-    test, test_messages = clean_texts(test[[name, target]], name, target, marked, "test table")
+    test, test_messages = clean_texts(test[[name, target]], name, target, missing_counts, "test table")
     in_test = normalize_for_comparison(frame[name]).isin(normalize_for_comparison(test[name])).to_numpy()
     if in_test.all():
         raise UserError(
@@ -65,15 +65,24 @@ def load_texts(
     return frame[~in_test], test, name, messages + test_messages
 
 
-def split_texts(frame: Any, text: str, target: dict[str, Any], **settings: Any) -> tuple[Any, Any, Any]:
-    """Split rows as `split_table` does; all rows with the same text stay in one split.
+def split(
+    frame: "pd.DataFrame", text_column: str, target: Target, *, test_data: "pd.DataFrame | None" = None, **options: Any
+) -> tuple["pd.DataFrame", "pd.DataFrame", "pd.DataFrame"]:
+    """Split into training, validation and test rows; all rows with the same text stay in one split.
 
     Texts that differ only in upper and lower case and white space count as the same.
+
+    Args:
+        frame: Rows of `load`.
+        text_column: The column of texts.
+        target: Result of `infer_target`.
+        test_data: Separate test rows, or None to take a fraction of `frame`.
+        options: val_fraction, test_fraction, seed, time_column and group_column of `train_val_test_split`.
     """
-    normalized = normalize_for_comparison(frame[text])
-    splits = train_val_test_split(frame[~normalized.duplicated()], target, **settings)
+    normalized = normalize_for_comparison(frame[text_column])
+    splits = train_val_test_split(frame[~normalized.duplicated()], target, test_data=test_data, **options)
     train, val, test = (
-        split if split is settings["test"] else frame[normalized.isin(normalize_for_comparison(split[text]))]
-        for split in splits
+        rows if rows is test_data else frame[normalized.isin(normalize_for_comparison(rows[text_column]))]
+        for rows in splits
     )
     return train, val, test

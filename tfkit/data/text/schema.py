@@ -1,83 +1,81 @@
 """Schema of texts: tokenization and vocabulary, fitted on the training split."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from tfkit.data.columns.target import count_classes, read_target
+from tfkit.data.columns.target import fit_target_statistics, read_target
 from tfkit.data.text import vocabulary as text_vocabulary
-from tfkit.data.text.columns import CHUNK_ROWS, _truncate_in_chunks, text_array
+from tfkit.data.text.columns import CHUNK_ROWS, text_array, truncate_in_chunks
+from tfkit.data.text.metadata import TextMetadata, TokenSequence
 from tfkit.data.text.preprocessing import INPUT_NAME
 from tfkit.layers.preprocessing import text as preprocessing_text
+from tfkit.metadata import Target
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# settings of a recipe that `fit_schema` takes
+SCHEMA_SETTINGS = frozenset({"tokenization", "max_length", "vocabulary_size"})
 
 LENGTH_QUANTILE = 0.99  # fraction of the training texts that are not truncated
 
 MAX_UNSPACED_FRACTION = 0.3  # of letters in scripts without spaces; above it, tokens are characters
 
 
-def learn_texts(
-    frame: Any,
-    text: str,
-    target: Mapping[str, Any],
+def fit_schema(
+    train: "pd.DataFrame",
+    text_column: str,
+    target: Target,
     *,
-    kind: str = "auto",
+    tokenization: Literal["auto", "words", "characters"] = "auto",
     max_length: int = 2000,
-    vocabulary: int = 20_000,
-    reading: Mapping[str, Any] | None = None,
-    said: Iterable[str] = (),
-) -> dict[str, Any]:
+    vocabulary_size: int = 20_000,
+    read_options: Mapping[str, Any] | None = None,
+    messages: Iterable[str] = (),
+) -> TextMetadata:
     """Infer text length, kind of token and vocabularies from the training rows.
 
     Args:
-        frame: The training rows.
-        text: The column of texts.
-        target: The target description returned by `learn_target`.
-        kind: The kind of token: "words", "characters", or "auto" for characters in scripts without spaces between
-            words.
+        train: The training rows.
+        text_column: The column of texts.
+        target: The result of `infer_target`.
+        tokenization: The kind of token: "words", "characters", or "auto" for characters in scripts without spaces
+            between words.
         max_length: The maximum number of characters of a text; longer texts are truncated.
-        vocabulary: The maximum number of words, and of characters, in the vocabularies.
-        reading: delimiter, encoding, missing of `read_frame`; stored for reading later files.
-        said: Messages about earlier steps, stored with the result.
-
-    Returns:
-        The schema, as plain JSON: task, target, inputs, and the parameters of `prepare_texts`.
+        vocabulary_size: The maximum number of words, and of characters, in the vocabularies.
+        read_options: delimiter, encoding, na_values of `read_frame`; stored for reading later files.
+        messages: Messages about earlier steps, stored with the result.
     """
-    texts = text_array(frame[text])
+    texts = text_array(train[text_column])
     lengths = np.array([len(string) for string in texts])
     length = max(1, min(max_length, int(np.quantile(lengths, LENGTH_QUANTILE, method="higher"))))
-    texts = _truncate_in_chunks(texts, length)
-    kind = _infer_token_kind(texts) if kind == "auto" else kind
-    messages = [
-        *said,
+    texts = truncate_in_chunks(texts, length)
+    kind = _infer_token_kind(texts) if tokenization == "auto" else tokenization
+    notes = [
+        *messages,
         f"texts are truncated to {length:,} characters; {int((lengths > length).sum()):,} of {len(texts):,} "
         f"training texts are longer",
     ]
-    streams = {}
-    for stream in ("words", "characters") if kind == "words" else ("characters",):
-        entries, counts = text_vocabulary.build_vocabulary(texts, stream, max_tokens=vocabulary)
+    sequences = {}
+    for name in ("words", "characters") if kind == "words" else ("characters",):
+        vocabulary, counts = text_vocabulary.build_vocabulary(texts, name, max_tokens=vocabulary_size)
         steps = max(1, int(np.quantile(counts, 0.995, method="higher")))
-        streams[stream] = {"vocabulary": entries, "length": steps}
-        messages.append(f"the vocabulary has {len(entries):,} {stream}, those that occur twice or more in training")
-    y_true = read_target(frame, target)
-    target_statistics = (
-        {"counts": count_classes(y_true, target["classes"])}
-        if target["classes"]
-        else {"mean": float(y_true.mean()), "scale": float(y_true.std()) or 1.0}
+        sequences[name] = TokenSequence(vocabulary=vocabulary, length=steps)
+        notes.append(f"the vocabulary has {len(vocabulary):,} {name}, those that occur twice or more in training")
+    return TextMetadata(
+        target=fit_target_statistics(target, read_target(train, target)),
+        notes=notes,
+        read_options=dict(read_options or {}),
+        inputs={INPUT_NAME: {"dtype": "string", "column": text_column}},
+        length=length,
+        tokenization=kind,
+        sequences=sequences,
     )
-    return {
-        "task": target["task"],
-        "target": {**target, **target_statistics},
-        "cleaning": messages,
-        "reading": dict(reading or {}),
-        "inputs": {INPUT_NAME: {"dtype": "string", "column": text}},
-        "length": length,
-        "tokens": kind,
-        "streams": streams,
-    }
 
 
-def _infer_token_kind(texts: np.ndarray) -> str:
+def _infer_token_kind(texts: np.ndarray) -> Literal["words", "characters"]:
     """Return "words", or "characters" if too many letters are of unspaced scripts."""
     import tensorflow as tf
 

@@ -1,32 +1,33 @@
 """Baseline of images: logistic or ridge regression on downscaled grayscale pixels."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from tfkit.evaluation.baselines.table import Split, linear
+from tfkit.metadata import Metadata
 
 MAX_SIDE_PIXELS = 16  # side of a downscaled image
 
 CHUNK_ROWS = 1024  # images in memory at once
 
 
-def linear_pixels(train: Split, test: Split, info: Mapping[str, Any], *, seed: int = 0) -> np.ndarray:
+def linear_pixels(train: Split, test: Split, metadata: Metadata, *, seed: int = 0) -> np.ndarray:
     """Fit `linear` on grayscale pixels, downscaled to at most 16 x 16.
 
     Each pixel of the downscaled image is the mean of a block of pixels.
 
     Example:
+        >>> from tfkit.metadata import Target
         >>> class Rows(list):
         ...     def take(self, indices):
         ...         return np.full((len(indices), 32, 32, 3), 255, "uint8") * (indices[:, None, None, None] % 2 == 1), (
         ...             np.array(self)[indices]), None
-        >>> info = {"task": "binary", "target": {"classes": ["dark", "light"], "positive": "dark"}}
-        >>> linear_pixels(Rows([0, 1] * 50), Rows([0, 1]), info).argmax(axis=1).tolist()
+        >>> metadata = Metadata(target=Target(task="classification", classes=["dark", "light"]))
+        >>> linear_pixels(Rows([0, 1] * 50), Rows([0, 1]), metadata).argmax(axis=1).tolist()
         [0, 1]
     """
-    return linear(_PixelColumns(train), _PixelColumns(test), info, seed=seed)
+    return linear(_PixelColumns(train), _PixelColumns(test), metadata, seed=seed)
 
 
 class _PixelColumns:

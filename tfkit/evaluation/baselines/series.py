@@ -1,11 +1,11 @@
 """Baselines of time series: nearest neighbor and linear model."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from tfkit.evaluation.baselines.table import Split, linear
+from tfkit.metadata import Metadata
 
 MAX_STEPS = 512  # steps of a series for the nearest neighbor
 
@@ -14,7 +14,7 @@ MAX_LINEAR_STEPS = 64  # steps of a series for the linear model
 CHUNK_ROWS = 256  # test series in memory at once
 
 
-def nearest_neighbor(train: Split, test: Split, info: Mapping[str, Any], *, seed: int = 0) -> np.ndarray:
+def nearest_neighbor(train: Split, test: Split, metadata: Metadata, *, seed: int = 0) -> np.ndarray:
     """Predict the target of the nearest training series (Euclidean distance).
 
     Each channel is divided by its standard deviation in training, or each series by its own if the recipe scales that
@@ -23,50 +23,52 @@ def nearest_neighbor(train: Split, test: Split, info: Mapping[str, Any], *, seed
 
     Example:
         >>> import tfkit
+        >>> from tfkit.data.series.metadata import SeriesMetadata
+        >>> from tfkit.metadata import Target
         >>> up, down = np.arange(8.0).reshape(1, 8, 1), -np.arange(8.0).reshape(1, 8, 1)
         >>> rows = tfkit.ArrayDataset(np.zeros(2), np.array([0, 1]), raw={"series": np.concatenate([up, down])})
-        >>> info = {"task": "binary", "target": {"classes": ["up", "down"], "positive": "up"},
-        ...         "series": {"scale": "none"}}
-        >>> nearest_neighbor(rows, rows, info).argmax(axis=1)
+        >>> metadata = SeriesMetadata(target=Target(task="classification", classes=["up", "down"]))
+        >>> nearest_neighbor(rows, rows, metadata).argmax(axis=1)
         array([0, 1])
     """
-    x, y, steps = _load_values(train, info, MAX_STEPS)
-    x_test, _, _ = _load_values(test, info, MAX_STEPS, steps)
+    x, y, steps = _load_values(train, metadata, MAX_STEPS)
+    x_test, _, _ = _load_values(test, metadata, MAX_STEPS, steps)
     x, x_test = x.reshape(len(x), -1), x_test.reshape(len(x_test), -1)
     squared_norms, neighbors = (x**2).sum(axis=1), []
     for start in range(0, len(x_test), CHUNK_ROWS):
         neighbors.append((squared_norms - 2 * x_test[start : start + CHUNK_ROWS] @ x.T).argmin(axis=1))
     y_pred = y[np.concatenate(neighbors)]
-    if info["task"] == "regression":
-        return y_pred * info["target"]["scale"] + info["target"]["mean"]
-    num_classes = len(info["target"]["classes"])
+    if not metadata.target.classes:
+        return y_pred * metadata.target.scale + metadata.target.mean
+    num_classes = len(metadata.target.classes or ())
     return (len(y) * np.eye(num_classes)[y_pred] + 1) / (len(y) + num_classes)
 
 
-def linear_series(train: Split, test: Split, info: Mapping[str, Any], *, seed: int = 0) -> np.ndarray:
+def linear_series(train: Split, test: Split, metadata: Metadata, *, seed: int = 0) -> np.ndarray:
     """Fit `linear` on up to 64 values of each channel and its statistics.
 
     The statistics are mean, standard deviation, minimum, maximum and mean absolute difference of neighboring steps.
 
     Example:
         >>> import tfkit
+        >>> from tfkit.data.series.metadata import SeriesMetadata
+        >>> from tfkit.metadata import Target
         >>> x = np.random.default_rng(0).normal(size=(40, 20, 1)) + np.array([0, 3] * 20)[:, None, None]
         >>> rows = tfkit.ArrayDataset(np.zeros(40), np.array([0, 1] * 20), raw={"series": x})
-        >>> info = {"task": "binary", "target": {"classes": ["low", "high"], "positive": "low"},
-        ...         "series": {"scale": "none"}}
-        >>> linear_series(rows, rows, info).argmax(axis=1)[:4]
+        >>> metadata = SeriesMetadata(target=Target(task="classification", classes=["low", "high"]))
+        >>> linear_series(rows, rows, metadata).argmax(axis=1)[:4]
         array([0, 1, 0, 1])
     """
-    _, _, steps = _load_values(train, info, MAX_LINEAR_STEPS)
-    return linear(_SeriesColumns(train, info, steps), _SeriesColumns(test, info, steps), info, seed=seed)
+    _, _, steps = _load_values(train, metadata, MAX_LINEAR_STEPS)
+    return linear(_SeriesColumns(train, metadata, steps), _SeriesColumns(test, metadata, steps), metadata, seed=seed)
 
 
 class _SeriesColumns:
     """A dataset of time series as a table of values and statistics."""
 
-    def __init__(self, split: Split, info: Mapping[str, Any], steps: int):
+    def __init__(self, split: Split, metadata: Metadata, steps: int):
         self.split = split
-        values, self.y, _ = _load_values(split, info, MAX_LINEAR_STEPS, steps)
+        values, self.y, _ = _load_values(split, metadata, MAX_LINEAR_STEPS, steps)
         differences = np.abs(np.diff(values, axis=1))
         statistics = [values.mean(1), values.std(1), values.min(1), values.max(1), differences.mean(1)]
         self.columns = np.concatenate([values.reshape(len(values), -1), *statistics], axis=1).astype("float32")
@@ -81,20 +83,20 @@ class _SeriesColumns:
 
 
 def _load_values(
-    split: Any, info: Mapping[str, Any], max_steps: int, steps: int | None = None
+    split: Any, metadata: Metadata, max_steps: int, steps: int | None = None
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Return scaled series `(rows, steps, channels)`, targets, and number of steps."""
     indices = np.arange(len(split))
-    raw, y = split.raw(indices)["series"], np.asarray(split.take(indices)[1])
+    raw, y = split.raw_inputs(indices)["series"], np.asarray(split.take(indices)[1])
     lengths = [_length(series) for series in raw]
     steps = steps or min(max_steps, int(np.median(lengths)))
     values = np.stack([_resample(series[:length], steps) for series, length in zip(raw, lengths, strict=True)])
-    scaling = info["series"]
-    if scaling["scale"] == "each":
+    scaling = metadata.series
+    if scaling.normalization == "instance":
         deviation = values.std(axis=1, keepdims=True)
         values = (values - values.mean(axis=1, keepdims=True)) / np.where(deviation > 1e-6, deviation, 1.0)
-    elif scaling["scale"] == "train":
-        values = (values - scaling["mean"]) / scaling["spread"]
+    elif scaling.normalization == "dataset":
+        values = (values - scaling.mean) / scaling.std
     return values, y, steps
 
 

@@ -1,7 +1,7 @@
 """Baselines of tables: constant prediction, linear model, gradient boosting.
 
 Each baseline takes the preprocessed training and test sets of a run with their metadata, and predicts the test rows in
-the format of the model: probabilities `(rows, classes)` in the order of `info["target"]["classes"]`, 0 for a class
+the format of the model: probabilities `(rows, classes)` in the order of `metadata.target.classes`, 0 for a class
 without training rows, or values `(rows,)` in the units of the user.
 """
 
@@ -13,9 +13,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-log = logging.getLogger("tfkit")
+from tfkit.metadata import Metadata
 
-Info = Mapping[str, Any]
+log = logging.getLogger("tfkit")
 
 MAX_CATEGORIES = 255  # scikit-learn's boosting accepts no categorical column with more codes
 
@@ -33,25 +33,26 @@ class Split(Protocol):
     def take(self, indices: np.ndarray, /) -> Any: ...
 
 
-def dummy(train: Split, test: Split, info: Info, *, seed: int = 0) -> np.ndarray:
+def dummy(train: Split, test: Split, metadata: Metadata, *, seed: int = 0) -> np.ndarray:
     """Predict the training class frequencies, or the training mean, for every row.
 
     Class frequencies ignore sample weights: with weights that balance the classes, all probabilities would be equal.
     The mean is weighted. `seed` is unused; every baseline takes it.
 
     Example:
+        >>> from tfkit.metadata import Target
         >>> class Rows(list):
         ...     def take(self, indices):
         ...         return {}, np.array(self)[indices], None
-        >>> info = {"task": "binary", "target": {"classes": ["no", "yes"], "positive": "yes"}}
-        >>> dummy(Rows([0, 0, 0, 1]), Rows([1]), info)
+        >>> metadata = Metadata(target=Target(task="classification", classes=["no", "yes"], positive_class="yes"))
+        >>> dummy(Rows([0, 0, 0, 1]), Rows([1]), metadata)
         array([[0.75, 0.25]])
     """
-    rows = _load_training_rows(train, info)
-    return _predict_constant(rows, len(test), info)
+    rows = _load_training_rows(train, metadata)
+    return _predict_constant(rows, len(test), metadata)
 
 
-def linear(train: Split, test: Split, info: Info, *, seed: int = 0) -> np.ndarray:
+def linear(train: Split, test: Split, metadata: Metadata, *, seed: int = 0) -> np.ndarray:
     """Fit logistic regression (C=1), or ridge regression for a numeric target.
 
     Numbers are standardized again, because the recipe may use another scaling. Missing-value indicators are columns,
@@ -59,28 +60,29 @@ def linear(train: Split, test: Split, info: Info, *, seed: int = 0) -> np.ndarra
     not take longer than the model it is compared with.
 
     Example:
+        >>> from tfkit.metadata import Target
         >>> class Rows(list):
         ...     def take(self, indices):
         ...         return {"numbers": indices[:, None] % 2}, np.array(self, "float32")[indices], None
-        >>> info = {"task": "regression", "target": {"classes": None, "mean": 100.0, "scale": 10.0}}
-        >>> linear(Rows([0.0, 1.0] * 500), Rows([0.0, 1.0]), info).round(1)
+        >>> metadata = Metadata(target=Target(mean=100.0, scale=10.0))
+        >>> linear(Rows([0.0, 1.0] * 500), Rows([0.0, 1.0]), metadata).round(1)
         array([100., 110.])
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression, Ridge
 
-    rows = _load_training_rows(train, info)
+    rows = _load_training_rows(train, metadata)
     if not _can_fit(rows):
-        return _predict_constant(rows, len(test), info)
+        return _predict_constant(rows, len(test), metadata)
     model = Ridge() if rows.classes is None else LogisticRegression(max_iter=200)
     encode = _LinearEncoder(rows)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(encode(rows), rows.target, sample_weight=rows.weight)
-    return _predict(model, encode, test, info)
+    return _predict(model, encode, test, metadata)
 
 
-def gradient_boosting(train: Split, test: Split, info: Info, *, seed: int = 0) -> np.ndarray:
+def gradient_boosting(train: Split, test: Split, metadata: Metadata, *, seed: int = 0) -> np.ndarray:
     """Fit scikit-learn's histogram gradient boosting with default settings.
 
     This is the strongest simple baseline for tables. Missing numbers are NaN. Columns of up to 255 codes are
@@ -89,18 +91,19 @@ def gradient_boosting(train: Split, test: Split, info: Info, *, seed: int = 0) -
     14 columns and 32,000 rows one second.
 
     Example:
+        >>> from tfkit.metadata import Target
         >>> class Rows(list):
         ...     def take(self, indices):
         ...         return {"numbers": indices[:, None]}, np.array(self, "float32")[indices], None
-        >>> info = {"task": "regression", "target": {"classes": None, "mean": 100.0, "scale": 10.0}}
-        >>> gradient_boosting(Rows([0.0] * 500 + [1.0] * 500), Rows([0.0] * 2), info).round(1)
+        >>> metadata = Metadata(target=Target(mean=100.0, scale=10.0))
+        >>> gradient_boosting(Rows([0.0] * 500 + [1.0] * 500), Rows([0.0] * 2), metadata).round(1)
         array([100., 100.])
     """
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-    rows = _load_training_rows(train, info)
+    rows = _load_training_rows(train, metadata)
     if not _can_fit(rows):
-        return _predict_constant(rows, len(test), info)
+        return _predict_constant(rows, len(test), metadata)
     settings: dict[str, Any] = {"random_state": seed, "categorical_features": _is_categorical(rows)}
     if rows.classes is None:
         model = HistGradientBoostingRegressor(**settings)
@@ -113,7 +116,7 @@ def gradient_boosting(train: Split, test: Split, info: Info, *, seed: int = 0) -
         model = HistGradientBoostingClassifier(**settings, early_stopping=early_stopping, max_iter=rounds)
     with _half_the_cores():
         model.fit(_encode_for_boosting(rows), rows.target, sample_weight=rows.weight)
-        return _predict(model, _encode_for_boosting, test, info)
+        return _predict(model, _encode_for_boosting, test, metadata)
 
 
 def _half_the_cores() -> Any:
@@ -143,7 +146,7 @@ class _Rows:
     classes: np.ndarray | None  # codes of the classes with rows; None for a numeric target
 
 
-def _load_training_rows(split: Split, info: Info) -> _Rows:
+def _load_training_rows(split: Split, metadata: Metadata) -> _Rows:
     """Load the rows of a training set, or a random sample of a very large one."""
     x, _, _ = _take(split, np.arange(1))
     max_rows = max(CHUNK_ROWS, MAX_TRAINING_CELLS // max(1, sum(array.shape[1] for array in x.values())))
@@ -153,23 +156,23 @@ def _load_training_rows(split: Split, info: Info) -> _Rows:
             "Baselines are fitted on a random sample of %s of %s training rows", f"{max_rows:,}", f"{len(split):,}"
         )
         indices = np.sort(np.random.default_rng(0).choice(len(split), max_rows, replace=False))
-    return _load_rows(split, indices, info)
+    return _load_rows(split, indices, metadata)
 
 
-def _load_rows(split: Split, indices: np.ndarray, info: Info) -> _Rows:
+def _load_rows(split: Split, indices: np.ndarray, metadata: Metadata) -> _Rows:
     """Load the rows with these indices, chunk by chunk."""
     chunks = [_take(split, indices[start : start + CHUNK_ROWS]) for start in range(0, len(indices), CHUNK_ROWS)]
     columns, y, weight = (_concatenate(arrays) for arrays in zip(*chunks, strict=True))
     inputs = {name: columns[name] for name in ("numbers", "missing", "categories") if name in columns}
     empty: np.ndarray = np.zeros((len(indices), 0), "float32")
-    regression = info["task"] == "regression"
+    regression = not metadata.target.classes
     target = np.asarray(y).reshape(-1).astype("float64" if regression else "int64")
     return _Rows(
         numbers=inputs.get("numbers", empty),
         missing=inputs.get("missing", empty) > 0.5,
-        indicator_columns=np.asarray(info.get("missing", ()) if "missing" in inputs else (), "int64"),
+        indicator_columns=np.asarray(getattr(metadata, "missing", ()) if "missing" in inputs else (), "int64"),
         categories=inputs.get("categories", empty).astype("int32"),
-        sizes=list(info.get("sizes", ())) if "categories" in inputs else [],
+        sizes=list(getattr(metadata, "sizes", ())) if "categories" in inputs else [],
         target=target,
         weight=None if weight is None else np.asarray(weight, "float64").reshape(-1),
         classes=None if regression else np.unique(target),
@@ -189,10 +192,10 @@ def _concatenate(chunks: Any) -> Any:
     return None if chunks[0] is None else np.concatenate([np.asarray(chunk) for chunk in chunks])
 
 
-def _predict_constant(rows: _Rows, num_rows: int, info: Info) -> np.ndarray:
+def _predict_constant(rows: _Rows, num_rows: int, metadata: Metadata) -> np.ndarray:
     if rows.classes is None:
-        return np.full(num_rows, _unscale(np.average(rows.target, weights=rows.weight), info))
-    counts = np.bincount(rows.target, minlength=len(info["target"]["classes"]))
+        return np.full(num_rows, _unscale(np.average(rows.target, weights=rows.weight), metadata))
+    counts = np.bincount(rows.target, minlength=len(metadata.target.classes or ()))
     return np.tile(counts / counts.sum(), (num_rows, 1))
 
 
@@ -202,24 +205,26 @@ def _can_fit(rows: _Rows) -> bool:
     return not single_class and rows.numbers.shape[1] + rows.categories.shape[1] > 0
 
 
-def _predict(model: Any, encode: Callable[[_Rows], Any], split: Split, info: Info) -> np.ndarray:
+def _predict(model: Any, encode: Callable[[_Rows], Any], split: Split, metadata: Metadata) -> np.ndarray:
     """Return the predictions of a fitted model for all rows, chunk by chunk."""
     indices = np.arange(len(split))
     chunks = [indices[start : start + CHUNK_ROWS] for start in range(0, len(split), CHUNK_ROWS)]
-    return np.concatenate([_predict_chunk(model, encode(_load_rows(split, chunk, info)), info) for chunk in chunks])
+    return np.concatenate(
+        [_predict_chunk(model, encode(_load_rows(split, chunk, metadata)), metadata) for chunk in chunks]
+    )
 
 
-def _predict_chunk(model: Any, x: Any, info: Info) -> np.ndarray:
-    if info["task"] == "regression":
-        return _unscale(model.predict(x), info)
-    y_prob = np.zeros((x.shape[0], len(info["target"]["classes"])))
+def _predict_chunk(model: Any, x: Any, metadata: Metadata) -> np.ndarray:
+    if not metadata.target.classes:
+        return _unscale(model.predict(x), metadata)
+    y_prob = np.zeros((x.shape[0], len(metadata.target.classes or ())))
     y_prob[:, model.classes_] = model.predict_proba(x)
     return y_prob
 
 
-def _unscale(value: Any, info: Info) -> Any:
+def _unscale(value: Any, metadata: Metadata) -> Any:
     """Convert a standardized target to the units of the user."""
-    return value * info["target"]["scale"] + info["target"]["mean"]
+    return value * metadata.target.scale + metadata.target.mean
 
 
 class _LinearEncoder:

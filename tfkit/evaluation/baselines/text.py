@@ -2,12 +2,12 @@
 
 import logging
 import warnings
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from tfkit.evaluation.baselines.table import Split, dummy
+from tfkit.metadata import Metadata
 
 log = logging.getLogger("tfkit")
 
@@ -20,7 +20,7 @@ INVERSE_REGULARIZATION = 10.0  # C of logistic regression; TF-IDF values are sma
 MAX_NGRAMS = 100_000  # n-grams of each vectorizer
 
 
-def tfidf(train: Split, test: Split, info: Mapping[str, Any], *, seed: int = 0) -> np.ndarray:
+def tfidf(train: Split, test: Split, metadata: Metadata, *, seed: int = 0) -> np.ndarray:
     """Fit logistic regression (C=10), or ridge regression, on TF-IDF.
 
     N-grams are 1 to 2 words and 2 to 5 characters inside words; or 1 to 4 characters if the network reads characters.
@@ -28,30 +28,31 @@ def tfidf(train: Split, test: Split, info: Mapping[str, Any], *, seed: int = 0) 
     same number of characters as for the network. Fitting stops after 200 iterations, converged or not.
 
     Example:
+        >>> from tfkit.metadata import Target
         >>> import numpy as np, tfkit
         >>> texts = np.array([["good"], ["bad"]] * 20, object)
         >>> rows = tfkit.ArrayDataset(np.zeros(40), np.array([1, 0] * 20), raw={"text": texts})
-        >>> info = {"task": "binary", "length": 100, "target": {"classes": ["no", "yes"], "positive": "yes"}}
-        >>> tfidf(rows, rows, info).argmax(axis=1)[:4]
+        >>> metadata = Metadata(target=Target(task="classification", classes=["no", "yes"]), length=100)
+        >>> tfidf(rows, rows, metadata).argmax(axis=1)[:4]
         array([1, 0, 1, 0])
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression, Ridge
 
-    texts, y, weight = _load_texts(train, info, max_rows=MAX_TEXTS)
-    test_texts, _, _ = _load_texts(test, info)
-    is_regression, target = info["task"] == "regression", info["target"]
+    texts, y, weight = _load_texts(train, metadata, max_rows=MAX_TEXTS)
+    test_texts, _, _ = _load_texts(test, metadata)
+    target, is_regression = metadata.target, not metadata.target.classes
     if not is_regression and len(np.unique(y)) < 2:
-        return dummy(train, test, info, seed=seed)
-    vectorizer = _make_vectorizer(info.get("tokens"))
+        return dummy(train, test, metadata, seed=seed)
+    vectorizer = _make_vectorizer(getattr(metadata, "tokenization", None))
     model = Ridge() if is_regression else LogisticRegression(C=INVERSE_REGULARIZATION, max_iter=200)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(vectorizer.fit_transform(texts), y, sample_weight=weight)
     x = vectorizer.transform(test_texts)
     if is_regression:
-        return model.predict(x) * target["scale"] + target["mean"]
-    y_prob = np.zeros((len(test_texts), len(target["classes"])))
+        return model.predict(x) * target.scale + target.mean
+    y_prob = np.zeros((len(test_texts), len(target.classes or ())))
     y_prob[:, model.classes_] = model.predict_proba(x)
     return y_prob
 
@@ -69,7 +70,7 @@ def _make_vectorizer(tokens: str | None) -> Any:
     )
 
 
-def _load_texts(split: Split, info: Mapping[str, Any], max_rows: int | None = None) -> tuple[list[str], Any, Any]:
+def _load_texts(split: Split, metadata: Metadata, max_rows: int | None = None) -> tuple[list[str], Any, Any]:
     """Load texts, targets and weights of all rows, or of `max_rows` random rows."""
     indices = np.arange(len(split))
     if max_rows is not None and len(split) > max_rows:
@@ -79,5 +80,5 @@ def _load_texts(split: Split, info: Mapping[str, Any], max_rows: int | None = No
         indices = np.sort(np.random.default_rng(0).choice(len(split), max_rows, replace=False))
     chunks = [split.take(indices[start : start + CHUNK_ROWS])[1:] for start in range(0, len(indices), CHUNK_ROWS)]
     y, weight = (None if arrays[0] is None else np.concatenate(arrays) for arrays in zip(*chunks, strict=True))
-    [texts] = split.raw(indices).values()  # type: ignore[attr-defined]
-    return [" ".join(text.split())[: info["length"]] for text in texts[:, 0]], y, weight
+    [texts] = split.raw_inputs(indices).values()  # type: ignore[attr-defined]
+    return [" ".join(text.split())[: metadata.length] for text in texts[:, 0]], y, weight

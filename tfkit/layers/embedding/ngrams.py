@@ -22,7 +22,7 @@ class NgramEmbedding(keras.layers.Layer):
     Number of weights: `len(ngrams) * dim`.
 
     Args:
-        ngrams: The known codes, distinct and in `[0, 2**20)`, as returned by `tfkit.data.fit_ngram_vocabulary`.
+        ngrams: The known codes, distinct and in `[0, 2**20)`, as returned by `tfkit.data.text.fit_ngram_vocabulary`.
         dim: Length of a vector, at least 1.
         sizes: Lengths of the n-grams, each at least 1.
         dropout: Fraction of the n-grams dropped in training, in `[0, 1)`.
@@ -40,7 +40,7 @@ class NgramEmbedding(keras.layers.Layer):
     Example:
         >>> import numpy as np, tfkit
         >>> ids = np.array([[5, 6, 7, 0], [5, 6, 0, 0]])
-        >>> ngrams = tfkit.data.fit_ngram_vocabulary(ids, sizes=[1, 2])  # 5, 6 and 5-6 occur twice
+        >>> ngrams = tfkit.data.text.fit_ngram_vocabulary(ids, sizes=[1, 2])  # 5, 6 and 5-6 occur twice
         >>> len(ngrams)
         3
         >>> tuple(tfkit.layers.NgramEmbedding(ngrams, 16, sizes=[1, 2])(ids).shape)

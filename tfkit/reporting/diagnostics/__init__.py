@@ -6,21 +6,21 @@ from tfkit.reporting.diagnostics import curves, scores, weights
 from tfkit.reporting.diagnostics.diagnosis import Diagnosis
 from tfkit.reporting.run_results import RunResults
 
-__all__ = ["JUDGEMENTS", "Diagnosis", "judge"]
+__all__ = ["DIAGNOSTICS", "Diagnosis", "diagnose"]
 
-JUDGEMENTS: tuple[Callable[[RunResults], Diagnosis | None], ...] = (
+DIAGNOSTICS: tuple[Callable[[RunResults], Diagnosis | None], ...] = (
     curves.not_finite,
     curves.diverging,
     scores.baseline_wins,
-    scores.under_fitting,
+    scores.underfitting,
     curves.overfitting,
     curves.still_improving,
     curves.plateau,
     curves.learning_rate_too_high,
     curves.learning_rate_too_low,
     curves.metric_stalled,
-    scores.says_one_class,
-    scores.few_rows,
+    scores.predicts_one_class,
+    scores.rare_class,
     weights.exploding,
     weights.vanishing,
     weights.dead_units,
@@ -29,4 +29,4 @@ JUDGEMENTS: tuple[Callable[[RunResults], Diagnosis | None], ...] = (
 
 def diagnose(record: RunResults) -> list[Diagnosis]:
     """Return the diagnoses of a run, the most important first."""
-    return [diagnosis for diagnose in JUDGEMENTS if (diagnosis := diagnose(record)) is not None]
+    return [diagnosis for diagnostic in DIAGNOSTICS if (diagnosis := diagnostic(record)) is not None]

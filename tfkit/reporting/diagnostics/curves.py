@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.reporting.diagnostics.diagnosis import Diagnosis, more_regularization, retrain_command, scaled_learning_rate
-from tfkit.reporting.formatting import number, percent, spoken
+from tfkit.reporting.diagnostics.diagnosis import Diagnosis, more_regularization, retrain_command, scale_learning_rate
+from tfkit.reporting.formatting import display_name, format_number, format_percent
 from tfkit.reporting.run_results import RunResults
 
 
@@ -23,9 +23,9 @@ def overfitting(record: RunResults) -> Diagnosis | None:
         return None
     return Diagnosis(
         "The model overfits",
-        f"Validation loss was lowest in epoch {best + 1}, {number(float(val[best]))}, and rose to "
-        f"{number(float(tail))} at the end, while training loss kept falling from {number(float(train[best]))} to "
-        f"{number(float(train[-1]))}. The model has the weights of the best epoch; later epochs did not help. Try more "
+        f"Validation loss was lowest in epoch {best + 1}, {format_number(val[best])}, and rose to "
+        f"{format_number(tail)} at the end, while training loss still fell from {format_number(train[best])} to "
+        f"{format_number(train[-1])}. The model has the weights of the best epoch; later epochs did not help. Try more "
         "regularization.",
         retrain_command(record, **more_regularization(record)),
     )
@@ -41,10 +41,10 @@ def diverging(record: RunResults) -> Diagnosis | None:
         return None
     return Diagnosis(
         "Training diverged: the training loss rises",
-        f"Training loss was {number(float(train[0]))} in the first epoch, {number(low)} in epoch "
-        f"{int(train.argmin()) + 1} and {number(end)} at the end. The learning rate was "
-        f"{number(record.config['learning_rate'])}. Try a lower learning rate and gradient clipping.",
-        retrain_command(record, **scaled_learning_rate(record, 0.1), clip_norm=1),
+        f"Training loss was {format_number(train[0])} in the first epoch, {format_number(low)} in epoch "
+        f"{int(train.argmin()) + 1} and {format_number(end)} at the end. The learning rate was "
+        f"{format_number(record.config['learning_rate'])}. Try a lower learning rate and gradient clipping.",
+        retrain_command(record, **scale_learning_rate(record, 0.1), global_clipnorm=1),
     )
 
 
@@ -61,9 +61,9 @@ def still_improving(record: RunResults) -> Diagnosis | None:
         return None
     return Diagnosis(
         "Training stopped too early: validation loss was still falling",
-        f"Over the last {len(val) - 1 - before} epochs validation loss fell from {number(float(val[before]))} to "
-        f"{number(float(val[-1]))}, {percent(gain / total)} of its total decrease, and the last epoch was the best. "
-        "Try more epochs.",
+        f"Over the last {len(val) - 1 - before} epochs validation loss fell from {format_number(val[before])} to "
+        f"{format_number(val[-1])}, {format_percent(gain / total)} of its total decrease, and the last epoch was the "
+        "best. Try more epochs.",
         retrain_command(record, epochs=2 * int(record.config["epochs"])),
     )
 
@@ -80,19 +80,19 @@ def plateau(record: RunResults) -> Diagnosis | None:
         return None
     if val[best:].mean() - val[best] > 0.05 * abs(val[best]) or overfitting(record):
         return None
-    decays = record.config.get("learning_rate_decay", "none") != "none"
-    changes = {"patience": max(3, best // 2)} if decays else {"learning_rate_decay": "plateau"}
+    decays = record.config.get("learning_rate_schedule", "none") != "none"
+    changes = {"early_stopping_patience": max(3, best // 2)} if decays else {"learning_rate_schedule": "plateau"}
     return Diagnosis(
         "Validation loss did not improve for most of the training",
-        f"Validation loss reached {number(float(val[best]))} in epoch {best + 1} and did not improve in the "
-        f"{epochs_after} epochs after it (mean {number(float(val[best:].mean()))}).",
+        f"Validation loss reached {format_number(val[best])} in epoch {best + 1} and did not improve in the "
+        f"{epochs_after} epochs after it (mean {format_number(val[best:].mean())}).",
         retrain_command(record, **changes),
     )
 
 
 def learning_rate_too_high(record: RunResults) -> Diagnosis | None:
     """Diagnose a high learning rate by the range test or an oscillating loss."""
-    finder = record.evidence.get("finder")
+    finder = record.analysis.get("lr_range_test")
     learning_rate = record.config.get("learning_rate")
     if finder and isinstance(learning_rate, float) and learning_rate > 5 * finder["suggestion"]:
         evidence = _range_test_evidence(finder, learning_rate)
@@ -112,15 +112,16 @@ def learning_rate_too_high(record: RunResults) -> Diagnosis | None:
         return None
     return Diagnosis(
         "The learning rate is too high: the loss oscillates",
-        f"Training loss rose in {len(increases)} of {len(steps)} epochs, by {number(float(increases.mean()))} on "
-        f"average; its median is {number(float(np.median(train)))}. The learning rate was {number(learning_rate)}.",
-        retrain_command(record, **scaled_learning_rate(record, 0.3)),
+        f"Training loss rose in {len(increases)} of {len(steps)} epochs, by {format_number(increases.mean())} on "
+        f"average; its median is {format_number(np.median(train))}. The learning rate was "
+        f"{format_number(learning_rate)}.",
+        retrain_command(record, **scale_learning_rate(record, 0.3)),
     )
 
 
 def learning_rate_too_low(record: RunResults) -> Diagnosis | None:
     """Diagnose a low learning rate by the range test or a linear loss curve."""
-    finder = record.evidence.get("finder")
+    finder = record.analysis.get("lr_range_test")
     learning_rate = record.config.get("learning_rate")
     if finder and isinstance(learning_rate, float) and learning_rate < finder["suggestion"] / 10:
         evidence = _range_test_evidence(finder, learning_rate)
@@ -138,10 +139,10 @@ def learning_rate_too_low(record: RunResults) -> Diagnosis | None:
         return None
     return Diagnosis(
         "The learning rate is too low: the loss falls slowly",
-        f"Training loss fell almost linearly, by {number(float(steps[:half].mean()))} per epoch in the first half and "
-        f"{number(float(steps[-half:].mean()))} in the second, from {number(float(train[0]))} to "
-        f"{number(float(train[-1]))}. The learning rate was {number(learning_rate)}.",
-        retrain_command(record, **scaled_learning_rate(record, 5)),
+        f"Training loss fell almost linearly, by {format_number(steps[:half].mean())} per epoch in the first half and "
+        f"{format_number(steps[-half:].mean())} in the second, from {format_number(train[0])} to "
+        f"{format_number(train[-1])}. The learning rate was {format_number(learning_rate)}.",
+        retrain_command(record, **scale_learning_rate(record, 5)),
     )
 
 
@@ -155,12 +156,12 @@ def metric_stalled(record: RunResults) -> Diagnosis | None:
         start = len(val) // 3
         if decrease > 0.2 * abs(val[0]) and score[start:].max() - score[0] < 0.005:
             return Diagnosis(
-                f"The loss falls, but {spoken(name.removeprefix('val_'))} does not improve",
-                f"Validation loss fell from {number(float(val[0]))} to {number(float(val.min()))}; "
-                f"{spoken(name.removeprefix('val_'))} was {number(float(score[0]))} after the first epoch and "
-                f"{number(float(score.max()))} at best.",
-                retrain_command(record, class_weights="true")
-                if "class_weights" in record.config
+                f"The loss falls, but {display_name(name.removeprefix('val_'))} does not improve",
+                f"Validation loss fell from {format_number(val[0])} to {format_number(val.min())}; "
+                f"{display_name(name.removeprefix('val_'))} was {format_number(score[0])} after the first epoch and "
+                f"{format_number(score.max())} at best.",
+                retrain_command(record, balance_classes="true")
+                if "balance_classes" in record.config
                 else retrain_command(record),
             )
     return None
@@ -175,21 +176,21 @@ def not_finite(record: RunResults) -> Diagnosis | None:
     first = int(epochs[0])
     norms = record.curve("gradient_norm")[: first - 1]
     has_norm = len(norms) and np.isfinite(norms[-1])
-    gradient = f" The gradient norm in the epoch before was {number(float(norms[-1]))}." if has_norm else ""
+    gradient = f" The gradient norm in the epoch before was {format_number(norms[-1])}." if has_norm else ""
     weight = _largest_gradient(record)
     source = f" The largest gradient at the end is that of {weight}." if weight else ""
     return Diagnosis(
         "The loss was NaN or infinite",
         f"In epoch {', '.join(epochs)} of {len(train)} the loss was NaN or infinite; training was rolled back to the "
         f"last good epoch and continued at a lower learning rate.{gradient}{source} The learning rate was "
-        f"{number(record.config['learning_rate'])}.",
-        retrain_command(record, **scaled_learning_rate(record, 0.1), clip_norm=1),
+        f"{format_number(record.config['learning_rate'])}.",
+        retrain_command(record, **scale_learning_rate(record, 0.1), global_clipnorm=1),
     )
 
 
 def _largest_gradient(record: RunResults) -> str | None:
     """Return the name of the weight with the largest gradient norm at the end."""
-    gradients = (record.evidence.get("learning") or {}).get("gradients") or []
+    gradients = (record.analysis.get("learning") or {}).get("gradients") or []
     finite = [gradient for gradient in gradients if gradient["norm"] is not None]
     return max(finite, key=lambda gradient: gradient["norm"])["weight"] if finite else None
 
@@ -201,8 +202,9 @@ def _is_complete(*curves: np.ndarray, min_epochs: int) -> bool:
 
 def _range_test_evidence(finder: dict[str, Any], learning_rate: float) -> str:
     return (
-        f"The range test increased the learning rate from {number(finder['low'])} to {number(finder['high'])} and "
-        f"suggests {number(finder['suggestion'])}; training used {number(learning_rate)}."
+        f"The range test increased the learning rate from {format_number(finder['low'])} to "
+        f"{format_number(finder['high'])} and suggests {format_number(finder['suggestion'])}; training used "
+        f"{format_number(learning_rate)}."
     )
 
 

@@ -26,10 +26,10 @@ def retrain_command(record: RunResults, **changes: Any) -> str:
     """Return the command that trains again with some settings changed."""
     from tfkit.catalog.recipes import recipe_files
 
-    name = record.about.get("recipe") or "RECIPE"
-    recipe = name if name in recipe_files() else record.about.get("page") or name
+    name = record.provenance.get("recipe") or "RECIPE"
+    recipe = name if name in recipe_files() else record.provenance.get("recipe_file") or name
     settings = [f"{key}={value}" for key, value in changes.items()]
-    return shlex.join(["tfkit", "train", recipe, "--settings", str(record.run.path("config.json")), *settings])
+    return shlex.join(["tfkit", "train", recipe, "--config", str(record.run.path("config.json")), *settings])
 
 
 def more_regularization(record: RunResults) -> dict[str, Any]:
@@ -45,12 +45,12 @@ def more_regularization(record: RunResults) -> dict[str, Any]:
 def more_capacity(record: RunResults) -> dict[str, Any]:
     """Return a setting that increases capacity, or the number of epochs."""
     config = record.config
-    for name in ("units", "depth"):
+    for name in ("units", "num_layers"):
         if isinstance(config.get(name), int):
             return {name: 2 * config[name]}
     return {"epochs": 2 * config["epochs"]}
 
 
-def scaled_learning_rate(record: RunResults, factor: float) -> dict[str, float]:
+def scale_learning_rate(record: RunResults, factor: float) -> dict[str, float]:
     """Return the learning rate multiplied by a factor."""
     return {"learning_rate": float(f"{record.config['learning_rate'] * factor:.2g}")}

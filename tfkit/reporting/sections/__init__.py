@@ -1,29 +1,21 @@
 """Sections of a report in order, for the task and contents of a run."""
 
 from collections.abc import Callable
+from importlib import import_module
 
 from tfkit.reporting.document import Section
 from tfkit.reporting.run_results import RunResults
 from tfkit.reporting.sections import (
-    classification,
     diagnostics,
     examples,
     experiments,
-    forecast,
     overview,
-    regression,
     run_cards,
     training,
 )
+from tfkit.tasks.registry import get_task
 
-BY_TASK: dict[str, Callable[[RunResults], list[Section]]] = {
-    "binary": classification.classification,
-    "multiclass": classification.classification,
-    "regression": regression.regression,
-    "forecast": forecast.forecast,
-}
-
-EVIDENCE = (
+ANALYSES = (
     examples.images,
     examples.texts,
     examples.series,
@@ -32,14 +24,19 @@ EVIDENCE = (
 )  # empty if not analyzed
 
 
+def _task_sections(record: RunResults) -> list[Callable[[RunResults], list[Section]]]:
+    """The sections that the task of a run names: a function in the module of the same name."""
+    names = get_task(record.task).REPORT_SECTIONS
+    return [getattr(import_module(f"tfkit.reporting.sections.{name}"), name) for name in names]
+
+
 def sections(record: RunResults) -> list[Section]:
     """Return all non-empty sections of the report of a run, in order."""
-    by_task = BY_TASK.get(record.task, lambda record: [])
     order = (
         overview.test_scores,
         diagnostics.diagnostics,
-        by_task,
-        *EVIDENCE,
+        *_task_sections(record),
+        *ANALYSES,
         training.curves,
         experiments.learning_curve,
         experiments.lr_range_test,

@@ -6,20 +6,20 @@ import numpy as np
 
 from tfkit.reporting.document import Section
 from tfkit.reporting.figures import (
+    BLUE,
     DASHES,
     INK,
     MUTED,
-    ONE,
+    ORANGE,
     PAPER,
     SERIES,
-    TWO,
     Figure,
     Table,
     draw,
     evenly_spaced_indices,
     legend,
 )
-from tfkit.reporting.formatting import number, percent
+from tfkit.reporting.formatting import format_number, format_percent
 from tfkit.reporting.run_results import RunResults
 from tfkit.reporting.sections.thresholds import thresholds
 
@@ -36,13 +36,13 @@ CALIBRATION_BINS = 10
 
 def classification(record: RunResults) -> list[Section]:
     """Return confusion matrix, ROC and PR curves, calibration and thresholds."""
-    if record.truth is None:
+    if record.y_true is None:
         return []
     figures = [_confusion_matrix(record)] if len(record.classes) <= MAX_MATRIX_CLASSES else []
     tables = [_class_metrics(record)]
     if len(record.classes) > 2:
         tables.append(_top_confusions(record))
-    curves = _roc_and_pr_curves(record.truth, record.answer, record)
+    curves = _roc_and_pr_curves(record.y_true, record.y_pred, record)
     return [
         Section("Errors", [], figures, tables),
         Section("Calibration and ROC", _calibration_paragraphs(record), [*curves, _calibration_plot(record)]),
@@ -53,7 +53,7 @@ def classification(record: RunResults) -> list[Section]:
 def _confusion_counts(record: RunResults) -> np.ndarray:
     """Count test rows by true class (rows) and predicted class (columns)."""
     num = len(record.classes)
-    return np.bincount(record.truth * num + record.answer.argmax(1), minlength=num * num).reshape(num, num)
+    return np.bincount(record.y_true * num + record.y_pred.argmax(1), minlength=num * num).reshape(num, num)
 
 
 def _confusion_matrix(record: RunResults) -> Figure:
@@ -66,7 +66,7 @@ def _confusion_matrix(record: RunResults) -> Figure:
 
         for i in range(num):
             for j in range(num):
-                color = ONE if i == j else TWO
+                color = BLUE if i == j else ORANGE
                 axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, fc=color, alpha=0.75 * shares[i, j], lw=0))
                 if counts[i, j] and num <= 12:
                     axes.text(j, i, f"{counts[i, j]:,}", ha="center", va="center", fontsize=9 if num < 6 else 7.5)
@@ -89,7 +89,7 @@ def _confusion_matrix(record: RunResults) -> Figure:
         plot,
         x="predicted",
         y="true",
-        numbers=Table("Test rows by true class (rows) and predicted class (columns)", ["true", *names], rows),
+        data=Table("Test rows by true class (rows) and predicted class (columns)", ["true", *names], rows),
         height=2.8 if num < 6 else 3.6,
     )
 
@@ -102,7 +102,11 @@ def _shorten(name: str, num_classes: int) -> str:
 
 def _class_metrics(record: RunResults) -> Table:
     rows = [
-        [label, number(metrics["support"]), *(number(metrics.get(name)) for name in ("precision", "recall", "f1"))]
+        [
+            label,
+            format_number(metrics["support"]),
+            *(format_number(metrics.get(name)) for name in ("precision", "recall", "f1")),
+        ]
         for label, metrics in list(record.metrics.get("classes", {}).items())[:100]
     ]
     return Table("Metrics per class on the test set", ["class", "rows", "precision", "recall", "F1"], rows)
@@ -116,18 +120,18 @@ def _top_confusions(record: RunResults) -> Table:
     for index in order:
         i, j = divmod(int(index), len(record.classes))
         if counts[i, j]:
-            support = int((record.truth == i).sum())
-            share = percent(counts[i, j] / support)
-            rows.append([record.classes[i], record.classes[j], number(int(counts[i, j])), share])
+            support = int((record.y_true == i).sum())
+            share = format_percent(counts[i, j] / support)
+            rows.append([record.classes[i], record.classes[j], format_number(int(counts[i, j])), share])
     return Table("Most frequent confusions", ["true", "predicted", "rows", "share of the true class"], rows)
 
 
 def _plotted_classes(record: RunResults) -> list[int]:
     """Return the classes with curves: the positive class, or the largest ones."""
-    positive = record.info["target"].get("positive")
-    if record.task == "binary" and positive is not None:
+    positive = record.metadata.target.positive_class
+    if record.metadata.target.is_binary and positive is not None:
         return [record.classes.index(str(positive))]
-    counts = np.bincount(record.truth, minlength=len(record.classes))
+    counts = np.bincount(record.y_true, minlength=len(record.classes))
     return [int(code) for code in np.argsort(-counts, kind="stable")[:MAX_CURVES] if 0 < counts[code] < counts.sum()]
 
 
@@ -152,15 +156,15 @@ def _roc_and_pr_curves(y_true: np.ndarray, y_prob: np.ndarray, record: RunResult
 
     metrics = record.metrics["test"]
     roc_auc, average_precision = metrics.get("roc_auc"), metrics.get("average_precision")
-    all_classes = record.task == "binary" or len(curves) == len(record.classes)
+    all_classes = record.metadata.target.is_binary or len(curves) == len(record.classes)
     note = "" if all_classes else f"; shown are the {len(curves)} largest classes"
     rows = [
         [
             name,
-            number(float(curve["threshold"][i])),
-            percent(curve["tpr"][i]),
-            percent(curve["fpr"][i]),
-            percent(curve["precision"][i]),
+            format_number(curve["threshold"][i]),
+            format_percent(curve["tpr"][i]),
+            format_percent(curve["fpr"][i]),
+            format_percent(curve["precision"][i]),
         ]
         for name, curve in curves.items()
         for i in evenly_spaced_indices(len(curve["threshold"]), 12)
@@ -169,15 +173,15 @@ def _roc_and_pr_curves(y_true: np.ndarray, y_prob: np.ndarray, record: RunResult
     return [
         draw(
             "ROC curve",
-            f"ROC AUC {number(roc_auc)}; 0.5 is random{note}",
+            f"ROC AUC {format_number(roc_auc)}; 0.5 is random{note}",
             plot_roc,
             x="false positive rate",
             y="true positive rate",
-            numbers=Table("Points of the curves", head, rows),
+            data=Table("Points of the curves", head, rows),
         ),
         draw(
             "Precision-recall curve",
-            f"average precision {number(average_precision)}{note}",
+            f"average precision {format_number(average_precision)}{note}",
             plot_pr,
             x="recall",
             y="precision",
@@ -200,22 +204,22 @@ def _curve_points(is_positive: np.ndarray, y_score: np.ndarray) -> dict[str, np.
 
 def _calibration_paragraphs(record: RunResults) -> list[str]:
     error = record.metrics["test"].get("expected_calibration_error")
-    confidence = float(record.answer.max(1).mean())
-    accuracy = float((record.answer.argmax(1) == record.truth).mean())
+    confidence = float(record.y_pred.max(1).mean())
+    accuracy = float((record.y_pred.argmax(1) == record.y_true).mean())
     gap = 100 * abs(confidence - accuracy)
     direction = "overconfident" if confidence > accuracy else "underconfident"
     conclusion = "well calibrated on average" if gap < 0.5 else f"{direction} by {gap:.1f} percentage points"
     return [
-        f"The mean confidence is {percent(confidence)} and the accuracy is {percent(accuracy)}: the model is "
-        f"{conclusion}. The expected calibration error is {number(error)}."
+        f"The mean confidence is {format_percent(confidence)} and the accuracy is {format_percent(accuracy)}: the "
+        f"model is {conclusion}. The expected calibration error is {format_number(error)}."
     ]
 
 
 def _calibration_plot(record: RunResults) -> Figure:
     """Plot observed frequency by predicted probability, with 95% intervals."""
-    codes = _plotted_classes(record) if record.task == "binary" else []
-    y_prob = record.answer[:, codes[0]] if codes else record.answer.max(1)
-    is_hit = (record.truth == codes[0]) if codes else (record.answer.argmax(1) == record.truth)
+    codes = _plotted_classes(record) if record.metadata.target.is_binary else []
+    y_prob = record.y_pred[:, codes[0]] if codes else record.y_pred.max(1)
+    is_hit = (record.y_true == codes[0]) if codes else (record.y_pred.argmax(1) == record.y_true)
     bins = np.clip((y_prob * CALIBRATION_BINS).astype(int), 0, CALIBRATION_BINS - 1)
     groups: list[dict[str, Any]] = []
     for i in range(CALIBRATION_BINS):
@@ -231,19 +235,22 @@ def _calibration_plot(record: RunResults) -> Figure:
         x, y, half = ([group[key] for group in groups] for key in ("probability", "share", "half"))
         low = [min(h, s) for h, s in zip(half, y, strict=True)]
         high = [min(h, 1 - s) for h, s in zip(half, y, strict=True)]
-        axes.errorbar(x, y, yerr=[low, high], fmt="o-", color=ONE, ms=4, lw=1.2, ecolor=INK, elinewidth=0.8, mfc=PAPER)
+        axes.errorbar(x, y, yerr=[low, high], fmt="o-", color=BLUE, ms=4, lw=1.2, ecolor=INK, elinewidth=0.8, mfc=PAPER)
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1.02)
 
     observed = f"fraction of {record.classes[codes[0]]}" if codes else "accuracy"
     predicted = f"mean predicted probability of {record.classes[codes[0]]}" if codes else "mean confidence"
-    rows = [[percent(group["probability"]), percent(group["share"]), number(group["rows"])] for group in groups]
-    error = number(record.metrics["test"].get("expected_calibration_error"))
+    rows = [
+        [format_percent(group["probability"]), format_percent(group["share"]), format_number(group["rows"])]
+        for group in groups
+    ]
+    error = format_number(record.metrics["test"].get("expected_calibration_error"))
     return draw(
         "Calibration curve",
         f"a perfectly calibrated model is on the dotted line; expected calibration error {error}",
         plot,
         x=predicted,
         y=observed,
-        numbers=Table("Test rows by predicted probability", [predicted, observed, "rows"], rows),
+        data=Table("Test rows by predicted probability", [predicted, observed, "rows"], rows),
     )

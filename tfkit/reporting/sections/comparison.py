@@ -7,8 +7,8 @@ import numpy as np
 
 from tfkit.evaluation.comparison import primary_metric
 from tfkit.reporting.document import Section
-from tfkit.reporting.figures import DASHES, INK, ONE, SERIES, Figure, Table, draw, legend, log_axis
-from tfkit.reporting.formatting import number, span, spoken
+from tfkit.reporting.figures import BLUE, DASHES, INK, SERIES, Figure, Table, draw, legend, log_axis
+from tfkit.reporting.formatting import display_name, format_interval, format_number
 from tfkit.reporting.run_results import RunResults
 from tfkit.reporting.sections.overview import AVERAGED
 from tfkit.reporting.sections.training import integer_axis
@@ -18,7 +18,7 @@ class Conclusion(Protocol):
     """Anything with a sentence that compares two runs."""
 
     @property
-    def says(self) -> str: ...
+    def summary(self) -> str: ...
 
 
 def sections(records: list[RunResults], names: list[str], conclusions: Sequence[Conclusion]) -> list[Section]:
@@ -36,13 +36,13 @@ def _test_scores(records: list[RunResults], names: list[str], conclusions: Seque
     """Return pairwise conclusions and all scores side by side."""
     metrics = dict.fromkeys(name for record in records for name in record.metrics.get("test") or {})
     rows = [
-        [spoken(name), *(number((record.metrics.get("test") or {}).get(name)) for record in records)]
+        [display_name(name), *(format_number((record.metrics.get("test") or {}).get(name)) for record in records)]
         for name in metrics
         if not name.endswith(AVERAGED)
     ]
     tables = [Table("Scores on the test set", ["metric", *names], rows)] if rows else []
     figures = [_intervals(records, names)] if rows else []
-    return Section("Test scores", [conclusion.says for conclusion in conclusions], figures, tables)
+    return Section("Test scores", [conclusion.summary for conclusion in conclusions], figures, tables)
 
 
 def _intervals(records: list[RunResults], names: list[str]) -> Figure:
@@ -55,14 +55,15 @@ def _intervals(records: list[RunResults], names: list[str]) -> Figure:
     def plot(axes: Any) -> None:
         for value, interval, y in zip(values, intervals, positions, strict=True):
             if interval:
-                axes.plot(interval, [y, y], color=ONE, lw=3, alpha=0.6, solid_capstyle="round")
+                axes.plot(interval, [y, y], color=BLUE, lw=3, alpha=0.6, solid_capstyle="round")
             axes.scatter([value], [y], c=INK, s=30, zorder=3)
         axes.set_yticks(positions, [name[-26:] for name in names])
         axes.set_ylim(-0.6, len(records) - 0.4)
         axes.margins(x=0.1)
 
     rows = [
-        [name, number(value), span(interval)] for name, value, interval in zip(names, values, intervals, strict=True)
+        [name, format_number(value), format_interval(interval)]
+        for name, value, interval in zip(names, values, intervals, strict=True)
     ]
     direction = "higher is better" if mode == "max" else "lower is better"
     description = (
@@ -70,12 +71,12 @@ def _intervals(records: list[RunResults], names: list[str]) -> Figure:
     )
     description += "than the overlap of intervals"
     return draw(
-        spoken(metric),
+        display_name(metric),
         description,
         plot,
-        x=f"{spoken(metric)} ({direction})",
+        x=f"{display_name(metric)} ({direction})",
         height=1.1 + 0.35 * len(records),
-        numbers=Table(spoken(metric), ["run", spoken(metric), "95% interval"], rows),
+        data=Table(display_name(metric), ["run", display_name(metric), "95% interval"], rows),
     )
 
 
@@ -123,19 +124,19 @@ def _curves_figure(column: str, lines: dict[str, tuple[np.ndarray, np.ndarray]])
         integer_axis(axes)
         legend(axes, ncols=1)
 
-    title = {"val_loss": "validation loss", "loss": "training loss"}.get(column, spoken(column))
+    title = {"val_loss": "validation loss", "loss": "training loss"}.get(column, display_name(column))
     description = "; ".join(
-        f"{name}: {number(float(values[-1]))} in the last epoch" for name, (_, values) in lines.items()
+        f"{name}: {format_number(values[-1])} in the last epoch" for name, (_, values) in lines.items()
     )
     longest = max(len(epochs) for epochs, _ in lines.values())
-    rows = [[i + 1, *(number(float(v[i])) if i < len(v) else "" for _, v in lines.values())] for i in range(longest)]
+    rows = [[i + 1, *(format_number(v[i]) if i < len(v) else "" for _, v in lines.values())] for i in range(longest)]
     return draw(
         title,
         description,
         plot,
         x="epoch",
         height=2.6 + 0.15 * len(lines),
-        numbers=Table(title, ["epoch", *lines], rows),
+        data=Table(title, ["epoch", *lines], rows),
     )
 
 
@@ -144,10 +145,10 @@ def _provenance(records: list[RunResults], names: list[str]) -> Section:
     rows = [
         [
             name,
-            record.about["begun"][:16].replace("T", " "),
-            number(record.about["rows"][0]),
-            number(round(sum(record.metrics.get("seconds", {}).values()))),
-            record.about.get("commit") or "none",
+            record.provenance["started"][:16].replace("T", " "),
+            format_number(record.provenance["rows"][0]),
+            format_number(round(sum(record.metrics.get("seconds", {}).values()))),
+            record.provenance.get("commit") or "none",
         ]
         for name, record in zip(names, records, strict=True)
     ]

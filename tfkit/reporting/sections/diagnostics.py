@@ -13,9 +13,9 @@ def diagnostics(record: RunResults) -> list[Section]:
         if diagnoses
         else ["No problems found: no sign of overfitting, underfitting, a bad learning rate or too few epochs."]
     )
-    for name, reason in (record.evidence.get("not_made") or {}).items():
+    for name, reason in (record.analysis.get("skipped") or {}).items():
         paragraphs.append(f"The analysis '{name}' was skipped: {reason}.")
-    if not record.evidence:
+    if not record.analysis:
         paragraphs.append(
             "This run was trained without a report, so analyses that need its model and data are not available."
         )

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from tfkit.reporting.document import HighlightedText, ImageFigure, Section
-from tfkit.reporting.figures import DASHES, MUTED, ONE, SERIES, Figure, Table, draw, legend
-from tfkit.reporting.formatting import number, percent, span
+from tfkit.reporting.figures import BLUE, DASHES, MUTED, SERIES, Figure, Table, draw, legend
+from tfkit.reporting.formatting import format_interval, format_number, format_percent
 from tfkit.reporting.run_results import RunResults
 
 MAX_FEATURES = 25  # features in the figure
@@ -19,11 +19,11 @@ MAX_CHARACTERS = 60  # characters of a cell
 def features_and_slices(record: RunResults) -> list[Section]:
     """Return feature importance and slices of a table."""
     sections = []
-    importance = record.evidence.get("columns")
+    importance = record.analysis.get("columns")
     if importance and importance["columns"]:
         paragraphs = _importance_paragraphs(record, importance)
         sections.append(Section("Feature importance", paragraphs, [_importance_figure(importance, record)]))
-    slices = record.evidence.get("slices")
+    slices = record.analysis.get("slices")
     if slices:
         sections.append(_slices(slices))
     return sections
@@ -37,20 +37,21 @@ def _importance_paragraphs(record: RunResults, importance: dict[str, Any]) -> li
     paragraphs = [
         f"Permutation importance: each column is shuffled among {importance['rows']:,} test rows, "
         f"{importance['repeats']} times. The importance is the increase of the {_loss_name(record)}, which is "
-        f"{number(importance['loss'])} without shuffling. Columns with the same information share their importance."
+        f"{format_number(importance['loss'])} without shuffling. Columns with the same information share their "
+        "importance."
     ]
-    if importance["left_out"]:
-        paragraphs.append(f"{importance['left_out']:,} more columns were not analyzed.")
+    if importance["num_skipped"]:
+        paragraphs.append(f"{importance['num_skipped']:,} more columns were not analyzed.")
     return paragraphs
 
 
 def _importance_figure(importance: dict[str, Any], record: RunResults) -> Figure:
     shown = importance["columns"][:MAX_FEATURES]
     positions = list(range(len(shown) - 1, -1, -1))
-    increases = [feature["added"] for feature in shown]
+    increases = [feature["increase"] for feature in shown]
 
     def plot(axes: Any) -> None:
-        axes.barh(positions, increases, 0.62, color=ONE, alpha=0.6)
+        axes.barh(positions, increases, 0.62, color=BLUE, alpha=0.6)
         for feature, position in zip(shown, positions, strict=True):
             axes.plot(feature["interval"], [position, position], color=MUTED, lw=1.6, solid_capstyle="butt")
         axes.axvline(0, color=MUTED, lw=0.8)
@@ -59,88 +60,89 @@ def _importance_figure(importance: dict[str, Any], record: RunResults) -> Figure
 
     loss_name = _loss_name(record)
     rows = [
-        [feature["column"], number(feature["added"]), span(feature["interval"])]
+        [feature["column"], format_number(feature["increase"]), format_interval(feature["interval"])]
         for feature in importance["columns"][:MAX_FEATURE_ROWS]
     ]
     return draw(
         "Permutation importance",
-        f"most important: {shown[0]['column']}; shuffling it increases the {loss_name} by {number(increases[0])}",
+        f"most important: {shown[0]['column']}; shuffling it increases the {loss_name} by "
+        f"{format_number(increases[0])}",
         plot,
         x=f"increase of the {loss_name}",
         height=1.1 + 0.24 * len(shown),
-        numbers=Table(f"Increase of the {loss_name}", ["column", "increase", "95% interval"], rows),
+        data=Table(f"Increase of the {loss_name}", ["column", "increase", "95% interval"], rows),
     )
 
 
 def _slices(slices: dict[str, Any]) -> Section:
-    metric = {"share wrong": "error rate"}.get(slices["what"], slices["what"])
-    as_text = percent if slices["what"] == "share wrong" else number
+    metric = slices["metric"]
+    as_text = format_percent if metric == "error rate" else format_number
     head = ["slice", "rows", metric, "all other rows", "95% interval of the difference"]
 
     def table_row(entry: dict[str, Any]) -> list[str]:
-        interval = "" if entry["rest"] is None else " to ".join(as_text(end) for end in entry["interval"])
-        other_rows = "" if entry["rest"] is None else as_text(entry["rest"])
+        interval = "" if entry["other_rows"] is None else " to ".join(as_text(end) for end in entry["interval"])
+        other_rows = "" if entry["other_rows"] is None else as_text(entry["other_rows"])
         name = f"{entry['column']} = {entry['value']}"
-        return [name, number(entry["rows"]), as_text(entry["score"]), other_rows, interval]
+        return [name, format_number(entry["rows"]), as_text(entry["score"]), other_rows, interval]
 
     paragraphs = [
-        f"{slices['looked_at']:,} slices (column = value) with at least 30 test rows were analyzed. The {metric} on "
+        f"{slices['num_slices']:,} slices (column = value) with at least 30 test rows were analyzed. The {metric} on "
         f"all test rows is {as_text(slices['all'])}."
     ]
     if not slices["worst"]:
         paragraphs.append("No slice is significantly worse than the rest (Bonferroni-corrected).")
-    if slices["unknown"]:
-        paragraphs.append(f"Not among the input columns: {', '.join(slices['unknown'])}.")
+    if slices["unknown_columns"]:
+        paragraphs.append(f"Not among the input columns: {', '.join(slices['unknown_columns'])}.")
     tables = []
     if slices["worst"]:
         tables.append(Table("Slices that are significantly worse", head, [table_row(e) for e in slices["worst"]]))
-    if slices["asked"]:
-        tables.append(Table("Slices from the settings", head, [table_row(entry) for entry in slices["asked"]]))
+    if slices["selected"]:
+        tables.append(Table("Slices from the settings", head, [table_row(entry) for entry in slices["selected"]]))
     return Section("Slices", paragraphs, [], tables)
 
 
 def images(record: RunResults) -> list[Section]:
     """Return the worst and the least confident images, with saliency maps."""
-    analysis = record.evidence.get("pictures")
+    analysis = record.analysis.get("images")
     if not analysis:
         return []
     groups = []
-    titles = (("worst", "Largest errors"), ("unsure", "Least confident"))
+    titles = (("worst", "Largest errors"), ("least_confident", "Least confident"))
     for group, title in titles:
         shown: list[ImageFigure] = []
         for example in analysis.get(group, []):
             caption = _caption(example)
             name = example.get("name", "")
             shown += [
-                ImageFigure(example["picture"], f"Test image: {caption}", caption, name),
-                ImageFigure(example["looked"], f"Saliency map: {caption}", "saliency map"),
+                ImageFigure(example["image"], f"Test image: {caption}", caption, name),
+                ImageFigure(example["saliency_map"], f"Saliency map: {caption}", "saliency map"),
             ]
         if shown:
             groups.append((title, shown))
     paragraphs = [
         f"Next to each image is its saliency map: orange marks the regions that support the prediction "
-        f"({analysis['how']})."
+        f"({analysis['method']})."
     ]
-    return [Section("Worst images", paragraphs, pictures=groups)]
+    return [Section("Worst images", paragraphs, images=groups)]
 
 
 def _caption(example: dict[str, Any]) -> str:
     """Return label and prediction of an example as text."""
-    if "sure" in example:
+    if "probability" in example:
         correct = "correct" if example["label"] == example["predicted"] else f"predicted {example['predicted']}"
-        return f"label {example['label']}, {correct} (probability {percent(example['sure'])})"
-    return f"label {number(example['label'])}, predicted {number(example['predicted'])}"
+        return f"label {example['label']}, {correct} (probability {format_percent(example['probability'])})"
+    return f"label {format_number(example['label'])}, predicted {format_number(example['predicted'])}"
 
 
 def texts(record: RunResults) -> list[Section]:
     """Return the texts with the largest errors, with highlighted words."""
-    analysis = record.evidence.get("texts")
+    analysis = record.analysis.get("texts")
     if not analysis:
         return []
     highlighted = []
     for example in analysis["worst"]:
-        largest = max((abs(change) for _, change in example["pieces"]), default=0) or 1
-        segments = [(segment, change / largest) for segment, change in example["pieces"]]
+        largest = max((abs(change) for _, change in example["segments"]), default=0) or 1
+        segments = [(segment, change / largest) for segment, change in example["segments"]]
         highlighted.append(HighlightedText(_caption(example), segments))
     paragraphs = [
         "Each word was removed in turn (occlusion). Words with a solid underline support the prediction: without them "
@@ -151,7 +153,7 @@ def texts(record: RunResults) -> list[Section]:
 
 def series(record: RunResults) -> list[Section]:
     """Return plots of the time series with the largest errors."""
-    analysis = record.evidence.get("series")
+    analysis = record.analysis.get("series")
     if not analysis:
         return []
     figures = [_series_figure(example, analysis["channels"], rank) for rank, example in enumerate(analysis["worst"], 1)]
@@ -171,7 +173,7 @@ def _series_figure(example: dict[str, Any], channels: list[str], rank: int) -> F
 
 def label_issues(record: RunResults) -> list[Section]:
     """Return the rows whose label is least likely according to the model."""
-    issues = record.evidence.get("doubts")
+    issues = record.analysis.get("label_issues")
     if not issues or not issues["first"]:
         return []
     first = issues["first"]
@@ -183,8 +185,8 @@ def label_issues(record: RunResults) -> list[Section]:
         rows.append(values + [_cell(issue["cells"].get(name, "")) for name in names])
     criterion = "the lowest probability of their label" if record.classes else "the largest errors"
     paragraphs = [
-        f"Of the {issues['of']:,} validation and test rows, these have {criterion}. Labels of such rows are often "
-        f"wrong. The first {issues['count']:,} rows are in doubted.csv in the run folder."
+        f"Of the {issues['num_rows']:,} validation and test rows, these have {criterion}. Labels of such rows are "
+        f"often wrong. The first {issues['num_issues']:,} rows are in label_issues.csv in the run folder."
     ]
     head = ["probability of label" if key == "probability_of_label" else key for key in keys]
     return [Section("Possible label errors", paragraphs, tables=[Table("Least likely labels", [*head, *names], rows)])]
@@ -193,4 +195,4 @@ def label_issues(record: RunResults) -> list[Section]:
 def _cell(value: Any) -> str:
     if isinstance(value, str):
         return value if len(value) <= MAX_CHARACTERS else value[: MAX_CHARACTERS - 1] + "…"
-    return number(value)
+    return format_number(value)

@@ -5,22 +5,22 @@ from typing import Any
 import numpy as np
 
 from tfkit.reporting.document import Section
-from tfkit.reporting.figures import DASHES, INK, MUTED, ONE, SERIES, Figure, Table, draw, legend
-from tfkit.reporting.formatting import number, percent, spoken
+from tfkit.reporting.figures import BLUE, DASHES, INK, MUTED, SERIES, Figure, Table, draw, legend
+from tfkit.reporting.formatting import display_name, format_number, format_percent
 from tfkit.reporting.run_results import RunResults
 
 
 def forecast(record: RunResults) -> list[Section]:
     """Return example forecasts of the last windows, and error and coverage by horizon."""
-    analysis = record.evidence.get("forecast")
+    analysis = record.analysis.get("forecast")
     if not analysis:
         return []
-    examples = [_forecast_figure(example, record) for example in analysis["fans"]]
+    examples = [_forecast_figure(example, record) for example in analysis["examples"]]
     paragraphs = [
-        f"Each forecast uses the last {record.info['past']:,} steps to predict the next {record.info['horizon']:,}. "
-        f"The test set has {analysis['windows']:,} windows."
+        f"Each forecast uses the last {record.metadata.context_length:,} steps to predict the next "
+        f"{record.metadata.horizon:,}. The test set has {analysis['windows']:,} windows."
     ]
-    by_horizon = [_error_by_horizon(analysis)] if record.info["horizon"] > 1 else []
+    by_horizon = [_error_by_horizon(analysis)] if record.metadata.horizon > 1 else []
     if analysis["coverage"]:
         by_horizon.append(_coverage_by_horizon(analysis, record))
     return [Section("Example forecasts", paragraphs, examples), Section("Scores by horizon", [], by_horizon)]
@@ -33,9 +33,9 @@ def _array(values: list[float | None]) -> np.ndarray:
 
 def _forecast_figure(example: dict[str, Any], record: RunResults) -> Figure:
     """Plot past values, forecast, prediction intervals and true values."""
-    quantiles, middle = record.info["quantiles"], len(record.info["quantiles"]) // 2
-    past, y_true = _array(example["past"]), _array(example["truth"])
-    quantile_forecasts = [_array(values) for values in example["answer"]]
+    quantiles, middle = record.metadata.quantiles, len(record.metadata.quantiles) // 2
+    past, y_true = _array(example["past"]), _array(example["y_true"])
+    quantile_forecasts = [_array(values) for values in example["quantile_forecasts"]]
     ahead = np.arange(1, len(y_true) + 1)
 
     def plot(axes: Any) -> None:
@@ -43,26 +43,26 @@ def _forecast_figure(example: dict[str, Any], record: RunResults) -> Figure:
         for i in range(middle):
             label = f"{100 * (quantiles[-1 - i] - quantiles[i]):.0f}% interval"
             axes.fill_between(
-                ahead, quantile_forecasts[i], quantile_forecasts[-1 - i], color=ONE, alpha=0.18, lw=0, label=label
+                ahead, quantile_forecasts[i], quantile_forecasts[-1 - i], color=BLUE, alpha=0.18, lw=0, label=label
             )
-        axes.plot(ahead, quantile_forecasts[middle], color=ONE, label="forecast")
+        axes.plot(ahead, quantile_forecasts[middle], color=BLUE, label="forecast")
         axes.plot(ahead, y_true, color=INK, lw=1.1, ls="--", label="true")
         legend(axes, ncols=5, handlelength=1.4, columnspacing=1.0)
 
-    series = f"{example['series']}, " if len(record.info["series"]["names"]) > 1 else ""
+    series = f"{example['series']}, " if len(record.metadata.series.names) > 1 else ""
     error = np.nanmean(np.abs(y_true - quantile_forecasts[middle])) if np.isfinite(y_true).any() else np.nan
     rows = [
-        [int(step), number(float(value)), *(number(float(values[i])) for values in quantile_forecasts)]
+        [int(step), format_number(value), *(format_number(values[i]) for values in quantile_forecasts)]
         for i, (step, value) in enumerate(zip(ahead, y_true, strict=True))
     ]
     head = ["step", "true", *(f"{q:.1%} quantile" for q in quantiles)]
-    description = f"{example['begins']} to {example['ends']}: mean absolute error {number(float(error))}"
+    description = f"{example['begins']} to {example['ends']}: mean absolute error {format_number(error)}"
     return draw(
         f"{series}{example['begins']} to {example['ends']}",
         description,
         plot,
         x="steps from the last known value",
-        numbers=Table("True values and forecast", head, rows),
+        data=Table("True values and forecast", head, rows),
         wide=True,
         height=2.6,
     )
@@ -74,20 +74,21 @@ def _error_by_horizon(analysis: dict[str, Any]) -> Figure:
 
     def plot(axes: Any) -> None:
         for (name, values), color, dash in zip(lines.items(), SERIES, DASHES, strict=False):
-            axes.plot(range(1, len(values) + 1), values, ls=dash, color=color, label=spoken(name))
+            axes.plot(range(1, len(values) + 1), values, ls=dash, color=color, label=display_name(name))
         axes.set_ylim(bottom=0)
         legend(axes, ncols=3)
 
-    rows = [[i + 1, *(number(float(v[i])) for v in lines.values())] for i in range(len(lines["model"]))]
+    rows = [[i + 1, *(format_number(v[i]) for v in lines.values())] for i in range(len(lines["model"]))]
     first, last = float(lines["model"][0]), float(lines["model"][-1])
-    description = f"mean absolute error of the model: {number(first)} one step ahead, {number(last)} at the last step"
+    description = f"mean absolute error of the model: {format_number(first)} one step ahead, "
+    description += f"{format_number(last)} at the last step"
     return draw(
         "Error by horizon",
         description,
         plot,
         x="steps ahead",
         y="mean absolute error",
-        numbers=Table("Mean absolute error by step", ["step", *map(spoken, lines)], rows),
+        data=Table("Mean absolute error by step", ["step", *map(display_name, lines)], rows),
     )
 
 
@@ -104,13 +105,13 @@ def _coverage_by_horizon(analysis: dict[str, Any], record: RunResults) -> Figure
         axes.set_ylim(0, 1.03)
         legend(axes)
 
-    rows = [[i + 1, *(percent(float(v[i])) for _, v in lines.values())] for i in range(record.info["horizon"])]
-    coverage = ", ".join(f"{percent(float(np.nanmean(v)))} for the {name}" for name, (_, v) in lines.items())
+    rows = [[i + 1, *(format_percent(float(v[i])) for _, v in lines.values())] for i in range(record.metadata.horizon)]
+    coverage = ", ".join(f"{format_percent(float(np.nanmean(v)))} for the {name}" for name, (_, v) in lines.items())
     return draw(
         "Coverage by horizon",
         f"coverage: {coverage}; dotted lines are nominal",
         plot,
         x="steps ahead",
         y="coverage",
-        numbers=Table("Coverage by step", ["step", *lines], rows),
+        data=Table("Coverage by step", ["step", *lines], rows),
     )

@@ -4,8 +4,8 @@ from typing import Any
 
 from tfkit.evaluation.comparison import primary_metric
 from tfkit.reporting.document import Section
-from tfkit.reporting.figures import INK, MUTED, ONE, Figure, Table, draw
-from tfkit.reporting.formatting import number, span, spoken
+from tfkit.reporting.figures import BLUE, INK, MUTED, Figure, Table, draw
+from tfkit.reporting.formatting import display_name, format_interval, format_number
 from tfkit.reporting.run_results import RunResults
 
 AVERAGED = ("_macro", "_weighted")  # suffixes of scores shown only in metrics.json
@@ -18,16 +18,16 @@ def test_scores(record: RunResults) -> list[Section]:
     scores, baselines = metrics.get(split) or {}, metrics.get("baselines") or {}
     rows = [
         [
-            spoken(name),
-            number(value),
-            span(metrics.get("intervals", {}).get(name)) if split == "test" else "",
-            *(number(baseline_scores.get(name)) for baseline_scores in baselines.values()),
+            display_name(name),
+            format_number(value),
+            format_interval(metrics.get("intervals", {}).get(name)) if split == "test" else "",
+            *(format_number(baseline_scores.get(name)) for baseline_scores in baselines.values()),
         ]
         for name, value in scores.items()
         if not name.endswith(AVERAGED)
     ]
     caption = "Scores on the test set" if split == "test" else "Scores on the validation set; test set not evaluated"
-    head = ["metric", "model", "95% interval", *map(spoken, baselines)]
+    head = ["metric", "model", "95% interval", *map(display_name, baselines)]
     table = Table(caption, head, rows)
     title = "Test scores" if split == "test" else "Validation scores"
     return [Section(title, [], _model_and_baselines(record), [table] if rows else [])]
@@ -47,30 +47,34 @@ def _model_and_baselines(record: RunResults) -> list[Figure]:
     def plot(axes: Any) -> None:
         positions = range(len(points) - 1, -1, -1)
         if interval:
-            axes.axvspan(*interval, color=ONE, alpha=0.15, lw=0)
-            axes.plot(interval, [len(points) - 1] * 2, color=ONE, lw=3, solid_capstyle="round")
-        colors = [ONE] + [INK] * len(baseline_scores)
+            axes.axvspan(*interval, color=BLUE, alpha=0.15, lw=0)
+            axes.plot(interval, [len(points) - 1] * 2, color=BLUE, lw=3, solid_capstyle="round")
+        colors = [BLUE] + [INK] * len(baseline_scores)
         axes.scatter(list(points.values()), list(positions), c=colors, s=36, zorder=3)
         for value, y in zip(points.values(), positions, strict=True):
-            axes.annotate(number(value), (value, y), (0, 7), textcoords="offset points", ha="center", fontsize=8.5)
-        axes.set_yticks(list(positions), [spoken(name) for name in points])
+            axes.annotate(
+                format_number(value), (value, y), (0, 7), textcoords="offset points", ha="center", fontsize=8.5
+            )
+        axes.set_yticks(list(positions), [display_name(name) for name in points])
         axes.set_ylim(-0.6, len(points) - 0.3)
         axes.margins(x=0.15)
         axes.grid(axis="y", color=MUTED, alpha=0.15)
 
     direction = "higher is better" if mode == "max" else "lower is better"
-    description = f"{spoken(metric)} of the model: {number(scores[metric])}"
-    description += f" (95% CI {span(interval)})" if interval else ""
-    description += "; " + ", ".join(f"{spoken(name)} {number(value)}" for name, value in baseline_scores.items())
-    rows = [[spoken(name), number(value)] for name, value in points.items()]
-    table = Table(f"{spoken(metric)} on the test set", ["", spoken(metric)], rows)
+    description = f"{display_name(metric)} of the model: {format_number(scores[metric])}"
+    description += f" (95% CI {format_interval(interval)})" if interval else ""
+    description += "; " + ", ".join(
+        f"{display_name(name)} {format_number(value)}" for name, value in baseline_scores.items()
+    )
+    rows = [[display_name(name), format_number(value)] for name, value in points.items()]
+    table = Table(f"{display_name(metric)} on the test set", ["", display_name(metric)], rows)
     return [
         draw(
-            f"{spoken(metric)}: model and baselines",
+            f"{display_name(metric)}: model and baselines",
             f"{description}; {direction}",
             plot,
-            numbers=table,
-            x=f"{spoken(metric)} ({direction})",
+            data=table,
+            x=f"{display_name(metric)} ({direction})",
             height=1.3 + 0.4 * len(points),
         )
     ]

@@ -6,21 +6,21 @@ import numpy as np
 
 from tfkit.reporting.document import Section
 from tfkit.reporting.figures import DASHES, MUTED, SERIES, Table, draw, evenly_spaced_indices, legend
-from tfkit.reporting.formatting import number, percent
+from tfkit.reporting.formatting import format_number, format_percent
 from tfkit.reporting.run_results import RunResults
 
 
 def thresholds(record: RunResults) -> list[Section]:
     """Return precision, recall and F1 by threshold, and the best thresholds."""
-    positive = record.info["target"].get("positive")
-    if record.task != "binary" or positive is None:
+    positive = record.metadata.target.positive_class
+    if not record.metadata.target.is_binary or positive is None:
         return []
     code = record.classes.index(str(positive))
-    y_true, y_score = record.truth == code, record.answer[:, code]
+    y_true, y_score = record.y_true == code, record.y_pred[:, code]
     if not 0 < y_true.sum() < len(y_true):
         return []
-    cost = float(record.options.get("cost") or 1.0)
-    cuts, hits, predicted = at_every_threshold(y_true, y_score)
+    cost = float(record.options.get("false_negative_cost") or 1.0)
+    cuts, hits, predicted = threshold_curve(y_true, y_score)
     precision, recall = hits / predicted, hits / y_true.sum()
     f1 = 2 * hits / (predicted + y_true.sum())
     costs = (predicted - hits) + cost * (y_true.sum() - hits)
@@ -35,7 +35,7 @@ def thresholds(record: RunResults) -> list[Section]:
             axes.plot(cuts[plotted], line[plotted], ls=dash, color=color, label=name)
         axes.axvline(cuts[best_f1], color=MUTED, lw=1, ls=":")
         axes.annotate(
-            f"best F1: {number(float(cuts[best_f1]))}",
+            f"best F1: {format_number(cuts[best_f1])}",
             (cuts[best_f1], 0.02),
             (4, 0),
             textcoords="offset points",
@@ -48,11 +48,11 @@ def thresholds(record: RunResults) -> list[Section]:
     rows = [
         [
             name,
-            number(float(cuts[i])),
-            percent(precision[i]),
-            percent(recall[i]),
-            number(float(f1[i])),
-            number(float(costs[i])),
+            format_number(cuts[i]),
+            format_percent(precision[i]),
+            format_percent(recall[i]),
+            format_number(f1[i]),
+            format_number(costs[i]),
         ]
         for name, i in (("default", default), ("best F1", best_f1), ("lowest cost", lowest_cost))
     ]
@@ -60,25 +60,26 @@ def thresholds(record: RunResults) -> list[Section]:
         f"Thresholds for {positive}",
         ["", "threshold", "precision", "recall", "F1", "cost"],
         rows,
-        f"A false negative costs {number(cost)} times a false positive; for another cost: tfkit report RUN --cost 5. "
-        "These thresholds were chosen on the test set; scores on new data will be slightly worse.",
+        f"A false negative costs {format_number(cost)} times a false positive; for another cost: tfkit report RUN "
+        "--false-negative-cost 5. These thresholds were chosen on the test set; scores on new data will be slightly "
+        "worse.",
     )
     figure = draw(
         f"Scores by threshold for {positive}",
-        f"F1 is highest, {number(float(f1[best_f1]))}, at a threshold of {number(float(cuts[best_f1]))} for {positive}",
+        f"F1 is highest, {format_number(f1[best_f1])}, at a threshold of {format_number(cuts[best_f1])} for {positive}",
         plot,
         x=f"threshold for {positive}",
-        numbers=table,
+        data=table,
     )
     paragraphs = [
-        f"A threshold of {number(float(cuts[best_f1]))} for {positive} maximizes F1 ({number(float(f1[best_f1]))}; "
-        f"{number(float(f1[default]))} at the default 0.5). If a false negative costs {number(cost)} times a false "
-        f"positive, a threshold of {number(float(cuts[lowest_cost]))} minimizes the cost."
+        f"A threshold of {format_number(cuts[best_f1])} for {positive} maximizes F1 ({format_number(f1[best_f1])}; "
+        f"{format_number(f1[default])} at the default 0.5). If a false negative costs {format_number(cost)} times a "
+        f"false positive, a threshold of {format_number(cuts[lowest_cost])} minimizes the cost."
     ]
     return [Section("Decision threshold", paragraphs, [figure], [table])]
 
 
-def at_every_threshold(y_true: np.ndarray, y_score: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def threshold_curve(y_true: np.ndarray, y_score: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Count true positives and predicted positives at every distinct threshold.
 
     Args:
@@ -89,7 +90,7 @@ def at_every_threshold(y_true: np.ndarray, y_score: np.ndarray) -> tuple[np.ndar
         Thresholds in descending order, true positives and predicted positives, each `(thresholds,)`.
 
     Example:
-        >>> cuts, hits, predicted = at_every_threshold(np.array([True, False, True]), np.array([0.9, 0.5, 0.5]))
+        >>> cuts, hits, predicted = threshold_curve(np.array([True, False, True]), np.array([0.9, 0.5, 0.5]))
         >>> cuts.tolist(), hits.tolist(), predicted.tolist()
         ([0.9, 0.5], [1, 2], [1, 3])
     """

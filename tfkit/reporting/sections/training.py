@@ -6,7 +6,7 @@ import numpy as np
 
 from tfkit.reporting.document import Section
 from tfkit.reporting.figures import DASHES, MUTED, SERIES, Figure, Table, draw, legend, log_axis
-from tfkit.reporting.formatting import number, spoken
+from tfkit.reporting.formatting import display_name, format_number
 from tfkit.reporting.run_results import RunResults
 
 NOT_METRICS = {"learning_rate", "gradient_norm", "seconds", "rows_per_second", "epoch"}
@@ -20,14 +20,15 @@ def curves(record: RunResults) -> list[Section]:
     figures = [_train_and_val_curve(record, name) for name in names]
     log_names = ("learning_rate", "gradient_norm")
     figures += [_single_curve(record, name) for name in log_names if np.isfinite(record.curve(name)).any()]
-    best = record.about.get("best_epoch")
+    best = record.provenance.get("best_epoch")
     head = list(dict.fromkeys(name for line in record.history for name in line))
     rows = [
-        [int(line[name]) if name == "epoch" else number(line.get(name)) for name in head] for line in record.history
+        [int(line[name]) if name == "epoch" else format_number(line.get(name)) for name in head]
+        for line in record.history
     ]
     paragraphs = [
-        f"Trained for {len(record.history)} epochs on {record.about['rows'][0]:,} rows in "
-        f"{number(record.metrics.get('seconds', {}).get('fit'))} s."
+        f"Trained for {len(record.history)} epochs on {record.provenance['rows'][0]:,} rows in "
+        f"{format_number(record.metrics.get('seconds', {}).get('fit'))} s."
     ]
     if best:
         paragraphs.append(f"Validation was best in epoch {best}; the model has the weights of that epoch.")
@@ -35,7 +36,7 @@ def curves(record: RunResults) -> list[Section]:
         paragraphs.append(
             "The model was then refit on training and validation rows together. The curves show the first fit."
         )
-    return [Section("Training", paragraphs, figures, [Table("All epochs", list(map(spoken, head)), rows)])]
+    return [Section("Training", paragraphs, figures, [Table("All epochs", list(map(display_name, head)), rows)])]
 
 
 def _epochs(record: RunResults) -> np.ndarray:
@@ -49,7 +50,7 @@ def _train_and_val_curve(record: RunResults, name: str) -> Figure:
         for split, column in (("training", name), ("validation", f"val_{name}"))
         if np.isfinite(record.curve(column)).any()
     }
-    epochs, best = _epochs(record), record.about.get("best_epoch")
+    epochs, best = _epochs(record), record.provenance.get("best_epoch")
 
     def plot(axes: Any) -> None:
         for (split, values), color, dash in zip(lines.items(), SERIES, DASHES, strict=False):
@@ -70,10 +71,12 @@ def _train_and_val_curve(record: RunResults, name: str) -> Figure:
         legend(axes)
 
     ends = "; ".join(
-        f"{split} from {number(float(values[0]))} to {number(float(values[-1]))}" for split, values in lines.items()
+        f"{split} from {format_number(values[0])} to {format_number(values[-1])}" for split, values in lines.items()
     )
-    description = f"{spoken(name)} over {len(epochs)} epochs: {ends}" + (f"; best in epoch {best}" if best else "")
-    return draw(spoken(name), description, plot, x="epoch")
+    description = f"{display_name(name)} over {len(epochs)} epochs: {ends}" + (
+        f"; best in epoch {best}" if best else ""
+    )
+    return draw(display_name(name), description, plot, x="epoch")
 
 
 def _single_curve(record: RunResults, name: str) -> Figure:
@@ -88,8 +91,8 @@ def _single_curve(record: RunResults, name: str) -> Figure:
         integer_axis(axes)
 
     finite = values[np.isfinite(values)]
-    description = f"{spoken(name)} from {number(float(finite[0]))} to {number(float(finite[-1]))}"
-    return draw(spoken(name), description, plot, x="epoch")
+    description = f"{display_name(name)} from {format_number(finite[0])} to {format_number(finite[-1])}"
+    return draw(display_name(name), description, plot, x="epoch")
 
 
 def integer_axis(axes: Any) -> None:

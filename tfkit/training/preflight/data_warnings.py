@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tfkit.metadata import Target
 from tfkit.recipe import Data
 
 MAX_LEAKAGE_ROWS = 4000
@@ -28,16 +29,16 @@ def find_data_warnings(data: Data) -> list[str]:
     Problems are a column that alone predicts the target, rows in two splits, a class that a split lacks, and labels
     that look like identifiers.
     """
-    target = {"name": "the target", **data.info.get("target", {})}
-    classes = target.get("classes")
+    target = data.metadata.target
+    classes = target.classes
     return [
         *_leakage_warnings(data, target),
         *_duplicate_warnings(data),
-        *(_class_warnings(data, classes, target["name"]) if classes else []),
+        *(_class_warnings(data, classes, target.name) if classes else []),
     ]
 
 
-def _leakage_warnings(data: Data, target: dict[str, Any]) -> list[str]:
+def _leakage_warnings(data: Data, target: Target) -> list[str]:
     """Warn of single-cell columns that alone predict the target of held-out rows."""
     raw = getattr(data.train, "raw_arrays", None)
     if not raw or not hasattr(data.train, "arrays"):
@@ -47,7 +48,7 @@ def _leakage_warnings(data: Data, target: dict[str, Any]) -> list[str]:
     if y.ndim != 1 or len(indices) < MIN_LEAKAGE_ROWS:
         return []
     y = y[indices]
-    score_of = _class_accuracy if target.get("classes") else _r2_score
+    score_of = _class_accuracy if target.classes else _r2_score
     messages = []
     for name, values in raw.items():
         values = np.asarray(values)
@@ -55,10 +56,10 @@ def _leakage_warnings(data: Data, target: dict[str, Any]) -> list[str]:
             continue
         score = score_of(values[indices, 0], y)
         if score >= LEAKAGE_THRESHOLD:
-            column = data.info.get("inputs", {}).get(name, {}).get("column", name)
+            column = data.metadata.inputs.get(name, {}).get("column", name)
             messages.append(
-                f"{column} alone predicts {100 * score:.1f}% of {target['name']}; if it is not known at prediction "
-                f"time, set leave_out={column}"
+                f"{column} alone predicts {100 * score:.1f}% of {target.name}; if it is not known at prediction "
+                f"time, set exclude_columns={column}"
             )
     return messages
 

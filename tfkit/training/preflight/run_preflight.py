@@ -24,7 +24,7 @@ PREFLIGHT_ROWS = 8
 def run_preflight(run: RunDir, config: Config, data: Data, model: Any) -> None:
     """Warn about data problems, check the memory, and try one step and one checkpoint.
 
-    The warnings are stored as `warnings` in about.json. The initial state of training does not change.
+    The warnings are stored as `warnings` in provenance.json. The initial state of training does not change.
 
     Raises:
         UserError: If a batch does not fit into memory, the loss does not accept a target, or a checkpoint cannot be
@@ -35,7 +35,7 @@ def run_preflight(run: RunDir, config: Config, data: Data, model: Any) -> None:
     check_targets(model, data)
     messages = find_data_warnings(data)
     if devices.replica_count() == 1:  # several replicas create their state in their own first step
-        check_memory(model, data, config.batch(len(data.train)))
+        check_memory(model, data, config.effective_batch_size(len(data.train)))
         gradient_norm, val_loss = _try_step(model, data, config)
         if not math.isfinite(gradient_norm):
             messages.append(
@@ -49,7 +49,7 @@ def run_preflight(run: RunDir, config: Config, data: Data, model: Any) -> None:
         _try_checkpoint(run, model)
     for message in messages:
         log.warning("Check before training: %s", message)
-    run.note(warnings=messages)
+    run.update_provenance(warnings=messages)
 
 
 def _try_step(model: Any, data: Data, config: Config) -> tuple[float, float]:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tfkit.training.replicas.sharded_step import InParts, KerasStep
+from tfkit.training.replicas.keras_step import KerasStep
+from tfkit.training.replicas.sharded_step import ShardedStep
 
 
 def is_sharding_enabled() -> bool:
@@ -54,13 +55,13 @@ def scope(strategy: Any) -> Iterator[None]:
 
 
 @contextmanager
-def spread(model: Any) -> Iterator["Spread"]:
-    """Hide the strategy of a model from Keras, and yield the `Spread` that uses it."""
+def replica_context(model: Any) -> Iterator["ReplicaContext"]:
+    """Hide the strategy of a model from Keras, and yield the `ReplicaContext` that uses it."""
     import tensorflow as tf
 
     strategy = strategy_of(model)
     if strategy is None:
-        yield Spread(model, None)
+        yield ReplicaContext(model, None)
         return
     has_summed_metric = any(
         variable._value.aggregation == tf.VariableAggregation.SUM for variable in model.metrics_variables
@@ -73,12 +74,12 @@ def spread(model: Any) -> Iterator["Spread"]:
 
     model._distribute_strategy = None
     try:
-        yield Spread(model, strategy)
+        yield ReplicaContext(model, strategy)
     finally:
         model._distribute_strategy = strategy
 
 
-class Spread:
+class ReplicaContext:
     """Makes the steps of a model use all replicas; with one device it changes nothing.
 
     Args:
@@ -94,10 +95,10 @@ class Spread:
         if self.strategy is None:
             return step
         if is_sharding_enabled():
-            return InParts(self.model, self.strategy, step, scope)
+            return ShardedStep(self.model, self.strategy, step, scope)
         return KerasStep(self.model, self.strategy, step)
 
-    def agreed(self, value: float) -> float:
+    def mean_over_workers(self, value: float) -> float:
         """Return the mean of a value over all workers; see `mean_over_workers`."""
         return mean_over_workers(self.strategy, value)
 

@@ -2,7 +2,7 @@
 
 Most of such a step is spent between its matrix products: batch statistics, random masks and the optimizer. Convolutions
 and recurrent layers gain nothing, and short trainings lose, because XLA takes one or two seconds to compile. The
-environment variable `TFKIT_FUSE_STEPS=0` switches fused steps off.
+environment variable `TFKIT_FUSE_STEPS=0` or `tfkit.fit(..., fuse_steps=False)` switches fused steps off.
 """
 
 import functools
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.datasets.array import PARTS
+from tfkit.datasets.array import SPLIT_FIELDS
 from tfkit.training.xla import philox_random
 
 MIN_TRAINING_ROWS = 300_000  # rows of all epochs together; with fewer, compiling takes longer than it saves
@@ -40,26 +40,33 @@ XLA_FRIENDLY_OPS = frozenset(
 )
 
 
-def is_enabled() -> bool:
-    """Return whether fusing is enabled: not if TFKIT_FUSE_STEPS=0 is set."""
+def is_enabled(fuse_steps: bool | None = None) -> bool:
+    """Return whether fusing is enabled.
+
+    Args:
+        fuse_steps: The argument of `tfkit.fit`; None: enabled unless TFKIT_FUSE_STEPS=0 is set.
+    """
+    if fuse_steps is not None:
+        return fuse_steps
     return os.environ.get("TFKIT_FUSE_STEPS", "1") != "0"
 
 
-def can_fuse(model: Any, context: Any, augment: Any, total_rows: int) -> bool:
+def can_fuse(model: Any, context: Any, augment: Any, total_rows: int, fuse_steps: bool | None = None) -> bool:
     """Return whether fusing is worth a try: Keras' own step, one CPU, a long training.
 
     Args:
         model: A compiled Keras model.
-        context: The `Spread` of the training.
+        context: The `ReplicaContext` of the training.
         augment: The augmentation function, or None.
         total_rows: Rows that the whole training processes.
+        fuse_steps: See `tfkit.fit`.
     """
     import keras
     import tensorflow as tf
 
     has_custom_step = getattr(model.train_step, "__func__", None) is not keras.Model.train_step
     return (
-        is_enabled()
+        is_enabled(fuse_steps)
         and not has_custom_step
         and augment is None
         and model.built
@@ -69,14 +76,16 @@ def can_fuse(model: Any, context: Any, augment: Any, total_rows: int) -> bool:
     )
 
 
-def compile_single_step(step: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def compile_single_step(step: Callable[[Any], Any], with_cpu_random: bool) -> Callable[[Any], Any]:
     """Compile one step with XLA.
 
-    If fusing is enabled, its random numbers are those of TensorFlow's CPU kernels.
+    Args:
+        step: `data -> logs`.
+        with_cpu_random: Whether its random numbers are those of TensorFlow's CPU kernels; else those of XLA.
     """
     import tensorflow as tf
 
-    traced_step = philox_random.replace_random_ops()(step) if is_enabled() else step
+    traced_step = philox_random.replace_random_ops()(step) if with_cpu_random else step
     return tf.function(traced_step, jit_compile=True, reduce_retracing=True, autograph=False)
 
 
@@ -103,7 +112,7 @@ def trace_step(model: Any, row: dict[str, Any]) -> Any:
     def run_steps(chunk: Any, num_steps: Any) -> Any:
         def body(step: Any) -> Any:
             batch = keras.tree.map_structure(lambda array: array[step], chunk)
-            model.train_step(tuple(batch.get(name) for name in PARTS))
+            model.train_step(tuple(batch.get(name) for name in SPLIT_FIELDS))
             return (step + 1,)
 
         tf.while_loop(lambda step: step < num_steps, body, (0,), parallel_iterations=1)
@@ -118,7 +127,7 @@ def trace_step(model: Any, row: dict[str, Any]) -> Any:
 class Fused:
     """Train on row indices: full batches by a fused function, the last batch unfused.
 
-    An instance is a function `(indices, rows_seen) -> logs`, as `tfkit.steps.compiled` returns.
+    An instance is a function `(indices, rows_seen) -> logs`, as `compile_steps` returns.
 
     Args:
         function: The traced function of `trace_step`.
@@ -178,7 +187,7 @@ def _steps_per_chunk(row: dict[str, Any], batch_size: int) -> int:
 
 def _present_arrays(row: Any) -> dict[str, Any]:
     """Name inputs, target and weight, without those that are None."""
-    return {name: array for name, array in zip(PARTS, row, strict=True) if array is not None}
+    return {name: array for name, array in zip(SPLIT_FIELDS, row, strict=True) if array is not None}
 
 
 def _is_xla_friendly(graph: Any) -> bool:

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from tfkit.reporting.document import Section
-from tfkit.reporting.figures import ONE, Table, draw
-from tfkit.reporting.formatting import spoken
+from tfkit.reporting.figures import BLUE, Table, draw
+from tfkit.reporting.formatting import display_name
 from tfkit.search_space import Choice, Range
 from tfkit.tuning.study import Trial, setting_values
 
@@ -35,7 +35,7 @@ def permutation_importances(search: Any, trials: list[Trial]) -> tuple[float, di
     from scipy.stats import rankdata
     from sklearn.ensemble import RandomForestRegressor
 
-    settings = [setting_values(search.ledger, trial, search.space) for trial in trials]
+    settings = [setting_values(search.study, trial, search.space) for trial in trials]
     columns = {name: _encode([row[name] for row in settings], domain) for name, domain in search.space.items()}
     x, y = np.column_stack(list(columns.values())), rankdata([trial.score for trial in trials])
     forest = RandomForestRegressor(NUM_TREES, bootstrap=True, oob_score=True, random_state=0, min_samples_leaf=2)
@@ -85,11 +85,11 @@ def importance_section(search: Any, trials: list[Trial]) -> Section:
     names = sorted(shares, key=lambda name: -shares[name])
 
     def plot(axes: Any) -> None:
-        axes.barh([spoken(name) for name in names[::-1]], [shares[name] for name in names[::-1]], color=ONE)
+        axes.barh([display_name(name) for name in names[::-1]], [shares[name] for name in names[::-1]], color=BLUE)
         axes.grid(False, axis="y")
 
-    rows = [[spoken(name), f"{shares[name]:.0%}"] for name in names]
-    summary = f"The most important setting is {spoken(names[0])}, {shares[names[0]]:.0%} of the total importance"
+    rows = [[display_name(name), f"{shares[name]:.0%}"] for name in names]
+    summary = f"The most important setting is {display_name(names[0])}, {shares[names[0]]:.0%} of the total importance"
     paragraphs = [
         f"A random forest predicts the rank of a trial from its settings and explains {r2:.0%} of the variance (out of "
         "bag). The importance of a setting is the increase of the error when its values are shuffled, as a share."
@@ -99,6 +99,6 @@ def importance_section(search: Any, trials: list[Trial]) -> Section:
         summary,
         plot,
         height=0.5 + 0.32 * len(names),
-        numbers=Table("Settings", ["setting", "share"], rows),
+        data=Table("Settings", ["setting", "share"], rows),
     )
     return Section(title, paragraphs, [figure])

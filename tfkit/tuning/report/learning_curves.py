@@ -6,7 +6,7 @@ import numpy as np
 
 from tfkit.reporting.document import Section
 from tfkit.reporting.figures import MUTED, SERIES, draw, legend
-from tfkit.reporting.formatting import spoken
+from tfkit.reporting.formatting import display_name
 from tfkit.tuning.study import Trial
 
 NUM_HIGHLIGHTED = 3  # best trials, in color
@@ -21,7 +21,7 @@ def learning_curves_section(search: Any, trials: list[Trial]) -> Section:
         search: The search.
         trials: Finished trials, best first.
     """
-    curves = {trial.number: search.monitored_values(trial) for trial in search.ledger.search_trials() if trial.epochs}
+    curves = {trial.number: search.monitored_values(trial) for trial in search.study.search_trials() if trial.epochs}
     curves = {number: values for number, values in curves.items() if values}
     highlighted = [trial.number for trial in trials[:NUM_HIGHLIGHTED] if trial.number in curves]
     if not curves:
@@ -40,6 +40,6 @@ def learning_curves_section(search: Any, trials: list[Trial]) -> Section:
         axes.xaxis.get_major_locator().set_params(integer=True)
         legend(axes, ncols=3)
 
-    summary = f"{spoken(search.monitor)} of {len(curves)} trials; the best are in color"
-    figure = draw(spoken(search.monitor), summary, plot, x="epoch", wide=True, height=3.2)
+    summary = f"{display_name(search.monitor)} of {len(curves)} trials; the best are in color"
+    figure = draw(display_name(search.monitor), summary, plot, x="epoch", wide=True, height=3.2)
     return Section("Learning curves", (), [figure])

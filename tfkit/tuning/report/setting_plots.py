@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from tfkit.reporting.document import Section
-from tfkit.reporting.figures import ONE, TWO, Figure, Table, draw, legend, log_axis
-from tfkit.reporting.formatting import number, spoken
+from tfkit.reporting.figures import BLUE, ORANGE, Figure, Table, draw, legend, log_axis
+from tfkit.reporting.formatting import display_name, format_number
 from tfkit.search_space import Choice, Range
 from tfkit.tuning.study import Trial, setting_values
 
@@ -41,16 +41,16 @@ def score_by_setting_section(search: Any, trials: list[Trial]) -> Section:
 
 def _plot_setting(search: Any, trials: list[Trial], name: str) -> Figure:
     """Plot the score against one setting, with a summary sentence."""
-    domain, objective = search.space[name], spoken(search.ledger.objective)
-    points = [(setting_values(search.ledger, trial, [name])[name], trial.score, trial) for trial in trials]
+    domain, objective = search.space[name], display_name(search.study.objective)
+    points = [(setting_values(search.study, trial, [name])[name], trial.score, trial) for trial in trials]
     is_choice = isinstance(domain, Choice)
     labels = []
     if is_choice:
         labels = [str(value) for value in dict.fromkeys([*domain.values, *(value for value, *_ in points)])]
 
     def plot(axes: Any) -> None:
-        for is_default, color, label in ((False, ONE, "searched"), (True, TWO, "default")):
-            group = [(value, score) for value, score, trial in points if (trial.kind == "written") is is_default]
+        for is_default, color, label in ((False, BLUE, "searched"), (True, ORANGE, "default")):
+            group = [(value, score) for value, score, trial in points if (trial.kind == "default") is is_default]
             if group:
                 x = [labels.index(str(value)) if is_choice else value for value, _ in group]
                 axes.plot(
@@ -82,11 +82,11 @@ def _plot_setting(search: Any, trials: list[Trial], name: str) -> Figure:
 
     summary = summarize_choice(points, domain, search.objective_mode) if is_choice else summarize_range(points, domain)
     rows = [
-        [trial.number, number(value) if isinstance(value, float) else value, number(score)]
+        [trial.number, format_number(value) if isinstance(value, float) else value, format_number(score)]
         for value, score, trial in points
     ]
-    table = Table(f"{spoken(name)} of every trial", ["trial", spoken(name), objective], rows)
-    return draw(spoken(name), summary, plot, numbers=table, x=spoken(name), y=objective)
+    table = Table(f"{display_name(name)} of every trial", ["trial", display_name(name), objective], rows)
+    return draw(display_name(name), summary, plot, data=table, x=display_name(name), y=objective)
 
 
 def summarize_choice(points: Sequence[Point], choice: Choice, mode: str) -> str:
@@ -109,7 +109,7 @@ def summarize_choice(points: Sequence[Point], choice: Choice, mode: str) -> str:
     best = min if mode == "min" else max
     ranked = sorted(scores, key=lambda value: min(scores[value]) if mode == "min" else -max(scores[value]))
     summaries = [
-        f"{value} (best {number(best(scores[value]))}, median {number(float(np.median(scores[value])))}, "
+        f"{value} (best {format_number(best(scores[value]))}, median {format_number(np.median(scores[value]))}, "
         f"{len(scores[value])} trial{'s' * (len(scores[value]) > 1)})"
         for value in ranked[:MAX_SUMMARY_VALUES]
     ]
@@ -130,13 +130,13 @@ def summarize_range(points: Sequence[Point], bounds: Range) -> str:
     """
     best_quarter = [value for value, _, _ in points[: max(1, len(points) // 4)]]
     best = best_quarter[0]
-    searched_range = f"searched range: {number(bounds.low)} to {number(bounds.high)}"
+    searched_range = f"searched range: {format_number(bounds.low)} to {format_number(bounds.high)}"
     if len(best_quarter) == 1:
-        summary = f"Best value: {number(best)}; {searched_range}"
+        summary = f"Best value: {format_number(best)}; {searched_range}"
     else:
         summary = (
-            f"Best value: {number(best)}; best {len(best_quarter)} trials: {number(min(best_quarter))} to "
-            f"{number(max(best_quarter))}; {searched_range}"
+            f"Best value: {format_number(best)}; best {len(best_quarter)} trials: {format_number(min(best_quarter))} "
+            f"to {format_number(max(best_quarter))}; {searched_range}"
         )
     position = _relative_position(best, bounds)
     if position > 1 - EDGE_FRACTION or position < EDGE_FRACTION:

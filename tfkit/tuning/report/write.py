@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tfkit.atomic_files import write_text
-from tfkit.reporting.formatting import number, spoken
+from tfkit.reporting.formatting import display_name, format_number
 from tfkit.reporting.html import render_html
 from tfkit.tuning.report.importance import importance_section
 from tfkit.tuning.report.leaderboard import finalists_section, trials_section
@@ -27,9 +27,9 @@ def write(search: Any, ranks: Sequence[dict[str, Any]], verdict: str) -> Path:
     Returns:
         Path of the HTML file.
     """
-    ledger = search.ledger
+    study = search.study
     # without duplicates, whose reason names the original trial
-    trials = [trial for trial in ledger.ranked_trials(search.objective_mode) if not trial.reason]
+    trials = [trial for trial in study.ranked_trials(search.objective_mode) if not trial.reason]
     sections = [
         score_by_setting_section(search, trials),
         importance_section(search, trials),
@@ -39,12 +39,12 @@ def write(search: Any, ranks: Sequence[dict[str, Any]], verdict: str) -> Path:
         next_commands_section(search),
     ]
     tiles = [
-        (f"best {spoken(ledger.objective)}, validation", number(trials[0].score)),
-        ("trials", f"{len(ledger.search_trials())}"),
-        ("seconds of training", f"{sum(trial.seconds for trial in ledger.trials):,.0f}"),
+        (f"best {display_name(study.objective)}, validation", format_number(trials[0].score)),
+        ("trials", f"{len(study.search_trials())}"),
+        ("seconds of training", f"{sum(trial.seconds for trial in study.trials):,.0f}"),
     ]
     title = f"Search: {search.recipe.name or 'recipe in memory'}"
     text = render_html(title, [section for section in sections if not section.empty], tiles=tiles, verdict=verdict)
-    path = ledger.folder / REPORT_FILE
+    path = study.folder / REPORT_FILE
     write_text(path, text)
     return path

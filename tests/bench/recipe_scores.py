@@ -1,6 +1,6 @@
-"""Write the benchmark results of the other recipes into the README, one table per recipe.
+"""Write the benchmark results of the other recipes into docs/benchmarks.md, one table per recipe.
 
-    python tests/bench/pages.py
+    python tests/bench/recipe_scores.py
 
 Reads `images.jsonl`, `text.jsonl`, `series.jsonl` and `forecast.jsonl` in the folder of this file and uses the newest
 line of each data set and model. Rows are data sets, columns are models; the first model is the default of the recipe.
@@ -10,28 +10,28 @@ Seconds are the wall-clock time of the process with the first model.
 import json
 from pathlib import Path
 
-HERE = Path(__file__).parent
-README = HERE.parents[1] / "README.md"
-BEGIN, END = "<!-- pages: python tests/bench/pages.py -->", "<!-- end of pages -->"
-METRIC_TITLES = {"standardised_mean_squared_error": "MSE, standardised", "mase": "MASE", "f1": "F1 of the rarer"}
+FOLDER = Path(__file__).parent
+DOCUMENT = FOLDER.parents[1] / "docs" / "benchmarks.md"
+BEGIN, END = "<!-- recipe scores: python tests/bench/recipe_scores.py -->", "<!-- end of recipe scores -->"
+METRIC_TITLES = {"standardized_mean_squared_error": "MSE, standardized", "mase": "MASE", "f1": "F1, rarer class"}
 # recipe -> results file, key of the model in it, default model, baselines and their column titles
 RECIPES = {
-    "image": ("images.jsonl", "body", "residual", {"linear_pixels": "linear on pixels"}),
-    "text": ("text.jsonl", "model", "convolution and n-grams", {"tfidf": "TF-IDF, linear"}),
+    "image": ("images.jsonl", "architecture", "resnet", {"linear_pixels": "linear on pixels"}),
+    "text": ("text.jsonl", "model", "CNN and n-grams", {"tfidf": "TF-IDF, linear"}),
     "series": (
         "series.jsonl",
         "model",
         "minirocket",
-        {"nearest_neighbor": "nearest series", "linear_series": "linear", "resnet": "ResNet, published"},
+        {"nearest_neighbor": "nearest neighbor", "linear_series": "linear", "resnet": "ResNet, published"},
     ),
-    "forecast": ("forecast.jsonl", "body", "linear", {"naive": "naive", "seasonal_naive": "seasonal naive"}),
+    "forecast": ("forecast.jsonl", "architecture", "linear", {"naive": "naive", "seasonal_naive": "seasonal naive"}),
 }
 
 
 def table(recipe):
     """Return the results of one recipe as a Markdown table."""
     file, model_key, default, baselines = RECIPES[recipe]
-    lines = [json.loads(line) for line in (HERE / file).read_text(encoding="utf-8").splitlines()]
+    lines = [json.loads(line) for line in (FOLDER / file).read_text(encoding="utf-8").splitlines()]
     newest = {(line["set"], line[model_key]): line for line in lines}
     sets, models = (list(dict.fromkeys(key[i] for key in newest)) for i in (0, 1))
     models.sort(key=lambda model: model != default)
@@ -64,10 +64,10 @@ def mean_of_archive(newest, models, baselines):
 
 
 def update_tables(text):
-    """Return the README text with the current results tables."""
+    """Return docs/benchmarks.md text with the current results tables."""
     before, after = text.split(BEGIN)[0], text.split(END)[1]
     return f"{before}{BEGIN}\n\n" + "\n\n".join(table(recipe) for recipe in RECIPES) + f"\n\n{END}{after}"
 
 
 if __name__ == "__main__":
-    README.write_text(update_tables(README.read_text(encoding="utf-8")), encoding="utf-8")
+    DOCUMENT.write_text(update_tables(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,137 @@
+"""The forecasting task: quantiles of the next values of a series."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfkit.datasets.windows import allocate_window_targets
+from tfkit.tasks.validation import check_predictions
+from tfkit.tasks.weighted_sums import Metric, ratio
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LOSSES = ("quantile", "mse")  # the first is the default
+PRIMARY_METRIC = ("mase", "min")
+PRUNING_METRIC = "mase"
+REPORT_SECTIONS = ("forecast",)
+ANALYSES = ()
+
+
+def num_outputs(metadata: Any) -> int:
+    """The number of model outputs per step: one per quantile."""
+    return len(metadata.quantiles)
+
+
+def num_bootstrap_columns(metadata: Any) -> int:
+    """The number of rankings to resample."""
+    return 1
+
+
+def validate_predictions(y_true: Any, y_pred: Any, metadata: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Window targets and predictions `(windows, horizon[, quantiles])` as arrays; raise if they are invalid.
+
+    Targets are a structured array with the fields `series` and `values`, see `tfkit.datasets.windows`.
+    """
+    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+    expected = y_true["values"].shape + ((num_outputs(metadata),) if y_pred.ndim == 3 else ())
+    check_predictions(y_pred, len(y_true), expected)
+    return y_true, y_pred.astype("float64")
+
+
+def make_metrics(y_true: np.ndarray, y_pred: np.ndarray, metadata: Any) -> list[Metric]:
+    """Create the metrics of validated predictions: MAE, RMSE, sMAPE, MASE, coverage of each interval.
+
+    A row is a window: the code of its series, and a value for each step, NaN if missing. Predictions have one value for
+    each step, or one for each step and quantile. MASE divides by the error of the seasonal naive forecast in training.
+    """
+    values, is_present = y_true["values"], np.isfinite(y_true["values"])
+    quantiles = list(metadata.quantiles) if y_pred.ndim == 3 else []
+    middle = y_pred[..., len(quantiles) // 2] if quantiles else y_pred
+    error = np.abs(np.where(is_present, values - middle, 0.0))
+    scales = {name: _by_series(y_true["series"], getattr(metadata.series, name)) for name in ("naive_error", "scale")}
+    size = np.where(is_present, np.abs(values) + np.abs(middle), 0.0)
+    sums = {  # name -> sum and count of each window
+        "mean_absolute_error": (error.sum(1), is_present.sum(1)),
+        "root_mean_squared_error": (np.square(error).sum(1), is_present.sum(1)),
+        "smape": (200 * ratio(error, size, size >= 0).sum(1), is_present.sum(1)),
+        "mase": _scaled(error.sum(1), is_present.sum(1), scales["naive_error"]),
+    }
+    if len(metadata.series.names) > 1:
+        sums["standardized_mean_squared_error"] = _scaled(
+            np.square(error).sum(1), is_present.sum(1), scales["scale"] ** 2
+        )
+        sums["standardized_mean_absolute_error"] = _scaled(error.sum(1), is_present.sum(1), scales["scale"])
+    for i in range(len(quantiles) // 2):
+        inside = is_present & (y_pred[..., i] <= values) & (values <= y_pred[..., -1 - i])
+        sums[f"coverage_{100 * (quantiles[-1 - i] - quantiles[i]):.0f}"] = (inside.sum(1), is_present.sum(1))
+
+    def metric(weights: np.ndarray) -> dict[str, np.ndarray]:
+        means = {name: ratio(total @ weights, counts @ weights) for name, (total, counts) in sums.items()}
+        return means | {"root_mean_squared_error": np.sqrt(means["root_mean_squared_error"])}
+
+    return [metric]
+
+
+def _by_series(codes: np.ndarray, values: Sequence[float]) -> np.ndarray:
+    """Return the value of the series of each row; 0 for an unknown series."""
+    return np.append(np.asarray(values, "float64"), 0.0)[codes]  # code -1 (unknown) is the last element
+
+
+def _scaled(total: np.ndarray, counts: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Divide sums by a scale; rows with scale 0 do not count."""
+    return ratio(total, scale, scale >= 0), np.where(scale > 0, counts, 0)
+
+
+def per_class_metrics(y_true: np.ndarray, y_pred: np.ndarray, metadata: Any) -> dict[str, dict[str, float]]:
+    """No metrics: there are no classes."""
+    return {}
+
+
+def targets(dataset: Any, metadata: Any) -> np.ndarray:
+    """The window targets of a dataset."""
+    return dataset.targets()
+
+
+def predictions_to_frame(outputs: np.ndarray, metadata: Any) -> "pd.DataFrame":
+    """One row per step of each window: `predicted` (the median), then `low_80`, `high_80` of each interval."""
+    import pandas as pd
+
+    quantiles, values = metadata.quantiles, outputs.reshape(-1, outputs.shape[-1])
+    columns = {"predicted": values[:, len(quantiles) // 2]}
+    for i in reversed(range(len(quantiles) // 2)):  # the narrowest interval first
+        percent = f"{100 * (quantiles[-1 - i] - quantiles[i]):.0f}"
+        columns |= {f"low_{percent}": values[:, i], f"high_{percent}": values[:, -1 - i]}
+    return pd.DataFrame(columns)
+
+
+def test_frame(dataset: Any, y_true: Any, y_pred: np.ndarray, metadata: Any) -> "pd.DataFrame":
+    """The rows of predictions.csv: series, time, `actual` and predictions of windows that do not overlap."""
+    windows = dataset.non_overlapping()
+    frame = dataset.timestamps(windows)
+    frame["actual"] = y_true["values"][windows].ravel().astype("float32")
+    return frame.join(predictions_to_frame(y_pred[windows], metadata))
+
+
+def read_test_frame(path: Path, metadata: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Window targets and predictions of a predictions.csv."""
+    import pandas as pd
+
+    frame, horizon = pd.read_csv(path), metadata.horizon
+    y_true = allocate_window_targets(len(frame) // horizon, horizon)
+    y_true["values"] = frame["actual"].to_numpy("float64").reshape(-1, horizon)
+    column, names = metadata.series_id_column or "series", [str(name) for name in metadata.series.names]
+    if column in frame:
+        y_true["series"] = [names.index(name) for name in frame[column].astype(str).iloc[::horizon]]
+    interval_columns: Sequence[str] = [name for name in frame.columns if name.startswith(("low_", "high_"))]
+    half = len(metadata.quantiles) // 2
+    lows, highs = interval_columns[0::2][::-1], interval_columns[1::2]
+    ordered = [*lows[:half], "predicted", *highs[:half]]
+    return y_true, frame[ordered].to_numpy("float64").reshape(-1, horizon, len(ordered))
+
+
+def comparable_targets(y_true: Any) -> np.ndarray:
+    """The targets as an array, to see whether two runs were tested on the same rows."""
+    return y_true["values"]

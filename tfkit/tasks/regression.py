@@ -1,0 +1,133 @@
+"""The regression task: a number per row."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfkit.metadata import Metadata, Target
+from tfkit.tasks.validation import check_predictions, dataset_targets
+from tfkit.tasks.weighted_sums import Metric, ratio
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
+LOSSES = ("mse", "mae", "huber", "quantile")  # the first is the default
+PRIMARY_METRIC = ("root_mean_squared_error", "min")
+PRUNING_METRIC = "root_mean_squared_error"
+REPORT_SECTIONS = ("regression",)
+ANALYSES = ("label_issues", "slices")
+
+
+def make_loss(name: str, target: Target, quantile: float = 0.5) -> "keras.losses.Loss":
+    """Create a loss on scaled numbers by its name."""
+    import keras
+
+    from tfkit import losses
+
+    if name == "quantile":
+        return losses.QuantileLoss(quantile)
+    return {
+        "mse": keras.losses.MeanSquaredError,
+        "mae": keras.losses.MeanAbsoluteError,
+        "huber": keras.losses.Huber,
+    }[name]()
+
+
+def num_outputs(metadata: Metadata) -> int:
+    """The number of model outputs: one scaled number."""
+    return 1
+
+
+def make_postprocessor(metadata: Metadata) -> "keras.Sequential":
+    """Convert scaled numbers to the units of the user, `(rows, 1)`."""
+    import keras
+
+    rescaling = keras.layers.Rescaling(metadata.target.scale, metadata.target.mean, dtype="float32")
+    return keras.Sequential([keras.layers.Reshape((1,)), rescaling], name="restore")
+
+
+def num_bootstrap_columns(metadata: Metadata) -> int:
+    """The number of rankings to resample."""
+    return 1
+
+
+def validate_predictions(y_true: Any, y_pred: Any, metadata: Metadata) -> tuple[np.ndarray, np.ndarray]:
+    """Targets and predictions as arrays `(rows,)`; raise if shapes or values are invalid."""
+    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+    if y_pred.shape != (len(y_true), 1):
+        check_predictions(y_pred, len(y_true), (len(y_true),))
+    check_predictions(y_pred, len(y_true), y_pred.shape)
+    return y_true.reshape(-1).astype("float64"), y_pred.reshape(-1).astype("float64")
+
+
+def make_metrics(y_true: np.ndarray, y_pred: np.ndarray, metadata: Metadata) -> list[Metric]:
+    """Create the metrics of validated predictions: RMSE, MAE, R2, median absolute error."""
+    error, centered = np.abs(y_true - y_pred), y_true - y_true.mean()
+    order = np.argsort(error, kind="stable")
+    sorted_error = error[order]
+    rounding = 4 * (np.finfo("float64").eps * np.abs(y_true).max()) ** 2
+
+    @np.errstate(over="ignore", invalid="ignore")  # metrics whose squares overflow are left out by `compute_metrics`
+    def metric(weights: np.ndarray) -> dict[str, np.ndarray]:
+        total, squared, second_moment = weights.sum(0), error**2 @ weights, centered**2 @ weights
+        variance = second_moment - ratio((centered @ weights) ** 2, total, total > 0)
+        variance = np.where(variance > np.maximum(rounding * total, 1e-12 * second_moment), variance, np.nan)
+        cumulative = np.cumsum(weights[order], 0)
+        middle = [np.minimum(below(cumulative, total / 2).sum(0), len(error) - 1) for below in (np.less, np.less_equal)]
+        return {
+            "root_mean_squared_error": np.sqrt(ratio(squared, total)),
+            "mean_absolute_error": ratio(error @ weights, total),
+            "r2": 1 - squared / variance,
+            "median_absolute_error": np.where(total > 0, sorted_error[np.array(middle)].mean(0), np.nan),
+        }
+
+    return [metric]
+
+
+def per_class_metrics(y_true: np.ndarray, y_pred: np.ndarray, metadata: Metadata) -> dict[str, dict[str, float]]:
+    """No metrics: there are no classes."""
+    return {}
+
+
+def per_row_loss(y_true: Any, y_pred: np.ndarray, metadata: Metadata) -> np.ndarray:
+    """The absolute error of each row, `(rows,)`."""
+    return np.abs(np.asarray(y_true, "float64").reshape(-1) - y_pred.reshape(-1))
+
+
+def label_and_prediction(y_true: Any, y_pred: np.ndarray, metadata: Metadata) -> dict[str, Any]:
+    """Target and prediction of one row."""
+    return {"label": float(y_true), "predicted": float(np.reshape(y_pred, -1)[0])}
+
+
+def targets(dataset: Any, metadata: Metadata) -> np.ndarray:
+    """The targets of a dataset in the units of the user, `(rows,)`."""
+    return dataset_targets(dataset).astype("float64") * metadata.target.scale + metadata.target.mean
+
+
+def predictions_to_frame(outputs: np.ndarray, metadata: Metadata) -> "pd.DataFrame":
+    """The column `predicted`."""
+    import pandas as pd
+
+    return pd.DataFrame({"predicted": outputs})
+
+
+def test_frame(dataset: Any, y_true: Any, y_pred: np.ndarray, metadata: Metadata) -> "pd.DataFrame":
+    """The rows of predictions.csv: `actual` and `predicted`."""
+    frame = predictions_to_frame(y_pred, metadata)
+    frame.insert(0, "actual", y_true)
+    return frame
+
+
+def read_test_frame(path: Path, metadata: Metadata) -> tuple[np.ndarray, np.ndarray]:
+    """Targets and predictions of a predictions.csv."""
+    import pandas as pd
+
+    frame = pd.read_csv(path)
+    return frame["actual"].to_numpy("float64"), frame["predicted"].to_numpy("float64")
+
+
+def comparable_targets(y_true: Any) -> np.ndarray:
+    """The targets as an array, to see whether two runs were tested on the same rows."""
+    return np.asarray(y_true)
