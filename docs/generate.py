@@ -130,17 +130,10 @@ def _without_annotations(function: ast.FunctionDef) -> ast.arguments:
 
 def _recipe_settings() -> Iterator[str]:
     """Yield a section for each recipe: its first line and its settings."""
-    shared = read_settings_of(CONFIG_FILE)
     for name, path in recipe_files().items():
-        settings = {
-            key: setting
-            if setting.description or key not in shared
-            else setting._replace(description=shared[key].description)
-            for key, setting in read_settings_of(path).items()
-        }
         yield f"### Recipe {name}"
         yield read_docstring(path).partition("\n")[0]
-        yield _settings_table(settings)
+        yield _settings_table(read_settings_of(path))
 
 
 def _settings_table(settings: dict[str, Setting]) -> str:

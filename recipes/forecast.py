@@ -59,67 +59,45 @@ class Config(tfkit.Config):
 
 def data(config):
     kind, power = tfkit.data.forecasting, 1 if config.loss == "quantile" else 2
-    grid, rules = kind.load(config.data, **{name: getattr(config, name) for name in kind.LOAD_SETTINGS})
+    grid, rules = kind.load(config.data, **config.model_dump(include=kind.LOAD_SETTINGS))
     horizon = kind.default_horizon(grid, rules) if config.horizon == "auto" else config.horizon
-    metadata = kind.fit_schema(
-        grid,
-        rules,
-        splits=kind.split(grid, horizon, **{name: getattr(config, name) for name in kind.SPLIT_SETTINGS}),
-        horizon=horizon,
-        context_length=config.context_length,
-        calendar_features=config.calendar_features,
-        quantiles=config.quantiles if config.loss == "quantile" else [0.5],
-    )
-    preprocessor, postprocessor = kind.make_preprocessor(metadata), kind.make_postprocessor(metadata)
+    splits = kind.split(grid, horizon, **config.model_dump(include=kind.SPLIT_SETTINGS))
+    metadata = kind.fit_schema(grid, rules, splits, horizon=horizon, **config.model_dump(include=kind.SCHEMA_SETTINGS))
+    preprocessor = kind.make_preprocessor(metadata)
     datasets = [kind.make_dataset(grid, metadata, split, preprocessor, power=power) for split in metadata.splits]
-    options = {"postprocessor": postprocessor, "calibrate": kind.calibrate_intervals}
     auto = auto_settings(config, metadata, len(datasets[0]))
-    return tfkit.tasks.make_data(config, datasets, metadata, preprocessor, auto_settings=auto, **options)
+    options = {"auto_settings": auto, "calibrate": kind.calibrate_intervals}
+    return tfkit.tasks.make_data(config, datasets, metadata, preprocessor, **options)
 
 
-def model(config, data):
-    """Correct the seasonal naive forecast by a linear model, a network and the covariates, in units of the window."""
+def model(config, data):  # corrects the seasonal naive forecast by a linear model, a network and covariates
     inputs, metadata, float32 = tfkit.keras_inputs(data.train), data.metadata, {"dtype": "float32"}
-    past_steps, horizon, num_outputs = metadata.context_length, metadata.horizon, tfkit.tasks.num_outputs(metadata)
+    steps, horizon, num_outputs = metadata.context_length, metadata.horizon, tfkit.tasks.num_outputs(metadata)
     statistics = tfkit.layers.WindowStatistics(config.window_center, **float32)(inputs["values"])
     past = tfkit.layers.WindowScaling(**float32)(inputs["values"], statistics)
-    covariates = [inputs[name] for name in ("calendar", "known") if name in inputs]
+    covariates, corrections = [inputs[name] for name in ("calendar", "known") if name in inputs], []
     if covariates:  # their effect is subtracted from the past, and added to the forecast
         x = tfkit.layers.MLP([32], dropout=config.dropout)(keras.ops.concatenate(covariates, axis=-1))
         effect = keras.layers.Dense(1, kernel_initializer="zeros", use_bias=False, name="effect", **float32)(x)
-        past = past - effect[:, :past_steps, 0]
-    penalty = keras.regularizers.L1L2(config.l1, config.l2)
-    dense = {"units": horizon * num_outputs, "kernel_initializer": "zeros", "kernel_regularizer": penalty, **float32}
-    corrections = []
+        past = past - effect[:, :steps, 0]
     if config.architecture == "linear" or config.linear_skip:
-        trend = tfkit.layers.MovingAverage(config.trend_window)(past)
-        components = [trend, keras.layers.Subtract()([past, trend])]
-        corrections += [keras.layers.Dense(use_bias=False, **dense)(component) for component in components]
+        options = {"kernel_size": config.trend_window, "l1": config.l1, "l2": config.l2, **float32}
+        corrections.append(tfkit.layers.DLinear(horizon * num_outputs, **options)(past))
     if config.architecture != "linear":
-        corrections.append(keras.layers.Dense(name="head", **dense)(encode(config, past)))
+        options = config.model_dump(include={"patch_length", "units", "num_layers", "dropout", "l1", "l2"})
+        x = tfkit.layers.encode_past(past, config.architecture, **options)
+        zeros = {"kernel_initializer": "zeros", "kernel_regularizer": keras.regularizers.L1L2(config.l1, config.l2)}
+        corrections.append(keras.layers.Dense(horizon * num_outputs, name="head", **zeros, **float32)(x))
     forecast = keras.layers.Reshape((horizon, num_outputs), **float32)(sum(corrections[1:], corrections[0]))
-    if metadata.season_length <= past_steps:
+    if metadata.season_length <= steps:
         forecast += tfkit.layers.SeasonalNaive(metadata.season_length, horizon, **float32)(past)[..., None]
     if covariates:
-        forecast += effect[:, past_steps:]
+        forecast += effect[:, steps:]
     outputs = tfkit.layers.WindowScaling(inverse=True, **float32)(forecast, statistics)
     model = keras.Model(inputs, outputs, name="network")
-    is_mse = config.loss == "mse"
-    loss = keras.losses.MeanSquaredError() if is_mse else tfkit.losses.QuantileLoss(metadata.quantiles)
+    loss = tfkit.tasks.make_loss(config.loss, metadata)
     model.compile(tfkit.make_optimizer(**config.optimizer_settings, steps=data.steps(config)), loss)
     return model
-
-
-def encode(config, past):
-    """Encode the past `(steps,)` as one vector, patch by patch."""
-    is_lstm, penalty = config.architecture == "lstm", {"l1": config.l1, "l2": config.l2}
-    stride = config.patch_length if is_lstm else max(1, config.patch_length // 2)
-    x = tfkit.layers.PatchEmbedding(config.patch_length, config.units, stride=stride, **penalty)(past[..., None])
-    if is_lstm:
-        return tfkit.layers.RNNStack([config.units] * config.num_layers, dropout=config.dropout)(x)
-    x = tfkit.layers.PositionalEmbedding()(x)
-    x = tfkit.layers.TransformerEncoder(depth=config.num_layers, dropout=config.dropout, **penalty)(x)
-    return keras.layers.Dropout(config.dropout)(keras.layers.Flatten()(x))
 
 
 def auto_settings(config, metadata, windows):
@@ -136,14 +114,7 @@ def auto_settings(config, metadata, windows):
     }
 
 
-SEARCH_SPACE = {
-    "learning_rate": tfkit.log_uniform(1e-4, 1e-2),
-    "batch_size": [32, 64, 128, 256],
-    "architecture": ["linear", "lstm", "transformer"],
-    "units": [32, 64, 128],
-    "dropout": (0.0, 0.5),
-}
-BASELINES = [tfkit.baselines.naive, tfkit.baselines.seasonal_naive]
-recipe = tfkit.Recipe(
-    Config, data, model, reader=tfkit.data.forecasting, baselines=BASELINES, search_space=SEARCH_SPACE
-)
+NETWORK_SPACE = {"architecture": ["linear", "lstm", "transformer"], "units": [32, 64, 128], "dropout": (0.0, 0.5)}
+SEARCH_SPACE = {"learning_rate": tfkit.log_uniform(1e-4, 1e-2), "batch_size": [32, 64, 128, 256], **NETWORK_SPACE}
+READER, BASELINES = tfkit.data.forecasting, [tfkit.baselines.naive, tfkit.baselines.seasonal_naive]
+recipe = tfkit.Recipe(Config, data, model, reader=READER, baselines=BASELINES, search_space=SEARCH_SPACE)

@@ -18,19 +18,11 @@ import keras
 
 import tfkit
 
-Loss = Literal["auto", "cross_entropy", "label_smoothing", "focal", "mse", "mae", "huber"]
 
-
-class Config(tfkit.Config):
+class Config(tfkit.SupervisedConfig):
     data: Path = tfkit.sample_path("digits.zip")  # one folder per class, a .zip of that, or a table of paths
     target: str = "label"  # the name of the label; for a table, the column to predict
     path_column: str = "path"  # for a table: the column of paths, relative to the folder of the table
-    task: Literal["auto", "classification", "regression"] = "auto"  # auto: by the labels; folders are classes
-    positive_class: str | None = None  # of two classes the one that precision, recall and F1 are of; none: the rarer
-    test_data: Path | None = None  # separate test images; none: a fraction of the images
-    test_fraction: tfkit.Fraction = 0.15  # fraction of the images for the test split, without test_data
-    val_fraction: tfkit.Fraction = 0.15  # fraction of the images for validation, which selects the best epoch
-    group_column: str | None = None  # for a table: images of one group, such as one patient, stay in one split
     delimiter: str | None = None  # of a table; none: detected
     duplicates: Literal["drop", "keep"] = "drop"  # images with the same pixels and label as another
     image_size: tfkit.PositiveInt | Literal["auto"] = "auto"  # pixels of the longer side; auto: the median, at most 64
@@ -42,20 +34,12 @@ class Config(tfkit.Config):
     color_jitter: tfkit.Fraction = 0.1  # augmentation: largest change of brightness, contrast and saturation
     mixup: tfkit.NonNegativeFloat = 0.0  # augmentation: parameter of the Beta distribution of MixUp; 0: no MixUp
     cutmix: tfkit.NonNegativeFloat = 0.0  # augmentation: parameter of the Beta distribution of CutMix; 0: no CutMix
-    balance_classes: bool = False  # give all classes the same total weight
     architecture: Literal["resnet", "cnn", "transformer"] = "resnet"  # residual or plain convolutions, or a small ViT
     filters: list[tfkit.PositiveInt] = [16, 32, 64, 128]  # resnet and cnn: channels of each stage
     num_layers: tfkit.PositiveInt | Literal["auto"] = "auto"  # blocks per stage or of the transformer; auto: 1 or 4
     units: tfkit.PositiveInt = 128  # transformer: width
     patch_size: tfkit.PositiveInt = 4  # transformer: side of a patch, in pixels
     dropout: tfkit.Fraction = 0.1  # fraction of units dropped in training
-    refit: bool | Literal["auto"] = "auto"  # train again on training and validation images; auto: if images are few
-    loss: Loss = "auto"  # auto: label_smoothing for classes, mse for numbers
-    epochs: tfkit.PositiveInt | Literal["auto"] = "auto"
-    batch_size: tfkit.PositiveInt | Literal["all", "auto"] = "auto"
-    learning_rate: tfkit.PositiveFloat | Literal["auto"] = "auto"
-    learning_rate_schedule: tfkit.ScheduleName = "cosine"
-    optimizer: tfkit.OptimizerName = "adamw"
     weight_decay: tfkit.NonNegativeFloat = 0.05
 
     def validate_settings(self):
@@ -125,13 +109,8 @@ def auto_settings(config, metadata, rows):
     }
 
 
-AUGMENTATION_SPACE = {
-    "translation": (0.0, 0.2),
-    "rotation": (0.0, 20.0),
-    "zoom": (0.0, 0.3),
-    "color_jitter": (0.0, 0.4),
-}
+AUGMENTATION = {"translation": (0.0, 0.2), "rotation": (0.0, 20.0), "zoom": (0.0, 0.3), "color_jitter": (0.0, 0.4)}
 NETWORK_SPACE = {"batch_size": [32, 64, 128, 256], "num_layers": (1, 4), "dropout": (0.0, 0.5)}
-SEARCH_SPACE = {"learning_rate": tfkit.log_uniform(5e-4, 8e-3), **NETWORK_SPACE, **AUGMENTATION_SPACE}
+SEARCH_SPACE = {"learning_rate": tfkit.log_uniform(5e-4, 8e-3), **NETWORK_SPACE, **AUGMENTATION}
 BASELINES = [tfkit.baselines.dummy, tfkit.baselines.linear_pixels]
 recipe = tfkit.Recipe(Config, data, model, reader=tfkit.data.image, baselines=BASELINES, search_space=SEARCH_SPACE)

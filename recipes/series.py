@@ -17,44 +17,26 @@ import keras
 
 import tfkit
 
-Loss = Literal["auto", "cross_entropy", "label_smoothing", "focal", "mse", "mae", "huber"]
-Architecture = Literal["minirocket", "inception", "cnn", "lstm", "transformer"]
 
-
-class Config(tfkit.Config):
+class Config(tfkit.SupervisedConfig):
     data: Path = tfkit.sample_path("japanese_vowels.ts.gz")  # the series
     target: str | None = None  # column to predict; none: the first if without name, or label, class, target
-    task: Literal["auto", "classification", "regression"] = "auto"  # auto: inferred from the target
-    positive_class: str | None = None  # class that precision, recall and F1 are of; none: the rarer of two
-    test_data: Path | None = None  # separate test series; none: a fraction of the data
-    test_fraction: tfkit.Fraction = 0.15  # fraction of the series for the test split, without test_data
-    val_fraction: tfkit.Fraction = 0.15  # fraction of the series for validation
     series_id_column: str | None = None  # of a table with a row per step: the series of each row
     time_column: str | None = None  # of a table with a row per step: the time; none: the order of the rows
     value_columns: list[str] = []  # of a table with a row per step: the channels; none: all other columns
-    group_column: str | None = None  # series of the same group are in the same split
     exclude_columns: list[str] = []  # columns that are not used
     delimiter: str | None = None  # of a text file; none: detected
     encoding: str | None = None  # of a text file; none: detected
     na_values: list[str] | None = None  # cells that mean "missing"; none: the usual ones
     variable_length: bool | Literal["auto"] = "auto"  # pad and mask series; auto: if their lengths differ
     normalization: Literal["dataset", "instance", "none"] = "dataset"  # by all training series, or by each series
-    balance_classes: bool = False  # weight rows by inverse class frequency
-    architecture: Architecture = "minirocket"  # network of the series
+    architecture: Literal["minirocket", "inception", "cnn", "lstm", "transformer"] = "minirocket"  # network
     num_features: tfkit.PositiveInt = 10000  # minirocket: number of features, rounded to a multiple of 84
     use_differences: bool = True  # minirocket: compute half of the features from differences of steps
     classifier: Literal["ridge", "softmax", "auto"] = "auto"  # minirocket; auto: softmax for many series
     num_layers: tfkit.PositiveInt | Literal["auto"] = "auto"  # other architectures: number of layers or blocks
     units: tfkit.PositiveInt | Literal["auto"] = "auto"  # other architectures: width of a layer
     dropout: tfkit.Fraction = 0.1  # fraction of units dropped in training
-    refit: bool | Literal["auto"] = "auto"  # train again on training and validation series; auto: if they are few
-    loss: Loss = "auto"  # auto: cross-entropy for classes, mean squared error for numbers
-    epochs: tfkit.PositiveInt | Literal["auto"] = "auto"
-    batch_size: tfkit.PositiveInt | Literal["all", "auto"] = "auto"
-    learning_rate: tfkit.PositiveFloat | Literal["auto"] = "auto"
-    learning_rate_schedule: tfkit.ScheduleName = "cosine"
-    optimizer: tfkit.OptimizerName = "adamw"
-    weight_decay: tfkit.NonNegativeFloat = 0.01
 
     def validate_settings(self):
         is_minirocket = self.architecture == "minirocket"
@@ -74,23 +56,15 @@ class Config(tfkit.Config):
 
 def data(config):
     kind, static_columns = tfkit.data.series, [config.group_column] if config.group_column else []
-    read_options = {name: getattr(config, name) for name in kind.READ_OPTIONS} | {"static_columns": static_columns}
-    files = {"data": config.data, "target": config.target, "test_data": config.test_data}
-    series, test, messages = kind.load(**files, variable_length=config.variable_length, **read_options)
+    read_options = config.model_dump(include=kind.READ_OPTIONS) | {"static_columns": static_columns}
+    options = {"test_data": config.test_data, "variable_length": config.variable_length, **read_options}
+    series, test, messages = kind.load(config.data, config.target, **options)
     target = kind.infer_target(series, task=config.task, positive_class=config.positive_class)
     tfkit.tasks.validate_loss(config.loss, target)
-    fractions = {"val_fraction": config.val_fraction, "test_fraction": config.test_fraction}
-    options = {**fractions, "group_column": config.group_column, "seed": config.effective_split_seed}
+    options = {**config.model_dump(include=kind.SPLIT_SETTINGS), "seed": config.effective_split_seed}
     splits = kind.split(series, target, test_data=test, **options)
-    metadata = kind.fit_schema(
-        splits[0],
-        target,
-        other_splits=splits[1:],
-        variable_length=config.variable_length,
-        normalization=config.normalization,
-        read_options=read_options,
-        messages=messages,
-    )
+    options = {**config.model_dump(include=kind.SCHEMA_SETTINGS), "read_options": read_options}
+    metadata = kind.fit_schema(splits[0], target, other_splits=splits[1:], messages=messages, **options)
     if config.architecture == "minirocket":
         options = {"num_features": config.num_features, "use_differences": config.use_differences}
         metadata = kind.fit_minirocket(splits[0], metadata, seed=config.seed, **options)
@@ -108,7 +82,9 @@ def model(config, data):
         x, penalty = inputs["series"], None
         if metadata.series.variable_length:
             x = keras.layers.Masking(tfkit.data.series.PADDING_VALUE)(x)
-        x = encode(config, x, metadata.series.length)
+        options = config.model_dump(include={"units", "num_layers", "dropout", "l1", "l2"})
+        options["patch_length"] = max(1, min(16, metadata.series.length // 8))
+        x = tfkit.layers.encode_series(x, config.architecture, **options)
     options = {"kernel_regularizer": penalty, "dtype": "float32", "trainable": not is_ridge}
     head = keras.layers.Dense(tfkit.tasks.num_outputs(metadata), name="head", **options)
     outputs = head(keras.layers.Dropout(0.0 if is_ridge else config.dropout)(x))
@@ -120,41 +96,13 @@ def model(config, data):
     return model
 
 
-def encode(config, x, length):
-    """Encode series `(steps, channels)` as one vector."""
-    penalty = {"l1": config.l1, "l2": config.l2}
-    if config.architecture == "inception":
-        return tfkit.layers.InceptionTime(config.units, depth=config.num_layers, **penalty)(x)
-    if config.architecture == "cnn":
-        filters = [config.units, 2 * config.units, 4 * config.units]
-        return tfkit.layers.ConvNet(filters, 7, rank=1, depth=config.num_layers, **penalty)(x)
-    if config.architecture == "lstm":
-        return tfkit.layers.RNNStack([config.units] * config.num_layers, bidirectional=True, dropout=config.dropout)(x)
-    patch_length = max(1, min(16, length // 8))
-    layers = [
-        tfkit.layers.PatchEmbedding(patch_length, config.units, stride=(patch_length + 1) // 2),
-        tfkit.layers.PositionalEmbedding(),
-        tfkit.layers.TransformerEncoder(depth=config.num_layers, dropout=config.dropout, **penalty),
-        tfkit.layers.GlobalPooling("mean"),
-    ]
-    for layer in layers:
-        x = layer(x)
-    return x
-
-
 def auto_settings(config, metadata, rows):
-    """Values of the settings that are "auto", by the number of training series.
-
-    The ridge classifier and the differences of minirocket were chosen by leave-one-out errors on ten public data sets.
-    The schedules of the other architectures are fixed, not searched for.
-    """
-    is_minirocket, is_classification = config.architecture == "minirocket", bool(metadata.target.classes)
+    """Values of "auto"; those of minirocket were chosen by leave-one-out errors on ten public data sets."""
+    is_minirocket = config.architecture == "minirocket"
     is_ridge = is_minirocket and rows <= 4000 and config.epochs == "auto"
     classifier = ("ridge" if is_ridge else "softmax") if config.classifier == "auto" else config.classifier
     epochs = 20 if is_minirocket else max(20, min(150, 30_000 // rows))
     return {
-        "task": metadata.task,
-        "loss": "cross_entropy" if is_classification else "mse",
         "refit": rows < 5000,
         "variable_length": metadata.series.variable_length,
         "classifier": classifier,
@@ -166,11 +114,7 @@ def auto_settings(config, metadata, rows):
     }
 
 
-SEARCH_SPACE = {
-    "learning_rate": tfkit.log_uniform(1e-4, 1e-2),
-    "batch_size": [8, 16, 32, 64],
-    "architecture": ["minirocket", "inception", "cnn", "lstm", "transformer"],
-    "dropout": (0.0, 0.5),
-}
+NETWORK_SPACE = {"architecture": ["minirocket", "inception", "cnn", "lstm", "transformer"], "dropout": (0.0, 0.5)}
+SEARCH_SPACE = {"learning_rate": tfkit.log_uniform(1e-4, 1e-2), "batch_size": [8, 16, 32, 64], **NETWORK_SPACE}
 BASELINES = [tfkit.baselines.dummy, tfkit.baselines.nearest_neighbor, tfkit.baselines.linear_series]
 recipe = tfkit.Recipe(Config, data, model, reader=tfkit.data.series, baselines=BASELINES, search_space=SEARCH_SPACE)

@@ -17,20 +17,13 @@ import keras
 
 import tfkit
 
-Loss = Literal["auto", "cross_entropy", "label_smoothing", "focal", "mse", "mae", "huber", "quantile"]
 Scaling = Literal["robust", "standard", "minmax", "minmax_symmetric", "quantile"]
 
 
-class Config(tfkit.Config):
+class Config(tfkit.SupervisedConfig):
     data: Path = tfkit.sample_path("adult.csv.gz")  # the table
     target: str = "income"  # the column to predict
-    task: Literal["auto", "classification", "regression"] = "auto"  # auto: by the cells of the target
-    positive_class: str | None = None  # of two classes the one that precision, recall and F1 are of; none: the rarer
-    test_data: Path | None = None  # separate test rows; none: a fraction of the table
-    test_fraction: tfkit.Fraction = 0.15  # fraction of the rows for the test split, without test_data
-    val_fraction: tfkit.Fraction = 0.15  # fraction of the rows for validation, which selects the best epoch
     time_column: str | None = None  # the latest rows are the test split
-    group_column: str | None = None  # rows of one group stay in one split
     numeric_columns: list[str] = []  # columns that are numbers, whatever they look like
     categorical_columns: list[str] = []  # columns that are categories
     date_columns: list[str] = []  # columns that are dates
@@ -41,7 +34,6 @@ class Config(tfkit.Config):
     encoding: str | None = None  # of a text file; none: detected
     na_values: list[str] | None = None  # cells that count as missing; none: the usual markers
     scaling: Scaling = "robust"  # of numbers
-    balance_classes: bool = False  # give all classes the same total weight
     architecture: Literal["tabm", "mlp"] = "tabm"  # an ensemble of MLPs with shared weights, or one MLP
     ensemble_size: tfkit.PositiveInt = 8  # tabm: number of MLPs
     num_layers: tfkit.PositiveInt = 3  # hidden layers
@@ -49,23 +41,14 @@ class Config(tfkit.Config):
     dropout: tfkit.Fraction | Literal["auto"] = "auto"  # fraction of units dropped in training
     embedding_dim: tfkit.NonNegativeInt = 8  # size of the embedding of a number or category; 0: numbers unchanged
     num_bins: tfkit.PositiveInt = 128  # of the embedding of a number, at most
-    refit: bool | Literal["auto"] = "auto"  # train again on training and validation rows; auto: if rows are few
-    loss: Loss = "auto"  # auto: cross_entropy for classes, mse for numbers
-    quantile: tfkit.Fraction = 0.5  # the quantile that loss=quantile predicts
-    epochs: tfkit.PositiveInt | Literal["auto"] = "auto"
-    batch_size: tfkit.PositiveInt | Literal["all", "auto"] = "auto"
-    learning_rate: tfkit.PositiveFloat | Literal["auto"] = "auto"
-    learning_rate_schedule: tfkit.ScheduleName = "cosine"
-    optimizer: tfkit.OptimizerName = "adamw"
-    weight_decay: tfkit.NonNegativeFloat = 0.01
+    loss: tfkit.LossName | Literal["quantile"] = "auto"  # auto: cross_entropy for classes, mse for numbers
+    quantile: tfkit.PositiveFraction = 0.5  # the quantile that loss=quantile predicts
 
     sample_only_defaults = {"data": ("target",)}
 
     def validate_settings(self):
-        received = f"Received: quantile={self.quantile} loss={self.loss}"
-        if self.loss == "quantile" and not 0 < self.quantile < 1:
-            raise tfkit.UserError(f"`quantile` must be above 0 and below 1. {received}")
         if self.loss != "quantile" and self.quantile != 0.5:
+            received = f"Received: quantile={self.quantile} loss={self.loss}"
             raise tfkit.UserError(f"`quantile=` needs loss=quantile, which predicts that quantile. {received}")
         if self.architecture == "mlp" and self.ensemble_size != 8:
             received = f"Received: ensemble_size={self.ensemble_size}"
@@ -82,15 +65,10 @@ def data(config):
     target = kind.infer_target(frame[config.target], task=config.task, positive_class=config.positive_class)
     tfkit.tasks.validate_loss(config.loss, target, quantile=config.quantile)
     target.quantile = config.quantile if config.loss == "quantile" else None
-    names = {"val_fraction", "test_fraction", "time_column", "group_column", "exclude_columns"}
-    options = {**config.model_dump(include=names), "seed": config.effective_split_seed}
+    options = {**config.model_dump(include=kind.SPLIT_SETTINGS), "seed": config.effective_split_seed}
     splits = kind.split(frame, target, test_data=test, **options)
-    kinds = {"number": config.numeric_columns, "category": config.categorical_columns, "date": config.date_columns}
-    is_feature = any(config.group_column in columns for columns in (*kinds.values(), config.exclude_columns))
-    group = [config.group_column] if config.group_column and not is_feature else []
-    kinds["excluded"] = [*config.exclude_columns, *group]
-    options = {"scaling": config.scaling, "num_bins": config.num_bins, "read_options": read_options}
-    metadata = kind.fit_schema(splits[0], target, kinds=kinds, messages=messages, **options)
+    options = {**config.model_dump(include=kind.SCHEMA_SETTINGS), "read_options": read_options}
+    metadata = kind.fit_schema(splits[0], target, messages=messages, **options)
     preprocessor = kind.make_preprocessor(metadata)
     datasets = [kind.make_dataset(split, metadata, preprocessor) for split in splits]
     auto = auto_settings(len(datasets[0]), metadata.target)
@@ -107,7 +85,7 @@ def model(config, data):
     x = keras.layers.Concatenate()(features) if len(features) > 1 else features[0]
     units, outputs = [config.units] * config.num_layers, tfkit.tasks.num_outputs(metadata)
     options, head = {"dropout": config.dropout, "l1": config.l1, "l2": config.l2}, {"dtype": "float32", "name": "head"}
-    loss = tfkit.tasks.make_loss(config.loss, metadata, quantile=config.quantile)
+    loss = tfkit.tasks.make_loss(config.loss, metadata)
     if config.architecture == "tabm":
         x = tfkit.layers.TabM(units, members=config.ensemble_size, **options)(x)
         x = tfkit.layers.BatchEnsembleDense(outputs, config.ensemble_size, shared=False, **head)(x)
@@ -126,8 +104,6 @@ def auto_settings(rows, target):
     classes, binary = bool(target.classes), target.is_binary
     size = 0 if rows < 2000 else 1 if rows < 5000 else 2 if rows < 10000 else 3 if rows < 20000 else 4
     return {
-        "task": target.task,
-        "loss": "cross_entropy" if classes else "mse",
         "refit": size == 0,
         "epochs": (12 if size == 4 else 15) if binary else (60, 30, 30, 30, 20)[size],
         "batch_size": (32, 64, 128, 256, 256)[size],

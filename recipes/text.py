@@ -18,28 +18,20 @@ import keras
 
 import tfkit
 
-Loss = Literal["auto", "cross_entropy", "label_smoothing", "focal", "mse", "mae", "huber"]
 NgramModel = Literal["none", "embedding", "logistic_regression", "both", "auto"]
 
 
-class Config(tfkit.Config):
+class Config(tfkit.SupervisedConfig):
     data: Path = tfkit.sample_path("reviews_zh.csv.gz")  # a table, or a folder of .txt files with one folder per class
     target: str = "label"  # the column to predict; for a folder, the name of the class
     text_column: str | None = None  # the column of texts; none: the one with the longest texts
-    task: Literal["auto", "classification", "regression"] = "auto"  # auto: by the target
-    positive_class: str | None = None  # of two classes the one that precision, recall and F1 are of; none: the rarer
-    test_data: Path | None = None  # separate test texts; none: a fraction of the texts
-    test_fraction: tfkit.Fraction = 0.15  # fraction of the texts for the test split, without test_data
-    val_fraction: tfkit.Fraction = 0.15  # fraction of the texts for validation, which selects the best epoch
     time_column: str | None = None  # split by time: the latest rows are the test split
-    group_column: str | None = None  # rows of one group stay in one split
     delimiter: str | None = None  # of a table; none: detected
     encoding: str | None = None  # of text files; none: detected
     na_values: list[str] = []  # cells that mean "missing", in addition to empty cells
     tokenization: Literal["auto", "words", "characters"] = "auto"  # auto: words if there are spaces between them
     max_length: tfkit.PositiveInt = 2000  # longest text in characters; longer texts are truncated
     vocabulary_size: tfkit.PositiveInt = 20000  # largest number of words, and of characters, in the vocabularies
-    balance_classes: bool = False  # give all classes the same total weight
     architecture: Literal["cnn", "lstm", "transformer", "none"] = "cnn"  # encoder of the sequence of tokens
     num_layers: tfkit.PositiveInt = 1  # layers of the encoder
     units: tfkit.PositiveInt = 128  # width of the encoder
@@ -47,14 +39,6 @@ class Config(tfkit.Config):
     ngram_dim: tfkit.PositiveInt = 64  # size of an n-gram embedding
     max_ngrams: tfkit.PositiveInt = 50000  # largest number of n-grams of words, and of characters
     dropout: tfkit.Fraction | Literal["auto"] = "auto"  # fraction of tokens, n-grams and units dropped in training
-    refit: bool | Literal["auto"] = "auto"  # train again on training and validation texts; auto: if texts are few
-    loss: Loss = "auto"  # auto: cross_entropy for classes, mse for numbers
-    epochs: tfkit.PositiveInt | Literal["auto"] = "auto"
-    batch_size: tfkit.PositiveInt | Literal["all", "auto"] = "auto"
-    learning_rate: tfkit.PositiveFloat | Literal["auto"] = "auto"
-    learning_rate_schedule: tfkit.ScheduleName = "cosine"
-    optimizer: tfkit.OptimizerName = "adamw"
-    weight_decay: tfkit.NonNegativeFloat = 0.01
 
     def validate_settings(self):
         if self.architecture == "none" and self.ngram_model == "none":
@@ -91,7 +75,10 @@ def model(config, data):
     inputs, metadata = tfkit.keras_inputs(data.train), data.metadata
     num_outputs, features, heads = tfkit.tasks.num_outputs(metadata), [], []
     if config.architecture != "none":
-        features.append(encode(config, metadata, inputs[metadata.tokenization]))
+        ids, vocabulary = inputs[metadata.tokenization], metadata.sequences[metadata.tokenization].vocabulary
+        options = config.model_dump(include={"units", "num_layers", "dropout", "l1", "l2"})
+        options["vocabulary_size"] = len(vocabulary)
+        features.append(tfkit.layers.encode_tokens(ids, config.architecture, **options))
     if config.ngram_model in ("embedding", "both"):
         options = {"dim": config.ngram_dim, "dropout": config.dropout}
         for name, ids in inputs.items():
@@ -112,32 +99,10 @@ def model(config, data):
     return model
 
 
-def encode(config, metadata, ids):
-    """Encode token ids `(time,)` as one vector."""
-    num_tokens, options = len(metadata.sequences[metadata.tokenization].vocabulary) + 2, {"dropout": config.dropout}
-    initializer, penalty = keras.initializers.RandomNormal(stddev=0.1), {"l1": config.l1, "l2": config.l2}
-    embedding_options = {"mask_zero": True, "embeddings_initializer": initializer}
-    layers = [keras.layers.Embedding(num_tokens, config.units, **embedding_options)]
-    layers.append(keras.layers.Dropout(config.dropout, noise_shape=(None, None, 1)))
-    if config.architecture == "transformer":
-        options = {"positions": "rotary", **options, **penalty}
-        layers.append(tfkit.layers.TransformerEncoder(depth=config.num_layers, **options))
-    elif config.architecture == "lstm":
-        options = {"bidirectional": True, "return_sequences": True, **options}
-        layers.append(tfkit.layers.RNNStack([config.units // 2] * config.num_layers, **options))
-    else:
-        options = {"rank": 1, "normalization": "layer", **options, **penalty}
-        layers += [tfkit.layers.ConvBlock(config.units, **options) for _ in range(config.num_layers)]
-    for layer in [*layers, tfkit.layers.GlobalPooling("max")]:
-        ids = layer(ids)
-    return ids
-
-
 def auto_settings(metadata, rows):
     """Values of "auto", chosen on splits of the training texts of public data sets."""
     return {
         **metadata.auto_settings,
-        "loss": "cross_entropy" if metadata.target.classes else "mse",
         "ngram_model": "both" if rows < 5000 else "embedding",
         "refit": rows < 20_000,
         "epochs": 12 if rows < 20_000 else 5,
@@ -147,12 +112,7 @@ def auto_settings(metadata, rows):
     }
 
 
-SEARCH_SPACE = {
-    "learning_rate": tfkit.log_uniform(5e-4, 1e-2),
-    "batch_size": [32, 64, 128, 256],
-    "architecture": ["cnn", "lstm", "transformer", "none"],
-    "units": [64, 128, 256],
-    "dropout": (0.0, 0.6),
-}
+NETWORK_SPACE = {"architecture": ["cnn", "lstm", "transformer", "none"], "units": [64, 128, 256], "dropout": (0.0, 0.6)}
+SEARCH_SPACE = {"learning_rate": tfkit.log_uniform(5e-4, 1e-2), "batch_size": [32, 64, 128, 256], **NETWORK_SPACE}
 BASELINES = [tfkit.baselines.dummy, tfkit.baselines.tfidf]
 recipe = tfkit.Recipe(Config, data, model, reader=tfkit.data.text, baselines=BASELINES, search_space=SEARCH_SPACE)

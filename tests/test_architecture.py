@@ -52,7 +52,7 @@ ROOT_LIBRARIES = {"pydantic", "rich"}  # that root modules and the catalog may i
 KERAS_MODULES = {"losses", "metrics", "schedules", "optimizers"}  # modules, not packages: they may use each other
 KERAS_ONLY = {"layers", "callbacks", "schedules", "losses", "metrics"}
 DATA_LIBRARIES = {"pydantic", "keras", "numpy", "pandas", "pyarrow", "scipy", "sklearn", "tensorflow", "PIL"}
-MAX_LINES, MAX_TEST_LINES, MAX_RECIPE_LINES, MAX_FILES = 300, 400, 180, 15
+MAX_LINES, MAX_TEST_LINES, MAX_RECIPE_LINES, MAX_FILES = 300, 400, 120, 15
 
 
 def name_of(file):

@@ -17,6 +17,8 @@ NonNegativeInt = Annotated[int, Field(ge=0)]
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
+PositiveFraction = Annotated[float, Field(gt=0, lt=1)]
+
 NonNegativeFloat = Annotated[float, Field(ge=0)]
 
 PositiveFloat = Annotated[float, Field(gt=0)]
@@ -26,6 +28,8 @@ OptimizerName = Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw
 ScheduleName = Literal[
     "none", "exponential", "step", "cosine", "linear", "one_cycle", "polynomial", "inverse_square_root", "plateau"
 ]
+
+LossName = Literal["auto", "cross_entropy", "label_smoothing", "focal", "mse", "mae", "huber"]
 
 # Flags of the command line and keywords of `train` and `tune`: no setting may have the name of a flag.
 FLAGS = {"out", "device", "resume", "stop_after_epoch", "ignore_versions", "quiet", "debug", "json", "config"}
@@ -194,6 +198,29 @@ class Config(BaseModel):
             if field.is_required()
             or getattr(self, name) != self.validate_setting(name, field.get_default(call_default_factory=True))
         }
+
+
+class SupervisedConfig(Config):
+    """Settings of recipes that predict a class or a number for each row; a recipe adds those of its data and model.
+
+    Each "auto" needs a value in the `auto_settings` of the recipe.
+    """
+
+    task: Literal["auto", "classification", "regression"] = "auto"  # auto: by the target
+    positive_class: str | None = None  # of two classes the one that precision, recall and F1 are of; none: the rarer
+    test_data: Path | None = None  # separate test rows; none: a fraction of the data
+    test_fraction: Fraction = 0.15  # fraction of the rows for the test split, without test_data
+    val_fraction: Fraction = 0.15  # fraction of the rows for validation, which selects the best epoch
+    group_column: str | None = None  # rows of one group, such as one patient, stay in one split
+    balance_classes: bool = False  # give all classes the same total weight
+    refit: bool | Literal["auto"] = "auto"  # train again on training and validation rows; auto: if rows are few
+    loss: LossName = "auto"  # auto: cross_entropy (images: label_smoothing) for classes, mse for numbers
+    epochs: PositiveInt | Literal["auto"] = "auto"
+    batch_size: PositiveInt | Literal["all", "auto"] = "auto"
+    learning_rate: PositiveFloat | Literal["auto"] = "auto"
+    learning_rate_schedule: ScheduleName = "cosine"
+    optimizer: OptimizerName = "adamw"
+    weight_decay: NonNegativeFloat = 0.01
 
 
 def _short(value: Any) -> str:

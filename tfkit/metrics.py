@@ -17,7 +17,8 @@ LOWER_IS_BETTER = """loss log_loss mse mae mape msle bce mean_squared_error root
 median_absolute_error mean_absolute_percentage_error mean_squared_logarithmic_error mean_relative_error huber logcosh
 log_cosh_error kl_divergence poisson hinge squared_hinge categorical_hinge binary_crossentropy
 categorical_crossentropy sparse_categorical_crossentropy crossentropy smoothed_crossentropy sparse_focal pinball
-mean_pinball gaussian_nll expected_calibration_error error""".split()
+mean_pinball gaussian_nll expected_calibration_error error smape mase standardized_mean_squared_error
+standardized_mean_absolute_error""".split()
 
 DIRECTIONS = {**dict.fromkeys(HIGHER_IS_BETTER, "max"), **dict.fromkeys(LOWER_IS_BETTER, "min")}
 

@@ -19,8 +19,19 @@ def test_settings_are_read_from_the_config_class(recipe_file):
         "target": Setting("str", "income", "the column to predict"),
         "num_layers": Setting("int >= 1", "3", "hidden layers"),
         "architecture": Setting("mlp | tabm", "mlp", ""),
-        "epochs": Setting("int >= 1 | none", "7", ""),
+        "epochs": Setting("int >= 1 | none", "7", "passes over the training rows"),
     }
+
+
+def test_settings_of_the_base_class_follow(tmp_path):
+    path = tmp_path / "own.py"
+    path.write_text("class Config(tfkit.SupervisedConfig):\n    depth: int = 1  # layers\n    loss: str = 'mse'\n")
+    settings = read_settings_of(path)
+    assert list(settings)[:2] == ["depth", "loss"]
+    assert {"task", "test_data", "refit", "optimizer"} < settings.keys()
+    assert settings["loss"].default == "mse"
+    assert settings["loss"].description.startswith("auto: cross_entropy"), "that of the base class"
+    assert settings["optimizer"].default == "adamw"
 
 
 def test_every_setting_of_config_has_a_description():

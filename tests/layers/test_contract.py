@@ -55,6 +55,7 @@ CASES = [
     Case(layers.CategoricalEmbedding, {"sizes": [3, 9, 12], "dim": 4, "one_hot": 5}, CODES),
     Case(layers.CategoricalEmbedding, {"sizes": [3, 9, 12], "dim": 4, "one_hot": 0}, CODES),
     Case(layers.CategoricalEmbedding, {"sizes": [3, 9, 12], "dim": 4, "one_hot": 20}, CODES),
+    Case(layers.DLinear, {"units": 4, "kernel_size": 3, "l1": 0.01, "l2": 0.02}, ROWS),
     Case(layers.SmoothClip, {"bound": 0.5}, ROWS),
     Case(
         layers.ConvBlock,

@@ -45,7 +45,7 @@ def fuzz_table(input_bytes: bytes) -> None:
             assert len(table.columns) == len({*table.columns}) > 0
             name = table.columns[-1]
             table, _, _ = tabular.load(path, name)
-            tabular.fit_schema(table, tabular.infer_target(table[name]), kinds={})
+            tabular.fit_schema(table, tabular.infer_target(table[name]))
     except UserError as error:
         if "\n" in str(error):
             raise AssertionError("the error message has more than one line") from error

@@ -28,19 +28,46 @@ def read_docstring(path: Path) -> str:
 
 
 def read_settings_of(path: Path) -> dict[str, Setting]:
-    """Return the settings in the class `Config` of a recipe file, by name."""
+    """Return the settings of the class `Config` of a file, by name; without those that every recipe has.
+
+    Those of its base class in config.py, such as `SupervisedConfig`, follow. A setting without description has that of
+    the base class, or of `tfkit.Config`.
+    """
+    classes = _config_classes(path)
+    if "Config" not in classes:
+        return {}
+    bases = _config_classes(CONFIG_FILE)
+    shared = _read_class(bases["Config"], CONFIG_FILE)
+    inherited: dict[str, Setting] = {}
+    for base in classes["Config"].bases:
+        name = ast.unparse(base).rpartition(".")[2]
+        if name != "Config" and name in bases:
+            inherited |= _read_class(bases[name], CONFIG_FILE)
+    own = _read_class(classes["Config"], path)
+    descriptions = {
+        name: setting.description
+        for rows in (shared, inherited, own)
+        for name, setting in rows.items()
+        if setting.description
+    }
+    settings = own | {name: setting for name, setting in inherited.items() if name not in own}
+    return {name: setting._replace(description=descriptions.get(name, "")) for name, setting in settings.items()}
+
+
+def _config_classes(path: Path) -> dict[str, ast.ClassDef]:
+    return {node.name: node for node in _parse(path).body if isinstance(node, ast.ClassDef)}
+
+
+def _read_class(node: ast.ClassDef, path: Path) -> dict[str, Setting]:
+    """Return the settings that a class defines itself."""
     comments, aliases = _comments(path), _type_aliases(CONFIG_FILE) | _type_aliases(path)
     fields = {}
-    for node in _parse(path).body:
-        if isinstance(node, ast.ClassDef) and node.name == "Config":
-            for line in node.body:
-                if isinstance(line, ast.AnnAssign) and "ClassVar" not in ast.unparse(line.annotation):
-                    numbers = range(
-                        line.end_lineno or line.lineno, line.lineno - 1, -1
-                    )  # a formatter may wrap a setting
-                    description = next((comments[number] for number in numbers if number in comments), "")
-                    type_name = _type_name(line.annotation, aliases)
-                    fields[ast.unparse(line.target)] = Setting(type_name, _format_default(line.value), description)
+    for line in node.body:
+        if isinstance(line, ast.AnnAssign) and "ClassVar" not in ast.unparse(line.annotation):
+            numbers = range(line.end_lineno or line.lineno, line.lineno - 1, -1)  # a formatter may wrap a setting
+            description = next((comments[number] for number in numbers if number in comments), "")
+            type_name = _type_name(line.annotation, aliases)
+            fields[ast.unparse(line.target)] = Setting(type_name, _format_default(line.value), description)
     return fields
 
 

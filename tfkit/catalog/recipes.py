@@ -60,9 +60,6 @@ def describe(name: Any) -> str:
         return f"tfkit.{package}.{component.signature}\n\n{component.docstring}"
     path = find_recipe(name)
     shared, specific = read_settings_of(CONFIG_FILE), read_settings_of(path)
-    for key, setting in specific.items():
-        if key in shared and not setting.description:
-            specific[key] = setting._replace(description=shared[key].description)
     shared_only = {key: setting for key, setting in shared.items() if key not in specific}
     lines = [read_docstring(path), ""]
     if specific:

@@ -16,10 +16,12 @@ from tfkit.layers.convolution.minirocket import MiniRocket
 from tfkit.layers.convolution.residual import ResidualBlock, SqueezeExcitation
 from tfkit.layers.dense.mlp import MLP
 from tfkit.layers.dense.tabm import BatchEnsembleDense, EnsembleAverage, TabM
+from tfkit.layers.dlinear import DLinear
 from tfkit.layers.dropout import FastDropout
 from tfkit.layers.embedding.feature_embedding import CategoricalEmbedding, PiecewiseLinearEmbedding
 from tfkit.layers.embedding.ngrams import NgramEmbedding
 from tfkit.layers.embedding.periodic import PeriodicEmbedding
+from tfkit.layers.encoders import encode_past, encode_series, encode_tokens
 from tfkit.layers.forecasting import (
     ConformalQuantiles,
     CyclicEncoding,
@@ -44,6 +46,7 @@ __all__ = [
     "ConvNet",
     "CrossAttention",
     "CyclicEncoding",
+    "DLinear",
     "EnsembleAverage",
     "FastDropout",
     "GlobalPooling",
@@ -71,4 +74,7 @@ __all__ = [
     "TransformerEncoder",
     "WindowScaling",
     "WindowStatistics",
+    "encode_past",
+    "encode_series",
+    "encode_tokens",
 ]

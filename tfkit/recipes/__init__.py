@@ -1,4 +1,4 @@
-"""A doorway: the pages of a checkout's `recipes/` are found here, as `tfkit.recipes.NAME`, like those of a wheel."""
+"""The recipes as modules `tfkit.recipes.NAME`; their files are in `recipes/` of a checkout, or here in a wheel."""
 
 from tfkit import CHECKOUT
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfkit.metadata import Metadata, Target
+from tfkit.metadata import Metadata
 from tfkit.tasks.classification_metrics import class_counts, class_metrics, probability_metrics, ranking_metrics
 from tfkit.tasks.validation import check_predictions, dataset_targets
 from tfkit.tasks.weighted_sums import Metric, ratio
@@ -21,7 +21,7 @@ REPORT_SECTIONS = ("classification",)
 ANALYSES = ("label_issues", "slices")
 
 
-def make_loss(name: str, target: Target, quantile: float = 0.5) -> "keras.losses.Loss":
+def make_loss(name: str, metadata: Metadata) -> "keras.losses.Loss":
     """Create a loss on logits by its name."""
     import keras
 

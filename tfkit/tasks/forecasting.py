@@ -11,6 +11,7 @@ from tfkit.tasks.validation import check_predictions
 from tfkit.tasks.weighted_sums import Metric, ratio
 
 if TYPE_CHECKING:
+    import keras
     import pandas as pd
 
 LOSSES = ("quantile", "mse")  # the first is the default
@@ -18,6 +19,22 @@ PRIMARY_METRIC = ("mase", "min")
 PRUNING_METRIC = "mase"
 REPORT_SECTIONS = ("forecast",)
 ANALYSES = ()
+
+
+def make_loss(name: str, metadata: Any) -> "keras.losses.Loss":
+    """Create a loss on forecasts `(batch, horizon, quantiles)` by its name."""
+    import keras
+
+    from tfkit import losses
+
+    return keras.losses.MeanSquaredError() if name == "mse" else losses.QuantileLoss(metadata.quantiles)
+
+
+def make_postprocessor(metadata: Any) -> "keras.Model":
+    """Keras layers from scaled forecasts to the units of the series; see `tfkit.data.forecasting`."""
+    from tfkit.data.forecasting.preprocessing import make_postprocessor as make
+
+    return make(metadata)
 
 
 def num_outputs(metadata: Any) -> int:

@@ -29,7 +29,10 @@ def validate_loss(name: str, target: Target, *, quantile: float = 0.5) -> str:
     return name
 
 
-def make_loss(name: str, metadata: Metadata, *, quantile: float = 0.5) -> "keras.losses.Loss":
-    """Create the loss with a name that `validate_loss` accepts."""
-    name = validate_loss(name, metadata.target, quantile=quantile)
-    return get_task(metadata.task).make_loss(name, metadata.target, quantile)
+def make_loss(name: str, metadata: Metadata) -> "keras.losses.Loss":
+    """Create the loss with a name that `validate_loss` accepts.
+
+    The loss "quantile" is that of the quantiles in the metadata: of its target, or of a forecast.
+    """
+    name = validate_loss(name, metadata.target, quantile=metadata.target.quantile or 0.5)
+    return get_task(metadata.task).make_loss(name, metadata)

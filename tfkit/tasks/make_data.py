@@ -30,8 +30,8 @@ def make_data(
         datasets: Training, validation and test dataset.
         metadata: What was fitted on the training rows.
         preprocessor: Keras layers from raw rows to the inputs of the model.
-        auto_settings: Values of the settings that are "auto"; its `refit` becomes False with the schedule "plateau",
-            which needs validation rows.
+        auto_settings: Values of the settings that are "auto"; `task` and `loss` have those of the task as default, and
+            `refit` becomes False with the schedule "plateau", which needs validation rows.
         postprocessor: Keras layers from model outputs to the units of the user; None for that of the task.
         augment, calibrate: As in `Data`.
 
@@ -39,7 +39,8 @@ def make_data(
         UserError: If classes are to be balanced, and the target is a number.
     """
     train, val, test = datasets
-    auto = dict(auto_settings)
+    task = get_task(metadata.task)
+    auto = {"task": metadata.task, "loss": next(iter(task.LOSSES), None), **auto_settings}
     if "refit" in auto:
         auto["refit"] = bool(auto["refit"]) and config.learning_rate_schedule != "plateau"
     refit = getattr(config, "refit", False)
@@ -47,7 +48,7 @@ def make_data(
     if getattr(config, "balance_classes", False):
         train = balance_classes(train, metadata)
         refit_dataset = refit_dataset and balance_classes(refit_dataset, metadata)
-    postprocessor = postprocessor or get_task(metadata.task).make_postprocessor(metadata)
+    postprocessor = postprocessor or task.make_postprocessor(metadata)
     return Data(train, val, test, metadata, preprocessor, postprocessor, augment, auto, refit_dataset, calibrate)
 
 

@@ -29,7 +29,7 @@ class Task(Protocol):
     REPORT_SECTIONS: Sequence[str]
     ANALYSES: Sequence[str]
 
-    def make_loss(self, name: str, target: Any, quantile: float = 0.5) -> Any:
+    def make_loss(self, name: str, metadata: Any) -> Any:
         """Create a loss by its name."""
 
     def num_outputs(self, metadata: Any) -> int:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfkit.metadata import Metadata, Target
+from tfkit.metadata import Metadata
 from tfkit.tasks.validation import check_predictions, dataset_targets
 from tfkit.tasks.weighted_sums import Metric, ratio
 
@@ -20,14 +20,14 @@ REPORT_SECTIONS = ("regression",)
 ANALYSES = ("label_issues", "slices")
 
 
-def make_loss(name: str, target: Target, quantile: float = 0.5) -> "keras.losses.Loss":
+def make_loss(name: str, metadata: Metadata) -> "keras.losses.Loss":
     """Create a loss on scaled numbers by its name."""
     import keras
 
     from tfkit import losses
 
     if name == "quantile":
-        return losses.QuantileLoss(quantile)
+        return losses.QuantileLoss(metadata.target.quantile or 0.5)
     return {
         "mse": keras.losses.MeanSquaredError,
         "mae": keras.losses.MeanAbsoluteError,

@@ -197,10 +197,8 @@ def test_loss_fits_the_target():
         assert validate_loss(name, metadata.target) == name
         assert make_loss(name, metadata).name
     y_true, y_pred = np.array([[3.0]], "float32"), np.array([[1.0]], "float32")
-    losses = {
-        name: float(make_loss(name, NUMBER, quantile=0.9)(y_true, y_pred))
-        for name in ("mse", "mae", "huber", "quantile")
-    }
+    number = NUMBER.model_copy(update={"target": NUMBER.target.model_copy(update={"quantile": 0.9})})
+    losses = {name: float(make_loss(name, number)(y_true, y_pred)) for name in ("mse", "mae", "huber", "quantile")}
     assert losses == pytest.approx({"mse": 4, "mae": 2, "huber": 1.5, "quantile": 1.8})
 
 
@@ -214,7 +212,7 @@ def test_loss_fits_the_target():
 )
 def test_loss_that_does_not_fit_is_rejected(name, metadata, quantile, message):
     with pytest.raises(UserError, match=message):
-        make_loss(name, metadata, quantile=quantile)
+        validate_loss(name, metadata.target, quantile=quantile)
 
 
 def test_class_weights_give_all_classes_the_same_total_weight():

@@ -63,7 +63,7 @@ def fit(path, **settings):
     frame, test, messages = tabular.load(path, "bought", **settings)
     target = infer_target(frame["bought"])
     splits = tabular.split(frame, target, test_data=test, val_fraction=0.2, test_fraction=0.2, seed=0)
-    metadata = tabular.fit_schema(splits[0], target, kinds={"category": ["count"]}, messages=messages)
+    metadata = tabular.fit_schema(splits[0], target, categorical_columns=["count"], messages=messages)
     return frame, metadata, splits
 
 
@@ -173,7 +173,7 @@ def test_rare_categories_are_dropped_while_counting_very_many(tmp_path, tiny, mo
     monkeypatch.setattr(out_of_core, "MAX_SAMPLE_ROWS", 1000)
     monkeypatch.setattr(schema, "MAX_COUNTED_CATEGORIES", 300)
     rows, _, _ = tabular.load(tmp_path / "t.parquet", "y", duplicates="keep")
-    metadata = tabular.fit_schema(rows, infer_target(rows["y"]), kinds={"category": ["a"]})
+    metadata = tabular.fit_schema(rows, infer_target(rows["y"]), categorical_columns=["a"])
     assert metadata.inputs["a"]["vocabulary"] == ["often"]
 
 

@@ -14,7 +14,7 @@ TRAIN = pd.DataFrame({"a": [1.0, 2, 3, 4, 10] * 4, "b": [5.0, np.nan, 7, 8, 9] *
 
 
 def preprocess(train, rows, **options):
-    metadata = tabular.fit_schema(train, tabular.infer_target(train["y"]), kinds={}, **options)
+    metadata = tabular.fit_schema(train, tabular.infer_target(train["y"]), **options)
     return predict(tabular.make_preprocessor(metadata), tabular.read(rows, metadata))
 
 
@@ -63,7 +63,7 @@ def test_columns_with_equal_vocabularies_share_a_lookup_table():
         {f"c{number}": RANDOM.choice(vocabulary, 50) for number, vocabulary in enumerate(vocabularies)}
     )
     frame["y"] = ["u", "v"] * 25
-    metadata = tabular.fit_schema(frame, tabular.infer_target(frame["y"]), kinds={})
+    metadata = tabular.fit_schema(frame, tabular.infer_target(frame["y"]))
     preprocessor = tabular.make_preprocessor(metadata)
     assert sum(isinstance(layer, keras.layers.StringLookup) for layer in preprocessor.layers) == 2
     codes = predict(preprocessor, tabular.read(frame, metadata))["categories"]

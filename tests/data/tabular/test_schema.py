@@ -31,7 +31,7 @@ def table(rows=200, seed=0):
 
 
 def fit_schema(frame, target=None, **options):
-    return tabular.fit_schema(frame, target or infer_target(frame["y"]), **{"kinds": {}} | options)
+    return tabular.fit_schema(frame, target or infer_target(frame["y"]), **options)
 
 
 def test_schema_of_each_column():
@@ -110,9 +110,9 @@ def test_constant_date_with_missing_cells_has_a_missing_indicator():
 
 
 def test_user_sets_column_kinds():
-    kinds = {"number": ["flag"], "category": ["id", "empty"], "excluded": ["n"]}
+    columns = {"numeric_columns": ["flag"], "categorical_columns": ["id", "empty"], "exclude_columns": ["n"]}
     frame = table().assign(flag=[0, 1] * 100)
-    metadata = fit_schema(frame, kinds=kinds)
+    metadata = fit_schema(frame, **columns)
     assert [metadata.columns[name]["kind"] for name in ("flag", "id", "empty", "n")] == [
         "number",
         "category",
@@ -124,32 +124,35 @@ def test_user_sets_column_kinds():
 
 
 @pytest.mark.parametrize(
-    ("kinds", "message"),
+    ("columns", "message"),
     [
         (
-            {"number": ["c"]},
+            {"numeric_columns": ["c"]},
             "must fit the kind that is set for it. Received: numeric_columns=c, which does not contain numbers",
         ),
-        ({"date": ["c"]}, "Received: date_columns=c, which does not contain dates in a known format; for example"),
-        ({"number": ["nn"]}, r"must have the column 'nn'. Did you mean 'n'\? Received: 'n', 'hole'"),
         (
-            {"category": ["y"]},
+            {"date_columns": ["c"]},
+            "Received: date_columns=c, which does not contain dates in a known format; for example",
+        ),
+        ({"numeric_columns": ["nn"]}, r"must have the column 'nn'. Did you mean 'n'\? Received: 'n', 'hole'"),
+        (
+            {"categorical_columns": ["y"]},
             "The kind of the target is set with task=classification or task=regression. "
             "Received: categorical_columns=y",
         ),
         (
-            {"number": ["n"], "excluded": ["n"]},
+            {"numeric_columns": ["n"], "exclude_columns": ["n"]},
             "A column can have one kind. Received: numeric_columns=n and exclude_columns=n",
         ),
         (
-            {"excluded": ["n", "hole", "money", "c", "flag", "d"]},
+            {"exclude_columns": ["n", "hole", "money", "c", "flag", "d"]},
             r"At least one feature column must remain.*Received: n \(excluded\), hole \(excluded\)",
         ),
     ],
 )
-def test_invalid_column_kinds_are_rejected(kinds, message):
+def test_invalid_column_kinds_are_rejected(columns, message):
     with pytest.raises(UserError, match=message):
-        fit_schema(table(), kinds=kinds)
+        fit_schema(table(), **columns)
 
 
 def test_treatment_reports_unreadable_cells():

@@ -29,7 +29,7 @@ def table(rows=100):
 @pytest.fixture
 def metadata():
     frame = table()
-    return tabular.fit_schema(frame, infer_target(frame["y"]), kinds={})
+    return tabular.fit_schema(frame, infer_target(frame["y"]))
 
 
 # Loading
@@ -132,7 +132,7 @@ def test_rows_like_the_training_rows_cause_no_messages(metadata, caplog):
 
 def test_number_of_reported_columns_is_limited(caplog):
     frame = pd.DataFrame({f"c{number}": ["a", "b"] * 10 for number in range(30)} | {"y": ["u", "v", "v", "u"] * 5})
-    metadata = tabular.fit_schema(frame, infer_target(frame["y"]), kinds={})
+    metadata = tabular.fit_schema(frame, infer_target(frame["y"]))
     with caplog.at_level(logging.INFO, "tfkit"):
         tabular.read(frame.replace("a", "z"), metadata)
     assert len(caplog.records) == 11
@@ -184,7 +184,7 @@ def test_missing_markers_of_training_apply_to_new_rows():
     frame = table().assign(c=["NA", "x"] * 50)
     frame.loc[:9, "n"] = -99
     rows, _, _ = tabular.load(frame, "y", na_values=["-99"])
-    metadata = tabular.fit_schema(rows, infer_target(rows["y"]), kinds={}, read_options={"na_values": ["-99"]})
+    metadata = tabular.fit_schema(rows, infer_target(rows["y"]), read_options={"na_values": ["-99"]})
     assert metadata.inputs["c"]["vocabulary"] == ["NA", "x"]
     for n in (frame["n"], frame["n"].astype("str").replace("-99.0", "-99")):
         raw = tabular.read(frame.assign(n=n), metadata)
@@ -208,7 +208,7 @@ def test_dataset_has_preprocessed_rows_and_raw_inputs(metadata, caplog):
 
 def test_numeric_target_is_standardized():
     frame = table()
-    metadata = tabular.fit_schema(frame, infer_target(frame["n"]), kinds={})
+    metadata = tabular.fit_schema(frame, infer_target(frame["n"]))
     y = tabular.make_dataset(frame, metadata, tabular.make_preprocessor(metadata)).arrays[1]
     assert y.dtype == "float32"
     np.testing.assert_allclose([y.mean(), y.std()], [0, 1], atol=1e-6)

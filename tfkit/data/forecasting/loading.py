@@ -12,20 +12,10 @@ from tfkit.data.forecasting.schema import MAX_AUTO_HORIZON
 from tfkit.data.forecasting.series_grid import SeriesGrid, fill_missing_values, to_series_grid, trim_missing_ends
 from tfkit.errors import UserError
 
-LOAD_SETTINGS = (  # settings of a recipe that `load` takes
-    "target",
-    "time_column",
-    "series_id_column",
-    "known_covariates",
-    "exclude_columns",
-    "fill_missing",
-    "season_length",
-    "delimiter",
-    "encoding",
-    "na_values",
-)
-
-SPLIT_SETTINGS = ("val_fraction", "test_fraction", "train_steps", "val_steps", "test_steps")
+# Settings of a recipe that `load` and `split` take.
+COLUMN_SETTINGS = frozenset({"target", "time_column", "series_id_column", "known_covariates", "exclude_columns"})
+LOAD_SETTINGS = COLUMN_SETTINGS | {"fill_missing", "season_length", "delimiter", "encoding", "na_values"}
+SPLIT_SETTINGS = frozenset({"val_fraction", "test_fraction", "train_steps", "val_steps", "test_steps"})
 
 
 def load(

@@ -1,7 +1,7 @@
 """Schema of forecasting: fit the statistics of the series on the training steps."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from tfkit.data.forecasting.metadata import CovariateMoments, ForecastingMetadat
 from tfkit.data.forecasting.series_grid import SeriesGrid
 from tfkit.errors import UserError, format_list
 from tfkit.metadata import Target
+
+SCHEMA_SETTINGS = frozenset({"context_length", "calendar_features", "quantiles", "loss"})
 
 CONTEXT_SEASONS, CONTEXT_HORIZONS, CONTEXT_STEPS = 2, 3.5, 24  # context_length=auto is the largest of these, if it fits
 
@@ -26,6 +28,7 @@ def fit_schema(
     context_length: int | str = "auto",
     calendar_features: Sequence[str] | str = "auto",
     quantiles: Sequence[float] = (0.5,),
+    loss: Literal["quantile", "mse"] = "quantile",
 ) -> ForecastingMetadata:
     """Fit the schema of the series on the training steps.
 
@@ -38,6 +41,7 @@ def fit_schema(
         calendar_features: Some of hour, weekday and yearday; "auto" for those of which the training steps contain two
             cycles, and the past does not.
         quantiles: Quantiles to predict for every step, ascending, the median in the middle.
+        loss: "mse" to predict the mean only, without quantiles.
 
     Raises:
         UserError: If every series is constant or too short for one window.
@@ -81,7 +85,7 @@ def fit_schema(
         columns=_column_roles(rules, features),
         horizon=horizon,
         context_length=past,
-        quantiles=list(quantiles),
+        quantiles=list(quantiles) if loss == "quantile" else [0.5],
         splits=dict(splits),
         series=statistics,
         covariate_moments=moments,

@@ -20,14 +20,9 @@ from tfkit.errors import UserError, format_list
 
 log = logging.getLogger("tfkit")
 
-READ_OPTIONS = (  # settings of `find_series` that are stored for later files
-    "series_id_column",
-    "time_column",
-    "value_columns",
-    "exclude_columns",
-    "delimiter",
-    "encoding",
-    "na_values",
+# settings of `find_series` that are stored for later files
+READ_OPTIONS = frozenset(
+    {"series_id_column", "time_column", "value_columns", "exclude_columns", "delimiter", "encoding", "na_values"}
 )
 
 TARGET_NAMES = ("label", "class", "target")  # default names of the target column, in order of preference

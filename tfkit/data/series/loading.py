@@ -11,6 +11,8 @@ from tfkit.data.series.files import SeriesCollection, find_series
 from tfkit.errors import UserError
 from tfkit.metadata import Target
 
+SPLIT_SETTINGS = frozenset({"val_fraction", "test_fraction", "group_column"})
+
 log = logging.getLogger("tfkit")
 
 

@@ -14,6 +14,8 @@ from tfkit.data.series.preprocessing import INPUT_NAME
 from tfkit.errors import UserError
 from tfkit.metadata import Target
 
+SCHEMA_SETTINGS = frozenset({"variable_length", "normalization"})
+
 
 def infer_target(series: SeriesCollection, *, task: str = "auto", positive_class: str | None = None) -> Target:
     """Infer task and classes from the target of series; see `tfkit.data.columns.target.infer_target`.

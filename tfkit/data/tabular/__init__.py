@@ -3,14 +3,16 @@
 from tfkit.data.columns.names import require_columns
 from tfkit.data.columns.target import infer_target
 from tfkit.data.tabular.dataset import make_dataset
-from tfkit.data.tabular.loading import READ_OPTIONS, load, split
+from tfkit.data.tabular.loading import READ_OPTIONS, SPLIT_SETTINGS, load, split
 from tfkit.data.tabular.metadata import TabularMetadata
 from tfkit.data.tabular.preprocessing import make_preprocessor
 from tfkit.data.tabular.reading import read, stream
-from tfkit.data.tabular.schema import fit_schema
+from tfkit.data.tabular.schema import SCHEMA_SETTINGS, fit_schema
 
 __all__ = [
     "READ_OPTIONS",
+    "SCHEMA_SETTINGS",
+    "SPLIT_SETTINGS",
     "TabularMetadata",
     "fit_schema",
     "infer_target",

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-READ_OPTIONS = {"delimiter", "encoding", "na_values"}  # settings with which files are read
+READ_OPTIONS = frozenset({"delimiter", "encoding", "na_values"})  # settings with which files are read
+SPLIT_SETTINGS = frozenset({"val_fraction", "test_fraction", "time_column", "group_column", "exclude_columns"})
 
 
 def load(

@@ -21,6 +21,9 @@ from tfkit.metadata import Target
 if TYPE_CHECKING:
     import pandas as pd
 
+COLUMN_SETTINGS = {"numeric_columns", "categorical_columns", "date_columns", "exclude_columns", "group_column"}
+SCHEMA_SETTINGS = frozenset({*COLUMN_SETTINGS, "scaling", "num_bins"})
+
 SETTINGS = {  # that set the kind of columns
     "number": "numeric_columns",
     "category": "categorical_columns",
@@ -36,7 +39,11 @@ def fit_schema(
     frame: Any,
     target: Target,
     *,
-    kinds: Mapping[str, Sequence[str]],
+    numeric_columns: Sequence[str] = (),
+    categorical_columns: Sequence[str] = (),
+    date_columns: Sequence[str] = (),
+    exclude_columns: Sequence[str] = (),
+    group_column: str | None = None,
     scaling: str = "robust",
     num_bins: int = 128,
     read_options: Mapping[str, Any] | None = None,
@@ -47,7 +54,8 @@ def fit_schema(
     Args:
         frame: The training rows, as returned by `load`, `split` or `read_frame`.
         target: The result of `infer_target`.
-        kinds: The columns for which the user has set a kind: number, category, date, excluded -> column names.
+        numeric_columns, categorical_columns, date_columns, exclude_columns: Columns for which the user has set a kind.
+        group_column: A column that is excluded, unless a kind is set for it.
         scaling: robust, standard, minmax, minmax_symmetric or quantile.
         num_bins: The largest number of bins of the embedding of a number.
         read_options: `delimiter`, `encoding` and `na_values` of `read_frame`, if set by the user; stored for later
@@ -57,7 +65,10 @@ def fit_schema(
     Raises:
         UserError: If a setting names an unknown column, or one column twice, or no feature column remains.
     """
-    user_kinds = _user_kinds(frame, target, kinds)
+    kinds = {"number": numeric_columns, "category": categorical_columns, "date": date_columns}
+    user_kinds = _user_kinds(frame, target, {**kinds, "excluded": exclude_columns})
+    if group_column:
+        user_kinds.setdefault(group_column, "excluded")
     rows, frame, notes = frame, *_in_memory(frame, messages)
     column_rules: dict[str, dict[str, Any]] = {}
     inputs: dict[str, dict[str, Any]] = {}
