@@ -168,7 +168,7 @@ def train(
     from tfkit.reporting.report import analyze_and_report
     from tfkit.training import train as training
 
-    if recipe is not None or resume is None:
+    if resume is None:  # otherwise `training` compares the file with that of the run before it is executed
         recipe = load_recipe(recipe if recipe is not None else "tabular")
     run_dir = training.train(
         recipe,

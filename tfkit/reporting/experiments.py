@@ -4,15 +4,15 @@ import dataclasses
 import json
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tfkit.atomic_files import write_json
+from tfkit.catalog.load import load_recipe_of_run
 from tfkit.datasets.subset import Subset
 from tfkit.errors import UserError
-from tfkit.recipe import Data, Recipe
+from tfkit.recipe import Data
 from tfkit.reporting.run_results import RunResults
 from tfkit.run_dir import RunDir
 
@@ -49,7 +49,7 @@ def learning_curve(run: RunDir, recipe: Any = None, *, quiet: bool = False) -> l
         raise UserError(
             f"A quarter of the training rows must be at least {MIN_TRAIN_ROWS} rows. Received: {rows} training rows"
         )
-    loaded, points = _load_recipe_of(run, recipe), []
+    loaded, points = load_recipe_of_run(run, recipe), []
     for fraction in TRAIN_FRACTIONS:
         part = loaded.replace(data=_with_fraction(loaded.data, fraction), baselines=(), path=None)
         with tempfile.TemporaryDirectory() as out:
@@ -83,7 +83,7 @@ def lr_range_test(run: RunDir, recipe: Any = None) -> dict[str, Any]:
     from tfkit.callbacks import LearningRateFinder
     from tfkit.training import seeding
 
-    loaded = _load_recipe_of(run, recipe)
+    loaded = load_recipe_of_run(run, recipe)
     config = loaded.Config.from_dict(run.config)
     seeding.seed_everything(seed=config.seed, deterministic=config.deterministic)
     data = loaded.data(config)
@@ -122,16 +122,6 @@ def _point(results: RunResults, metric: str) -> dict[str, Any]:
         "score": metrics["test"][metric],
         "interval": metrics["intervals"].get(metric),
     }
-
-
-def _load_recipe_of(run: RunDir, recipe: Any) -> Recipe:
-    """Load the recipe of a run: the one passed, or the file that the run names."""
-    from tfkit.catalog.load import load_recipe
-
-    path = recipe or run.provenance.get("recipe_file")
-    if path is None or (recipe is None and not Path(path).is_file()):
-        raise UserError(f"Training needs the recipe file of the run; name it with --recipe. Received: {path}")
-    return load_recipe(path)
 
 
 def _with_fraction(data: Callable[[Any], Data], fraction: float) -> Callable[[Any], Data]:

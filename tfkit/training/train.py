@@ -11,7 +11,7 @@ from typing import Any
 
 from tfkit.analysis.fitted_model import FittedModel
 from tfkit.atomic_files import write_json
-from tfkit.catalog.load import load_recipe
+from tfkit.catalog.load import load_recipe, load_recipe_of_run
 from tfkit.config import read_settings
 from tfkit.console import columns_table, console_logger
 from tfkit.errors import Paused, UserError, first_line
@@ -233,17 +233,7 @@ def _open_for_resume(
 ) -> tuple[Recipe, RunDir, Any]:
     """Open a run with its recipe and settings; refuse other recipes, settings and versions."""
     run = RunDir(folder)
-    provenance = run.provenance
-    if recipe is None and not provenance["recipe_file"]:
-        call = f"tfkit.train(recipe, resume={str(folder)!r})"
-        raise UserError(f"The recipe of this run was created in Python; pass it again: {call}")
-    recipe = load_recipe(recipe if recipe is not None else provenance["recipe_file"])
-    saved_file = run.path("recipe.py")
-    if recipe.path and saved_file.exists() and recipe.path.read_bytes() != saved_file.read_bytes():
-        raise UserError(
-            "A run is resumed with its own recipe file, which is recipe.py in the run; start a new run for another. "
-            f"Received: {recipe.path}, which differs"
-        )
+    recipe = load_recipe_of_run(run, recipe)
     config = recipe.Config.from_dict(run.config)
     requested = recipe.Config.from_dict({**run.config, **overrides})
     if requested != config:
@@ -252,7 +242,7 @@ def _open_for_resume(
         raise UserError(
             f"A run is resumed with its own settings; start a new run for others. Received: {', '.join(changes)}"
         )
-    current, saved = versions(), provenance["versions"]
+    current, saved = versions(), run.provenance["versions"]
     changed = [
         f"{name} {current[name]} (was {saved.get(name)})" for name in current if current[name] != saved.get(name)
     ]
