@@ -17,13 +17,13 @@ from tfkit.errors import UserError
 
 PROBE_SCRIPT = Path(__file__).with_name("inference_probe.py")
 
-TIMEOUT_SECONDS = 300  # for loading, predicting and timing
+PROBE_TIMEOUT_SECONDS = 300  # for loading, predicting and timing
 
 TOLERANCES = {"float32": (1e-4, 1e-5)}  # relative and absolute tolerance by precision, for rounding differences
 
 HALF_PRECISION_TOLERANCES = (2e-2, 2e-2)  # if layers compute in 16 bits, runtimes round at different places
 
-MAX_MESSAGE_CHARS = 500  # of a runtime's error message
+MAX_MESSAGE_CHARACTERS = 500  # of a runtime's error message
 
 
 def verify_export(
@@ -91,12 +91,13 @@ def _run_probe(format: str, path: Path, folder: Path) -> None:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=TIMEOUT_SECONDS,
+            timeout=PROBE_TIMEOUT_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired:
         raise UserError(
-            f"An export must load and predict within {TIMEOUT_SECONDS} s. Received: {path.name}, which took longer"
+            f"An export must load and predict within {PROBE_TIMEOUT_SECONDS} s. "
+            f"Received: {path.name}, which took longer"
         ) from None
     if process.returncode:
         raise UserError(
@@ -115,7 +116,7 @@ def _summarize_error(stderr: str, code: int) -> str:
         return f"operation {unsupported[1]} is not supported for these types"
     if "Select TensorFlow op" in message:
         return "a layer needs TensorFlow operations (Flex)"
-    return message[:MAX_MESSAGE_CHARS] or f"no message; exit code {code}"
+    return message[:MAX_MESSAGE_CHARACTERS] or f"no message; exit code {code}"
 
 
 def _encode_strings(rows: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -15,7 +15,7 @@ from tfkit.datasets.batch_predict import compiled_predictor, squeeze_outputs
 
 PREFETCH_CHUNKS = 2
 
-DRIFT_STRIDE = 64  # every 64th row is compared with training for drift
+DRIFT_STRIDE_ROWS = 64  # every 64th row is compared with training for drift
 
 
 def predict_chunks(predictor: Any, chunks: Any, out: Path, join: Callable[[Any, np.ndarray], Any]) -> bool:
@@ -43,7 +43,7 @@ def predict_chunks(predictor: Any, chunks: Any, out: Path, join: Callable[[Any, 
         with open_table_writer(out) as write:
             for raw, columns, share in itertools.chain([first], rows):
                 write(join(columns, squeeze_outputs(compute(raw))))
-                samples.append({name: array[::DRIFT_STRIDE] for name, array in raw.items()})
+                samples.append({name: array[::DRIFT_STRIDE_ROWS] for name, array in raw.items()})
                 update(share)
     predictor.warn_of_drift({name: np.concatenate([sample[name] for sample in samples]) for name in samples[0]})
     return True

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SECONDS_PER_CALL = 0.25  # so that a progress bar moves several times per second
 
-MAX_GROWTH = 8  # of the number of steps from one call to the next
+MAX_GROWTH_FACTOR = 8  # of the number of steps from one call to the next
 
 
 def fit(
@@ -240,7 +240,7 @@ class EpochRunner:
             seconds: Duration of the last call.
         """
         target = int(self.steps_per_call * SECONDS_PER_CALL / max(seconds, 1e-6))
-        self.steps_per_call = max(1, min(MAX_GROWTH * self.steps_per_call, self.steps, target))
+        self.steps_per_call = max(1, min(MAX_GROWTH_FACTOR * self.steps_per_call, self.steps, target))
 
 
 def _step_callbacks(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 12  # of the live table
 
-MAX_REASON_CHARS = 60
+MAX_REASON_CHARACTERS = 60
 
 TABLE_STYLE: dict[str, Any] = {"box": None, "padding": (0, 2, 0, 0)}
 
@@ -115,7 +115,7 @@ class LiveTable:
 def _row(trial: Trial, extra_seconds: float = 0.0) -> tuple[str, ...]:
     """Cells of a trial in a table."""
     score = "" if trial.score is None or trial.state != "done" else f"{trial.score:.5g}"
-    state = trial.state if not trial.reason else f"{trial.state}: {trial.reason[:MAX_REASON_CHARS]}"
+    state = trial.state if not trial.reason else f"{trial.state}: {trial.reason[:MAX_REASON_CHARACTERS]}"
     seconds = f"{trial.seconds + extra_seconds:.0f}"
     return str(trial.number), state, score, str(trial.epochs or ""), seconds, _format_settings(trial)
 

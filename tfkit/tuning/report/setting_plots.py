@@ -17,7 +17,7 @@ MAX_SUMMARY_VALUES = 3  # of a choice, in the sentence under a figure
 
 EDGE_FRACTION = 0.05  # of a range; a best value closer to an end suggests a wider range
 
-LONG_LABEL_CHARS = 5  # longer labels of a choice are rotated
+LONG_LABEL_CHARACTERS = 5  # longer labels of a choice are rotated
 
 Point = tuple[Any, Any, Trial | None]  # value of a setting, score, trial
 
@@ -64,7 +64,9 @@ def _plot_setting(search: Any, trials: list[Trial], name: str) -> Figure:
                     alpha=0.85,
                 )
         if is_choice:
-            axes.set_xticks(range(len(labels)), labels, rotation=20 if max(map(len, labels)) > LONG_LABEL_CHARS else 0)
+            axes.set_xticks(
+                range(len(labels)), labels, rotation=20 if max(map(len, labels)) > LONG_LABEL_CHARACTERS else 0
+            )
             axes.set_xlim(-0.5, len(labels) - 0.5)
             legend(axes)
             return
