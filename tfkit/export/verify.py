@@ -1,10 +1,8 @@
 """Verification of an export in a separate process that has the runtime of the format but not the recipe's code."""
 
 import json
-import os
 import re
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +12,7 @@ import numpy as np
 
 from tfkit.datasets.npz import write_arrays
 from tfkit.errors import UserError
+from tfkit.python_process import PACKAGE_PARENT, environment, run_python
 
 PROBE_SCRIPT = Path(__file__).with_name("inference_probe.py")
 
@@ -79,21 +78,11 @@ def verify_export(
 
 def _run_probe(format: str, path: Path, folder: Path) -> None:
     """Run the script that loads the export and writes its predictions to the folder."""
-    command = [sys.executable, "-P", str(PROBE_SCRIPT), format, str(path.resolve()), str(folder)]
-    environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    environment["PYTHONPATH"] = str(PROBE_SCRIPT.parents[2]) if format == "keras" else ""
+    arguments = ["-P", str(PROBE_SCRIPT), format, str(path.resolve()), str(folder)]
+    python_path = str(PACKAGE_PARENT) if format == "keras" else ""  # other formats need no code of tfkit
+    env = environment(KERAS_BACKEND="tensorflow", PYTHONPATH=python_path)
     try:
-        process = subprocess.run(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=PROBE_TIMEOUT_SECONDS,
-            check=False,
-        )
+        process = run_python(arguments, env=env, folder=folder, timeout_seconds=PROBE_TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
         raise UserError(
             f"An export must load and predict within {PROBE_TIMEOUT_SECONDS} s. "
