@@ -4,16 +4,20 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 MAX_TABLE_ROWS = 40
 
 PLAIN_TABLE: dict[str, Any] = {"box": None, "padding": (0, 2, 0, 0)}
 
 
-def columns_table(columns: Mapping[str, Mapping[str, Any]]) -> Any:
+def columns_table(columns: Mapping[str, Mapping[str, Any]]) -> "Table":
     """Return a table of the columns, their types and their preprocessing."""
     from rich.table import Table
 
@@ -25,7 +29,7 @@ def columns_table(columns: Mapping[str, Mapping[str, Any]]) -> Any:
     return table
 
 
-def scores_table(metrics: Mapping[str, Any]) -> Any:
+def scores_table(metrics: Mapping[str, Any]) -> "Table":
     """Return a table of model scores, confidence intervals and baseline scores."""
     from rich.table import Table
 
@@ -41,7 +45,7 @@ def scores_table(metrics: Mapping[str, Any]) -> Any:
     return table
 
 
-def classes_table(metrics: Mapping[str, Any]) -> Any:
+def classes_table(metrics: Mapping[str, Any]) -> "Table":
     """Return a table of precision, recall and F1 of each class."""
     from rich.table import Table
 
@@ -105,7 +109,7 @@ class ProgressBar:
         self.close()
 
 
-def stderr_console(**options: Any) -> Any:
+def stderr_console(**options: Any) -> "Console":
     """Return a rich console that writes to stderr."""
     from rich.console import Console
 
@@ -131,7 +135,7 @@ def suppress_native_stderr(print_on_error: bool = True) -> Iterator[None]:
 
 
 @contextmanager
-def console_logger(quiet: bool = False) -> Iterator[Any]:
+def console_logger(quiet: bool = False) -> Iterator[Callable[..., None]]:
     """Yield a function that prints to stderr, and print tfkit's log messages there.
 
     With `quiet` nothing is printed.

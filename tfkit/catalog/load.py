@@ -6,7 +6,6 @@ import traceback
 import zlib
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from tfkit.catalog.recipes import find_recipe, recipe_files
 from tfkit.errors import UserError, first_line
@@ -34,7 +33,7 @@ def load_recipe(recipe: str | Path | Recipe) -> Recipe:
     return loaded.replace(name=path.stem, path=path.resolve())
 
 
-def load_recipe_of_run(run: RunDir, recipe: Any = None) -> Recipe:
+def load_recipe_of_run(run: RunDir, recipe: str | Path | Recipe | None = None) -> Recipe:
     """Load the recipe of a run, to train it again.
 
     A recipe file is code, and the file that a run names may have changed, or be of somebody else. It is compared with

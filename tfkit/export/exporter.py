@@ -15,6 +15,7 @@ from tfkit.errors import UserError, first_line
 from tfkit.export import converters
 from tfkit.export.verify import verify_export
 from tfkit.inference.predictor import Predictor
+from tfkit.run_dir import RunDir
 
 log = logging.getLogger("tfkit")
 
@@ -70,7 +71,7 @@ def export(predictor: Predictor, format: str = "keras", out: str | os.PathLike[s
     return path
 
 
-def _check_path(run: Any, format: str, out: str | os.PathLike[str] | None) -> Path:
+def _check_path(run: RunDir, format: str, out: str | os.PathLike[str] | None) -> Path:
     """Validate the arguments before anything is computed, and return the path of the export."""
     if format not in FORMATS:
         raise UserError(f"`format` must be one of {', '.join(FORMATS)}. Received: {format}")
@@ -169,7 +170,7 @@ def _write_attempt(predictor: Predictor, format: str, attempt: Attempt, path: Pa
     return {name: array.astype(dtypes[name]) for name, array in tensors.items()}, inputs
 
 
-def _record(run: Any, format: str, path: Path, result: dict[str, Any]) -> None:
+def _record(run: RunDir, format: str, path: Path, result: dict[str, Any]) -> None:
     """Save the measurements in `exports.json`, and log them."""
     file = run.path("exports.json")
     measurements = {name: value for name, value in result.items() if name != "inputs"}

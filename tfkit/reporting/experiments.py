@@ -4,6 +4,7 @@ import dataclasses
 import json
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from tfkit.atomic_files import write_json
 from tfkit.catalog.load import load_recipe_of_run
 from tfkit.datasets.subset import Subset
 from tfkit.errors import UserError
-from tfkit.recipe import Data
+from tfkit.recipe import Data, Recipe
 from tfkit.reporting.run_results import RunResults
 from tfkit.run_dir import RunDir
 
@@ -21,7 +22,9 @@ MIN_TRAIN_ROWS = 20  # of the smallest fraction
 RANGE_TEST_ROWS = 20_000
 
 
-def learning_curve(run: RunDir, recipe: Any = None, *, quiet: bool = False) -> list[dict[str, Any]]:
+def learning_curve(
+    run: RunDir, recipe: str | Path | Recipe | None = None, *, quiet: bool = False
+) -> list[dict[str, Any]]:
     """Train on a quarter and on a half of the training rows, and score on the same test rows.
 
     Scales and vocabularies stay those of all rows. The result is saved in analysis.json.
@@ -63,7 +66,7 @@ def learning_curve(run: RunDir, recipe: Any = None, *, quiet: bool = False) -> l
     return points
 
 
-def lr_range_test(run: RunDir, recipe: Any = None) -> dict[str, Any]:
+def lr_range_test(run: RunDir, recipe: str | Path | Recipe | None = None) -> dict[str, Any]:
     """Increase the learning rate step by step until the loss diverges, and suggest a learning rate.
 
     The result is saved in analysis.json. Source: Smith 2017, https://arxiv.org/abs/1506.01186.

@@ -17,7 +17,7 @@ __all__ = ["tune"]
 
 
 def tune(
-    recipe: Any = None,
+    recipe: str | Path | Recipe | None = None,
     *,
     trials: int = 20,
     time_limit_minutes: float | None = None,
@@ -30,7 +30,7 @@ def tune(
     finalists: int = 3,
     dask_address: str | None = None,
     overwrite: bool = False,
-    config: Any = None,
+    config: str | Path | Mapping[str, Any] | None = None,
     quiet: bool = False,
     **overrides: Any,
 ) -> RunDir:
@@ -83,8 +83,8 @@ def tune(
     start = time.monotonic()
     loaded: Recipe = load_recipe(recipe if recipe is not None else "tabular")
     fixed_values = {**read_settings(config), **overrides}
-    config = loaded.Config.from_dict(fixed_values)
-    fixed = {name: config.to_dict()[name] for name in fixed_values}
+    settings = loaded.Config.from_dict(fixed_values)
+    fixed = {name: settings.to_dict()[name] for name in fixed_values}
     space = make_search_space(loaded, search, fixed)
     folder = Path(out) if out is not None else Path("runs") / f"tune-{loaded.name or 'recipe'}"
     request = _request(loaded, fixed, space, algorithm=algorithm, objective=objective)
@@ -95,7 +95,7 @@ def tune(
             return RunDir(folder / study.winner["run"])
         running_search = Search(
             loaded,
-            config,
+            settings,
             fixed,
             space,
             study,
