@@ -28,6 +28,7 @@ LADDER = (
         "atomic_files",
         "run_dir",
         "console",
+        "python_process",
         "recipes",
     ),
     ("catalog",),
@@ -53,6 +54,7 @@ KERAS_MODULES = {"losses", "metrics", "schedules", "optimizers"}  # modules, not
 KERAS_ONLY = {"layers", "callbacks", "schedules", "losses", "metrics"}
 DATA_LIBRARIES = {"pydantic", "keras", "numpy", "pandas", "pyarrow", "scipy", "sklearn", "tensorflow", "PIL"}
 MAX_LINES, MAX_TEST_LINES, MAX_RECIPE_LINES, MAX_FILES = 300, 400, 120, 15
+MAX_FUNCTION_LINES = 60
 
 
 def name_of(file):
@@ -121,7 +123,7 @@ def test_imports_point_up_the_ladder(module):
 @pytest.mark.parametrize("module", [name for name in MODULES if package_of(name) != "cli"])
 def test_import_of_tfkit_itself(module):
     """`import tfkit` would hide which package is used."""
-    allowed = {"tfkit.recipes", "tfkit.run_dir", "tfkit.tuning.worker_pool"}  # its version and its folder
+    allowed = {"tfkit.recipes", "tfkit.run_dir"}  # its version and its folder
     if module not in allowed:
         assert "tfkit" not in {name for name, _ in imports(MODULES[module])}, "import from the package instead"
 
@@ -172,8 +174,21 @@ def test_file_is_short(file):
     assert lines <= limits[file.relative_to(ROOT).parts[0]], "split the file: it holds more than one idea"
 
 
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_functions_are_short(file):
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    lines = {node.name: node.end_lineno - node.lineno + 1 - docstring_lines(node) for node in functions}
+    assert not {name: count for name, count in lines.items() if count > MAX_FUNCTION_LINES}, "without docstring"
+
+
+def docstring_lines(function):
+    first = function.body[0]
+    return first.end_lineno - first.lineno + 1 if ast.get_docstring(function) else 0
+
+
 def test_packages_are_small():
-    counts = Counter(str(file.parent.relative_to(ROOT)) for file in FILES if file.name != "__init__.py")
+    counts = Counter(str(file.parent.relative_to(ROOT)) for file in FILES if not file.stem.startswith("__"))
     assert not {name: count for name, count in counts.items() if count > MAX_FILES}
 
 

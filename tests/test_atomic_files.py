@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from tfkit.atomic_files import AtomicFile, write_json, write_text
+from tfkit.atomic_files import atomic_file, atomic_path, write_json, write_text
 from tfkit.errors import UserError
 from tfkit.run_dir import RunJSON
 
@@ -46,13 +46,68 @@ def test_after_an_error_the_old_file_is_unchanged(failing, tmp_path, monkeypatch
 
 def test_an_error_in_the_block_leaves_no_file(tmp_path):
     def write_half():
-        with AtomicFile(tmp_path / "a.txt") as file:
+        with atomic_file(tmp_path / "a.txt") as file:
             file.write("half")
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
         write_half()
     assert not list(tmp_path.iterdir())
+
+
+def write_file(path):
+    path.write_bytes(b"\x00" * 5)
+
+
+def write_folder(path):
+    (path / "variables").mkdir(parents=True)
+    (path / "variables" / "data").write_bytes(b"abc")
+    (path / "model.pb").write_text("graph")
+
+
+PROGRAMS = {
+    "model.keras": write_file,
+    "saved": write_folder,
+    ".hidden": write_file,
+    "n" * 250: write_file,
+    "é ü": write_folder,
+}
+
+
+@pytest.mark.parametrize(("name", "program"), PROGRAMS.items(), ids=range(len(PROGRAMS)))
+def test_what_a_program_writes_is_flushed_and_has_its_own_name(name, program, tmp_path, monkeypatch):
+    sizes, fsync = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (sizes.append(os.fstat(file).st_size), fsync(file)))
+    with atomic_path(tmp_path / name) as temporary:
+        program(temporary)
+        assert temporary.name == name
+        assert not (tmp_path / name).exists()
+        assert not list(tmp_path.glob("*.keras"))
+    assert sorted(sizes) == ([3, 5] if program is write_folder else [5])
+    assert list(tmp_path.iterdir()) == [tmp_path / name]
+
+
+@pytest.mark.parametrize("program", [write_file, write_folder])
+def test_an_error_of_a_program_leaves_nothing(program, tmp_path):
+    def write_and_fail():
+        with atomic_path(tmp_path / "model") as temporary:
+            program(temporary)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_and_fail()
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_writers_of_a_file_do_not_mix(tmp_path):
+    path = tmp_path / "a.txt"
+    with atomic_file(path) as first:
+        first.write("first, ")
+        with atomic_file(path) as second:
+            second.write("second")
+        assert path.read_text() == "second"
+        first.write("complete")
+    assert path.read_text() == "first, complete"
 
 
 def test_a_folder_in_place_of_the_file_raises(tmp_path):

@@ -19,6 +19,7 @@ PRIVATE_NAMES = set(
     learnt voice beside slopes busy agreed given asked wanted seen again anew everything nothing anyway alike
     """.split()
 )
+PRIVATE_KEYS = PRIVATE_NAMES - {"words", "both"} | {"of", "does", "why", "called_with", "about"}  # of JSON files
 LIBRARY_NAMES = {("tests/robustness/test_strategies.py", "given")}  # of hypothesis
 
 
@@ -49,6 +50,14 @@ def test_names_are_not_private_words(file):
             if name.strip("_").lower() in PRIVATE_NAMES and (name_of(file), name) not in LIBRARY_NAMES
         }
     )
+    assert not wrong, f"use the term of Keras, scikit-learn or a textbook for: {', '.join(wrong)}"
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file.is_relative_to(ROOT / "tfkit")], ids=name_of)
+def test_keys_are_not_private_words(file):
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    keys = [key for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in node.keys]
+    wrong = [f"{key.value} (line {key.lineno})" for key in keys if getattr(key, "value", None) in PRIVATE_KEYS]
     assert not wrong, f"use the term of Keras, scikit-learn or a textbook for: {', '.join(wrong)}"
 
 

@@ -3,12 +3,17 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tfkit.inference.predictor import Predictor
+from tfkit.recipe import Recipe
 from tfkit.run_dir import RunDir
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
 
 
 class Run(RunDir):
@@ -30,12 +35,12 @@ class Run(RunDir):
         0.87
     """
 
-    def __init__(self, folder: str | os.PathLike[str], *, recipe: Any = None):
+    def __init__(self, folder: str | os.PathLike[str], *, recipe: str | Path | Recipe | None = None):
         super().__init__(folder)
         self.predictor = Predictor(self, recipe)
 
     @property
-    def model(self) -> Any:
+    def model(self) -> "keras.Model":
         """The `keras.Model`: raw rows in, predictions out."""
         return self.predictor.model
 
@@ -48,7 +53,7 @@ class Run(RunDir):
         """Predictions for raw rows: probabilities `(rows, classes)`, or values `(rows,)` in the user's units."""
         return self.predictor.predict_arrays(raw)
 
-    def predict(self, source: Any) -> Any:
+    def predict(self, source: Any) -> "pd.DataFrame":
         """Predict rows: `predicted`, and for classes `probability_CLASS`.
 
         Args:
@@ -81,7 +86,7 @@ class Run(RunDir):
         false_negative_cost: float | None = None,
         learning_curve: bool = False,
         lr_range_test: bool = False,
-        recipe: Any = None,
+        recipe: str | Path | Recipe | None = None,
     ) -> Path:
         """Write `report.html` again, from this directory alone.
 
@@ -120,13 +125,13 @@ class Run(RunDir):
 
 
 def train(
-    recipe: Any = None,
+    recipe: str | Path | Recipe | None = None,
     *,
     out: str | Path = "runs",
     device: str = "auto",
     resume: str | Path | None = None,
     ignore_versions: bool = False,
-    config: Any = None,
+    config: str | Path | Mapping[str, Any] | None = None,
     skip_test: bool = False,
     report: bool = True,
     tensorboard: bool = False,
@@ -168,7 +173,7 @@ def train(
     from tfkit.reporting.report import analyze_and_report
     from tfkit.training import train as training
 
-    if recipe is not None or resume is None:
+    if resume is None:  # otherwise `training` compares the file with that of the run before it is executed
         recipe = load_recipe(recipe if recipe is not None else "tabular")
     run_dir = training.train(
         recipe,
@@ -189,7 +194,7 @@ def train(
 
 
 def tune(
-    recipe: Any = None,
+    recipe: str | Path | Recipe | None = None,
     *,
     trials: int = 20,
     time_limit_minutes: float | None = None,
@@ -202,7 +207,7 @@ def tune(
     finalists: int = 3,
     dask_address: str | None = None,
     overwrite: bool = False,
-    config: Any = None,
+    config: str | Path | Mapping[str, Any] | None = None,
     quiet: bool = False,
     **overrides: Any,
 ) -> Run:

@@ -1,19 +1,23 @@
-"""Terminal output of a run: messages on stderr, and tables of columns and scores."""
+"""Terminal output on stderr: messages, a progress bar, and tables of columns and scores."""
 
 import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 MAX_TABLE_ROWS = 40
 
 PLAIN_TABLE: dict[str, Any] = {"box": None, "padding": (0, 2, 0, 0)}
 
 
-def columns_table(columns: Mapping[str, Mapping[str, Any]]) -> Any:
+def columns_table(columns: Mapping[str, Mapping[str, Any]]) -> "Table":
     """Return a table of the columns, their types and their preprocessing."""
     from rich.table import Table
 
@@ -25,7 +29,7 @@ def columns_table(columns: Mapping[str, Mapping[str, Any]]) -> Any:
     return table
 
 
-def scores_table(metrics: Mapping[str, Any]) -> Any:
+def scores_table(metrics: Mapping[str, Any]) -> "Table":
     """Return a table of model scores, confidence intervals and baseline scores."""
     from rich.table import Table
 
@@ -41,7 +45,7 @@ def scores_table(metrics: Mapping[str, Any]) -> Any:
     return table
 
 
-def classes_table(metrics: Mapping[str, Any]) -> Any:
+def classes_table(metrics: Mapping[str, Any]) -> "Table":
     """Return a table of precision, recall and F1 of each class."""
     from rich.table import Table
 
@@ -56,6 +60,60 @@ def classes_table(metrics: Mapping[str, Any]) -> Any:
 
 def _format_number(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.4f}" if abs(value) < 100 else f"{value:,.1f}"
+
+
+class ProgressBar:
+    """Progress bar with the remaining time, shown only on a terminal and removed at the end.
+
+    Args:
+        title: What is in progress.
+
+    Example:
+        >>> with ProgressBar("Predicting") as bar:
+        ...     bar.update(0.5)
+        >>> bar.fraction, bar.is_shown
+        (0.5, False)
+    """
+
+    def __init__(self, title: str):
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        console = stderr_console()
+        self.fraction, self.is_shown = 0.0, False
+        if console.is_terminal:
+            text, details = TextColumn("{task.description}"), TextColumn("{task.fields[details]}")
+            self._progress = Progress(
+                text, BarColumn(), details, TimeRemainingColumn(), console=console, transient=True
+            )
+            self._task = self._progress.add_task(title, total=1.0, details="")
+            self._progress.start()
+            self.is_shown = True
+
+    def update(self, fraction: float, details: str | None = None) -> None:
+        """Show the fraction that is done, in [0, 1], and text next to it; None keeps the text."""
+        self.fraction = fraction
+        if self.is_shown:
+            fields: dict[str, Any] = {} if details is None else {"details": details}
+            self._progress.update(self._task, completed=fraction, **fields)
+
+    def close(self) -> None:
+        """Remove the bar; may be called twice."""
+        if self.is_shown:
+            self._progress.stop()
+            self.is_shown = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.close()
+
+
+def stderr_console(**options: Any) -> "Console":
+    """Return a rich console that writes to stderr."""
+    from rich.console import Console
+
+    return Console(file=sys.stderr, **options)
 
 
 @contextmanager
@@ -77,14 +135,12 @@ def suppress_native_stderr(print_on_error: bool = True) -> Iterator[None]:
 
 
 @contextmanager
-def console_logger(quiet: bool = False) -> Iterator[Any]:
+def console_logger(quiet: bool = False) -> Iterator[Callable[..., None]]:
     """Yield a function that prints to stderr, and print tfkit's log messages there.
 
     With `quiet` nothing is printed.
     """
-    from rich.console import Console
-
-    console = Console(file=sys.stderr, quiet=quiet, markup=False, highlight=False, soft_wrap=True)
+    console = stderr_console(quiet=quiet, markup=False, highlight=False, soft_wrap=True)
     console.width = max(console.width, 100)  # an overlong line is easier to read than a truncated table
 
     class Handler(logging.Handler):

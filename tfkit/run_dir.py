@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Self
 
-from tfkit.atomic_files import AtomicFile, write_json
+from tfkit.atomic_files import atomic_file, atomic_path, write_json
 from tfkit.errors import UserError
 
 REQUIRED_TYPES: dict[str, dict[str, type]] = {  # file name -> key -> type of its value
@@ -117,7 +117,8 @@ class RunDir:
             write_json(folder / "config.json", config.to_dict())
             write_json(folder / "provenance.json", provenance)
             if recipe.path:
-                shutil.copyfile(recipe.path, folder / "recipe.py")
+                with atomic_file(folder / "recipe.py", "wb") as file:
+                    file.write(recipe.path.read_bytes())
         except BaseException:  # such as a full disk: leave no incomplete run
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -177,11 +178,10 @@ class RunDir:
 
     def save_model(self, model: Any, history: list[dict[str, float]]) -> None:
         """Write the trained model and its history."""
-        partial = self.path("model.part.keras")
-        model.save(partial)
-        os.replace(partial, self.path("model.keras"))
+        with atomic_path(self.path("model.keras")) as temporary:
+            model.save(temporary)
         names = list(dict.fromkeys(name for line in history for name in line))
-        with AtomicFile(self.path("history.csv")) as file:
+        with atomic_file(self.path("history.csv")) as file:
             table = csv.DictWriter(file, names)
             table.writeheader()
             table.writerows(history)

@@ -1,9 +1,9 @@
 """Score `recipes/forecast.py` on public series; each training runs in its own process.
 
-    python tests/bench/forecast.py [DATA] [--sets "ETTh1;air_passengers"] [--bodies linear,lstm] [--seeds 1]
+    python tests/bench/forecast.py [DATA] [--sets "ETTh1;air_passengers"] [--architectures linear,lstm] [--seeds 1]
 
 DATA holds `ett/ETTh1.csv`, `air_passengers/AirPassengers.csv` and `sunspots/monthly-sunspots.csv`; `co2` is the
-bundled sample. All settings are defaults except the table, the body, the seed and the task itself: for ETTh1 the
+bundled sample. All settings are defaults except the table, the architecture, the seed and the task: for ETTh1 the
 official split, context length and horizon; for the air passengers the last 24 months as test set, with a horizon of one
 and of two years. Each line of `forecast.jsonl`, in the folder of this file, is one training: test scores, scores of the
 naive and the seasonal naive baseline, seconds and peak memory of the process.
@@ -34,16 +34,16 @@ SETS = {
     "sunspots": ["sunspots/monthly-sunspots.csv"],
     "co2": [],
 }
-BODIES = ("linear", "lstm", "transformer")
+ARCHITECTURES = ("linear", "lstm", "transformer")
 METRICS = ("mase", "smape", "coverage_80", "coverage_95")
 
 
-def measure(name, body, seed, data):
+def measure(name, architecture, seed, data):
     """Train on one data set in a new process; return scores, time and memory."""
     table, *task_settings = SETS[name] or [None]
     settings = [f"data={data / table}", *task_settings] if table else []
     with tempfile.TemporaryDirectory() as out:
-        settings += [f"architecture={body}", f"seed={seed}"]
+        settings += [f"architecture={architecture}", f"seed={seed}"]
         command = [sys.executable, "-m", "tfkit", "train", "forecast", *settings, "--out", out, "--quiet"]
         start = time.perf_counter()
         training_process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -54,10 +54,10 @@ def measure(name, body, seed, data):
             raise SystemExit(f"{' '.join(command)} ended with {status}")
         metrics = json.loads((Path(run) / "metrics.json").read_text())
     test_scores, baselines = metrics["test"], metrics["baselines"]
-    score = "standardised_mean_squared_error" if "standardised_mean_squared_error" in test_scores else "mase"
+    score = "standardized_mean_squared_error" if "standardized_mean_squared_error" in test_scores else "mase"
     return {
         "set": name,
-        "architecture": body,
+        "architecture": architecture,
         "seed": seed,
         "metric": score,
         "score": round(test_scores[score], 4),
@@ -74,15 +74,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, nargs="?", default=Path("../shared/data"))
     parser.add_argument("--sets", default=";".join(SETS), help="names, separated by ;")
-    parser.add_argument("--bodies", default=",".join(BODIES))
+    parser.add_argument("--architectures", default=",".join(ARCHITECTURES))
     parser.add_argument("--seeds", type=int, default=1)
     args = parser.parse_args()
     if not args.data.is_dir():
         raise SystemExit(f"Data folder not found: {args.data}")
     for name in args.sets.split(";"):
-        for body in args.bodies.split(","):
+        for architecture in args.architectures.split(","):
             for seed in range(args.seeds):
-                line = json.dumps(measure(name, body, seed, args.data))
+                line = json.dumps(measure(name, architecture, seed, args.data))
                 print(line, flush=True)
                 with RESULTS.open("a") as file:
                     file.write(line + "\n")

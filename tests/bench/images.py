@@ -1,10 +1,10 @@
 """Score `recipes/image.py` on image data sets; each training runs in its own process.
 
-    python tests/bench/images.py [DATA] [--seeds 1] [--sets mnist_5k,sign_language_digits,digits] [--bodies residual]
+    python tests/bench/images.py [DATA] [--seeds 1] [--sets mnist_5k,digits] [--architectures resnet]
 
 DATA holds `mnist_5k/mnist_5k.csv.gz` (784 pixels and the label per row; converted to a folder of PNGs first) and
 `sign_language_digits` (a folder of JPEGs per class); digits is the bundled sample. The test set is a stratified 20%.
-All settings are defaults except the images, the test fraction, the body and the seed. Each line of `images.jsonl`, in
+All settings are defaults except images, test fraction, architecture and seed. Each line of `images.jsonl`, in
 the folder of this file, is one training: scores of the model and the baseline, wall-clock seconds, CPU seconds and peak
 memory of the process, imports included.
 """
@@ -21,7 +21,7 @@ from pathlib import Path
 RESULTS = Path(__file__).with_suffix(".jsonl")
 
 
-def measure(name, images, seed, body):
+def measure(name, images, seed, architecture):
     """Train on one data set in a new process; return scores, time and memory."""
     with tempfile.TemporaryDirectory() as out:
         command = [
@@ -33,7 +33,7 @@ def measure(name, images, seed, body):
             f"data={images}",
             "test_fraction=0.2",
             f"seed={seed}",
-            f"architecture={body}",
+            f"architecture={architecture}",
             "--out",
             out,
             "--quiet",
@@ -49,7 +49,7 @@ def measure(name, images, seed, body):
         epochs = json.loads((Path(run) / "config.json").read_text())["epochs"]
     return {
         "set": name,
-        "architecture": body,
+        "architecture": architecture,
         "seed": seed,
         "metric": "accuracy",
         "score": round(metrics["test"]["accuracy"], 5),
@@ -80,7 +80,7 @@ def main():
     parser.add_argument("data", type=Path, nargs="?", default=Path("../shared/data"))
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--sets", default="mnist_5k,sign_language_digits,digits")
-    parser.add_argument("--bodies", default="residual,conv,transformer")
+    parser.add_argument("--architectures", default="resnet,cnn,transformer")
     args = parser.parse_args()
     if not args.data.is_dir():
         raise SystemExit(f"Data folder not found: {args.data}. Pass the folder: images.py DATA")
@@ -91,9 +91,9 @@ def main():
                 images = write_images(images / "mnist_5k.csv.gz", Path(scratch) / name)
             if name == "digits":
                 images = Path(__file__).parents[2] / "data" / "digits.zip"
-            for body in args.bodies.split(","):
+            for architecture in args.architectures.split(","):
                 for seed in range(args.seeds):
-                    line = json.dumps(measure(name, images, seed, body))
+                    line = json.dumps(measure(name, images, seed, architecture))
                     print(line, flush=True)
                     with RESULTS.open("a") as file:
                         file.write(line + "\n")

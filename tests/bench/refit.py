@@ -20,13 +20,12 @@ import tfkit
 
 def score(frame, meta, seed, refit, folder):
     """Train on 75% of the rows; return the score on the other 25%."""
-    kind = "class" if meta["task"] == "classification" else "number"
     frame.to_csv(folder / "table.csv", index=False)
     run = tfkit.train(
         "tabular",
         data=folder / "table.csv",
         target=meta["target"],
-        task=kind,
+        task=meta["task"],
         test_fraction=0.25,
         val_fraction=0.1125,
         seed=seed,
@@ -34,7 +33,7 @@ def score(frame, meta, seed, refit, folder):
         out=folder,
         quiet=True,
     )
-    return run.metrics["test"]["accuracy" if kind == "class" else "root_mean_squared_error"]
+    return run.metrics["test"]["accuracy" if meta["task"] == "classification" else "root_mean_squared_error"]
 
 
 def main():

@@ -3,7 +3,7 @@
     python tests/bench/series.py [DATA] [--sets GunPoint,Coffee] [--models 'minirocket;inception'] [--seeds 1]
 
 DATA holds `ucr/NAME/NAME_TRAIN.tsv` and `NAME_TEST.tsv`. The official splits are used. All settings are
-defaults except the tables, the body (for minirocket also `differences` and `head`) and the seed. Each line of
+defaults except tables, architecture (for minirocket also `use_differences` and `classifier`) and seed. Each line of
 `series.jsonl`, in the folder of this file, is one training: the accuracy, the accuracies of the nearest training series
 and of the published ResNet (Ismail Fawaz et al. 2019, mean of five runs), seconds and peak memory of the process.
 `japanese_vowels` is the bundled sample with a random test split.
@@ -35,7 +35,7 @@ MODELS = {
     "minirocket": [],
     "minirocket, no differences": ["use_differences=false"],
     "minirocket, trained head": ["classifier=softmax"],
-    **{body: [f"architecture={body}"] for body in ("inception", "convolution", "lstm", "transformer")},
+    **{name: [f"architecture={name}"] for name in ("inception", "cnn", "lstm", "transformer")},
 }
 
 

@@ -30,13 +30,13 @@ PAIRS = {
     "cnn": ("CNN on pictures against Keras' `fit`", "rows/s", 1.0),
     "transformer": ("Transformer on series against Keras' `fit`", "rows/s", 1.0),
     "lstm": ("LSTM on series, batch 32, against Keras' `fit`", "rows/s", 1.3),
-    "page, same loss": (
+    "recipe, same loss": (
         "`tfkit train tabular architecture=mlp num_layers=2 epochs=3`, start to end, against a hand-written Keras "
         "script, to the script's validation loss",
         "s",
         0.5,
     ),
-    "page": ("`tfkit train tabular` as it is, to a loss that the script does not reach", "s", None),
+    "recipe": ("`tfkit train tabular` as it is, to a loss that the script does not reach", "s", None),
     "predict": ("a million rows from Parquet to Parquet against `model.predict` on arrays, batch 4096", "rows/s", 0.7),
     "predict, batch 32": ("the same against `model.predict` as it is, batch 32", "rows/s", 0.7),
     "large": ("a table on disk, one epoch, against 2,000,000 of its rows in memory", "rows/s", 0.5),
@@ -53,7 +53,7 @@ def benchmarks():
         "cnn": speed_fit.cnn,
         "transformer": speed_fit.transformer,
         "lstm": speed_fit.lstm,
-        "page": speed_tables.train_tabular,
+        "recipe": speed_tables.train_tabular,
         "predict": speed_tables.predict,
         "large": speed_tables.large,
         "curve": speed_fit.curve,
@@ -68,7 +68,7 @@ def table():
         if pair in newest:
             line = newest[pair]
             is_seconds = unit == "s"
-            notes = "".join(f"; {note}" for note in line.get("said", []))
+            notes = "".join(f"; {note}" for note in line.get("notes", []))
             sides = [f"{line[side]:,.{int(is_seconds)}f} {unit}" for side in ("tfkit", "other")]
             ratio = f"{line['tfkit'] / line['other']:.2f}"
             limit = f"{'at most' if is_seconds else 'at least'} {target}" if target else ""

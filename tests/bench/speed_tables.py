@@ -17,13 +17,13 @@ LARGE_COLUMNS, LARGE_FILES = 30, 40
 def train_tabular(args):
     """Time the tabular recipe on the census sample against `hand_written.py`.
 
-    Each training runs in its own process: once with default settings, and once with the smaller body for as many epochs
-    as reach the validation loss of the script.
+    Each training runs in its own process: once with default settings, and once with a smaller network for as many
+    epochs as reach the validation loss of the script.
     """
     import tfkit
 
     sample = str(tfkit.sample_path("adult.csv.gz"))
-    sides = {"page": [], "page, same loss": ["architecture=mlp", "num_layers=2", "epochs=3"]}
+    sides = {"recipe": [], "recipe, same loss": ["architecture=mlp", "num_layers=2", "epochs=3"]}
     seconds, losses = ({side: [] for side in (*sides, "script")} for _ in range(2))
     for repeat in range(args.repeats):
         for side, settings in sides.items():
@@ -45,7 +45,7 @@ def train_tabular(args):
             "pair": side,
             "tfkit": round(median_seconds[side], 1),
             "other": round(median_seconds["script"], 1),
-            "said": notes,
+            "notes": notes,
             "repeats": args.repeats,
         }
 
@@ -95,7 +95,7 @@ def large(args):
         f"{costs['gigabytes']:.2f} GB of private memory",
         f"{costs['seconds']:.0f} s start to end, of which {costs['data']:.0f} s to read, learn and encode",
     ]
-    yield {"pair": "large", "tfkit": round(on_disk), "other": round(in_memory), "said": notes, "repeats": 1, **costs}
+    yield {"pair": "large", "tfkit": round(on_disk), "other": round(in_memory), "notes": notes, "repeats": 1, **costs}
 
 
 def _train_one_epoch(args, rows, memory_fraction):

@@ -170,8 +170,8 @@ def two_steps_per_call(monkeypatch):
 
     monkeypatch.setattr(training_fit.EpochRunner, "begin", begin)
     monkeypatch.setattr(training_fit.EpochRunner, "adapt_steps_per_call", lambda self, seconds: None)
-    monkeypatch.setattr(training_checkpoint, "SECONDS_BETWEEN", -1.0)
-    monkeypatch.setattr(training_checkpoint, "MINUTES_INSIDE", -1.0)
+    monkeypatch.setattr(training_checkpoint, "EPOCH_END_INTERVAL_SECONDS", -1.0)
+    monkeypatch.setattr(training_checkpoint, "MID_EPOCH_INTERVAL_MINUTES", -1.0)
 
 
 @pytest.mark.slow

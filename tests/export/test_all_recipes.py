@@ -22,6 +22,6 @@ def test_every_recipe_can_be_exported(name, tmp_path):
     for format in ("onnx", "litert"):
         assert run.export(format).is_file()
         measurements = run.exports[format]
-        assert measurements["holds"] == ("raw rows" if name in NUMERIC_RECIPES else "the trained part")
+        assert measurements["content"] == ("raw rows" if name in NUMERIC_RECIPES else "the trained part")
         assert measurements["largest_difference"] < 1e-3
     assert run.path("inputs.json").exists() == (name not in NUMERIC_RECIPES)

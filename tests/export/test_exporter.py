@@ -92,7 +92,7 @@ def test_only_the_trained_model_is_exported_if_strings_are_not_supported(run, fo
     assert "inputs.json describes how to compute its input tensors from a raw row" in err
     assert "Verified in a separate process: 30 rows, deterministic, largest difference from the model" in err
     measurements = run.exports[format]
-    assert measurements["holds"] == "the trained part"
+    assert measurements["content"] == "the trained part"
     assert measurements["path"] == name
     assert measurements["rows"] == 30
     assert measurements["largest_difference"] < 1e-4
@@ -126,7 +126,7 @@ def test_numeric_model_is_exported_with_preprocessing(run, monkeypatch):
             return np.asarray(self.model(raw))[:, 0]
 
     path = exporter.export(NumericRun(), "onnx")
-    assert run.exports["onnx"]["holds"] == "raw rows"
+    assert run.exports["onnx"]["content"] == "raw rows"
     session = onnxruntime.InferenceSession(str(path))
     rows = {"a_b": np.array([[np.nan], [2]], "float32"), "age_2": np.zeros((2, 1), "float32")}
     assert session.run(None, rows)[0].tolist() == [[7], [2]]

@@ -34,8 +34,8 @@ def test_preprocessing_without_keras_gives_the_same_tensors_and_predictions(run)
     spec = json.loads((run.folder / "inputs.json").read_text())
     outputs = dict(raw)
     for step in spec["steps"]:
-        arrays = [outputs[name] for name in step["of"]]
-        outputs[step["name"]] = STEPS[step["layer"]](step["told"], step.get("called_with"), *arrays)
+        arrays = [outputs[name] for name in step["inputs"]]
+        outputs[step["name"]] = STEPS[step["layer"]](step["parameters"], step.get("arguments"), *arrays)
     tensors = {name: outputs[tensor["step"]].astype(tensor["dtype"]) for name, tensor in spec["tensors"].items()}
     session = onnxruntime.InferenceSession(str(path))
     np.testing.assert_allclose(session.run(None, tensors)[0][:, 0], run.predict_arrays(raw), rtol=1e-4, atol=1e-5)
@@ -53,7 +53,7 @@ def test_inputs_outputs_and_steps_are_described(run):
         "age_2": "age",
     }
     assert spec["outputs"] == {"task": "regression", "classes": None}
-    summaries = {step["layer"]: step["does"] for step in spec["steps"]}
+    summaries = {step["layer"]: step["description"] for step in spec["steps"]}
     assert summaries["tfkit>Imputer"] == inspect.getdoc(tfkit.layers.Imputer).splitlines()[0] != ""
     assert summaries["Take"].startswith("Take elements from a tensor along an axis")
     missing = [example["raw"]["a_b"] for example in spec["examples"]]

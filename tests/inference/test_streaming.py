@@ -162,7 +162,7 @@ def test_decimals_are_read_without_chunks(run, tmp_path, small_chunks):
 
 
 def test_drift_is_reported_for_a_chunked_file(run, tmp_path, small_chunks, monkeypatch, caplog):
-    monkeypatch.setattr(streaming, "DRIFT_STRIDE", 2)
+    monkeypatch.setattr(streaming, "DRIFT_STRIDE_ROWS", 2)
     write_frame(rows_to_predict().assign(amount=50.0), tmp_path / "new.csv")
     run.predict_file(tmp_path / "new.csv", tmp_path / "out.csv")
     assert any("Data drift from the training rows" in record.getMessage() for record in caplog.records)

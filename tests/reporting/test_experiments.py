@@ -94,7 +94,9 @@ def test_missing_recipe_raises(run, tmp_path):
             (tmp_path / path.name).write_bytes(path.read_bytes())
     copy = tfkit.Run(tmp_path)
     copy.update_provenance(recipe_file="nowhere.py")
-    with pytest.raises(tfkit.UserError, match=r"name it with --recipe. Received: nowhere.py"):
+    with pytest.raises(
+        tfkit.UserError, match=r"give the recipe file, for a report with --recipe. Received: nowhere.py"
+    ):
         experiments.learning_curve(copy)
     copy.update_provenance(rows=[40, 9, 9])
     with pytest.raises(tfkit.UserError, match=r"A quarter of the training rows must be at least 20 rows. Received: 40"):

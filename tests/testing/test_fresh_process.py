@@ -54,13 +54,13 @@ def test_process_is_shared_and_restarted_after_its_death(tmp_path):
     assert error.startswith("the process ended: ")
     assert "last error output" in error
     assert fresh_process.start().process.pid != first.process.pid
-    assert fresh_process.start().process.poll() is None
+    assert fresh_process.start().process.is_running()
 
 
 def test_stopped_process_has_ended():
     stopped = fresh_process.FreshProcess()
     stopped.stop()
-    assert stopped.process.poll() is not None
+    assert not stopped.process.is_running()
 
 
 SCRIPT = """

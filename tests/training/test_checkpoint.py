@@ -105,8 +105,8 @@ def two_steps_per_call(monkeypatch):
 
     monkeypatch.setattr(fit.EpochRunner, "begin", begin)
     monkeypatch.setattr(fit.EpochRunner, "adapt_steps_per_call", lambda self, seconds: None)
-    monkeypatch.setattr(training_checkpoint, "SECONDS_BETWEEN", -1.0)
-    monkeypatch.setattr(training_checkpoint, "MINUTES_INSIDE", -1.0)
+    monkeypatch.setattr(training_checkpoint, "EPOCH_END_INTERVAL_SECONDS", -1.0)
+    monkeypatch.setattr(training_checkpoint, "MID_EPOCH_INTERVAL_MINUTES", -1.0)
 
 
 @pytest.fixture(scope="module")
@@ -308,7 +308,7 @@ def test_another_model_raises_and_stays_unchanged(tmp_path):
 def test_checkpoints_are_saved_at_intervals(tmp_path, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(training_checkpoint.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(training_checkpoint, "SECONDS_BETWEEN", 20.0)
+    monkeypatch.setattr(training_checkpoint, "EPOCH_END_INTERVAL_SECONDS", 20.0)
     checkpoint, save_times = make_checkpoint(tmp_path, built_model(), interval_minutes=3), []
     checkpoint.save = lambda: save_times.append(now[0])
     checkpoint.model.stop_training = False
@@ -326,8 +326,8 @@ def test_checkpoints_are_saved_at_intervals(tmp_path, monkeypatch):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("event", ["on_train_batch_end", "on_epoch_end"])
 def test_a_signal_saves_and_stops_at_the_next_callback(number, event, tmp_path, monkeypatch):
-    monkeypatch.setattr(training_checkpoint, "SECONDS_BETWEEN", 1e9)
-    monkeypatch.setattr(training_checkpoint, "MINUTES_INSIDE", 1e9)
+    monkeypatch.setattr(training_checkpoint, "EPOCH_END_INTERVAL_SECONDS", 1e9)
+    monkeypatch.setattr(training_checkpoint, "MID_EPOCH_INTERVAL_MINUTES", 1e9)
     checkpoint = make_checkpoint(tmp_path / "run" / "checkpoints", built_model(), epoch=3, rows_done=16)
     handler = signal.getsignal(number)
     checkpoint.folder.parent.mkdir()

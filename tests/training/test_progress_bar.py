@@ -48,7 +48,7 @@ def test_on_a_terminal_a_bar_is_shown_and_removed(capsys, monkeypatch):
     bar = Progress(3)
     run_callbacks(bar, 3)
     assert "Training" in capsys.readouterr().err
-    assert bar._bar is None
+    assert not bar.bar.is_shown
     bar.close()
 
 
@@ -58,7 +58,7 @@ def test_the_bar_advances_inside_an_epoch(capsys, monkeypatch):
     bar = Progress(4, epoch_fraction=iter([0.25, 0.5]).__next__)
     bar.on_train_begin()
     bar.on_epoch_begin(2)
-    for expected in (2.25, 2.5):
+    for expected in (2.25 / 4, 2.5 / 4):
         bar.on_train_batch_end(0)
-        assert bar._bar.tasks[0].completed == expected
+        assert bar.bar.fraction == expected
     bar.close()

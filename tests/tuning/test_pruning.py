@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from tfkit.tuning.pruning import best_value, default_objective, mode_of, read_curve, should_prune
+import tfkit
+from tfkit.tuning.pruning import LOSS_SETTINGS, best_value, default_objective, mode_of, read_curve, should_prune
 
 # the medians of the epochs are 1, 0.75, 0.55 and 0.45
 OTHER_CURVES = [[1.0, 0.8, 0.6, 0.5], [1.0, 0.7, 0.5, 0.4], [1.0, 0.9, 0.7, 0.6], [1.0, 0.6, 0.4, 0.3]]
@@ -76,3 +77,15 @@ def test_modes_that_keras_tuner_infers_wrongly(objective, mode):
 def test_recipe_defines_the_mode_of_a_custom_monitor():
     assert mode_of("val_custom", "val_custom", "max") == "max"
     assert mode_of("custom", "val_custom", "max") is None
+
+
+@pytest.mark.parametrize("name", sorted(LOSS_SETTINGS))
+def test_settings_of_the_loss_are_settings_of_recipes(name):
+    assert any(name in tfkit.load_recipe(recipe).Config.model_fields for recipe, _ in tfkit.list_recipes())
+
+
+def test_every_setting_of_a_recipe_that_names_the_loss_is_known():
+    """Curves of trials with different losses cannot be compared."""
+    fields = {field for recipe, _ in tfkit.list_recipes() for field in tfkit.load_recipe(recipe).Config.model_fields}
+    loss_fields = {field for field in fields if field.startswith(("loss", "quantile", "balance_", "class_weight"))}
+    assert loss_fields <= LOSS_SETTINGS

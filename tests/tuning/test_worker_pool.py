@@ -35,4 +35,4 @@ def test_trials_run_on_a_dask_cluster(tmp_path):
         )
     tfkit.tune(TINY, trials=4, finalists=0, out=tmp_path / "local", quiet=True)
     assert comparable_trials(tmp_path / "dask") == comparable_trials(tmp_path / "local")
-    assert json.loads((run.folder / "metrics.json").read_text())["task"] == "own"
+    assert json.loads((run.folder / "metrics.json").read_text())["task"] == "custom"

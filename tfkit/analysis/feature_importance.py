@@ -11,7 +11,7 @@ MAX_PREDICTIONS = 40_000  # predictions of shuffled rows
 
 MIN_ROWS, MAX_ROWS = 50, 1500  # rows that are shuffled
 
-REPEATS = 3
+NUM_REPEATS = 3
 
 MIN_SLICE_ROWS = 30
 
@@ -35,7 +35,7 @@ def importance(fitted: FittedModel) -> dict[str, Any] | None:
     """
     inputs = fitted.metadata.inputs
     columns = list(dict.fromkeys(rule["column"] for rule in inputs.values()))
-    repeats = REPEATS if len(columns) * REPEATS * 300 <= MAX_PREDICTIONS else 1
+    repeats = NUM_REPEATS if len(columns) * NUM_REPEATS * 300 <= MAX_PREDICTIONS else 1
     num_rows = max(MIN_ROWS, min(MAX_ROWS, MAX_PREDICTIONS // (len(columns) * repeats)))
     rows = fitted.sample_test_rows(num_rows)
     columns = columns[: max(1, MAX_PREDICTIONS // (len(rows) * repeats))]

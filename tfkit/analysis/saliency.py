@@ -16,7 +16,7 @@ MIN_SIDE_PIXELS = 96  # longer side of an image in the report; the maximum is tw
 
 OCCLUSION_TILES = 8  # tiles of a side
 
-MIN_MAP_SIDE = 4  # side of a feature map for Grad-CAM
+MIN_MAP_SIDE_PIXELS = 4  # side of a feature map for Grad-CAM
 
 
 def images(fitted: FittedModel) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def record_feature_maps(model: Any) -> Iterator[list[Any]]:
         def call_and_record(*arguments: Any, **options: Any) -> Any:
             output = call(*arguments, **options)
             shape: Any = getattr(output, "shape", ())
-            if len(shape) == 4 and min(shape[1], shape[2]) >= MIN_MAP_SIDE:
+            if len(shape) == 4 and min(shape[1], shape[2]) >= MIN_MAP_SIDE_PIXELS:
                 maps.append(output)
             return output
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from tfkit.atomic_files import write_text
 from tfkit.callbacks.gradient_norm import gradient_norm
 
 
@@ -43,7 +44,7 @@ class JSONLogger(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         if self.path:  # after a resume: drop the lines written after the checkpoint
-            self.path.write_text("".join(map(_to_json_line, self.lines)), encoding="utf-8")
+            write_text(self.path, "".join(map(_to_json_line, self.lines)))
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch_start = self._last_batch_end = time.perf_counter()

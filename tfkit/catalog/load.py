@@ -10,6 +10,7 @@ from types import ModuleType
 from tfkit.catalog.recipes import find_recipe, recipe_files
 from tfkit.errors import UserError, first_line
 from tfkit.recipe import Recipe
+from tfkit.run_dir import RunDir
 
 
 def load_recipe(recipe: str | Path | Recipe) -> Recipe:
@@ -30,6 +31,39 @@ def load_recipe(recipe: str | Path | Recipe) -> Recipe:
     if not isinstance(loaded, Recipe):
         raise UserError(f"A recipe file must define `recipe = tfkit.Recipe(Config, data, model)`. Received: {path}")
     return loaded.replace(name=path.stem, path=path.resolve())
+
+
+def load_recipe_of_run(run: RunDir, recipe: str | Path | Recipe | None = None) -> Recipe:
+    """Load the recipe of a run, to train it again.
+
+    A recipe file is code, and the file that a run names may have changed, or be of somebody else. It is compared with
+    the copy in the run before it is executed.
+
+    Args:
+        run: The run.
+        recipe: Its recipe, as in `load_recipe`; None for the file that the run names.
+
+    Raises:
+        UserError: If the run names no file, or the file is not the one that the run was trained with.
+    """
+    copy = run.path("recipe.py")
+    if recipe is None:
+        recipe = run.provenance["recipe_file"]
+        if recipe is None:
+            raise UserError(f"The recipe of this run was created in Python; pass it again. Received: {run.folder}")
+        missing = next((path for path in (Path(str(recipe)), copy) if not path.is_file()), None)
+        if missing is not None:
+            raise UserError(
+                "A run is trained again with the recipe file that it names, which must be equal to its recipe.py; "
+                f"give the recipe file, for a report with --recipe. Received: {missing}, which does not exist"
+            )
+    path = recipe.path if isinstance(recipe, Recipe) else find_recipe(recipe)
+    if path is not None and copy.is_file() and path.read_bytes() != copy.read_bytes():
+        raise UserError(
+            "A run is trained again with its own recipe file, which is recipe.py in the run; start a new run for "
+            f"another. Received: {path}, which differs"
+        )
+    return load_recipe(recipe)
 
 
 def _import_recipe(name: str, path: Path) -> ModuleType:

@@ -11,7 +11,7 @@ CONFIG_FILE = Path(__file__).parents[1] / "config.py"
 
 BOUNDS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 
-MAX_COLUMN_WIDTH = 24  # characters; a longer type or default is printed on a separate line
+MAX_COLUMN_CHARACTERS = 24  # characters; a longer type or default is printed on a separate line
 
 
 class Setting(NamedTuple):
@@ -76,7 +76,7 @@ def format_settings(rows: dict[str, Setting]) -> list[str]:
     table = {
         name: [
             name,
-            *(cell if len(cell) <= MAX_COLUMN_WIDTH else "..." for cell in (setting.type, setting.default)),
+            *(cell if len(cell) <= MAX_COLUMN_CHARACTERS else "..." for cell in (setting.type, setting.default)),
             setting.description,
         ]
         for name, setting in rows.items()
@@ -85,7 +85,7 @@ def format_settings(rows: dict[str, Setting]) -> list[str]:
     lines = []
     for name, cells in table.items():
         lines.append("  ".join(["", *(f"{cell:{width}}" for cell, width in zip(cells, widths, strict=True))]).rstrip())
-        lines += [f"  {'':{widths[0]}}  {cell}" for cell in rows[name][:2] if len(cell) > MAX_COLUMN_WIDTH]
+        lines += [f"  {'':{widths[0]}}  {cell}" for cell in rows[name][:2] if len(cell) > MAX_COLUMN_CHARACTERS]
     return lines
 
 

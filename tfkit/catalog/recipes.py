@@ -3,12 +3,15 @@
 import importlib.util
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tfkit import recipes
 from tfkit.catalog.components import COMPONENT_PACKAGES, find_component, format_components
 from tfkit.catalog.recipe_docs import CONFIG_FILE, format_settings, read_docstring, read_settings_of
 from tfkit.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from tfkit.recipe import Recipe
 
 
 def recipe_files() -> dict[str, Path]:
@@ -17,7 +20,7 @@ def recipe_files() -> dict[str, Path]:
     return {path.stem: path for path in sorted(paths, key=lambda path: path.stem)}
 
 
-def find_recipe(what: Any) -> Path:
+def find_recipe(what: "str | Path | Recipe") -> Path:
     """Return the file of a recipe.
 
     Args:
@@ -46,7 +49,7 @@ def list_recipes() -> list[tuple[str, str]]:
     return [(name, read_docstring(path).partition("\n")[0]) for name, path in recipe_files().items()]
 
 
-def describe(name: Any) -> str:
+def describe(name: "str | Path | Recipe") -> str:
     """Return the documentation of a recipe, a package or a component.
 
     That of a recipe is its docstring, then every setting with its type, default and description; that of a package,
@@ -67,7 +70,7 @@ def describe(name: Any) -> str:
     return "\n".join([*lines, "Settings of every recipe", *format_settings(shared_only)])
 
 
-def copy_recipe(name: Any, to: str | Path) -> Path:
+def copy_recipe(name: "str | Path | Recipe", to: str | Path) -> Path:
     """Copy a recipe file and return the new path.
 
     Args:

@@ -11,7 +11,7 @@ from tfkit.cli.keras_loading import load_keras
 from tfkit.console import classes_table, console_logger, scores_table
 from tfkit.errors import UserError
 
-MIN_TABLE_WIDTH = 100  # characters
+MIN_TABLE_CHARACTERS = 100  # characters
 
 
 def evaluate(arguments: list[str]) -> None:
@@ -107,5 +107,5 @@ def _print_scores(scores: dict[str, Any]) -> None:
     from rich.console import Console
 
     console = Console(markup=False, highlight=False)
-    console.width = max(console.width, MIN_TABLE_WIDTH)
+    console.width = max(console.width, MIN_TABLE_CHARACTERS)
     console.print(scores_table(scores), *(["", classes_table(scores)] if scores.get("classes") else []), sep="\n")

@@ -3,31 +3,36 @@
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 
 class Subset:
-    """Some rows of a split, as a split: `take`, `raw` and all else are those of the other.
+    """Dataset of some rows of a dataset, in any order.
+
+    Args:
+        dataset: The dataset.
+        indices: Indices of the rows, `(rows,)`.
 
     Example:
         >>> import tfkit
-        >>> some = Subset(tfkit.ArrayDataset(np.arange(4.0), np.arange(4)), np.array([3, 1]))
-        >>> len(some), some.take(np.array([0]))[1].numpy().tolist()
+        >>> subset = Subset(tfkit.ArrayDataset(np.arange(4.0), np.arange(4)), np.array([3, 1]))
+        >>> len(subset), subset.take(np.array([0]))[1].numpy().tolist()
         (2, [3])
     """
 
-    def __init__(self, split: Any, numbers: np.ndarray):
-        self.split = split
-        self.numbers: np.ndarray = numbers.astype("int32")
+    def __init__(self, dataset: Any, indices: npt.NDArray[np.integer]):
+        self.dataset = dataset
+        self.indices: npt.NDArray[np.int32] = indices.astype("int32")
 
     def __len__(self) -> int:
-        return len(self.numbers)
+        return len(self.indices)
 
-    def take(self, numbers: Any) -> Any:
-        """The rows of these numbers."""
+    def take(self, indices: Any) -> tuple[Any, Any, Any]:
+        """Return rows as tensors; in a compiled function, `indices` may be a tensor."""
         import tensorflow as tf
 
-        return self.split.take(tf.gather(self.numbers, numbers))
+        return self.dataset.take(tf.gather(self.indices, indices))
 
-    def raw_inputs(self, numbers: Any) -> Any:
-        """The same rows as the user wrote them."""
-        return self.split.raw_inputs(self.numbers[np.asarray(numbers)])
+    def raw_inputs(self, indices: Any) -> dict[str, Any]:
+        """Return the inputs of the same rows before preprocessing."""
+        return self.dataset.raw_inputs(self.indices[np.asarray(indices)])

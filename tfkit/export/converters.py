@@ -19,7 +19,7 @@ REQUIRED_MODULES = {"onnx": ("tf2onnx", "onnx", "onnxruntime"), "litert": ("ai_e
 
 OPSET = 18  # the newest that tf2onnx supports; n-grams need operations that 15 does not have
 
-MAX_MESSAGE_CHARS = 400  # of a converter's error message
+MAX_MESSAGE_CHARACTERS = 400  # of a converter's error message
 
 
 def check_installed(format: str) -> None:
@@ -148,4 +148,4 @@ def _summarize_error(error: Exception) -> str:
         return f"operation {unsupported[1]} is not supported for these types"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     causes = [line for line in lines if "error:" in line or "not supported" in line or "Flex" in line]
-    return f"{type(error).__name__}: {(causes or lines or [''])[0]}"[:MAX_MESSAGE_CHARS]
+    return f"{type(error).__name__}: {(causes or lines or [''])[0]}"[:MAX_MESSAGE_CHARACTERS]

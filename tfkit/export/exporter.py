@@ -3,18 +3,19 @@
 import logging
 import os
 import shutil
-import tempfile
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tfkit.atomic_files import write_json
+from tfkit.atomic_files import atomic_path, write_json
 from tfkit.errors import UserError, first_line
 from tfkit.export import converters
 from tfkit.export.verify import verify_export
 from tfkit.inference.predictor import Predictor
+from tfkit.run_dir import RunDir
 
 log = logging.getLogger("tfkit")
 
@@ -24,9 +25,9 @@ FORMATS = tuple(DEFAULT_NAMES)
 
 NUMERIC_FORMATS = ("onnx", "litert")  # without string inputs, or without operations that split strings
 
-RAW_ROWS, TRAINED_MODEL = "raw rows", "the trained part"  # values of `holds` in exports.json
+RAW_ROWS, TRAINED_MODEL = "raw rows", "the trained part"  # values of `content` in exports.json
 
-MAX_REASON_CHARS = 200
+MAX_REASON_CHARACTERS = 200
 
 
 def export(predictor: Predictor, format: str = "keras", out: str | os.PathLike[str] | None = None) -> Path:
@@ -53,28 +54,24 @@ def export(predictor: Predictor, format: str = "keras", out: str | os.PathLike[s
     """
     run = predictor.run_dir
     path = _check_path(run, format, out)
-    temporary = path if path == run.path("model.keras") else path.with_name(f"part-{path.name}")
+    is_model_of_run = path == run.path("model.keras")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=path.parent).close()  # fails with one line, TensorFlow would print many
-        result = _export_first_valid(predictor, format, temporary)
-        if result["inputs"]:
-            write_json(path.with_name("inputs.json"), result["inputs"])
-        if temporary != path:
-            shutil.rmtree(path, ignore_errors=True)  # the previous export
-            os.replace(temporary, path)
+        with nullcontext(path) if is_model_of_run else atomic_path(path) as temporary:
+            result = _export_first_valid(predictor, format, temporary)
+            if result["inputs"]:
+                write_json(path.with_name("inputs.json"), result["inputs"])
+            if not is_model_of_run:
+                shutil.rmtree(path, ignore_errors=True)  # the previous export, if it is a folder
+        _record(run, format, path, result)
     except OSError as error:
         raise UserError(
             f"The path of the export must be writable. Received: {path}: {error.strerror or error}"
         ) from None
-    finally:
-        if temporary != path:
-            shutil.rmtree(temporary, ignore_errors=True) if temporary.is_dir() else temporary.unlink(missing_ok=True)
-    _record(run, format, path, result)
     return path
 
 
-def _check_path(run: Any, format: str, out: str | os.PathLike[str] | None) -> Path:
+def _check_path(run: RunDir, format: str, out: str | os.PathLike[str] | None) -> Path:
     """Validate the arguments before anything is computed, and return the path of the export."""
     if format not in FORMATS:
         raise UserError(f"`format` must be one of {', '.join(FORMATS)}. Received: {format}")
@@ -128,17 +125,17 @@ def _export_first_valid(predictor: Predictor, format: str, path: Path) -> dict[s
             rows, inputs = _write_attempt(predictor, format, attempt, path, raw)
             measurements = verify_export(format, path, rows, expected, precision)
             return {
-                "holds": attempt.content,
+                "content": attempt.content,
                 "one_row": attempt.one_row,
-                "why": reasons,
+                "reasons": reasons,
                 "inputs": inputs,
                 **measurements,
             }
         except UserError as error:
             if len(attempts) == 1:
                 raise
-            reason = first_line(error).rpartition(" reports: ")[2]
-            reasons.append(reason.replace(path.name, "the export")[:MAX_REASON_CHARS])
+            reason = first_line(error).rpartition(" reports: ")[2].replace(str(path), path.name)
+            reasons.append(reason.replace(path.name, "the export")[:MAX_REASON_CHARACTERS])
             path.unlink(missing_ok=True)
     raise UserError(
         f"This model cannot be exported to {format}; use --format savedmodel, which supports all TensorFlow "
@@ -173,17 +170,17 @@ def _write_attempt(predictor: Predictor, format: str, attempt: Attempt, path: Pa
     return {name: array.astype(dtypes[name]) for name, array in tensors.items()}, inputs
 
 
-def _record(run: Any, format: str, path: Path, result: dict[str, Any]) -> None:
+def _record(run: RunDir, format: str, path: Path, result: dict[str, Any]) -> None:
     """Save the measurements in `exports.json`, and log them."""
     file = run.path("exports.json")
     measurements = {name: value for name, value in result.items() if name != "inputs"}
     name = str(path.relative_to(run.folder)) if path.is_relative_to(run.folder) else str(path.resolve())
     write_json(file, {**(run.exports if file.exists() else {}), format: {"path": name, **measurements}})
-    if result["holds"] == TRAINED_MODEL:
+    if result["content"] == TRAINED_MODEL:
         log.warning(
             "%s contains only the trained model (%s); %s describes how to compute its input tensors from a raw row",
             path.name,
-            result["why"][-1],
+            result["reasons"][-1],
             path.with_name("inputs.json").name,
         )
     if result["one_row"]:

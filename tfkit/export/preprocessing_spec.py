@@ -16,29 +16,29 @@ KERAS_ONLY_KEYS = {"name", "trainable", "build_config"}  # of a layer's configur
 
 
 def describe_preprocessing(
-    prepare: Any, metadata: Metadata, raw: Mapping[str, Any], tensors: Mapping[str, Any]
+    preprocessor: Any, metadata: Metadata, raw: Mapping[str, Any], tensors: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Describe the preprocessing for a program that has no Keras.
 
     Args:
-        prepare: The preprocessing, a functional model that is not part of the export.
+        preprocessor: The preprocessing, a functional model that is not part of the export.
         metadata: Metadata of the run.
         raw: Some raw rows, a dictionary of arrays `(rows, 1)`.
-        tensors: The same rows after `prepare`.
+        tensors: The same rows after `preprocessor`.
 
     Returns:
         `raw`, the columns of a raw row; `steps` in order, each with a description, its parameters, and the steps or
-        columns that it takes as inputs; `tensors`, their shape, dtype and the step that computes them; `answers`, the
-        meaning of the outputs; `examples`.
+        columns that it takes as inputs; `tensors`, their shape, dtype and the step that computes them;
+        `outputs`, their meaning; `examples`.
     """
-    steps = [_describe_step(layer) for layer in prepare.get_config()["layers"]]
-    last_steps = {name: tensor._keras_history.operation.name for name, tensor in prepare.output.items()}
-    raw_names = {tensor.name for tensor in prepare.inputs}
+    steps = [_describe_step(layer) for layer in preprocessor.get_config()["layers"]]
+    last_steps = {name: tensor._keras_history.operation.name for name, tensor in preprocessor.output.items()}
+    raw_names = {tensor.name for tensor in preprocessor.inputs}
     num_examples = min(NUM_EXAMPLES, _num_rows(tensors))
     return {
-        "about": "The trained model takes the tensors below. A raw row has a number (NaN where missing) or a string "
-        "('' where missing) for each column of `raw`; the steps, in order, compute the tensors; `examples` shows rows "
-        "before and after.",
+        "description": "The trained model takes the tensors below. A raw row has a number (NaN where missing) or a "
+        "string ('' where missing) for each column of `raw`; the steps, in order, compute the tensors; `examples` "
+        "shows rows before and after.",
         "raw": {
             name: {key: rule[key] for key in ("column", "dtype", "shape", "part") if key in rule}
             for name, rule in metadata.inputs.items()
@@ -65,11 +65,11 @@ def _describe_step(layer: Mapping[str, Any]) -> dict[str, Any]:
     step = {
         "name": layer["name"],
         "layer": layer.get("registered_name") or layer["class_name"],
-        "does": _summary(layer),
-        "of": list(_input_steps(nodes)),
-        "told": parameters,
+        "description": _summary(layer),
+        "inputs": list(_input_steps(nodes)),
+        "parameters": parameters,
     }
-    return step if _are_only_tensors(arguments) else {**step, "called_with": arguments}
+    return step if _are_only_tensors(arguments) else {**step, "arguments": arguments}
 
 
 def _are_only_tensors(arguments: list[Any]) -> bool:

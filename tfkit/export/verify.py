@@ -1,10 +1,8 @@
 """Verification of an export in a separate process that has the runtime of the format but not the recipe's code."""
 
 import json
-import os
 import re
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,16 +12,17 @@ import numpy as np
 
 from tfkit.datasets.npz import write_arrays
 from tfkit.errors import UserError
+from tfkit.python_process import PACKAGE_PARENT, environment, run_python
 
 PROBE_SCRIPT = Path(__file__).with_name("inference_probe.py")
 
-TIMEOUT_SECONDS = 300  # for loading, predicting and timing
+PROBE_TIMEOUT_SECONDS = 300  # for loading, predicting and timing
 
 TOLERANCES = {"float32": (1e-4, 1e-5)}  # relative and absolute tolerance by precision, for rounding differences
 
 HALF_PRECISION_TOLERANCES = (2e-2, 2e-2)  # if layers compute in 16 bits, runtimes round at different places
 
-MAX_MESSAGE_CHARS = 500  # of a runtime's error message
+MAX_MESSAGE_CHARACTERS = 500  # of a runtime's error message
 
 
 def verify_export(
@@ -79,24 +78,15 @@ def verify_export(
 
 def _run_probe(format: str, path: Path, folder: Path) -> None:
     """Run the script that loads the export and writes its predictions to the folder."""
-    command = [sys.executable, "-P", str(PROBE_SCRIPT), format, str(path.resolve()), str(folder)]
-    environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    environment["PYTHONPATH"] = str(PROBE_SCRIPT.parents[2]) if format == "keras" else ""
+    arguments = ["-P", str(PROBE_SCRIPT), format, str(path.resolve()), str(folder)]
+    python_path = str(PACKAGE_PARENT) if format == "keras" else ""  # other formats need no code of tfkit
+    env = environment(KERAS_BACKEND="tensorflow", PYTHONPATH=python_path)
     try:
-        process = subprocess.run(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-        )
+        process = run_python(arguments, env=env, folder=folder, timeout_seconds=PROBE_TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
         raise UserError(
-            f"An export must load and predict within {TIMEOUT_SECONDS} s. Received: {path.name}, which took longer"
+            f"An export must load and predict within {PROBE_TIMEOUT_SECONDS} s. "
+            f"Received: {path.name}, which took longer"
         ) from None
     if process.returncode:
         raise UserError(
@@ -115,7 +105,7 @@ def _summarize_error(stderr: str, code: int) -> str:
         return f"operation {unsupported[1]} is not supported for these types"
     if "Select TensorFlow op" in message:
         return "a layer needs TensorFlow operations (Flex)"
-    return message[:MAX_MESSAGE_CHARS] or f"no message; exit code {code}"
+    return message[:MAX_MESSAGE_CHARACTERS] or f"no message; exit code {code}"
 
 
 def _encode_strings(rows: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -2,10 +2,13 @@
 
 import importlib
 import os
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import keras
 
 
-def load_model(path: str | os.PathLike[str]) -> Any:
+def load_model(path: str | os.PathLike[str]) -> "keras.Model":
     """Load a `.keras` file with the classes of tfkit registered.
 
     Without them Keras raises "Could not locate class".

@@ -8,7 +8,7 @@ import re
 import zipfile
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,8 +17,13 @@ from tfkit.datasets.batch_predict import predict, squeeze_outputs
 from tfkit.errors import UserError, first_line
 from tfkit.inference.load_model import load_model
 from tfkit.metadata import Metadata
+from tfkit.recipe import Recipe
 from tfkit.run_dir import RunDir
 from tfkit.tasks.registry import get_task
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
 
 log = logging.getLogger("tfkit")
 
@@ -34,7 +39,7 @@ class Predictor:
             names it.
     """
 
-    def __init__(self, run_dir: RunDir, recipe: Any = None):
+    def __init__(self, run_dir: RunDir, recipe: str | Path | Recipe | None = None):
         self.run_dir = run_dir
         self.recipe = recipe
 
@@ -44,7 +49,7 @@ class Predictor:
         return load_metadata(self.run_dir.metadata)
 
     @cached_property
-    def model(self) -> Any:
+    def model(self) -> "keras.Model":
         """The `keras.Model`: raw rows in, predictions out."""
         self.run_dir.read_json("metrics.json")  # raises if the run is not finished
         if self.recipe is not None:
@@ -108,7 +113,7 @@ class Predictor:
         """Predictions for raw rows: probabilities `(rows, classes)`, or values `(rows,)` in the user's units."""
         return squeeze_outputs(predict(self.model, raw))
 
-    def predict(self, source: Any) -> Any:
+    def predict(self, source: Any) -> "pd.DataFrame":
         """Predictions for the rows of a source as a DataFrame, with the index of the source where it has one."""
         if getattr(self.reader, "PREDICTS_FOLLOWING_ROWS", False):  # a forecast: the rows are the history
             raw, columns = self.read(source, with_columns=True)
@@ -162,7 +167,7 @@ class Predictor:
             "classes": metrics.per_class_metrics(y_true, y_pred, metadata),
         }
 
-    def _to_frame(self, outputs: np.ndarray) -> Any:
+    def _to_frame(self, outputs: np.ndarray) -> "pd.DataFrame":
         return get_task(self.metadata.task).predictions_to_frame(outputs, self.metadata)
 
     def _join_predictions(self, columns: Any, outputs: np.ndarray, logged: set[str]) -> Any:
@@ -178,7 +183,7 @@ class Predictor:
         return pd.concat([columns.drop(columns=replaced), frame], axis=1)
 
 
-def escape_spreadsheet_formulas(frame: Any) -> Any:
+def escape_spreadsheet_formulas(frame: "pd.DataFrame") -> "pd.DataFrame":
     """Put an apostrophe before every text and column name that a spreadsheet would take for a formula.
 
     Example:

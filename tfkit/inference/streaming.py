@@ -2,7 +2,6 @@
 
 import itertools
 import queue
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from tfkit.console import ProgressBar
 from tfkit.datasets.batch_predict import compiled_predictor, squeeze_outputs
 
 PREFETCH_CHUNKS = 2
 
-DRIFT_STRIDE = 64  # every 64th row is compared with training for drift
+DRIFT_STRIDE_ROWS = 64  # every 64th row is compared with training for drift
 
 
 def predict_chunks(predictor: Any, chunks: Any, out: Path, join: Callable[[Any, np.ndarray], Any]) -> bool:
@@ -33,7 +33,7 @@ def predict_chunks(predictor: Any, chunks: Any, out: Path, join: Callable[[Any, 
     from tfkit.data.files.read import file_format
     from tfkit.data.files.write import open_table_writer
 
-    with prefetch((*chunk, chunks.fraction_read) for chunk in chunks) as rows, progress_bar("Predicting") as update:
+    with prefetch((*chunk, chunks.fraction_read) for chunk in chunks) as rows, ProgressBar("Predicting") as bar:
         first = next(rows, None)
         if first is None:  # reading the complete file raises the error
             return False
@@ -41,10 +41,10 @@ def predict_chunks(predictor: Any, chunks: Any, out: Path, join: Callable[[Any, 
             return False
         compute, samples = compiled_predictor(predictor.model, first[0]), []
         with open_table_writer(out) as write:
-            for raw, columns, share in itertools.chain([first], rows):
+            for raw, columns, fraction_read in itertools.chain([first], rows):
                 write(join(columns, squeeze_outputs(compute(raw))))
-                samples.append({name: array[::DRIFT_STRIDE] for name, array in raw.items()})
-                update(share)
+                samples.append({name: array[::DRIFT_STRIDE_ROWS] for name, array in raw.items()})
+                bar.update(fraction_read)
     predictor.warn_of_drift({name: np.concatenate([sample[name] for sample in samples]) for name in samples[0]})
     return True
 
@@ -93,18 +93,6 @@ def prefetch(items: Iterable[Any], size: int = PREFETCH_CHUNKS) -> Iterator[Iter
     finally:
         stopped.set()
         thread.join()
-
-
-@contextmanager
-def progress_bar(title: str) -> Iterator[Callable[[float], None]]:
-    """A progress bar on the terminal; yields a function that takes the share that is done."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(file=sys.stderr)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(title, total=1.0)
-        yield lambda share: progress.update(task, completed=share)
 
 
 def _has_unclear_type(column: Any) -> bool:

@@ -55,6 +55,12 @@ class GlobalPooling(keras.layers.Layer):
         return (input_shape[0], input_shape[-1])
 
 
+def check_pooling(pooling):
+    """Validate the name of a pooling at the end of a network; None for no pooling."""
+    if pooling not in ("mean", "max", None):
+        raise ValueError(f"`pooling` must be 'mean', 'max' or None. Received: {pooling!r}")
+
+
 @keras.saving.register_keras_serializable(package="tfkit")
 class MaskedBatchNormalization(keras.layers.BatchNormalization):
     """Batch normalization that ignores masked steps, with a faster moment computation.

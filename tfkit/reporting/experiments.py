@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tfkit.atomic_files import write_json
+from tfkit.catalog.load import load_recipe_of_run
 from tfkit.datasets.subset import Subset
 from tfkit.errors import UserError
 from tfkit.recipe import Data, Recipe
@@ -21,7 +22,9 @@ MIN_TRAIN_ROWS = 20  # of the smallest fraction
 RANGE_TEST_ROWS = 20_000
 
 
-def learning_curve(run: RunDir, recipe: Any = None, *, quiet: bool = False) -> list[dict[str, Any]]:
+def learning_curve(
+    run: RunDir, recipe: str | Path | Recipe | None = None, *, quiet: bool = False
+) -> list[dict[str, Any]]:
     """Train on a quarter and on a half of the training rows, and score on the same test rows.
 
     Scales and vocabularies stay those of all rows. The result is saved in analysis.json.
@@ -49,7 +52,7 @@ def learning_curve(run: RunDir, recipe: Any = None, *, quiet: bool = False) -> l
         raise UserError(
             f"A quarter of the training rows must be at least {MIN_TRAIN_ROWS} rows. Received: {rows} training rows"
         )
-    loaded, points = _load_recipe_of(run, recipe), []
+    loaded, points = load_recipe_of_run(run, recipe), []
     for fraction in TRAIN_FRACTIONS:
         part = loaded.replace(data=_with_fraction(loaded.data, fraction), baselines=(), path=None)
         with tempfile.TemporaryDirectory() as out:
@@ -63,7 +66,7 @@ def learning_curve(run: RunDir, recipe: Any = None, *, quiet: bool = False) -> l
     return points
 
 
-def lr_range_test(run: RunDir, recipe: Any = None) -> dict[str, Any]:
+def lr_range_test(run: RunDir, recipe: str | Path | Recipe | None = None) -> dict[str, Any]:
     """Increase the learning rate step by step until the loss diverges, and suggest a learning rate.
 
     The result is saved in analysis.json. Source: Smith 2017, https://arxiv.org/abs/1506.01186.
@@ -83,7 +86,7 @@ def lr_range_test(run: RunDir, recipe: Any = None) -> dict[str, Any]:
     from tfkit.callbacks import LearningRateFinder
     from tfkit.training import seeding
 
-    loaded = _load_recipe_of(run, recipe)
+    loaded = load_recipe_of_run(run, recipe)
     config = loaded.Config.from_dict(run.config)
     seeding.seed_everything(seed=config.seed, deterministic=config.deterministic)
     data = loaded.data(config)
@@ -122,16 +125,6 @@ def _point(results: RunResults, metric: str) -> dict[str, Any]:
         "score": metrics["test"][metric],
         "interval": metrics["intervals"].get(metric),
     }
-
-
-def _load_recipe_of(run: RunDir, recipe: Any) -> Recipe:
-    """Load the recipe of a run: the one passed, or the file that the run names."""
-    from tfkit.catalog.load import load_recipe
-
-    path = recipe or run.provenance.get("recipe_file")
-    if path is None or (recipe is None and not Path(path).is_file()):
-        raise UserError(f"Training needs the recipe file of the run; name it with --recipe. Received: {path}")
-    return load_recipe(path)
 
 
 def _with_fraction(data: Callable[[Any], Data], fraction: float) -> Callable[[Any], Data]:

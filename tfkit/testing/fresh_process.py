@@ -5,8 +5,6 @@ import contextlib
 import importlib
 import importlib.util
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -16,6 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from tfkit.python_process import JSONProcess, environment
 from tfkit.testing.expectations import to_float64_arrays
 from tfkit.testing.layer_case import reseed
 
@@ -29,15 +28,8 @@ class FreshProcess:
 
     def __init__(self) -> None:
         self.stderr = tempfile.TemporaryFile()  # noqa: SIM115 -- closed by `stop`
-        environment = {**os.environ, "KERAS_BACKEND": keras.backend.backend(), "TF_CPP_MIN_LOG_LEVEL": "3"}
-        self.process: Any = subprocess.Popen(
-            [sys.executable, "-c", START_CODE, json.dumps(sys.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.stderr,
-            env=environment,
-            text=True,
-        )
+        arguments, env = ["-c", START_CODE, json.dumps(sys.path)], environment(KERAS_BACKEND=keras.backend.backend())
+        self.process = JSONProcess(arguments, env=env, stderr=self.stderr)
         atexit.register(self.stop)
 
     def send(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -45,12 +37,9 @@ class FreshProcess:
 
         If the process died, `error` is the end of its error output.
         """
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(json.dumps(request) + "\n")
-            self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if line:
-            return json.loads(line)
+        response = self.process.send(request)
+        if response is not None:
+            return response
         self.process.wait()
         self.stderr.seek(0)
         return {"error": f"the process ended: {self.stderr.read().decode(errors='replace')[-2000:]}"}
@@ -58,8 +47,7 @@ class FreshProcess:
     def stop(self) -> None:
         """Kill the process and wait for its end."""
         atexit.unregister(self.stop)
-        self.process.kill()
-        self.process.communicate()
+        self.process.close()
         self.stderr.close()
 
 
@@ -68,7 +56,7 @@ _shared: list[FreshProcess] = []
 
 def start() -> FreshProcess:
     """Return the shared process, started if necessary, without waiting for Keras."""
-    if _shared and _shared[0].process.poll() is not None:
+    if _shared and not _shared[0].process.is_running():
         _shared.pop().stop()
     if not _shared:
         _shared.append(FreshProcess())

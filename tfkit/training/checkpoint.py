@@ -16,20 +16,20 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfkit.atomic_files import AtomicFile
+from tfkit.atomic_files import atomic_file
 from tfkit.errors import Interrupted, Paused, UserError
 from tfkit.training.fit import EpochPosition
 from tfkit.training.replicas import scope
 
 log = logging.getLogger("tfkit")
 
-SECONDS_BETWEEN = 20.0  # between checkpoints at epoch ends; time decides when to save, never what is computed
+EPOCH_END_INTERVAL_SECONDS = 20.0  # between checkpoints at epoch ends; it decides when to save, not what is computed
 
-MINUTES_INSIDE = 3.0  # between checkpoints inside an epoch
+MID_EPOCH_INTERVAL_MINUTES = 3.0  # between checkpoints inside an epoch
 
 MAX_CHECKPOINTS = 2  # older ones are deleted
 
-STOP = "stop"  # a file of this name in the run folder stops the training
+STOP_FILE = "stop"  # a file of this name in the run folder stops the training
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -43,7 +43,7 @@ class Checkpoint(keras.callbacks.Callback):
         position: The position in the training, shared with `tfkit.training.fit.fit`.
         callbacks: Callbacks of the training; those with a method `state` are saved.
         stop_after_epoch: Pause after this many epochs; None to train to the end.
-        interval_minutes: Minutes between checkpoints inside an epoch; None for MINUTES_INSIDE.
+        interval_minutes: Minutes between checkpoints inside an epoch; None for MID_EPOCH_INTERVAL_MINUTES.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Checkpoint(keras.callbacks.Callback):
     ):
         super().__init__()
         self.folder, self.position, self.stop_after_epoch = folder, position, stop_after_epoch
-        self.seconds_inside = 60 * (MINUTES_INSIDE if interval_minutes is None else interval_minutes)
+        self.seconds_inside = 60 * (MID_EPOCH_INTERVAL_MINUTES if interval_minutes is None else interval_minutes)
         self.callbacks = [callback for callback in callbacks if hasattr(callback, "state")]
         self.stop: int | None = None  # the signal that was received
         self.strategy: Any = None
@@ -127,7 +127,7 @@ class Checkpoint(keras.callbacks.Callback):
         )
         try:
             self.folder.mkdir(exist_ok=True)
-            with AtomicFile(self.folder / name, "wb") as file:
+            with atomic_file(self.folder / name, "wb") as file:
                 file.write(content)
         except OSError as error:
             raise UserError(
@@ -160,7 +160,7 @@ class Checkpoint(keras.callbacks.Callback):
         if self.stop_after_epoch is not None and self.stop_after_epoch <= self.position.epoch < self.params["epochs"]:
             self.save()
             raise Paused
-        if self._is_due(SECONDS_BETWEEN):
+        if self._is_due(EPOCH_END_INTERVAL_SECONDS):
             self.save()
 
     def _is_due(self, interval_seconds: float) -> bool:
@@ -172,7 +172,7 @@ class Checkpoint(keras.callbacks.Callback):
         return scope.mean_over_workers(self.strategy, float(is_due)) > 0
 
     def _stop_if_requested(self) -> None:
-        stop_file = self.folder.parent / STOP
+        stop_file = self.folder.parent / STOP_FILE
         if self.stop is None and stop_file.exists():
             stop_file.unlink()
             self.stop = signal.SIGTERM

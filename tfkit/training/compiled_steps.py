@@ -8,7 +8,7 @@ from tfkit.datasets.array import ArrayDataset, gather_rows
 from tfkit.training.xla import fused_steps
 
 
-def global_clipnorm_of(optimizer: Any) -> Any:
+def global_clipnorm_of(optimizer: Any) -> float | None:
     """Return the global norm that an optimizer clips gradients to, or None.
 
     The value is a constant of the compiled step: it is read once, when the step is traced.

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tfkit.atomic_files import atomic_file
 from tfkit.console import scores_table
 from tfkit.datasets.batch_predict import compiled_predictor, index_chunks, predict, squeeze_outputs
 from tfkit.datasets.npz import write_arrays
@@ -63,7 +64,8 @@ def evaluate(
         name: evaluation_metrics.compute_metrics(y_true, outputs, metadata) for name, outputs in baselines.items()
     }
     frame = get_task(metadata.task).test_frame(data.test, y_true, y_pred, metadata)
-    frame.to_csv(run.path("predictions.csv"), index=False)
+    with atomic_file(run.path("predictions.csv")) as file:
+        frame.to_csv(file, index=False)
     printed = {name: value for name, value in metrics["test"].items() if not name.endswith(AVERAGED_SUFFIXES)}
     log(scores_table({**metrics, "test": printed}))
     result = comparison.compare_to_best_baseline(y_true, y_pred, baselines, metadata)

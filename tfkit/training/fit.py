@@ -9,7 +9,8 @@ Keras would repeat one order in every epoch.
 import functools
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 SECONDS_PER_CALL = 0.25  # so that a progress bar moves several times per second
 
-MAX_GROWTH = 8  # of the number of steps from one call to the next
+MAX_GROWTH_FACTOR = 8  # of the number of steps from one call to the next
 
 
 def fit(
@@ -94,38 +95,45 @@ def fit(
         )
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}")
-    train, val = _to_dataset(x, y, sample_weight), _validation_dataset(validation_data)
-    # Keras would otherwise make fewer calls than there are
-    steps_per_execution, model.steps_per_execution = model.steps_per_execution, 1
+    train, val = _to_dataset(x, y, sample_weight), validation_data
+    val = _to_dataset(*val) if isinstance(val, tuple | list) else val
+    with _own_functions(model), scope.replica_context(model) as context:
+        runner = EpochRunner(
+            model,
+            train,
+            batch_size=batch_size,
+            epochs=epochs,
+            seed=seed,
+            augment=augment,
+            fuse_steps=fuse_steps,
+            position=position or EpochPosition(),
+            context=context,
+        )
+        begin = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: runner.begin(epoch))
+        params = {"verbose": verbose, "epochs": epochs, "steps": runner.steps, "model": model}
+        model.train_function = runner.run
+        model.test_function = _test_function(model, val, context, fuse_steps) if val is not None else None
+        runner.compile()
+        return model.fit(
+            tf.data.Dataset.range(runner.steps),
+            epochs=epochs,
+            validation_data=tf.data.Dataset.range(1) if val is not None else None,
+            callbacks=_step_callbacks(runner, [begin, *callbacks], add_progbar=verbose != 0, **params),
+            initial_epoch=initial_epoch,
+            shuffle=False,
+            verbose=verbose,
+        )
+
+
+@contextmanager
+def _own_functions(model: "keras.Model") -> Iterator[None]:
+    """Let Keras' `fit` call other functions in this block than those that it compiles."""
+    steps_per_execution, model.steps_per_execution = model.steps_per_execution, 1  # Keras makes fewer calls otherwise
     try:
-        with warnings.catch_warnings(), scope.replica_context(model) as context:
+        with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Your input ran out of data")  # an epoch has fewer calls than steps
             warnings.filterwarnings("ignore", "The model does not have any trainable weights")  # they may be solved
-            runner = EpochRunner(
-                model,
-                train,
-                batch_size=batch_size,
-                epochs=epochs,
-                seed=seed,
-                augment=augment,
-                fuse_steps=fuse_steps,
-                position=position or EpochPosition(),
-                context=context,
-            )
-            begin = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: runner.begin(epoch))
-            params = {"verbose": verbose, "epochs": epochs, "steps": runner.steps, "model": model}
-            model.train_function = runner.run
-            model.test_function = _test_function(model, val, context, fuse_steps) if val is not None else None
-            runner.compile()
-            return model.fit(
-                tf.data.Dataset.range(runner.steps),
-                epochs=epochs,
-                validation_data=tf.data.Dataset.range(1) if val is not None else None,
-                callbacks=_step_callbacks(runner, [begin, *callbacks], add_progbar=verbose != 0, **params),
-                initial_epoch=initial_epoch,
-                shuffle=False,
-                verbose=verbose,
-            )
+            yield
     finally:  # the next plain `fit` makes its own
         model.train_function = model.test_function = None
         model.steps_per_execution = steps_per_execution
@@ -234,13 +242,12 @@ class EpochRunner:
         return logs
 
     def adapt_steps_per_call(self, seconds: float) -> None:
-        """Set how many steps the next call has, so that it takes `SECONDS_PER_CALL`; the results do not depend on it.
+        """Set the number of steps of the next call, which takes `SECONDS_PER_CALL`, from the seconds of the last call.
 
-        Args:
-            seconds: Duration of the last call.
+        The results do not depend on it.
         """
         target = int(self.steps_per_call * SECONDS_PER_CALL / max(seconds, 1e-6))
-        self.steps_per_call = max(1, min(MAX_GROWTH * self.steps_per_call, self.steps, target))
+        self.steps_per_call = max(1, min(MAX_GROWTH_FACTOR * self.steps_per_call, self.steps, target))
 
 
 def _step_callbacks(
@@ -291,7 +298,3 @@ def _test_function(
 def _to_dataset(x: Any, y: Any = None, weight: Any = None) -> Any:
     """The dataset itself, or arrays as a dataset."""
     return x if hasattr(x, "take") and hasattr(x, "raw_inputs") else ArrayDataset(x, y, weight)
-
-
-def _validation_dataset(data: Any) -> Any:
-    return _to_dataset(*data) if isinstance(data, tuple | list) else data

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,11 @@ from tfkit.errors import NotFiniteError, UserError, first_line
 from tfkit.recipe import Data, Recipe
 from tfkit.run_dir import RunDir
 from tfkit.training.nan_report import recent_batch_rows
+
+if TYPE_CHECKING:
+    import keras
+
+    from tfkit.training.checkpoint import Checkpoint
 
 MAX_ROLLBACKS = 3
 SAMPLE_ROWS = 256  # on which the gradient norm of each epoch is measured
@@ -21,7 +26,7 @@ def fit_with_validation(
     run: RunDir,
     config: Any,
     data: Data,
-    model: Any,
+    model: "keras.Model",
     *,
     quiet: bool,
     stop_after_epoch: int | None = None,
@@ -80,7 +85,7 @@ def monitor_mode(recipe: Recipe) -> str:
     return mode
 
 
-def refit_on_all(recipe: Recipe, run: RunDir, config: Any, data: Data, *, quiet: bool) -> Any:
+def refit_on_all(recipe: Recipe, run: RunDir, config: Any, data: Data, *, quiet: bool) -> "keras.Model":
     """Train the model again from its initial weights, on training and validation rows together.
 
     There is no validation, so training ends with the last epoch or, with early stopping, with the epoch that validation
@@ -99,7 +104,7 @@ def refit_on_all(recipe: Recipe, run: RunDir, config: Any, data: Data, *, quiet:
 class _Stage:
     """Compiled epochs with checkpoints in a folder of the run; continues from a checkpoint that is there."""
 
-    def __init__(self, run: RunDir, folder: str, config: Any, data: Data, model: Any):
+    def __init__(self, run: RunDir, folder: str, config: Any, data: Data, model: "keras.Model"):
         self.run, self.folder, self.config, self.data, self.model = run, folder, config, data, model
 
     def fit(
@@ -110,7 +115,7 @@ class _Stage:
         progress_metric: str | None,
         stop_after_epoch: int | None = None,
         **validation: Any,
-    ) -> Any:
+    ) -> "Checkpoint":
         """Train to the last epoch; returns the `Checkpoint` callback."""
         from tfkit.training import fit as training_fit
         from tfkit.training.checkpoint import Checkpoint, stopping
@@ -179,7 +184,7 @@ def _sample_batch(config: Any, data: Data) -> Any:
     return data.augment(*batch, np.array([config.seed, 0])) if data.augment else batch
 
 
-def _max_rollbacks(model: Any) -> int:
+def _max_rollbacks(model: "keras.Model") -> int:
     """The number of rollbacks allowed; 0 if the learning rate of the model cannot be lowered."""
     from tfkit.schedules import scale_learning_rate
 

@@ -3,15 +3,15 @@
 import gc
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfkit.analysis.fitted_model import FittedModel
 from tfkit.atomic_files import write_json
-from tfkit.catalog.load import load_recipe
+from tfkit.catalog.load import load_recipe, load_recipe_of_run
 from tfkit.config import read_settings
 from tfkit.console import columns_table, console_logger
 from tfkit.errors import Paused, UserError, first_line
@@ -20,15 +20,18 @@ from tfkit.run_dir import RunDir, versions
 from tfkit.training import devices, seeding
 from tfkit.training.fingerprint import fingerprint
 
+if TYPE_CHECKING:
+    import keras
+
 
 def train(
-    recipe: Any = None,
+    recipe: str | Path | Recipe | None = None,
     *,
     out: str | Path = "runs",
     device: str = "auto",
     resume: str | Path | None = None,
     ignore_versions: bool = False,
-    config: Any = None,
+    config: str | Path | Mapping[str, Any] | None = None,
     skip_test: bool = False,
     tensorboard: bool = False,
     stop_after_epoch: int | None = None,
@@ -102,7 +105,7 @@ class _Pipeline:
     recipe: Recipe
     run: RunDir
     config: Any
-    log: Any
+    log: Callable[..., None]
     quiet: bool
     skip_test: bool
     stop_after_epoch: int | None
@@ -132,7 +135,7 @@ class _Pipeline:
         _log_data(data, self.log)
         return data
 
-    def _create_model(self, data: Data) -> Any:
+    def _create_model(self, data: Data) -> "keras.Model":
         config, rows = self.config, len(data.train)
         self._seed()  # again: `data` may have drawn random numbers
         with self.clock("model"), seeding.precision_policy(config.precision), devices.strategy_scope():
@@ -193,7 +196,7 @@ class _Pipeline:
         seeding.seed_everything(seed=self.config.seed, deterministic=self.config.deterministic)
 
 
-def make_inference_model(model: Any, data: Data) -> Any:
+def make_inference_model(model: "keras.Model", data: Data) -> "keras.Model":
     """Join one model from raw rows to predictions: `postprocessor(model(preprocessor(rows)))`."""
     import keras
 
@@ -229,21 +232,11 @@ def _save_inputs(run: RunDir, config: Any, data: Data) -> None:
 
 
 def _open_for_resume(
-    recipe: Any, folder: Path, overrides: dict[str, Any], ignore_versions: bool
+    recipe: str | Path | Recipe | None, folder: Path, overrides: dict[str, Any], ignore_versions: bool
 ) -> tuple[Recipe, RunDir, Any]:
     """Open a run with its recipe and settings; refuse other recipes, settings and versions."""
     run = RunDir(folder)
-    provenance = run.provenance
-    if recipe is None and not provenance["recipe_file"]:
-        call = f"tfkit.train(recipe, resume={str(folder)!r})"
-        raise UserError(f"The recipe of this run was created in Python; pass it again: {call}")
-    recipe = load_recipe(recipe if recipe is not None else provenance["recipe_file"])
-    saved_file = run.path("recipe.py")
-    if recipe.path and saved_file.exists() and recipe.path.read_bytes() != saved_file.read_bytes():
-        raise UserError(
-            "A run is resumed with its own recipe file, which is recipe.py in the run; start a new run for another. "
-            f"Received: {recipe.path}, which differs"
-        )
+    recipe = load_recipe_of_run(run, recipe)
     config = recipe.Config.from_dict(run.config)
     requested = recipe.Config.from_dict({**run.config, **overrides})
     if requested != config:
@@ -252,7 +245,7 @@ def _open_for_resume(
         raise UserError(
             f"A run is resumed with its own settings; start a new run for others. Received: {', '.join(changes)}"
         )
-    current, saved = versions(), provenance["versions"]
+    current, saved = versions(), run.provenance["versions"]
     changed = [
         f"{name} {current[name]} (was {saved.get(name)})" for name in current if current[name] != saved.get(name)
     ]
@@ -264,7 +257,7 @@ def _open_for_resume(
     return recipe, run, config
 
 
-def _log_data(data: Data, log: Any) -> None:
+def _log_data(data: Data, log: Callable[..., None]) -> None:
     """Log what was done to rows and columns."""
     for note in data.metadata.notes:
         log(f"Cleaning: {note}")

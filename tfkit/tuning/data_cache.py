@@ -8,7 +8,7 @@ import numpy as np
 
 from tfkit.recipe import Data
 
-MAX_CACHED = 2
+MAX_CACHED_DATASETS = 2
 
 
 class DataCache:
@@ -47,7 +47,7 @@ class DataCache:
         data = replace(self.data(_recording_config(config, names)), refit_dataset=None)
         if _random_state() != state_before:  # it used the global random generator, which the seed initializes
             names.add("seed")
-        self._cache = [*self._cache, ({name: settings[name] for name in names}, data)][-MAX_CACHED:]
+        self._cache = [*self._cache, ({name: settings[name] for name in names}, data)][-MAX_CACHED_DATASETS:]
         return data
 
 

@@ -1,10 +1,10 @@
 """Terminal output of a search: a live table while it runs, and the leaderboard at the end."""
 
 import math
-import sys
 import time
 from typing import TYPE_CHECKING, Any, Self
 
+from tfkit.console import PLAIN_TABLE, stderr_console
 from tfkit.tuning.study import Trial
 
 if TYPE_CHECKING:
@@ -12,9 +12,7 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 12  # of the live table
 
-MAX_REASON_CHARS = 60
-
-TABLE_STYLE: dict[str, Any] = {"box": None, "padding": (0, 2, 0, 0)}
+MAX_REASON_CHARACTERS = 60
 
 
 class LiveTable:
@@ -32,11 +30,11 @@ class LiveTable:
         self._start = time.monotonic()
 
     def __enter__(self) -> Self:
-        if not self.quiet and sys.stderr.isatty():
-            from rich.console import Console
+        console = stderr_console()
+        if not self.quiet and console.is_terminal:
             from rich.live import Live
 
-            self.live = Live(console=Console(file=sys.stderr), auto_refresh=False, transient=True)
+            self.live = Live(console=console, auto_refresh=False, transient=True)
             self.live.start()
         return self
 
@@ -72,7 +70,7 @@ class LiveTable:
         from rich.table import Table
 
         search, trials = self.search, self.search.study.trials
-        table = Table("trial", "state", self.score_name(), "epochs", "seconds", "settings", **TABLE_STYLE)
+        table = Table("trial", "state", self.score_name(), "epochs", "seconds", "settings", **PLAIN_TABLE)
         for trial in search.study.ranked_trials(search.objective_mode)[: MAX_ROWS // 2]:
             table.add_row(*_row(trial))
         for trial, start in search.running.values():
@@ -97,13 +95,13 @@ class LiveTable:
         from rich.table import Table
 
         search = self.search
-        table = Table("trial", "state", self.score_name(), "epochs", "seconds", "settings", **TABLE_STYLE)
+        table = Table("trial", "state", self.score_name(), "epochs", "seconds", "settings", **PLAIN_TABLE)
         unfinished = [trial for trial in search.study.search_trials() if trial.state != "done"]
         for trial in [*search.study.ranked_trials(search.objective_mode), *unfinished]:
             table.add_row(*_row(trial))
         search.log(table)
         if ranks:
-            means = Table("finalist", f"mean {self.score_name()}", "std", "seeds", **TABLE_STYLE)
+            means = Table("finalist", f"mean {self.score_name()}", "std", "seeds", **PLAIN_TABLE)
             for rank in ranks:
                 std = "" if rank["std"] is None else f"{rank['std']:.2g}"
                 means.add_row(str(rank["trial"]), f"{rank['mean']:.5g}", std, str(len(rank["scores"])))
@@ -115,7 +113,7 @@ class LiveTable:
 def _row(trial: Trial, extra_seconds: float = 0.0) -> tuple[str, ...]:
     """Cells of a trial in a table."""
     score = "" if trial.score is None or trial.state != "done" else f"{trial.score:.5g}"
-    state = trial.state if not trial.reason else f"{trial.state}: {trial.reason[:MAX_REASON_CHARS]}"
+    state = trial.state if not trial.reason else f"{trial.state}: {trial.reason[:MAX_REASON_CHARACTERS]}"
     seconds = f"{trial.seconds + extra_seconds:.0f}"
     return str(trial.number), state, score, str(trial.epochs or ""), seconds, _format_settings(trial)
 

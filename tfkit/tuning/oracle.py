@@ -17,7 +17,7 @@ ALGORITHMS = ("random", "bayesian", "hyperband", "grid")
 
 NUM_INITIAL_POINTS = 8  # random trials before the model of a Bayesian search is used
 
-UNLIMITED = 10**6
+UNLIMITED_TRIALS = 10**6
 
 
 class Proposal(NamedTuple):
@@ -130,17 +130,17 @@ def _make_inner_oracle(algorithm: str, space: Any, mode: str, seed: int, epochs:
         "objective": keras_tuner.Objective("score", mode),
         "hyperparameters": space,
         "seed": seed + 1,
-        "max_consecutive_failed_trials": UNLIMITED,
+        "max_consecutive_failed_trials": UNLIMITED_TRIALS,
     }
     if algorithm == "bayesian":
         return oracles.BayesianOptimizationOracle(
-            max_trials=UNLIMITED, num_initial_points=NUM_INITIAL_POINTS, **options
+            max_trials=UNLIMITED_TRIALS, num_initial_points=NUM_INITIAL_POINTS, **options
         )
     if algorithm == "hyperband":
-        return oracles.HyperbandOracle(max_epochs=epochs, hyperband_iterations=UNLIMITED, **options)
+        return oracles.HyperbandOracle(max_epochs=epochs, hyperband_iterations=UNLIMITED_TRIALS, **options)
     if algorithm == "grid":
         return oracles.GridSearchOracle(**options)
-    return oracles.RandomSearchOracle(max_trials=UNLIMITED, **options)
+    return oracles.RandomSearchOracle(max_trials=UNLIMITED_TRIALS, **options)
 
 
 class _IgnoreWarnings(warnings.catch_warnings):

@@ -13,7 +13,7 @@ MIN_COMPARED_TRIALS = 4  # a trial is pruned only if compared with at least this
 
 GRACE_FRACTION = 1 / 3  # no trial is pruned in this fraction of its epochs
 
-LOSS_SETTINGS = {"l1", "l2", "loss", "class_weights"}  # settings that change the loss function
+LOSS_SETTINGS = {"l1", "l2", "loss", "quantile", "quantiles", "balance_classes"}  # they change the loss function
 
 
 def newest_run(folder: Path) -> Path | None:

@@ -13,7 +13,7 @@ from tfkit.config import Config
 from tfkit.errors import UserError
 from tfkit.recipe import Recipe
 from tfkit.run_dir import RunDir
-from tfkit.training.checkpoint import STOP
+from tfkit.training.checkpoint import STOP_FILE
 from tfkit.training.fit_stages import monitor_mode
 from tfkit.tuning import pruning
 from tfkit.tuning import worker_pool as tuning_worker_pool
@@ -183,7 +183,7 @@ class Search:
         other_curves = [self.monitored_values(past) for past in ended_trials]
         epochs = trial.settings.get("epochs", (self.study.default_settings or {}).get("epochs"))
         if isinstance(epochs, int) and run and pruning.should_prune(values, other_curves, self.mode, epochs):
-            (run / STOP).touch()
+            (run / STOP_FILE).touch()
 
     def monitored_values(self, trial: Trial) -> list[float]:
         """Monitored value of each epoch of a trial."""
@@ -198,7 +198,7 @@ class Search:
             trial.epochs = len(self.monitored_values(trial))
             if trial.state == "done" and not (run / "metrics.json").exists():
                 trial.state = "paused"
-            (run / STOP).unlink(missing_ok=True)
+            (run / STOP_FILE).unlink(missing_ok=True)
             self._set_score(trial, run)
         self.proposer.report(trial)
         self.delete_models_of_losers()

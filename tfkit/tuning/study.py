@@ -19,7 +19,7 @@ BEST_SETTINGS_FILE = "best.json"
 
 LARGE_FILES = ("model.keras", "sample_inputs.npz")  # of a run; metrics and history are small
 
-MAX_MESSAGE_CHARS = 120  # of a value in an error message
+MAX_MESSAGE_CHARACTERS = 120  # of a value in an error message
 
 
 @dataclass
@@ -164,4 +164,4 @@ def file_digest(path: Path | None) -> str | None:
 def _shorten(value: Any) -> str:
     """Text of a value, cut to the length that a message has room for."""
     text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return text if len(text) <= MAX_MESSAGE_CHARS else f"{text[:MAX_MESSAGE_CHARS]}..."
+    return text if len(text) <= MAX_MESSAGE_CHARACTERS else f"{text[:MAX_MESSAGE_CHARACTERS]}..."

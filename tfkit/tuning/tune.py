@@ -17,7 +17,7 @@ __all__ = ["tune"]
 
 
 def tune(
-    recipe: Any = None,
+    recipe: str | Path | Recipe | None = None,
     *,
     trials: int = 20,
     time_limit_minutes: float | None = None,
@@ -30,7 +30,7 @@ def tune(
     finalists: int = 3,
     dask_address: str | None = None,
     overwrite: bool = False,
-    config: Any = None,
+    config: str | Path | Mapping[str, Any] | None = None,
     quiet: bool = False,
     **overrides: Any,
 ) -> RunDir:
@@ -77,25 +77,17 @@ def tune(
     from tfkit.tuning.finalists import rerun_finalists, train_winner
     from tfkit.tuning.keras_tuner_space import make_search_space
     from tfkit.tuning.search import Search
-    from tfkit.tuning.study import Study, file_digest, lock_folder
+    from tfkit.tuning.study import Study, lock_folder
 
     _check_arguments(trials, time_limit_minutes, algorithm, workers, finalists)
     start = time.monotonic()
     loaded: Recipe = load_recipe(recipe if recipe is not None else "tabular")
     fixed_values = {**read_settings(config), **overrides}
-    config = loaded.Config.from_dict(fixed_values)
-    fixed = {name: config.to_dict()[name] for name in fixed_values}
+    settings = loaded.Config.from_dict(fixed_values)
+    fixed = {name: settings.to_dict()[name] for name in fixed_values}
     space = make_search_space(loaded, search, fixed)
     folder = Path(out) if out is not None else Path("runs") / f"tune-{loaded.name or 'recipe'}"
-    request = {
-        "recipe": loaded.name,
-        "recipe_digest": file_digest(loaded.path),
-        "settings": fixed,
-        "space": {name: domain.describe() for name, domain in space.items()},
-        "algorithm": algorithm,
-        "objective": objective,
-        "versions": versions(),
-    }
+    request = _request(loaded, fixed, space, algorithm=algorithm, objective=objective)
     with console_logger(quiet) as log, lock_folder(folder):
         study = Study.open(folder, request, overwrite)
         if study.winner is not None and len(study.search_trials()) >= trials:
@@ -103,7 +95,7 @@ def tune(
             return RunDir(folder / study.winner["run"])
         running_search = Search(
             loaded,
-            config,
+            settings,
             fixed,
             space,
             study,
@@ -124,6 +116,23 @@ def tune(
             raise Interrupted(
                 f"search interrupted; run the same command again to resume it in {folder}", signal.SIGINT
             ) from None
+
+
+def _request(
+    recipe: Recipe, fixed: Mapping[str, Any], space: Mapping[str, Any], *, algorithm: str, objective: str | None
+) -> dict[str, Any]:
+    """Describe a search; a search is resumed only with the same description."""
+    from tfkit.tuning.study import file_digest
+
+    return {
+        "recipe": recipe.name,
+        "recipe_digest": file_digest(recipe.path),
+        "settings": fixed,
+        "space": {name: domain.describe() for name, domain in space.items()},
+        "algorithm": algorithm,
+        "objective": objective,
+        "versions": versions(),
+    }
 
 
 def _check_arguments(

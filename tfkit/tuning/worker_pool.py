@@ -5,11 +5,8 @@ which owns a process; on a cluster it is the executor of Dask, whose workers own
 """
 
 import contextlib
-import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -17,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tfkit.errors import UserError
+from tfkit.python_process import JSONProcess, environment
 from tfkit.recipe import Recipe
 
 MAX_TRIALS_PER_PROCESS = 20  # then the process is restarted, which frees its memory
@@ -39,40 +37,31 @@ class Worker:
 
     def __init__(self, share: tuple[int, int] = (0, 1)):
         self.share, self.trials = share, 0
-        self._process: subprocess.Popen[str] | None = None
+        self._process: JSONProcess | None = None
         _workers.append(self)
 
     def run(self, job: dict[str, Any]) -> dict[str, Any]:
         """Run a job and return its result; if the process dies the job has failed."""
-        if self._process is not None and (self._process.poll() is not None or self.trials >= MAX_TRIALS_PER_PROCESS):
+        if self._process is not None and (not self._process.is_running() or self.trials >= MAX_TRIALS_PER_PROCESS):
             self.close()
         process = self._process = self._process or self._start()
         self.trials += 1
-        try:
-            process.stdin.write(json.dumps(job) + "\n")  # type: ignore[union-attr]
-            process.stdin.flush()  # type: ignore[union-attr]
-            line = process.stdout.readline()  # type: ignore[union-attr]
-        except OSError:
-            line = ""
-        if line:
+        result = process.send(job)
+        if result is not None:
             if job["device"].startswith("mirrored") or len(visible_gpus()) > self.share[1]:
                 self.close()  # a second model over several replicas may fail in the same process
-            return dict(json.loads(line))
+            return result
         code = process.wait()
         self.close()
         status = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         hint = ": possibly out of memory" if code == -signal.SIGKILL else ""
         return {"state": "failed", "reason": f"its process ended with {status}{hint}"}
 
-    def _start(self) -> subprocess.Popen[str]:
+    def _start(self) -> JSONProcess:
         """Start the process, with its share of the cores."""
         index, count = self.share
         self.trials = 0
-        command = [sys.executable, "-m", "tfkit.tuning.worker"]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        process = subprocess.Popen(
-            command, text=True, start_new_session=True, env=worker_environment(index, count), **pipes
-        )  # type: ignore[call-overload]
+        process = JSONProcess(["-m", "tfkit.tuning.worker"], env=worker_environment(index, count), own_session=True)
         cores = share_of(sorted(os.sched_getaffinity(0)), index, count) if hasattr(os, "sched_setaffinity") else []
         if count > 1 and cores:
             with contextlib.suppress(OSError):
@@ -82,11 +71,7 @@ class Worker:
     def close(self) -> None:
         """Kill the process."""
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            for pipe in (self._process.stdin, self._process.stdout):
-                with contextlib.suppress(OSError):
-                    pipe.close()  # type: ignore[union-attr]
+            self._process.close()
             self._process = None
 
 
@@ -114,14 +99,9 @@ def share_of(items: Sequence[Item], index: int, count: int) -> list[Item]:
 
 def worker_environment(index: int, count: int) -> dict[str, str]:
     """Environment variables of a worker process: its GPUs, and the path of this tfkit."""
-    from tfkit import PACKAGE_FOLDER
-
-    environment = dict(os.environ)
-    paths = [str(PACKAGE_FOLDER.parent), environment.get("PYTHONPATH"), os.getcwd()]
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     if count > 1 and visible_gpus():
-        environment["CUDA_VISIBLE_DEVICES"] = ",".join(share_of(visible_gpus(), index, count))
-    return environment
+        return environment(CUDA_VISIBLE_DEVICES=",".join(share_of(visible_gpus(), index, count)))
+    return environment()
 
 
 def visible_gpus() -> list[str]:

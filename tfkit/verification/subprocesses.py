@@ -1,16 +1,12 @@
 """Worker processes of the verification, and the runs that they create."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from tfkit.errors import UserError
-
-PROJECT_ROOT = Path(__file__).resolve().parents[2]
+from tfkit.python_process import environment, run_python
 
 
 def run_worker(**task: Any) -> int:
@@ -21,17 +17,8 @@ def run_worker(**task: Any) -> int:
     Raises:
         UserError: With the last line of its error output, if the process failed.
     """
-    path = os.pathsep.join([str(PROJECT_ROOT), os.getcwd(), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
-    command = [sys.executable, "-m", "tfkit.verification.worker", json.dumps(task)]
-    completed = subprocess.run(
-        command,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
+    completed = run_python(
+        ["-m", "tfkit.verification.worker", json.dumps(task)], env=environment(KERAS_BACKEND="tensorflow")
     )
     if completed.returncode not in (0, -signal.SIGKILL):
         lines = [line for line in completed.stderr.splitlines() if line.strip()]

@@ -1,7 +1,7 @@
 """Verify a recipe: all checks in order."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from tfkit.catalog.load import load_recipe
 from tfkit.config import read_settings
 from tfkit.errors import UserError
+from tfkit.recipe import Recipe
 from tfkit.verification.multi_replica import check_two_replicas
 from tfkit.verification.result import CheckResult
 from tfkit.verification.resume_after_kill import check_resume_after_kill
@@ -29,10 +30,10 @@ DEFAULT_EPOCHS = 2  # if the settings have none: enough to interrupt training in
 
 
 def verify(
-    recipe: Any,
+    recipe: str | Path | Recipe,
     *,
     out: str | Path | None = None,
-    config: Any = None,
+    config: str | Path | Mapping[str, Any] | None = None,
     on_result: Callable[[CheckResult], None] = lambda result: None,
     **overrides: Any,
 ) -> list[CheckResult]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tfkit.atomic_files import atomic_file
 from tfkit.data.columns.names import unique_column_names
 from tfkit.data.files import compression as files_compression
 from tfkit.data.files import csv, json_lines, parquet
@@ -50,25 +50,18 @@ def open_table_writer(path: str | os.PathLike[str]) -> Iterator[Callable[[pd.Dat
     """Open an atomic table writer, as in `write_frame`, for any number of frames."""
     path = Path(path).expanduser()
     kind, suffix = file_format(path.name)
-    temporary = path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        with open(temporary, "wb") as file:
-            with (
-                files_compression.open_compressor(file, suffix, path.with_suffix("").name) as out,
-                _WRITERS[kind](out) as write,
-            ):
-                yield lambda frame: write(_with_clean_names(frame, path))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        with (
+            atomic_file(path, "wb") as file,
+            files_compression.open_compressor(file, suffix, path.with_suffix("").name) as out,
+            _WRITERS[kind](out) as write,
+        ):
+            yield lambda frame: write(_with_clean_names(frame, path))
     except OSError as error:
         raise UserError(
             f"The output folder must exist, be writable and have free space. "
             f"Received: {path}, {error.strerror or error}"
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _with_clean_names(frame: pd.DataFrame, path: Path) -> pd.DataFrame:

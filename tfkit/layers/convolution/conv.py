@@ -73,21 +73,7 @@ class ConvBlock(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if rank not in (1, 2):
-            raise ValueError(f"`rank` must be 1 (series) or 2 (images). Received: {rank!r}")
-        if min(filters, kernel_size, strides, dilation_rate) < 1:
-            raise ValueError(
-                "`filters`, `kernel_size`, `strides` and `dilation_rate` must be at least 1. "
-                f"Received: {filters=}, {kernel_size=}, {strides=}, {dilation_rate=}"
-            )
-        if strides > 1 and dilation_rate > 1:
-            raise ValueError(
-                f"Only one of `strides` and `dilation_rate` may be above 1. Received: {strides=}, {dilation_rate=}"
-            )
-        if padding not in ("same", "valid", "causal") or (padding == "causal" and rank == 2):
-            raise ValueError(
-                f"`padding` must be 'same', 'valid' or, for rank 1, 'causal'. Received: {padding=}, {rank=}"
-            )
+        _check_convolution(filters, kernel_size, rank, strides, dilation_rate, padding)
         check_arguments(normalization, dropout, l1, l2)
         self.filters, self.rank, self.strides, self.supports_masking = filters, rank, strides, True
         policy, span = {"dtype": self.dtype_policy}, (kernel_size - 1) * dilation_rate
@@ -145,6 +131,23 @@ class ConvBlock(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         steps = [size if size is None else -(-(size - self.valid_span) // self.strides) for size in input_shape[1:-1]]
         return (input_shape[0], *steps, self.filters)
+
+
+def _check_convolution(filters, kernel_size, rank, strides, dilation_rate, padding):
+    """Validate the arguments of a convolution."""
+    if rank not in (1, 2):
+        raise ValueError(f"`rank` must be 1 (series) or 2 (images). Received: {rank!r}")
+    if min(filters, kernel_size, strides, dilation_rate) < 1:
+        raise ValueError(
+            "`filters`, `kernel_size`, `strides` and `dilation_rate` must be at least 1. "
+            f"Received: {filters=}, {kernel_size=}, {strides=}, {dilation_rate=}"
+        )
+    if strides > 1 and dilation_rate > 1:
+        raise ValueError(
+            f"Only one of `strides` and `dilation_rate` may be above 1. Received: {strides=}, {dilation_rate=}"
+        )
+    if padding not in ("same", "valid", "causal") or (padding == "causal" and rank == 2):
+        raise ValueError(f"`padding` must be 'same', 'valid' or, for rank 1, 'causal'. Received: {padding=}, {rank=}")
 
 
 def check_arguments(normalization, dropout, l1, l2):

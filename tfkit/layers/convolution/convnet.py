@@ -4,7 +4,7 @@ import keras
 
 from tfkit.layers.convolution.conv import ConvBlock
 from tfkit.layers.convolution.residual import ResidualBlock
-from tfkit.layers.masked_normalization import GlobalPooling
+from tfkit.layers.masked_normalization import GlobalPooling, check_pooling
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
@@ -76,21 +76,13 @@ class ConvNet(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if not filters:
-            raise ValueError(f"`filters` must name the channels of at least one stage. Received: {filters!r}")
-        if block not in ("residual", "conv"):
-            raise ValueError(f"`block` must be 'residual' or 'conv'. Received: {block!r}")
-        if depth < 1:
-            raise ValueError(f"`depth` must be at least 1. Received: {depth!r}")
+        _check_arguments(filters, block, depth, padding)
         if block == "conv" and (squeeze_excitation or stochastic_depth):
             raise ValueError(
                 "`squeeze_excitation` and `stochastic_depth` need block='residual'. "
                 f"Received: {squeeze_excitation=}, {stochastic_depth=}"
             )
-        if padding == "valid":
-            raise ValueError(f"`padding` must be 'same' or 'causal'. Received: {padding!r}")
-        if pooling not in ("mean", "max", None):
-            raise ValueError(f"`pooling` must be 'mean', 'max' or None. Received: {pooling!r}")
+        check_pooling(pooling)
         self.supports_masking, policy = True, {"dtype": self.dtype_policy}
         block_options = {
             "kernel_size": kernel_size,
@@ -137,3 +129,15 @@ class ConvNet(keras.layers.Layer):
         for block in self.blocks:
             input_shape = block.compute_output_shape(input_shape)
         return self.pool.compute_output_shape(input_shape) if self.pool else input_shape
+
+
+def _check_arguments(filters, block, depth, padding):
+    """Validate the arguments that set the structure of the network."""
+    if not filters:
+        raise ValueError(f"`filters` must name the channels of at least one stage. Received: {filters!r}")
+    if block not in ("residual", "conv"):
+        raise ValueError(f"`block` must be 'residual' or 'conv'. Received: {block!r}")
+    if depth < 1:
+        raise ValueError(f"`depth` must be at least 1. Received: {depth!r}")
+    if padding == "valid":
+        raise ValueError(f"`padding` must be 'same' or 'causal'. Received: {padding!r}")

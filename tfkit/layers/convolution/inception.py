@@ -10,7 +10,7 @@ from tfkit.layers.convolution.conv import (
     kernel_regularizer,
     normalization_layer,
 )
-from tfkit.layers.masked_normalization import GlobalPooling, zero_masked
+from tfkit.layers.masked_normalization import GlobalPooling, check_pooling, zero_masked
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
@@ -191,8 +191,7 @@ class InceptionTime(keras.layers.Layer):
             raise ValueError(
                 f"`depth` must be at least 1 and `shortcut_every` at least 0. Received: {depth=}, {shortcut_every=}"
             )
-        if pooling not in ("mean", "max", None):
-            raise ValueError(f"`pooling` must be 'mean', 'max' or None. Received: {pooling!r}")
+        check_pooling(pooling)
         self.shortcut_every, self.supports_masking = shortcut_every, True
         policy = {"dtype": self.dtype_policy}
         shared_options = {"normalization": normalization, "l1": l1, "l2": l2, **policy}

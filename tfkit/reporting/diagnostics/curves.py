@@ -4,7 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.reporting.diagnostics.diagnosis import Diagnosis, more_regularization, retrain_command, scale_learning_rate
+from tfkit.reporting.diagnostics.diagnosis import (
+    Diagnosis,
+    balanced_classes,
+    more_regularization,
+    retrain_command,
+    scale_learning_rate,
+    smaller_steps,
+)
 from tfkit.reporting.formatting import display_name, format_number, format_percent
 from tfkit.reporting.run_results import RunResults
 
@@ -44,7 +51,7 @@ def diverging(record: RunResults) -> Diagnosis | None:
         f"Training loss was {format_number(train[0])} in the first epoch, {format_number(low)} in epoch "
         f"{int(train.argmin()) + 1} and {format_number(end)} at the end. The learning rate was "
         f"{format_number(record.config['learning_rate'])}. Try a lower learning rate and gradient clipping.",
-        retrain_command(record, **scale_learning_rate(record, 0.1), global_clipnorm=1),
+        retrain_command(record, **smaller_steps(record)),
     )
 
 
@@ -160,9 +167,7 @@ def metric_stalled(record: RunResults) -> Diagnosis | None:
                 f"Validation loss fell from {format_number(val[0])} to {format_number(val.min())}; "
                 f"{display_name(name.removeprefix('val_'))} was {format_number(score[0])} after the first epoch and "
                 f"{format_number(score.max())} at best.",
-                retrain_command(record, balance_classes="true")
-                if "balance_classes" in record.config
-                else retrain_command(record),
+                retrain_command(record, **balanced_classes(record)),
             )
     return None
 
@@ -184,7 +189,7 @@ def not_finite(record: RunResults) -> Diagnosis | None:
         f"In epoch {', '.join(epochs)} of {len(train)} the loss was NaN or infinite; training was rolled back to the "
         f"last good epoch and continued at a lower learning rate.{gradient}{source} The learning rate was "
         f"{format_number(record.config['learning_rate'])}.",
-        retrain_command(record, **scale_learning_rate(record, 0.1), global_clipnorm=1),
+        retrain_command(record, **smaller_steps(record)),
     )
 
 

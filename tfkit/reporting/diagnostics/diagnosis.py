@@ -51,6 +51,16 @@ def more_capacity(record: RunResults) -> dict[str, Any]:
     return {"epochs": 2 * config["epochs"]}
 
 
+def balanced_classes(record: RunResults) -> dict[str, Any]:
+    """Return the setting that gives all classes the same weight, if the recipe has it."""
+    return {"balance_classes": "true"} if "balance_classes" in record.config else {}
+
+
+def smaller_steps(record: RunResults) -> dict[str, Any]:
+    """Return settings against divergence: a tenth of the learning rate, and clipped gradients."""
+    return {**scale_learning_rate(record, 0.1), "global_clipnorm": 1}
+
+
 def scale_learning_rate(record: RunResults, factor: float) -> dict[str, float]:
     """Return the learning rate multiplied by a factor."""
     return {"learning_rate": float(f"{record.config['learning_rate'] * factor:.2g}")}

@@ -1,6 +1,6 @@
 """Diagnoses from the test scores and those of the baselines."""
 
-from tfkit.reporting.diagnostics.diagnosis import Diagnosis, more_capacity, retrain_command
+from tfkit.reporting.diagnostics.diagnosis import Diagnosis, balanced_classes, more_capacity, retrain_command
 from tfkit.reporting.formatting import display_name, format_number, format_percent
 from tfkit.reporting.run_results import RunResults
 from tfkit.tasks.registry import get_task
@@ -73,9 +73,7 @@ def predicts_one_class(record: RunResults) -> Diagnosis | None:
         f"{format_number(reference['log_loss'])}), but accuracy is {format_number(scores['accuracy'])} (dummy "
         f"baseline: {format_number(reference['accuracy'])}); recall of {positive} is "
         f"{format_number(scores.get('recall', 0.0))}. Choose another decision threshold (below) or use class weights.",
-        retrain_command(record, balance_classes="true")
-        if "balance_classes" in record.config
-        else retrain_command(record),
+        retrain_command(record, **balanced_classes(record)),
     )
 
 

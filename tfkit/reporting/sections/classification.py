@@ -21,7 +21,7 @@ from tfkit.reporting.figures import (
 )
 from tfkit.reporting.formatting import format_number, format_percent
 from tfkit.reporting.run_results import RunResults
-from tfkit.reporting.sections.thresholds import thresholds
+from tfkit.reporting.sections.thresholds import threshold_curve, thresholds
 
 MAX_MATRIX_CLASSES = 15  # classes of a confusion matrix
 
@@ -30,6 +30,7 @@ MAX_CURVES = 6  # classes with ROC and precision-recall curves
 MAX_CONFUSIONS = 15  # rows of the table of confusions
 
 MAX_CURVE_POINTS = 150
+MAX_TABLE_POINTS = 12  # of each curve
 
 CALIBRATION_BINS = 10
 
@@ -158,18 +159,6 @@ def _roc_and_pr_curves(y_true: np.ndarray, y_prob: np.ndarray, record: RunResult
     roc_auc, average_precision = metrics.get("roc_auc"), metrics.get("average_precision")
     all_classes = record.metadata.target.is_binary or len(curves) == len(record.classes)
     note = "" if all_classes else f"; shown are the {len(curves)} largest classes"
-    rows = [
-        [
-            name,
-            format_number(curve["threshold"][i]),
-            format_percent(curve["tpr"][i]),
-            format_percent(curve["fpr"][i]),
-            format_percent(curve["precision"][i]),
-        ]
-        for name, curve in curves.items()
-        for i in evenly_spaced_indices(len(curve["threshold"]), 12)
-    ]
-    head = ["class", "threshold", "true positive rate", "false positive rate", "precision"]
     return [
         draw(
             "ROC curve",
@@ -177,7 +166,7 @@ def _roc_and_pr_curves(y_true: np.ndarray, y_prob: np.ndarray, record: RunResult
             plot_roc,
             x="false positive rate",
             y="true positive rate",
-            data=Table("Points of the curves", head, rows),
+            data=_curve_table(curves),
         ),
         draw(
             "Precision-recall curve",
@@ -189,17 +178,31 @@ def _roc_and_pr_curves(y_true: np.ndarray, y_prob: np.ndarray, record: RunResult
     ]
 
 
+def _curve_table(curves: dict[str, dict[str, np.ndarray]]) -> Table:
+    """Return a table of some points of each curve."""
+    rows = [
+        [
+            name,
+            format_number(curve["threshold"][i]),
+            format_percent(curve["tpr"][i]),
+            format_percent(curve["fpr"][i]),
+            format_percent(curve["precision"][i]),
+        ]
+        for name, curve in curves.items()
+        for i in evenly_spaced_indices(len(curve["threshold"]), MAX_TABLE_POINTS)
+    ]
+    return Table(
+        "Points of the curves", ["class", "threshold", "true positive rate", "false positive rate", "precision"], rows
+    )
+
+
 def _curve_points(is_positive: np.ndarray, y_score: np.ndarray) -> dict[str, np.ndarray]:
     """Return at most MAX_CURVE_POINTS points of the ROC and PR curves of a class."""
-    order = np.argsort(-y_score, kind="stable")
-    hits, thresholds = np.cumsum(is_positive[order]), y_score[order]
-    last = np.r_[np.diff(thresholds) != 0, True]
-    predicted: np.ndarray = np.arange(1, len(y_score) + 1)[last]
-    hits, thresholds = hits[last], thresholds[last]
-    plotted = evenly_spaced_indices(len(thresholds), MAX_CURVE_POINTS)
-    hits, predicted, thresholds = hits[plotted], predicted[plotted], thresholds[plotted]
+    points = threshold_curve(is_positive, y_score)
+    plotted = evenly_spaced_indices(len(points[0]), MAX_CURVE_POINTS)
+    cuts, hits, predicted = (values[plotted] for values in points)
     fpr = (predicted - hits) / max(1, (~is_positive).sum())
-    return {"tpr": hits / is_positive.sum(), "fpr": fpr, "precision": hits / predicted, "threshold": thresholds}
+    return {"tpr": hits / is_positive.sum(), "fpr": fpr, "precision": hits / predicted, "threshold": cuts}
 
 
 def _calibration_paragraphs(record: RunResults) -> list[str]:

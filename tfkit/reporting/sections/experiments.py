@@ -17,27 +17,7 @@ def learning_curve(record: RunResults) -> list[Section]:
     if not points:
         return []
     name, mode = primary_metric(record.task)
-    sign = 1 if mode == "max" else -1
-    low, high = (
-        sorted(sign * end for end in points[-2]["difference_to_all"]) if points[-2]["difference_to_all"] else (0.0, 0.0)
-    )
-    if low > 0:
-        conclusion = (
-            f"More training rows will probably help: from half of the rows to all rows, {display_name(name)} "
-            f"improved by {format_number(low)} to {format_number(high)} (95% CI, paired, same test rows)."
-        )
-    elif high < 0:
-        conclusion = (
-            f"All rows gave a worse {display_name(name)} than half of them, by "
-            f"{format_number(-high)} to {format_number(-low)} (95% CI)."
-        )
-    else:
-        conclusion = (
-            "More training rows of the same kind will probably not help: from half of the rows to all rows, "
-            f"{display_name(name)} did not improve significantly ({format_number(low)} to {format_number(high)}, 95% "
-            "CI, paired, same test rows)."
-        )
-    conclusion += " All settings were the same, so fewer rows also meant fewer training steps."
+    conclusion = _conclusion(display_name(name), points[-2]["difference_to_all"], mode)
 
     def plot(axes: Any) -> None:
         counts = [point["rows"] for point in points]
@@ -64,6 +44,35 @@ def learning_curve(record: RunResults) -> list[Section]:
         f"{display_name(name)} by training rows", description, plot, x="training rows", y=display_name(name), data=table
     )
     return [Section("Learning curve", [conclusion], [figure])]
+
+
+def _conclusion(metric: str, interval: list[float] | None, mode: str) -> str:
+    """Conclude whether more rows will help.
+
+    Args:
+        metric: Name of the metric.
+        interval: Interval of the difference between all rows and half of them; None if unknown.
+        mode: Whether the metric is best at its "min" or "max".
+    """
+    sign = 1 if mode == "max" else -1
+    low, high = sorted(sign * end for end in interval) if interval else (0.0, 0.0)
+    if low > 0:
+        conclusion = (
+            f"More training rows will probably help: from half of the rows to all rows, {metric} "
+            f"improved by {format_number(low)} to {format_number(high)} (95% CI, paired, same test rows)."
+        )
+    elif high < 0:
+        conclusion = (
+            f"All rows gave a worse {metric} than half of them, by "
+            f"{format_number(-high)} to {format_number(-low)} (95% CI)."
+        )
+    else:
+        conclusion = (
+            "More training rows of the same kind will probably not help: from half of the rows to all rows, "
+            f"{metric} did not improve significantly ({format_number(low)} to {format_number(high)}, 95% "
+            "CI, paired, same test rows)."
+        )
+    return f"{conclusion} All settings were the same, so fewer rows also meant fewer training steps."
 
 
 def lr_range_test(record: RunResults) -> list[Section]:

@@ -1,6 +1,6 @@
 """Decision threshold section: precision, recall and F1 at every threshold."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -8,6 +8,18 @@ from tfkit.reporting.document import Section
 from tfkit.reporting.figures import DASHES, MUTED, SERIES, Table, draw, evenly_spaced_indices, legend
 from tfkit.reporting.formatting import format_number, format_percent
 from tfkit.reporting.run_results import RunResults
+
+MAX_PLOTTED_THRESHOLDS = 200
+
+
+class ThresholdScores(NamedTuple):
+    """Scores at every distinct threshold, in descending order; each array is `(thresholds,)`."""
+
+    thresholds: np.ndarray
+    precision: np.ndarray
+    recall: np.ndarray
+    f1: np.ndarray
+    costs: np.ndarray
 
 
 def thresholds(record: RunResults) -> list[Section]:
@@ -20,63 +32,74 @@ def thresholds(record: RunResults) -> list[Section]:
     if not 0 < y_true.sum() < len(y_true):
         return []
     cost = float(record.options.get("false_negative_cost") or 1.0)
-    cuts, hits, predicted = threshold_curve(y_true, y_score)
-    precision, recall = hits / predicted, hits / y_true.sum()
-    f1 = 2 * hits / (predicted + y_true.sum())
-    costs = (predicted - hits) + cost * (y_true.sum() - hits)
-    best_f1, lowest_cost = int(f1.argmax()), int(costs.argmin())
-    default = max(int(np.searchsorted(-cuts, -0.5, side="right")) - 1, 0)
-    plotted = evenly_spaced_indices(len(cuts), 200)
-
-    def plot(axes: Any) -> None:
-        for (name, line), color, dash in zip(
-            (("precision", precision), ("recall", recall), ("F1", f1)), SERIES, DASHES, strict=False
-        ):
-            axes.plot(cuts[plotted], line[plotted], ls=dash, color=color, label=name)
-        axes.axvline(cuts[best_f1], color=MUTED, lw=1, ls=":")
-        axes.annotate(
-            f"best F1: {format_number(cuts[best_f1])}",
-            (cuts[best_f1], 0.02),
-            (4, 0),
-            textcoords="offset points",
-            fontsize=8.5,
-        )
-        axes.set_xlim(0, 1)
-        axes.set_ylim(0, 1.03)
-        legend(axes, ncols=3)
-
-    rows = [
-        [
-            name,
-            format_number(cuts[i]),
-            format_percent(precision[i]),
-            format_percent(recall[i]),
-            format_number(f1[i]),
-            format_number(costs[i]),
-        ]
-        for name, i in (("default", default), ("best F1", best_f1), ("lowest cost", lowest_cost))
-    ]
+    scores = _threshold_scores(y_true, y_score, cost)
+    best_f1, lowest_cost = int(scores.f1.argmax()), int(scores.costs.argmin())
+    default = max(int(np.searchsorted(-scores.thresholds, -0.5, side="right")) - 1, 0)
     table = Table(
         f"Thresholds for {positive}",
         ["", "threshold", "precision", "recall", "F1", "cost"],
-        rows,
+        _rows(scores, {"default": default, "best F1": best_f1, "lowest cost": lowest_cost}),
         f"A false negative costs {format_number(cost)} times a false positive; for another cost: tfkit report RUN "
         "--false-negative-cost 5. These thresholds were chosen on the test set; scores on new data will be slightly "
         "worse.",
     )
+    best_threshold, highest_f1 = format_number(scores.thresholds[best_f1]), format_number(scores.f1[best_f1])
     figure = draw(
         f"Scores by threshold for {positive}",
-        f"F1 is highest, {format_number(f1[best_f1])}, at a threshold of {format_number(cuts[best_f1])} for {positive}",
-        plot,
+        f"F1 is highest, {highest_f1}, at a threshold of {best_threshold} for {positive}",
+        lambda axes: _plot(axes, scores, best_f1),
         x=f"threshold for {positive}",
         data=table,
     )
     paragraphs = [
-        f"A threshold of {format_number(cuts[best_f1])} for {positive} maximizes F1 ({format_number(f1[best_f1])}; "
-        f"{format_number(f1[default])} at the default 0.5). If a false negative costs {format_number(cost)} times a "
-        f"false positive, a threshold of {format_number(cuts[lowest_cost])} minimizes the cost."
+        f"A threshold of {best_threshold} for {positive} maximizes F1 ({highest_f1}; "
+        f"{format_number(scores.f1[default])} at the default 0.5). If a false negative costs {format_number(cost)} "
+        f"times a false positive, a threshold of {format_number(scores.thresholds[lowest_cost])} minimizes the cost."
     ]
     return [Section("Decision threshold", paragraphs, [figure], [table])]
+
+
+def _threshold_scores(y_true: np.ndarray, y_score: np.ndarray, false_negative_cost: float) -> ThresholdScores:
+    """Compute the scores at every distinct threshold."""
+    cuts, hits, predicted = threshold_curve(y_true, y_score)
+    misses = y_true.sum() - hits
+    return ThresholdScores(
+        cuts,
+        precision=hits / predicted,
+        recall=hits / y_true.sum(),
+        f1=2 * hits / (predicted + y_true.sum()),
+        costs=(predicted - hits) + false_negative_cost * misses,
+    )
+
+
+def _rows(scores: ThresholdScores, indices: dict[str, int]) -> list[list[str]]:
+    """Format the scores at some thresholds as rows of a table."""
+    return [
+        [
+            name,
+            format_number(scores.thresholds[i]),
+            format_percent(float(scores.precision[i])),
+            format_percent(float(scores.recall[i])),
+            format_number(scores.f1[i]),
+            format_number(scores.costs[i]),
+        ]
+        for name, i in indices.items()
+    ]
+
+
+def _plot(axes: Any, scores: ThresholdScores, best_f1: int) -> None:
+    """Plot precision, recall and F1 by threshold."""
+    cuts = scores.thresholds
+    plotted = evenly_spaced_indices(len(cuts), MAX_PLOTTED_THRESHOLDS)
+    lines = {"precision": scores.precision, "recall": scores.recall, "F1": scores.f1}
+    for (name, line), color, dash in zip(lines.items(), SERIES, DASHES, strict=False):
+        axes.plot(cuts[plotted], line[plotted], ls=dash, color=color, label=name)
+    axes.axvline(cuts[best_f1], color=MUTED, lw=1, ls=":")
+    text = f"best F1: {format_number(cuts[best_f1])}"
+    axes.annotate(text, (cuts[best_f1], 0.02), (4, 0), textcoords="offset points", fontsize=8.5)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1.03)
+    legend(axes, ncols=3)
 
 
 def threshold_curve(y_true: np.ndarray, y_score: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -17,7 +17,7 @@ MAX_SUMMARY_VALUES = 3  # of a choice, in the sentence under a figure
 
 EDGE_FRACTION = 0.05  # of a range; a best value closer to an end suggests a wider range
 
-LONG_LABEL_CHARS = 5  # longer labels of a choice are rotated
+LONG_LABEL_CHARACTERS = 5  # longer labels of a choice are rotated
 
 Point = tuple[Any, Any, Trial | None]  # value of a setting, score, trial
 
@@ -64,20 +64,9 @@ def _plot_setting(search: Any, trials: list[Trial], name: str) -> Figure:
                     alpha=0.85,
                 )
         if is_choice:
-            axes.set_xticks(range(len(labels)), labels, rotation=20 if max(map(len, labels)) > LONG_LABEL_CHARS else 0)
-            axes.set_xlim(-0.5, len(labels) - 0.5)
-            legend(axes)
-            return
-        low, high = domain.low, domain.high
-        if domain.log:
-            margin = (high / low) ** 0.05
-            axes.set_xlim(low / margin, high * margin)
-            log_axis(axes.xaxis)
+            _set_choice_axis(axes, labels)
         else:
-            margin = 0.05 * (high - low)
-            axes.set_xlim(low - margin, high + margin)
-            if domain.integer:
-                axes.xaxis.get_major_locator().set_params(integer=True)
+            _set_range_axis(axes, domain)
         legend(axes)
 
     summary = summarize_choice(points, domain, search.objective_mode) if is_choice else summarize_range(points, domain)
@@ -87,6 +76,27 @@ def _plot_setting(search: Any, trials: list[Trial], name: str) -> Figure:
     ]
     table = Table(f"{display_name(name)} of every trial", ["trial", display_name(name), objective], rows)
     return draw(display_name(name), summary, plot, data=table, x=display_name(name), y=objective)
+
+
+def _set_choice_axis(axes: Any, labels: list[str]) -> None:
+    """Show the values of a choice on the axis."""
+    has_long_labels = max(map(len, labels)) > LONG_LABEL_CHARACTERS
+    axes.set_xticks(range(len(labels)), labels, rotation=20 if has_long_labels else 0)
+    axes.set_xlim(-0.5, len(labels) - 0.5)
+
+
+def _set_range_axis(axes: Any, domain: Any) -> None:
+    """Show the complete range of a setting on the axis, with a margin."""
+    low, high = domain.low, domain.high
+    if domain.log:
+        margin = (high / low) ** 0.05
+        axes.set_xlim(low / margin, high * margin)
+        log_axis(axes.xaxis)
+        return
+    margin = 0.05 * (high - low)
+    axes.set_xlim(low - margin, high + margin)
+    if domain.integer:
+        axes.xaxis.get_major_locator().set_params(integer=True)
 
 
 def summarize_choice(points: Sequence[Point], choice: Choice, mode: str) -> str:
