@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from tfkit.evaluation import bootstrap, comparison
-from tfkit.evaluation import metrics as evaluation_metrics
+from tfkit.evaluation import bootstrap, comparison, scoring
 from tfkit.metadata import Metadata, Target
 
 
@@ -33,9 +32,9 @@ def table(rows, classes):
 
 
 def test_unknown_task_has_no_scores():
-    assert evaluation_metrics.compute_metrics([1], [[2.0]], UNKNOWN_TASK) == {}
+    assert scoring.compute_metrics([1], [[2.0]], UNKNOWN_TASK) == {}
     assert bootstrap.bootstrap_intervals([1], [[2.0]], UNKNOWN_TASK) == {}
-    assert evaluation_metrics.per_class_metrics([1], [[2.0]], UNKNOWN_TASK) == {}
+    assert scoring.per_class_metrics([1], [[2.0]], UNKNOWN_TASK) == {}
     assert comparison.primary_metric("poetry") == ("loss", "min")
 
 
@@ -44,9 +43,9 @@ def test_intervals_are_percentiles_of_the_scores_of_resampled_rows():
     y_true, y_pred = table(60, 3)
     metadata, rng = classes_metadata("abc"), np.random.default_rng(7)
     resampled = [rng.integers(0, 60, 60) for _ in range(80)]
-    sample_scores = [evaluation_metrics.compute_metrics(y_true[rows], y_pred[rows], metadata) for rows in resampled]
+    sample_scores = [scoring.compute_metrics(y_true[rows], y_pred[rows], metadata) for rows in resampled]
     intervals = bootstrap.bootstrap_intervals(y_true, y_pred, metadata, samples=80, seed=7, level=0.9)
-    assert set(intervals) == set(evaluation_metrics.compute_metrics(y_true, y_pred, metadata))
+    assert set(intervals) == set(scoring.compute_metrics(y_true, y_pred, metadata))
     for name, interval in intervals.items():
         assert interval == pytest.approx(
             np.percentile([values[name] for values in sample_scores], [5, 95]), abs=1e-9
@@ -101,7 +100,7 @@ def test_thousand_samples_take_seconds(rows, classes):
 def test_per_class_metrics_agree_with_scikit_learn():
     y_true, y_pred = table(300, 5)
     y_true[y_true == 2], y_pred[:, 1] = 0, 0  # "c" has no rows, "b" is never predicted
-    per_class = evaluation_metrics.per_class_metrics(y_true, y_pred, classes_metadata("abcde"))
+    per_class = scoring.per_class_metrics(y_true, y_pred, classes_metadata("abcde"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         expected = metrics.precision_recall_fscore_support(y_true, y_pred.argmax(1), labels=range(5))
@@ -193,7 +192,7 @@ def test_neighboring_windows_are_resampled_in_blocks():
     for block_length in (1, 20):
         metadata = with_blocks(block_length)
         low, high = bootstrap.bootstrap_intervals(y_true, y_pred, metadata)["mase"]
-        assert low < evaluation_metrics.compute_metrics(y_true, y_pred, metadata)["mase"] < high
+        assert low < scoring.compute_metrics(y_true, y_pred, metadata)["mase"] < high
         widths.append(high - low)
     assert 3 < widths[1] / widths[0] < 6  # the square root of 20
     assert bootstrap.bootstrap_intervals(y_true, y_pred, with_blocks(201)) == {}

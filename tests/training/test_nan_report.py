@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 
 import tfkit
+from tfkit.training.batch_rows import recent_batch_rows
 from tfkit.training.fit import EpochPosition, epoch_permutation
-from tfkit.training.nan_report import recent_batch_rows
 
 
 def test_rows_of_the_last_call_and_their_largest_values_are_listed():

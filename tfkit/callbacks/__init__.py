@@ -4,9 +4,9 @@ from tfkit.callbacks.early_stopping import EarlyStopping
 from tfkit.callbacks.find_nonfinite_layer import find_nonfinite_layer
 from tfkit.callbacks.gradient_norm import gradient_norm
 from tfkit.callbacks.json_logger import JSONLogger
+from tfkit.callbacks.learning_rate_decay import LearningRateDecay
 from tfkit.callbacks.learning_rate_finder import LearningRateFinder
 from tfkit.callbacks.nan_rollback import RollbackOnNaN
-from tfkit.callbacks.reduce_lr_on_plateau import LearningRateDecay
 
 __all__ = [
     "EarlyStopping",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfkit.evaluation.bootstrap import paired_difference_interval
-from tfkit.evaluation.metrics import compute_metrics
+from tfkit.evaluation.scoring import compute_metrics
 from tfkit.metadata import Metadata
 from tfkit.tasks.registry import get_task
 

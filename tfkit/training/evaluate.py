@@ -10,8 +10,7 @@ from tfkit.atomic_files import atomic_file
 from tfkit.console import scores_table
 from tfkit.datasets.batch_predict import compiled_predictor, index_chunks, predict, squeeze_outputs
 from tfkit.datasets.npz import write_arrays
-from tfkit.evaluation import bootstrap, comparison
-from tfkit.evaluation import metrics as evaluation_metrics
+from tfkit.evaluation import bootstrap, comparison, scoring
 from tfkit.recipe import Data, Recipe
 from tfkit.run_dir import RunDir
 from tfkit.tasks.registry import get_task
@@ -49,7 +48,7 @@ def evaluate(
     metadata = data.metadata
     metrics: dict[str, Any] = {"task": metadata.task, "positive_class": metadata.target.positive_class}
     for split, (y_true, y_pred) in predictions.items():
-        metrics[split] = evaluation_metrics.compute_metrics(y_true, y_pred, metadata)
+        metrics[split] = scoring.compute_metrics(y_true, y_pred, metadata)
     metrics = {**metrics, "test": metrics.get("test", {}), "intervals": {}, "classes": {}, "baselines": {}}
     _save_sample_inputs(run, data)
     if "test" not in predictions:
@@ -58,10 +57,10 @@ def evaluate(
     y_true, y_pred = predictions["test"]
     run.update_provenance(test_rows=dataset_fingerprint(data.test, y_true))
     metrics["intervals"] = bootstrap.bootstrap_intervals(y_true, y_pred, metadata, seed=config.seed)
-    metrics["classes"] = evaluation_metrics.per_class_metrics(y_true, y_pred, metadata)
+    metrics["classes"] = scoring.per_class_metrics(y_true, y_pred, metadata)
     baselines = {b.__name__: b(data.train, data.test, metadata, seed=config.seed) for b in recipe.baselines}
     metrics["baselines"] = {
-        name: evaluation_metrics.compute_metrics(y_true, outputs, metadata) for name, outputs in baselines.items()
+        name: scoring.compute_metrics(y_true, outputs, metadata) for name, outputs in baselines.items()
     }
     frame = get_task(metadata.task).test_frame(data.test, y_true, y_pred, metadata)
     with atomic_file(run.path("predictions.csv")) as file:

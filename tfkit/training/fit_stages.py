@@ -10,7 +10,7 @@ from tfkit.atomic_files import write_json
 from tfkit.errors import NotFiniteError, UserError, first_line
 from tfkit.recipe import Data, Recipe
 from tfkit.run_dir import RunDir
-from tfkit.training.nan_report import recent_batch_rows
+from tfkit.training.batch_rows import recent_batch_rows
 
 if TYPE_CHECKING:
     import keras

@@ -11,10 +11,8 @@ from tfkit.data.columns.target import (
     infer_target,
     read_target,
 )
-from tfkit.datasets.array import ArrayDataset
 from tfkit.errors import UserError, format_list
 from tfkit.metadata import Metadata, Target
-from tfkit.tasks import balance_classes, get_task, make_loss, validate_loss
 
 RANDOM = np.random.default_rng(0)
 CLASSES = Metadata(target=Target(name="y", task="classification", classes=["no", "yes"]))
@@ -173,56 +171,6 @@ def test_numeric_targets_are_standardized():
     assert y.dtype == "float32"
     np.testing.assert_allclose(y * fitted.scale + fitted.mean, frame["y"], rtol=1e-6)
     assert fit_target_statistics(inferred, np.full(3, 7.0)).scale == 1.0, "a constant is not divided by 0"
-
-
-def test_predictions_are_in_original_units():
-    logits = np.array([[0.0, np.log(3)]], "float32")
-    np.testing.assert_allclose(
-        get_task("classification").make_postprocessor(CLASSES)(logits), [[0.25, 0.75]], rtol=1e-6
-    )
-    np.testing.assert_allclose(
-        get_task("regression").make_postprocessor(NUMBER)(np.array([[-1.5]], "float32")), [[85.0]]
-    )
-
-
-def test_loss_fits_the_target():
-    assert validate_loss("auto", CLASSES.target) == "cross_entropy"
-    assert validate_loss("auto", NUMBER.target) == "mse"
-    for name, metadata in (
-        ("cross_entropy", CLASSES),
-        ("label_smoothing", CLASSES),
-        ("focal", CLASSES),
-        ("mse", NUMBER),
-    ):
-        assert validate_loss(name, metadata.target) == name
-        assert make_loss(name, metadata).name
-    y_true, y_pred = np.array([[3.0]], "float32"), np.array([[1.0]], "float32")
-    number = NUMBER.model_copy(update={"target": NUMBER.target.model_copy(update={"quantile": 0.9})})
-    losses = {name: float(make_loss(name, number)(y_true, y_pred)) for name in ("mse", "mae", "huber", "quantile")}
-    assert losses == pytest.approx({"mse": 4, "mae": 2, "huber": 1.5, "quantile": 1.8})
-
-
-@pytest.mark.parametrize(
-    ("name", "metadata", "quantile", "message"),
-    [
-        ("mse", CLASSES, 0.5, "'y' has classes, so it can be cross_entropy, label_smoothing, focal. Received"),
-        ("focal", NUMBER, 0.5, "'y' is a number, so it can be mse, mae, huber, quantile. Received"),
-        ("quantile", NUMBER, 0.0, "above 0 and below 1. Received: quantile=0.0"),
-    ],
-)
-def test_loss_that_does_not_fit_is_rejected(name, metadata, quantile, message):
-    with pytest.raises(UserError, match=message):
-        validate_loss(name, metadata.target, quantile=quantile)
-
-
-def test_class_weights_give_all_classes_the_same_total_weight():
-    rows = balance_classes(ArrayDataset(np.zeros((4, 1)), np.array([0, 0, 0, 1])), CLASSES)
-    _, y, weight = rows.arrays
-    assert [weight[y == code].sum() for code in (0, 1)] == pytest.approx([2, 2])
-    with pytest.raises(
-        UserError, match=r"`balance_classes` needs a target of classes\. Received: y, which is a number"
-    ):
-        balance_classes(rows, NUMBER)
 
 
 def test_listed_formats_a_list_for_a_message():

@@ -8,7 +8,7 @@ import pytest
 from sklearn import metrics
 
 from tfkit.errors import NotFiniteError
-from tfkit.evaluation.metrics import compute_metrics
+from tfkit.evaluation.scoring import compute_metrics
 from tfkit.metadata import Metadata, Target
 
 KINDS = ("precision", "recall", "f1")

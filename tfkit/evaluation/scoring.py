@@ -1,4 +1,4 @@
-"""Metrics of predictions, by the task that the metadata name."""
+"""Compute the metrics of predictions, which the task of the metadata defines."""
 
 from typing import Any
 
