@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 import tfkit
-from tfkit.evaluation import comparison, metrics
+from tfkit.evaluation import comparison, scoring
 from tfkit.training import evaluate
 
 RESULTS = Path(__file__).with_name("learning_rates.jsonl")
@@ -45,7 +45,7 @@ def recipe_task(name, epochs, **settings):
         return recipe.model(config.from_dict({**config.to_dict(), "learning_rate": rate}), data)
 
     def score(model):
-        values = metrics.compute_metrics(*evaluate.predict_dataset(data.val, model, data), data.metadata)
+        values = scoring.compute_metrics(*evaluate.predict_dataset(data.val, model, data), data.metadata)
         return values[comparison.primary_metric(data.metadata.task)[0]]
 
     return data.train, data.val, build_model, config.effective_batch_size(len(data.train)), epochs, data.augment, score

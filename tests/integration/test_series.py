@@ -185,7 +185,7 @@ def test_a_head_trained_by_gradient_descent_learns(table, tmp_path):
 
 
 @pytest.mark.slow
-def test_class_weights_raise_the_recall_of_the_rare_class(tmp_path):
+def test_balanced_classes_raise_the_recall_of_the_rare_class(tmp_path):
     frame, random = wide_table(300, kinds=["flat", "rising"]), np.random.default_rng(0)
     frame["label"] = np.where(random.random(300) < np.where(frame["label"] == "rising", 0.35, 0.05), "rare", "common")
     frame.to_csv(tmp_path / "table.csv", index=False)

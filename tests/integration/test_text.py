@@ -134,7 +134,7 @@ def test_regression_predictions_are_in_the_units_of_the_target(tmp_path):
 
 
 @pytest.mark.slow
-def test_class_weights_increase_the_recall_of_the_rare_class(tmp_path):
+def test_balanced_classes_increase_the_recall_of_the_rare_class(tmp_path):
     table = messages(400)
     random = np.random.default_rng(0)
     table["label"] = np.where(random.random(400) < np.where(table["label"] == "spam", 0.35, 0.05), "rare", "common")

@@ -198,7 +198,7 @@ def test_settings_that_do_not_fit_the_target_raise(table, tmp_path, settings, me
 
 
 @pytest.mark.slow
-def test_class_weights_raise_the_recall_of_the_rare_class(tmp_path):
+def test_balanced_classes_raise_the_recall_of_the_rare_class(tmp_path):
     random = np.random.default_rng(0)
     frame = pd.DataFrame({"x": random.normal(size=2000), "z": random.normal(size=2000)})
     frame["rare"] = np.where(random.random(2000) < 1 / (1 + np.exp(3 - frame["x"])), "yes", "no")

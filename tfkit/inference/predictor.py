@@ -155,16 +155,16 @@ class Predictor:
 
     def evaluate(self, source: Any) -> dict[str, Any]:
         """Score the rows of a source that contains the targets."""
-        from tfkit.evaluation import bootstrap, metrics
+        from tfkit.evaluation import bootstrap, scoring
 
         raw, y_true = self.read(source, with_targets=True)
         y_pred, metadata = self.predict_arrays(raw), self.metadata
         return {
             "task": metadata.task,
             "positive_class": metadata.target.positive_class,
-            "test": metrics.compute_metrics(y_true, y_pred, metadata),
+            "test": scoring.compute_metrics(y_true, y_pred, metadata),
             "intervals": bootstrap.bootstrap_intervals(y_true, y_pred, metadata),
-            "classes": metrics.per_class_metrics(y_true, y_pred, metadata),
+            "classes": scoring.per_class_metrics(y_true, y_pred, metadata),
         }
 
     def _to_frame(self, outputs: np.ndarray) -> "pd.DataFrame":
