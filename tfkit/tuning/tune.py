@@ -9,7 +9,7 @@ from typing import Any
 from tfkit.catalog.load import load_recipe
 from tfkit.config import read_settings
 from tfkit.console import console_logger
-from tfkit.errors import Interrupted, UserError
+from tfkit.errors import Interrupted, UserError, did_you_mean
 from tfkit.recipe import Recipe
 from tfkit.run_dir import RunDir, versions
 
@@ -74,6 +74,7 @@ def tune(
         >>> import tfkit
         >>> run = tfkit.tune("tabular", trials=20, time_limit_minutes=30)  # doctest: +SKIP
     """
+    from tfkit.tuning.data_digest import data_digests
     from tfkit.tuning.finalists import rerun_finalists, train_winner
     from tfkit.tuning.keras_tuner_space import make_search_space
     from tfkit.tuning.search import Search
@@ -85,12 +86,14 @@ def tune(
     fixed_values = {**read_settings(config), **overrides}
     config = loaded.Config.from_dict(fixed_values)
     fixed = {name: config.to_dict()[name] for name in fixed_values}
+    _check_objective(objective, loaded, algorithm)
     space = make_search_space(loaded, search, fixed)
     folder = Path(out) if out is not None else Path("runs") / f"tune-{loaded.name or 'recipe'}"
     request = {
         "recipe": loaded.name,
         "recipe_digest": file_digest(loaded.path),
         "settings": fixed,
+        "data_digests": data_digests(dict(config)),
         "space": {name: domain.describe() for name, domain in space.items()},
         "algorithm": algorithm,
         "objective": objective,
@@ -119,11 +122,36 @@ def tune(
             with running_search.worker_pool():
                 running_search.run_trials(trials, deadline, finalists)
                 rerun_finalists(running_search, finalists, deadline)
+                if data_digests(dict(config)) != request["data_digests"]:
+                    raise UserError(
+                        "The data files must not change during a search; start it again with --overwrite. "
+                        f"Received: other content than at the start of the search in {folder}"
+                    )
                 return train_winner(running_search)
         except KeyboardInterrupt:
             raise Interrupted(
                 f"search interrupted; run the same command again to resume it in {folder}", signal.SIGINT
             ) from None
+        except UserError:
+            study.remove_if_refused()
+            raise
+
+
+def _check_objective(objective: str | None, recipe: Recipe, algorithm: str) -> None:
+    """Raise if the objective has no known direction, or does not fit the algorithm."""
+    from tfkit.metrics import DIRECTIONS
+    from tfkit.tuning.pruning import mode_of
+
+    if objective is not None and mode_of(objective, recipe.monitor, recipe.mode) is None:
+        raise UserError(
+            "`objective` must be a score whose direction is known, such as accuracy or log_loss."
+            f"{did_you_mean(objective, [*DIRECTIONS, recipe.monitor])} Received: objective={objective}"
+        )
+    if algorithm == "hyperband" and objective not in (None, recipe.monitor):
+        raise UserError(
+            f"Hyperband compares unfinished trainings, so `objective` must be the monitored {recipe.monitor}. "
+            f"Received: objective={objective}"
+        )
 
 
 def _check_arguments(
