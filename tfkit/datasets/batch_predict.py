@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from tfkit.datasets.keras_settings import check_process
+
 VALUES_PER_CALL = 2**18  # input values of one call; what a layer computes from them is many times larger
 
 CHUNK_ROWS = 65_536  # rows read at once from a dataset
@@ -37,6 +39,7 @@ def compiled_predictor(model: Any, sample: Any, batch_size: int | None = None) -
     """Compile `predict` of one model for rows like the sample; cached on the model."""
     import keras
 
+    check_process()
     cache = model.__dict__.setdefault("_tfkit_predictors", {}) if isinstance(model, keras.Model) else {}
     key = _signature(sample)
     if key not in cache:

@@ -4,6 +4,8 @@ import importlib
 import os
 from typing import Any
 
+from tfkit.datasets.keras_settings import check_process
+
 
 def load_model(path: str | os.PathLike[str]) -> Any:
     """Load a `.keras` file with the classes of tfkit registered.
@@ -19,5 +21,6 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     """
     import keras
 
+    check_process()
     importlib.import_module("tfkit.layers")
     return keras.saving.load_model(path, compile=False)

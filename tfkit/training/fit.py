@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfkit.datasets.array import ArrayDataset
 from tfkit.datasets.batch_predict import rows_per_call
+from tfkit.training import keras_fit
 from tfkit.training.compiled_steps import compile_steps, global_clipnorm_of, train_step_function
+from tfkit.training.keras_fit import epoch_permutation
 from tfkit.training.replicas import scope
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def fit(
     verbose: int | str = 0,
     fuse_steps: bool | None = None,
     position: "EpochPosition | None" = None,
+    **options: Any,
 ) -> "keras.callbacks.History":
     """Train like Keras' `fit`, several times faster on small models.
 
@@ -51,11 +53,12 @@ def fit(
 
     Args:
         model: A compiled Keras model, with Keras' `train_step` or its own.
-        x: Inputs `(rows, ...)`, a dictionary of them, or a dataset such as `tfkit.ArrayDataset`.
+        x: Inputs `(rows, ...)`, a dictionary of them, or a dataset such as `tfkit.ArrayDataset`. Data without row
+            indices (`tf.data.Dataset`, `keras.utils.PyDataset`, generators) is trained on by Keras' own loop.
         y: Targets, if `x` is not a dataset.
         batch_size: Rows of a step; the last batch of an epoch has the remaining rows.
         epochs: Passes over the rows.
-        validation_data: A dataset, or `(x, y)` or `(x, y, sample_weight)`.
+        validation_data: As `x`, or `(x, y)` or `(x, y, sample_weight)`.
         sample_weight: Weight of each row, if `x` is not a dataset.
         callbacks: Callbacks of Keras. Batch callbacks are called once per call of many steps. As with Keras'
             `steps_per_execution`, they get the number of its first step when it begins and of its last when it ends.
@@ -69,6 +72,8 @@ def fit(
             times epochs), or if the model was compiled with `jit_compile=True`. The random masks are those of Keras in
             both cases. None: yes, unless the environment variable `TFKIT_FUSE_STEPS` is 0.
         position: Position in the training at which to start, kept up to date; for resuming.
+        options: Other arguments of Keras' `fit`: `validation_split`, `class_weight`, `shuffle`, `validation_freq`,
+            `validation_batch_size`; `steps_per_epoch` and `validation_steps`, with which Keras' own loop trains.
 
     Returns:
         Keras' `History`.
@@ -94,7 +99,19 @@ def fit(
         )
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}")
-    train, val = _to_dataset(x, y, sample_weight), _validation_dataset(validation_data)
+    arguments = keras_fit.FitArguments(x, y, sample_weight, validation_data, batch_size=batch_size, **options)
+    if arguments.needs_keras_loop:
+        own_arguments = {"augment": augment, "position": position}
+        return arguments.fit_with_keras(
+            model,
+            seed=seed,
+            own_arguments=own_arguments,
+            epochs=epochs,
+            callbacks=list(callbacks),
+            initial_epoch=initial_epoch,
+            verbose=verbose,
+        )
+    train, val = arguments.training_rows(), arguments.validation_rows()
     # Keras would otherwise make fewer calls than there are
     steps_per_execution, model.steps_per_execution = model.steps_per_execution, 1
     try:
@@ -111,6 +128,7 @@ def fit(
                 fuse_steps=fuse_steps,
                 position=position or EpochPosition(),
                 context=context,
+                shuffle=arguments.shuffle,
             )
             begin = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: runner.begin(epoch))
             params = {"verbose": verbose, "epochs": epochs, "steps": runner.steps, "model": model}
@@ -121,9 +139,10 @@ def fit(
                 tf.data.Dataset.range(runner.steps),
                 epochs=epochs,
                 validation_data=tf.data.Dataset.range(1) if val is not None else None,
-                callbacks=_step_callbacks(runner, [begin, *callbacks], add_progbar=verbose != 0, **params),
+                callbacks=keras_fit.step_callbacks(runner, [begin, *callbacks], add_progbar=verbose != 0, **params),
                 initial_epoch=initial_epoch,
                 shuffle=False,
+                validation_freq=arguments.validation_freq,
                 verbose=verbose,
             )
     finally:  # the next plain `fit` makes its own
@@ -158,6 +177,7 @@ class EpochRunner:
         fuse_steps: See `fit`.
         position: Position in the training, kept up to date.
         context: The `ReplicaContext` of the training.
+        shuffle: Whether the order of the rows is random.
     """
 
     def __init__(
@@ -172,7 +192,9 @@ class EpochRunner:
         fuse_steps: bool | None,
         position: EpochPosition,
         context: scope.ReplicaContext,
+        shuffle: bool = True,
     ):
+        self.shuffle = shuffle
         self.seed, self.position, self.rows = seed, position, len(dataset)
         self.batch_size = min(batch_size, self.rows)
         self.steps = -(-self.rows // self.batch_size)
@@ -208,7 +230,8 @@ class EpochRunner:
         if epoch != self.position.epoch:
             self.position.epoch, self.position.rows_done = epoch, 0
         self._has_called = False
-        self.permutation = epoch_permutation(self.seed, epoch, self.rows)
+        in_order: np.ndarray = np.arange(self.rows, dtype="int32")
+        self.permutation = epoch_permutation(self.seed, epoch, self.rows) if self.shuffle else in_order
 
     def run(self, iterator: Any) -> Any:
         """One call of Keras' loop: train on the next rows of the permutation, and return the logs."""
@@ -243,28 +266,6 @@ class EpochRunner:
         self.steps_per_call = max(1, min(MAX_GROWTH * self.steps_per_call, self.steps, target))
 
 
-def _step_callbacks(
-    runner: EpochRunner, callbacks: "list[keras.callbacks.Callback]", **options: Any
-) -> "keras.callbacks.CallbackList":
-    """Create Keras' list of callbacks, with the number of the step instead of the number of the call."""
-    import keras
-
-    class StepCallbackList(keras.callbacks.CallbackList):
-        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-            if runner.position.rows_done < runner.rows:  # Keras makes another call at the end of an epoch
-                super().on_train_batch_begin(runner.position.rows_done // runner.batch_size, logs)
-
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            super().on_train_batch_end(-(-runner.position.rows_done // runner.batch_size) - 1, logs)
-
-    return StepCallbackList(callbacks, add_history=True, **options)
-
-
-def epoch_permutation(seed: int, epoch: int, rows: int) -> np.ndarray:
-    """The order of the rows of an epoch, a function of seed and epoch alone."""
-    return np.random.default_rng((seed, epoch)).permutation(rows).astype("int32")
-
-
 def _test_function(
     model: "keras.Model", dataset: Any, context: scope.ReplicaContext, fuse_steps: bool | None
 ) -> "Callable[[Any], dict[str, tf.Tensor]]":
@@ -286,12 +287,3 @@ def _test_function(
         return run(indices[end:], tf.constant(0, "int64")) if end < rows else logs
 
     return evaluate
-
-
-def _to_dataset(x: Any, y: Any = None, weight: Any = None) -> Any:
-    """The dataset itself, or arrays as a dataset."""
-    return x if hasattr(x, "take") and hasattr(x, "raw_inputs") else ArrayDataset(x, y, weight)
-
-
-def _validation_dataset(data: Any) -> Any:
-    return _to_dataset(*data) if isinstance(data, tuple | list) else data
