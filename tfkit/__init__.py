@@ -60,6 +60,8 @@ PUBLIC = {
     "WindowDataset": "tfkit.datasets.windows:WindowDataset",
 }
 
+NEEDS_TENSORFLOW = {"fit", "load_model", "Run", "train", "tune", "verify"}  # layers and losses work on all backends
+
 __all__ = ["__version__", "sample_path", *PUBLIC]
 
 
@@ -77,6 +79,8 @@ def sample_path(name: str) -> Path:
 def __getattr__(name: str) -> Any:
     if name not in PUBLIC:
         raise AttributeError(f"module 'tfkit' has no attribute {name!r}. Its names: {', '.join(PUBLIC)}.")
+    if name in NEEDS_TENSORFLOW:
+        import_module("tfkit.datasets.keras_settings").require_tensorflow_backend(name)
     module, _, attribute = PUBLIC[name].partition(":")
     imported = import_module(module)
     globals()[name] = getattr(imported, attribute) if attribute else imported

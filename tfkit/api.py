@@ -57,7 +57,8 @@ class Run(RunDir):
         """Predict rows: `predicted`, and for classes `probability_CLASS`.
 
         Args:
-            source: A file, a DataFrame or a dictionary of columns.
+            source: A file, a DataFrame, a Series (one row), an Arrow table (of polars, PyArrow, ...), a dictionary of
+                columns or of one row, or a list of dictionaries (rows).
 
         Returns:
             A pandas DataFrame with a row for each row of the source.

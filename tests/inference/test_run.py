@@ -37,7 +37,7 @@ def test_predict_returns_label_and_probabilities(run, frame):
     assert list(predictions["predicted"]) == [["little", "much"][i] for i in top]
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".jsonl", ".csv.gz"])
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".json", ".jsonl", ".csv.gz"])
 def test_predict_writes_the_input_columns_first(run, frame, tmp_path, suffix, capsys):
     from tfkit.data.files.read import read_frame
     from tfkit.data.files.write import write_frame
@@ -51,6 +51,31 @@ def test_predict_writes_the_input_columns_first(run, frame, tmp_path, suffix, ca
     expected = run.predict(frame.head(20))
     assert list(predictions["predicted"]) == list(expected["predicted"])
     np.testing.assert_allclose(predictions["probability_much"].astype(float), expected["probability_much"], rtol=1e-5)
+
+
+def test_every_form_of_a_row_is_predicted_alike(run, frame):
+    import pyarrow as pa
+
+    rows = frame.drop(columns="y").head(3)
+    expected = run.predict(rows)
+    first = rows.iloc[0].to_dict()
+    for source in (rows.to_dict("records"), pa.Table.from_pandas(rows), rows.to_dict("list"), rows.to_dict("series")):
+        pd.testing.assert_frame_equal(run.predict(source), expected, rtol=1e-5)
+    for source in (first, [first], rows.iloc[0], {**first, "id": 7}, {name: [cell] for name, cell in first.items()}):
+        pd.testing.assert_frame_equal(run.predict(source), expected.iloc[:1], rtol=1e-5)
+
+
+def test_one_row_traces_nothing_reads_no_file_and_makes_no_frame_of_inputs(run, frame, monkeypatch):
+    import tensorflow as tf
+
+    from tfkit.data.tabular import reading
+    from tfkit.run_dir import RunDir
+
+    row = frame.drop(columns="y").iloc[0].to_dict()
+    expected = run.predict(row)
+    for owner, name in ((tf, "function"), (reading, "read_frame"), (RunDir, "read_json")):
+        monkeypatch.setattr(owner, name, None)
+    pd.testing.assert_frame_equal(run.predict(row), expected)
 
 
 def test_evaluate_on_a_new_file(run, frame, tmp_path, capsys):

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import tfkit
 from tfkit.errors import UserError, did_you_mean
 
-TABLE_SUFFIXES = {".csv", ".txt", ".tsv", ".jsonl", ".ndjson", ".parquet"}
+TABLE_SUFFIXES = {".csv", ".txt", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet"}
 COMPRESSION_SUFFIXES = {".gz", ".bz2", ".xz", ".zip", ".zst"}
 
 

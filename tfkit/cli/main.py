@@ -11,6 +11,7 @@ from typing import NoReturn
 import tfkit
 from tfkit.cli.recipe_commands import cp, ls, show, train, tune, verify
 from tfkit.cli.run_commands import compare, evaluate, export, predict, report
+from tfkit.datasets.keras_settings import BACKEND
 from tfkit.errors import Interrupted, NotFiniteError, UserError, did_you_mean
 
 COMMANDS: dict[str, Callable[[list[str]], None]] = {
@@ -25,6 +26,7 @@ USER_ERROR_NUMBERS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, err
 def command() -> NoReturn:
     """Run `main` as a process, and exit without freeing the objects of TensorFlow, which takes a second."""
     exit_code = 1
+    _open_standard_streams()
 
     def leave() -> None:
         sys.stdout.flush()
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # no start-up messages of TensorFlow
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    _set_backend()
     sys.path.append(os.getcwd())  # a recipe can be named as a dotted module relative to the current folder
     try:
         _run_command(arguments)
@@ -65,6 +67,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.errno not in USER_ERROR_NUMBERS:
             raise
         return _print_error(2, f"{error.strerror}: {error.filename}" if error.filename else str(error), arguments)
+
+
+def _open_standard_streams() -> None:
+    """Connect a closed stream to the null device, as by `tfkit ls >&-`; a file would otherwise get its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
+
+
+def _set_backend() -> None:
+    """Use Keras on TensorFlow, and report another setting."""
+    backend = os.environ.get("KERAS_BACKEND") or BACKEND
+    if backend != BACKEND and "keras" not in sys.modules:
+        print(f"tfkit: KERAS_BACKEND={backend} is ignored; tfkit uses Keras on TensorFlow", file=sys.stderr)
+    os.environ["KERAS_BACKEND"] = BACKEND
 
 
 def _run_command(arguments: list[str]) -> None:

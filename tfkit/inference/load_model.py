@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import keras
 
+from tfkit.datasets.keras_settings import check_process
+
 
 def load_model(path: str | os.PathLike[str]) -> "keras.Model":
     """Load a `.keras` file with the classes of tfkit registered.
@@ -22,5 +24,6 @@ def load_model(path: str | os.PathLike[str]) -> "keras.Model":
     """
     import keras
 
+    check_process()
     importlib.import_module("tfkit.layers")
     return keras.saving.load_model(path, compile=False)

@@ -106,8 +106,13 @@ class Predictor:
         """Log the columns of raw rows whose distribution differs from training."""
         from tfkit.data.drift import log_drift
 
-        if self.run_dir.path("reference_stats.json").is_file():
-            log_drift(raw, self.run_dir.read_json("reference_stats.json"))
+        log_drift(raw, self.reference_stats)
+
+    @cached_property
+    def reference_stats(self) -> dict[str, Any]:
+        """The distribution of each training column; empty if the run has none."""
+        has_stats = self.run_dir.path("reference_stats.json").is_file()
+        return self.run_dir.read_json("reference_stats.json") if has_stats else {}
 
     def predict_arrays(self, raw: Any) -> np.ndarray:
         """Predictions for raw rows: probabilities `(rows, classes)`, or values `(rows,)` in the user's units."""

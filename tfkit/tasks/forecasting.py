@@ -136,12 +136,15 @@ def read_test_frame(path: Path, metadata: Any) -> tuple[np.ndarray, np.ndarray]:
     """Window targets and predictions of a predictions.csv."""
     import pandas as pd
 
-    frame, horizon = pd.read_csv(path), metadata.horizon
+    column, horizon = metadata.series_id_column or "series", metadata.horizon
+    names_in_file = pd.read_csv(path, nrows=0).columns
+    gaps = {name: [""] for name in names_in_file if name != column}  # NA and null may be names of series
+    frame = pd.read_csv(path, dtype={column: str}, keep_default_na=False, na_values=gaps)
     y_true = allocate_window_targets(len(frame) // horizon, horizon)
     y_true["values"] = frame["actual"].to_numpy("float64").reshape(-1, horizon)
-    column, names = metadata.series_id_column or "series", [str(name) for name in metadata.series.names]
+    names = [str(name) for name in metadata.series.names]
     if column in frame:
-        y_true["series"] = [names.index(name) for name in frame[column].astype(str).iloc[::horizon]]
+        y_true["series"] = [names.index(name) for name in frame[column].iloc[::horizon]]
     interval_columns: Sequence[str] = [name for name in frame.columns if name.startswith(("low_", "high_"))]
     half = len(metadata.quantiles) // 2
     lows, highs = interval_columns[0::2][::-1], interval_columns[1::2]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tfkit.datasets.array import ArrayDataset, gather_rows
+from tfkit.training.keras_fit import pack_as_keras
 from tfkit.training.xla import fused_steps
 
 
@@ -135,7 +136,7 @@ def _step_loop(
     import tensorflow as tf
 
     has_custom_step = type(model).train_step is not keras.Model.train_step and step == model.train_step
-    step = context(step)
+    step = context(pack_as_keras(step) if has_custom_step or step == model.test_step else step)
     if model.jit_compile and context.strategy is None:  # requested by the user, or Keras' choice on a GPU
         step = fused_steps.compile_single_step(step, with_cpu_random=fuse)
 

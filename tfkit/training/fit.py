@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfkit.datasets.array import ArrayDataset
 from tfkit.datasets.batch_predict import rows_per_call
+from tfkit.training import keras_fit
 from tfkit.training.compiled_steps import compile_steps, global_clipnorm_of, train_step_function
+from tfkit.training.keras_fit import epoch_permutation
 from tfkit.training.replicas import scope
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def fit(
     verbose: int | str = 0,
     fuse_steps: bool | None = None,
     position: "EpochPosition | None" = None,
+    **options: Any,
 ) -> "keras.callbacks.History":
     """Train like Keras' `fit`, several times faster on small models.
 
@@ -52,11 +54,12 @@ def fit(
 
     Args:
         model: A compiled Keras model, with Keras' `train_step` or its own.
-        x: Inputs `(rows, ...)`, a dictionary of them, or a dataset such as `tfkit.ArrayDataset`.
+        x: Inputs `(rows, ...)`, a dictionary of them, or a dataset such as `tfkit.ArrayDataset`. Data without row
+            indices (`tf.data.Dataset`, `keras.utils.PyDataset`, generators) is trained on by Keras' own loop.
         y: Targets, if `x` is not a dataset.
         batch_size: Rows of a step; the last batch of an epoch has the remaining rows.
         epochs: Passes over the rows.
-        validation_data: A dataset, or `(x, y)` or `(x, y, sample_weight)`.
+        validation_data: As `x`, or `(x, y)` or `(x, y, sample_weight)`.
         sample_weight: Weight of each row, if `x` is not a dataset.
         callbacks: Callbacks of Keras. Batch callbacks are called once per call of many steps. As with Keras'
             `steps_per_execution`, they get the number of its first step when it begins and of its last when it ends.
@@ -70,6 +73,8 @@ def fit(
             times epochs), or if the model was compiled with `jit_compile=True`. The random masks are those of Keras in
             both cases. None: yes, unless the environment variable `TFKIT_FUSE_STEPS` is 0.
         position: Position in the training at which to start, kept up to date; for resuming.
+        options: Other arguments of Keras' `fit`: `validation_split`, `class_weight`, `shuffle`, `validation_freq`,
+            `validation_batch_size`; `steps_per_epoch` and `validation_steps`, with which Keras' own loop trains.
 
     Returns:
         Keras' `History`.
@@ -88,15 +93,15 @@ def fit(
     import keras
     import tensorflow as tf
 
-    if not model.compiled:
-        raise ValueError(
-            "`model` must be compiled first: model.compile(optimizer, loss). A model that was loaded by "
-            "tfkit.load_model is not; it only predicts."
+    _validate(model, batch_size)
+    arguments = keras_fit.FitArguments(x, y, sample_weight, validation_data, batch_size=batch_size, **options)
+    shared: dict[str, Any] = {"epochs": epochs, "initial_epoch": initial_epoch, "verbose": verbose}
+    if arguments.needs_keras_loop:
+        own_arguments = {"augment": augment, "position": position}
+        return arguments.fit_with_keras(
+            model, seed=seed, own_arguments=own_arguments, callbacks=list(callbacks), **shared
         )
-    if batch_size < 1:
-        raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}")
-    train, val = _to_dataset(x, y, sample_weight), validation_data
-    val = _to_dataset(*val) if isinstance(val, tuple | list) else val
+    train, val = arguments.training_rows(), arguments.validation_rows()
     with _own_functions(model), scope.replica_context(model) as context:
         runner = EpochRunner(
             model,
@@ -108,6 +113,7 @@ def fit(
             fuse_steps=fuse_steps,
             position=position or EpochPosition(),
             context=context,
+            shuffle=arguments.shuffle,
         )
         begin = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: runner.begin(epoch))
         params = {"verbose": verbose, "epochs": epochs, "steps": runner.steps, "model": model}
@@ -116,13 +122,22 @@ def fit(
         runner.compile()
         return model.fit(
             tf.data.Dataset.range(runner.steps),
-            epochs=epochs,
             validation_data=tf.data.Dataset.range(1) if val is not None else None,
-            callbacks=_step_callbacks(runner, [begin, *callbacks], add_progbar=verbose != 0, **params),
-            initial_epoch=initial_epoch,
+            callbacks=keras_fit.step_callbacks(runner, [begin, *callbacks], add_progbar=verbose != 0, **params),
             shuffle=False,
-            verbose=verbose,
+            validation_freq=arguments.validation_freq,
+            **shared,
         )
+
+
+def _validate(model: "keras.Model", batch_size: int) -> None:
+    if not model.compiled:
+        raise ValueError(
+            "`model` must be compiled first: model.compile(optimizer, loss). A model that was loaded by "
+            "tfkit.load_model is not; it only predicts."
+        )
+    if batch_size < 1:
+        raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}")
 
 
 @contextmanager
@@ -166,6 +181,7 @@ class EpochRunner:
         fuse_steps: See `fit`.
         position: Position in the training, kept up to date.
         context: The `ReplicaContext` of the training.
+        shuffle: Whether the order of the rows is random.
     """
 
     def __init__(
@@ -180,7 +196,9 @@ class EpochRunner:
         fuse_steps: bool | None,
         position: EpochPosition,
         context: scope.ReplicaContext,
+        shuffle: bool = True,
     ):
+        self.shuffle = shuffle
         self.seed, self.position, self.rows = seed, position, len(dataset)
         self.batch_size = min(batch_size, self.rows)
         self.steps = -(-self.rows // self.batch_size)
@@ -216,7 +234,8 @@ class EpochRunner:
         if epoch != self.position.epoch:
             self.position.epoch, self.position.rows_done = epoch, 0
         self._has_called = False
-        self.permutation = epoch_permutation(self.seed, epoch, self.rows)
+        in_order: np.ndarray = np.arange(self.rows, dtype="int32")
+        self.permutation = epoch_permutation(self.seed, epoch, self.rows) if self.shuffle else in_order
 
     def run(self, iterator: Any) -> Any:
         """One call of Keras' loop: train on the next rows of the permutation, and return the logs."""
@@ -250,28 +269,6 @@ class EpochRunner:
         self.steps_per_call = max(1, min(MAX_GROWTH_FACTOR * self.steps_per_call, self.steps, target))
 
 
-def _step_callbacks(
-    runner: EpochRunner, callbacks: "list[keras.callbacks.Callback]", **options: Any
-) -> "keras.callbacks.CallbackList":
-    """Create Keras' list of callbacks, with the number of the step instead of the number of the call."""
-    import keras
-
-    class StepCallbackList(keras.callbacks.CallbackList):
-        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-            if runner.position.rows_done < runner.rows:  # Keras makes another call at the end of an epoch
-                super().on_train_batch_begin(runner.position.rows_done // runner.batch_size, logs)
-
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            super().on_train_batch_end(-(-runner.position.rows_done // runner.batch_size) - 1, logs)
-
-    return StepCallbackList(callbacks, add_history=True, **options)
-
-
-def epoch_permutation(seed: int, epoch: int, rows: int) -> np.ndarray:
-    """The order of the rows of an epoch, a function of seed and epoch alone."""
-    return np.random.default_rng((seed, epoch)).permutation(rows).astype("int32")
-
-
 def _test_function(
     model: "keras.Model", dataset: Any, context: scope.ReplicaContext, fuse_steps: bool | None
 ) -> "Callable[[Any], dict[str, tf.Tensor]]":
@@ -293,8 +290,3 @@ def _test_function(
         return run(indices[end:], tf.constant(0, "int64")) if end < rows else logs
 
     return evaluate
-
-
-def _to_dataset(x: Any, y: Any = None, weight: Any = None) -> Any:
-    """The dataset itself, or arrays as a dataset."""
-    return x if hasattr(x, "take") and hasattr(x, "raw_inputs") else ArrayDataset(x, y, weight)

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tfkit.datasets.keras_settings import check_process
+
 
 def seed_everything(*, seed: int, deterministic: bool = True) -> None:
     """Seed all random generators, so that the same seed gives the same bits.
@@ -15,6 +17,7 @@ def seed_everything(*, seed: int, deterministic: bool = True) -> None:
     import keras
     import tensorflow as tf
 
+    check_process()
     policy = keras.config.dtype_policy()
     # restarts the numbers in layer names, so that a second run in a process equals the first
     keras.utils.clear_session(free_memory=False)
@@ -35,3 +38,16 @@ def precision_policy(policy: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(previous)
+
+
+@contextmanager
+def channels_last() -> Iterator[None]:
+    """Set the image format of the data, which is that of TensorFlow on a CPU; `keras.json` may have set another."""
+    import keras
+
+    previous = keras.config.image_data_format()
+    keras.config.set_image_data_format("channels_last")
+    try:
+        yield
+    finally:
+        keras.config.set_image_data_format(previous)

@@ -87,7 +87,8 @@ def train(
             run.update_provenance(skip_test=skip_test, tensorboard=tensorboard, non_defaults=settings.non_defaults())
             if checkpoint_minutes is not None:
                 run.update_provenance(checkpoint_minutes=checkpoint_minutes)
-            pipeline.run_steps()
+            with seeding.channels_last():
+                pipeline.run_steps()
         except Paused:
             log(f"Paused after epoch {stop_after_epoch}; continue with --resume {run.folder}")
         except BaseException:

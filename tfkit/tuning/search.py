@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tfkit.config import Config
-from tfkit.errors import UserError
+from tfkit.errors import UserError, did_you_mean
 from tfkit.recipe import Recipe
 from tfkit.run_dir import RunDir
 from tfkit.training.checkpoint import STOP_FILE
@@ -21,6 +21,7 @@ from tfkit.tuning.keras_tuner_space import Space
 from tfkit.tuning.live_table import LiveTable
 from tfkit.tuning.proposer import TrialProposer
 from tfkit.tuning.study import Study, Trial
+from tfkit.tuning.worker import LOG_FILE
 
 POLL_SECONDS = 0.5  # between two checks of the running trials
 
@@ -65,17 +66,6 @@ class Search:
         self.algorithm, self.workers, self.device = algorithm, workers, device
         self.dask_address, self.log, self.num_trials = dask_address, log, 0
         self.monitor, self.mode = recipe.monitor, monitor_mode(recipe)
-        objective = study.request["objective"]
-        if objective is not None and pruning.mode_of(objective, self.monitor, recipe.mode) is None:
-            raise UserError(
-                "`objective` must be a score whose direction is known, such as accuracy or log_loss. "
-                f"Received: {objective}"
-            )
-        if algorithm == "hyperband" and objective not in (None, self.monitor):
-            raise UserError(
-                f"Hyperband compares unfinished trainings, so `objective` must be the monitored {self.monitor}. "
-                f"Received: objective={objective}"
-            )
         self.proposer = TrialProposer(
             study,
             space,
@@ -115,16 +105,27 @@ class Search:
         while True:
             time_is_up = deadline is not None and time.monotonic() + self.estimated_seconds(finalists) > deadline
             while (
-                len(self.running) < self.workers and (trial := self.proposer.next_trial(trials, time_is_up)) is not None
+                len(self.running) < self.workers
+                and not self.is_refused()
+                and (trial := self.proposer.next_trial(trials, time_is_up)) is not None
             ):
                 self.start(trial)
             if not self.running:
                 break
             self.poll()
+        if self.is_refused():
+            raise UserError(self.study.trials[0].reason)
         self.delete_models_of_losers(search_ended=True)
         if not self.study.ranked_trials(self.objective_mode):
             reasons = {trial.reason for trial in self.study.search_trials() if trial.reason}
-            raise UserError(f"No trial finished: {'; '.join(sorted(reasons)) or 'the time limit was too short'}")
+            remedy = f"the logs are in {self.study.folder}/trial-*/{LOG_FILE}; start again with --overwrite"
+            raise UserError(
+                f"No trial finished: {'; '.join(sorted(reasons)) or 'the time limit was too short'} ({remedy})"
+            )
+
+    def is_refused(self) -> bool:
+        """Whether the default settings failed by an error of the user, as the other trials would."""
+        return bool(self.study.trials) and self.study.trials[0].refused
 
     def estimated_seconds(self, finalists: int) -> float:
         """Estimate the seconds for finalists and winner from the mean time of the finished trials."""
@@ -192,6 +193,7 @@ class Search:
     def _finish_trial(self, trial: Trial, result: dict[str, Any]) -> None:
         """Record the result of a trial, report it to the oracle, and log it."""
         trial.state, trial.reason = result["state"], result.get("reason", "")
+        trial.refused = result.get("refused", False)
         run = pruning.newest_run(self.study.trial_folder(trial))
         if run is not None:
             trial.run = str(run.relative_to(self.study.folder))
@@ -217,9 +219,12 @@ class Search:
             self.study.objective = objective or pruning.default_objective(run.metrics, self.monitor)
         trial.score = pruning.read_score(folder, self.study.objective, self.monitor, self.mode)
         if trial.score is None:
-            available = ", ".join(run.metrics.get("val", {}))
-            trial.state = "failed"
-            trial.reason = f"it has no score {self.study.objective}; available scores: {available}"
+            names = list(run.metrics.get("val", {}))
+            trial.state, trial.refused = "failed", True
+            trial.reason = (
+                f"`objective` must be a validation score of the recipe: {', '.join(names)}."
+                f"{did_you_mean(self.study.objective, names)} Received: objective={self.study.objective}"
+            )
         if trial.kind == "default":
             self.study.default_settings = run.config
 

@@ -21,6 +21,8 @@ LARGE_FILES = ("model.keras", "sample_inputs.npz")  # of a run; metrics and hist
 
 MAX_MESSAGE_CHARACTERS = 120  # of a value in an error message
 
+REQUEST_NAMES = {"recipe_digest": "recipe file", "data_digests": "content of the data files"}  # in error messages
+
 
 @dataclass
 class Trial:
@@ -34,6 +36,7 @@ class Trial:
     epochs: int = 0
     seconds: float = 0.0
     reason: str = ""
+    refused: bool = False  # whether it failed by an error of the user, such as an unknown column
     run: str | None = None  # its folder, relative to that of the search
     stop_after_epoch: int | None = None  # the epoch to stop after
     resumed_trial: int | None = None  # number of the trial whose run it resumes
@@ -85,11 +88,11 @@ class Study:
             raise UserError(f"{path} is damaged; use --overwrite to start over.") from None
         study = cls(folder, **content, trials=trials)
         for key, saved_value in study.request.items():
-            if request[key] != saved_value:
+            if key in request and request[key] != saved_value:
                 raise UserError(
-                    f"The {'recipe file' if key == 'page' else key} must be the same as when the search in {folder} "
+                    f"The {REQUEST_NAMES.get(key, key)} must be the same as when the search in {folder} "
                     "was started; use --overwrite to start over, or another --out. "
-                    f"Received: {_shorten(request[key])}, started with {_shorten(saved_value)}"
+                    f"Received: {_describe_change(key, request[key], saved_value)}"
                 )
         return study
 
@@ -117,6 +120,18 @@ class Study:
         done = [trial for trial in self.search_trials() if trial.state == "done" and trial.score is not None]
         return sorted(done, key=lambda trial: (trial.score if mode == "min" else -trial.score, trial.number))  # type: ignore[operator]
 
+    def remove_if_refused(self) -> None:
+        """Delete the search if no trial was trained, because the user must change something first."""
+        for trial in self.trials:
+            has_trained = any(self.trial_folder(trial).glob("*/history.jsonl"))
+            if not trial.refused and (has_trained or trial.state != "running"):
+                return
+        for path in self.folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != "lock":
+                path.unlink()
+
     def delete_models(self, keep: set[int]) -> None:
         """Delete models and checkpoints of finished trials, except the winner and the trial numbers in `keep`."""
         for trial in self.trials:
@@ -136,7 +151,7 @@ def setting_values(study: Study, trial: Trial, names: Iterable[str]) -> dict[str
 
 @contextlib.contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Lock the directory of a search against other processes.
+    """Lock the directory of a search against other processes; remove a new one without a search at the end.
 
     Raises:
         UserError: If another process has the lock, or the directory contains something other than a search.
@@ -145,6 +160,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
         folder.exists() and not (folder / STATE_FILE).exists() and any(path.name != "lock" for path in folder.iterdir())
     ):
         raise UserError(f"`out` must be a new directory, or the directory of a search. Received: {folder}")
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as file:
         try:
@@ -153,12 +169,27 @@ def lock_folder(folder: Path) -> Iterator[None]:
             raise UserError(
                 f"Another search is running in {folder}: wait until it ends, or use another --out."
             ) from None
-        yield
+        try:
+            yield
+        finally:
+            if not (folder / STATE_FILE).exists():  # the command was refused
+                (folder / "lock").unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # another process uses the parent
+                    for path in missing:
+                        path.rmdir()
 
 
 def file_digest(path: Path | None) -> str | None:
     """First 16 hexadecimal digits of the SHA-256 of a file; None for no file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path else None
+
+
+def _describe_change(key: str, value: Any, saved_value: Any) -> str:
+    """Both values of an argument that must be equal; of data files, the settings that name the changed ones."""
+    if key == "data_digests":
+        names = [name for name, digest in value.items() if saved_value.get(name) != digest]
+        return f"other content of {', '.join(f'{name}=' for name in names)}"
+    return f"{_shorten(value)}, started with {_shorten(saved_value)}"
 
 
 def _shorten(value: Any) -> str:

@@ -2,16 +2,20 @@
 
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfkit.catalog.load import load_recipe
-from tfkit.config import read_settings
+from tfkit.config import Config, read_settings
 from tfkit.console import console_logger
-from tfkit.errors import Interrupted, UserError
+from tfkit.errors import Interrupted, UserError, did_you_mean
 from tfkit.recipe import Recipe
 from tfkit.run_dir import RunDir, versions
+
+if TYPE_CHECKING:
+    from tfkit.tuning.study import Study
 
 __all__ = ["tune"]
 
@@ -74,6 +78,7 @@ def tune(
         >>> import tfkit
         >>> run = tfkit.tune("tabular", trials=20, time_limit_minutes=30)  # doctest: +SKIP
     """
+    from tfkit.tuning.data_digest import data_digests
     from tfkit.tuning.finalists import rerun_finalists, train_winner
     from tfkit.tuning.keras_tuner_space import make_search_space
     from tfkit.tuning.search import Search
@@ -85,49 +90,79 @@ def tune(
     fixed_values = {**read_settings(config), **overrides}
     settings = loaded.Config.from_dict(fixed_values)
     fixed = {name: settings.to_dict()[name] for name in fixed_values}
+    _check_objective(objective, loaded, algorithm)
     space = make_search_space(loaded, search, fixed)
     folder = Path(out) if out is not None else Path("runs") / f"tune-{loaded.name or 'recipe'}"
-    request = _request(loaded, fixed, space, algorithm=algorithm, objective=objective)
+    request = _request(loaded, settings, fixed, space, algorithm=algorithm, objective=objective)
     with console_logger(quiet) as log, lock_folder(folder):
         study = Study.open(folder, request, overwrite)
         if study.winner is not None and len(study.search_trials()) >= trials:
             log(f"Already finished: {folder}")
             return RunDir(folder / study.winner["run"])
-        running_search = Search(
-            loaded,
-            settings,
-            fixed,
-            space,
-            study,
-            algorithm=algorithm,
-            workers=workers,
-            device=device,
-            dask_address=dask_address,
-            log=log,
-            quiet=quiet,
-        )
+        options: dict[str, Any] = {"algorithm": algorithm, "workers": workers, "device": device}
+        options |= {"dask_address": dask_address, "log": log, "quiet": quiet}
+        running_search = Search(loaded, settings, fixed, space, study, **options)
         deadline = start + 60 * time_limit_minutes if time_limit_minutes is not None else None
-        try:
-            with running_search.worker_pool():
-                running_search.run_trials(trials, deadline, finalists)
-                rerun_finalists(running_search, finalists, deadline)
-                return train_winner(running_search)
-        except KeyboardInterrupt:
-            raise Interrupted(
-                f"search interrupted; run the same command again to resume it in {folder}", signal.SIGINT
-            ) from None
+        with running_search.worker_pool(), _interruption(study, folder):
+            running_search.run_trials(trials, deadline, finalists)
+            rerun_finalists(running_search, finalists, deadline)
+            if data_digests(dict(settings)) != request["data_digests"]:
+                raise UserError(
+                    "The data files must not change during a search; start it again with --overwrite. "
+                    f"Received: other content than at the start of the search in {folder}"
+                )
+            return train_winner(running_search)
+
+
+@contextmanager
+def _interruption(study: "Study", folder: Path) -> Iterator[None]:
+    """Say how to resume an interrupted search; remove the folder of one that was refused before its first trial."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"search interrupted; run the same command again to resume it in {folder}", signal.SIGINT
+        ) from None
+    except UserError:
+        study.remove_if_refused()
+        raise
+
+
+def _check_objective(objective: str | None, recipe: Recipe, algorithm: str) -> None:
+    """Raise if the objective has no known direction, or does not fit the algorithm."""
+    from tfkit.metrics import DIRECTIONS
+    from tfkit.tuning.pruning import mode_of
+
+    if objective is not None and mode_of(objective, recipe.monitor, recipe.mode) is None:
+        raise UserError(
+            "`objective` must be a score whose direction is known, such as accuracy or log_loss."
+            f"{did_you_mean(objective, [*DIRECTIONS, recipe.monitor])} Received: objective={objective}"
+        )
+    if algorithm == "hyperband" and objective not in (None, recipe.monitor):
+        raise UserError(
+            f"Hyperband compares unfinished trainings, so `objective` must be the monitored {recipe.monitor}. "
+            f"Received: objective={objective}"
+        )
 
 
 def _request(
-    recipe: Recipe, fixed: Mapping[str, Any], space: Mapping[str, Any], *, algorithm: str, objective: str | None
+    recipe: Recipe,
+    settings: Config,
+    fixed: Mapping[str, Any],
+    space: Mapping[str, Any],
+    *,
+    algorithm: str,
+    objective: str | None,
 ) -> dict[str, Any]:
     """Describe a search; a search is resumed only with the same description."""
+    from tfkit.tuning.data_digest import data_digests
     from tfkit.tuning.study import file_digest
 
     return {
         "recipe": recipe.name,
         "recipe_digest": file_digest(recipe.path),
         "settings": fixed,
+        "data_digests": data_digests(dict(settings)),
         "space": {name: domain.describe() for name, domain in space.items()},
         "algorithm": algorithm,
         "objective": objective,

@@ -52,7 +52,7 @@ def run_logged_job(job: dict[str, Any], recipes: dict[tuple[str, bool], "Recipe"
             )
         return run_job(job, recipes[key], quiet=False)
     except UserError as error:
-        return {"state": "failed", "reason": str(error)}
+        return {"state": "failed", "reason": str(error), "refused": True}
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -69,7 +69,7 @@ def run_job(job: dict[str, Any], recipe: "Recipe", quiet: bool = True) -> dict[s
             raise KeyboardInterrupt from None
         return {"state": "stopped"}
     except (UserError, NotFiniteError) as error:
-        return {"state": "failed", "reason": str(error)}
+        return {"state": "failed", "reason": str(error), "refused": isinstance(error, UserError)}
     except Exception as error:
         traceback.print_exc()
         return {"state": "failed", "reason": f"{type(error).__name__}: {first_line(error)}"}
@@ -105,5 +105,5 @@ def _exit_with_parent(parent: int) -> None:
 
 if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
     main()

@@ -210,7 +210,12 @@ def _parse_format(distinct: pd.Series, date_format: str) -> pd.Series:
         values = (values.where((values >= low) & (values < high)) * (1e6 / units_per_second)).round()
         return pd.to_datetime(values, unit="us", errors="coerce")
     if distinct.dtype.kind == "f":
-        distinct = distinct.where(distinct % 1 == 0).astype("Int64").astype("string").astype("str")
+        distinct = (
+            distinct.where((distinct % 1 == 0) & (distinct.abs() < 2**53))
+            .astype("Int64")
+            .astype("string")
+            .astype("str")
+        )
     return pd.to_datetime(distinct, format=date_format, errors="coerce", utc=True).dt.tz_convert(None)
 
 

@@ -129,6 +129,15 @@ def _to_strings(distinct: pd.Series) -> np.ndarray:
     elif distinct.dtype.kind == "M":
         texts = [str(timestamp.tz_localize(None)).removesuffix(" 00:00:00") for timestamp in distinct]
     else:
-        texts = [re.sub(r"^(-?\d+)\.0+$", r"\1", text) if text.endswith("0") else text for text in distinct.tolist()]
-        texts = [text.replace("\0", "") for text in texts]
+        texts = [format_text(text) for text in distinct.tolist()]
     return np.array(texts, object)
+
+
+def format_text(text: str) -> str:
+    """Format one string as `to_strings` does.
+
+    Example:
+        >>> format_text("3.0"), format_text("a0")
+        ('3', 'a0')
+    """
+    return (re.sub(r"^(-?\d+)\.0+$", r"\1", text) if text.endswith("0") else text).replace("\0", "")

@@ -126,6 +126,8 @@ class ChunkReader:
                     raise NotChunkableError
                 return "parquet", False
             kind = decompressed_format(name, self.path)
+            if kind == "json":
+                raise NotChunkableError
         if non_table_format(head):
             raise NotChunkableError
         declared = self.encoding or text_encoding.bom_encoding(head)

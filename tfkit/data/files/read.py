@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfkit.data.files import compression as files_compression
-from tfkit.data.files import csv, json_lines, text_encoding
+from tfkit.data.files import csv, in_memory, json_file, json_lines, text_encoding
 from tfkit.data.files.normalize import DEFAULT_NA_VALUES, mark_missing, normalize_frame
 from tfkit.errors import UserError, did_you_mean, first_line
 
@@ -23,6 +23,7 @@ _FORMAT_BY_SUFFIX = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".parquet": "parquet",
+    ".json": "json",
 }
 
 _NON_TABLE_FORMATS = {  # first bytes of text that is not a table
@@ -34,7 +35,7 @@ _NON_TABLE_FORMATS = {  # first bytes of text that is not a table
 
 
 def read_frame(
-    source: str | os.PathLike[str] | pd.DataFrame | Mapping[str, Any],
+    source: Any,
     *,
     delimiter: str | None = None,
     encoding: str | None = None,
@@ -44,12 +45,13 @@ def read_frame(
 
     A table reads the same from any file format: white space around strings and column names is removed, and a cell is
     NaN if it is empty or a missing marker. In text (`.csv`, `.tsv`, `.txt`) every cell is a string; JSON lines
-    (`.jsonl`, `.ndjson`), Parquet and DataFrames keep numbers, booleans and dates. Files may be compressed
+    (`.jsonl`, `.ndjson`), JSON, Parquet and DataFrames keep numbers, booleans and dates. Files may be compressed
     (`.gz .bz2 .xz .zst`, or a `.zip` with one file in it). A column without a name becomes `column_N`. A named index
     becomes a column, any other index is dropped.
 
     Args:
-        source: path of a file, or of a folder to concatenate; a DataFrame (not changed), or a dictionary of columns.
+        source: path of a file, or of a folder to concatenate; a DataFrame (not changed), or another table in memory,
+            see `tfkit.data.files.in_memory.to_frame`.
         delimiter: one ASCII character, or `"tab"`; None to detect it among `, ; tab |`. Only for delimited text.
         encoding: of text, one that Python supports; None for the byte-order mark, UTF-8, else cp1252 (Latin-1).
         na_values: markers of missing cells, instead of `DEFAULT_NA_VALUES`; an empty cell is always missing. A marker
@@ -57,7 +59,7 @@ def read_frame(
 
     Returns:
         A DataFrame with rows 0, 1, ... and unique column names. For a file, `frame.attrs["file"]` has the detected
-        `path`, `kind` (csv, tsv, jsonl, parquet, folder), `delimiter` and `encoding`.
+        `path`, `kind` (csv, tsv, jsonl, json, parquet, folder), `delimiter` and `encoding`.
 
     Raises:
         UserError: the source is not a table; the message names the line, if there is one.
@@ -74,18 +76,12 @@ def read_with_missing_counts(
     source: Any, *, delimiter: str | None = None, encoding: str | None = None, na_values: Sequence[str] | None = None
 ) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
     """Read a table and count its missing markers: column -> marker -> count."""
-    import pandas as pd
-
     file_info: dict[str, Any] = {}
     if isinstance(source, str | os.PathLike):
         path = Path(source).expanduser()
         frame, file_info = (_read_folder if os.path.isdir(path) else _read_file)(path, delimiter, encoding)
-    elif isinstance(source, pd.DataFrame | Mapping):
-        frame = _from_memory(source)
     else:
-        raise UserError(
-            f"A table must be a path, a DataFrame or a dictionary of columns. Received: {type(source).__name__}"
-        )
+        frame = in_memory.to_frame(source)
     frame = normalize_frame(frame, file_info.get("path", "a frame"))
     markers = (
         DEFAULT_NA_VALUES if na_values is None else ["", *([na_values] if isinstance(na_values, str) else na_values)]
@@ -93,19 +89,6 @@ def read_with_missing_counts(
     frame, missing_counts = mark_missing(frame, markers)
     frame.attrs = {"file": file_info}
     return frame, missing_counts
-
-
-def _from_memory(source: pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
-    import pandas as pd
-
-    if isinstance(source, pd.DataFrame):
-        return source
-    try:
-        return pd.DataFrame(dict(source))
-    except (ValueError, TypeError) as error:
-        raise UserError(
-            f"A dictionary of columns needs a list for each name, all of one length. Received: {first_line(error)}"
-        ) from error
 
 
 def list_table_files(folder: Path) -> list[Path]:
@@ -116,6 +99,7 @@ def list_table_files(folder: Path) -> list[Path]:
     """
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith((".", "_")))
     tables = [path for path in files if any(suffix.lower() in _FORMAT_BY_SUFFIX for suffix in path.suffixes)]
+    tables = [path for path in tables if ".json" not in path.suffixes] or tables  # notes next to tables of rows
     if not tables:
         raise UserError(
             f"A table must be a file, or a folder with files of {' '.join(_FORMAT_BY_SUFFIX)} to concatenate. "
@@ -148,7 +132,7 @@ def _read_file(path: Path, delimiter: str | None, encoding: str | None) -> tuple
     """Read one file; return its rows and its detected format."""
     raw, name = files_compression.decompress(read_bytes(path), path)
     if description := non_table_format(raw[:512]):
-        raise UserError(f"A table must be CSV, TSV, JSON lines or Parquet. Received: {path}, {description}")
+        raise UserError(f"A table must be CSV, TSV, JSON, JSON lines or Parquet. Received: {path}, {description}")
     kind = "parquet" if raw.startswith(b"PAR1") else decompressed_format(name, path)
     file_info = {"path": str(path), "kind": kind, "delimiter": None, "encoding": None}
     if kind == "parquet":
@@ -156,8 +140,8 @@ def _read_file(path: Path, delimiter: str | None, encoding: str | None) -> tuple
     text, file_info["encoding"] = text_encoding.to_utf8(raw, encoding, path)
     if not text or text.isspace():
         raise UserError(f"A table needs a header and rows; this file is empty. Received: {path}")
-    if kind == "jsonl":
-        return json_lines.read(text, path), file_info
+    if kind in ("json", "jsonl"):
+        return (json_file if kind == "json" else json_lines).read(text, path), file_info
     frame, file_info["delimiter"] = csv.read(text, path, kind=kind, delimiter=delimiter)
     return frame, file_info
 
@@ -199,9 +183,7 @@ def file_format(name: str) -> tuple[str, str]:
     compression = suffixes.pop() if suffixes and suffixes[-1] in files_compression.SUFFIXES else ""
     suffix = suffixes[-1] if suffixes else ""
     if suffix not in _FORMAT_BY_SUFFIX:
-        advice = " Write one object per line and name it .jsonl." if suffix == ".json" else ""
-        if suffix in (".xlsx", ".xls", ".xlsm", ".ods"):
-            advice = " Save the sheet as CSV or Parquet."
+        advice = " Save the sheet as CSV or Parquet." if suffix in (".xlsx", ".xls", ".xlsm", ".ods") else ""
         raise UserError(
             f"The suffix of a table file must be one of {' '.join(_FORMAT_BY_SUFFIX)}, followed by one of "
             f"{' '.join(files_compression.SUFFIXES)} if it is compressed.{advice} Received: {name}"

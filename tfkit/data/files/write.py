@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tfkit.atomic_files import atomic_file
 from tfkit.data.columns.names import unique_column_names
 from tfkit.data.files import compression as files_compression
-from tfkit.data.files import csv, json_lines, parquet
+from tfkit.data.files import csv, json_file, json_lines, parquet
 from tfkit.data.files.read import file_format
 from tfkit.errors import UserError
 
@@ -28,7 +28,8 @@ def write_frame(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
 
     Args:
         frame: the rows.
-        path: `.csv`, `.tsv`, `.txt`, `.jsonl`, `.ndjson` or `.parquet`, then `.gz .bz2 .xz .zst .zip` to compress it.
+        path: `.csv`, `.tsv`, `.txt`, `.json`, `.jsonl`, `.ndjson` or `.parquet`, then `.gz .bz2 .xz .zst .zip` to
+            compress it.
 
     Raises:
         UserError: an unknown suffix, duplicate column names, a path that is not writable, a full disk.
@@ -92,5 +93,6 @@ _WRITERS: dict[str, Callable[[Any], Any]] = {
     "csv": _write_delimited,
     "tsv": lambda out: _write_delimited(out, "\t"),
     "jsonl": _write_json_lines,
+    "json": json_file.open_writer,
     "parquet": parquet.open_writer,
 }

@@ -60,9 +60,10 @@ def find_images(
     """
     import pandas as pd
 
-    if isinstance(source, pd.DataFrame | Mapping):
+    is_list = isinstance(source, list | tuple) and not any(isinstance(row, Mapping) for row in source)
+    if not is_list and (isinstance(source, Mapping | list | tuple) or hasattr(source, "__arrow_c_stream__")):
         return _from_table(read_frame(source), Path(), path_column, target, labeled, "the table")
-    if isinstance(source, list | tuple):
+    if is_list:
         return _from_table(
             pd.DataFrame({path_column: [os.fspath(path) for path in source]}),
             Path(),

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -91,7 +91,7 @@ def find_series(
     Raises:
         UserError: If there are no series, a column does not exist, or a value is not a number.
     """
-    if isinstance(source, np.ndarray | list | tuple):
+    if isinstance(source, np.ndarray | list | tuple) and not any(isinstance(row, Mapping) for row in source):
         return _from_arrays(source)
     if isinstance(source, str | os.PathLike):
         path = Path(source).expanduser()
@@ -167,7 +167,7 @@ def _from_file(
 ) -> tuple[Any, SeriesCollection | None]:
     """Read a file: return its table and None, or None and the series of a .ts file."""
     raw, name = compression.decompress(read_bytes(path), path)
-    if raw.startswith(b"PAR1") or Path(name).suffix.lower() in (".jsonl", ".ndjson"):
+    if raw.startswith(b"PAR1") or Path(name).suffix.lower() in (".json", ".jsonl", ".ndjson"):
         return read_frame(path, na_values=na_values), None
     text, _ = text_encoding.to_utf8(raw, encoding, path)
     if not text or text.isspace():

@@ -10,6 +10,7 @@ from tfkit.data.columns.names import require_columns
 from tfkit.data.columns.target import read_target
 from tfkit.data.files.read import read_frame
 from tfkit.data.tabular.metadata import TabularMetadata
+from tfkit.data.tabular.row_reader import RowReader, as_single_row
 from tfkit.data.tabular.validation import SchemaValidator
 from tfkit.errors import UserError
 from tfkit.metadata import Metadata
@@ -26,7 +27,7 @@ def read(source: Any, metadata: TabularMetadata, *, with_targets: bool = False, 
     """Read rows as the saved model takes them, validated against the training schema.
 
     Args:
-        source: A path, a DataFrame, or a dictionary of columns.
+        source: Any source that `read_frame` accepts.
         metadata: The result of `fit_schema`.
         with_targets: Whether to return the targets too. Rows without a target are dropped, with a warning.
         with_columns: Whether to return the columns of the source too, to write them next to the predictions.
@@ -40,6 +41,10 @@ def read(source: Any, metadata: TabularMetadata, *, with_targets: bool = False, 
             of a column matches the column type of the training data; if the metadata is not that of a table.
     """
     _require_tabular(metadata)
+    if not with_targets and not with_columns and (row := as_single_row(source)) is not None:
+        reader = metadata.__dict__.setdefault("_row_reader", RowReader(metadata))
+        if (raw_row := reader.read(row)) is not None:
+            return raw_row
     options, target = metadata.read_options, metadata.target
     columns = read_frame(source, **{**options, "na_values": []}) if with_columns else None
     frame = read_frame(source if columns is None else columns, **options)

@@ -36,7 +36,9 @@ def read_text_frame(
     import pandas as pd
 
     read_options["na_values"] = read_options.get("na_values") or []  # "null" and "?" are texts, and may be classes
-    if isinstance(source, list | tuple | pd.Series):
+    if isinstance(source, pd.Series) and text_column in source.index:  # a row of a table
+        source = source.to_frame().T
+    if isinstance(source, list | tuple | pd.Series) and not any(isinstance(row, Mapping) for row in source):
         source = {text_column or "text": list(source)}
     if isinstance(source, str | os.PathLike) and "\n" not in str(source) and Path(source).expanduser().is_dir():
         frame = _read_folder(Path(source).expanduser(), text_column or "text", target, read_options.get("encoding"))
