@@ -31,7 +31,7 @@ RECIPES = [
         {"units": 16, "vocabulary_size": 200, "max_ngrams": 500, "ngram_dim": 8, "global_clipnorm": 0.1, "l2": 0.001},
     ],
     ["text", {"architecture": "lstm", "units": 8, "vocabulary_size": 200, "ngram_model": "none", "max_length": 30}],
-    ["series", {"features": 84, "head": "trained"}],
+    ["series", {"num_features": 84, "classifier": "softmax"}],
     ["series", {"architecture": "cnn", "units": 8, "num_layers": 1, "balance_classes": True, "global_clipnorm": 0.1}],
     ["forecast", {"context_length": 24, "horizon": 6}],
     ["forecast", {"context_length": 24, "horizon": 6, "architecture": "lstm", "units": 8, "optimizer": "lion"}],
