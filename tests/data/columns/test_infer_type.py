@@ -104,7 +104,7 @@ def test_wrong_type_set_by_the_user_is_refused(kind, cells, message):
 )
 def test_cells_are_converted_by_the_rule(rule, cells, values, num_unparsed):
     arrays, count = convert_column(pd.Series(cells), rule)
-    assert arrays[""].dtype == ("float32" if isinstance(values[0], float | int) else object)
+    assert arrays[""].dtype == ("float64" if isinstance(values[0], float | int) else object)
     np.testing.assert_equal(arrays[""].tolist(), values)
     assert count == num_unparsed
 

@@ -77,7 +77,7 @@ def infer_column_type(cells: pd.Series, kind: str | None = None) -> dict[str, An
 
 
 def convert_column(cells: pd.Series, rule: dict[str, Any]) -> tuple[dict[str, np.ndarray], int]:
-    """Convert cells by a rule to float32 or strings, NaN or "" if missing.
+    """Convert cells by a rule to float64 or strings, NaN or "" if missing.
 
     Args:
         cells: A pandas Series of any dtype.
@@ -91,7 +91,7 @@ def convert_column(cells: pd.Series, rule: dict[str, Any]) -> tuple[dict[str, np
     if rule["kind"] == "date":
         arrays = dates.extract_parts(cells, rule)
     elif "number_format" in rule:
-        arrays = {"": _to_float32(cells, rule)}
+        arrays = {"": _to_numbers(cells, rule)}
     elif rule["kind"] == "yes/no":
         arrays = {"": map_distinct(cells, lambda distinct: _to_boolean_labels(distinct, rule["labels"]))}
     else:
@@ -139,13 +139,13 @@ def _number_rule(present: pd.Series) -> dict[str, Any] | None:
     return numbers.number_rule() if present.dtype.kind == "f" else numbers.infer_format(present.value_counts())
 
 
-def _to_float32(cells: pd.Series, rule: dict[str, Any]) -> np.ndarray:
-    """Parse numbers `(rows,)` as float32, NaN if missing or infinite."""
+def _to_numbers(cells: pd.Series, rule: dict[str, Any]) -> np.ndarray:
+    """Parse numbers `(rows,)` as float64, NaN if missing or infinite."""
     if rule["kind"] == "yes/no" and cells.dtype.kind == "O":
         cells = cells.str.lower().replace({**dict.fromkeys(TRUE_STRINGS, "1"), **dict.fromkeys(FALSE_STRINGS, "0")})
     values = numbers.parse(cells, rule)
     with np.errstate(invalid="ignore"):
-        return np.where(np.abs(values) <= MAX_ABS_VALUE, values, np.nan).astype("float32")
+        return np.where(np.abs(values) <= MAX_ABS_VALUE, values, np.nan)
 
 
 def _infer_numeric(present: pd.Series, rule: dict[str, Any], num_rows: int, name: str) -> dict[str, Any]:

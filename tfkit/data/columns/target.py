@@ -74,13 +74,12 @@ def read_target(frame: Any, target: Target) -> np.ndarray:
     return codes
 
 
-def encode_targets(frame: Any, target: Target) -> np.ndarray:
-    """Read the targets of rows as they are learned.
+def scale_targets(y: np.ndarray, target: Target) -> np.ndarray:
+    """Convert the targets of `read_target` to what is learned.
 
     Returns:
         Class codes `(rows,)` int32, or `(y - mean) / scale` `(rows,)` float32.
     """
-    y = read_target(frame, target)
     return y if target.classes is not None else ((y - target.mean) / target.scale).astype("float32")
 
 

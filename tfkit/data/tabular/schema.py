@@ -76,7 +76,7 @@ def fit_schema(
         )
     if len(frame) < len(rows):
         _fit_vocabularies(rows, column_rules, inputs)
-    numeric = [rule for rule in inputs.values() if rule["dtype"] == "float32"]
+    numeric = [rule for rule in inputs.values() if rule["dtype"] != "string"]
     categorical = [rule for rule in inputs.values() if rule["dtype"] == "string"]
     _limit_bins(numeric)
     return TabularMetadata(
@@ -214,7 +214,7 @@ class _InputNames:
 
     # Names that Python, Keras or a layer of the saved model already uses.
     reserved = re.compile(
-        r"(self|inputs|training|prepare|tabular|restore|missing|impute|center|scale|squash|categories"
+        r"(self|inputs|training|prepare|tabular|restore|missing|impute|offset|center|scale|squash|categories"
         r"|words|concatenate|cast|clip|take)(_\d+)?"
     )
 

@@ -26,7 +26,10 @@ def to_raw_inputs(frame: Any, metadata: TabularMetadata) -> tuple[dict[str, np.n
         arrays[name], count = infer_type.convert_column(frame[name], metadata.columns[name])
         if count:
             unreadable[name] = count
-    raw = {name: arrays[rule["column"]][rule["part"]].reshape(-1, 1) for name, rule in metadata.inputs.items()}
+    raw = {}
+    for name, rule in metadata.inputs.items():
+        values = arrays[rule["column"]][rule["part"]].reshape(-1, 1)
+        raw[name] = values if rule["dtype"] == "string" else values.astype(rule["dtype"])
     return raw, unreadable
 
 
