@@ -6,7 +6,7 @@ import pytest
 
 from tfkit.data.columns.infer_type import boolean_labels, convert_column, infer_column_type
 
-NUMBER = {"kind": "number", "number_format": "1234.5", "has_symbols": False}
+NUMBER = {"kind": "number", "number_format": "1234.5"}
 YES_NO = {"kind": "yes/no", "labels": ["no", "yes"]}
 
 
@@ -77,7 +77,16 @@ def test_user_sets_the_type(cells, kind, rule):
 @pytest.mark.parametrize(
     ("kind", "cells", "message"),
     [
-        ("number", ["a", "b"], "does not contain numbers; for example 'a', 'b'"),
+        (
+            "number",
+            ["a", "b"],
+            "does not contain numbers of one format; 100% of the cells are not, such as 'a' in row 1",
+        ),
+        (
+            "number",
+            ["1,200", "$5", "12 kg", "n/k", "-"],
+            "does not contain numbers of one format; 80% of the cells are not, such as '\\$5' in row 2",
+        ),
         ("number", [None, None], "does not contain numbers: it is empty"),
         ("date", ["a", "b"], "does not contain dates in a known format; for example 'a', 'b'"),
         ("date", [None, None], "does not contain dates in a known format: it is empty"),
