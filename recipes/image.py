@@ -27,6 +27,7 @@ class Config(tfkit.Config):
     path_column: str = "path"  # for a table: the column of paths, relative to the folder of the table
     task: Literal["auto", "classification", "regression"] = "auto"  # auto: by the labels; folders are classes
     positive_class: str | None = None  # of two classes the one that precision, recall and F1 are of; none: the rarer
+    label_normalization: Literal["none", "casefold"] = "none"  # casefold: join labels that differ in case or blanks
     test_data: Path | None = None  # separate test images; none: a fraction of the images
     test_fraction: tfkit.Fraction = 0.15  # fraction of the images for the test split, without test_data
     val_fraction: tfkit.Fraction = 0.15  # fraction of the images for validation, which selects the best epoch
@@ -75,7 +76,8 @@ class Config(tfkit.Config):
 def data(config):
     kind = tfkit.data.image
     images, test_images, messages = kind.load(config.data, **config.model_dump(include=kind.LOAD_SETTINGS))
-    target = kind.infer_target(images, config.target, task=config.task, positive_class=config.positive_class)
+    options = config.model_dump(include={"task", "positive_class", "label_normalization"})
+    target = kind.infer_target(images, config.target, **options)
     tfkit.tasks.validate_loss(config.loss, target)
     options = {**config.model_dump(include=kind.SPLIT_SETTINGS), "seed": config.effective_split_seed}
     splits = kind.split(images, target, test_data=test_images, **options)

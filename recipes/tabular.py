@@ -26,6 +26,7 @@ class Config(tfkit.Config):
     target: str = "income"  # the column to predict
     task: Literal["auto", "classification", "regression"] = "auto"  # auto: by the cells of the target
     positive_class: str | None = None  # of two classes the one that precision, recall and F1 are of; none: the rarer
+    label_normalization: Literal["none", "casefold"] = "none"  # casefold: join labels that differ in case or blanks
     test_data: Path | None = None  # separate test rows; none: a fraction of the table
     test_fraction: tfkit.Fraction = 0.15  # fraction of the rows for the test split, without test_data
     val_fraction: tfkit.Fraction = 0.15  # fraction of the rows for validation, which selects the best epoch
@@ -79,7 +80,8 @@ def data(config):
     options = {"test_data": config.test_data, "duplicates": config.duplicates, **read_options}
     frame, test, messages = kind.load(config.data, config.target, **options)
     kind.require_columns(frame, config.slice_columns)
-    target = kind.infer_target(frame[config.target], task=config.task, positive_class=config.positive_class)
+    options = config.model_dump(include={"task", "positive_class", "label_normalization"})
+    target = kind.infer_target(frame[config.target], **options)
     tfkit.tasks.validate_loss(config.loss, target, quantile=config.quantile)
     target.quantile = config.quantile if config.loss == "quantile" else None
     names = {"val_fraction", "test_fraction", "time_column", "group_column", "exclude_columns"}

@@ -28,6 +28,7 @@ class Config(tfkit.Config):
     text_column: str | None = None  # the column of texts; none: the one with the longest texts
     task: Literal["auto", "classification", "regression"] = "auto"  # auto: by the target
     positive_class: str | None = None  # of two classes the one that precision, recall and F1 are of; none: the rarer
+    label_normalization: Literal["none", "casefold"] = "none"  # casefold: join labels that differ in case or blanks
     test_data: Path | None = None  # separate test texts; none: a fraction of the texts
     test_fraction: tfkit.Fraction = 0.15  # fraction of the texts for the test split, without test_data
     val_fraction: tfkit.Fraction = 0.15  # fraction of the texts for validation, which selects the best epoch
@@ -73,7 +74,8 @@ def data(config):
     rows, test_rows, text_column, messages = kind.load(
         config.data, config.text_column, config.target, **options, **read_options
     )
-    target = kind.infer_target(rows[config.target], task=config.task, positive_class=config.positive_class)
+    options = config.model_dump(include={"task", "positive_class", "label_normalization"})
+    target = kind.infer_target(rows[config.target], **options)
     tfkit.tasks.validate_loss(config.loss, target)
     options = {**config.model_dump(include=kind.SPLIT_SETTINGS), "seed": config.effective_split_seed}
     splits = kind.split(rows, text_column, target, test_data=test_rows, **options)
