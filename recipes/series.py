@@ -26,6 +26,7 @@ class Config(tfkit.Config):
     target: str | None = None  # column to predict; none: the first if without name, or label, class, target
     task: Literal["auto", "classification", "regression"] = "auto"  # auto: inferred from the target
     positive_class: str | None = None  # class that precision, recall and F1 are of; none: the rarer of two
+    label_normalization: Literal["none", "casefold"] = "none"  # casefold: join labels that differ in case or blanks
     test_data: Path | None = None  # separate test series; none: a fraction of the data
     test_fraction: tfkit.Fraction = 0.15  # fraction of the series for the test split, without test_data
     val_fraction: tfkit.Fraction = 0.15  # fraction of the series for validation
@@ -77,7 +78,8 @@ def data(config):
     read_options = {name: getattr(config, name) for name in kind.READ_OPTIONS} | {"static_columns": static_columns}
     files = {"data": config.data, "target": config.target, "test_data": config.test_data}
     series, test, messages = kind.load(**files, variable_length=config.variable_length, **read_options)
-    target = kind.infer_target(series, task=config.task, positive_class=config.positive_class)
+    options = config.model_dump(include={"task", "positive_class", "label_normalization"})
+    target = kind.infer_target(series, **options)
     tfkit.tasks.validate_loss(config.loss, target)
     fractions = {"val_fraction": config.val_fraction, "test_fraction": config.test_fraction}
     options = {**fractions, "group_column": config.group_column, "seed": config.effective_split_seed}
