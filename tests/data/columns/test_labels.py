@@ -69,8 +69,8 @@ def test_labels_of_a_csv_file_are_written_as_they_were(labels, label_type, tmp_p
     path.write_text("x,y\n" + "".join(f"{i},{labels[i % 2]}\n" for i in range(30)))
     _, target = round_trip(path, tmp_path / "predictions.csv")
     assert target.label_type == label_type
-    written = pd.read_csv(tmp_path / "predictions.csv", dtype=str)["actual"]
-    assert written.tolist() == [labels[i % 2] for i in range(30)]
+    table = pd.read_csv(tmp_path / "predictions.csv", dtype=str)["actual"]
+    assert table.tolist() == [labels[i % 2] for i in range(30)]
 
 
 def test_label_type_of_cells_without_a_source():
