@@ -130,3 +130,25 @@ def test_boolean_labels_are_the_strings_of_the_column():
     assert boolean_labels(["yes"]) is None
     assert boolean_labels(["yes", "false"]) is None, "labels of two pairs are strings"
     assert boolean_labels([str(index % 2) for index in range(21)]) is None, "the argument has distinct strings"
+
+
+SIZES = pd.Series([f"{index}.5 MB" for index in range(80)] + [f"varies {index}" for index in range(20)], name="size")
+
+
+def test_numbers_and_other_text_are_mixed_and_not_an_identifier():
+    assert infer_column_type(SIZES) == {"kind": "mixed"}
+    codes = pd.Series([f"{index:05}" for index in range(60)])
+    assert infer_column_type(codes)["kind"] == "identifier", "digits with leading zeros are codes"
+
+
+def test_user_may_set_a_column_of_which_half_are_numbers():
+    rule = infer_column_type(SIZES, "number")
+    assert rule["affixes"]["suffix"] == "MB"
+    values, unreadable = convert_column(SIZES, rule)
+    assert (values[""][79], unreadable) == (79.5, 20)
+
+
+@pytest.mark.parametrize("template", ["{} kg", "USD {}", "({})", "{}K", "{},000", "{}+"])
+def test_column_of_written_numbers_is_no_identifier(template):
+    cells = pd.Series([template.format(value) for value in range(1, 61)] + ["7"], name="customer id")
+    assert infer_column_type(cells)["kind"] == "number"

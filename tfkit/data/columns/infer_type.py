@@ -209,7 +209,8 @@ def _infer_text(present: pd.Series) -> dict[str, Any]:
         mean_spaces = sum(len(str(text).split()) - 1 for text in sample) / len(sample)
         if mean_spaces >= 2 or len(distinct) < _IDENTIFIER_FRACTION * len(present):
             return {"kind": "text"}
-        if not is_code(present) and _number_rule(present, _MIN_USER_NUMBERS):
+        subset = present.iloc[:: -(-len(present) // _SAMPLE_CELLS)]
+        if not is_code(present) and _number_rule(subset, _MIN_USER_NUMBERS):
             return {"kind": "mixed"}
         return {"kind": "identifier", "reason": f"{len(distinct):,} different texts in {len(present):,} rows"}
     return {"kind": "category"}

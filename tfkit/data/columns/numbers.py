@@ -24,6 +24,8 @@ MIN_MATCH_FRACTION = 0.95  # of the cells must match a type; the others count as
 
 MAX_DISTINCT_CELLS = 10_000  # to choose a format by
 
+MAX_AFFIX_CELLS = 1000  # distinct cells to infer currency, unit and magnitudes by
+
 PLAIN_FORMAT = "1234.5"
 
 CLOCK_FORMAT = "12:30:00"
@@ -83,18 +85,18 @@ def infer_format(counts: pd.Series, *, min_fraction: float = MIN_MATCH_FRACTION)
         >>> infer_format(pd.Series(["1,200", "13,000", "5"]).value_counts())
         {'kind': 'number', 'number_format': '1,234.5'}
     """
-    sample = counts.iloc[:: max(1, -(-len(counts) // MAX_DISTINCT_CELLS))]
+    sample = _subsample(counts, MAX_DISTINCT_CELLS)
     if not _any_starts_like_number(sample):
         return None
     rules = [number_rule(number_format) for number_format in _FORMATS]
     fractions = _match_fractions(sample, rules)
     if max(fractions) < 1 and not all_in_parentheses(sample):
-        affixes = infer_affixes(sample)
-        with_affixes = [
-            number_rule(number_format, affixes) for number_format in _FORMATS if number_format != CLOCK_FORMAT
-        ]
-        rules += with_affixes
-        fractions += _match_fractions(sample, with_affixes)
+        subset = _subsample(sample, MAX_AFFIX_CELLS)
+        affixes = infer_affixes(subset)
+        with_affixes = [number_rule(name, affixes) for name in _FORMATS if name != CLOCK_FORMAT]
+        if max(_match_fractions(subset, with_affixes)) >= 0.9 * min_fraction:  # most columns of text do not
+            rules += with_affixes
+            fractions += _match_fractions(sample, with_affixes)
     best = int(np.argmax(fractions))  # the first maximum
     return rules[best] if fractions[best] >= min_fraction else None
 
@@ -135,6 +137,10 @@ def _cast(text: pa.Array) -> pa.Array | None:
         return compute.cast(text, pa.float64())
     except pa.ArrowInvalid:
         return None
+
+
+def _subsample(counts: pd.Series, max_cells: int) -> pd.Series:
+    return counts.iloc[:: max(1, -(-len(counts) // max_cells))]
 
 
 def _any_starts_like_number(counts: pd.Series) -> bool:
