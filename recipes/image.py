@@ -59,7 +59,7 @@ class Config(tfkit.SupervisedConfig):
 def data(config):
     kind = tfkit.data.image
     images, test_images, messages = kind.load(config.data, **config.model_dump(include=kind.LOAD_SETTINGS))
-    target = kind.infer_target(images, config.target, task=config.task, positive_class=config.positive_class)
+    target = kind.infer_target(images, config.target, **config.model_dump(include=kind.TARGET_SETTINGS))
     tfkit.tasks.validate_loss(config.loss, target)
     options = {**config.model_dump(include=kind.SPLIT_SETTINGS), "seed": config.effective_split_seed}
     splits = kind.split(images, target, test_data=test_images, **options)

@@ -59,7 +59,7 @@ def data(config):
     read_options = config.model_dump(include=kind.READ_OPTIONS) | {"static_columns": static_columns}
     options = {"test_data": config.test_data, "variable_length": config.variable_length, **read_options}
     series, test, messages = kind.load(config.data, config.target, **options)
-    target = kind.infer_target(series, task=config.task, positive_class=config.positive_class)
+    target = kind.infer_target(series, **config.model_dump(include=kind.TARGET_SETTINGS))
     tfkit.tasks.validate_loss(config.loss, target)
     options = {**config.model_dump(include=kind.SPLIT_SETTINGS), "seed": config.effective_split_seed}
     splits = kind.split(series, target, test_data=test, **options)

@@ -62,7 +62,7 @@ def data(config):
     options = {"test_data": config.test_data, "duplicates": config.duplicates, **read_options}
     frame, test, messages = kind.load(config.data, config.target, **options)
     kind.require_columns(frame, config.slice_columns)
-    target = kind.infer_target(frame[config.target], task=config.task, positive_class=config.positive_class)
+    target = kind.infer_target(frame[config.target], **config.model_dump(include=kind.TARGET_SETTINGS))
     tfkit.tasks.validate_loss(config.loss, target, quantile=config.quantile)
     target.quantile = config.quantile if config.loss == "quantile" else None
     options = {**config.model_dump(include=kind.SPLIT_SETTINGS), "seed": config.effective_split_seed}

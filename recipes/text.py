@@ -57,7 +57,7 @@ def data(config):
     rows, test_rows, text_column, messages = kind.load(
         config.data, config.text_column, config.target, **options, **read_options
     )
-    target = kind.infer_target(rows[config.target], task=config.task, positive_class=config.positive_class)
+    target = kind.infer_target(rows[config.target], **config.model_dump(include=kind.TARGET_SETTINGS))
     tfkit.tasks.validate_loss(config.loss, target)
     options = {**config.model_dump(include=kind.SPLIT_SETTINGS), "seed": config.effective_split_seed}
     splits = kind.split(rows, text_column, target, test_data=test_rows, **options)

@@ -208,6 +208,7 @@ class SupervisedConfig(Config):
 
     task: Literal["auto", "classification", "regression"] = "auto"  # auto: by the target
     positive_class: str | None = None  # of two classes the one that precision, recall and F1 are of; none: the rarer
+    label_normalization: Literal["none", "casefold"] = "none"  # casefold: join labels that differ in case or blanks
     test_data: Path | None = None  # separate test rows; none: a fraction of the data
     test_fraction: Fraction = 0.15  # fraction of the rows for the test split, without test_data
     val_fraction: Fraction = 0.15  # fraction of the rows for validation, which selects the best epoch

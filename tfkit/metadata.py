@@ -1,7 +1,7 @@
 """Metadata of the data of a run: what was inferred and fitted, typed in Python, JSON on disk."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -17,6 +17,8 @@ class Target(BaseModel):
         name: Name of the target column, or of several columns joined by spaces.
         task: Name of the task, a module of `tfkit.tasks`: classification, regression, forecasting.
         classes: Names of the classes, in the order of their codes; None for numbers.
+        label_type: Type of the labels in the data and in predictions: string, integer, float or boolean.
+        label_normalization: "casefold" if labels that differ only in case or blanks are one class, else "none".
         positive_class: Of two classes the one that precision, recall and F1 are of.
         mean, scale: A number is learned as `(y - mean) / scale`.
         quantile: The quantile that is predicted, in (0, 1); None for the mean.
@@ -29,12 +31,26 @@ class Target(BaseModel):
     name: str = "target"
     task: str = "regression"
     classes: list[str] | None = None
+    label_type: Literal["string", "integer", "float", "boolean"] = "string"
+    label_normalization: Literal["none", "casefold"] = "none"
     positive_class: str | None = None
     mean: float = 0.0
     scale: float = 1.0
     quantile: float | None = None
     counts: dict[str, int] | None = None
     number_format: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def labels(self) -> list[Any]:
+        """The classes in the type of the labels of the user.
+
+        Example:
+            >>> Target(classes=["0", "1"], label_type="integer").labels
+            [0, 1]
+        """
+        converters: dict[str, Any] = {"integer": int, "float": float, "boolean": "True".__eq__}
+        convert = converters.get(self.label_type, str)
+        return [convert(name) for name in self.classes or ()]
 
     @property
     def is_binary(self) -> bool:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tfkit.errors import UserError
+from tfkit.export import verify
 from tfkit.export.converters import write
 from tfkit.export.verify import verify_export
 
@@ -39,6 +40,16 @@ def test_different_predictions_raise_beyond_the_tolerance(tmp_path, precision, d
         verify_export("onnx", path, ROWS, expected + difference, precision)
     with pytest.raises(UserError, match=r"with output shape \(4, 3\), the model has \(4, 1\)"):
         verify_export("onnx", path, ROWS, expected[:, :1], precision)
+
+
+@pytest.mark.parametrize("level", [1e4, 1e6, -1e9, 2e9])
+def test_tolerance_is_relative_to_the_spread_of_the_predictions(level):
+    expected = level + np.linspace(-1, 1, 40)
+    assert verify._are_close(expected + 1e-5, expected, "float32")
+    assert not verify._are_close(expected + 0.01, expected, "float32")
+    assert not verify._are_close(expected.astype("float32"), expected, "float32") or abs(level) < 1e5
+    float32 = expected.astype("float32")
+    assert verify._are_close(np.nextafter(float32, np.float32(0)), float32, "float32"), "rounding of the dtype"
 
 
 def test_layer_that_is_random_at_inference_raises(tmp_path):

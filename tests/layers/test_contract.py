@@ -162,6 +162,7 @@ CASES = [
         layers.GlobalPooling, {"kind": "max"}, SERIES, {**TIME, "empty_batch": False}
     ),  # PyTorch has no maximum of an empty batch
     Case(layers.GlobalPooling, {}, SERIES, {**TIME, "at_default": ("kind",)}),
+    Case(layers.Center, {"center": 2.0}, ROWS),
     Case(layers.Imputer, {"values": [1.0, 2.0, 3.0]}, ROWS_WITH_NAN),
     Case(
         layers.InceptionBlock,

@@ -32,6 +32,7 @@ class ArrayDataset:
         self._tensors: Any = None
         self.raw_arrays = raw
         self.row_ids: Any = None
+        self.target_values: Any = None
         lengths = {len(array) for value in (x, y, weight, raw) if value is not None for array in _arrays_of(value)}
         if len(lengths) > 1:
             raise ValueError(f"All arrays of a split must have the same number of rows. Received: {sorted(lengths)}")
@@ -92,6 +93,14 @@ class ArrayDataset:
         Identifiers are line numbers of the file, or paths.
         """
         self.row_ids = names
+        return self
+
+    def with_target_values(self, values: Any) -> Self:
+        """Set the targets in the units of the user, `(rows,)`, and return self.
+
+        `y` may be scaled and rounded to float32.
+        """
+        self.target_values = values
         return self
 
     def raw_inputs(self, indices: Any) -> dict[str, Any]:

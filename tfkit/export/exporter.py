@@ -103,11 +103,22 @@ class Attempt:
     one_row: bool = False
 
 
-def _attempts(format: str, has_strings: bool) -> list[Attempt]:
+def _raw_rows_obstacle(format: str, raw: Any) -> str | None:
+    """Why a format cannot contain the preprocessing of these raw rows; None if it may."""
+    dtypes = {name: str(np.asarray(values).dtype) for name, values in raw.items()}
+    if format in NUMERIC_FORMATS and "object" in dtypes.values():
+        return f"{format} does not support string preprocessing"
+    float64 = [name for name, dtype in dtypes.items() if dtype == "float64"]
+    if format == "litert" and float64:
+        return f"litert does not support float64, which {', '.join(float64[:3])} needs"
+    return None
+
+
+def _attempts(format: str, raw_rows_supported: bool) -> list[Attempt]:
     """List the ways to export, in the order in which they are tried, the most complete first."""
     if format not in NUMERIC_FORMATS:
         return [Attempt()]
-    contents = [TRAINED_MODEL] if has_strings else [RAW_ROWS, TRAINED_MODEL]
+    contents = [RAW_ROWS, TRAINED_MODEL] if raw_rows_supported else [TRAINED_MODEL]
     one_row_options = (False, True) if format == "litert" else (False,)
     return [Attempt(content, one_row) for content in contents for one_row in one_row_options]
 
@@ -116,10 +127,14 @@ def _export_first_valid(predictor: Predictor, format: str, path: Path) -> dict[s
     """Try one way after the other until an export makes the same predictions as the model."""
     raw = predictor.sample_inputs
     expected, precision = predictor.predict_arrays(raw), predictor.run_dir.config["precision"]
-    has_strings = any(np.asarray(values).dtype == object for values in raw.values())
-    attempts, reasons = _attempts(format, has_strings), []
-    if has_strings and format in NUMERIC_FORMATS:
-        reasons.append(f"{format} does not support string preprocessing")
+    if format == "litert" and expected.dtype == "float64":
+        raise UserError(
+            "LiteRT has no float64, which predictions need if the target varies little around a large value; "
+            "use --format onnx or savedmodel. Received: predictions "
+            f"from {expected.min():.12g} to {expected.max():.12g}"
+        )
+    obstacle = _raw_rows_obstacle(format, raw)
+    attempts, reasons = _attempts(format, obstacle is None), [] if obstacle is None else [obstacle]
     for attempt in attempts:
         try:
             rows, inputs = _write_attempt(predictor, format, attempt, path, raw)

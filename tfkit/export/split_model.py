@@ -15,7 +15,7 @@ class InferenceModel(keras.Model):
     """
 
     def __init__(self, inner: keras.Model, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # float64 inputs stay float64
         self.inner = inner
 
     def call(self, rows: Any) -> Any:

@@ -20,7 +20,8 @@ def load_model(path: str | os.PathLike[str]) -> "keras.Model":
 
     Returns:
         A `keras.Model`. The model of a run takes a dictionary of raw columns, `(rows, 1)` each: float32 with NaN where
-        missing, or strings with "" where missing.
+        missing, or strings with "" where missing. A column that `metadata.json` lists as float64 keeps its digits if
+        tensors are passed to the model itself: Keras' `predict` casts NumPy arrays to float32.
     """
     import keras
 

@@ -32,7 +32,7 @@ from tfkit.layers.forecasting import (
 )
 from tfkit.layers.masked_normalization import GlobalPooling
 from tfkit.layers.preprocessing.interpolation import InterpolateMissing
-from tfkit.layers.preprocessing.tabular import Imputer, MissingIndicator, QuantileTransform, SmoothClip
+from tfkit.layers.preprocessing.tabular import Center, Imputer, MissingIndicator, QuantileTransform, SmoothClip
 from tfkit.layers.preprocessing.text import TruncateText  # noqa: F401
 from tfkit.layers.recurrent.rnn import RNNStack
 
@@ -41,6 +41,7 @@ __all__ = [
     "AttentionPooling",
     "BatchEnsembleDense",
     "CategoricalEmbedding",
+    "Center",
     "ConformalQuantiles",
     "ConvBlock",
     "ConvNet",

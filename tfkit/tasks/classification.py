@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfkit.metadata import Metadata
+from tfkit.metadata import Metadata, Target
 from tfkit.tasks.classification_metrics import class_counts, class_metrics, probability_metrics, ranking_metrics
 from tfkit.tasks.validation import check_predictions, dataset_targets
 from tfkit.tasks.weighted_sums import Metric, ratio
@@ -99,16 +99,24 @@ def predictions_to_frame(outputs: np.ndarray, metadata: Metadata) -> "pd.DataFra
     """The columns `predicted` and `probability_CLASS`."""
     import pandas as pd
 
-    classes = metadata.target.classes or []
-    label = np.array(classes, object)[outputs.argmax(axis=1)]
-    return pd.DataFrame({"predicted": label} | {f"probability_{name}": outputs[:, i] for i, name in enumerate(classes)})
+    classes, codes = metadata.target.classes or [], outputs.argmax(axis=1)
+    return pd.DataFrame(
+        {"predicted": _to_labels(codes, metadata.target)}
+        | {f"probability_{name}": outputs[:, i] for i, name in enumerate(classes)}
+    )
 
 
 def test_frame(dataset: Any, y_true: Any, y_pred: np.ndarray, metadata: Metadata) -> "pd.DataFrame":
     """The rows of predictions.csv: `actual`, then the columns of `predictions_to_frame`."""
     frame = predictions_to_frame(y_pred, metadata)
-    frame.insert(0, "actual", np.array(metadata.target.classes, object)[y_true])
+    frame.insert(0, "actual", _to_labels(y_true, metadata.target))
     return frame
+
+
+def _to_labels(codes: np.ndarray, target: Target) -> np.ndarray:
+    """The labels of class codes in the type that they have in the data of the user."""
+    labels = target.labels
+    return np.array(labels, object if target.label_type == "string" else None)[codes]
 
 
 def read_test_frame(path: Path, metadata: Metadata) -> tuple[np.ndarray, np.ndarray]:
@@ -117,7 +125,7 @@ def read_test_frame(path: Path, metadata: Metadata) -> tuple[np.ndarray, np.ndar
 
     frame = pd.read_csv(path, dtype={"actual": str, "predicted": str}, keep_default_na=False)
     classes = metadata.target.classes or []
-    codes = {str(name): code for code, name in enumerate(classes)}
+    codes = {str(name): code for names in (metadata.target.labels, classes) for code, name in enumerate(names)}
     return frame["actual"].map(codes).to_numpy("int64"), frame.iloc[:, -len(classes) :].to_numpy("float64")
 
 

@@ -18,6 +18,7 @@ PRIMARY_METRIC = ("root_mean_squared_error", "min")
 PRUNING_METRIC = "root_mean_squared_error"
 REPORT_SECTIONS = ("regression",)
 ANALYSES = ("label_issues", "slices")
+MAX_FLOAT32_LEVEL = 100  # largest mean of the target, in standard deviations, with which predictions are float32
 
 
 def make_loss(name: str, metadata: Metadata) -> "keras.losses.Loss":
@@ -41,11 +42,20 @@ def num_outputs(metadata: Metadata) -> int:
 
 
 def make_postprocessor(metadata: Metadata) -> "keras.Sequential":
-    """Convert scaled numbers to the units of the user, `(rows, 1)`."""
+    """Convert scaled numbers to the units of the user, `(rows, 1)`.
+
+    In float64 if the level of the target is large and its spread small, since float32 would round the spread away.
+    """
     import keras
 
-    rescaling = keras.layers.Rescaling(metadata.target.scale, metadata.target.mean, dtype="float32")
-    return keras.Sequential([keras.layers.Reshape((1,)), rescaling], name="restore")
+    from tfkit.layers import Center
+
+    target, flatten = metadata.target, keras.layers.Reshape((1,))
+    if abs(target.mean) <= MAX_FLOAT32_LEVEL * target.scale:
+        rescaling = [keras.layers.Rescaling(target.scale, target.mean, dtype="float32")]
+    else:
+        rescaling = [keras.layers.Rescaling(target.scale, dtype="float32"), Center(-target.mean, dtype="float64")]
+    return keras.Sequential([flatten, *rescaling], name="restore")
 
 
 def num_bootstrap_columns(metadata: Metadata) -> int:
@@ -102,7 +112,10 @@ def label_and_prediction(y_true: Any, y_pred: np.ndarray, metadata: Metadata) ->
 
 
 def targets(dataset: Any, metadata: Metadata) -> np.ndarray:
-    """The targets of a dataset in the units of the user, `(rows,)`."""
+    """The targets of a dataset in the units of the user, `(rows,)`: their own cells where the dataset has them."""
+    values = getattr(dataset, "target_values", None)
+    if values is not None:
+        return np.asarray(values, "float64")
     return dataset_targets(dataset).astype("float64") * metadata.target.scale + metadata.target.mean
 
 

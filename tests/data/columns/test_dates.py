@@ -82,7 +82,7 @@ def test_numbers_are_dates_if_the_user_sets_the_type(cells, date_format, timesta
 def test_parts_of_a_date():
     cells = pd.Series(["2024-02-29 18:45", None, "1969-12-31"])
     parts = extract_parts(cells, infer_format(cells.dropna()))
-    assert {name: values.dtype for name, values in parts.items()} == dict.fromkeys(parts, "float32")
+    assert {name: values.dtype for name, values in parts.items()} == dict.fromkeys(parts, "float64")
     expected = {"year": [2024, 1969], "month": [2, 12], "day": [29, 31], "weekday": [3, 2], "hour": [18.75, 0]}
     for name, values in (expected | {"days": days_since_1970("2024-02-29 18:45", "1969-12-31")}).items():
         np.testing.assert_allclose(parts[name], [values[0], np.nan, values[1]], rtol=1e-6)

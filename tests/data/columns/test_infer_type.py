@@ -6,7 +6,7 @@ import pytest
 
 from tfkit.data.columns.infer_type import boolean_labels, convert_column, infer_column_type
 
-NUMBER = {"kind": "number", "number_format": "1234.5", "has_symbols": False}
+NUMBER = {"kind": "number", "number_format": "1234.5"}
 YES_NO = {"kind": "yes/no", "labels": ["no", "yes"]}
 
 
@@ -77,7 +77,16 @@ def test_user_sets_the_type(cells, kind, rule):
 @pytest.mark.parametrize(
     ("kind", "cells", "message"),
     [
-        ("number", ["a", "b"], "does not contain numbers; for example 'a', 'b'"),
+        (
+            "number",
+            ["a", "b"],
+            "does not contain numbers of one format; 100% of the cells are not, such as 'a' in row 1",
+        ),
+        (
+            "number",
+            ["1,200", "$5", "12 kg", "n/k", "-"],
+            "does not contain numbers of one format; 80% of the cells are not, such as '\\$5' in row 2",
+        ),
         ("number", [None, None], "does not contain numbers: it is empty"),
         ("date", ["a", "b"], "does not contain dates in a known format; for example 'a', 'b'"),
         ("date", [None, None], "does not contain dates in a known format: it is empty"),
@@ -104,7 +113,7 @@ def test_wrong_type_set_by_the_user_is_refused(kind, cells, message):
 )
 def test_cells_are_converted_by_the_rule(rule, cells, values, num_unparsed):
     arrays, count = convert_column(pd.Series(cells), rule)
-    assert arrays[""].dtype == ("float32" if isinstance(values[0], float | int) else object)
+    assert arrays[""].dtype == ("float64" if isinstance(values[0], float | int) else object)
     np.testing.assert_equal(arrays[""].tolist(), values)
     assert count == num_unparsed
 
@@ -121,3 +130,25 @@ def test_boolean_labels_are_the_strings_of_the_column():
     assert boolean_labels(["yes"]) is None
     assert boolean_labels(["yes", "false"]) is None, "labels of two pairs are strings"
     assert boolean_labels([str(index % 2) for index in range(21)]) is None, "the argument has distinct strings"
+
+
+SIZES = pd.Series([f"{index}.5 MB" for index in range(80)] + [f"varies {index}" for index in range(20)], name="size")
+
+
+def test_numbers_and_other_text_are_mixed_and_not_an_identifier():
+    assert infer_column_type(SIZES) == {"kind": "mixed"}
+    codes = pd.Series([f"{index:05}" for index in range(60)])
+    assert infer_column_type(codes)["kind"] == "identifier", "digits with leading zeros are codes"
+
+
+def test_user_may_set_a_column_of_which_half_are_numbers():
+    rule = infer_column_type(SIZES, "number")
+    assert rule["affixes"]["suffix"] == "MB"
+    values, unreadable = convert_column(SIZES, rule)
+    assert (values[""][79], unreadable) == (79.5, 20)
+
+
+@pytest.mark.parametrize("template", ["{} kg", "USD {}", "({})", "{}K", "{},000", "{}+"])
+def test_column_of_written_numbers_is_no_identifier(template):
+    cells = pd.Series([template.format(value) for value in range(1, 61)] + ["7"], name="customer id")
+    assert infer_column_type(cells)["kind"] == "number"

@@ -6,10 +6,10 @@ import pytest
 
 from tfkit.data.columns.target import (
     count_classes,
-    encode_targets,
     fit_target_statistics,
     infer_target,
     read_target,
+    scale_targets,
 )
 from tfkit.errors import UserError, format_list
 from tfkit.metadata import Metadata, Target
@@ -158,7 +158,7 @@ def test_class_targets_are_encoded_as_codes():
     frame = pd.DataFrame({"y": ["u", "v", "u"]})
     fitted = fit_target_statistics(infer_target(frame["y"]), np.array([0, 1, 0], "int32"))
     assert fitted.counts == {"u": 2, "v": 1}
-    codes = encode_targets(frame, fitted)
+    codes = scale_targets(read_target(frame, fitted), fitted)
     assert (codes.dtype, codes.tolist()) == ("int32", [0, 1, 0])
 
 
@@ -167,7 +167,7 @@ def test_numeric_targets_are_standardized():
     inferred = infer_target(frame["y"])
     fitted = fit_target_statistics(inferred, read_target(frame, inferred))
     assert (fitted.mean, fitted.scale) == pytest.approx((4.75, np.std(np.arange(20) / 2)))
-    y = encode_targets(frame, fitted)
+    y = scale_targets(read_target(frame, fitted), fitted)
     assert y.dtype == "float32"
     np.testing.assert_allclose(y * fitted.scale + fitted.mean, frame["y"], rtol=1e-6)
     assert fit_target_statistics(inferred, np.full(3, 7.0)).scale == 1.0, "a constant is not divided by 0"

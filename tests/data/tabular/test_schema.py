@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from tfkit.data import load_metadata, tabular
-from tfkit.data.columns import infer_type
 from tfkit.data.tabular import infer_target
 from tfkit.data.tabular.schema import MAX_TOTAL_BINS
 from tfkit.errors import UserError
@@ -47,7 +46,10 @@ def test_schema_of_each_column():
         "id": "identifier",
         "empty": "empty",
     }
-    assert metadata.columns["id"]["treatment"] == "excluded: " + infer_type.EXCLUDED_KINDS["identifier"]
+    assert metadata.columns["id"]["treatment"] == (
+        "excluded: an identifier (an integer of its own in every row, without large gaps); "
+        "to use it, set numeric_columns=id"
+    )
     assert metadata.columns["d"]["treatment"] == "parsed as %d/%m/%Y, month, day, weekday, days", "the year is constant"
     assert list(metadata.inputs) == ["n", "hole", "money", "c", "flag", "d_month", "d_day", "d_weekday", "d_days"]
     assert [
@@ -160,7 +162,7 @@ def test_treatment_reports_unreadable_cells():
     assert (
         fit_schema(frame)
         .columns["n"]["treatment"]
-        .startswith("2 cells that are not finite numbers count as missing, 0 to 98.5")
+        .startswith("2 cells that are not finite numbers count as missing, such as 'inf' in row 1, 0 to 98.5")
     )
 
 

@@ -106,7 +106,7 @@ def to_datetimes(cells: pd.Series, rule: dict[str, Any]) -> np.ndarray:
 
 
 def extract_parts(cells: pd.Series, rule: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Parse plain cells and return the parts of their dates, `(rows,)` float32.
+    """Parse plain cells and return the parts of their dates, `(rows,)` float64.
 
     The parts are year, month, day, weekday (0: Monday), hour (12.5: half past noon) and days since 1970, in UTC.
     """
@@ -118,7 +118,7 @@ def extract_parts(cells: pd.Series, rule: dict[str, Any]) -> dict[str, np.ndarra
     parts = {"year": calendar.year, "month": calendar.month, "day": calendar.day, "weekday": calendar.day_of_week}
     parts["days"] = _to_days(timestamps)
     parts["hour"] = parts["days"] % 1 * 24
-    return {part: np.append(parts[part], np.nan).astype("float32")[codes] for part in PARTS}
+    return {part: np.append(parts[part], np.nan).astype("float64")[codes] for part in PARTS}
 
 
 def _to_days(timestamps: np.ndarray) -> np.ndarray:

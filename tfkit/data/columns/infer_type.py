@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 EXCLUDED_KINDS = {  # column types that are not used, and why
     "text": "text too varied to be a category",
-    "identifier": "an identifier, different in nearly every row",
+    "mixed": "numbers and other text, different in nearly every row; to use the numbers, set numeric_columns",
+    "identifier": "an identifier",
     "constant": "the same in every row",
     "empty": "missing in every row",
 }
@@ -35,6 +36,8 @@ _MAX_DISTINCT_FRACTION = 0.5  # of a category
 
 _IDENTIFIER_FRACTION = 0.9  # of distinct cells, from which on strings are identifiers
 
+_MIN_USER_NUMBERS = 0.5  # of the cells of a column that the user sets as numbers; the others count as missing
+
 _SAMPLE_CELLS = 1000
 
 _IDENTIFIER_NAME = r"(^|[\s_\-.])(id|uuid|index|idx|key|row|nr)$|ID$|Id$"
@@ -48,8 +51,8 @@ def infer_column_type(cells: pd.Series, kind: str | None = None) -> dict[str, An
         kind: A type set by the user, one of number, category, date; None to infer it.
 
     Returns:
-        A dictionary for JSON with `kind` (number, category, yes/no, date, text, identifier, constant, empty) and the
-        parameters of parsing.
+        A dictionary for JSON with `kind` (number, category, yes/no, date, text, mixed, identifier, constant, empty) and
+        the parameters of parsing; for an identifier the `reason`.
 
     Raises:
         ValueError: If the cells do not have the user's type.
@@ -57,7 +60,7 @@ def infer_column_type(cells: pd.Series, kind: str | None = None) -> dict[str, An
     Example:
         >>> import pandas as pd
         >>> infer_column_type(pd.Series(["1,200", "13,000", None]))
-        {'kind': 'number', 'number_format': '1,234.5', 'has_symbols': False}
+        {'kind': 'number', 'number_format': '1,234.5'}
         >>> infer_column_type(pd.Series(["yes", "no", "yes"]))
         {'kind': 'yes/no', 'labels': ['no', 'yes']}
     """
@@ -77,7 +80,7 @@ def infer_column_type(cells: pd.Series, kind: str | None = None) -> dict[str, An
 
 
 def convert_column(cells: pd.Series, rule: dict[str, Any]) -> tuple[dict[str, np.ndarray], int]:
-    """Convert cells by a rule to float32 or strings, NaN or "" if missing.
+    """Convert cells by a rule to float64 or strings, NaN or "" if missing.
 
     Args:
         cells: A pandas Series of any dtype.
@@ -91,7 +94,7 @@ def convert_column(cells: pd.Series, rule: dict[str, Any]) -> tuple[dict[str, np
     if rule["kind"] == "date":
         arrays = dates.extract_parts(cells, rule)
     elif "number_format" in rule:
-        arrays = {"": _to_float32(cells, rule)}
+        arrays = {"": _to_numbers(cells, rule)}
     elif rule["kind"] == "yes/no":
         arrays = {"": map_distinct(cells, lambda distinct: _to_boolean_labels(distinct, rule["labels"]))}
     else:
@@ -123,29 +126,55 @@ def _user_rule(present: pd.Series, kind: str) -> dict[str, Any]:
     """Return the rule of a type set by the user."""
     if kind == "category":
         return {"kind": "category"}
-    rule = _number_rule(numbers.as_floats(present)) if kind == "number" else dates.infer_format(present, is_date=True)
+    if kind == "number":
+        return _user_number_rule(numbers.as_floats(present))
+    rule = dates.infer_format(present, is_date=True)
     if not rule:
         examples = ", ".join(repr(str(cell)) for cell in present.unique()[:3])
-        expected = "numbers" if kind == "number" else "dates in a known format"
         raise ValueError(
-            f"does not contain {expected}" + (f"; for example {examples}" if examples else ": it is empty")
+            "does not contain dates in a known format" + (f"; for example {examples}" if examples else ": it is empty")
         )
     return rule
 
 
-def _number_rule(present: pd.Series) -> dict[str, Any] | None:
+def _user_number_rule(present: pd.Series) -> dict[str, Any]:
+    """Return the rule of a column that the user sets as numbers; half of the cells must be numbers of one format."""
+    if not len(present):
+        raise ValueError("does not contain numbers: it is empty")
+    best = _number_rule(present, 0.0) or numbers.number_rule()
+    values = numbers.parse(present, best)
+    fraction = np.isfinite(values).mean()
+    if fraction < _MIN_USER_NUMBERS:
+        cell, row = first_unreadable(present, values)
+        raise ValueError(
+            f"does not contain numbers of one format; {1 - fraction:.0%} of the cells are not, "
+            f"such as {cell!r} in row {row:,}"
+        )
+    return best
+
+
+def first_unreadable(cells: pd.Series, values: np.ndarray) -> tuple[str, int]:
+    """Return the first cell that is not missing, and whose converted value is, and the number of its row."""
+    is_missing = values == "" if values.dtype == object else ~np.isfinite(values)
+    unreadable = cells[cells.notna().to_numpy() & is_missing]
+    return str(unreadable.iloc[0]), int(unreadable.index[0]) + 1
+
+
+def _number_rule(present: pd.Series, min_fraction: float = numbers.MIN_MATCH_FRACTION) -> dict[str, Any] | None:
     if not len(present) or present.dtype.kind == "M":
         return None
-    return numbers.number_rule() if present.dtype.kind == "f" else numbers.infer_format(present.value_counts())
+    if present.dtype.kind == "f":
+        return numbers.number_rule()
+    return numbers.infer_format(present.value_counts(), min_fraction=min_fraction)
 
 
-def _to_float32(cells: pd.Series, rule: dict[str, Any]) -> np.ndarray:
-    """Parse numbers `(rows,)` as float32, NaN if missing or infinite."""
+def _to_numbers(cells: pd.Series, rule: dict[str, Any]) -> np.ndarray:
+    """Parse numbers `(rows,)` as float64, NaN if missing or infinite."""
     if rule["kind"] == "yes/no" and cells.dtype.kind == "O":
         cells = cells.str.lower().replace({**dict.fromkeys(TRUE_STRINGS, "1"), **dict.fromkeys(FALSE_STRINGS, "0")})
     values = numbers.parse(cells, rule)
     with np.errstate(invalid="ignore"):
-        return np.where(np.abs(values) <= MAX_ABS_VALUE, values, np.nan).astype("float32")
+        return np.where(np.abs(values) <= MAX_ABS_VALUE, values, np.nan)
 
 
 def _infer_numeric(present: pd.Series, rule: dict[str, Any], num_rows: int, name: str) -> dict[str, Any]:
@@ -162,9 +191,11 @@ def _infer_numeric(present: pd.Series, rule: dict[str, Any], num_rows: int, name
     if len(distinct) == 2 and set(distinct) == {0.0, 1.0}:
         return {**rule, "kind": "yes/no"}
     if len(distinct) == len(values) >= _MIN_IDENTIFIERS and (distinct % 1 == 0).all():
+        is_plain = rule["number_format"] == numbers.PLAIN_FORMAT and "affixes" not in rule
         is_dense = distinct.max() - distinct.min() < 2 * len(distinct)
-        if is_dense or re.search(_IDENTIFIER_NAME, name):
-            return {**rule, "kind": "identifier"}
+        if is_plain and (is_dense or re.search(_IDENTIFIER_NAME, name)):
+            reason = "without large gaps" if is_dense else "in a column with the name of an identifier"
+            return {**rule, "kind": "identifier", "reason": f"an integer of its own in every row, {reason}"}
     return rule
 
 
@@ -176,8 +207,12 @@ def _infer_text(present: pd.Series) -> dict[str, Any]:
     if len(present) >= _MIN_VARIED_CELLS and len(distinct) > _MAX_DISTINCT_FRACTION * len(present):
         sample = distinct[:_SAMPLE_CELLS]
         mean_spaces = sum(len(str(text).split()) - 1 for text in sample) / len(sample)
-        is_text = mean_spaces >= 2 or len(distinct) < _IDENTIFIER_FRACTION * len(present)
-        return {"kind": "text" if is_text else "identifier"}
+        if mean_spaces >= 2 or len(distinct) < _IDENTIFIER_FRACTION * len(present):
+            return {"kind": "text"}
+        subset = present.iloc[:: -(-len(present) // _SAMPLE_CELLS)]
+        if not is_code(present) and _number_rule(subset, _MIN_USER_NUMBERS):
+            return {"kind": "mixed"}
+        return {"kind": "identifier", "reason": f"{len(distinct):,} different texts in {len(present):,} rows"}
     return {"kind": "category"}
 
 

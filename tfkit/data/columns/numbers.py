@@ -1,4 +1,4 @@
-"""Infer and parse number formats: 1,234.5 and 1.234,5, $1,200, 12% and 12:30."""
+"""Infer and parse number formats: 1,234.5, 1.234,5 and 1,23,456.7, with affixes such as $ and kg, and 12:30."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfkit.data.columns.affixes import (
+    STARTS_LIKE_NUMBER,
+    all_in_parentheses,
+    describe_affixes,
+    infer_affixes,
+    strip_affixes,
+)
+
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
@@ -16,13 +24,15 @@ MIN_MATCH_FRACTION = 0.95  # of the cells must match a type; the others count as
 
 MAX_DISTINCT_CELLS = 10_000  # to choose a format by
 
+MAX_AFFIX_CELLS = 1000  # distinct cells to infer currency, unit and magnitudes by
+
 PLAIN_FORMAT = "1234.5"
 
 CLOCK_FORMAT = "12:30:00"
 
 _CAST_SAMPLE = 100  # cells
 
-_SPACES = " '\u00a0\u202f\u2009"  # possible thousands separators
+_SPACES = " '\u2019\u00a0\u202f\u2009"  # possible thousands separators
 
 _FORMATS = {  # format -> (pattern that all cells match, thousands separators, decimal point)
     PLAIN_FORMAT: (r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?i:inf|infinity)", "", "."),
@@ -30,15 +40,23 @@ _FORMATS = {  # format -> (pattern that all cells match, thousands separators, d
     "1.234,5": (r"[-+]?(?:\d+|[1-9]\d{0,2}(?:\.\d{3})+)(?:,\d+)?", ".", ","),
     "1 234.5": (rf"[-+]?(?:\d+|[1-9]\d{{0,2}}(?:[{_SPACES}]\d{{3}})+)(?:\.\d+)?", _SPACES, "."),
     "1 234,5": (rf"[-+]?(?:\d+|[1-9]\d{{0,2}}(?:[{_SPACES}]\d{{3}})+)(?:,\d+)?", _SPACES, ","),
+    "1,23,456.7": (r"[-+]?(?:\d+|[1-9]\d?(?:,\d{2})*,\d{3})(?:\.\d+)?", ",", "."),
     CLOCK_FORMAT: (r"[-+]?(?:\d+ days?,? [-+]?)?\d{1,3}:[0-5]\d(?::[0-5]\d(?:\.\d+)?)?", "", "."),
 }
 
-_SYMBOLS = r"^([-+]?)[$€£¥₹]\s?|\s?[$€£¥₹%]$"  # currency before, currency or percent after a number
 
-
-def number_rule(number_format: str = PLAIN_FORMAT, has_symbols: bool = False) -> dict[str, Any]:
+def number_rule(number_format: str = PLAIN_FORMAT, affixes: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the rule of a number column; the default is the rule of a numeric dtype."""
-    return {"kind": "number", "number_format": number_format, "has_symbols": has_symbols}
+    return {"kind": "number", "number_format": number_format, **({} if affixes is None else {"affixes": affixes})}
+
+
+def describe_format(rule: Mapping[str, Any]) -> list[str]:
+    """Describe how numbers are written, for messages; empty for the format of Python."""
+    number_format, affixes = rule.get("number_format", PLAIN_FORMAT), describe_affixes(rule.get("affixes"))
+    texts = ([f"as {number_format}"] if number_format != PLAIN_FORMAT else []) + (
+        [f"with {affixes}"] if affixes else []
+    )
+    return [f"written {', '.join(texts)}"] if texts else []
 
 
 def as_floats(cells: pd.Series) -> pd.Series:
@@ -53,26 +71,34 @@ def as_floats(cells: pd.Series) -> pd.Series:
     return cells if values is None else pd.Series(values.to_numpy(zero_copy_only=False), cells.index, name=cells.name)
 
 
-def infer_format(counts: pd.Series) -> dict[str, Any] | None:
+def infer_format(counts: pd.Series, *, min_fraction: float = MIN_MATCH_FRACTION) -> dict[str, Any] | None:
     """Return the rule of the number format that matches most cells.
 
     None if it matches less than 95% of them.
 
     Args:
         counts: The number of cells of each distinct string, a Series with the strings as its index.
+        min_fraction: The fraction of the cells that must match.
 
     Example:
         >>> import pandas as pd
         >>> infer_format(pd.Series(["1,200", "13,000", "5"]).value_counts())
-        {'kind': 'number', 'number_format': '1,234.5', 'has_symbols': False}
+        {'kind': 'number', 'number_format': '1,234.5'}
     """
-    sample = counts.iloc[:: max(1, -(-len(counts) // MAX_DISTINCT_CELLS))]
+    sample = _subsample(counts, MAX_DISTINCT_CELLS)
     if not _any_starts_like_number(sample):
         return None
-    rules = [number_rule(number_format, has_symbols) for has_symbols in (False, True) for number_format in _FORMATS]
+    rules = [number_rule(number_format) for number_format in _FORMATS]
     fractions = _match_fractions(sample, rules)
+    if max(fractions) < 1 and not all_in_parentheses(sample):
+        subset = _subsample(sample, MAX_AFFIX_CELLS)
+        affixes = infer_affixes(subset)
+        with_affixes = [number_rule(name, affixes) for name in _FORMATS if name != CLOCK_FORMAT]
+        if max(_match_fractions(subset, with_affixes)) >= 0.9 * min_fraction:  # most columns of text do not
+            rules += with_affixes
+            fractions += _match_fractions(sample, with_affixes)
     best = int(np.argmax(fractions))  # the first maximum
-    return rules[best] if fractions[best] >= MIN_MATCH_FRACTION else None
+    return rules[best] if fractions[best] >= min_fraction else None
 
 
 def parse(cells: pd.Series, rule: Mapping[str, Any]) -> np.ndarray:
@@ -88,7 +114,8 @@ def parse(cells: pd.Series, rule: Mapping[str, Any]) -> np.ndarray:
     if cells.dtype.kind == "M":
         return np.full(len(cells), np.nan)
     text = pa.array(cells, from_pandas=True)
-    values = _cast(text) if rule["number_format"] == PLAIN_FORMAT and not rule["has_symbols"] else None
+    is_plain = rule["number_format"] == PLAIN_FORMAT and "affixes" not in rule
+    values = _cast(text) if is_plain else None
     if values is None:
         digits, is_match = _strip_format(text, rule)
         if rule["number_format"] == CLOCK_FORMAT:
@@ -112,6 +139,10 @@ def _cast(text: pa.Array) -> pa.Array | None:
         return None
 
 
+def _subsample(counts: pd.Series, max_cells: int) -> pd.Series:
+    return counts.iloc[:: max(1, -(-len(counts) // max_cells))]
+
+
 def _any_starts_like_number(counts: pd.Series) -> bool:
     """Return whether any string starts like a number.
 
@@ -120,9 +151,7 @@ def _any_starts_like_number(counts: pd.Series) -> bool:
     import pyarrow as pa
     from pyarrow import compute
 
-    return bool(
-        compute.any(compute.match_substring_regex(pa.array(counts.index), r"^[-+.$€£¥₹ ]*(?:\d|(?i:inf))")).as_py()
-    )
+    return bool(compute.any(compute.match_substring_regex(pa.array(counts.index), STARTS_LIKE_NUMBER)).as_py())
 
 
 def _match_fractions(counts: pd.Series, rules: list[dict[str, Any]]) -> list[float]:
@@ -142,16 +171,21 @@ def _strip_format(text: pa.Array, rule: Mapping[str, Any]) -> tuple[pa.Array, pa
 
     Also return which of them match the format.
     """
+    import pyarrow as pa
     from pyarrow import compute
 
     pattern, separators, decimal_point = _FORMATS[rule["number_format"]]
-    if rule["has_symbols"]:
-        text = compute.replace_substring_regex(text, _SYMBOLS, r"\1")
+    exponents = None
+    if "affixes" in rule:
+        text, exponents, is_number = strip_affixes(text, rule["affixes"])
     is_match = compute.match_substring_regex(text, f"^(?:{pattern})$")
     if separators:
         text = compute.replace_substring_regex(text, f"[{re.escape(separators)}]", "")
     if decimal_point != ".":
         text = compute.replace_substring(text, decimal_point, ".")
+    if exponents is not None:
+        text = compute.binary_join_element_wise(text, exponents, pa.scalar("", text.type))
+        is_match = compute.and_(is_match, is_number)
     return text, is_match
 
 

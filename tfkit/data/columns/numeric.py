@@ -11,6 +11,8 @@ ROBUST_BOUND = 3.0  # outliers of the robust scale are smoothly clipped to it, s
 
 MAX_QUANTILES = 257  # of the quantile scale
 
+MAX_MERGED_FRACTION = 0.05  # of the distinct values may become equal in float32; beyond it, a column is read as float64
+
 MIN_DIVISOR = 1e-37  # the smallest scale that a float32 can be divided by
 
 
@@ -23,11 +25,16 @@ def fit_numeric(values: np.ndarray, *, scaling: str = "robust", bins: int = 128)
         bins: The largest number of bins of the embedding.
 
     Returns:
-        A dictionary with fill value, center, divisor (`scale`), whether values are missing, and bin edges on the scale
-        that is embedded; for the quantile scale also quantiles and their cumulative shares. And a list of messages that
-        describe the column.
+        A dictionary with the dtype of a raw value and the offset that is subtracted in it; relative to the offset the
+        fill value, center, divisor (`scale`), whether values are missing, and bin edges on the scale that is embedded;
+        for the quantile scale also quantiles and their cumulative shares. And a list of messages that describe the
+        column.
     """
     present = np.sort(values[np.isfinite(values)]).astype("float64")
+    dtype, offset = _dtype_and_offset(present)
+    first, last = (present[0], present[-1]) if len(present) else (0.0, 0.0)
+    # as the model computes it: the difference in float64, or the value itself, is a float32
+    present = (present - offset).astype("float32").astype("float64")
     missing = len(values) - len(present)
     if not len(present):
         present = np.zeros(1)
@@ -35,7 +42,8 @@ def fit_numeric(values: np.ndarray, *, scaling: str = "robust", bins: int = 128)
     center, divisor = _center_and_divisor(present, scaling)
     median = float(np.median(present))
     params: dict[str, Any] = {
-        "dtype": "float32",
+        "dtype": dtype,
+        "offset": offset,
         "fill": median,
         "center": center,
         "scale": divisor,
@@ -50,8 +58,11 @@ def fit_numeric(values: np.ndarray, *, scaling: str = "robust", bins: int = 128)
     if scaling == "robust":
         scaled = scaled / np.sqrt(1 + (scaled / ROBUST_BOUND) ** 2)
     params["edges"] = _at_least_two(np.unique(scaled.astype("float32")))
-    messages = [f"{present[0]:.6g} to {present[-1]:.6g}, {len(distinct):,} distinct values"]
-    return params, messages + ([f"{missing:,} missing: imputed with {median:.6g} and flagged"] if missing else [])
+    digits = 12 if offset else 6
+    messages = [f"{first:.{digits}g} to {last:.{digits}g}, {len(distinct):,} distinct values"]
+    messages += [f"read as float64 and centered at {offset:.{digits}g}"] if offset else []
+    fill = f"imputed with {median + offset:.{digits}g} and flagged"
+    return params, messages + ([f"{missing:,} missing: {fill}"] if missing else [])
 
 
 def subsample_evenly(values: Sequence[float], max_values: int) -> list[float]:
@@ -64,6 +75,17 @@ def subsample_evenly(values: Sequence[float], max_values: int) -> list[float]:
     if len(values) <= max_values:
         return list(values)
     return [values[i] for i in np.unique(np.linspace(0, len(values) - 1, max_values).round().astype(int))]
+
+
+def _dtype_and_offset(present: np.ndarray) -> tuple[str, float]:
+    """Choose the dtype of raw values, and the offset that is subtracted before they become float32.
+
+    Values that are no longer distinct in float32, such as seconds since 1970, need both. `present` is sorted.
+    """
+    distinct, distinct_float32 = (np.count_nonzero(np.diff(v)) for v in (present, present.astype("float32")))
+    if distinct_float32 >= (1 - MAX_MERGED_FRACTION) * distinct:
+        return "float32", 0.0
+    return "float64", float(present[len(present) // 2])
 
 
 def _center_and_divisor(present: np.ndarray, scaling: str) -> tuple[float, float]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfkit.data.columns import infer_type, numbers
+from tfkit.data.columns.labels import infer_label_type, join_spellings, normalize_label
 from tfkit.data.columns.values import map_distinct, normalize_dtype, to_strings
 from tfkit.errors import UserError, did_you_mean, format_list
 from tfkit.metadata import Target
@@ -16,19 +17,24 @@ if TYPE_CHECKING:
 
 USER_COLUMN_TYPES = {"classification": "category", "regression": "number"}  # of the target, by the task that is set
 
+TARGET_SETTINGS = frozenset({"task", "positive_class", "label_normalization"})  # of `infer_target`
 
-def infer_target(cells: Any, *, task: str = "auto", positive_class: str | None = None) -> Target:
+
+def infer_target(
+    cells: Any, *, task: str = "auto", positive_class: str | None = None, label_normalization: str = "none"
+) -> Target:
     """Infer the task from the target column: its classes, or its number format.
 
     Args:
         cells: The cells of the target, a pandas Series without missing values.
         task: "classification", "regression" or "auto": text, yes/no and up to ten distinct integers are classes.
         positive_class: The positive class of precision, recall and F1, for two classes; None for the rarer one.
+        label_normalization: "casefold" to join labels that differ only in case or blanks, or "none".
 
     Raises:
         UserError: If the target cannot be fitted: a single class, text among numbers, as many classes as rows.
     """
-    cells = normalize_dtype(cells)
+    source, cells = cells, normalize_dtype(cells)
     column_type = USER_COLUMN_TYPES.get(task)
     rule = infer_type.infer_column_type(cells, "category" if column_type == "category" else None)
     if rule["kind"] == "date":
@@ -42,7 +48,9 @@ def infer_target(cells: Any, *, task: str = "auto", positive_class: str | None =
                 f"`positive_class` is for a target of two classes. Received: {cells.name!r}, which is a number"
             )
         return _infer_number(cells)
-    return _infer_classes(cells, positive_class)
+    target = _infer_classes(cells, positive_class, label_normalization)
+    types = {"label_type": infer_label_type(source, target.classes or ()), "label_normalization": label_normalization}
+    return target.model_copy(update=types)
 
 
 def read_target(frame: Any, target: Target) -> np.ndarray:
@@ -64,8 +72,8 @@ def read_target(frame: Any, target: Target) -> np.ndarray:
         values = numbers.parse(cells, target.number_format)
         _check_finite(cells, values)
         return values
-    classes = target.classes
-    codes = map_distinct(cells, lambda labels: _codes(labels, classes), -1)
+    classes, normalization = target.classes, target.label_normalization
+    codes = map_distinct(cells, lambda labels: _codes(labels, classes, normalization), -1)
     if (codes < 0).any():
         raise UserError(
             f"Every class must be one of the training classes, {format_list(classes)}. "
@@ -74,13 +82,12 @@ def read_target(frame: Any, target: Target) -> np.ndarray:
     return codes
 
 
-def encode_targets(frame: Any, target: Target) -> np.ndarray:
-    """Read the targets of rows as they are learned.
+def scale_targets(y: np.ndarray, target: Target) -> np.ndarray:
+    """Convert the targets of `read_target` to what is learned.
 
     Returns:
         Class codes `(rows,)` int32, or `(y - mean) / scale` `(rows,)` float32.
     """
-    y = read_target(frame, target)
     return y if target.classes is not None else ((y - target.mean) / target.scale).astype("float32")
 
 
@@ -140,10 +147,12 @@ def _check_finite(cells: "pd.Series", values: np.ndarray) -> None:
         )
 
 
-def _infer_classes(cells: "pd.Series", positive_class: str | None) -> Target:
+def _infer_classes(cells: "pd.Series", positive_class: str | None, label_normalization: str) -> Target:
     import pandas as pd
 
     name, counts = str(cells.name), pd.Series(to_strings(cells), dtype=object).value_counts().to_dict()
+    if label_normalization == "casefold":
+        counts = join_spellings(counts)
     if len(counts) < 2:
         raise UserError(
             f"The target must have at least two classes. Received: {name!r}, {next(iter(counts))!r} in every row"
@@ -169,12 +178,15 @@ def _infer_classes(cells: "pd.Series", positive_class: str | None) -> Target:
     return Target(name=name, task="classification", classes=classes, positive_class=positive_class)
 
 
-def _codes(labels: Any, classes: Sequence[str]) -> np.ndarray:
+def _codes(labels: Any, classes: Sequence[str], label_normalization: str = "none") -> np.ndarray:
     """Encode labels as class codes, -1 for unknown labels.
 
     Yes and no match in any spelling.
     """
     codes = {label: code for code, label in enumerate(classes)}
+    if label_normalization == "casefold":
+        normalized = {normalize_label(label): code for label, code in codes.items()}
+        return np.array([normalized.get(normalize_label(label), -1) for label in to_strings(labels)], "int32")
     if pair := infer_type.boolean_labels(classes):
         codes = {
             **dict.fromkeys(infer_type.FALSE_STRINGS, codes[pair[0]]),

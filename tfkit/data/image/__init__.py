@@ -1,5 +1,6 @@
 """Images: loading, schema, preprocessing, dataset, reading."""
 
+from tfkit.data.columns.target import TARGET_SETTINGS
 from tfkit.data.image.augmentation import AUGMENTATION_SETTINGS, augment_images
 from tfkit.data.image.dataset import make_dataset
 from tfkit.data.image.loading import LOAD_SETTINGS, SPLIT_SETTINGS, load, split
@@ -13,6 +14,7 @@ __all__ = [
     "LOAD_SETTINGS",
     "SCHEMA_SETTINGS",
     "SPLIT_SETTINGS",
+    "TARGET_SETTINGS",
     "ImageMetadata",
     "augment_images",
     "fit_schema",

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from tfkit.data.columns.target import encode_targets
+from tfkit.data.columns.target import read_target, scale_targets
 from tfkit.data.image.files import ImageFiles
 from tfkit.data.image.metadata import ImageMetadata
 from tfkit.data.image.scan import decode_images
@@ -27,12 +27,13 @@ def make_dataset(splits: Iterable[ImageFiles], metadata: ImageMetadata) -> list[
     for split in splits:
         end = start + len(split)
         decode_images(split, schema, pixels[start:end])
-        targets = encode_targets(split.frame, metadata.target)
+        y = read_target(split.frame, metadata.target)
+        targets = scale_targets(y, metadata.target)
         if is_on_disk:
             datasets.append(MemmapDataset(pixels, np.arange(start, end), targets))
         else:
             datasets.append(ArrayDataset(pixels[start:end], targets, raw={"pixels": pixels[start:end]}))
-        datasets[-1].with_row_ids(split.frame[split.path_column].astype(str).to_numpy())
+        datasets[-1].with_row_ids(split.frame[split.path_column].astype(str).to_numpy()).with_target_values(y)
         start = end
     schema.mean, schema.std = channel_statistics(pixels[: len(splits[0])])
     return datasets

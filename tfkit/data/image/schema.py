@@ -17,13 +17,13 @@ SCHEMA_SETTINGS = frozenset({"image_size", "color_mode"})
 DEFAULT_MAX_SIDE_PIXELS = 64  # longer side of an image, unless `image_size` is given
 
 
-def infer_target(images: ImageFiles, target: str, *, task: str = "auto", positive_class: str | None = None) -> Target:
+def infer_target(images: ImageFiles, target: str, *, task: str = "auto", **options: Any) -> Target:
     """Infer task and classes from the labels; see `tfkit.data.columns.target.infer_target`.
 
     Names of folders are classes, even if they are numbers.
     """
     task = "classification" if images.labels_from_folders and task == "auto" else task
-    return columns_target.infer_target(images.frame[target], task=task, positive_class=positive_class)
+    return columns_target.infer_target(images.frame[target], task=task, **options)
 
 
 def fit_schema(

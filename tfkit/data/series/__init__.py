@@ -1,5 +1,6 @@
 """Time series as rows: loading, schema, preprocessing, dataset, reading."""
 
+from tfkit.data.columns.target import TARGET_SETTINGS
 from tfkit.data.series.dataset import make_dataset
 from tfkit.data.series.files import READ_OPTIONS
 from tfkit.data.series.loading import SPLIT_SETTINGS, load, split
@@ -15,6 +16,7 @@ __all__ = [
     "READ_OPTIONS",
     "SCHEMA_SETTINGS",
     "SPLIT_SETTINGS",
+    "TARGET_SETTINGS",
     "SeriesMetadata",
     "fit_minirocket",
     "fit_ridge_head",

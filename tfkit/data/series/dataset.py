@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfkit.data.columns.target import encode_targets
+from tfkit.data.columns.target import read_target, scale_targets
 from tfkit.data.series.files import SeriesCollection
 from tfkit.data.series.metadata import SeriesMetadata
 from tfkit.data.series.preprocessing import INPUT_NAME
@@ -30,8 +30,9 @@ def make_dataset(
     x, datasets, start = predict(preprocessor, {INPUT_NAME: raw}), [], 0
     for split in splits:
         rows = slice(start, start + len(split))
-        y = encode_targets(split.frame, metadata.target)
-        dataset = ArrayDataset({name: values[rows] for name, values in x.items()}, y, raw={INPUT_NAME: raw[rows]})
+        y = read_target(split.frame, metadata.target)
+        inputs, targets = {name: values[rows] for name, values in x.items()}, scale_targets(y, metadata.target)
+        dataset = ArrayDataset(inputs, targets, raw={INPUT_NAME: raw[rows]}).with_target_values(y)
         datasets.append(dataset.with_row_ids(split.frame.index.to_numpy() + 1))
         start = rows.stop
     return datasets

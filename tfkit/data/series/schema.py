@@ -17,7 +17,13 @@ from tfkit.metadata import Target
 SCHEMA_SETTINGS = frozenset({"variable_length", "normalization"})
 
 
-def infer_target(series: SeriesCollection, *, task: str = "auto", positive_class: str | None = None) -> Target:
+def infer_target(
+    series: SeriesCollection,
+    *,
+    task: str = "auto",
+    positive_class: str | None = None,
+    label_normalization: str = "none",
+) -> Target:
     """Infer task and classes from the target of series; see `tfkit.data.columns.target.infer_target`.
 
     Consecutive integers from 0 or 1 are classes, however many, if there are at least two series per class on average:
@@ -32,7 +38,8 @@ def infer_target(series: SeriesCollection, *, task: str = "auto", positive_class
     cells = series.frame[series.target]
     if task == "auto" and positive_class is None:
         task = series.task or ("classification" if _are_class_codes(cells) else "auto")
-    return columns_target.infer_target(cells, task=task, positive_class=positive_class)
+    options: dict[str, Any] = {"positive_class": positive_class, "label_normalization": label_normalization}
+    return columns_target.infer_target(cells, task=task, **options)
 
 
 def _are_class_codes(cells: Any) -> bool:

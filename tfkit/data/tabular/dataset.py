@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from tfkit.data.columns.target import encode_targets
+from tfkit.data.columns.target import read_target, scale_targets
 from tfkit.data.rows import out_of_core
 from tfkit.data.tabular.encoded_dataset import encode_on_disk
 from tfkit.data.tabular.metadata import TabularMetadata
@@ -29,5 +29,6 @@ def make_dataset(frame: Any, metadata: TabularMetadata, preprocessor: Any) -> Ar
                 name,
                 count,
             )
-    y = encode_targets(frame, metadata.target)
-    return ArrayDataset(predict(preprocessor, raw), y, raw=raw).with_row_ids(frame.index.to_numpy() + 1)
+    y = read_target(frame, metadata.target)
+    dataset = ArrayDataset(predict(preprocessor, raw), scale_targets(y, metadata.target), raw=raw)
+    return dataset.with_row_ids(frame.index.to_numpy() + 1).with_target_values(y)

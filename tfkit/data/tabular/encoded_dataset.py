@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.data.columns.target import encode_targets
+from tfkit.data.columns.target import read_target, scale_targets
 from tfkit.data.files import parquet
 from tfkit.data.rows.out_of_core import OutOfCoreTable
 from tfkit.data.rows.parquet_table import ParquetTable
@@ -27,12 +27,13 @@ def encode_on_disk(table: OutOfCoreTable, metadata: TabularMetadata, preprocesso
     if source.encoding_cache is None or source.encoding_cache[0] is not preprocessor:
         source.encoding_cache = (preprocessor, _encode(source, metadata, preprocessor))
     target = metadata.target
-    y = encode_targets({target.name: table[target.name]}, target)
+    y = read_target({target.name: table[target.name]}, target)
 
     def raw(indices: np.ndarray) -> dict[str, np.ndarray]:
         return _raw(source, indices, metadata)
 
-    return MemmapDataset(source.encoding_cache[1], table.indices, y, raw=raw).with_row_ids(table.indices + 1)
+    dataset = MemmapDataset(source.encoding_cache[1], table.indices, scale_targets(y, target), raw=raw)
+    return dataset.with_row_ids(table.indices + 1).with_target_values(y)
 
 
 def _encode(source: ParquetTable, metadata: TabularMetadata, preprocessor: Any) -> np.ndarray:

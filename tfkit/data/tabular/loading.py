@@ -69,7 +69,8 @@ def _normalize_dtypes(frame: "pd.DataFrame") -> "pd.DataFrame":
     normalized = pd.DataFrame(
         {name: values.normalize_dtype(column) for name, column in frame.items()}, index=frame.index
     )
-    normalized.attrs = frame.attrs
+    booleans = [str(name) for name, column in frame.items() if column.dtype.kind == "b"]
+    normalized.attrs = {**frame.attrs, "boolean_columns": booleans}  # become strings, see `label_type` of the target
     return normalized
 
 

@@ -32,11 +32,11 @@ def make_preprocessor(metadata: TabularMetadata) -> "keras.Model":
     from tfkit import layers
 
     inputs = {name: keras.Input((1,), name=name, dtype=rule["dtype"]) for name, rule in metadata.inputs.items()}
-    numeric = [name for name, rule in metadata.inputs.items() if rule["dtype"] == "float32"]
+    numeric = [name for name, rule in metadata.inputs.items() if rule["dtype"] != "string"]
     categorical = [name for name, rule in metadata.inputs.items() if rule["dtype"] == "string"]
     x = {}
     if numeric:
-        features = _concatenate([inputs[name] for name in numeric])
+        features = _concatenate([_center(inputs[name], metadata.inputs[name], i) for i, name in enumerate(numeric)])
         if metadata.missing:
             x["missing"] = layers.MissingIndicator(metadata.missing, name="missing")(features)
         x["numbers"] = _scale(features, [metadata.inputs[name] for name in numeric], metadata.scaling)
@@ -45,6 +45,13 @@ def make_preprocessor(metadata: TabularMetadata) -> "keras.Model":
             [inputs[name] for name in categorical], [metadata.inputs[name]["vocabulary"] for name in categorical]
         )
     return keras.Model(inputs, x, name="prepare")
+
+
+def _center(x: Any, rule: Mapping[str, Any], number: int) -> Any:
+    """Subtract the offset of a float64 column, so that float32 keeps the digits that vary."""
+    from tfkit import layers
+
+    return layers.Center(rule["offset"], name=f"offset_{number}")(x) if rule["dtype"] == "float64" else x
 
 
 def _scale(x: Any, rules: list[Mapping[str, Any]], scaling: str) -> Any:

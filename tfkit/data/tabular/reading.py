@@ -33,7 +33,7 @@ def read(source: Any, metadata: TabularMetadata, *, with_targets: bool = False, 
         with_columns: Whether to return the columns of the source too, to write them next to the predictions.
 
     Returns:
-        A dictionary of arrays `(rows, 1)`, float32 with NaN or strings with "" where missing; with targets, also the
+        A dictionary of arrays `(rows, 1)`, numbers with NaN or strings with "" where missing; with targets, also the
         class codes or values `(rows,)`; with columns, also a DataFrame of the unchanged cells.
 
     Raises:

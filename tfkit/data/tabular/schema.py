@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfkit.data.columns import infer_type
+from tfkit.data.columns import infer_type, numbers
 from tfkit.data.columns.categorical import count_categories, fit_vocabulary, fit_vocabulary_from_counts
 from tfkit.data.columns.names import require_columns
 from tfkit.data.columns.numeric import fit_numeric, subsample_evenly
@@ -87,7 +87,8 @@ def fit_schema(
         )
     if len(frame) < len(rows):
         _fit_vocabularies(rows, column_rules, inputs)
-    numeric = [rule for rule in inputs.values() if rule["dtype"] == "float32"]
+    notes = [*notes, *(f"{target.name}: {text}" for text in numbers.describe_format(target.number_format))]
+    numeric = [rule for rule in inputs.values() if rule["dtype"] != "string"]
     categorical = [rule for rule in inputs.values() if rule["dtype"] == "string"]
     _limit_bins(numeric)
     return TabularMetadata(
@@ -176,11 +177,13 @@ def _fit_column(
             f"Received: {SETTINGS[str(kind)]}={column.name}, which {error}"
         ) from None
     if rule["kind"] in infer_type.EXCLUDED_KINDS:
-        return {**rule, "treatment": f"excluded: {infer_type.EXCLUDED_KINDS[rule['kind']]}"}, {}
+        return {**rule, "treatment": _exclusion(str(column.name), rule)}, {}
     arrays, unreadable = infer_type.convert_column(column, rule)
-    messages = (
-        [f"{unreadable:,} cells that are not {infer_type.describe_type(rule)} count as missing"] if unreadable else []
-    )
+    messages = numbers.describe_format(rule)
+    if unreadable:
+        cell, row = infer_type.first_unreadable(column, next(iter(arrays.values())))
+        reason = f"that are not {infer_type.describe_type(rule)} count as missing, such as {cell!r} in row {row:,}"
+        messages.append(f"{unreadable:,} cells {reason}")
     if rule["kind"] == "date":
         parts = _fit_date(arrays, scaling, bins)
         messages += [f"parsed as {' or '.join(rule['formats'])}", *parts]
@@ -191,6 +194,15 @@ def _fit_column(
         )
         messages += column_messages
     return {**rule, "treatment": ", ".join(messages)}, parts
+
+
+def _exclusion(name: str, rule: Mapping[str, Any]) -> str:
+    """Say why a column is not used, and how to use an identifier."""
+    reason = f"excluded: {infer_type.EXCLUDED_KINDS[rule['kind']]}"
+    if rule["kind"] != "identifier":
+        return reason
+    setting = SETTINGS["number" if "number_format" in rule else "category"]
+    return f"{reason} ({rule['reason']}); to use it, set {setting}={name}"
 
 
 def _fit_date(arrays: Mapping[str, np.ndarray], scaling: str, bins: int) -> dict[str, Any]:
@@ -225,7 +237,7 @@ class _InputNames:
 
     # Names that Python, Keras or a layer of the saved model already uses.
     reserved = re.compile(
-        r"(self|inputs|training|prepare|tabular|restore|missing|impute|center|scale|squash|categories"
+        r"(self|inputs|training|prepare|tabular|restore|missing|impute|offset|center|scale|squash|categories"
         r"|words|concatenate|cast|clip|take)(_\d+)?"
     )
 

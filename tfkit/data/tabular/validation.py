@@ -26,7 +26,10 @@ def to_raw_inputs(frame: Any, metadata: TabularMetadata) -> tuple[dict[str, np.n
         arrays[name], count = infer_type.convert_column(frame[name], metadata.columns[name])
         if count:
             unreadable[name] = count
-    raw = {name: arrays[rule["column"]][rule["part"]].reshape(-1, 1) for name, rule in metadata.inputs.items()}
+    raw = {}
+    for name, rule in metadata.inputs.items():
+        values = arrays[rule["column"]][rule["part"]].reshape(-1, 1)
+        raw[name] = values if rule["dtype"] == "string" else values.astype(rule["dtype"])
     return raw, unreadable
 
 
@@ -107,8 +110,7 @@ class _ColumnMismatches:
         self.is_numeric = self.is_numeric and column.dtype.kind == "f"
         if unreadable and not self.unreadable:
             values = next(iter(infer_type.convert_column(column, rule)[0].values()))
-            is_missing = values == "" if values.dtype == object else np.isnan(values)
-            self.example = str(column[column.notna() & is_missing].iloc[0])
+            self.example, _ = infer_type.first_unreadable(column, values)
         self.unreadable += unreadable
 
     def message(self, name: str, rule: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Texts: loading, schema, preprocessing, dataset, reading."""
 
-from tfkit.data.columns.target import infer_target
+from tfkit.data.columns.target import TARGET_SETTINGS, infer_target
 from tfkit.data.text.dataset import fit_ngram_vocabularies, make_dataset
 from tfkit.data.text.files import READ_OPTIONS
 from tfkit.data.text.loading import SPLIT_SETTINGS, load, split
@@ -14,6 +14,7 @@ __all__ = [
     "READ_OPTIONS",
     "SCHEMA_SETTINGS",
     "SPLIT_SETTINGS",
+    "TARGET_SETTINGS",
     "TextMetadata",
     "fit_ngram_classifier",
     "fit_ngram_vocabularies",

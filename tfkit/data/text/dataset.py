@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfkit.data.columns.target import encode_targets
+from tfkit.data.columns.target import read_target, scale_targets
 from tfkit.data.text.columns import CHUNK_ROWS, text_array
 from tfkit.data.text.metadata import NgramVocabulary, TextMetadata
 from tfkit.data.text.ngrams import fit_ngram_vocabulary
@@ -26,19 +26,21 @@ def make_dataset(frame: "pd.DataFrame", metadata: TextMetadata, preprocessor: "k
 
     raw = {INPUT_NAME: text_array(frame[metadata.inputs[INPUT_NAME]["column"]]).reshape(-1, 1)}
     to_ids = compiled_predictor(preprocessor, raw)
-    targets = encode_targets(frame, metadata.target)
+    y = read_target(frame, metadata.target)
+    targets = scale_targets(y, metadata.target)
     dtype = record_dtype(to_ids({INPUT_NAME: raw[INPUT_NAME][:1]}))
     if fits_in_memory(dtype.itemsize * len(frame)):
-        return ArrayDataset(to_ids(raw), targets, raw=raw).with_row_ids(frame.index.to_numpy() + 1)
+        dataset = ArrayDataset(to_ids(raw), targets, raw=raw)
+        return dataset.with_row_ids(frame.index.to_numpy() + 1).with_target_values(y)
     array = allocate_memmap((len(frame),), dtype)
     log.info("The token ids do not fit into memory; they are stored on disk: %.1f GB", array.nbytes / 1e9)
     for start in range(0, len(frame), CHUNK_ROWS):
         for name, ids in to_ids({INPUT_NAME: raw[INPUT_NAME][start : start + CHUNK_ROWS]}).items():
             array[name][start : start + len(ids)] = ids
-    dataset = MemmapDataset(
+    on_disk = MemmapDataset(
         array, np.arange(len(frame)), targets, raw=lambda indices: {INPUT_NAME: raw[INPUT_NAME][indices]}
     )
-    return dataset.with_row_ids(frame.index.to_numpy() + 1)
+    return on_disk.with_row_ids(frame.index.to_numpy() + 1).with_target_values(y)
 
 
 def fit_ngram_vocabularies(train: ArrayDataset, *, max_ngrams: int) -> dict[str, NgramVocabulary]:

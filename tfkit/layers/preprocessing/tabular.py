@@ -7,6 +7,41 @@ from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
+class Center(keras.layers.Layer):
+    """Subtract a precomputed center in float64, then cast to the dtype of the layer.
+
+    For numbers whose level is large and whose spread is small, such as seconds since 1970: float32 has 24 bits, and
+    rounds 1,700,000,001 to a multiple of 128. The difference to the center keeps the digits that vary. Pass the values
+    as float64 tensors: `predict` and `fit` of Keras cast NumPy arrays to float32 first.
+
+    Args:
+        center: The value to subtract, such as the median of the training rows.
+
+    Input shape:
+        Any, float64.
+
+    Output shape:
+        Same as the input, in the dtype of the layer.
+
+    Example:
+        >>> import numpy as np, tfkit
+        >>> tfkit.layers.Center(1.7e9)(np.array([1_700_000_001.0, 1_700_000_002.5])).numpy().tolist()
+        [1.0, 2.5]
+    """
+
+    def __init__(self, center, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.center = float(center)
+
+    def call(self, x):
+        center = ops.convert_to_tensor(self.center, "float64")  # `ops.cast` of a number starts with float32
+        return ops.cast(ops.cast(x, "float64") - center, self.compute_dtype)
+
+    def compute_output_spec(self, x):
+        return keras.KerasTensor(x.shape, self.compute_dtype)
+
+
+@keras.saving.register_keras_serializable(package="tfkit")
 class Imputer(keras.layers.Layer):
     """Replace missing (NaN) or infinite values by precomputed values.
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tfkit.data.columns.labels import label_warnings
 from tfkit.metadata import Target
 from tfkit.recipe import Data
 
@@ -26,8 +27,8 @@ SPLIT_NAMES = {"train": "training", "val": "validation", "test": "test"}
 def find_data_warnings(data: Data) -> list[str]:
     """Return a warning for each problem of the splits.
 
-    Problems are a column that alone predicts the target, rows in two splits, a class that a split lacks, and labels
-    that look like identifiers.
+    Problems are a column that alone predicts the target, rows in two splits, a class that a split lacks, labels that
+    look like identifiers, differ only in case or blanks, or are several tags.
     """
     target = data.metadata.target
     classes = target.classes
@@ -35,6 +36,7 @@ def find_data_warnings(data: Data) -> list[str]:
         *_leakage_warnings(data, target),
         *_duplicate_warnings(data),
         *(_class_warnings(data, classes, target.name) if classes else []),
+        *label_warnings(target),
     ]
 
 
