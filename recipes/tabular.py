@@ -34,6 +34,7 @@ class Config(tfkit.Config):
     numeric_columns: list[str] = []  # columns that are numbers, whatever they look like
     categorical_columns: list[str] = []  # columns that are categories
     date_columns: list[str] = []  # columns that are dates
+    day_first: bool | None = None  # whether 01/02/2024 is 1 February; none: the order that reads most cells
     exclude_columns: list[str] = []  # columns that are not used
     slice_columns: list[str] = []  # columns whose values the report always evaluates separately, such as sex,race
     duplicates: Literal["drop", "keep"] = "drop"  # rows that are equal to another row
@@ -82,7 +83,7 @@ def data(config):
     target = kind.infer_target(frame[config.target], task=config.task, positive_class=config.positive_class)
     tfkit.tasks.validate_loss(config.loss, target, quantile=config.quantile)
     target.quantile = config.quantile if config.loss == "quantile" else None
-    names = {"val_fraction", "test_fraction", "time_column", "group_column", "exclude_columns"}
+    names = {"val_fraction", "test_fraction", "time_column", "group_column", "exclude_columns", "day_first"}
     options = {**config.model_dump(include=names), "seed": config.effective_split_seed}
     splits = kind.split(frame, target, test_data=test, **options)
     kinds = {"number": config.numeric_columns, "category": config.categorical_columns, "date": config.date_columns}
@@ -90,6 +91,7 @@ def data(config):
     group = [config.group_column] if config.group_column and not is_feature else []
     kinds["excluded"] = [*config.exclude_columns, *group]
     options = {"scaling": config.scaling, "num_bins": config.num_bins, "read_options": read_options}
+    options["day_first"] = config.day_first
     metadata = kind.fit_schema(splits[0], target, kinds=kinds, messages=messages, **options)
     preprocessor = kind.make_preprocessor(metadata)
     datasets = [kind.make_dataset(split, metadata, preprocessor) for split in splits]
