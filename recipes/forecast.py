@@ -24,6 +24,7 @@ class Config(tfkit.Config):
     series_id_column: str | None = None  # of a table with a row per series and time: the series of each row
     known_covariates: list[str] = []  # columns whose future values are known: holidays, prices
     exclude_columns: list[str] = []  # columns that are not used
+    day_first: bool | None = None  # whether 01/02/2024 is 1 February; none: the order that gives regular steps
     horizon: tfkit.PositiveInt | Literal["auto"] = "auto"  # steps to forecast; auto: a season
     context_length: tfkit.PositiveInt | Literal["auto"] = "auto"  # past steps; auto: about 3.5 horizons
     season_length: tfkit.PositiveInt | Literal["auto"] = "auto"  # steps of the seasonal cycle; auto: by the frequency

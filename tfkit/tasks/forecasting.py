@@ -18,6 +18,7 @@ PRIMARY_METRIC = ("mase", "min")
 PRUNING_METRIC = "mase"
 REPORT_SECTIONS = ("forecast",)
 ANALYSES = ()
+ORIGIN_COLUMN = "forecast_origin"  # of predictions.csv: the last time whose value the forecast knows
 
 
 def num_outputs(metadata: Any) -> int:
@@ -108,23 +109,28 @@ def predictions_to_frame(outputs: np.ndarray, metadata: Any) -> "pd.DataFrame":
 
 
 def test_frame(dataset: Any, y_true: Any, y_pred: np.ndarray, metadata: Any) -> "pd.DataFrame":
-    """The rows of predictions.csv: series, time, `actual` and predictions of windows that do not overlap."""
-    windows = dataset.non_overlapping()
-    frame = dataset.timestamps(windows)
-    frame["actual"] = y_true["values"][windows].ravel().astype("float32")
-    return frame.join(predictions_to_frame(y_pred[windows], metadata))
+    """The rows of predictions.csv: series, last known time, time, `actual` and predictions of every test window."""
+    windows = np.arange(len(dataset))
+    frame, columns = dataset.timestamps(windows), metadata.time["columns"]
+    origins = dataset.origins(windows)[columns]
+    texts = origins[columns[0]].str.cat(origins[columns[1:]], sep=" ") if len(columns) > 1 else origins[columns[0]]
+    position = int(frame.columns[0] not in columns)  # after the series
+    frame.insert(position, ORIGIN_COLUMN, np.repeat(texts.to_numpy(object), metadata.horizon))
+    frame["actual"] = y_true["values"].ravel().astype("float32")
+    return frame.join(predictions_to_frame(y_pred, metadata))
 
 
 def read_test_frame(path: Path, metadata: Any) -> tuple[np.ndarray, np.ndarray]:
     """Window targets and predictions of a predictions.csv."""
     import pandas as pd
 
-    frame, horizon = pd.read_csv(path), metadata.horizon
+    column, names = metadata.series_id_column or "series", [str(name) for name in metadata.series.names]
+    texts = dict.fromkeys((column, ORIGIN_COLUMN, *metadata.time["columns"]), "str")  # "0001" and "NA" are series ids
+    frame, horizon = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values={"actual": [""]}), metadata.horizon
     y_true = allocate_window_targets(len(frame) // horizon, horizon)
     y_true["values"] = frame["actual"].to_numpy("float64").reshape(-1, horizon)
-    column, names = metadata.series_id_column or "series", [str(name) for name in metadata.series.names]
     if column in frame:
-        y_true["series"] = [names.index(name) for name in frame[column].astype(str).iloc[::horizon]]
+        y_true["series"] = frame[column].iloc[::horizon].map({name: code for code, name in enumerate(names)})
     interval_columns: Sequence[str] = [name for name in frame.columns if name.startswith(("low_", "high_"))]
     half = len(metadata.quantiles) // 2
     lows, highs = interval_columns[0::2][::-1], interval_columns[1::2]

@@ -152,7 +152,8 @@ def test_a_file_is_forecast_from_its_last_value():
     raw, timestamps = forecasting.read(new, metadata, with_columns=True)
     np.testing.assert_array_equal(raw["values"], [np.arange(8, 18), np.arange(1010, 1020)])
     days = pd.date_range("2024-06-01", periods=30).strftime("%Y-%m-%d")
-    assert timestamps["day"].tolist() == [*days[18:23], *days[20:25]]
+    assert timestamps["day"].dtype == new["day"].dtype  # so that it can be joined with the table
+    assert timestamps["day"].astype(str).tolist() == [*days[18:23], *days[20:25]]
     assert timestamps["series"].tolist() == ["a"] * 5 + ["b"] * 5
     np.testing.assert_array_equal(raw["calendar"][0, 10:, 0], pd.to_datetime(days[18:23]).dayofweek)
 

@@ -146,7 +146,7 @@ def _column_roles(rules: TableRules, features: Sequence[str]) -> dict[str, dict[
     time = f"steps of {frequencies.format_frequency(rules.frequency)}" + (
         f"; {', '.join(features)}" if features else ""
     )
-    roles = {rules.time["column"]: {"kind": "time", "treatment": time}}
+    roles = {name: {"kind": "time", "treatment": time} for name in rules.time["columns"]}
     if rules.series_id_column:
         roles[rules.series_id_column] = {"kind": "series", "treatment": "series id"}
     roles |= {name: {"kind": "value", "treatment": "forecast"} for name in rules.target_columns}
