@@ -8,6 +8,7 @@ from tfkit.data import forecasting as kind
 from tfkit.tasks import forecasting
 
 DAYS = 40
+NARROW, WIDE = "Prediction intervals are too narrow:", "Prediction intervals are too wide:"
 
 
 def write_and_read(frame, path, **settings):
@@ -63,3 +64,27 @@ def test_a_time_in_two_columns_is_written_in_two(tmp_path):
     frame = pd.DataFrame({"year": months.year, "month": months.month, "y": np.arange(DAYS) % 7})
     _, _, text = write_and_read(frame, tmp_path / "p.csv")
     assert text.iloc[0, :3].tolist() == ["2002 2", "2002", "3"]
+
+
+@pytest.mark.parametrize(
+    ("scores", "texts"),
+    [
+        ({"coverage_80": 0.7, "coverage_95": 0.9}, []),
+        (
+            {"coverage_80": 0.67},
+            [f"{NARROW} the 80% interval covers 67% of the test values"],
+        ),
+        ({"coverage_80": 0.93}, [f"{WIDE} the 80% interval covers 93% of the test values"]),
+        (
+            {"coverage_95": 0.5, "coverage_80": 0.4},
+            [
+                f"{NARROW} the 95% interval covers 50% of the test values, "
+                "the 80% interval covers 40% of the test values"
+            ],
+        ),
+        ({"mase": 0.4}, []),
+    ],
+)
+def test_coverage_far_from_nominal_is_one_warning(scores, texts):
+    metadata = kind.ForecastingMetadata(quantiles=[0.025, 0.1, 0.5, 0.9, 0.975])
+    assert forecasting.score_warnings(scores, metadata) == texts

@@ -1,6 +1,6 @@
 """The forecasting task: quantiles of the next values of a series."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ PRIMARY_METRIC = ("mase", "min")
 PRUNING_METRIC = "mase"
 REPORT_SECTIONS = ("forecast",)
 ANALYSES = ()
+MAX_COVERAGE_ERROR = 0.12  # of prediction intervals on the test split, without a warning
 ORIGIN_COLUMN = "forecast_origin"  # of predictions.csv: the last time whose value the forecast knows
 
 
@@ -84,6 +85,24 @@ def _by_series(codes: np.ndarray, values: Sequence[float]) -> np.ndarray:
 def _scaled(total: np.ndarray, counts: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Divide sums by a scale; rows with scale 0 do not count."""
     return ratio(total, scale, scale >= 0), np.where(scale > 0, counts, 0)
+
+
+def score_warnings(scores: Mapping[str, float], metadata: Any) -> list[str]:
+    """Describe prediction intervals whose coverage is far from nominal.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> score_warnings({"coverage_80": 0.61}, SimpleNamespace(quantiles=[0.1, 0.5, 0.9]))
+        ['Prediction intervals are too narrow: the 80% interval covers 61% of the test values']
+    """
+    quantiles, texts = metadata.quantiles, []
+    for i in range(len(quantiles) // 2):
+        percent = f"{100 * (quantiles[-1 - i] - quantiles[i]):.0f}"
+        coverage, nominal = scores.get(f"coverage_{percent}", np.nan), quantiles[-1 - i] - quantiles[i]
+        if abs(coverage - nominal) > MAX_COVERAGE_ERROR:
+            width = "narrow" if coverage < nominal else "wide"
+            texts.append((width, f"the {percent}% interval covers {coverage:.0%} of the test values"))
+    return [f"Prediction intervals are too {texts[0][0]}: {', '.join(text for _, text in texts)}"] if texts else []
 
 
 def per_class_metrics(y_true: np.ndarray, y_pred: np.ndarray, metadata: Any) -> dict[str, dict[str, float]]:

@@ -24,9 +24,17 @@ Predictions = dict[str, tuple[Any, Any]]  # split -> targets and predictions of 
 def predict_dataset(dataset: Any, model: Any, data: Data) -> tuple[Any, np.ndarray]:
     """Targets and predictions of every row of a dataset, in the units of the user."""
     compute = compiled_predictor(model, dataset.take(np.arange(1))[0])
-    outputs = np.concatenate([compute(dataset.take(indices)[0]) for indices in index_chunks(dataset)])
-    if data.postprocessor is not None:
-        outputs = predict(data.postprocessor, outputs)
+
+    def predict_rows(indices: np.ndarray) -> np.ndarray:
+        x = dataset.take(indices)[0]
+        outputs = compute(x)
+        return (
+            outputs
+            if data.postprocessor is None
+            else predict(data.postprocessor, data.postprocessor_inputs(outputs, x))
+        )
+
+    outputs = np.concatenate([predict_rows(indices) for indices in index_chunks(dataset)])
     return get_task(data.metadata.task).targets(dataset, data.metadata), squeeze_outputs(outputs)
 
 
@@ -66,6 +74,8 @@ def evaluate(
     frame.to_csv(run.path("predictions.csv"), index=False)
     printed = {name: value for name, value in metrics["test"].items() if not name.endswith(AVERAGED_SUFFIXES)}
     log(scores_table({**metrics, "test": printed}))
+    for warning in getattr(get_task(metadata.task), "score_warnings", lambda *_: [])(metrics["test"], metadata):
+        log(f"Warning: {warning}")
     result = comparison.compare_to_best_baseline(y_true, y_pred, baselines, metadata)
     metrics["best_baseline"] = result
     metrics["verdict"] = comparison.summarize_comparison(y_true, y_pred, baselines, metadata, result=result)

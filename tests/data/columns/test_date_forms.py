@@ -1,9 +1,11 @@
 """Tests of the forms in which people write dates and times: each is read, and written again in the same form."""
 
+import datetime
+
+import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfkit.data.columns import dates
@@ -101,8 +103,8 @@ def test_other_text_has_no_form(strings):
 
 
 @pytest.mark.parametrize("date_format", ["%d.%m.%Y", "%YQ%q", "%b-%y", "%G-W%V"])
-@given(day=st.dates(min_value=pd.Timestamp("1930-01-01").date(), max_value=pd.Timestamp("2020-12-31").date()))
-@settings(max_examples=25, deadline=None)
+@hypothesis.given(day=st.dates(min_value=datetime.date(1930, 1, 1), max_value=datetime.date(2020, 12, 31)))
+@hypothesis.settings(max_examples=25, deadline=None)
 def test_what_is_written_is_read(date_format, day):
     text = dates.format_times(np.array([day], "datetime64[us]"), date_format)
     column = pd.Series(text)
@@ -147,7 +149,7 @@ def test_the_century_is_replayed():
 
 
 @pytest.mark.parametrize(
-    ("times", "written", "date_format"),
+    ("times", "text_format", "date_format"),
     [
         (pd.date_range("2023-01-01", periods=12, freq="MS"), "%d/%m/%Y", "%d/%m/%Y"),
         (pd.date_range("2023-01-01", periods=12, freq="MS"), "%m/%d/%Y", "%m/%d/%Y"),
@@ -160,10 +162,10 @@ def test_the_century_is_replayed():
         (pd.date_range("2021-03-02", periods=240, freq="h"), "%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M"),
     ],
 )
-def test_the_order_of_day_and_month_with_regular_steps_is_used(times, written, date_format):
-    cells = pd.Series(times.strftime(written))
+def test_the_order_of_day_and_month_with_regular_steps_is_used(times, text_format, date_format):
+    cells = pd.Series(times.strftime(text_format))
     assert dates.infer_format(pd.concat([cells, cells], ignore_index=True))["formats"] == [date_format]
-    opposite = dates.infer_format(cells, day_first=not written.startswith("%d"))
+    opposite = dates.infer_format(cells, day_first=not text_format.startswith("%d"))
     assert opposite is None or opposite["formats"] != [date_format]
 
 

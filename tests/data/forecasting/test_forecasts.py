@@ -141,6 +141,7 @@ def test_short_and_constant_series_are_excluded_with_a_message():
     assert metadata.notes == [
         "1 of 4 series excluded from training: too short for one window in training: 'late'",
         "1 of 4 series excluded from training: constant in training: 'c'",
+        "values are never negative: forecasts and prediction intervals are at least 0",
     ]
     assert set(grid.series_index[forecasting.make_dataset(grid, metadata, "test").forecast_starts]) == {0, 1}
 
@@ -220,3 +221,22 @@ def test_the_number_of_evaluated_windows_is_limited(monkeypatch):
     windows = forecasting.make_dataset(grid, metadata, "test")  # 32 windows of two series without the limit
     assert grid.time_index[windows.forecast_starts].tolist() == [80, 80, 83, 83, 86, 86, 89, 89, 92, 92, 95, 95]
     assert len(forecasting.make_dataset(grid, metadata, "train")) == 2 * 46
+
+
+@pytest.mark.parametrize(
+    ("values", "minimum"),
+    [
+        (np.arange(100) % 5, 0.0),
+        (np.arange(100) % 5 + 0.5, None),
+        (np.where(np.arange(100) % 3 == 0, 0, 1.5 + np.arange(100)), 0.0),
+        (np.arange(100) % 5 - 1, None),
+        (10 + np.sin(np.arange(100)), None),
+        (np.r_[np.arange(60) % 5, -np.arange(1, 41)], 0.0),  # learned on the training steps
+    ],
+)
+def test_the_bound_of_counts_is_learned(values, minimum):
+    metadata = fit_schema(table()[["day"]].assign(a=values))[1]
+    assert metadata.minimum == minimum
+    assert ("values are never negative: forecasts and prediction intervals are at least 0" in metadata.notes) == (
+        minimum is not None
+    )

@@ -168,13 +168,13 @@ def schema(frame, **settings):
 def test_answers_can_be_joined_with_a_frame(cells):
     frame = table(cells)
     past, future = frame.iloc[:-2], frame.iloc[-2:]
-    _, answer = forecasting.read(past, schema(past), with_columns=True)
-    assert answer["date"].dtype == frame["date"].dtype
-    assert answer["date"].tolist() == future["date"].tolist()
+    _, result = forecasting.read(past, schema(past), with_columns=True)
+    assert result["date"].dtype == frame["date"].dtype
+    assert result["date"].tolist() == future["date"].tolist()
 
 
 def test_ids_are_answered_with_the_type_of_the_frame():
     frame = pd.concat([table(pd.date_range("2023-06-01", periods=ROWS), shop=shop) for shop in (7, 12)])
     metadata = schema(frame, series_id_column="shop")
-    _, answer = forecasting.read(frame, metadata, with_columns=True)
-    assert answer["shop"].tolist() == [12, 12, 7, 7]
+    _, result = forecasting.read(frame, metadata, with_columns=True)
+    assert result["shop"].tolist() == [12, 12, 7, 7]

@@ -14,6 +14,8 @@ from tfkit.metadata import Target
 
 CONTEXT_SEASONS, CONTEXT_HORIZONS, CONTEXT_STEPS = 2, 3.5, 24  # context_length=auto is the largest of these, if it fits
 
+MIN_ZERO_FRACTION = 0.01  # of values that are never negative, so that 0 is a bound and not a coincidence
+
 MAX_AUTO_HORIZON, MAX_AUTO_CONTEXT = 168, 1024  # steps
 
 
@@ -64,6 +66,9 @@ def fit_schema(
                 f"{len(names):,} of {len(grid.names):,} series excluded from training: {reason}: {format_list(names)}"
             )
     statistics.excluded = short + constant
+    minimum = _minimum(grid.values[grid.is_observed & (grid.time_index < end)])
+    if minimum is not None:
+        messages.append("values are never negative: forecasts and prediction intervals are at least 0")
     features = select_calendar_features(calendar_features, rules.frequency, end - begin, past)
     inputs: dict[str, Any] = {"values": {"dtype": "float32", "shape": [past]}}
     if features:
@@ -85,6 +90,7 @@ def fit_schema(
         splits=dict(splits),
         series=statistics,
         covariate_moments=moments,
+        minimum=minimum,
         block_length=horizon * (len(grid.names) - len(statistics.excluded)),
     )
 
@@ -117,6 +123,12 @@ def _series_without_windows(
         elif not scale:
             constant.append(name)
     return short, constant
+
+
+def _minimum(values: np.ndarray) -> float | None:
+    """Return 0 if the values are counts, or are often 0, and never negative; else None."""
+    is_count = bool((values % 1 == 0).all())
+    return 0.0 if values.min() >= 0 and (is_count or (values == 0).mean() >= MIN_ZERO_FRACTION) else None
 
 
 def _series_statistics(grid: SeriesGrid, in_train: np.ndarray, season: int) -> SeriesStatistics:
