@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 PARTS = ("year", "month", "day", "weekday", "hour", "days")
 
-_OFFSET_PATTERN = r"[T ]\d\d?(?::?\d\d){0,2}(?:\.\d+)?\s?(Z|[+-]\d\d(?::?\d\d)?)$"  # after a time of day
+_OFFSET_PATTERN = r"[T ]\d\d?(?::?\d\d){0,2}(?:\.\d+)?\s?[+-]\d\d(?::?\d\d)?$"  # after a time of day
 
 _CENTURY_MONTHS = 1200
 
@@ -74,18 +74,25 @@ def utc_offsets(distinct: pd.Series) -> np.ndarray:
         >>> utc_offsets(pd.Series(["2024-01-31 12:00+01:30", "2024-01-31"])).tolist()
         [datetime.timedelta(seconds=5400), datetime.timedelta(0)]
     """
+    import pandas as pd
+
     if distinct.dtype.kind == "M":
         return (distinct.dt.tz_localize(None) - distinct.dt.tz_convert(None)).to_numpy("timedelta64[us]")
     offsets: np.ndarray = np.zeros(len(distinct), "timedelta64[us]")
-    if distinct.dtype.kind == "f" or not distinct.str.contains(r":\d\d.*[+-]\d\d|T\d.*[+-]\d\d", regex=True).any():
+    if distinct.dtype.kind == "f":
         return offsets
-    signs = distinct.str.extract(_OFFSET_PATTERN)[0].fillna("Z")
-    for text in signs.unique():
-        if text != "Z":
-            digits = re.sub(r"\D", "", text).ljust(4, "0")
-            minutes = (60 * int(digits[:2]) + int(digits[2:4])) * (-1 if text[0] == "-" else 1)
-            offsets[(signs == text).to_numpy()] = np.timedelta64(minutes, "m")
+    has_offset = distinct.str.contains(_OFFSET_PATTERN, regex=True).to_numpy(bool)
+    if has_offset.any():
+        codes, endings = pd.factorize(distinct[has_offset].str.slice(-len("+00:00")))
+        offsets[has_offset] = np.array([_parse_offset(text) for text in endings], "timedelta64[m]")[codes]
     return offsets
+
+
+def _parse_offset(text: str) -> int:
+    """Return the minutes of the UTC offset at the end of a text."""
+    sign, digits = re.findall(r"([+-])([\d:]+)$", text)[0]
+    digits = digits.replace(":", "").ljust(4, "0")
+    return (60 * int(digits[:2]) + int(digits[2:])) * (-1 if sign == "-" else 1)
 
 
 def shift_centuries(timestamps: np.ndarray, last_year: int) -> np.ndarray:
