@@ -231,6 +231,7 @@ def test_the_number_of_evaluated_windows_is_limited(monkeypatch):
         (np.where(np.arange(100) % 3 == 0, 0, 1.5 + np.arange(100)), 0.0),
         (np.arange(100) % 5 - 1, None),
         (10 + np.sin(np.arange(100)), None),
+        (1000 + np.arange(100) % 5, None),  # counts, and 0 is far
         (np.r_[np.arange(60) % 5, -np.arange(1, 41)], 0.0),  # learned on the training steps
     ],
 )

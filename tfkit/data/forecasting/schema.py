@@ -126,7 +126,9 @@ def _series_without_windows(
 
 
 def _minimum(values: np.ndarray) -> float | None:
-    """Return 0 if the values are counts, or are often 0, and never negative; else None."""
+    """Return 0 if the values are counts, or are often 0, never negative, and near 0; else None."""
+    if values.min() > 2 * values.std():
+        return None
     is_count = bool((values % 1 == 0).all())
     return 0.0 if values.min() >= 0 and (is_count or (values == 0).mean() >= MIN_ZERO_FRACTION) else None
 
