@@ -101,6 +101,34 @@ def test_time_in_several_columns():
 
 
 @pytest.mark.parametrize(
+    ("columns", "freq", "expected"),
+    [
+        ({"Year": "%Y", "Month": "%B"}, "MS", ["2024 June", "2024 July", "2024 August"]),
+        ({"year": "%Y", "month": "%b"}, "MS", ["2024 Jun", "2024 Jul", "2024 Aug"]),
+        ({"yr": "%G", "week": "%V"}, "W-MON", ["2021 14", "2021 15", "2021 16"]),
+        ({"date": "%Y-%m-%d", "hour": "%H"}, "h", ["2020-05-06 00", "2020-05-06 01", "2020-05-06 02"]),
+        ({"Date": "%d/%m/%Y", "Time": "%H:%M"}, "h", ["06/05/2020 00:00", "06/05/2020 01:00", "06/05/2020 02:00"]),
+        (
+            {"Date": "%m/%d/%Y", "Time": "%H:%M:%S"},
+            "30min",
+            ["05/05/2020 00:00:00", "05/05/2020 00:30:00", "05/05/2020 01:00:00"],
+        ),
+    ],
+)
+def test_parts_of_the_time_in_columns(columns, freq, expected):
+    start = "2020-05-04"
+    times = pd.date_range(start, periods=ROWS, freq=freq)
+    parts = {name: times.strftime(text) for name, text in columns.items()}
+    assert next_times(pd.DataFrame({**parts, "value": np.random.default_rng(0).normal(size=ROWS)}))[0] == expected
+
+
+def test_year_and_quarter_in_two_columns():
+    quarters = pd.period_range("2010Q2", periods=ROWS, freq="Q")
+    frame = table(quarters.year, "year", quarter=quarters.quarter)
+    assert next_times(frame)[0] == ["2022 2", "2022 3", "2022 4"]
+
+
+@pytest.mark.parametrize(
     ("cells", "note"),
     [
         (month_cells("%d/%m/%Y"), "dates of 'date' are read day first; day_first=false reads the month first"),

@@ -16,7 +16,18 @@ if TYPE_CHECKING:
 
 _TIME_WORD = r"(?:^|[^a-z])(?:date|time|datetime|timestamp|ds|month|quarter|year|day|week|period)(?:$|[^a-z])"
 
-_PARTS = {"%Y": ("year", "yr"), "%m": ("month", "mon", "mo"), "%d": ("day", "dd", "mday"), "%H": ("hour", "hr", "hh")}
+_PARTS = (  # directive, names of its column, pattern of its cells; those of a group exclude each other
+    (("%Y", ("year", "yr"), r"[12]\d{3}"),),
+    (
+        ("%m", ("month", "mon", "mo"), r"\d\d?"),
+        ("%b", ("month", "mon", "mo"), "[A-Za-z]{3}"),
+        ("%B", ("month", "mon", "mo"), "[A-Za-z]{3,9}"),
+        ("%q", ("quarter", "qtr", "q"), "[1-4]"),
+        ("%V", ("week", "wk", "isoweek"), r"\d\d?"),
+    ),
+    (("%d", ("day", "dd", "mday"), r"\d\d?"),),
+    (("%H", ("hour", "hr", "hh"), r"\d\d?"),),
+)
 
 _CLOCK_NAME = r"(?:^|[^a-z])(?:time|clock|hour)(?:$|[^a-z])"
 
@@ -46,16 +57,11 @@ def infer_time(
     if rule["kind"] != "date":
         return {**rule, "columns": [rule["column"]]}, []
     clock = _clock_column(frame, rule, candidates)
-    layouts = [dates.infer_layout(frame[rule["column"]].dropna(), rule)]
-    names = [rule["column"]]
     if clock:
-        names.append(clock)
-        clock_rule = dates.infer_format(frame[clock].dropna(), is_date=True) or {}
-        layouts.append(dates.infer_layout(frame[clock].dropna(), clock_rule))
-        joined = dates.infer_format(join_cells(frame, names).dropna(), is_date=True, day_first=day_first)
-        rule |= joined or {}
-    rule |= {"columns": names, "layouts": layouts}
-    cells = join_cells(frame, names)
+        rule = _rule_with_clock(frame, rule["column"], clock, day_first)
+    else:
+        rule |= {"columns": [rule["column"]], "layouts": [dates.infer_layout(frame[rule["column"]].dropna(), rule)]}
+    cells = join_cells(frame, rule["columns"])
     if zone := dates.infer_zone(cells, rule):
         rule["zone"] = zone
     return rule, _messages(cells, rule)
@@ -147,25 +153,61 @@ def _part_columns(frame: Any, name: str | None, candidates: Sequence[str]) -> di
     available = [*candidates, *([name] if name else [])]
     by_name = {str(column).lower().strip("_ "): column for column in available}
     columns: dict[str, str] = {}
-    for directive, names in _PARTS.items():
-        part = next((by_name[text] for text in names if text in by_name), None)
-        texts = None if part is None else to_strings(frame[part].dropna().iloc[:1000])
-        pattern = r"[12]\d{3}" if directive == "%Y" else r"\d\d?"
-        if part is None or texts is None or not len(texts) or not all(re.fullmatch(pattern, text) for text in texts):
+    for group in _PARTS:
+        match = next((part for part in group if _has_part(frame, by_name, *part[1:])), None)
+        if match is None:
             break  # without a year, a month has no meaning
-        columns[directive] = part
+        columns[match[0]] = next(by_name[text] for text in match[1] if text in by_name)
+        if match[0] in ("%q", "%V"):
+            break
+    if "%V" in columns:  # the year of a week is not always that of its days
+        columns = {"%G" if directive == "%Y" else directive: column for directive, column in columns.items()}
     return columns if name is None or name in columns.values() else {}
+
+
+def _has_part(frame: Any, by_name: Mapping[str, str], names: Sequence[str], pattern: str) -> bool:
+    """Return whether the first column with one of the names has cells of a pattern."""
+    column = next((by_name[text] for text in names if text in by_name), None)
+    if column is None:
+        return False
+    texts = to_strings(frame[column].dropna().iloc[:1000])
+    return bool(len(texts)) and all(re.fullmatch(pattern, text) for text in texts)
 
 
 def _rule_of_parts(frame: Any, columns: Mapping[str, str]) -> dict[str, Any]:
     """Return the rule of times that are in several columns: year, month, ...; by directive."""
     layouts = []
     for directive, name in columns.items():
-        is_padded = frame[name].dtype.kind == "O" and frame[name].str.startswith("0").any()
-        layouts.append(directive if directive == "%Y" or is_padded else directive.replace("%", "%-"))
+        layouts.append(_part_layout(frame[name], directive))
     names = list(columns.values())
     rule = {"column": names[0], "columns": names, "layouts": layouts}
     return {**rule, "kind": "date", "formats": [" ".join(columns)]}
+
+
+def _part_layout(cells: Any, directive: str) -> str:
+    """Return the layout of a part of the time, with or without leading zeros."""
+    if directive in ("%Y", "%G", "%q"):
+        return directive
+    if directive in ("%b", "%B"):
+        layout = dates.infer_layout(cells.dropna() + " 2000", {"formats": [f"{directive} %Y"]})
+        return str(layout).removesuffix(" %Y")
+    is_padded = cells.dtype.kind == "O" and cells.str.startswith("0").any() and (cells.dropna().str.len() == 2).all()
+    return directive if is_padded else directive.replace("%", "%-")
+
+
+def _rule_with_clock(frame: Any, name: str, clock: str, day_first: bool | None) -> dict[str, Any]:
+    """Return the rule of times whose date and time of day are in two columns."""
+    rule = dates.infer_format(join_cells(frame, [name, clock]).dropna(), is_date=True, day_first=day_first) or {}
+    first = rule["formats"][0]
+    if re.match("%[dm]", first):  # the steps of hours may tell the order of day and month, those of days not
+        day_first = first.startswith("%d")
+    cells, clock_cells = frame[name].dropna(), frame[clock].dropna()
+    date_rule = dates.infer_format(cells, is_date=True, day_first=day_first) or {}
+    clock_rule = dates.infer_format(clock_cells, is_date=True)
+    is_clock = clock_rule is not None and dates.is_time_of_day(clock_rule)
+    layout = dates.infer_layout(clock_cells, clock_rule or {}) if is_clock else _part_layout(clock_cells, "%H")
+    layouts = [dates.infer_layout(cells, date_rule), layout]
+    return {"column": name, **rule, "columns": [name, clock], "layouts": layouts}
 
 
 def _joined_message(names: Sequence[str]) -> str:
@@ -178,7 +220,7 @@ def _clock_column(frame: Any, rule: Mapping[str, Any], candidates: Sequence[str]
     if (times != times.astype("datetime64[D]")).any() or not frame[rule["column"]].duplicated().any():
         return None
     for name in candidates:
-        if name != rule["column"] and re.search(_CLOCK_NAME, str(name).lower()) and frame[name].dtype.kind == "O":
+        if name != rule["column"] and re.search(_CLOCK_NAME, str(name).lower()):
             joined = join_cells(frame, [rule["column"], name]).dropna()
             joined_rule = dates.infer_format(joined, is_date=True)
             if joined_rule:

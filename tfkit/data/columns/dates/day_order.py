@@ -33,11 +33,11 @@ def _score(times: np.ndarray) -> tuple[float, float, bool, int]:
     months: Any = distinct.astype("datetime64[M]")
     days = np.unique((distinct.astype("datetime64[D]") - months.astype("datetime64[D]")).astype("int64"))
     regularity = _share_of_mode(np.diff(distinct.astype("int64")))
-    if len(days) == 1:
+    if len(days) == 1 and len(np.unique(months)) == len(distinct):  # one time in each month
         regularity = max(regularity, _share_of_mode(np.diff(np.unique(months).astype("int64"))))
     steps = np.diff(times.astype("int64"))
     in_order = max(float((steps >= 0).mean()), float((steps <= 0).mean()))
-    return (round(regularity, 2), round(in_order, 2), days.tolist() == [0], len(days))
+    return (round(regularity, 2), round(in_order, 2), days.tolist() == [0] and len(np.unique(months)) > 1, len(days))
 
 
 def _share_of_mode(differences: np.ndarray) -> float:

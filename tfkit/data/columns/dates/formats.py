@@ -66,6 +66,8 @@ WEEK_FORMATS = ("%G-W%V", "%GW%V", "%G W%V", "%G-W%V-%u", "%GW%V%u", "W%V %G", "
 
 CLOCK_FORMATS = ("%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%I:%M:%S%p", "%I %p", "%I%p", "%H.%M.%S")  # without a date
 
+NUMERIC_CLOCK_FORMATS = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f")  # numbers of seconds, unless the user sets the type
+
 TIME_FORMATS = (
     "%H:%M",
     "%H:%M:%S",

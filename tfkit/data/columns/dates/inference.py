@@ -117,7 +117,7 @@ def _candidates(distinct: pd.Series, *, is_date: bool) -> list[str]:
         distinct.map("{:.0f}".format) if distinct.dtype.kind == "f" else distinct.str.replace(r"\.\d*$", "", regex=True)
     )
     if digits.str.fullmatch(r"\d+").mean() < MIN_MATCH_FRACTION:
-        return [] if distinct.dtype.kind == "f" else _likely_formats(distinct)
+        return [] if distinct.dtype.kind == "f" else _likely_formats(distinct, is_date=is_date)
     sizes = digits.str.len()
     if is_date:
         lengths = sizes.value_counts().index
@@ -143,7 +143,7 @@ def _without_order(candidates: Sequence[str], day_first: bool | None) -> list[st
     return [date_format for date_format in candidates if not re.match(unwanted, date_format)]
 
 
-def _likely_formats(distinct: pd.Series) -> list[str]:
+def _likely_formats(distinct: pd.Series, *, is_date: bool = False) -> list[str]:
     """Return the formats whose pattern matches at least one string.
 
     Matching is a hundred times cheaper than parsing.
@@ -168,7 +168,8 @@ def _likely_formats(distinct: pd.Series) -> list[str]:
         if any_matches(rf"{pattern}[T ,:]+\d.*"):
             separators = [text for text in (" ", "T", ", ", ":") if any_matches(rf"{pattern}{text}\d.*")]
             likely += [day_format + separator + time for separator in separators for time in times]
-    without_day = (*formats.MONTH_FORMATS, *formats.QUARTER_FORMATS, *formats.WEEK_FORMATS, *formats.CLOCK_FORMATS)
+    clocks = (*formats.CLOCK_FORMATS, *(formats.NUMERIC_CLOCK_FORMATS if is_date else ()))
+    without_day = (*formats.MONTH_FORMATS, *formats.QUARTER_FORMATS, *formats.WEEK_FORMATS, *clocks)
     return likely + [date_format for date_format in without_day if any_matches(formats.format_pattern(date_format))]
 
 
