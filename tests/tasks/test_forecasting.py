@@ -6,6 +6,7 @@ import pytest
 
 from tfkit.data import forecasting as kind
 from tfkit.tasks import forecasting
+from tfkit.training import evaluate
 
 DAYS = 40
 NARROW, WIDE = "Prediction intervals are too narrow:", "Prediction intervals are too wide:"
@@ -88,3 +89,12 @@ def test_a_time_in_two_columns_is_written_in_two(tmp_path):
 def test_coverage_far_from_nominal_is_one_warning(scores, texts):
     metadata = kind.ForecastingMetadata(quantiles=[0.025, 0.1, 0.5, 0.9, 0.975])
     assert forecasting.score_warnings(scores, metadata) == texts
+
+
+def test_many_predictions_are_written_with_the_same_cells(tmp_path, monkeypatch):
+    frame = table(shop=["0001", "a,b", 'q"x', ""] * (DAYS // 4)).assign(y=lambda rows: rows["y"].where(rows.index > 3))
+    evaluate.write_predictions(frame, tmp_path / "few.csv")
+    monkeypatch.setattr(evaluate, "ARROW_ROWS", 10)
+    evaluate.write_predictions(frame, tmp_path / "many.csv")
+    frames = [pd.read_csv(tmp_path / name, dtype={"shop": str}) for name in ("few.csv", "many.csv")]
+    pd.testing.assert_frame_equal(*frames)
