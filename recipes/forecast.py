@@ -6,7 +6,6 @@ Expect   mean absolute error 0.60 ppm (95% interval 0.50 to 0.72; seasonal naive
          (two cores, seed 0). ETTh1, 96 hours: standardized mean squared error 0.367, coverage 0.78, 35 s.
 Try      make train RECIPE=forecast
          make train RECIPE=forecast ARGS="data=sales.csv series_id_column=shop target=sold known_covariates=price"
-         make train RECIPE=forecast ARGS="data=load.csv architecture=lstm test_steps=2880"
 """
 
 from pathlib import Path
@@ -24,6 +23,7 @@ class Config(tfkit.Config):
     series_id_column: str | None = None  # of a table with a row per series and time: the series of each row
     known_covariates: list[str] = []  # columns whose future values are known: holidays, prices
     exclude_columns: list[str] = []  # columns that are not used
+    day_first: bool | None = None  # whether 01/02/2024 is 1 February; none: the order that gives regular steps
     horizon: tfkit.PositiveInt | Literal["auto"] = "auto"  # steps to forecast; auto: a season
     context_length: tfkit.PositiveInt | Literal["auto"] = "auto"  # past steps; auto: about 3.5 horizons
     season_length: tfkit.PositiveInt | Literal["auto"] = "auto"  # steps of the seasonal cycle; auto: by the frequency

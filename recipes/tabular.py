@@ -27,6 +27,7 @@ class Config(tfkit.SupervisedConfig):
     numeric_columns: list[str] = []  # columns that are numbers, whatever they look like
     categorical_columns: list[str] = []  # columns that are categories
     date_columns: list[str] = []  # columns that are dates
+    day_first: bool | None = None  # whether 01/02/2024 is 1 February; none: the order that reads most cells
     exclude_columns: list[str] = []  # columns that are not used
     slice_columns: list[str] = []  # columns whose values the report always evaluates separately, such as sex,race
     duplicates: Literal["drop", "keep"] = "drop"  # rows that are equal to another row
@@ -59,8 +60,7 @@ class Config(tfkit.SupervisedConfig):
 
 def data(config):
     kind, read_options = tfkit.data.tabular, config.model_dump(include=tfkit.data.tabular.READ_OPTIONS)
-    options = {"test_data": config.test_data, "duplicates": config.duplicates, **read_options}
-    frame, test, messages = kind.load(config.data, config.target, **options)
+    frame, test, messages = kind.load(config.data, config.target, **config.model_dump(include=kind.LOAD_SETTINGS))
     kind.require_columns(frame, config.slice_columns)
     target = kind.infer_target(frame[config.target], **config.model_dump(include=kind.TARGET_SETTINGS))
     tfkit.tasks.validate_loss(config.loss, target, quantile=config.quantile)

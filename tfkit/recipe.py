@@ -21,13 +21,15 @@ class Data:
             `dataset.take(indices) -> (x, y, sample_weight)`.
         metadata: What was inferred and fitted, a `Metadata`; a dictionary of its fields is accepted.
         preprocessor: Precomputed Keras layers, raw rows -> x. Applied once to each dataset; part of the saved model.
-        postprocessor: Precomputed Keras layers, model outputs -> the units of the user.
+        postprocessor: Precomputed Keras layers, model outputs -> the units of the user. With a dictionary of inputs it
+            gets the model outputs as `outputs`, and the other inputs by their name from x.
         augment: (x, y, sample_weight, seed) -> the same, on batches of the training rows; see `tfkit.fit`.
         auto_settings: Values of the settings that are "auto".
         refit_dataset: Rows that the model and the baselines are fitted on once more at the end, such as training and
             validation rows together if there are few; None: the model stays as validation selected it.
-        calibrate: (model, data) -> another postprocessor, computed when the model is trained, for example from its
-            errors on the validation rows.
+        calibrate: (model, data, reference=None) -> another postprocessor, computed when the model is trained, for
+            example from its errors on the validation rows. After a refit it is called again, with the model of before
+            as `reference`.
     """
 
     train: Any
@@ -44,6 +46,11 @@ class Data:
     def __post_init__(self) -> None:
         if not isinstance(self.metadata, Metadata):
             object.__setattr__(self, "metadata", Metadata.from_dict(self.metadata))
+
+    def postprocessor_inputs(self, outputs: Any, x: Mapping[str, Any]) -> Any:
+        """What the postprocessor takes: the model outputs, and the inputs x that it names."""
+        names = self.postprocessor.input if isinstance(getattr(self.postprocessor, "input", None), dict) else None
+        return outputs if names is None else {name: outputs if name == "outputs" else x[name] for name in names}
 
     def steps(self, config: Any) -> int:
         """The number of optimizer steps of the training."""

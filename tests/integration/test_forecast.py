@@ -5,10 +5,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from tfkit.evaluation.metrics import compute_metrics
 
 import tfkit
 from tfkit.cli.main import main
 from tfkit.errors import UserError
+from tfkit.tasks import forecasting
 
 FAST = {
     "epochs": 2,
@@ -78,21 +80,25 @@ def test_prediction_intervals_have_about_nominal_coverage(run):
     predictions = pd.read_csv(run.folder / "predictions.csv")
     quantiles = predictions[["low_95", "low_80", "predicted", "high_80", "high_95"]].to_numpy()
     assert (np.diff(quantiles, axis=1) >= 0).all()
-    factors = run.model.get_layer("restore").get_layer("bands").factors
-    assert 1.0 not in factors  # calibrated, so that coverage on validation is nominal
-    assert run.metrics["val"]["coverage_80"] == pytest.approx(0.8 * 1.1, abs=0.01)  # validation contains ten horizons
+    margins = run.model.get_layer("restore").get_layer("bands").margins
+    assert 0.0 not in margins  # calibrated, so that coverage on validation is nominal
+    independent = int(10 * 2**0.5)  # validation contains ten horizons of two series
+    assert run.metrics["val"]["coverage_80"] == pytest.approx(0.8 * (1 + 1 / independent), abs=0.01)
     assert run.metrics["val"]["coverage_95"] == pytest.approx(0.975, abs=0.01)
 
 
-def test_saved_predictions_have_the_targets_of_the_table(run, table):
+def test_saved_predictions_have_every_test_window(run, table):
+    """Every score can be computed from them again."""
     predictions, frame = pd.read_csv(run.folder / "predictions.csv"), pd.read_csv(table)
-    assert list(predictions)[:4] == ["series", "day", "actual", "predicted"]
-    assert not predictions.duplicated(["series", "day"]).any()
+    assert list(predictions)[:5] == ["series", "forecast_origin", "day", "actual", "predicted"]
+    assert not predictions.duplicated(["series", "forecast_origin", "day"]).any()
+    assert (pd.to_datetime(predictions["day"]) > pd.to_datetime(predictions["forecast_origin"])).all()
     sales_by_day = frame.set_index("day")[["small", "large"]].stack()
-    keys = zip(predictions["day"], predictions["series"], strict=True)
-    expected = [sales_by_day[day, series] for day, series in keys]
+    expected = [sales_by_day[day, name] for day, name in zip(predictions["day"], predictions["series"], strict=True)]
     np.testing.assert_allclose(predictions["actual"], expected, rtol=1e-6)
-    assert predictions["day"].min() > frame["day"].iloc[int(DAYS * 0.8) - 1]  # only the last fifth
+    metadata = run.predictor.metadata
+    y_true, y_pred = forecasting.read_test_frame(run.folder / "predictions.csv", metadata)
+    assert compute_metrics(y_true, y_pred, metadata) == pytest.approx(run.metrics["test"], rel=1e-4)
 
 
 def test_the_next_steps_of_a_file_are_forecast(run, table, tmp_path, capfd):

@@ -271,7 +271,12 @@ CASES = [
     Case(layers.PeriodicEmbedding, {"dim": 4, "num_frequencies": 3, "scale": 0.5}, ROWS),
     Case(layers.PositionalEmbedding, {"max_length": 12}, STEPS, {**TIME, "at_default": ("kind",)}),
     Case(layers.PositionalEmbedding, {"kind": "sinusoidal"}, STEPS, {**TIME, "at_default": ("max_length",)}),
-    Case(layers.ConformalQuantiles, {"factors": [1.5]}, SEQUENCES, {"dynamic_axes": (0, 1)}),
+    Case(
+        layers.ConformalQuantiles,
+        {"margins": [1.5], "unit": "level", "minimum": 0.0},
+        {"quantiles": SEQUENCES, "past": np.abs(SERIES[..., 0])},
+        {"dynamic_axes": {"quantiles": (0, 1), "past": (0, 1)}},
+    ),
     Case(layers.QuantileTransform, {"quantiles": EDGES, "shares": SHARES}, ROWS),
     Case(
         layers.ResidualBlock,

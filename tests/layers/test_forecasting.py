@@ -1,5 +1,7 @@
+import hypothesis
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 
 from tfkit.layers import (
     ConformalQuantiles,
@@ -67,12 +69,30 @@ def test_cyclic_encoding_is_sine_and_cosine():
     )
 
 
-def test_quantiles_are_sorted_and_scaled_around_the_median():
-    x = RANDOM.normal(size=(3, 4, 5)).astype("float32")
+@pytest.mark.parametrize("unit", ["std", "level"])
+def test_margins_are_added_to_sorted_quantiles(unit):
+    x, past = RANDOM.normal(size=(3, 4, 5)).astype("float32"), RANDOM.normal(size=(3, 8)).astype("float32")
     ordered = np.sort(x, axis=-1)
-    expected = ordered[..., 2:3] + (ordered - ordered[..., 2:3]) * [2, 0.5, 1, 0.5, 2]
-    np.testing.assert_allclose(ConformalQuantiles([2.0, 0.5])(x), expected, rtol=1e-5, atol=1e-6)
-    np.testing.assert_array_equal(ConformalQuantiles([])(x[..., :1]), x[..., :1])
+    scale = (past.std(1) if unit == "std" else np.abs(past).mean(1))[:, None, None]
+    expected = ordered + scale * [-2, -0.5, 0, 0.5, 2]
+    np.testing.assert_allclose(ConformalQuantiles([2.0, 0.5], unit=unit)(x, past), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(ConformalQuantiles([])(x[..., :1], past), x[..., :1])
+
+
+@hypothesis.given(margins=st.lists(st.floats(-5, 5), min_size=1, max_size=4), seed=st.integers(0, 1000))
+@hypothesis.settings(max_examples=40, deadline=None)
+def test_intervals_are_nested_whatever_the_margins_are(margins, seed):
+    random = np.random.default_rng(seed)
+    x = random.normal(size=(2, 3, 2 * len(margins) + 1)).astype("float32")
+    y = np.asarray(ConformalQuantiles(margins)(x, random.normal(size=(2, 6)).astype("float32")))
+    assert (np.diff(y, axis=-1) >= 0).all()
+    np.testing.assert_array_equal(y[..., len(margins)], np.sort(x, axis=-1)[..., len(margins)])
+
+
+def test_quantiles_have_the_bound_of_the_data_where_the_past_has():
+    x, past = np.tile([-3.0, -1.0, 2.0], (2, 1, 1)), np.array([[0.0, 4.0], [-1.0, 4.0]])
+    y = ConformalQuantiles([0.0], minimum=0.0)(x, past)
+    np.testing.assert_array_equal(y, [[[0, 0, 2]], [[-3, -1, 2]]])
 
 
 @pytest.mark.parametrize(
@@ -88,8 +108,11 @@ def test_quantiles_are_sorted_and_scaled_around_the_median():
         (lambda: CyclicEncoding([]), "at least one period"),
         (lambda: CyclicEncoding([0.0]), "each above 0"),
         (lambda: CyclicEncoding([24.0])(SERIES), "one number for each period. Received: periods=\\[24.0\\]"),
-        (lambda: ConformalQuantiles([-1.0]), "`factors` must be at least 0. Received: \\[-1.0\\]"),
-        (lambda: ConformalQuantiles([1.0])(SERIES), "two ends for each interval. Received: factors=\\[1.0\\]"),
+        (lambda: ConformalQuantiles([1.0], unit="mean"), "`unit` must be 'std' or 'level'. Received: 'mean'"),
+        (
+            lambda: ConformalQuantiles([1.0])(SERIES, SERIES),
+            "two ends for each interval. Received: margins=\\[1.0\\]",
+        ),
     ],
 )
 def test_invalid_arguments_raise(make, message):

@@ -141,6 +141,12 @@ class WindowDataset:
             raise ValueError("Timestamps need `lookup_timestamps`. Received: None")
         return self.lookup_timestamps((self.forecast_starts[indices][:, None] + np.arange(self.horizon)).ravel())
 
+    def origins(self, indices: Any) -> "pd.DataFrame":
+        """Return the series and the time of the last known step of windows."""
+        if self.lookup_timestamps is None:
+            raise ValueError("Timestamps need `lookup_timestamps`. Received: None")
+        return self.lookup_timestamps(self.forecast_starts[indices] - 1)
+
     def non_overlapping(self) -> np.ndarray:
         """Return indices of windows whose targets do not overlap.
 

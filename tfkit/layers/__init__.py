@@ -9,6 +9,7 @@ from tfkit.layers.attention.attention_pooling import AttentionPooling
 from tfkit.layers.attention.patches import PatchEmbedding
 from tfkit.layers.attention.positions import PositionalEmbedding
 from tfkit.layers.attention.transformer import TransformerDecoder, TransformerEncoder
+from tfkit.layers.conformal_quantiles import ConformalQuantiles
 from tfkit.layers.convolution.conv import ConvBlock
 from tfkit.layers.convolution.convnet import ConvNet
 from tfkit.layers.convolution.inception import InceptionBlock, InceptionTime
@@ -23,7 +24,6 @@ from tfkit.layers.embedding.ngrams import NgramEmbedding
 from tfkit.layers.embedding.periodic import PeriodicEmbedding
 from tfkit.layers.encoders import encode_past, encode_series, encode_tokens
 from tfkit.layers.forecasting import (
-    ConformalQuantiles,
     CyclicEncoding,
     MovingAverage,
     SeasonalNaive,

@@ -1,4 +1,4 @@
-"""Layers for forecasting: window scaling, trend, seasonal naive, calendar features and quantiles."""
+"""Layers for forecasting: window scaling, trend, seasonal naive, calendar features."""
 
 import math
 
@@ -230,52 +230,3 @@ class CyclicEncoding(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], 2 * len(self.periods))
-
-
-@keras.saving.register_keras_serializable(package="tfkit")
-class ConformalQuantiles(keras.layers.Layer):
-    """Sort quantiles and scale the prediction intervals by precomputed factors.
-
-    Sorting never makes quantiles worse (Chernozhukov et al. 2010, https://arxiv.org/abs/0704.3649). The factors are
-    computed on validation data so that each interval reaches its nominal coverage (`conformal_factors`; Romano et al.
-    2019, https://arxiv.org/abs/1905.03222, here relative to the distance from the median, so that the factors do not
-    depend on the unit).
-
-    Args:
-        factors: For each interval, the widest first, the factor for the distances of its two ends from the median.
-
-    Input shape:
-        `(batch, ..., 2 * len(factors) + 1)`: the quantiles, the median in the middle.
-
-    Output shape:
-        Same as the input.
-
-    Raises:
-        ValueError: If a factor is negative, or the last axis has another length.
-
-    Example:
-        >>> import numpy as np, tfkit
-        >>> tfkit.layers.ConformalQuantiles([2.0])(np.array([[3.0, 1.0, 2.0]])).numpy().tolist()
-        [[0.0, 2.0, 4.0]]
-    """
-
-    def __init__(self, factors, **kwargs):
-        super().__init__(**kwargs)
-        if not all(factor >= 0 for factor in factors):
-            raise ValueError(f"`factors` must be at least 0. Received: {factors!r}")
-        self.factors = list(factors)
-
-    def build(self, input_shape):
-        if input_shape[-1] != 2 * len(self.factors) + 1:
-            raise ValueError(
-                "The last axis of the input must contain the median and two ends for each interval. Received: "
-                f"factors={self.factors}, input_shape={tuple(input_shape)}"
-            )
-
-    def call(self, x):
-        x, bands = ops.sort(x, axis=-1), len(self.factors)
-        median = x[..., bands : bands + 1]
-        return median + (x - median) * ops.cast([*self.factors, 1.0, *self.factors[::-1]], x.dtype)
-
-    def compute_output_shape(self, input_shape):
-        return input_shape

@@ -1,6 +1,6 @@
 """The forecasting task: quantiles of the next values of a series."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ PRIMARY_METRIC = ("mase", "min")
 PRUNING_METRIC = "mase"
 REPORT_SECTIONS = ("forecast",)
 ANALYSES = ()
+MAX_COVERAGE_ERROR = 0.12  # of prediction intervals on the test split, without a warning
+ORIGIN_COLUMN = "forecast_origin"  # of predictions.csv: the last time whose value the forecast knows
 
 
 def make_loss(name: str, metadata: Any) -> "keras.losses.Loss":
@@ -102,6 +104,24 @@ def _scaled(total: np.ndarray, counts: np.ndarray, scale: np.ndarray) -> tuple[n
     return ratio(total, scale, scale >= 0), np.where(scale > 0, counts, 0)
 
 
+def score_warnings(scores: Mapping[str, float], metadata: Any) -> list[str]:
+    """Describe prediction intervals whose coverage is far from nominal.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> score_warnings({"coverage_80": 0.61}, SimpleNamespace(quantiles=[0.1, 0.5, 0.9]))
+        ['Prediction intervals are too narrow: the 80% interval covers 61% of the test values']
+    """
+    quantiles, texts = metadata.quantiles, []
+    for i in range(len(quantiles) // 2):
+        percent = f"{100 * (quantiles[-1 - i] - quantiles[i]):.0f}"
+        coverage, nominal = scores.get(f"coverage_{percent}", np.nan), quantiles[-1 - i] - quantiles[i]
+        if abs(coverage - nominal) > MAX_COVERAGE_ERROR:
+            width = "narrow" if coverage < nominal else "wide"
+            texts.append((width, f"the {percent}% interval covers {coverage:.0%} of the test values"))
+    return [f"Prediction intervals are too {texts[0][0]}: {', '.join(text for _, text in texts)}"] if texts else []
+
+
 def per_class_metrics(y_true: np.ndarray, y_pred: np.ndarray, metadata: Any) -> dict[str, dict[str, float]]:
     """No metrics: there are no classes."""
     return {}
@@ -125,26 +145,28 @@ def predictions_to_frame(outputs: np.ndarray, metadata: Any) -> "pd.DataFrame":
 
 
 def test_frame(dataset: Any, y_true: Any, y_pred: np.ndarray, metadata: Any) -> "pd.DataFrame":
-    """The rows of predictions.csv: series, time, `actual` and predictions of windows that do not overlap."""
-    windows = dataset.non_overlapping()
-    frame = dataset.timestamps(windows)
-    frame["actual"] = y_true["values"][windows].ravel().astype("float32")
-    return frame.join(predictions_to_frame(y_pred[windows], metadata))
+    """The rows of predictions.csv: series, last known time, time, `actual` and predictions of every test window."""
+    windows = np.arange(len(dataset))
+    frame, columns = dataset.timestamps(windows), metadata.time["columns"]
+    origins = dataset.origins(windows)[columns]
+    texts = origins[columns[0]].str.cat(origins[columns[1:]], sep=" ") if len(columns) > 1 else origins[columns[0]]
+    position = int(frame.columns[0] not in columns)  # after the series
+    frame.insert(position, ORIGIN_COLUMN, np.repeat(texts.to_numpy(object), metadata.horizon))
+    frame["actual"] = y_true["values"].ravel().astype("float32")
+    return frame.join(predictions_to_frame(y_pred, metadata))
 
 
 def read_test_frame(path: Path, metadata: Any) -> tuple[np.ndarray, np.ndarray]:
     """Window targets and predictions of a predictions.csv."""
     import pandas as pd
 
-    column, horizon = metadata.series_id_column or "series", metadata.horizon
-    names_in_file = pd.read_csv(path, nrows=0).columns
-    gaps = {name: [""] for name in names_in_file if name != column}  # NA and null may be names of series
-    frame = pd.read_csv(path, dtype={column: str}, keep_default_na=False, na_values=gaps)
+    column, names = metadata.series_id_column or "series", [str(name) for name in metadata.series.names]
+    texts = dict.fromkeys((column, ORIGIN_COLUMN, *metadata.time["columns"]), "str")  # "0001" and "NA" are series ids
+    frame, horizon = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values={"actual": [""]}), metadata.horizon
     y_true = allocate_window_targets(len(frame) // horizon, horizon)
     y_true["values"] = frame["actual"].to_numpy("float64").reshape(-1, horizon)
-    names = [str(name) for name in metadata.series.names]
     if column in frame:
-        y_true["series"] = [names.index(name) for name in frame[column].iloc[::horizon]]
+        y_true["series"] = frame[column].iloc[::horizon].map({name: code for code, name in enumerate(names)})
     interval_columns: Sequence[str] = [name for name in frame.columns if name.startswith(("low_", "high_"))]
     half = len(metadata.quantiles) // 2
     lows, highs = interval_columns[0::2][::-1], interval_columns[1::2]

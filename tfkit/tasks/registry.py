@@ -21,6 +21,8 @@ class Task(Protocol):
     PRUNING_METRIC: The validation metric that trials of a search are compared by.
     REPORT_SECTIONS: Modules of `tfkit.reporting.sections` that the report shows for this task.
     ANALYSES: Analyses of `tfkit.analysis` that need targets and predictions of this task.
+
+    A task may also have `score_warnings(scores, metadata)`, which describes test scores that are not as they should be.
     """
 
     LOSSES: Sequence[str]

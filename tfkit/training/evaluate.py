@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tfkit.atomic_files import atomic_file
+from tfkit.atomic_files import atomic_path
 from tfkit.console import scores_table
 from tfkit.datasets.batch_predict import compiled_predictor, index_chunks, predict, squeeze_outputs
 from tfkit.datasets.npz import write_arrays
@@ -16,6 +17,7 @@ from tfkit.run_dir import RunDir
 from tfkit.tasks.registry import get_task
 
 AVERAGED_SUFFIXES = ("_macro", "_weighted")  # metrics in metrics.json that are not printed
+ARROW_ROWS = 200_000  # of predictions.csv, from which on it is written with Arrow
 SAMPLE_ROWS = 64  # raw rows that are saved to verify exports
 
 Predictions = dict[str, tuple[Any, Any]]  # split -> targets and predictions of all rows
@@ -24,9 +26,17 @@ Predictions = dict[str, tuple[Any, Any]]  # split -> targets and predictions of 
 def predict_dataset(dataset: Any, model: Any, data: Data) -> tuple[Any, np.ndarray]:
     """Targets and predictions of every row of a dataset, in the units of the user."""
     compute = compiled_predictor(model, dataset.take(np.arange(1))[0])
-    outputs = np.concatenate([compute(dataset.take(indices)[0]) for indices in index_chunks(dataset)])
-    if data.postprocessor is not None:
-        outputs = predict(data.postprocessor, outputs)
+
+    def predict_rows(indices: np.ndarray) -> np.ndarray:
+        x = dataset.take(indices)[0]
+        outputs = compute(x)
+        return (
+            outputs
+            if data.postprocessor is None
+            else predict(data.postprocessor, data.postprocessor_inputs(outputs, x))
+        )
+
+    outputs = np.concatenate([predict_rows(indices) for indices in index_chunks(dataset)])
     return get_task(data.metadata.task).targets(dataset, data.metadata), squeeze_outputs(outputs)
 
 
@@ -63,15 +73,29 @@ def evaluate(
         name: scoring.compute_metrics(y_true, outputs, metadata) for name, outputs in baselines.items()
     }
     frame = get_task(metadata.task).test_frame(data.test, y_true, y_pred, metadata)
-    with atomic_file(run.path("predictions.csv")) as file:
-        frame.to_csv(file, index=False)
+    write_predictions(frame, run.path("predictions.csv"))
     printed = {name: value for name, value in metrics["test"].items() if not name.endswith(AVERAGED_SUFFIXES)}
     log(scores_table({**metrics, "test": printed}))
+    for warning in getattr(get_task(metadata.task), "score_warnings", lambda *_: [])(metrics["test"], metadata):
+        log(f"Warning: {warning}")
     result = comparison.compare_to_best_baseline(y_true, y_pred, baselines, metadata)
     metrics["best_baseline"] = result
     metrics["verdict"] = comparison.summarize_comparison(y_true, y_pred, baselines, metadata, result=result)
     log(metrics["verdict"])
     return metrics
+
+
+def write_predictions(frame: Any, path: Path) -> None:
+    """Write predictions.csv; many rows, such as all windows of a forecast, with Arrow: it is twenty times faster."""
+    with atomic_path(path) as temporary:
+        if len(frame) < ARROW_ROWS:
+            frame.to_csv(temporary, index=False)
+            return
+        import pyarrow as pa
+        from pyarrow import csv
+
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        csv.write_csv(table, temporary, csv.WriteOptions(quoting_style="needed"))
 
 
 def _save_sample_inputs(run: RunDir, data: Data) -> None:

@@ -169,7 +169,10 @@ class _Pipeline:
             self.log(f"Refit on training and validation rows together: {len(data.refit_dataset):,} rows")
             data = replace(data, train=data.refit_dataset)
             with self.clock("refit"):
+                validated = model
                 model = fit_stages.refit_on_all(self.recipe, self.run, self.config, data, quiet=self.quiet)
+            if data.calibrate is not None:  # the validation rows are training rows of this model
+                data = replace(data, postprocessor=data.calibrate(model, data, reference=validated))
         return model, data, val_predictions, history
 
     def _evaluate_and_save(self, model: Any, data: Data, val_predictions: Any, history: list[dict[str, float]]) -> None:
@@ -201,11 +204,12 @@ def make_inference_model(model: "keras.Model", data: Data) -> "keras.Model":
     """Join one model from raw rows to predictions: `postprocessor(model(preprocessor(rows)))`."""
     import keras
 
-    outputs = model(data.preprocessor.output)
+    x = data.preprocessor.output
+    outputs = model(x)
     try:
-        return keras.Model(
-            data.preprocessor.input, data.postprocessor(outputs) if data.postprocessor is not None else outputs
-        )
+        if data.postprocessor is not None:
+            outputs = data.postprocessor(data.postprocessor_inputs(outputs, x))
+        return keras.Model(data.preprocessor.input, outputs)
     except ValueError as error:
         raise UserError(
             "The model must output what the postprocessor of the recipe takes: for tables logits (rows, classes), or "

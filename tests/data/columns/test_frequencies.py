@@ -7,8 +7,15 @@ import pytest
 from tfkit.data.columns import frequencies
 from tfkit.errors import UserError
 
+CUSTOM = {
+    "C-MON": pd.offsets.CustomBusinessDay(weekmask="Sun Mon Tue Wed Thu"),
+    "C-SIX": pd.offsets.CustomBusinessDay(weekmask="Mon Tue Wed Thu Fri Sat"),
+    "LWOM-FRI": pd.offsets.LastWeekOfMonth(weekday=4),
+}
+
 
 def times(first, freq, count):
+    freq = CUSTOM.get(freq, freq)
     return np.array(pd.date_range(first, periods=count, freq=freq), "datetime64[us]")
 
 
@@ -28,6 +35,18 @@ FREQUENCIES = [  # alias in pandas, formatted frequency, season length in steps
     ("QE", "3 months", 4),
     ("YE", "12 months", 1),
     ("B", "1 business day", 5),
+    ("BME", "1 month, on the last business day", 12),
+    ("BMS", "1 month, on the first business day", 12),
+    ("BQE", "3 months, on the last business day", 4),
+    ("BQS-FEB", "3 months, on the first business day", 4),
+    ("BYE", "12 months, on the last business day", 1),
+    ("LWOM-FRI", "1 month, on the last Friday", 12),
+    ("WOM-3FRI", "1 month, on Friday number 3", 12),
+    ("WOM-1MON", "1 month, on Monday number 1", 12),
+    ("QE-JAN", "3 months", 4),
+    ("YS-APR", "12 months", 1),
+    ("C-MON", "1 business day, on Mon, Tue, Wed, Thu, Sun", 5),
+    ("C-SIX", "1 business day, on Mon, Tue, Wed, Thu, Fri, Sat", 6),
 ]
 
 
@@ -109,8 +128,61 @@ def test_calendar_features():
         (np.datetime64("2024-01-31T00:00:00", "us"), "2024-01-31"),
         (np.datetime64("2024-01-31T07:30", "us"), "2024-01-31 07:30:00"),
         (17.0, "17"),
+        (1609459200.0, "1609459200"),
         (0.5, "0.5"),
     ],
 )
 def test_timestamp_is_formatted_without_redundant_parts(timestamp, text):
     assert frequencies.format_timestamp(timestamp) == text
+
+
+def retail_calendar(pattern, years, leaps=(), first="2015-01-31"):
+    """Ends of periods of four, four and five weeks; in some years the last period is a week longer."""
+    weeks = np.tile(pattern, 4 * years)
+    weeks[[12 * leap + 11 for leap in leaps]] += 1
+    return (np.datetime64(first) + 7 * np.concatenate([[0], np.cumsum(weeks)])).astype("datetime64[us]")
+
+
+@pytest.mark.parametrize("pattern", [(4, 4, 5), (4, 5, 4), (5, 4, 4)])
+@pytest.mark.parametrize("leaps", [(), (2,), (0, 5)])
+def test_periods_of_four_and_five_weeks(pattern, leaps):
+    timestamps = retail_calendar(pattern, 8, leaps)
+    rule = infer(timestamps[:80])
+    assert frequencies.format_frequency(rule) == f"{pattern[0]}, {pattern[1]} and {pattern[2]} weeks"
+    assert frequencies.season_length(rule) == 12
+    np.testing.assert_array_equal(frequencies.to_time_index(timestamps[:80], rule), np.arange(80))
+    np.testing.assert_array_equal(frequencies.to_timestamps(np.arange(97), rule), timestamps)
+    earlier = frequencies.to_timestamps(np.arange(-12, 0), rule)
+    np.testing.assert_array_equal(frequencies.to_time_index(earlier, rule), np.arange(-12, 0))
+    with pytest.raises(UserError, match=r"steps of 4|steps of 5"):
+        frequencies.to_time_index(timestamps[:5] + np.timedelta64(1, "D"), rule)
+
+
+def test_a_month_may_end_on_a_holiday():
+    """Good Friday is on the last business day of March 2024: the last trading day is the day before."""
+    timestamps = times("2020-01-31", "BME", 60)
+    timestamps[timestamps == np.datetime64("2024-03-29")] -= np.timedelta64(1, "D")
+    rule = infer(timestamps)
+    assert rule["day"] == "business end"
+    np.testing.assert_array_equal(frequencies.to_time_index(timestamps, rule), np.arange(60))
+
+
+def test_trading_days_are_business_days_with_gaps():
+    timestamps = times("2024-01-02", "B", 250)
+    is_open = ~np.isin(timestamps.astype("datetime64[D]").astype(str), ["2024-01-15", "2024-02-19", "2024-07-04"])
+    rule = infer(timestamps[is_open])
+    np.testing.assert_array_equal(frequencies.to_time_index(timestamps[is_open], rule), np.flatnonzero(is_open))
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Sydney", "Asia/Kolkata"])
+@pytest.mark.parametrize(("freq", "text"), [("D", "1 day"), ("W-MON", "1 week"), ("MS", "1 month"), ("h", "1 hour")])
+def test_steps_of_days_are_local_and_steps_of_hours_are_not(zone, freq, text):
+    """Local midnights are 23 to 25 hours apart where the clock changes."""
+    index = pd.date_range("2023-03-01", periods=400, freq=freq, tz=zone)
+    utc = index.tz_convert(None).to_numpy("datetime64[us]")
+    rule = frequencies.infer_frequency(utc, np.zeros(400), zone)
+    assert frequencies.format_frequency(rule) == text
+    np.testing.assert_array_equal(frequencies.to_time_index(utc, rule), np.arange(400))
+    np.testing.assert_array_equal(frequencies.to_timestamps(np.arange(400), rule), utc)
+    hours = frequencies.calendar_features(utc, ["hour"], zone)[:, 0]
+    np.testing.assert_array_equal(hours, index.hour)

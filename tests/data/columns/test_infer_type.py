@@ -88,7 +88,16 @@ def test_user_sets_the_type(cells, kind, rule):
             "does not contain numbers of one format; 80% of the cells are not, such as '\\$5' in row 2",
         ),
         ("number", [None, None], "does not contain numbers: it is empty"),
-        ("date", ["a", "b"], "does not contain dates in a known format; for example 'a', 'b'"),
+        (
+            "date",
+            ["a", "b"],
+            "does not contain dates in a known format; for example 'a', the first of 2 cells that cannot be read",
+        ),
+        (
+            "date",
+            ["2024-01-31", "2024-02-01", "soon", "later"],
+            "does not contain dates in a known format; for example 'soon', the first of 2 cells that cannot be read",
+        ),
         ("date", [None, None], "does not contain dates in a known format: it is empty"),
     ],
 )

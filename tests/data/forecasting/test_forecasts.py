@@ -141,6 +141,7 @@ def test_short_and_constant_series_are_excluded_with_a_message():
     assert metadata.notes == [
         "1 of 4 series excluded from training: too short for one window in training: 'late'",
         "1 of 4 series excluded from training: constant in training: 'c'",
+        "values are never negative: forecasts and prediction intervals are at least 0",
     ]
     assert set(grid.series_index[forecasting.make_dataset(grid, metadata, "test").forecast_starts]) == {0, 1}
 
@@ -152,7 +153,8 @@ def test_a_file_is_forecast_from_its_last_value():
     raw, timestamps = forecasting.read(new, metadata, with_columns=True)
     np.testing.assert_array_equal(raw["values"], [np.arange(8, 18), np.arange(1010, 1020)])
     days = pd.date_range("2024-06-01", periods=30).strftime("%Y-%m-%d")
-    assert timestamps["day"].tolist() == [*days[18:23], *days[20:25]]
+    assert timestamps["day"].dtype == new["day"].dtype  # so that it can be joined with the table
+    assert timestamps["day"].astype(str).tolist() == [*days[18:23], *days[20:25]]
     assert timestamps["series"].tolist() == ["a"] * 5 + ["b"] * 5
     np.testing.assert_array_equal(raw["calendar"][0, 10:, 0], pd.to_datetime(days[18:23]).dayofweek)
 
@@ -219,3 +221,23 @@ def test_the_number_of_evaluated_windows_is_limited(monkeypatch):
     windows = forecasting.make_dataset(grid, metadata, "test")  # 32 windows of two series without the limit
     assert grid.time_index[windows.forecast_starts].tolist() == [80, 80, 83, 83, 86, 86, 89, 89, 92, 92, 95, 95]
     assert len(forecasting.make_dataset(grid, metadata, "train")) == 2 * 46
+
+
+@pytest.mark.parametrize(
+    ("values", "minimum"),
+    [
+        (np.arange(100) % 5, 0.0),
+        (np.arange(100) % 5 + 0.5, None),
+        (np.where(np.arange(100) % 3 == 0, 0, 1.5 + np.arange(100)), 0.0),
+        (np.arange(100) % 5 - 1, None),
+        (10 + np.sin(np.arange(100)), None),
+        (1000 + np.arange(100) % 5, None),  # counts, and 0 is far
+        (np.r_[np.arange(60) % 5, -np.arange(1, 41)], 0.0),  # learned on the training steps
+    ],
+)
+def test_the_bound_of_counts_is_learned(values, minimum):
+    metadata = fit_schema(table()[["day"]].assign(a=values))[1]
+    assert metadata.minimum == minimum
+    assert ("values are never negative: forecasts and prediction intervals are at least 0" in metadata.notes) == (
+        minimum is not None
+    )

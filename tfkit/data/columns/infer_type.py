@@ -43,12 +43,13 @@ _SAMPLE_CELLS = 1000
 _IDENTIFIER_NAME = r"(^|[\s_\-.])(id|uuid|index|idx|key|row|nr)$|ID$|Id$"
 
 
-def infer_column_type(cells: pd.Series, kind: str | None = None) -> dict[str, Any]:
+def infer_column_type(cells: pd.Series, kind: str | None = None, *, day_first: bool | None = None) -> dict[str, Any]:
     """Infer the rule of a column from its training cells: its type and its format.
 
     Args:
         cells: A pandas Series of any dtype.
         kind: A type set by the user, one of number, category, date; None to infer it.
+        day_first: Whether 01/02/2024 is 1 February; None for the order that reads most cells.
 
     Returns:
         A dictionary for JSON with `kind` (number, category, yes/no, date, text, mixed, identifier, constant, empty) and
@@ -67,16 +68,18 @@ def infer_column_type(cells: pd.Series, kind: str | None = None) -> dict[str, An
     cells = normalize_dtype(cells)
     present = cells.dropna()
     if kind is not None:
-        return _user_rule(present, kind)
+        return _user_rule(present, kind, day_first)
     if not len(present):
         return {"kind": "empty"}
     if len(present) == len(cells) and (present == present.iloc[0]).all():
         return {"kind": "constant"}
+    if date_rule := dates.infer_format(present, day_first=day_first):
+        return date_rule
     values = numbers.as_floats(present)
     rule = _number_rule(values)
     if rule and not (rule["number_format"] == numbers.PLAIN_FORMAT and is_code(present)):
         return _infer_numeric(values, rule, len(cells), str(cells.name))
-    return dates.infer_format(present) or _infer_text(present)
+    return _infer_text(present)
 
 
 def convert_column(cells: pd.Series, rule: dict[str, Any]) -> tuple[dict[str, np.ndarray], int]:
@@ -122,18 +125,21 @@ def is_code(present: pd.Series) -> bool:
     )
 
 
-def _user_rule(present: pd.Series, kind: str) -> dict[str, Any]:
+def _user_rule(present: pd.Series, kind: str, day_first: bool | None) -> dict[str, Any]:
     """Return the rule of a type set by the user."""
     if kind == "category":
         return {"kind": "category"}
     if kind == "number":
         return _user_number_rule(numbers.as_floats(present))
-    rule = dates.infer_format(present, is_date=True)
-    if not rule:
-        examples = ", ".join(repr(str(cell)) for cell in present.unique()[:3])
+    rule = dates.infer_format(present, is_date=True, day_first=day_first)
+    if not rule and len(present):
+        cell, count = dates.first_unreadable(present, day_first)
         raise ValueError(
-            "does not contain dates in a known format" + (f"; for example {examples}" if examples else ": it is empty")
+            f"does not contain dates in a known format; for example {cell!r}, the first of {count:,} cells that "
+            "cannot be read"
         )
+    if not rule:
+        raise ValueError("does not contain dates in a known format: it is empty")
     return rule
 
 

@@ -1,4 +1,4 @@
-"""Normalize cells of any dtype to float64, UTC datetimes or strings."""
+"""Normalize cells of any dtype to float64, datetimes with a time zone, or strings."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ MAX_EXACT_INTEGER = 2**53  # float64 represents every integer up to this one exa
 
 
 def normalize_dtype(cells: pd.Series) -> pd.Series:
-    """Convert cells of any dtype to float64, datetime64 in UTC, or strings.
+    """Convert cells of any dtype to float64, datetime64 with a time zone, or strings.
 
     Missing cells stay missing.
 
-    Booleans become the strings True and False, integers beyond `MAX_EXACT_INTEGER` their digits, time spans seconds,
-    and mixed types the strings that a text file would contain.
+    Datetimes without a time zone are in UTC. Booleans become the strings True and False, integers beyond
+    `MAX_EXACT_INTEGER` their digits, time spans seconds, and mixed types the strings that a text file would contain.
 
     Args:
         cells: A pandas Series of any dtype.
@@ -55,7 +55,8 @@ def normalize_dtype(cells: pd.Series) -> pd.Series:
     if kind in "iuf":
         return cells.astype("float64")
     if kind == "M":
-        return pd.to_datetime(cells, utc=True).astype("datetime64[us, UTC]")
+        zone = dtype.tz if isinstance(dtype, pd.DatetimeTZDtype) else "UTC"
+        return (cells if zone != "UTC" else pd.to_datetime(cells, utc=True)).astype(pd.DatetimeTZDtype("us", zone))
     if kind == "m":
         return cells.dt.total_seconds().astype("float64")
     return _from_objects(cells.astype(object))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from tfkit.data.files.comments import count_comment_bytes
 from tfkit.errors import UserError, first_line
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def read(text: bytes, path: Path, *, kind: str, delimiter: str | None = None) ->
     Raises:
         UserError: If the text is not a table; the message names the line.
     """
+    text = text[count_comment_bytes(text) :]
     if not re.split(rb"[\r\n]", text[:_SAMPLE_BYTES], maxsplit=1)[0].strip():
         raise UserError(f"The first line must contain the column names. Received: {path}, line 1 is blank")
     delimiter = _detect_delimiter(text, kind, path) if delimiter is None else _parse_delimiter(delimiter)
@@ -69,11 +71,15 @@ def read_chunks(
     from pyarrow import csv as arrow_csv
 
     start = open_text().read(_BLOCK_BYTES)
+    num_comment_bytes = count_comment_bytes(start)
+    start = start[num_comment_bytes:]
     delimiter = _detect_delimiter(start, kind, path) if delimiter is None else _parse_delimiter(delimiter)
     header = _sample_rows(start, delimiter)[0]
     options = _arrow_options(delimiter, len(header), has_quotes)
     try:
-        with arrow_csv.open_csv(pa.PythonFile(open_text(), "r"), *options) as reader:
+        text = open_text()
+        text.read(num_comment_bytes)
+        with arrow_csv.open_csv(pa.PythonFile(text, "r"), *options) as reader:
             for batch in reader:
                 for offset in range(0, len(batch), _CHUNK_ROWS):
                     yield batch.slice(offset, _CHUNK_ROWS).to_pandas().set_axis(header, axis=1)

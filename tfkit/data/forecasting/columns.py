@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.data.columns import dates, infer_type, numbers
+from tfkit.data.columns import infer_type, numbers
 from tfkit.data.columns.names import require_columns
 from tfkit.data.columns.values import normalize_dtype
 from tfkit.data.files.read import read_frame
 from tfkit.data.forecasting.metadata import TableRules
+from tfkit.data.forecasting.row_counters import find_row_counters
+from tfkit.data.forecasting.time_column import infer_time
 from tfkit.errors import UserError, format_list
-
-TIME_NAMES = ("date", "time", "datetime", "timestamp", "ds", "month", "year", "day", "week", "period")  # tried first
 
 
 def infer_columns(
@@ -23,6 +23,7 @@ def infer_columns(
     series_id_column: str | None = None,
     known_covariates: Sequence[str] = (),
     exclude_columns: Iterable[str] = (),
+    day_first: bool | None = None,
     read_options: Mapping[str, Any] | None = None,
 ) -> tuple[Any, TableRules]:
     """Read a table and infer the role and format of each column.
@@ -35,6 +36,7 @@ def infer_columns(
         series_id_column: The series id column of a long table; None for a wide table, one series per column.
         known_covariates: Columns whose future values are known.
         exclude_columns: Columns that are not used.
+        day_first: Whether 01/02/2024 is 1 February; None for the order that gives regular steps.
         read_options: delimiter, encoding, na_values of `read_frame`.
 
     Returns:
@@ -54,8 +56,12 @@ def infer_columns(
             f"Received: {format_list(repeated)}, named more than once"
         )
     frame = frame.assign(**{name: normalize_dtype(column) for name, column in frame.items()})
-    time = _infer_time(frame, time_column, [name for name in frame if name not in named])
-    unassigned = [name for name in frame if name not in {*named, time["column"]}]
+    time, messages = infer_time(frame, time_column, [name for name in frame if name not in named], day_first)
+    unassigned = [name for name in frame if name not in {*named, *time["columns"]}]
+    if not target:
+        counters = find_row_counters(frame, unassigned, time)
+        unassigned = [name for name in unassigned if name not in counters]
+        messages += [f"column {name!r} left out: {reason}" for name, reason in counters.items()]
     targets = {name: _infer_numeric(frame[name]) for name in (target or unassigned)}
     if not targets:
         raise UserError(
@@ -72,6 +78,7 @@ def infer_columns(
         target_columns=targets,
         known_covariates={name: _infer_numeric(frame[name], "known covariate") for name in known_covariates},
         read_options=dict(read_options or {}),
+        notes=messages,
     )
 
 
@@ -96,50 +103,6 @@ def parse_numbers(cells: Any, rule: Mapping[str, Any]) -> np.ndarray:
             f"a CSV file), the first of {len(invalid):,}"
         )
     return values
-
-
-def parse_times(frame: Any, rule: Mapping[str, Any]) -> np.ndarray:
-    """Convert the time column to datetime64[us] or numbers.
-
-    Raises:
-        UserError: If the column does not exist or a cell is not a time.
-    """
-    require_columns(frame, [rule["column"]])
-    cells = frame[rule["column"]]
-    times = dates.to_datetimes(cells, dict(rule)) if rule["kind"] == "date" else numbers.parse(cells, rule)
-    invalid = np.flatnonzero(np.isnat(times) if rule["kind"] == "date" else ~np.isfinite(times))
-    if len(invalid):
-        row = int(cells.index[invalid[0]]) + 1
-        cell = "no time" if cells.isna().iloc[invalid[0]] else repr(str(cells.iloc[invalid[0]]))
-        raise UserError(
-            f"Every row must have a valid time; correct or remove the others. Received in "
-            f"{rule['column']!r}: {cell} in row {row:,} (line {row + 1:,} of a CSV file), the first of "
-            f"{len(invalid):,}"
-        )
-    return times
-
-
-def _infer_time(frame: Any, name: str | None, candidates: Sequence[str]) -> dict[str, Any]:
-    """Find the time column and its format: dates, or numbers if the column is named."""
-    if name is None:
-        likely = [column for column in candidates if column.lower().strip("_") in TIME_NAMES]
-        for column in [*likely, *(column for column in candidates if column not in likely)]:
-            rule = dates.infer_format(frame[column].dropna(), is_date=column in likely)
-            if rule:
-                return {"column": column, **rule}
-        raise UserError(
-            "The table must have a time column; name it with time_column=, where plain numbers "
-            f"count steps. Received: {format_list(frame)}, none of which contains dates"
-        )
-    cells = frame[name].dropna()
-    rule = dates.infer_format(cells, is_date=True) or _infer_number(cells)
-    if not rule:
-        examples = format_list(cells.astype(str).unique()[:3])
-        raise UserError(
-            f"The time column must contain dates in a known format, such as 2024-01-31 12:00, or "
-            f"numbers. Received: {name!r}, which contains {examples or 'nothing'}"
-        )
-    return {"column": name, **rule}
 
 
 def _infer_number(cells: Any) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ import numpy as np
 from tfkit.data.columns import frequencies
 from tfkit.data.forecasting.metadata import ForecastingMetadata, TableRules
 from tfkit.data.forecasting.series_grid import SeriesGrid
+from tfkit.data.forecasting.time_column import format_times
 from tfkit.errors import UserError, format_list
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def select_calendar_features(
     Args:
         calendar_features: Names of features; or "auto" for those of which the training steps contain two cycles, and
             the past does not.
-        frequency: Result of `frequencies.find`.
+        frequency: Result of `frequencies.infer_frequency`.
         train_steps: Number of training steps.
         context_length: Number of past steps that the model sees.
 
@@ -54,7 +55,8 @@ def compute_calendar_features(time_index: np.ndarray, metadata: ForecastingMetad
     """Compute the calendar features of steps, `(steps, features)` float32."""
     distinct, inverse = np.unique(time_index, return_inverse=True)
     times = frequencies.to_timestamps(distinct, metadata.frequency)
-    return frequencies.calendar_features(times, metadata.inputs["calendar"]["features"])[inverse]
+    names, zone = metadata.inputs["calendar"]["features"], metadata.time.get("zone")
+    return frequencies.calendar_features(times, names, zone)[inverse]
 
 
 def covariates(grid: SeriesGrid, metadata: ForecastingMetadata) -> dict[str, np.ndarray]:
@@ -81,9 +83,9 @@ def series_timestamps(
     import pandas as pd
 
     distinct, inverse = np.unique(time_index, return_inverse=True)
-    texts = [frequencies.format_timestamp(time) for time in frequencies.to_timestamps(distinct, rules.frequency)]
+    texts = format_times(frequencies.to_timestamps(distinct, rules.frequency), rules.time)
     id_column = rules.series_id_column or ("series" if len(names) > 1 else None)
-    frame = pd.DataFrame({rules.time["column"]: np.array(texts, object)[inverse]})
+    frame = pd.DataFrame({name: np.array(column, object)[inverse] for name, column in texts.items()})
     if id_column:
         frame.insert(0, id_column, np.array(names, object)[codes])
     return frame

@@ -13,7 +13,9 @@ from tfkit.data.forecasting.series_grid import SeriesGrid, fill_missing_values, 
 from tfkit.errors import UserError
 
 # Settings of a recipe that `load` and `split` take.
-COLUMN_SETTINGS = frozenset({"target", "time_column", "series_id_column", "known_covariates", "exclude_columns"})
+COLUMN_SETTINGS = frozenset(
+    {"target", "time_column", "series_id_column", "known_covariates", "exclude_columns", "day_first"}
+)
 LOAD_SETTINGS = COLUMN_SETTINGS | {"fill_missing", "season_length", "delimiter", "encoding", "na_values"}
 SPLIT_SETTINGS = frozenset({"val_fraction", "test_fraction", "train_steps", "val_steps", "test_steps"})
 
@@ -26,6 +28,7 @@ def load(
     series_id_column: str | None = None,
     known_covariates: Sequence[str] = (),
     exclude_columns: Iterable[str] = (),
+    day_first: bool | None = None,
     fill_missing: Literal["ffill", "linear", "error"] = "ffill",
     season_length: int | Literal["auto"] = "auto",
     **read_options: Any,
@@ -36,6 +39,7 @@ def load(
         data: Any source that `read_frame` accepts.
         target, time_column, series_id_column, known_covariates, exclude_columns: The roles of columns, see
             `infer_columns`.
+        day_first: Whether 01/02/2024 is 1 February; None for the order that gives regular steps.
         fill_missing: How missing values are filled: "ffill", "linear", or "error" to raise an error.
         season_length: Steps of the seasonal cycle; "auto" for that of the frequency.
         read_options: delimiter, encoding, na_values of `read_frame`.
@@ -53,6 +57,7 @@ def load(
         series_id_column=series_id_column,
         known_covariates=known_covariates,
         exclude_columns=exclude_columns,
+        day_first=day_first,
         read_options=read_options,
     )
     grid, frequency, messages = to_series_grid(frame, rules)
@@ -61,7 +66,7 @@ def load(
         "frequency": frequency,
         "season_length": frequencies.season_length(frequency) if season_length == "auto" else season_length,
         "fill_missing": fill_missing,
-        "notes": messages + trim_messages,
+        "notes": rules.notes + messages + trim_messages,
     }
     return fill_missing_values(grid, fill_missing), rules.model_copy(update=inferred)
 

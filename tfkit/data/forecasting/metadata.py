@@ -71,6 +71,7 @@ class ForecastingMetadata(Metadata, TableRules):
         splits: The time index of the first target of each split, and of the end of its targets (exclusive).
         series: Statistics of each series.
         covariate_moments: Mean and variance of the known covariates; None if there are none.
+        minimum: Bound of the values, 0 for counts and other values that are never negative; None if there is none.
     """
 
     KIND: ClassVar[str] = "forecasting"
@@ -82,6 +83,7 @@ class ForecastingMetadata(Metadata, TableRules):
     splits: dict[str, tuple[int, int]] = {}
     series: SeriesStatistics = SeriesStatistics()
     covariate_moments: CovariateMoments | None = None
+    minimum: float | None = None
 
     @property
     def auto_settings(self) -> dict[str, Any]:

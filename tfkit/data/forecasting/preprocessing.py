@@ -10,26 +10,30 @@ if TYPE_CHECKING:
     import keras
 
 
-def make_postprocessor(metadata: ForecastingMetadata, factors: Sequence[float] | None = None) -> "keras.Model":
-    """Build the postprocessing model: sort quantiles and scale prediction intervals.
+def make_postprocessor(
+    metadata: ForecastingMetadata, margins: Sequence[float] | None = None, unit: str = "std"
+) -> "keras.Model":
+    """Build the postprocessing model: sort quantiles, add the margins of prediction intervals.
 
     Args:
         metadata: Result of `fit_schema`.
-        factors: Scale factor of each interval, the widest first; None for 1 each.
+        margins: Margin of each interval in units of the window, the widest first; None for 0 each.
+        unit: The unit of the margins, see `tfkit.layers.ConformalQuantiles`.
 
     Returns:
-        A `keras.Model` from model outputs to quantiles, both `(windows, horizon, quantiles)`.
+        A `keras.Model` from a dictionary of model outputs (`outputs`) and past values (`values`) to quantiles, both
+        outputs and quantiles `(windows, horizon, quantiles)`.
     """
     import keras
 
     from tfkit import layers
 
     num_intervals = len(metadata.quantiles) // 2
-    factors = [1.0] * num_intervals if factors is None else factors
-    outputs = keras.Input((metadata.horizon, len(metadata.quantiles)))
-    return keras.Model(
-        outputs, layers.ConformalQuantiles(factors, dtype="float32", name="bands")(outputs), name="restore"
-    )
+    margins = [0.0] * num_intervals if margins is None else margins
+    outputs = keras.Input((metadata.horizon, len(metadata.quantiles)), name="outputs")
+    values = keras.Input((metadata.context_length,), name="values")
+    bands = layers.ConformalQuantiles(margins, unit=unit, minimum=metadata.minimum, dtype="float32", name="bands")
+    return keras.Model({"outputs": outputs, "values": values}, bands(outputs, values), name="restore")
 
 
 def make_preprocessor(metadata: ForecastingMetadata) -> "keras.Model":

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tfkit.data.columns import frequencies
 from tfkit.data.columns.names import require_columns
 from tfkit.data.columns.values import normalize_dtype
 from tfkit.data.files.read import read_frame
@@ -12,6 +13,7 @@ from tfkit.data.forecasting.dataset import make_dataset
 from tfkit.data.forecasting.features import compute_calendar_features, series_timestamps
 from tfkit.data.forecasting.metadata import ForecastingMetadata, SeriesStatistics
 from tfkit.data.forecasting.series_grid import SeriesGrid, fill_missing_values, to_series_grid, trim_missing_ends
+from tfkit.data.forecasting.time_column import restore_dtypes
 from tfkit.datasets.windows import WindowDataset
 from tfkit.errors import UserError, format_list
 
@@ -41,7 +43,8 @@ def read(source: Any, metadata: ForecastingMetadata, *, with_targets: bool = Fal
         UserError: If a column does not exist or cannot be parsed, or no series is as long as the past.
     """
     frame = read_frame(source, **metadata.read_options)
-    required = [metadata.time["column"], *metadata.target_columns, *metadata.known_covariates]
+    source_frame = frame
+    required = [*metadata.time["columns"], *metadata.target_columns, *metadata.known_covariates]
     require_columns(frame, [*required, *([metadata.series_id_column] if metadata.series_id_column else [])])
     frame = frame.assign(**{name: normalize_dtype(column) for name, column in frame.items()})
     untrimmed, _, messages = to_series_grid(frame, metadata)
@@ -66,7 +69,9 @@ def read(source: Any, metadata: ForecastingMetadata, *, with_targets: bool = Fal
         result.append(y_true)
     if with_columns:
         time_index = (starts[:, None] + np.arange(metadata.horizon)).ravel()
-        result.append(series_timestamps(grid.names, np.repeat(codes, metadata.horizon), time_index, metadata))
+        columns = series_timestamps(grid.names, np.repeat(codes, metadata.horizon), time_index, metadata)
+        times = frequencies.to_timestamps(time_index, metadata.frequency)
+        result.append(restore_dtypes(columns, times, source_frame, metadata.time))
     return tuple(result) if len(result) > 1 else result[0]
 
 

@@ -16,6 +16,8 @@ SCHEMA_SETTINGS = frozenset({"context_length", "calendar_features", "quantiles",
 
 CONTEXT_SEASONS, CONTEXT_HORIZONS, CONTEXT_STEPS = 2, 3.5, 24  # context_length=auto is the largest of these, if it fits
 
+MIN_ZERO_FRACTION = 0.01  # of values that are never negative, so that 0 is a bound and not a coincidence
+
 MAX_AUTO_HORIZON, MAX_AUTO_CONTEXT = 168, 1024  # steps
 
 
@@ -68,6 +70,9 @@ def fit_schema(
                 f"{len(names):,} of {len(grid.names):,} series excluded from training: {reason}: {format_list(names)}"
             )
     statistics.excluded = short + constant
+    minimum = _minimum(grid.values[grid.is_observed & (grid.time_index < end)])
+    if minimum is not None:
+        messages.append("values are never negative: forecasts and prediction intervals are at least 0")
     features = select_calendar_features(calendar_features, rules.frequency, end - begin, past)
     inputs: dict[str, Any] = {"values": {"dtype": "float32", "shape": [past]}}
     if features:
@@ -89,6 +94,7 @@ def fit_schema(
         splits=dict(splits),
         series=statistics,
         covariate_moments=moments,
+        minimum=minimum,
         block_length=horizon * (len(grid.names) - len(statistics.excluded)),
     )
 
@@ -123,6 +129,14 @@ def _series_without_windows(
     return short, constant
 
 
+def _minimum(values: np.ndarray) -> float | None:
+    """Return 0 if the values are counts, or are often 0, never negative, and near 0; else None."""
+    if values.min() > 2 * values.std():
+        return None
+    is_count = bool((values % 1 == 0).all())
+    return 0.0 if values.min() >= 0 and (is_count or (values == 0).mean() >= MIN_ZERO_FRACTION) else None
+
+
 def _series_statistics(grid: SeriesGrid, in_train: np.ndarray, season: int) -> SeriesStatistics:
     """Compute mean, standard deviation and mean absolute seasonal naive error of each series in training."""
     statistics = SeriesStatistics(names=grid.names)
@@ -150,7 +164,7 @@ def _column_roles(rules: TableRules, features: Sequence[str]) -> dict[str, dict[
     time = f"steps of {frequencies.format_frequency(rules.frequency)}" + (
         f"; {', '.join(features)}" if features else ""
     )
-    roles = {rules.time["column"]: {"kind": "time", "treatment": time}}
+    roles = {name: {"kind": "time", "treatment": time} for name in rules.time["columns"]}
     if rules.series_id_column:
         roles[rules.series_id_column] = {"kind": "series", "treatment": "series id"}
     roles |= {name: {"kind": "value", "treatment": "forecast"} for name in rules.target_columns}

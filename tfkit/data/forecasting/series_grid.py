@@ -7,8 +7,9 @@ import numpy as np
 
 from tfkit.data.columns import frequencies
 from tfkit.data.columns.values import to_strings
-from tfkit.data.forecasting.columns import parse_numbers, parse_times
+from tfkit.data.forecasting.columns import parse_numbers
 from tfkit.data.forecasting.metadata import TableRules
+from tfkit.data.forecasting.time_column import format_time, parse_times
 from tfkit.errors import UserError, format_list
 
 MAX_MISSING_FRACTION = 0.5  # of the steps between the first and the last row of a series
@@ -81,11 +82,11 @@ def to_series_grid(frame: Any, rules: TableRules) -> tuple[SeriesGrid, dict[str,
     order = np.lexsort((times, codes))
     times, codes, values, covariates = times[order], codes[order], values[order], covariates[order]
     _check_duplicate_times(times, codes, names, rules)
-    frequency = rules.frequency or frequencies.infer_frequency(times, codes)
+    frequency = rules.frequency or frequencies.infer_frequency(times, codes, rules.time.get("zone"))
     time_index = frequencies.to_time_index(times, frequency)
     grid, is_missing = _on_grid([str(name) for name in names], codes, time_index, values, covariates)
     if is_missing.any():
-        messages.append(_missing_rows_message(grid, is_missing, frequency, is_wide=not series_id_column))
+        messages.append(_missing_rows_message(grid, is_missing, frequency, rules))
     return grid, frequency, messages
 
 
@@ -175,7 +176,7 @@ def _check_duplicate_times(times: np.ndarray, codes: np.ndarray, names: np.ndarr
     """Raise an error if a series has two rows with the same time."""
     duplicates = np.flatnonzero((times[1:] == times[:-1]) & (codes[1:] == codes[:-1]))
     if len(duplicates):
-        first = frequencies.format_timestamp(times[duplicates[0]])
+        first = format_time(times[duplicates[0]], rules.time)
         origin = f" of {str(names[codes[duplicates[0]]])!r}" if rules.series_id_column else ""
         remedy = "" if rules.series_id_column else ", or name the series id column with series_id_column="
         keys = np.stack([times[duplicates].astype("int64"), codes[duplicates] * bool(origin)])
@@ -204,17 +205,18 @@ def _on_grid(
 
 
 def _missing_rows_message(
-    grid: SeriesGrid, is_missing: np.ndarray, frequency: Mapping[str, Any], *, is_wide: bool
+    grid: SeriesGrid, is_missing: np.ndarray, frequency: Mapping[str, Any], rules: TableRules
 ) -> str:
     """Describe steps without a row.
 
     Raises:
         UserError: If most steps have no row, so that the frequency is wrong.
     """
+    is_wide = not rules.series_id_column
     if is_wide:  # all series have the same rows
         is_missing = is_missing[grid.series_index == 0]
     missing, is_gap_start = np.flatnonzero(is_missing), is_missing & ~np.concatenate([[False], is_missing[:-1]])
-    first = frequencies.format_timestamp(frequencies.to_timestamps(grid.time_index[missing[:1]], frequency)[0])
+    first = format_time(frequencies.to_timestamps(grid.time_index[missing[:1]], frequency)[0], rules.time)
     origin = "" if is_wide else f" of {grid.names[grid.series_index[missing[0]]]!r}"
     if len(missing) > MAX_MISSING_FRACTION * len(is_missing):
         raise UserError(

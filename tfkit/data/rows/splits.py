@@ -78,6 +78,7 @@ def train_val_test_split(
     time_column: str | None = None,
     group_column: str | None = None,
     exclude_columns: Iterable[str] = (),
+    day_first: bool | None = None,
     duplicate_ids: Any = None,
 ) -> tuple[Any, Any, Any]:
     """Split a table into training, validation and test rows.
@@ -94,6 +95,7 @@ def train_val_test_split(
         seed: Seed of the random split.
         time_column, group_column: At most one of them; see `split_indices`.
         exclude_columns: Columns that are excluded from training.
+        day_first: Whether 01/02/2024 is 1 February; None to infer it.
         duplicate_ids: Group codes `(rows,)` from 0: rows with the same code count as equal, whatever their cells are.
 
     Raises:
@@ -120,7 +122,7 @@ def train_val_test_split(
     distinct = frame[~pd.Series(code_of_row).duplicated().to_numpy()]  # the first row of each code
     units: dict[str, Any] = {}
     if time_column:
-        units["times"] = read_times(distinct[time_column])
+        units["times"] = read_times(distinct[time_column], day_first)
     elif group_column:
         units["groups"] = to_strings(normalize_dtype(distinct[group_column])).astype(str)
     elif target.classes:
@@ -166,10 +168,10 @@ def _check_columns(frame: Any, target: Target, time_column: str | None, group_co
             )
 
 
-def read_times(cells: Any) -> np.ndarray:
+def read_times(cells: Any, day_first: bool | None = None) -> np.ndarray:
     """Read times as increasing numbers: as they are, or in days since 1970."""
     cells = normalize_dtype(cells)
-    rule = infer_type.infer_column_type(cells)
+    rule = infer_type.infer_column_type(cells, day_first=day_first)
     if rule["kind"] == "date":
         values = dates.to_days(cells, rule)
     elif "number_format" in rule:

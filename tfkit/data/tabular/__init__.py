@@ -3,13 +3,14 @@
 from tfkit.data.columns.names import require_columns
 from tfkit.data.columns.target import TARGET_SETTINGS, infer_target
 from tfkit.data.tabular.dataset import make_dataset
-from tfkit.data.tabular.loading import READ_OPTIONS, SPLIT_SETTINGS, load, split
+from tfkit.data.tabular.loading import LOAD_SETTINGS, READ_OPTIONS, SPLIT_SETTINGS, load, split
 from tfkit.data.tabular.metadata import TabularMetadata
 from tfkit.data.tabular.preprocessing import make_preprocessor
 from tfkit.data.tabular.reading import read, stream
 from tfkit.data.tabular.schema import SCHEMA_SETTINGS, fit_schema
 
 __all__ = [
+    "LOAD_SETTINGS",
     "READ_OPTIONS",
     "SCHEMA_SETTINGS",
     "SPLIT_SETTINGS",

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 READ_OPTIONS = frozenset({"delimiter", "encoding", "na_values"})  # settings with which files are read
-SPLIT_SETTINGS = frozenset({"val_fraction", "test_fraction", "time_column", "group_column", "exclude_columns"})
+SPLIT_SETTINGS = frozenset(
+    {"val_fraction", "test_fraction", "time_column", "group_column", "exclude_columns", "day_first"}
+)
 
 
 def load(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfkit.data.columns import infer_type, numbers
+from tfkit.data.columns import dates, infer_type, numbers
 from tfkit.data.columns.categorical import count_categories, fit_vocabulary, fit_vocabulary_from_counts
 from tfkit.data.columns.names import require_columns
 from tfkit.data.columns.numeric import fit_numeric, subsample_evenly
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMN_SETTINGS = {"numeric_columns", "categorical_columns", "date_columns", "exclude_columns", "group_column"}
-SCHEMA_SETTINGS = frozenset({*COLUMN_SETTINGS, "scaling", "num_bins"})
+SCHEMA_SETTINGS = frozenset({*COLUMN_SETTINGS, "scaling", "num_bins", "day_first"})
 
 SETTINGS = {  # that set the kind of columns
     "number": "numeric_columns",
@@ -46,6 +46,7 @@ def fit_schema(
     group_column: str | None = None,
     scaling: str = "robust",
     num_bins: int = 128,
+    day_first: bool | None = None,
     read_options: Mapping[str, Any] | None = None,
     messages: Iterable[str] = (),
 ) -> TabularMetadata:
@@ -58,6 +59,7 @@ def fit_schema(
         group_column: A column that is excluded, unless a kind is set for it.
         scaling: robust, standard, minmax, minmax_symmetric or quantile.
         num_bins: The largest number of bins of the embedding of a number.
+        day_first: Whether 01/02/2024 is 1 February; None for the order that reads most cells, then for regular steps.
         read_options: `delimiter`, `encoding` and `na_values` of `read_frame`, if set by the user; stored for later
             files.
         messages: Messages that describe the cleaning of the rows; stored with the schema.
@@ -75,7 +77,7 @@ def fit_schema(
     input_name = _InputNames()
     for name in frame.columns:
         if name != target.name:
-            column_rules[name], parts = _fit_column(frame[name], user_kinds.get(name), scaling, num_bins)
+            column_rules[name], parts = _fit_column(frame[name], user_kinds.get(name), scaling, num_bins, day_first)
             inputs |= {
                 input_name(f"{name} {part}"): {"column": name, "part": part, **params} for part, params in parts.items()
             }
@@ -160,7 +162,7 @@ def _user_kinds(frame: Any, target: Target, kinds: Mapping[str, Sequence[str]]) 
 
 
 def _fit_column(
-    column: "pd.Series", kind: str | None, scaling: str, bins: int
+    column: "pd.Series", kind: str | None, scaling: str, bins: int, day_first: bool | None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Fit the schema of one column, and the preprocessing of each of its parts.
 
@@ -170,7 +172,7 @@ def _fit_column(
         return {"kind": "excluded", "treatment": "excluded by the user"}, {}
     parts: dict[str, Any] = {}
     try:
-        rule = infer_type.infer_column_type(column, kind)
+        rule = infer_type.infer_column_type(column, kind, day_first=day_first)
     except ValueError as error:
         raise UserError(
             f"A column must fit the kind that is set for it. "
@@ -186,7 +188,7 @@ def _fit_column(
         messages.append(f"{unreadable:,} cells {reason}")
     if rule["kind"] == "date":
         parts = _fit_date(arrays, scaling, bins)
-        messages += [f"parsed as {' or '.join(rule['formats'])}", *parts]
+        messages += [_describe_dates(column, rule, day_first), *parts]
     else:
         values = arrays[""]
         parts[""], column_messages = (
@@ -205,12 +207,23 @@ def _exclusion(name: str, rule: Mapping[str, Any]) -> str:
     return f"{reason} ({rule['reason']}); to use it, set {setting}={name}"
 
 
+def _describe_dates(column: "pd.Series", rule: dict[str, Any], day_first: bool | None) -> str:
+    """Describe how dates are read; with the order of day and month if both are possible."""
+    text = dates.describe_format(rule)
+    order = dates.ambiguous_order(infer_type.normalize_dtype(column).dropna(), rule)
+    if not order or day_first is not None:
+        return text
+    return f"{text}, {order} first (set day_first={'false' if order == 'day' else 'true'} for the other order)"
+
+
 def _fit_date(arrays: Mapping[str, np.ndarray], scaling: str, bins: int) -> dict[str, Any]:
     """Fit the preprocessing of the parts of a date, without constant parts.
 
     Only the first part has a missing indicator.
     """
-    varying = [part for part, values in arrays.items() if len(np.unique(values[np.isfinite(values)])) > 1] or ["days"]
+    varying = [part for part, values in arrays.items() if len(np.unique(values[np.isfinite(values)])) > 1] or [
+        list(arrays)[-1]
+    ]
     parts = {part: fit_numeric(arrays[part], scaling=scaling, bins=bins)[0] for part in varying}
     for part in varying[1:]:
         parts[part]["missing"] = False
