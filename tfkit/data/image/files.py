@@ -12,7 +12,7 @@ from tfkit.data.files import text_encoding
 from tfkit.data.files.read import read_frame
 from tfkit.errors import UserError, did_you_mean, format_list
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".webp", ".tif", ".tiff")
+IMAGE_SUFFIXES = tuple(".png .jpg .jpeg .jpe .jfif .gif .bmp .webp .tif .tiff .ppm .pgm .pbm .pnm".split())
 
 MAX_FILE_BYTES = 500_000_000  # larger files are not images, or attacks
 
