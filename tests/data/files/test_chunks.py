@@ -123,7 +123,7 @@ INVALID_FILES = {
     "zero bytes": b"a,b\n1,\0\n",
     "blank": b" \n\n",
     "web page": b"<html><body>no table</body></html>",
-    "unknown encoding": b"a,b\n1,\x81\xff\n",
+    "unknown encoding": ("a,b\n" + "1,中文的字\n" * 20_000).encode("gb18030") + b"1,\xff\xff\n",
 }
 
 

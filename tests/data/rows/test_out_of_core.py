@@ -274,12 +274,12 @@ def test_files_of_a_folder_must_have_the_same_types(tmp_path, tiny):
 
 
 def test_file_that_cannot_be_read_in_chunks_is_rejected(tmp_path, tiny):
-    (tmp_path / "rows.csv").write_text('a,y\n1,"2\n')
+    (tmp_path / "rows.csv").write_text('a,y\n"1\n')
     with pytest.raises(UserError, match="A quote must be closed"):
         tabular.load(tmp_path / "rows.csv", "y")
     (tmp_path / "rows.jsonl").write_text('{"a": 1, "y": 1}\n{"a": "b", "y": 2}\n')
     with pytest.raises(
-        UserError, match="too large for memory must be Parquet, CSV or JSON lines with one type per column"
+        UserError, match="too large for memory must be Parquet, CSV or JSON lines, in one encoding, with one type"
     ):
         tabular.load(tmp_path / "rows.jsonl", "y")
 

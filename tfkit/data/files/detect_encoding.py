@@ -62,7 +62,7 @@ _MIXED_FACTOR = 0.9  # of the score of several Western languages together
 
 _SYMBOLS = "’‘“”„–—…•†€£¥¢°©®™§¶«»‹›±×÷¹²³µ·ºª¼½¾‰\u00a0"  # of cp1252
 
-_MIN_OTHER_SCORE = 0.5  # of an encoding of other letters than Latin ones
+MIN_SCORE = 0.5  # of an encoding; text of a lower one may have any
 
 _PAIR = re.compile(rb"[\x81-\xfe][\x40-\xfe]", re.DOTALL)
 
@@ -107,7 +107,7 @@ def _detect_sample(sample: bytes) -> str:
         scores = {encoding: _code_score(sample, encoding) for encoding in _FREQUENT_CODES}
         scores |= {encoding: _letter_score(sample, encoding) for encoding in _FREQUENT_LETTERS}
         best = max(scores, key=lambda encoding: scores[encoding])
-        if scores[best] > max(_MIN_OTHER_SCORE, _score(sample, _detect_latin(sample)) - 1 + _MIN_OTHER_SCORE):
+        if scores[best] > max(MIN_SCORE, _score(sample, _detect_latin(sample)) - 1 + MIN_SCORE):
             return best
     return _detect_latin(sample)
 
@@ -127,9 +127,9 @@ def _code_score(sample: bytes, encoding: str) -> float:
 
 def _letter_score(sample: bytes, encoding: str) -> float:
     """Return how frequent the most frequent letters are, over how frequent they are in usual text."""
-    letters = [letter for letter in sample.decode(encoding, "replace") if letter > "\x7f"]
-    letters = [letter for letter in letters if letter not in _SYMBOLS]
-    if not letters:
+    text = sample.decode(encoding, "replace")
+    letters = [letter for letter in text if letter > "\x7f" and letter not in _SYMBOLS]
+    if not letters or "\ufffd" in text:
         return 0.0
     fraction = sum(letter in _FREQUENT_LETTERS[encoding] for letter in letters) / len(letters)
     return min(1.0, fraction / _FREQUENT_FRACTION)
@@ -139,12 +139,14 @@ def _detect_latin(sample: bytes) -> str:
     """Return the encoding that gives the most letters of one language; cp1252 if several are about as good."""
     scores = {encoding: _score(sample, encoding) for encoding in _LATIN_ALPHABETS}
     best = max(scores, key=lambda encoding: scores[encoding])
-    return best if scores[best] > scores["cp1252"] + TIE_MARGIN else "cp1252"
+    return best if scores[best] > max(scores["cp1252"] + TIE_MARGIN, MIN_SCORE) else "cp1252"
 
 
 def _score(sample: bytes, encoding: str) -> float:
     """Return the largest fraction of the letters besides ASCII that are those of one language."""
     text = sample.decode(encoding, "replace")
+    if "\ufffd" in text and encoding != "cp1252":
+        return 0.0
     letters = [letter.lower()[0] if letter != "İ" else letter for letter in text if letter > "\x7f"]
     letters = [letter for letter in letters if letter not in _SYMBOLS]
     if not letters:

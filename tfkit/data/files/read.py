@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfkit.data.files import compression as files_compression
 from tfkit.data.files import csv, json_lines, text_encoding
+from tfkit.data.files.folders import list_files
 from tfkit.data.files.normalize import DEFAULT_NA_VALUES, mark_missing, normalize_frame
+from tfkit.data.files.partitions import partition_messages, partition_values
 from tfkit.errors import UserError, did_you_mean, first_line
 
 if TYPE_CHECKING:
@@ -77,9 +80,11 @@ def read_with_missing_counts(
     import pandas as pd
 
     file_info: dict[str, Any] = {}
+    messages: list[str] = []
     if isinstance(source, str | os.PathLike):
         path = Path(source).expanduser()
         frame, file_info = (_read_folder if os.path.isdir(path) else _read_file)(path, delimiter, encoding)
+        messages = read_messages(frame)
     elif isinstance(source, pd.DataFrame | Mapping):
         frame = _from_memory(source)
     else:
@@ -91,8 +96,13 @@ def read_with_missing_counts(
         DEFAULT_NA_VALUES if na_values is None else ["", *([na_values] if isinstance(na_values, str) else na_values)]
     )
     frame, missing_counts = mark_missing(frame, markers)
-    frame.attrs = {"file": file_info}
+    frame.attrs = {"file": file_info} | ({"messages": messages} if messages else {})
     return frame, missing_counts
+
+
+def read_messages(frame: Any) -> list[str]:
+    """Return the messages about what was assumed when a table was read from files."""
+    return list(frame.attrs.get("messages", []))
 
 
 def _from_memory(source: pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
@@ -111,17 +121,28 @@ def _from_memory(source: pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
 def list_table_files(folder: Path) -> list[Path]:
     """Return the table files of a folder and its subfolders, sorted by path.
 
+    Files and folders whose names start with `.` or `_` are not used, but for partitions such as `_year=2024`.
+
     Raises:
-        UserError: If there are none.
+        UserError: If there are none, or the folder is a table of another system.
     """
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith((".", "_")))
-    tables = [path for path in files if any(suffix.lower() in _FORMAT_BY_SUFFIX for suffix in path.suffixes)]
+    names = [name for name in list_files(folder)[0] if not _is_internal(name)]
+    if (folder / "_delta_log").is_dir():
+        raise UserError(
+            f"A Delta Lake table must be exported first: its folder has files of earlier versions, too. "
+            f"Received: {folder}"
+        )
+    tables = [name for name in names if any(suffix.lower() in _FORMAT_BY_SUFFIX for suffix in Path(name).suffixes)]
     if not tables:
         raise UserError(
             f"A table must be a file, or a folder with files of {' '.join(_FORMAT_BY_SUFFIX)} to concatenate. "
             f"Received: {folder}, a folder without table files"
         )
-    return tables
+    return [folder / name for name in tables]
+
+
+def _is_internal(name: str) -> bool:
+    return any(part.startswith(".") or (part.startswith("_") and "=" not in part) for part in Path(name).parts)
 
 
 def columns_differ_error(path: Path, first: Path) -> UserError:
@@ -134,18 +155,27 @@ def _read_folder(folder: Path, delimiter: str | None, encoding: str | None) -> t
     import pandas as pd
 
     paths = list_table_files(folder)
+    values = [partition_values(path, folder) for path in paths]
     frames: list[pd.DataFrame] = []
-    for path in paths:
-        frame = normalize_frame(_read_file(path, delimiter, encoding)[0], str(path))
+    stored: list[str] = []
+    messages = Counter[str]()
+    for path, file_values in zip(paths, values, strict=True):
+        raw_frame = _read_file(path, delimiter, encoding)[0]
+        messages.update(read_messages(raw_frame))
+        frame = normalize_frame(raw_frame, str(path))
+        stored = stored or list(frame)
+        frame = frame.assign(**{name: value for name, value in file_values.items() if name not in frame})
         if frames and set(frame) != set(frames[0]):
             raise columns_differ_error(path, paths[0])
         frames.append(frame)
-    file_info = {"path": str(folder), "kind": "folder", "delimiter": delimiter, "encoding": encoding}
-    return pd.concat(frames, ignore_index=True), file_info
+    result = pd.concat(frames, ignore_index=True)
+    result.attrs = {"messages": [f"{message} ({count:,} files)" for message, count in messages.items()]}
+    result.attrs["messages"] += partition_messages(values, stored)
+    return result, {"path": str(folder), "kind": "folder", "delimiter": delimiter, "encoding": encoding}
 
 
 def _read_file(path: Path, delimiter: str | None, encoding: str | None) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Read one file; return its rows and its detected format."""
+    """Read one file; return its rows, with messages in `attrs["messages"]`, and its detected format."""
     raw, name = files_compression.decompress(read_bytes(path), path)
     if description := non_table_format(raw[:512]):
         raise UserError(f"A table must be CSV, TSV, JSON lines or Parquet. Received: {path}, {description}")
@@ -153,12 +183,15 @@ def _read_file(path: Path, delimiter: str | None, encoding: str | None) -> tuple
     file_info = {"path": str(path), "kind": kind, "delimiter": None, "encoding": None}
     if kind == "parquet":
         return _read_parquet(raw, path), file_info
-    text, file_info["encoding"] = text_encoding.to_utf8(raw, encoding, path)
+    text, detected = text_encoding.to_utf8(raw, encoding, path)
+    file_info["encoding"] = detected
     if not text or text.isspace():
         raise UserError(f"A table needs a header and rows; this file is empty. Received: {path}")
     if kind == "jsonl":
-        return json_lines.read(text, path), file_info
-    frame, file_info["delimiter"] = csv.read(text, path, kind=kind, delimiter=delimiter)
+        frame = json_lines.read(text, path)
+    else:
+        frame, file_info["delimiter"] = csv.read(text, path, kind=kind, delimiter=delimiter)
+    frame.attrs["messages"] = text_encoding.encoding_message(detected, encoding) + read_messages(frame)
     return frame, file_info
 
 

@@ -41,18 +41,18 @@ def to_utf8(raw: bytes, encoding: str | None, path: Path) -> tuple[bytes, str]:
             f"Received: {encoding!r}"
         ) from error
     except UnicodeError as error:
-        first_bad_line = raw.count(b"\n", 0, getattr(error, "start", 0)) + 1
         candidate, is_mixed = (declared, False) if declared else detect(raw.splitlines())
         try:
             if declared:
                 raise
             text = _convert_lines(raw, candidate) if is_mixed else _convert(raw, candidate)
             name = f"utf-8 and {candidate}" if is_mixed else candidate
-        except UnicodeError:
+        except UnicodeError as detected_error:
+            first_bad_line = raw.count(b"\n", 0, getattr(detected_error, "start", 0)) + 1
             raise UserError(
                 f"Text must be in one encoding that can be detected; else give its encoding, such as "
                 f"encoding=gb18030. Received: {path}, not {declared or f'utf-8 or {candidate}'} in line "
-                f"{first_bad_line}"
+                f"{first_bad_line:,}"
             ) from error
     if b"\0" in text:
         raise UserError(
@@ -64,11 +64,45 @@ def to_utf8(raw: bytes, encoding: str | None, path: Path) -> tuple[bytes, str]:
 
 def encoding_message(name: str, declared: str | None) -> list[str]:
     """Describe an encoding that was detected from the letters, for the terminal; empty if it is certain."""
-    if declared or name in ("utf-8", *_BYTE_ORDER_MARKS.values()):
-        return []
     if " and " in name:
         return [f"the text is {name}, line by line; if letters are wrong, set encoding="]
+    if declared or name.startswith("utf"):
+        return []
     return [f"the text is not UTF-8, but {name} by its letters; if letters are wrong, set encoding="]
+
+
+def decode_all(contents: list[bytes], encoding: str | None, paths: list[Path]) -> tuple[list[str], list[str]]:
+    """Decode many small files, whose encoding is detected from all files that are not UTF-8.
+
+    Args:
+        contents: The bytes of each file.
+        encoding: The name of the encoding; None to detect it.
+        paths: The path of each file, for messages.
+
+    Returns:
+        The texts without white space around them, and a message if there are files that are not UTF-8.
+    """
+    others = [] if encoding else [raw for raw in contents if not bom_encoding(raw) and not _is_utf8(raw)]
+    if not others or any(_utf16_without_mark(raw) for raw in others):
+        return [to_utf8(raw, encoding, path)[0].decode().strip() for raw, path in zip(contents, paths, strict=True)], []
+    detected = detect(line for raw in others for line in raw.splitlines() if not _is_utf8(line))[0]
+    texts = []
+    for raw, path in zip(contents, paths, strict=True):
+        declared = None if bom_encoding(raw) or _is_utf8(raw) else detected
+        texts.append(to_utf8(raw, declared, path)[0].decode().strip())
+    message = (
+        f"{len(others):,} of {len(contents):,} files are not UTF-8, but {detected} by their letters; if letters are "
+        f"wrong, set encoding="
+    )
+    return texts, [message]
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def check_file_names(names: list[str], folder: Path) -> None:

@@ -72,6 +72,6 @@ def fit_schema(
 
 def _range_messages(levels: tuple[float, float] | None) -> list[str]:
     """Describe a range of values that is not that of unsigned integers."""
-    if levels is None or levels[0] == 0 and (levels[1] == 1 or levels[1] % 255 == 0 or np.log2(levels[1] + 1) % 1 == 0):
+    if levels is None or (levels[0] == 0 and np.log2(levels[1] + 1) % 1 == 0):
         return []
     return [f"values of pixels from {levels[0]:,.6g} (black) to {levels[1]:,.6g} (white), the range of training images"]

@@ -1,4 +1,4 @@
-"""Values of images of more than 8 bits per channel: missing values, the range of a file, the range of training images."""
+"""Values of images of more than 8 bits per channel: missing values, range of a file and of the training images."""
 
 import contextlib
 from typing import Any
