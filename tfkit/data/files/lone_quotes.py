@@ -9,6 +9,8 @@ from tfkit.data.files.csv_layout import large_cells
 
 MIN_MERGED_LINES = 3  # by quotes that are closed, from which on lines that could all be rows are rows
 
+MAX_CORRECTIONS = 1000  # of lone quotes that open a cell after all
+
 MAX_CELL_LINES = 200  # of a cell in quotes, in text that has lone quotes, too
 
 
@@ -68,7 +70,7 @@ def recover_rows(text: bytes, delimiter: str, width: int) -> tuple[list[list[str
 def _recover_rows(lines: list[str], delimiter: str, width: int) -> tuple[list[list[str]], str] | None:
     rows: list[list[str]] = []
     lone: list[tuple[int, int]] = []  # line and row of each lone quote
-    number = 0
+    number, num_corrections = 0, 0
     while number < len(lines):
         line = lines[number].rstrip("\r\n")
         if not line:
@@ -82,9 +84,12 @@ def _recover_rows(lines: list[str], delimiter: str, width: int) -> tuple[list[li
             elif continued := _parse_continued(lines[number : number + MAX_CELL_LINES], delimiter, width):
                 cells, num_lines = continued
                 number += num_lines - 1
-            elif lone and (
-                continued := _parse_continued(lines[lone[-1][0] : lone[-1][0] + MAX_CELL_LINES], delimiter, width)
+            elif (
+                lone
+                and num_corrections < MAX_CORRECTIONS
+                and (continued := _parse_continued(lines[lone[-1][0] : lone[-1][0] + MAX_CELL_LINES], delimiter, width))
             ):
+                num_corrections += 1
                 number, num_rows = lone.pop()  # the quote opened a cell that ends below this line
                 cells, num_lines = continued
                 rows, number = rows[:num_rows], number + num_lines - 1
