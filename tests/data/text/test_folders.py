@@ -61,11 +61,13 @@ def test_files_that_are_not_texts_are_named(tmp_path):
     assert "class gnu: 1 files, no text" in messages
 
 
-@pytest.mark.parametrize(("encoding", "word"), [("cp1250", "žluťoučký kůň"), ("cp1251", "хороший"), ("cp1252", "café")])
-def test_encoding_of_small_files(tmp_path, encoding, word):
-    write_texts(tmp_path, encoding=encoding, films={label: f"{word} {text}" for label, text in FILMS.items()})
+@pytest.mark.parametrize(
+    ("encoding", "phrase"), [("cp1250", "žluťoučký kůň"), ("cp1251", "хороший"), ("cp1252", "café")]
+)
+def test_encoding_of_small_files(tmp_path, encoding, phrase):
+    write_texts(tmp_path, encoding=encoding, films={label: f"{phrase} {text}" for label, text in FILMS.items()})
     frame, _, name, messages = load(tmp_path)
-    assert frame[name].str.startswith(word).all()
+    assert frame[name].str.startswith(phrase).all()
     assert messages == [
         f"12 of 12 files are not UTF-8, but {encoding} by their letters; if letters are wrong, set encoding="
     ]
@@ -78,3 +80,13 @@ def test_archives_of_folders(tmp_path, archive):
     frame, _ = read_text_frame(path, text_column=None, target="label")
     assert sorted(frame["label"].unique()) == ["neg", "pos"]
     assert len(frame) == 12
+
+
+@pytest.mark.parametrize("label", ["unsup", "unsupervised", "Unlabeled", "unlabelled"])
+def test_texts_without_labels_beside_the_classes(tmp_path, label):
+    write_texts(tmp_path / "train", films={**FILMS, label: "seen {}", "mixed": "so {}"})
+    write_texts(tmp_path / "test", films={"pos": "bright {}", "neg": "bleak {}"})
+    frame, _, _, messages = load(tmp_path)
+    assert sorted(frame["label"].unique()) == ["mixed", "neg", "pos"]
+    assert f"6 texts of the folder {label!r} dropped: no labels, and not in the test folder" in messages
+    assert "class mixed: 6 texts for training, none for testing" in messages

@@ -227,11 +227,11 @@ def _counts_rows(cells: Sequence[str]) -> bool:
 
 def _is_second_header(body: Sequence[list[str]]) -> bool:
     """Return whether the first row has names or units: text in all columns that have numbers in the other rows."""
-    first, others = body[0], body[1:]
-    if len(others) < _MIN_ROWS or any(len(row) != len(first) for row in others):
+    first, other_rows = body[0], body[1:]
+    if len(other_rows) < _MIN_ROWS or any(len(row) != len(first) for row in other_rows):
         return False
     is_text = []
-    for cell, column in zip(first, zip(*others, strict=True), strict=True):
+    for cell, column in zip(first, zip(*other_rows, strict=True), strict=True):
         present = [value for value in column if value.strip() not in DEFAULT_NA_VALUES]
         if present and all(map(is_number, present)):
             if is_number(cell):

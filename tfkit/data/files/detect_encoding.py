@@ -66,7 +66,7 @@ MIN_SCORE = 0.5  # of an encoding; text of a lower one may have any
 
 _PAIR = re.compile(rb"[\x81-\xfe][\x40-\xfe]", re.DOTALL)
 
-_WORD = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")
+_LETTER_RUN = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")
 
 
 def detect(lines: Iterable[bytes]) -> tuple[str, bool]:
@@ -100,9 +100,9 @@ def detect(lines: Iterable[bytes]) -> tuple[str, bool]:
 def _detect_sample(sample: bytes) -> str:
     if all(character < "\x80" or character in _SYMBOLS for character in sample.decode("cp1252", "replace")):
         return "cp1252"
-    words = b" ".join(_WORD.findall(sample))
-    num_letters = len(words) - words.count(b" ")
-    num_ascii = sum(words.count(bytes([code])) for code in (*range(65, 91), *range(97, 123)))
+    runs = b" ".join(_LETTER_RUN.findall(sample))
+    num_letters = len(runs) - runs.count(b" ")
+    num_ascii = sum(runs.count(bytes([code])) for code in (*range(65, 91), *range(97, 123)))
     if num_ascii < LATIN_WORD_FRACTION * num_letters:
         scores = {encoding: _code_score(sample, encoding) for encoding in _FREQUENT_CODES}
         scores |= {encoding: _letter_score(sample, encoding) for encoding in _FREQUENT_LETTERS}

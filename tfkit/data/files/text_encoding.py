@@ -82,16 +82,16 @@ def decode_all(contents: list[bytes], encoding: str | None, paths: list[Path]) -
     Returns:
         The texts without white space around them, and a message if there are files that are not UTF-8.
     """
-    others = [] if encoding else [raw for raw in contents if not bom_encoding(raw) and not _is_utf8(raw)]
-    if not others or any(_utf16_without_mark(raw) for raw in others):
+    not_utf8 = [] if encoding else [raw for raw in contents if not bom_encoding(raw) and not _is_utf8(raw)]
+    if not not_utf8 or any(_utf16_without_mark(raw) for raw in not_utf8):
         return [to_utf8(raw, encoding, path)[0].decode().strip() for raw, path in zip(contents, paths, strict=True)], []
-    detected = detect(line for raw in others for line in raw.splitlines() if not _is_utf8(line))[0]
+    detected = detect(line for raw in not_utf8 for line in raw.splitlines() if not _is_utf8(line))[0]
     texts = []
     for raw, path in zip(contents, paths, strict=True):
         declared = None if bom_encoding(raw) or _is_utf8(raw) else detected
         texts.append(to_utf8(raw, declared, path)[0].decode().strip())
     message = (
-        f"{len(others):,} of {len(contents):,} files are not UTF-8, but {detected} by their letters; if letters are "
+        f"{len(not_utf8):,} of {len(contents):,} files are not UTF-8, but {detected} by their letters; if letters are "
         f"wrong, set encoding="
     )
     return texts, [message]

@@ -94,14 +94,14 @@ def _read_folder(folder: Path, text_column: str, target: str, encoding: str | No
             f"Received: {folder} without .txt files"
         )
     text_encoding.check_file_names(names, folder)
-    others = [name for name in all_names if name not in set(names) and not is_hidden(name)]
-    if others:
-        suffixes = sorted({PurePosixPath(name).suffix.lower() for name in others})
+    not_texts = [name for name in all_names if name not in set(names) and not is_hidden(name)]
+    if not_texts:
+        suffixes = sorted({PurePosixPath(name).suffix.lower() for name in not_texts})
         messages.append(
-            f"{len(others):,} of {len(names) + len(others):,} files skipped, not texts: {format_list(suffixes)}"
+            f"{len(not_texts):,} of {len(names) + len(not_texts):,} files skipped, not texts: {format_list(suffixes)}"
         )
     shared = shared_folders(names)
-    all_labels = class_names([*names, *others], shared)
+    all_labels = class_names([*names, *not_texts], shared)
     contents = {name: _read_content(folder / name) for name in names}
     if binary := [name for name in names if not PurePosixPath(name).suffix and b"\0" in contents[name]]:
         messages.append(f"{len(binary):,} of {len(names):,} files skipped, not texts: {format_list(binary)}")

@@ -14,6 +14,8 @@ from tfkit.metadata import Target
 if TYPE_CHECKING:
     import pandas as pd
 
+UNLABELED_PREFIXES = ("unsup", "unlabel")  # of folders of texts without labels, beside those of the classes
+
 # settings of a recipe that `split` takes
 SPLIT_SETTINGS = frozenset({"val_fraction", "test_fraction", "time_column", "group_column"})
 
@@ -62,6 +64,9 @@ def load(
     test_messages = [f"test table: {message}" for message in read_messages(test)]
     test, clean_messages = clean_texts(test[[name, target]], name, target, missing_counts, "test table")
     test_messages += clean_messages
+    if splits:
+        frame, class_messages = _drop_unlabeled(frame, test, target)
+        messages += class_messages
     in_test = normalize_for_comparison(frame[name]).isin(normalize_for_comparison(test[name])).to_numpy()
     if in_test.all():
         raise UserError(
@@ -72,6 +77,18 @@ def load(
             f"{int(in_test.sum()):,} of {len(frame):,} rows dropped: their text is in the test table too"
         )
     return frame[~in_test], test, name, messages + test_messages
+
+
+def _drop_unlabeled(frame: "pd.DataFrame", test: "pd.DataFrame", target: str) -> tuple["pd.DataFrame", list[str]]:
+    """Drop texts in a training folder without labels, and name the other classes that the test folder lacks."""
+    messages = []
+    for label, count in frame.loc[~frame[target].isin(test[target]), target].value_counts().items():
+        if str(label).lower().startswith(UNLABELED_PREFIXES):
+            frame = frame[frame[target] != label]
+            messages.append(f"{count:,} texts of the folder {label!r} dropped: no labels, and not in the test folder")
+        else:
+            messages.append(f"class {label}: {count:,} texts for training, none for testing")
+    return frame, messages
 
 
 def split(
