@@ -136,10 +136,7 @@ def is_number(cell: str) -> bool:
 
 def _skip_comments(text: bytes, kind: str, delimiter: str | None) -> tuple[int, int, bytes]:
     """Return the bytes and the number of the comment lines above a table, and the comment that is its header."""
-    offset, count, comment = 0, 0, b""
-    while _COMMENT.match(text, offset) and (end := _LINE_END.search(text, offset)):
-        comment = text[offset : end.start()]
-        offset, count = end.end(), count + 1
+    offset, count, comment = comment_lines(text)
     if not count or not text[offset:].strip():
         return 0, 0, b""
     names = comment.strip().lstrip(b"#%")
@@ -151,6 +148,15 @@ def _skip_comments(text: bytes, kind: str, delimiter: str | None) -> tuple[int, 
             is_header = any(map(is_number, first_cells)) or not names[:1].isspace()
             return offset, count, names.strip() if is_header else b""
     return offset, count, b""
+
+
+def comment_lines(text: bytes) -> tuple[int, int, bytes]:
+    """Return the bytes and the number of the lines at the start that begin with # or %, and the last of them."""
+    offset, count, comment = 0, 0, b""
+    while _COMMENT.match(text, offset) and (end := _LINE_END.search(text, offset)):
+        comment = text[offset : end.start()]
+        offset, count = end.end(), count + 1
+    return offset, count, comment
 
 
 def _cells(line: bytes, delimiter: str) -> list[str]:

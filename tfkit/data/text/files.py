@@ -111,6 +111,7 @@ def _read_folder(folder: Path, text_column: str, target: str, encoding: str | No
     paths = [folder / name for name in names]
     texts, encoding_messages = text_encoding.decode_all([*contents.values()], encoding, paths)
     frame = pd.DataFrame({text_column: texts, target: pd.Series(labels, dtype=object), PATH_COLUMN: names})
+    frame.attrs["text_column"] = text_column
     frame.attrs["messages"] = messages + encoding_messages + missing_class_messages(all_labels, labels, "no text")
     return frame
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from tfkit.data.columns.names import require_columns
 from tfkit.data.files.read import read_messages
 from tfkit.data.rows.splits import train_val_test_split
-from tfkit.data.text.columns import clean_texts, longest_text_column, normalize_for_comparison
+from tfkit.data.text.columns import clean_texts, infer_text_column, normalize_for_comparison
 from tfkit.data.text.files import read_text_frame, split_sources
 from tfkit.errors import UserError
 from tfkit.metadata import Target
@@ -51,10 +51,11 @@ def load(
     test_data = default_test_data if test_data is None else test_data
     frame, missing_counts = read_text_frame(data, text_column=text_column, target=target, **read_options)
     require_columns(frame, [target, *([text_column] if text_column else [])])
-    name = text_column or longest_text_column(frame, target)
+    text_column = text_column or frame.attrs.get("text_column")
+    name, column_messages = (text_column, []) if text_column else infer_text_column(frame, target)
     columns = list(dict.fromkeys([name, target, *(column for column in extra_columns if column)]))
     require_columns(frame, columns)
-    messages = split_messages + read_messages(frame)
+    messages = split_messages + read_messages(frame) + column_messages
     frame, clean_messages = clean_texts(frame[columns], name, target, missing_counts)
     messages += clean_messages
     if test_data is None:
