@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tfkit.data.files import compression, csv, detect_encoding, json_lines, lone_quotes, parquet, text_encoding
 from tfkit.data.files.csv_layout import WHITESPACE
+from tfkit.data.files.formats.suffixes import decompressed_format, file_format, non_table_format
 from tfkit.data.files.normalize import DEFAULT_NA_VALUES, mark_missing, normalize_frame
-from tfkit.data.files.read import decompressed_format, file_format, non_table_format
 from tfkit.errors import UserError
 
 if TYPE_CHECKING:

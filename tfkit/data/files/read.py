@@ -5,13 +5,21 @@ from __future__ import annotations
 import io
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tfkit.data.files import archives, csv, json_lines, text_encoding
 from tfkit.data.files import compression as files_compression
-from tfkit.data.files import csv, json_lines, text_encoding
 from tfkit.data.files.folders import list_files
+from tfkit.data.files.formats import arff, arrow, excel, json_document, numpy_arrays, sqlite, tsf
+from tfkit.data.files.formats.suffixes import (
+    FORMAT_BY_SUFFIX,
+    ROW_FORMATS,
+    decompressed_format,
+    non_table_format,
+    suffix_formats,
+)
 from tfkit.data.files.normalize import DEFAULT_NA_VALUES, mark_missing, normalize_frame
 from tfkit.data.files.partitions import partition_messages, partition_values
 from tfkit.errors import UserError, did_you_mean, first_line
@@ -19,21 +27,21 @@ from tfkit.errors import UserError, did_you_mean, first_line
 if TYPE_CHECKING:
     import pandas as pd
 
-_FORMAT_BY_SUFFIX = {
-    ".csv": "csv",
-    ".txt": "csv",
-    ".tsv": "tsv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".parquet": "parquet",
+_BINARY_READERS: dict[str, Callable[[bytes, Path], Any]] = {
+    "arrow": arrow.read,
+    "orc": arrow.read_orc,
+    "numpy": numpy_arrays.read,
+    "excel": excel.read,
 }
 
-_NON_TABLE_FORMATS = {  # first bytes of text that is not a table
-    b"%pdf": "a PDF document",
-    b"<html": "a web page (HTML)",
-    b"<!doctype html": "a web page (HTML)",
-    b"version https://git-lfs": "a Git LFS pointer: fetch the file itself with `git lfs pull`",
+_TEXT_READERS: dict[str, Callable[[bytes, Path], Any]] = {
+    "jsonl": lambda text, path: (json_document if text.lstrip().startswith(b"[") else json_lines).read(text, path),
+    "json": json_document.read,
+    "arff": lambda text, path: arff.read(text.decode(), path),
+    "tsf": lambda text, path: tsf.read(text.decode(), path),
 }
+
+_MAGIC_BYTES = {b"PAR1": "parquet", b"ARROW1": "arrow", b"\x93NUMPY": "numpy", b"SQLite format 3\0": "sqlite"}
 
 
 def read_frame(
@@ -48,19 +56,21 @@ def read_frame(
     A table reads the same from any file format: white space around strings and column names is removed, and a cell is
     NaN if it is empty or a missing marker. In text (`.csv`, `.tsv`, `.txt`) every cell is a string; JSON lines
     (`.jsonl`, `.ndjson`), Parquet and DataFrames keep numbers, booleans and dates. Files may be compressed
-    (`.gz .bz2 .xz .zst`, or a `.zip` with one file in it). A column without a name becomes `column_N`. A named index
+    (`.gz .bz2 .xz .zst`, or a `.zip` with one file in it).
+    Other formats are in `tfkit.data.files.formats`. A column without a name becomes `column_N`. A named index
     becomes a column, any other index is dropped.
 
     Args:
         source: path of a file, or of a folder to concatenate; a DataFrame (not changed), or a dictionary of columns.
         delimiter: one ASCII character, or `"tab"`; None to detect it among `, ; tab |`. Only for delimited text.
-        encoding: of text, one that Python supports; None for the byte-order mark, UTF-8, else cp1252 (Latin-1).
+        encoding: of text, one that Python supports; None for the byte-order mark, UTF-8, else by the letters.
         na_values: markers of missing cells, instead of `DEFAULT_NA_VALUES`; an empty cell is always missing. A marker
             such as -99 matches the number and the string.
 
     Returns:
         A DataFrame with rows 0, 1, ... and unique column names. For a file, `frame.attrs["file"]` has the detected
-        `path`, `kind` (csv, tsv, jsonl, parquet, folder), `delimiter` and `encoding`.
+        `path`, `kind` (csv, tsv, jsonl, parquet, folder, ...), `delimiter` and `encoding`;
+        `frame.attrs["messages"]` has what was assumed, if anything.
 
     Raises:
         UserError: the source is not a table; the message names the line, if there is one.
@@ -132,10 +142,11 @@ def list_table_files(folder: Path) -> list[Path]:
             f"A Delta Lake table must be exported first: its folder has files of earlier versions, too. "
             f"Received: {folder}"
         )
-    tables = [name for name in names if any(suffix.lower() in _FORMAT_BY_SUFFIX for suffix in Path(name).suffixes)]
+    formats = {name: suffix_formats(name) for name in names}
+    tables = [name for name in names if formats[name] & set(ROW_FORMATS)] or [name for name in names if formats[name]]
     if not tables:
         raise UserError(
-            f"A table must be a file, or a folder with files of {' '.join(_FORMAT_BY_SUFFIX)} to concatenate. "
+            f"A table must be a file, or a folder with files of {' '.join(FORMAT_BY_SUFFIX)} to concatenate. "
             f"Received: {folder}, a folder without table files"
         )
     return [folder / name for name in tables]
@@ -176,34 +187,35 @@ def _read_folder(folder: Path, delimiter: str | None, encoding: str | None) -> t
 
 def _read_file(path: Path, delimiter: str | None, encoding: str | None) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Read one file; return its rows, with messages in `attrs["messages"]`, and its detected format."""
-    raw, name = files_compression.decompress(read_bytes(path), path)
+    if str(path).startswith(sqlite.SCHEME):
+        return sqlite.read(str(path)), {"path": str(path), "kind": "sqlite", "delimiter": None, "encoding": None}
+    if archives.is_tar(path):
+        return _read_folder(archives.unpack(path), delimiter, encoding)
+    raw, name = read_bytes(path), path.name
+    is_container = path.suffix.lower() == ".npz" or suffix_formats(path.suffix and f"a{path.suffix}") == {"excel"}
+    if not is_container:
+        raw, name = files_compression.decompress(raw, path)
     if description := non_table_format(raw[:512]):
         raise UserError(f"A table must be CSV, TSV, JSON lines or Parquet. Received: {path}, {description}")
-    kind = "parquet" if raw.startswith(b"PAR1") else decompressed_format(name, path)
+    kind = next((kind for magic, kind in _MAGIC_BYTES.items() if raw.startswith(magic)), "")
+    kind = kind or decompressed_format(name, path)
     file_info = {"path": str(path), "kind": kind, "delimiter": None, "encoding": None}
     if kind == "parquet":
         return _read_parquet(raw, path), file_info
+    if kind == "sqlite":
+        return sqlite.read(str(path)), file_info
+    if kind in _BINARY_READERS:
+        return _BINARY_READERS[kind](raw, path), file_info
     text, detected = text_encoding.to_utf8(raw, encoding, path)
     file_info["encoding"] = detected
     if not text or text.isspace():
         raise UserError(f"A table needs a header and rows; this file is empty. Received: {path}")
-    if kind == "jsonl":
-        frame = json_lines.read(text, path)
+    if kind in _TEXT_READERS:
+        frame = _TEXT_READERS[kind](text, path)
     else:
         frame, file_info["delimiter"] = csv.read(text, path, kind=kind, delimiter=delimiter)
     frame.attrs["messages"] = text_encoding.encoding_message(detected, encoding) + read_messages(frame)
     return frame, file_info
-
-
-def non_table_format(head: bytes) -> str | None:
-    """Describe a file that is not a table by its first bytes; None if it may be one."""
-    head = head.lstrip().lower()
-    return next((description for magic, description in _NON_TABLE_FORMATS.items() if head.startswith(magic)), None)
-
-
-def decompressed_format(name: str, path: Path) -> str:
-    """Return the format by the file name inside a .zip if known, else by the path."""
-    return file_format(name if Path(name).suffix.lower() in _FORMAT_BY_SUFFIX else path.name)[0]
 
 
 def read_bytes(path: Path) -> bytes:
@@ -224,22 +236,6 @@ def read_bytes(path: Path) -> bytes:
         raise UserError(f"The file must exist.{hint} Received: {path}, no such file") from error
     except OSError as error:
         raise UserError(f"The file must be readable. Received: {path}, {error.strerror or error}") from error
-
-
-def file_format(name: str) -> tuple[str, str]:
-    """Return the format of a file name, and the suffix of its compression or `""`."""
-    suffixes = [suffix.lower() for suffix in Path(name).suffixes]
-    compression = suffixes.pop() if suffixes and suffixes[-1] in files_compression.SUFFIXES else ""
-    suffix = suffixes[-1] if suffixes else ""
-    if suffix not in _FORMAT_BY_SUFFIX:
-        advice = " Write one object per line and name it .jsonl." if suffix == ".json" else ""
-        if suffix in (".xlsx", ".xls", ".xlsm", ".ods"):
-            advice = " Save the sheet as CSV or Parquet."
-        raise UserError(
-            f"The suffix of a table file must be one of {' '.join(_FORMAT_BY_SUFFIX)}, followed by one of "
-            f"{' '.join(files_compression.SUFFIXES)} if it is compressed.{advice} Received: {name}"
-        )
-    return _FORMAT_BY_SUFFIX[suffix], compression
 
 
 def _read_parquet(raw: bytes, path: Path) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tfkit.data.columns.names import unique_column_names
 from tfkit.data.files import compression as files_compression
 from tfkit.data.files import csv, json_lines, parquet
-from tfkit.data.files.read import file_format
+from tfkit.data.files.formats.suffixes import file_format
 from tfkit.errors import UserError
 
 if TYPE_CHECKING:
@@ -50,6 +50,10 @@ def open_table_writer(path: str | os.PathLike[str]) -> Iterator[Callable[[pd.Dat
     """Open an atomic table writer, as in `write_frame`, for any number of frames."""
     path = Path(path).expanduser()
     kind, suffix = file_format(path.name)
+    if kind not in _WRITERS:
+        raise UserError(
+            f"The suffix of a file to write must be .csv, .tsv, .txt, .jsonl, .ndjson or .parquet. Received: {path}"
+        )
     temporary = path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "wb") as file:

@@ -18,7 +18,7 @@ from tfkit.data.files.folders import (
     missing_class_messages,
     shared_folders,
 )
-from tfkit.data.files.read import read_frame
+from tfkit.data.files.read import read_frame, read_messages
 from tfkit.errors import UserError, did_you_mean, format_list
 
 IMAGE_SUFFIXES = tuple(".png .jpg .jpeg .jpe .jfif .gif .bmp .webp .tif .tiff .ppm .pgm .pbm .pnm".split())
@@ -180,7 +180,7 @@ def _from_table(
 ) -> tuple[ImageFiles, list[str]]:
     """Find the images of a table, whose paths are relative to the folder of the table."""
     require_columns(frame, [path_column, *([target] if labeled else [])])
-    paths, messages = frame[path_column], []
+    paths, messages = frame[path_column], read_messages(frame)
     if labeled and (num_unlabeled := int(frame[target].isna().sum())):
         messages.append(f"{num_unlabeled:,} of {len(frame):,} rows dropped: no {target}")
         frame = frame[frame[target].notna()]

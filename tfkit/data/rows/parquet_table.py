@@ -14,6 +14,7 @@ from tfkit.data.columns.values import MAX_EXACT_INTEGER, normalize_dtype
 from tfkit.data.files import parquet
 from tfkit.data.files import read as files_read
 from tfkit.data.files.chunks import ChunkReader, NotChunkableError
+from tfkit.data.files.formats import suffixes
 from tfkit.data.files.normalize import DEFAULT_NA_VALUES, mark_missing
 from tfkit.data.files.partitions import partition_messages, partition_values
 from tfkit.data.rows.parquet_schema import column_position, common_columns, common_partitions, source_names_of
@@ -56,7 +57,7 @@ class ParquetTable:
         paths = files_read.list_table_files(path) if os.path.isdir(path) else [path]
         self.messages: list[str] = []  # about what was assumed when the files were opened
         folders = [partition_values(file_path, path) if os.path.isdir(path) else {} for file_path in paths]
-        is_parquet = all(files_read.file_format(file_path.name) == ("parquet", "") for file_path in paths)
+        is_parquet = all(suffixes.file_format(file_path.name) == ("parquet", "") for file_path in paths)
         self._is_normalized = not is_parquet  # whether missing cells are marked already
         sources: list[Any] = list(paths)
         if not is_parquet:
