@@ -62,7 +62,7 @@ def infer_layout(text: bytes, path: Path, *, kind: str, delimiter: str | None = 
     offset, num_comments, header_comment = _skip_comments(text, kind, delimiter)
     messages = [f"{num_comments:,} comment lines above the table skipped"] if num_comments else []
     start = text[offset:] if offset else text
-    if not _LINE_END.split(start, maxsplit=1)[0].strip():
+    if not _first_line(start).strip():
         raise UserError(
             f"The first line must contain the column names. Received: {path}, line {num_comments + 1} is blank"
         )
@@ -140,7 +140,7 @@ def _skip_comments(text: bytes, kind: str, delimiter: str | None) -> tuple[int, 
     if not count or not text[offset:].strip():
         return 0, 0, b""
     names = comment.strip().lstrip(b"#%")
-    first = _LINE_END.split(text[offset:], maxsplit=1)[0]
+    first = _first_line(text[offset:])
     settings = [parse_delimiter(delimiter)] if delimiter else ["\t", ",", ";", "|", WHITESPACE]
     for separator in settings:
         cells, first_cells = _cells(names, separator), _cells(first, separator)
@@ -192,7 +192,8 @@ def _is_separated_by_blanks(text: bytes, candidates: Iterable[list[list[str]]]) 
     """Return whether blanks separate cells: with them alone, all rows have as many cells as the header, and numbers."""
     if any(len({len(row) for row in sample}) == 1 for sample in candidates):
         return False
-    lines = [line for line in _LINE_END.split(text, maxsplit=_SAMPLE_ROWS + 1)[:_SAMPLE_ROWS] if line.strip()]
+    lines = _LINE_END.split(text[: _line_offset(text, _SAMPLE_ROWS)])
+    lines = [line for line in lines if line.strip()]
     sample = [_cells(line, WHITESPACE) for line in lines]
     if len({len(row) for row in sample}) != 1 or len(sample) < 2 or len(sample[0]) < 2:
         return False
@@ -244,6 +245,11 @@ def _is_second_header(body: Sequence[list[str]]) -> bool:
                 return False
             is_text.append(bool(cell.strip()) and cell.strip() not in DEFAULT_NA_VALUES)
     return sum(is_text) >= _MIN_UNIT_COLUMNS and 2 * sum(is_text) > len(is_text)
+
+
+def _first_line(text: bytes) -> bytes:
+    end = _LINE_END.search(text)
+    return text if end is None else text[: end.start()]
 
 
 def _line_offset(text: bytes, count: int) -> int:

@@ -9,6 +9,8 @@ from tfkit.data.files.csv_layout import large_cells
 
 MIN_MERGED_LINES = 3  # by quotes that are closed, from which on lines that could all be rows are rows
 
+_QUOTED_CELL = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
+
 MAX_CORRECTIONS = 1000  # of lone quotes that open a cell after all
 
 MAX_CELL_LINES = 200  # of a cell in quotes, in text that has lone quotes, too
@@ -37,9 +39,17 @@ def may_merge_lines(text: bytes, delimiter: str, width: int, num_rows: int) -> b
 
 def are_broken(text: bytes, delimiter: str) -> bool:
     """Return whether a quote that opens a cell is not closed, or is closed inside of the cell."""
-    end = rb"[\r\n" + re.escape(delimiter.encode()) + rb"]"
-    cell = rb"(?:\A|(?<=" + end + rb'))"[^"]*+(?:""[^"]*+)*+(?:"(?=' + end + rb'|\Z)|(?P<broken>"|\Z))'
-    return any(match["broken"] is not None for match in re.finditer(cell, text))
+    ends = b"\r\n" + delimiter.encode()
+    start = text.find(b'"')
+    while start >= 0:
+        end = start + 1
+        if not start or text[start - 1] in ends:
+            cell = _QUOTED_CELL.match(text, start)
+            if cell is None or (cell.end() < len(text) and text[cell.end()] not in ends):
+                return True
+            end = cell.end()
+        start = text.find(b'"', end)
+    return False
 
 
 def has_errors(text: BinaryIO, delimiter: str) -> bool:
