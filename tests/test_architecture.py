@@ -52,7 +52,18 @@ STEP = {name: step for step, names in enumerate(LADDER) for name in names}
 ROOT_LIBRARIES = {"pydantic", "rich"}  # that root modules and the catalog may import
 KERAS_MODULES = {"losses", "metrics", "schedules", "optimizers"}  # modules, not packages: they may use each other
 KERAS_ONLY = {"layers", "callbacks", "schedules", "losses", "metrics"}
-DATA_LIBRARIES = {"pydantic", "keras", "numpy", "pandas", "pyarrow", "scipy", "sklearn", "tensorflow", "PIL"}
+DATA_LIBRARIES = {
+    "pydantic",
+    "keras",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "sklearn",
+    "tensorflow",
+    "PIL",
+    "python_calamine",
+}
 MAX_LINES, MAX_TEST_LINES, MAX_RECIPE_LINES, MAX_FILES = 300, 400, 120, 15
 MAX_FUNCTION_LINES = 60
 

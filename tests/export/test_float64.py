@@ -21,7 +21,7 @@ def model_and_rows():
     """A model that predicts the time plus a billion, from raw rows, without any training."""
     frame = pd.DataFrame({"seconds": SECONDS, "plain": np.arange(64) % 7 / 2, "y": SECONDS + 1e9})
     metadata = tabular.fit_schema(
-        frame, tabular.infer_target(frame["y"]), kinds={"number": ["seconds", "plain"]}, scaling="standard"
+        frame, tabular.infer_target(frame["y"]), numeric_columns=["seconds", "plain"], scaling="standard"
     )
     preprocessor = tabular.make_preprocessor(metadata)
     outputs = preprocessor.output["numbers"][:, :1]

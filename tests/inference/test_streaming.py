@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 import tfkit
-from tfkit.data.files import chunks, csv, json_lines, parquet
+from tfkit.data.files import chunks, csv
+from tfkit.data.files.formats import json_lines, parquet
 from tfkit.data.files.read import read_frame
 from tfkit.data.files.write import write_frame
 from tfkit.errors import UserError

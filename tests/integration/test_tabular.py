@@ -7,7 +7,7 @@ import pytest
 import tfkit
 from tests.data.rows.test_out_of_core import in_folder
 from tests.data.rows.test_out_of_core import table as table_with_all_kinds
-from tfkit.data.files import parquet
+from tfkit.data.files.formats import parquet
 from tfkit.data.rows import out_of_core
 from tfkit.errors import UserError
 

@@ -30,7 +30,7 @@ def predict_chunks(predictor: Any, chunks: Any, out: Path, join: Callable[[Any, 
     Returns:
         Whether the file was predicted: False if the type of a column is known only after reading the complete file.
     """
-    from tfkit.data.files.read import file_format
+    from tfkit.data.files.formats.suffixes import file_format
     from tfkit.data.files.write import open_table_writer
 
     with prefetch((*chunk, chunks.fraction_read) for chunk in chunks) as rows, ProgressBar("Predicting") as bar:

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from tfkit.data.files import chunks as files_chunks
-from tfkit.data.files import csv, json_lines, parquet
+from tfkit.data.files import csv
 from tfkit.data.files.chunks import ChunkReader, NotChunkableError, chunkable_path
+from tfkit.data.files.formats import json_lines, parquet
 from tfkit.data.files.read import read_frame
 from tfkit.data.files.write import write_frame
 from tfkit.errors import UserError
@@ -123,7 +124,7 @@ INVALID_FILES = {
     "zero bytes": b"a,b\n1,\0\n",
     "blank": b" \n\n",
     "web page": b"<html><body>no table</body></html>",
-    "unknown encoding": b"a,b\n1,\x81\xff\n",
+    "unknown encoding": ("a,b\n" + "1,中文的字\n" * 20_000).encode("gb18030") + b"1,\xff\xff\n",
 }
 
 

@@ -117,8 +117,8 @@ def test_ragged_row_far_down_is_located(file, assert_refused):
 
 
 def test_quote_that_is_not_closed(file, assert_refused):
-    assert_refused(file('a,b\n1,2\n3,"x\n5,6\n'), "A quote must be closed", "opened in line 3 is not")
-    assert_refused(file('a,b\n1,2\n3,"x'), "A quote must be closed", "opened in line 3 is not")
+    assert_refused(file('a,b\n1,2\n3,"x\n5\n'), "A quote must be closed", "opened in line 3 is not")
+    assert_refused(file('a,b\n1,2\n"3'), "A quote must be closed", "opened in line 3 is not")
 
 
 def test_one_column_with_a_missing_cell_round_trips(tmp_path, columns):

@@ -65,10 +65,11 @@ def test_folder_of_tables_ignores_notes_next_to_them(tmp_path):
     [
         ('[{"a": 1}', "must be complete and JSON"),
         ("[1, 2]", "must be an array of flat objects. .*int at position 0"),
-        ('"text"', "must be an array of flat objects. Received: a str"),
+        ('"text"', "must be an array of flat objects. Received: str"),
         ('[{"a": {"b": 1}}]', "flatten nested values first. Received: a dict under 'a' at position 0"),
         ('{"columns": ["a"], "data": [[1, 2]]}', "Each row must have a value for each column"),
-        ("[]", "A table needs columns and rows"),
+        ("[]", "must be an array of flat objects. Received: an empty document"),
+        ("3", "must be an array of flat objects. Received: int"),
         ('[{"a": "\\ud800"}]', "must be valid Unicode"),
         ("[" * 100_000, "must be complete and JSON"),
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tfkit.data.files import json_lines
+from tfkit.data.files.formats import json_lines
 from tfkit.data.files.read import read_frame
 
 

@@ -45,7 +45,7 @@ def test_zero_bytes(file, assert_refused):
 
 
 def test_undecodable(file, assert_refused):
-    japanese = "年齢,b\n三十,1\n".encode("shift_jis") + b"\x81\x40"
-    assert_refused(file(japanese), "not utf-8 or cp1252 in line 1", "encoding=gb18030")
+    broken = "a,b\n" + "中文的字,2\n" * 20_000
+    assert_refused(file(broken.encode("gb18030") + b"\xff\xff"), "not utf-8 or gb18030 in line 20,002", "encoding=")
     assert_refused(file("a,b\n1,2\nKöln,3\n".encode("latin-1")), "not utf-8 in line 3", encoding="utf-8")
     assert_refused(file(TEXT), "an encoding that Python supports", "'klingon'", encoding="klingon")

@@ -98,14 +98,14 @@ def test_high_bit_depth_images_keep_their_contrast(bits, file_format):
     content = encode(values, file_format)
     assert inspect_image(content)["max_value"] == values.max()
     white = 2.0**bits - 1
-    assert np.abs(decode_pixels(content, 1, white_level=white)[..., 0] - values * 255.0 / white).max() <= 0.51
+    assert np.abs(decode_pixels(content, 1, levels=(0.0, white))[..., 0] - values * 255.0 / white).max() <= 0.51
 
 
 def test_float_images_are_decoded():
     values = RANDOM.random((6, 5)).astype("float32")
     content = encode(values, "TIFF")
     assert inspect_image(content)["max_value"] == pytest.approx(values.max())
-    assert np.abs(decode_pixels(content, 1, white_level=1.0)[..., 0] - values * 255.0).max() <= 0.51
+    assert np.abs(decode_pixels(content, 1, levels=(0.0, 1.0))[..., 0] - values * 255.0).max() <= 0.51
 
 
 def test_the_first_frame_of_an_animation_is_decoded():
@@ -156,7 +156,9 @@ def test_equal_pixels_have_the_same_digest_in_every_format():
         "height": 6,
         "width": 5,
         "is_grayscale": False,
-        "max_value": 0.0,
+        **dict.fromkeys(("min_value", "max_value", "low_value", "high_value"), 0.0),
+        "high_bit_depth": False,
+        "is_float": False,
         "digest": inspect_image(encode(COLOR, "BMP"))["digest"],
     }
 

@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from tfkit.data import image
-from tfkit.data.image.schema import _white_level
 from tfkit.datasets import memmap
 from tfkit.datasets.batch_predict import predict
 from tfkit.errors import UserError
@@ -224,17 +223,10 @@ def test_white_of_high_bit_depth_images_is_inferred_from_training(tmp_path):
         for index in range(10):
             save_image(tmp_path / label / f"{index}.png", RANDOM.integers(0, 4000, (8, 6)).astype("uint16"))
     splits, metadata = load_and_fit_schema(tmp_path)
-    assert metadata.image.white_level == 4095
+    assert metadata.image.levels == (0.0, 4095.0)
     pixels = image.make_dataset(splits, metadata)[0].arrays[0]
     first_image = np.asarray(Image.open(tmp_path / splits[0].frame["path"].iloc[0]))
     assert np.abs(pixels[0, ..., 0] - first_image * 255.0 / 4095).max() <= 0.51
-
-
-@pytest.mark.parametrize(
-    ("max_value", "white"), [(0, 255), (200, 255), (256, 511), (4095, 4095), (65535, 65535), (0.9, 1)]
-)
-def test_white_level_is_the_largest_value_of_the_bit_depth(max_value, white):
-    assert _white_level(max_value) == white
 
 
 def test_channel_statistics_are_computed_from_training_pixels(folder):

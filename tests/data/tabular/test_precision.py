@@ -38,7 +38,7 @@ def table(values):
 @pytest.mark.parametrize("values", LARGE_LEVELS.values(), ids=LARGE_LEVELS)
 def test_distinct_cells_stay_distinct(values, scaling):
     frame = table(values)
-    metadata = tabular.fit_schema(frame, tabular.infer_target(frame["y"]), kinds={"number": ["x"]}, scaling=scaling)
+    metadata = tabular.fit_schema(frame, tabular.infer_target(frame["y"]), numeric_columns=["x"], scaling=scaling)
     dataset = tabular.make_dataset(frame, metadata, tabular.make_preprocessor(metadata))
     scaled = dataset.arrays[0]["numbers"]
     assert scaled.dtype == "float32"
@@ -57,7 +57,7 @@ def test_other_numbers_are_float32(values):
 
 def test_missing_cells_of_a_float64_column_are_imputed_and_flagged():
     frame = table(np.where(STEPS % 5 == 0, np.nan, LARGE_LEVELS["unix seconds"]))
-    metadata = tabular.fit_schema(frame, tabular.infer_target(frame["y"]), kinds={})
+    metadata = tabular.fit_schema(frame, tabular.infer_target(frame["y"]))
     x = predict(tabular.make_preprocessor(metadata), tabular.read(frame[["x"]], metadata))
     assert x["missing"][:, 0].tolist() == frame["x"].isna().astype(float).tolist()
     assert (x["numbers"][::5] == 0).all(), "the median"
@@ -66,7 +66,7 @@ def test_missing_cells_of_a_float64_column_are_imputed_and_flagged():
 def test_seconds_of_a_day_are_distinct():
     times = pd.Series(pd.date_range("2024-03-01", periods=400, freq="7s").astype(str))
     frame = table(times)
-    metadata = tabular.fit_schema(frame, tabular.infer_target(frame["y"]), kinds={})
+    metadata = tabular.fit_schema(frame, tabular.infer_target(frame["y"]))
     x = predict(tabular.make_preprocessor(metadata), tabular.read(frame[["x"]], metadata))["numbers"]
     parts = [rule["part"] for rule in metadata.inputs.values()]
     assert len(np.unique(x[:, parts.index("days")])) == 400
@@ -76,7 +76,7 @@ def test_seconds_of_a_day_are_distinct():
 def test_targets_of_a_large_level_return_to_full_precision(mean):
     y = mean + np.random.default_rng(0).normal(size=400).round(3)
     frame = pd.DataFrame({"x": STEPS, "y": y})
-    metadata = tabular.fit_schema(frame, tabular.infer_target(frame["y"]), kinds={"number": ["x"]})
+    metadata = tabular.fit_schema(frame, tabular.infer_target(frame["y"]), numeric_columns=["x"])
     dataset = tabular.make_dataset(frame, metadata, tabular.make_preprocessor(metadata))
     predictions = predict(regression.make_postprocessor(metadata), dataset.arrays[1].reshape(-1, 1))[:, 0]
     np.testing.assert_allclose(predictions, y, rtol=0, atol=max(1e-6, 4 * np.spacing(abs(mean))))
@@ -86,7 +86,7 @@ def test_targets_of_a_large_level_return_to_full_precision(mean):
 @hypothesis.given(strategies.lists(strategies.integers(-(10**11), 10**11), min_size=11, max_size=30, unique=True))
 def test_test_rows_hold_the_cells_of_the_user(cents):
     frame = pd.DataFrame({"x": [str(i % 3) for i in range(len(cents))], "y": [value / 100 for value in cents]})
-    metadata = tabular.fit_schema(frame, tabular.infer_target(frame["y"], task="regression"), kinds={"category": ["x"]})
+    metadata = tabular.fit_schema(frame, tabular.infer_target(frame["y"], task="regression"), categorical_columns=["x"])
     dataset = tabular.make_dataset(frame, metadata, lambda raw, training: raw)
     y_true = regression.targets(dataset, metadata)
     assert regression.test_frame(dataset, y_true, y_true, metadata)["actual"].tolist() == frame["y"].tolist()

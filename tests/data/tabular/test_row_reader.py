@@ -32,7 +32,7 @@ def make_metadata(**read_options):
         }
     )
     target = tabular.infer_target(frame["y"])
-    return tabular.fit_schema(frame, target, kinds={}, read_options={"na_values": None, **read_options})
+    return tabular.fit_schema(frame, target, read_options={"na_values": None, **read_options})
 
 
 METADATA = make_metadata()

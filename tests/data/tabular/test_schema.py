@@ -57,7 +57,8 @@ def test_schema_of_each_column():
     ] == ["hole"]
     assert metadata.sizes == [5, 4]
     assert len(metadata.edges) == 7
-    assert (metadata.notes, metadata.read_options) == (["1 row dropped"], {"na_values": ["?"]})
+    assert metadata.read_options == {"na_values": ["?"]}
+    assert metadata.notes == ["1 row dropped", "columns that are not used: id (identifier), empty (empty)"]
 
 
 @pytest.mark.parametrize("scaling", ["robust", "quantile"])

@@ -29,7 +29,12 @@ def metadata():
 def test_the_text_column_is_the_one_with_the_longest_texts():
     wide = frame().assign(code="x1", amount=3.5)
     rows, test, name, messages = text.load(wide, None, "label")
-    assert (name, list(rows), test, messages) == ("body", ["body", "label"], None, [])
+    assert (name, list(rows), test, messages) == (
+        "body",
+        ["body", "label"],
+        None,
+        ["text column: body; not used: 'code', 'amount'"],
+    )
     assert text.load(wide, "code", "label")[2] == "code"
 
 

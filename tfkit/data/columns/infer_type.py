@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfkit.data.columns import dates, numbers
+from tfkit.data.columns.saved_index import INDEX_NAME, MIN_ROWS
 from tfkit.data.columns.values import map_distinct, normalize_dtype, to_strings
 
 if TYPE_CHECKING:
@@ -196,7 +197,8 @@ def _infer_numeric(present: pd.Series, rule: dict[str, Any], num_rows: int, name
         return {"kind": "constant"} if len(values) == num_rows else rule
     if len(distinct) == 2 and set(distinct) == {0.0, 1.0}:
         return {**rule, "kind": "yes/no"}
-    if len(distinct) == len(values) >= _MIN_IDENTIFIERS and (distinct % 1 == 0).all():
+    is_index = bool(INDEX_NAME.fullmatch(name)) and len(values) >= MIN_ROWS
+    if len(distinct) == len(values) and (len(values) >= _MIN_IDENTIFIERS or is_index) and (distinct % 1 == 0).all():
         is_plain = rule["number_format"] == numbers.PLAIN_FORMAT and "affixes" not in rule
         is_dense = distinct.max() - distinct.min() < 2 * len(distinct)
         if is_plain and (is_dense or re.search(_IDENTIFIER_NAME, name)):

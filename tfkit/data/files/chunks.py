@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from tfkit.data.files import compression, csv, json_lines, parquet, text_encoding
+from tfkit.data.files import compression, csv, detect_encoding, lone_quotes, text_encoding
+from tfkit.data.files.csv_layout import WHITESPACE
+from tfkit.data.files.formats import json_lines, parquet
+from tfkit.data.files.formats.suffixes import decompressed_format, file_format, non_table_format
 from tfkit.data.files.normalize import DEFAULT_NA_VALUES, mark_missing, normalize_frame
-from tfkit.data.files.read import decompressed_format, file_format, non_table_format
 from tfkit.errors import UserError
 
 if TYPE_CHECKING:
@@ -64,10 +66,13 @@ class ChunkReader:
             else ["", *([na_values] if isinstance(na_values, str) else na_values)]
         )
         self.missing_counts: dict[str, dict[str, int]] = {}  # column -> missing marker -> number of cells
+        self.messages: list[str] = []  # about what was assumed; complete when all chunks are read
         self.file_bytes = max(1, path.stat().st_size)
         self._file: Any = None
         try:
             self.file_format, self._has_quotes = self._detect_format()
+            if self.file_format in ("csv", "tsv"):
+                self._read_layout()
         except (*compression.CORRUPT_FILE_ERRORS, UserError) as error:
             raise NotChunkableError from error
         self._dtypes: dict[str, str] = {}
@@ -110,7 +115,7 @@ class ChunkReader:
         if self.file_format == "jsonl":
             return json_lines.read_chunks(self._open_text, self._dtypes, self.path)
         return csv.read_chunks(
-            self._open_text, self.path, kind=self.file_format, delimiter=self.delimiter, has_quotes=self._has_quotes
+            self._open_text, self._layout, self.path, has_quotes=self._has_quotes, messages=self.messages
         )
 
     def _detect_format(self) -> tuple[str, bool]:
@@ -126,18 +131,42 @@ class ChunkReader:
                     raise NotChunkableError
                 return "parquet", False
             kind = decompressed_format(name, self.path)
-            if kind == "json":
-                raise NotChunkableError
-        if non_table_format(head):
+        if non_table_format(head) or kind not in ("csv", "tsv", "jsonl"):
             raise NotChunkableError
         declared = self.encoding or text_encoding.bom_encoding(head)
-        for encoding in [declared] if declared else ["utf-8", "cp1252"]:
-            self.encoding = encoding
-            try:
-                return kind, self._scan_for_quotes()
-            except UnicodeError:
-                continue
-        raise NotChunkableError
+        self.encoding = declared or "utf-8"
+        try:
+            return kind, self._scan_for_quotes()
+        except UnicodeError as error:
+            if declared:
+                raise NotChunkableError from error
+        self.encoding, is_mixed = self._detect_encoding()
+        try:
+            if is_mixed:
+                raise NotChunkableError
+            self.messages += text_encoding.encoding_message(self.encoding, None)
+            return kind, self._scan_for_quotes()
+        except UnicodeError as error:
+            raise NotChunkableError from error
+
+    def _detect_encoding(self) -> tuple[str, bool]:
+        """Detect the encoding of text that is not UTF-8, and whether only some lines are not."""
+        file, stream, _ = compression.open_decompressed(self.path)
+        with file:
+            return detect_encoding.detect(line.rstrip(b"\r\n") for line in stream)
+
+    def _read_layout(self) -> None:
+        """Infer the layout of delimited text.
+
+        Raises:
+            NotChunkableError: If blanks separate the cells, or a quote does not enclose a cell.
+        """
+        self._layout = csv.read_layout(self._open_text, self.path, kind=self.file_format, delimiter=self.delimiter)
+        self.messages += self._layout.messages
+        if self._layout.delimiter == WHITESPACE:
+            raise NotChunkableError
+        if self._has_multiline_quotes and lone_quotes.has_errors(self._open_text(), self._layout.delimiter):
+            raise NotChunkableError
 
     def _scan_for_quotes(self) -> bool:
         """Read the text once and return whether it contains quotes.
@@ -145,9 +174,15 @@ class ChunkReader:
         Raises:
             NotChunkableError: If a quote is not closed, or the text has zero bytes or is blank.
         """
-        num_quotes, is_blank = 0, True
+        num_quotes, is_blank, last_line = 0, True, b""
+        self._has_multiline_quotes = False
         with self._open_text() as text:
             while chunk := text.read(_READ_BYTES):
+                if b'"' in chunk and not self._has_multiline_quotes:
+                    *lines, last_line = (last_line + chunk).split(b"\n")
+                    self._has_multiline_quotes = any(line.count(b'"') % 2 for line in lines)
+                else:
+                    last_line = chunk[chunk.rfind(b"\n") + 1 :] if b"\n" in chunk else last_line + chunk
                 num_quotes += chunk.count(b'"')
                 is_blank = is_blank and chunk.isspace()
                 if b"\0" in chunk:

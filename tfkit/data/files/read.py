@@ -4,34 +4,44 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tfkit.data.files import archives, csv, in_memory, text_encoding
 from tfkit.data.files import compression as files_compression
-from tfkit.data.files import csv, in_memory, json_file, json_lines, text_encoding
+from tfkit.data.files.folders import list_files
+from tfkit.data.files.formats import arff, arrow, excel, json_file, json_lines, numpy_arrays, sqlite, tsf
+from tfkit.data.files.formats.suffixes import (
+    FORMAT_BY_SUFFIX,
+    ROW_FORMATS,
+    decompressed_format,
+    non_table_format,
+    suffix_formats,
+)
 from tfkit.data.files.normalize import DEFAULT_NA_VALUES, mark_missing, normalize_frame
+from tfkit.data.files.partitions import partition_messages, partition_values
 from tfkit.errors import UserError, did_you_mean, first_line
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_FORMAT_BY_SUFFIX = {
-    ".csv": "csv",
-    ".txt": "csv",
-    ".tsv": "tsv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".parquet": "parquet",
-    ".json": "json",
+_BINARY_READERS: dict[str, Callable[[bytes, Path], Any]] = {
+    "arrow": arrow.read,
+    "orc": arrow.read_orc,
+    "numpy": numpy_arrays.read,
+    "excel": excel.read,
 }
 
-_NON_TABLE_FORMATS = {  # first bytes of text that is not a table
-    b"%pdf": "a PDF document",
-    b"<html": "a web page (HTML)",
-    b"<!doctype html": "a web page (HTML)",
-    b"version https://git-lfs": "a Git LFS pointer: fetch the file itself with `git lfs pull`",
+_TEXT_READERS: dict[str, Callable[[bytes, Path], Any]] = {
+    "jsonl": lambda text, path: (json_file if text.lstrip().startswith(b"[") else json_lines).read(text, path),
+    "json": json_file.read,
+    "arff": lambda text, path: arff.read(text.decode(), path),
+    "tsf": lambda text, path: tsf.read(text.decode(), path),
 }
+
+_MAGIC_BYTES = {b"PAR1": "parquet", b"ARROW1": "arrow", b"\x93NUMPY": "numpy", b"SQLite format 3\0": "sqlite"}
 
 
 def read_frame(
@@ -46,20 +56,22 @@ def read_frame(
     A table reads the same from any file format: white space around strings and column names is removed, and a cell is
     NaN if it is empty or a missing marker. In text (`.csv`, `.tsv`, `.txt`) every cell is a string; JSON lines
     (`.jsonl`, `.ndjson`), JSON, Parquet and DataFrames keep numbers, booleans and dates. Files may be compressed
-    (`.gz .bz2 .xz .zst`, or a `.zip` with one file in it). A column without a name becomes `column_N`. A named index
+    (`.gz .bz2 .xz .zst`, or a `.zip` with one file in it). Other formats are in `tfkit.data.files.formats`. A column
+    without a name becomes `column_N`. A named index
     becomes a column, any other index is dropped.
 
     Args:
         source: path of a file, or of a folder to concatenate; a DataFrame (not changed), or another table in memory,
             see `tfkit.data.files.in_memory.to_frame`.
         delimiter: one ASCII character, or `"tab"`; None to detect it among `, ; tab |`. Only for delimited text.
-        encoding: of text, one that Python supports; None for the byte-order mark, UTF-8, else cp1252 (Latin-1).
+        encoding: of text, one that Python supports; None for the byte-order mark, UTF-8, else by the letters.
         na_values: markers of missing cells, instead of `DEFAULT_NA_VALUES`; an empty cell is always missing. A marker
             such as -99 matches the number and the string.
 
     Returns:
         A DataFrame with rows 0, 1, ... and unique column names. For a file, `frame.attrs["file"]` has the detected
-        `path`, `kind` (csv, tsv, jsonl, json, parquet, folder), `delimiter` and `encoding`.
+        `path`, `kind` (csv, tsv, jsonl, parquet, folder, ...), `delimiter` and `encoding`;
+        `frame.attrs["messages"]` has what was assumed, if anything.
 
     Raises:
         UserError: the source is not a table; the message names the line, if there is one.
@@ -77,9 +89,11 @@ def read_with_missing_counts(
 ) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
     """Read a table and count its missing markers: column -> marker -> count."""
     file_info: dict[str, Any] = {}
+    messages: list[str] = []
     if isinstance(source, str | os.PathLike):
         path = Path(source).expanduser()
         frame, file_info = (_read_folder if os.path.isdir(path) else _read_file)(path, delimiter, encoding)
+        messages = read_messages(frame)
     else:
         frame = in_memory.to_frame(source)
     frame = normalize_frame(frame, file_info.get("path", "a frame"))
@@ -87,25 +101,41 @@ def read_with_missing_counts(
         DEFAULT_NA_VALUES if na_values is None else ["", *([na_values] if isinstance(na_values, str) else na_values)]
     )
     frame, missing_counts = mark_missing(frame, markers)
-    frame.attrs = {"file": file_info}
+    frame.attrs = {"file": file_info} | ({"messages": messages} if messages else {})
     return frame, missing_counts
+
+
+def read_messages(frame: Any) -> list[str]:
+    """Return the messages about what was assumed when a table was read from files."""
+    return list(frame.attrs.get("messages", []))
 
 
 def list_table_files(folder: Path) -> list[Path]:
     """Return the table files of a folder and its subfolders, sorted by path.
 
+    Files and folders whose names start with `.` or `_` are not used, but for partitions such as `_year=2024`.
+
     Raises:
-        UserError: If there are none.
+        UserError: If there are none, or the folder is a table of another system.
     """
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith((".", "_")))
-    tables = [path for path in files if any(suffix.lower() in _FORMAT_BY_SUFFIX for suffix in path.suffixes)]
-    tables = [path for path in tables if ".json" not in path.suffixes] or tables  # notes next to tables of rows
+    names = [name for name in list_files(folder)[0] if not _is_internal(name)]
+    if (folder / "_delta_log").is_dir():
+        raise UserError(
+            f"A Delta Lake table must be exported first: its folder has files of earlier versions, too. "
+            f"Received: {folder}"
+        )
+    formats = {name: suffix_formats(name) for name in names}
+    tables = [name for name in names if formats[name] & set(ROW_FORMATS)] or [name for name in names if formats[name]]
     if not tables:
         raise UserError(
-            f"A table must be a file, or a folder with files of {' '.join(_FORMAT_BY_SUFFIX)} to concatenate. "
+            f"A table must be a file, or a folder with files of {' '.join(FORMAT_BY_SUFFIX)} to concatenate. "
             f"Received: {folder}, a folder without table files"
         )
-    return tables
+    return [folder / name for name in tables]
+
+
+def _is_internal(name: str) -> bool:
+    return any(part.startswith(".") or (part.startswith("_") and "=" not in part) for part in Path(name).parts)
 
 
 def columns_differ_error(path: Path, first: Path) -> UserError:
@@ -118,43 +148,56 @@ def _read_folder(folder: Path, delimiter: str | None, encoding: str | None) -> t
     import pandas as pd
 
     paths = list_table_files(folder)
+    values = [partition_values(path, folder) for path in paths]
     frames: list[pd.DataFrame] = []
-    for path in paths:
-        frame = normalize_frame(_read_file(path, delimiter, encoding)[0], str(path))
+    stored: list[str] = []
+    messages = Counter[str]()
+    for path, file_values in zip(paths, values, strict=True):
+        raw_frame = _read_file(path, delimiter, encoding)[0]
+        messages.update(read_messages(raw_frame))
+        frame = normalize_frame(raw_frame, str(path))
+        stored = stored or list(frame)
+        frame = frame.assign(**{name: value for name, value in file_values.items() if name not in frame})
         if frames and set(frame) != set(frames[0]):
             raise columns_differ_error(path, paths[0])
         frames.append(frame)
-    file_info = {"path": str(folder), "kind": "folder", "delimiter": delimiter, "encoding": encoding}
-    return pd.concat(frames, ignore_index=True), file_info
+    result = pd.concat(frames, ignore_index=True)
+    result.attrs = {"messages": [f"{message} ({count:,} files)" for message, count in messages.items()]}
+    result.attrs["messages"] += partition_messages(values, stored)
+    return result, {"path": str(folder), "kind": "folder", "delimiter": delimiter, "encoding": encoding}
 
 
 def _read_file(path: Path, delimiter: str | None, encoding: str | None) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Read one file; return its rows and its detected format."""
-    raw, name = files_compression.decompress(read_bytes(path), path)
+    """Read one file; return its rows, with messages in `attrs["messages"]`, and its detected format."""
+    if str(path).startswith(sqlite.SCHEME):
+        return sqlite.read(str(path)), {"path": str(path), "kind": "sqlite", "delimiter": None, "encoding": None}
+    if archives.is_tar(path):
+        return _read_folder(archives.unpack(path), delimiter, encoding)
+    raw, name = read_bytes(path), path.name
+    is_container = path.suffix.lower() == ".npz" or suffix_formats(path.suffix and f"a{path.suffix}") == {"excel"}
+    if not is_container:
+        raw, name = files_compression.decompress(raw, path)
     if description := non_table_format(raw[:512]):
         raise UserError(f"A table must be CSV, TSV, JSON, JSON lines or Parquet. Received: {path}, {description}")
-    kind = "parquet" if raw.startswith(b"PAR1") else decompressed_format(name, path)
+    kind = next((kind for magic, kind in _MAGIC_BYTES.items() if raw.startswith(magic)), "")
+    kind = kind or decompressed_format(name, path)
     file_info = {"path": str(path), "kind": kind, "delimiter": None, "encoding": None}
     if kind == "parquet":
         return _read_parquet(raw, path), file_info
-    text, file_info["encoding"] = text_encoding.to_utf8(raw, encoding, path)
+    if kind == "sqlite":
+        return sqlite.read(str(path)), file_info
+    if kind in _BINARY_READERS:
+        return _BINARY_READERS[kind](raw, path), file_info
+    text, detected = text_encoding.to_utf8(raw, encoding, path)
+    file_info["encoding"] = detected
     if not text or text.isspace():
         raise UserError(f"A table needs a header and rows; this file is empty. Received: {path}")
-    if kind in ("json", "jsonl"):
-        return (json_file if kind == "json" else json_lines).read(text, path), file_info
-    frame, file_info["delimiter"] = csv.read(text, path, kind=kind, delimiter=delimiter)
+    if kind in _TEXT_READERS:
+        frame = _TEXT_READERS[kind](text, path)
+    else:
+        frame, file_info["delimiter"] = csv.read(text, path, kind=kind, delimiter=delimiter)
+    frame.attrs["messages"] = text_encoding.encoding_message(detected, encoding) + read_messages(frame)
     return frame, file_info
-
-
-def non_table_format(head: bytes) -> str | None:
-    """Describe a file that is not a table by its first bytes; None if it may be one."""
-    head = head.lstrip().lower()
-    return next((description for magic, description in _NON_TABLE_FORMATS.items() if head.startswith(magic)), None)
-
-
-def decompressed_format(name: str, path: Path) -> str:
-    """Return the format by the file name inside a .zip if known, else by the path."""
-    return file_format(name if Path(name).suffix.lower() in _FORMAT_BY_SUFFIX else path.name)[0]
 
 
 def read_bytes(path: Path) -> bytes:
@@ -175,20 +218,6 @@ def read_bytes(path: Path) -> bytes:
         raise UserError(f"The file must exist.{hint} Received: {path}, no such file") from error
     except OSError as error:
         raise UserError(f"The file must be readable. Received: {path}, {error.strerror or error}") from error
-
-
-def file_format(name: str) -> tuple[str, str]:
-    """Return the format of a file name, and the suffix of its compression or `""`."""
-    suffixes = [suffix.lower() for suffix in Path(name).suffixes]
-    compression = suffixes.pop() if suffixes and suffixes[-1] in files_compression.SUFFIXES else ""
-    suffix = suffixes[-1] if suffixes else ""
-    if suffix not in _FORMAT_BY_SUFFIX:
-        advice = " Save the sheet as CSV or Parquet." if suffix in (".xlsx", ".xls", ".xlsm", ".ods") else ""
-        raise UserError(
-            f"The suffix of a table file must be one of {' '.join(_FORMAT_BY_SUFFIX)}, followed by one of "
-            f"{' '.join(files_compression.SUFFIXES)} if it is compressed.{advice} Received: {name}"
-        )
-    return _FORMAT_BY_SUFFIX[suffix], compression
 
 
 def _read_parquet(raw: bytes, path: Path) -> pd.DataFrame:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from tfkit.atomic_files import atomic_file
 from tfkit.data.columns.names import unique_column_names
 from tfkit.data.files import compression as files_compression
-from tfkit.data.files import csv, json_file, json_lines, parquet
-from tfkit.data.files.read import file_format
+from tfkit.data.files import csv
+from tfkit.data.files.formats import json_file, json_lines, parquet
+from tfkit.data.files.formats.suffixes import file_format
 from tfkit.errors import UserError
 
 if TYPE_CHECKING:
@@ -51,6 +52,11 @@ def open_table_writer(path: str | os.PathLike[str]) -> Iterator[Callable[[pd.Dat
     """Open an atomic table writer, as in `write_frame`, for any number of frames."""
     path = Path(path).expanduser()
     kind, suffix = file_format(path.name)
+    if kind not in _WRITERS:
+        raise UserError(
+            "The suffix of a file to write must be .csv, .tsv, .txt, .jsonl, .ndjson, .json or .parquet. "
+            f"Received: {path}"
+        )
     try:
         with (
             atomic_file(path, "wb") as file,

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tfkit.data.columns import frequencies
+from tfkit.data.files.read import read_messages
 from tfkit.data.forecasting.columns import infer_columns
 from tfkit.data.forecasting.metadata import TableRules
 from tfkit.data.forecasting.schema import MAX_AUTO_HORIZON
@@ -66,7 +67,7 @@ def load(
         "frequency": frequency,
         "season_length": frequencies.season_length(frequency) if season_length == "auto" else season_length,
         "fill_missing": fill_missing,
-        "notes": rules.notes + messages + trim_messages,
+        "notes": read_messages(frame) + rules.notes + messages + trim_messages,
     }
     return fill_missing_values(grid, fill_missing), rules.model_copy(update=inferred)
 

@@ -10,6 +10,7 @@ from tfkit.data.image.metadata import ImageMetadata
 from tfkit.data.image.scan import decode_images
 from tfkit.datasets.array import ArrayDataset
 from tfkit.datasets.memmap import MemmapDataset, allocate
+from tfkit.errors import UserError
 
 CHUNK_ROWS = 1024  # images whose sums are computed at a time
 
@@ -26,7 +27,8 @@ def make_dataset(splits: Iterable[ImageFiles], metadata: ImageMetadata) -> list[
     start = 0
     for split in splits:
         end = start + len(split)
-        decode_images(split, schema, pixels[start:end])
+        for path, reason in decode_images(split, schema, pixels[start:end]).items():
+            raise UserError(f"All images must have the range of the training images. Received: {path} ({reason})")
         y = read_target(split.frame, metadata.target)
         targets = scale_targets(y, metadata.target)
         if is_on_disk:

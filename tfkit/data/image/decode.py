@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tfkit.data.image.value_range import describe_values, is_high_bit_depth, keep_value_type, scale_to_uint8
 from tfkit.errors import first_line
 
 MAX_PIXELS = 50_000_000  # larger files are decompression bombs, or maps that must be cut into tiles first
@@ -16,17 +17,16 @@ class UnreadableImageError(ValueError):
 
 
 def inspect_image(content: bytes) -> dict[str, Any]:
-    """Inspect an image file: size, grayscale or color, largest value, pixel digest.
+    """Inspect an image file: size, grayscale or color, range of values, pixel digest.
 
     Two files of the same pixels have the same digest, whatever their format, and whether or not gray is stored as
-    color. `max_value` is the largest value of an image of more than 8 bits per channel, else 0.
+    color. The range of values is that of `describe_values`.
 
     Raises:
         UnreadableImageError: If the content is not an image, is corrupt, or has more than 50 million pixels.
     """
     image = _open(content)
-    values = np.asarray(image if _is_high_bit_depth(image) else _flatten(image))
-    max_value = float(values.max()) if _is_high_bit_depth(image) else 0.0
+    values = np.asarray(image if is_high_bit_depth(image) else _flatten(image))
     is_grayscale = values.ndim == 2 or bool((values == values[..., :1]).all())
     pixels = np.ascontiguousarray(values[..., 0] if is_grayscale and values.ndim == 3 else values)
     digest = hashlib.blake2b(f"{pixels.shape}{pixels.dtype}".encode() + pixels.tobytes(), digest_size=16).hexdigest()
@@ -34,12 +34,14 @@ def inspect_image(content: bytes) -> dict[str, Any]:
         "height": image.height,
         "width": image.width,
         "is_grayscale": is_grayscale,
-        "max_value": max_value,
         "digest": digest,
+        **describe_values(image),
     }
 
 
-def decode(content: bytes, *, height: int, width: int, channels: int, white_level: float = 255.0) -> np.ndarray:
+def decode(
+    content: bytes, *, height: int, width: int, channels: int, levels: tuple[float, float] | None = None
+) -> np.ndarray:
     """Decode an image file to pixels `(height, width, channels)` uint8.
 
     The EXIF orientation is applied, the first frame of an animation is used, transparent pixels are composited on
@@ -49,17 +51,19 @@ def decode(content: bytes, *, height: int, width: int, channels: int, white_leve
         content: The content of the file: PNG, JPEG, GIF, BMP, WebP, TIFF, or any other format that Pillow reads.
         height, width: Size of the result.
         channels: 1 for grayscale, 3 for red, green, blue.
-        white_level: The value of white in an image of more than 8 bits per channel.
+        levels: The values of black and white in an image of more than 8 bits per channel; None for those of its type.
 
     Raises:
-        UnreadableImageError: As in `inspect_image`.
+        UnreadableImageError: As in `inspect_image`, or if the values have another range than `levels`.
     """
     from PIL import Image
 
     image = _open(content, 2 * max(height, width))
-    if _is_high_bit_depth(image):
-        values = np.clip(np.asarray(image, "float32") * (255.0 / white_level), 0, 255)
-        image = Image.fromarray(np.rint(values).astype("uint8"))
+    if is_high_bit_depth(image):
+        try:
+            image = Image.fromarray(scale_to_uint8(image, levels))
+        except ValueError as error:
+            raise UnreadableImageError(str(error)) from None
     image = _flatten(image).convert("L" if channels == 1 else "RGB")
     if image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0)
@@ -86,6 +90,7 @@ def _open(content: bytes, min_side: int | None = None) -> Any:
         if min_side is not None:
             image.draft(image.mode, (min_side, min_side))
         image.load()
+        keep_value_type(image)
         return ImageOps.exif_transpose(image)
     except UnreadableImageError:
         raise
@@ -95,10 +100,6 @@ def _open(content: bytes, min_side: int | None = None) -> Any:
         raise UnreadableImageError("not an image") from None
     except Exception as error:  # Pillow raises different exceptions for each corrupt format
         raise UnreadableImageError(f"corrupt: {first_line(error)}") from error
-
-
-def _is_high_bit_depth(image: Any) -> bool:
-    return image.mode in ("I", "F") or image.mode.startswith("I;16")
 
 
 def _flatten(image: Any) -> Any:

@@ -8,15 +8,24 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tfkit.data.columns.names import require_columns
-from tfkit.data.files import text_encoding
-from tfkit.data.files.read import read_frame
+from tfkit.data.files import archives, text_encoding
+from tfkit.data.files.folders import (
+    TEST_FOLDERS,
+    TRAIN_FOLDERS,
+    class_names,
+    is_hidden,
+    list_files,
+    missing_class_messages,
+    shared_folders,
+)
+from tfkit.data.files.read import read_frame, read_messages
 from tfkit.errors import UserError, did_you_mean, format_list
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".webp", ".tif", ".tiff")
+IMAGE_SUFFIXES = tuple(".png .jpg .jpeg .jpe .jfif .gif .bmp .webp .tif .tiff .ppm .pgm .pbm .pnm".split())
 
 MAX_FILE_BYTES = 500_000_000  # larger files are not images, or attacks
 
-SPLIT_FOLDERS = {"train", "training", "test", "testing", "val", "valid", "validation"}
+SPLIT_FOLDERS = {*TRAIN_FOLDERS, *TEST_FOLDERS}
 
 
 @dataclass(frozen=True)
@@ -78,9 +87,13 @@ def find_images(
             f"Received: {type(source).__name__}"
         )
     path = Path(source).expanduser()
-    if path.is_dir():
-        names = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
-        return _from_file_names(names, lambda name: (path / name).read_bytes(), path, target, path_column, labeled)
+    if path.is_dir() or archives.is_tar(path):
+        folder = path if path.is_dir() else archives.unpack(path)
+        names, link_messages = list_files(folder)
+        images, messages = _from_file_names(
+            names, lambda name: (folder / name).read_bytes(), path, target, path_column, labeled
+        )
+        return images, link_messages + messages
     if path.suffix.lower() == ".zip" and (zip_names := _names_in_zip(path)) is not None:
         archive = zipfile.ZipFile(path)
         return _from_file_names(
@@ -124,37 +137,36 @@ def _from_file_names(
     import pandas as pd
 
     text_encoding.check_file_names(names, path)
-    parts = {name: PurePosixPath(name).parts for name in names}
-    visible = [name for name in names if not any(part.startswith((".", "__MACOSX")) for part in parts[name])]
+    visible = [name for name in names if not is_hidden(name)]
     image_names = [name for name in visible if PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES]
     skipped = {*visible} - {*image_names}
     skipped_suffixes = sorted({PurePosixPath(name).suffix.lower() or name for name in skipped})
-    messages = [
-        f"{len(visible) - len(image_names):,} of {len(visible):,} files skipped, not images: "
-        f"{format_list(skipped_suffixes)}"
-    ]
     if not image_names:
         content = f"{len(visible):,} files, {format_list(skipped_suffixes)}" if visible else "no files"
         raise UserError(f"There must be images ({' '.join(IMAGE_SUFFIXES)}). Received: {path} with {content}")
-    paths = [parts[name] for name in image_names]
-    while len({path_parts[0] for path_parts in paths}) == 1 and min(map(len, paths)) > 2:
-        paths = [path_parts[1:] for path_parts in paths]
+    shared = shared_folders(image_names)
+    labels = class_names(image_names, shared)
     if labeled:
-        _check_class_folders(paths, path)
-    labels = [path_parts[0] if len(path_parts) > 1 else None for path_parts in paths]
+        _check_class_folders(image_names, labels, path)
     frame = pd.DataFrame({path_column: image_names, target: pd.Series(labels, dtype=object)})
-    return ImageFiles(frame, path_column, read, labels_from_folders=True), messages if skipped_suffixes else []
+    messages = []
+    if skipped:
+        messages.append(
+            f"{len(skipped):,} of {len(visible):,} files skipped, not images: {format_list(skipped_suffixes)}"
+        )
+        messages += missing_class_messages(class_names(visible, shared), labels, "no image")
+    return ImageFiles(frame, path_column, read, labels_from_folders=True), messages
 
 
-def _check_class_folders(paths: list[tuple[str, ...]], source: Path) -> None:
+def _check_class_folders(names: list[str], labels: list[str | None], source: Path) -> None:
     """Check that every image is in a class folder, and that folders are not splits."""
-    without_class = [path_parts[0] for path_parts in paths if len(path_parts) < 2]
+    without_class = [name for name, label in zip(names, labels, strict=True) if label is None]
     if without_class:
         raise UserError(
             f"Every image must be in the folder of its class, or in a row of a table. Received: {source}, "
-            f"with {len(without_class):,} of {len(paths):,} outside of a class folder, such as {without_class[0]}"
+            f"with {len(without_class):,} of {len(names):,} outside of a class folder, such as {without_class[0]}"
         )
-    folders = {path_parts[0] for path_parts in paths}
+    folders = {label for label in labels if label is not None}
     if {folder.lower() for folder in folders} <= SPLIT_FOLDERS and len(folders) > 1:
         train = next((folder for folder in folders if folder.lower().startswith("train")), min(folders))
         test = next((folder for folder in folders if folder.lower().startswith("test")), max(folders))
@@ -169,7 +181,7 @@ def _from_table(
 ) -> tuple[ImageFiles, list[str]]:
     """Find the images of a table, whose paths are relative to the folder of the table."""
     require_columns(frame, [path_column, *([target] if labeled else [])])
-    paths, messages = frame[path_column], []
+    paths, messages = frame[path_column], read_messages(frame)
     if labeled and (num_unlabeled := int(frame[target].isna().sum())):
         messages.append(f"{num_unlabeled:,} of {len(frame):,} rows dropped: no {target}")
         frame = frame[frame[target].notna()]

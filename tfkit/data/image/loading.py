@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tfkit.data.files.folders import missing_class_messages
 from tfkit.data.image.files import ImageFiles, find_images
 from tfkit.data.image.scan import scan_images
 from tfkit.data.rows.splits import train_val_test_split
@@ -41,8 +42,10 @@ def load(
     """
     options: dict[str, Any] = {"target": target, "path_column": path_column, "delimiter": delimiter}
     images, messages = find_images(data, **options)
+    labels = images.frame[target].astype(str)
     images, unreadable_messages = scan_images(images)
     messages += unreadable_messages
+    messages += missing_class_messages(labels, images.frame[target].astype(str), "none readable")
     is_duplicate = images.frame.duplicated(["digest", target]).to_numpy()
     if duplicates == "drop" and is_duplicate.any():
         messages.append(f"{int(is_duplicate.sum()):,} of {len(images):,} images dropped: duplicates of another image")

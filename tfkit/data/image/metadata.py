@@ -13,7 +13,8 @@ class ImageSchema(BaseModel):
     Args:
         height, width: Size to which all images are resized, in pixels.
         channels: 1 for grayscale, 3 for red, green, blue.
-        white_level: The value of white in images of more than 8 bits per channel.
+        levels: The values of black and white in training images of more than 8 bits per channel; None without such
+            images.
         mean, std: Mean and standard deviation of each channel of the training pixels, in [0, 255].
     """
 
@@ -22,7 +23,7 @@ class ImageSchema(BaseModel):
     height: int = 1
     width: int = 1
     channels: int = 1
-    white_level: float = 255.0
+    levels: tuple[float, float] | None = None
     mean: list[float] = [0.0]
     std: list[float] = [1.0]
 

@@ -15,7 +15,10 @@ from tfkit.errors import UserError
 
 MAX_UNREADABLE_FRACTION = 0.01
 
-INSPECTED_COLUMNS = ("height", "width", "is_grayscale", "max_value", "digest")
+INSPECTED_COLUMNS = (
+    *("height", "width", "is_grayscale", "digest"),
+    *("min_value", "max_value", "low_value", "high_value", "high_bit_depth", "is_float"),
+)
 
 
 def scan_images(images: ImageFiles) -> tuple[ImageFiles, list[str]]:
@@ -46,7 +49,7 @@ def scan_images(images: ImageFiles) -> tuple[ImageFiles, list[str]]:
 def decode_images(images: ImageFiles, schema: ImageSchema, out: np.ndarray) -> dict[str, str]:
     """Decode images into the array `out`; return unreadable paths with the reason."""
     paths = images.frame[images.path_column].tolist()
-    options = schema.model_dump(include={"height", "width", "channels", "white_level"})
+    options = schema.model_dump(include={"height", "width", "channels", "levels"})
 
     def decode_into(index: int) -> None:
         out[index] = decode(images.read(paths[index]), **options)

@@ -1,4 +1,4 @@
-"""Schema of images: target, size, color mode and white level, fitted on the training split."""
+"""Schema of images: target, size, color mode and range of values, fitted on the training split."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
@@ -9,6 +9,7 @@ from tfkit.data.columns import target as columns_target
 from tfkit.data.columns.target import fit_target_statistics, read_target
 from tfkit.data.image.files import ImageFiles
 from tfkit.data.image.metadata import ImageMetadata, ImageSchema
+from tfkit.data.image.value_range import fit_range
 from tfkit.metadata import Target
 
 # settings of a recipe that `fit_schema` takes
@@ -35,7 +36,7 @@ def fit_schema(
     messages: Iterable[str] = (),
     read_options: Mapping[str, Any] | None = None,
 ) -> ImageMetadata:
-    """Infer common size, color mode and white level from the training images.
+    """Infer common size, color mode and range of values from the training images.
 
     The size is the median height and the median width, reduced if the longer side has more than `image_size` pixels; if
     `image_size` is given, smaller images are enlarged to it too.
@@ -54,26 +55,23 @@ def fit_schema(
     scale = (min(max_side, DEFAULT_MAX_SIDE_PIXELS) if image_size == "auto" else image_size) / max_side
     height, width = (max(1, round(side * scale)) for side in (median_height, median_width))
     is_grayscale = color_mode == "grayscale" or (color_mode == "auto" and bool(frame["is_grayscale"].all()))
-    channels = 1 if is_grayscale else 3
+    channels, levels = 1 if is_grayscale else 3, fit_range(frame)
     return ImageMetadata(
         target=fit_target_statistics(target, read_target(frame, target)),
-        notes=list(messages),
+        notes=[*messages, *_range_messages(levels)],
         read_options={**(read_options or {}), "path_column": train.path_column},
         inputs={"pixels": {"dtype": "uint8", "shape": [height, width, channels]}},
         image=ImageSchema(
             height=height,
             width=width,
             channels=channels,
-            white_level=_white_level(float(frame["max_value"].max())),
+            levels=levels,
         ),
     )
 
 
-def _white_level(max_value: float) -> float:
-    """Infer the value of white from the largest value of the training images.
-
-    For 12 bits it is 4095, for 16 bits 65535, for fractions 1.
-    """
-    if max_value <= 0 or 1 < max_value <= 255:
-        return 255.0
-    return 1.0 if max_value <= 1 else float(2 ** int(np.ceil(np.log2(max_value + 1))) - 1)
+def _range_messages(levels: tuple[float, float] | None) -> list[str]:
+    """Describe a range of values that is not that of unsigned integers."""
+    if levels is None or (levels[0] == 0 and np.log2(levels[1] + 1) % 1 == 0):
+        return []
+    return [f"values of pixels from {levels[0]:,.6g} (black) to {levels[1]:,.6g} (white), the range of training images"]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfkit.data.files import parquet
 from tfkit.data.files import read as files_read
+from tfkit.data.files.formats import parquet, suffixes
 from tfkit.data.rows.parquet_table import ParquetTable
 from tfkit.errors import UserError
 
@@ -46,7 +46,7 @@ def _size(path: Path) -> float:
     import pyarrow as pa
     from pyarrow import parquet as arrow
 
-    kind, suffix = files_read.file_format(path.name)
+    kind, suffix = suffixes.file_format(path.name)
     if kind != "parquet" or suffix:
         return path.stat().st_size * (COMPRESSION_RATIO if suffix else 1)
     try:

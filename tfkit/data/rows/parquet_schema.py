@@ -45,6 +45,17 @@ def common_columns(
     return list(first_names)
 
 
+def common_partitions(
+    folder_values: list[dict[str, str | None]], stored: list[str], paths: list[Path]
+) -> list[dict[str, str | None]]:
+    """Return the columns in the names of folders that the files do not have; they must be the same for all files."""
+    result = [{name: value for name, value in values.items() if name not in stored} for values in folder_values]
+    for values, path in zip(result, paths, strict=False):
+        if set(values) != set(result[0]):
+            raise read.columns_differ_error(path, paths[0])
+    return [{name: values[name] for name in result[0]} for values in result]
+
+
 def _value_type(arrow_type: pa.DataType) -> str:
     import pyarrow as pa
 

@@ -11,11 +11,12 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from tfkit.data.columns.values import MAX_EXACT_INTEGER, normalize_dtype
-from tfkit.data.files import parquet
 from tfkit.data.files import read as files_read
 from tfkit.data.files.chunks import ChunkReader, NotChunkableError
+from tfkit.data.files.formats import parquet, suffixes
 from tfkit.data.files.normalize import DEFAULT_NA_VALUES, mark_missing
-from tfkit.data.rows.parquet_schema import column_position, common_columns, source_names_of
+from tfkit.data.files.partitions import partition_messages, partition_values
+from tfkit.data.rows.parquet_schema import column_position, common_columns, common_partitions, source_names_of
 from tfkit.errors import UserError
 
 if TYPE_CHECKING:
@@ -53,13 +54,21 @@ class ParquetTable:
         self.encoding_cache: Any = None  # the preprocessing model, and the array of encoded rows
         path = Path(table).expanduser()
         paths = files_read.list_table_files(path) if os.path.isdir(path) else [path]
-        is_parquet = all(files_read.file_format(file_path.name) == ("parquet", "") for file_path in paths)
+        self.messages: list[str] = []  # about what was assumed when the files were opened
+        folders = [partition_values(file_path, path) if os.path.isdir(path) else {} for file_path in paths]
+        is_parquet = all(suffixes.file_format(file_path.name) == ("parquet", "") for file_path in paths)
         self._is_normalized = not is_parquet  # whether missing cells are marked already
-        sources: list[Any] = list(paths) if is_parquet else [_as_parquet(paths, read_options, self.missing_counts)]
+        sources: list[Any] = list(paths)
+        if not is_parquet:
+            sources = [_as_parquet(paths, folders, read_options, self.missing_counts, self.messages)]
+            folders = [{}]
         # `pre_buffer` would keep everything in memory that was ever read
         self._files = [arrow.ParquetFile(source, pre_buffer=False) for source in sources]
         self._source_names = [source_names_of(file, str(path)) for file, path in zip(self._files, paths, strict=False)]
-        self.columns = common_columns(self._files, self._source_names, paths)
+        stored = common_columns(self._files, self._source_names, paths)
+        self._folder_values = common_partitions(folders, stored, paths)
+        self.messages += partition_messages(folders, stored)
+        self.columns = [*stored, *self._folder_values[0]]
         self._long_integers = {name for name in self.columns if self._is_long_integer(name)}
         self._starts = [0, *np.cumsum([file.metadata.num_rows for file in self._files]).tolist()]
         self.rows = self._starts[-1]
@@ -77,15 +86,22 @@ class ParquetTable:
 
         Row groups that contain none of the rows are skipped.
         """
+        import pandas as pd
+
         columns = self.columns if columns is None else list(columns)
-        for file, source_names, start in zip(self._files, self._source_names, self._starts, strict=False):
+        sources = zip(self._files, self._source_names, self._folder_values, self._starts, strict=False)
+        for file, source_names, folder_values, start in sources:
             for group in range(file.metadata.num_row_groups):
                 end = start + file.metadata.row_group(group).num_rows
                 in_group = _indices_between(indices, start, end)
                 if len(in_group):
-                    names_in_file = [source_names[name] for name in columns]
-                    batches = file.iter_batches(parquet.CHUNK_ROWS, row_groups=[group], columns=names_in_file)
-                    yield from self._read_batches(batches, start, in_group, columns, source_names)
+                    names = {name: source_names[name] for name in columns if name in source_names}
+                    in_file = [*names.values()] or list(source_names.values())[:1]  # a batch needs a column
+                    batches = file.iter_batches(parquet.CHUNK_ROWS, row_groups=[group], columns=in_file)
+                    for chunk in self._read_batches(batches, start, in_group, names):
+                        for name in [name for name in folder_values if name in columns]:
+                            chunk[name] = pd.Series(folder_values[name], chunk.index, dtype="str")
+                        yield chunk[columns]
                 start = end
 
     def _read_batches(
@@ -93,7 +109,6 @@ class ParquetTable:
         batches: Iterable[pa.RecordBatch],
         start: int,
         indices: np.ndarray,
-        columns: list[str],
         source_names: dict[str, str],
     ) -> Iterator[pd.DataFrame]:
         import pyarrow as pa
@@ -103,7 +118,7 @@ class ParquetTable:
             in_batch = _indices_between(indices, start, end)
             if len(in_batch):
                 table = pa.Table.from_batches([batch]).replace_schema_metadata(None)
-                frame = table.select([source_names[name] for name in columns]).to_pandas().set_axis(columns, axis=1)
+                frame = table.select([*source_names.values()]).to_pandas().set_axis([*source_names], axis=1)
                 frame = frame if len(in_batch) == len(frame) else frame.iloc[in_batch - start]
                 yield self._normalize(frame).set_axis(in_batch, axis=0)
             start = end
@@ -131,7 +146,7 @@ class ParquetTable:
         import pyarrow as pa
 
         for file, source_names in zip(self._files, self._source_names, strict=True):
-            if not pa.types.is_integer(file.schema_arrow.field(source_names[name]).type):
+            if name not in source_names or not pa.types.is_integer(file.schema_arrow.field(source_names[name]).type):
                 return False
             position = column_position(file, source_names[name])
             groups = [file.metadata.row_group(i).column(position) for i in range(file.metadata.num_row_groups)]
@@ -153,27 +168,38 @@ def _add_counts(total: dict[str, int], counts: Mapping[str, int]) -> None:
 
 
 def _as_parquet(
-    paths: list[Path], read_options: Mapping[str, Any], missing_counts: dict[str, dict[str, int]]
+    paths: list[Path],
+    folders: Sequence[Mapping[str, str | None]],
+    read_options: Mapping[str, Any],
+    missing_counts: dict[str, dict[str, int]],
+    messages: list[str],
 ) -> IO[bytes]:
-    """Convert text files of any format to one unlinked Parquet file."""
+    """Convert text files of any format to one unlinked Parquet file, with the columns in the names of folders."""
+    import pandas as pd
+
     out = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as its readers
     columns: list[str] | None = None
     with parquet.open_writer(out) as write:
-        for path in paths:
+        for path, folder_values in zip(paths, folders, strict=True):
             try:
                 chunks = ChunkReader(path, **read_options)
             except NotChunkableError:  # the file is broken, which `read_frame` reports, or cannot be read in chunks
                 files_read.read_frame(path, **read_options)
                 raise UserError(
-                    f"A table that is too large for memory must be Parquet, CSV or JSON lines with one type "
-                    f"per column. Received: {path}"
+                    f"A table that is too large for memory must be Parquet, CSV or JSON lines, in one encoding, with "
+                    f"one type per column, and quotes only around cells. Received: {path}"
                 ) from None
             for chunk in chunks:
+                for name in [name for name in folder_values if name not in chunk]:
+                    chunk[name] = pd.Series(folder_values[name], chunk.index, dtype="str")
                 columns = columns or list(chunk.columns)
                 if sorted(columns) != sorted(chunk.columns):
                     raise files_read.columns_differ_error(path, paths[0])
                 write(chunk[columns])
             for name, counts in chunks.missing_counts.items():
                 _add_counts(missing_counts.setdefault(str(name), {}), counts)
+            messages += [message for message in chunks.messages if message not in messages]
+        added = [name for values in folders for name in values]
+        messages += [f"columns from the names of folders: {', '.join(dict.fromkeys(added))}"] if added else []
     out.flush()
     return out

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from tfkit.data.columns.names import require_columns
+from tfkit.data.columns.saved_index import saved_index_columns
 from tfkit.data.files import compression, csv, text_encoding
+from tfkit.data.files.csv_layout import WHITESPACE, comment_lines
 from tfkit.data.files.normalize import DEFAULT_NA_VALUES
-from tfkit.data.files.read import read_bytes, read_frame
+from tfkit.data.files.read import read_bytes, read_frame, read_messages
 from tfkit.data.series import ts_format
 from tfkit.data.series.steps import from_long_table
 from tfkit.data.series.values import parse_values
@@ -112,8 +114,11 @@ def find_series(
         static_frame, values, channels, messages = from_long_table(
             frame, series_id_column, time_column, list(value_columns), static
         )
-        return SeriesCollection(static_frame, values, target_column, channels, messages=messages)
+        return SeriesCollection(static_frame, values, target_column, channels, messages=read_messages(frame) + messages)
     candidates = [column for column in frame.columns if column not in static]
+    index = [column for column in saved_index_columns(frame[candidates]) if column not in (step_columns or ())]
+    candidates = [column for column in candidates if column not in index]
+    messages = read_messages(frame) + [f"column {column} counts the rows: a saved index, not used" for column in index]
     steps = _select_steps(candidates, step_columns if ignore_unknown_columns else None)
     if not steps:
         raise UserError(
@@ -121,7 +126,9 @@ def find_series(
             f"Received: {format_list(frame.columns)}"
         )
     table = np.stack([parse_values(frame[column]) for column in steps], axis=1)
-    return SeriesCollection(frame[static], table[..., None], target_column, ["value"], [*map(str, steps)])
+    return SeriesCollection(
+        frame[static], table[..., None], target_column, ["value"], [*map(str, steps)], messages=messages
+    )
 
 
 def _select_steps(names: list[str], step_columns: Sequence[str] | None) -> list[str]:
@@ -169,7 +176,8 @@ def _from_file(
     raw, name = compression.decompress(read_bytes(path), path)
     if raw.startswith(b"PAR1") or Path(name).suffix.lower() in (".json", ".jsonl", ".ndjson"):
         return read_frame(path, na_values=na_values), None
-    text, _ = text_encoding.to_utf8(raw, encoding, path)
+    text, detected = text_encoding.to_utf8(raw, encoding, path)
+    messages = text_encoding.encoding_message(detected, encoding)
     if not text or text.isspace():
         raise UserError(f"A file of series must contain series. Received: {path}, which is empty")
     if ts_format.is_ts(text, name):
@@ -178,14 +186,23 @@ def _from_file(
         return None, SeriesCollection(
             frame, values, name if task else None, _channel_names(values[0].shape[1]), task=task
         )
-    text, kind = text.lstrip(), "tsv" if ".tsv" in name.lower() else "csv"
+    text = text.lstrip()
+    offset, num_comments, _ = comment_lines(text)
+    text = text[offset:].lstrip(b" \t") if offset else text
+    messages += [f"{num_comments:,} comment lines above the series skipped"] if num_comments else []
+    kind = "tsv" if ".tsv" in name.lower() else "csv"
     separator, cells = _first_line(text, delimiter)
     if not _is_header(cells, target, step_columns):
         label = [] if len(cells) == len(step_columns or ()) else [target or TARGET_NAMES[0]]
         names = [*label, *map(str, range(1, len(cells) + 1 - len(label)))]
         text = separator.join(names).encode() + b"\n" + text
-    frame, _ = csv.read(text, path, kind=kind, delimiter=separator if len(cells) > 1 else delimiter)
-    return read_frame(frame, na_values=na_values), None
+        messages.append(
+            f"the table has no column names; the first column is {label[0]}" if label else "no column names"
+        )
+    raw_frame, _ = csv.read(text, path, kind=kind, delimiter=separator if len(cells) > 1 else delimiter)
+    frame = read_frame(raw_frame, na_values=na_values)
+    frame.attrs["messages"] = messages + read_messages(raw_frame)
+    return frame, None
 
 
 def _first_line(text: bytes, delimiter: str | None) -> tuple[str, list[str]]:
@@ -193,6 +210,8 @@ def _first_line(text: bytes, delimiter: str | None) -> tuple[str, list[str]]:
     line = text.split(b"\n", 1)[0].decode().strip("\r")
     configured = {"tab": "\t", "\\t": "\t"}.get(delimiter or "", delimiter)
     separator = configured or max("\t,;|", key=line.count)
+    if configured in (None, WHITESPACE) and separator not in line and len(line.split()) > 1:
+        return WHITESPACE, line.split()
     return separator, [cell.strip().strip('"') for cell in line.split(separator)]
 
 

@@ -48,6 +48,8 @@ def read(source: Any, metadata: SeriesMetadata, *, with_targets: bool = False, w
         ignore_unknown_columns=equal_lengths,
         **metadata.read_options,
     )
+    for message in series.messages:
+        log.info("%s", message)
     if equal_lengths and series.step_columns and set(series.step_columns) & set(schema.step_columns or ()):
         _check_steps(series.step_columns, schema.step_columns or ())
     if len(series.channels) != len(schema.channels):

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfkit.data.columns import values
 from tfkit.data.columns.names import require_columns
-from tfkit.data.files.read import read_frame, read_with_missing_counts
+from tfkit.data.files.read import read_frame, read_messages, read_with_missing_counts
 from tfkit.data.rows import out_of_core
 from tfkit.data.rows.duplicates import drop_test_overlap, drop_unusable_rows
 from tfkit.data.rows.splits import train_val_test_split
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 READ_OPTIONS = frozenset({"delimiter", "encoding", "na_values"})  # settings with which files are read
-SPLIT_SETTINGS = frozenset(
-    {"val_fraction", "test_fraction", "time_column", "group_column", "exclude_columns", "day_first"}
-)
+LOAD_SETTINGS = READ_OPTIONS | {"test_data", "duplicates"}
+SPLIT_SETTINGS = frozenset({"val_fraction", "test_fraction", "time_column", "group_column", "exclude_columns"})
+SPLIT_SETTINGS |= {"day_first"}  # the order of the dates in `time_column`
 
 
 def load(
@@ -42,21 +42,25 @@ def load(
     """
     if out_of_core.too_large(data):
         frame, missing_counts = out_of_core.open_out_of_core(data, target, **read_options)
+        messages = frame.source.messages
     else:
         frame, missing_counts = read_with_missing_counts(data, **read_options)
+        messages = read_messages(frame)
         frame = _normalize_dtypes(frame)
     require_columns(frame, [target])
     if len(frame.columns) < 2:
         raise UserError(
             f"The table must have at least one feature column besides the target. Received: {target!r} alone"
         )
-    frame, messages = drop_unusable_rows(
+    frame, row_messages = drop_unusable_rows(
         frame, target, duplicates=duplicates, missing_counts=missing_counts.get(target)
     )
+    messages = [*messages, *row_messages]
     if test_data is None:
         return frame, None, messages
     test = _normalize_dtypes(read_frame(test_data, **read_options))
     require_columns(test, list(frame.columns), "test table")
+    messages += [f"test table: {message}" for message in read_messages(test)]
     test, test_messages = drop_unusable_rows(
         test[list(frame.columns)], target, duplicates="keep", table_name="test table"
     )

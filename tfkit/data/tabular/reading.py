@@ -8,7 +8,7 @@ import numpy as np
 
 from tfkit.data.columns.names import require_columns
 from tfkit.data.columns.target import read_target
-from tfkit.data.files.read import read_frame
+from tfkit.data.files.read import read_frame, read_messages
 from tfkit.data.tabular.metadata import TabularMetadata
 from tfkit.data.tabular.row_reader import RowReader, as_single_row
 from tfkit.data.tabular.validation import SchemaValidator
@@ -48,6 +48,8 @@ def read(source: Any, metadata: TabularMetadata, *, with_targets: bool = False, 
     options, target = metadata.read_options, metadata.target
     columns = read_frame(source, **{**options, "na_values": []}) if with_columns else None
     frame = read_frame(source if columns is None else columns, **options)
+    for message in read_messages(frame if columns is None else columns):
+        log.info("%s", message)
     require_columns(frame, [*metadata.feature_columns, *([target.name] if with_targets else [])])
     if with_targets:
         frame = _drop_missing_target(frame, target.name)

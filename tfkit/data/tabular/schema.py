@@ -10,6 +10,7 @@ import numpy as np
 
 from tfkit.data.columns import dates, infer_type, numbers
 from tfkit.data.columns.categorical import count_categories, fit_vocabulary, fit_vocabulary_from_counts
+from tfkit.data.columns.infer_type import EXCLUDED_KINDS
 from tfkit.data.columns.names import require_columns
 from tfkit.data.columns.numeric import fit_numeric, subsample_evenly
 from tfkit.data.columns.target import fit_target_statistics, read_target
@@ -31,6 +32,8 @@ SETTINGS = {  # that set the kind of columns
     "excluded": "exclude_columns",
 }
 MAX_COUNTED_CATEGORIES = 1_000_000  # of an on-disk column that are counted at the same time
+
+MAX_NAMED_COLUMNS = 8  # in a message
 
 MAX_TOTAL_BINS = 16384  # of all columns together: a batch holds a number for each bin of each row
 
@@ -95,7 +98,7 @@ def fit_schema(
     _limit_bins(numeric)
     return TabularMetadata(
         target=fit_target_statistics(target, read_target(rows, target)),
-        notes=notes,
+        notes=[*notes, *_exclusion_messages(column_rules)],
         read_options=dict(read_options or {}),
         edges=[list(rule.pop("edges")) for rule in numeric],
         inputs=inputs,
@@ -104,6 +107,14 @@ def fit_schema(
         missing=[index for index, rule in enumerate(numeric) if rule["missing"]],
         sizes=[len(rule["vocabulary"]) + 2 for rule in categorical],
     )
+
+
+def _exclusion_messages(column_rules: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Name the columns that are not used, if the user did not exclude them."""
+    excluded = [f"{name} ({rule['kind']})" for name, rule in column_rules.items() if rule["kind"] in EXCLUDED_KINDS]
+    rest = len(excluded) - MAX_NAMED_COLUMNS
+    named = ", ".join(excluded[:MAX_NAMED_COLUMNS]) + (f" and {rest:,} more" if rest > 0 else "")
+    return [f"columns that are not used: {named}"] if excluded else []
 
 
 def _in_memory(rows: Any, messages: Iterable[str]) -> tuple[Any, list[str]]:
@@ -178,7 +189,7 @@ def _fit_column(
             f"A column must fit the kind that is set for it. "
             f"Received: {SETTINGS[str(kind)]}={column.name}, which {error}"
         ) from None
-    if rule["kind"] in infer_type.EXCLUDED_KINDS:
+    if rule["kind"] in EXCLUDED_KINDS:
         return {**rule, "treatment": _exclusion(str(column.name), rule)}, {}
     arrays, unreadable = infer_type.convert_column(column, rule)
     messages = numbers.describe_format(rule)

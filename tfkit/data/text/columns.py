@@ -16,6 +16,20 @@ if TYPE_CHECKING:
 
 CHUNK_ROWS = 4096  # texts processed at a time, and sampled to infer the kind of token
 
+MIN_ROWS = 20  # from which on repeated texts are categories
+
+MIN_DISTINCT_FRACTION = 0.05  # of texts
+
+MAX_CODE_FRACTION = 0.8  # of texts that are addresses, paths or codes
+
+# An address of the web or of mail, a path, a hash or another code: one run without blanks, of ASCII characters, with a
+# slash, a digit, or an at sign. Words of other alphabets have no blanks either.
+_CODE_CHARACTER = r"[A-Za-z0-9_.:{}+/=-]"
+_NO_TEXT = (
+    rf"(?:(?:https?://|www\.)\S+|[!-~]+@[!-~]+|[!-~]*[/\\][!-~]+|{_CODE_CHARACTER}*[0-9]{_CODE_CHARACTER}*"
+    r"|[0-9a-fA-F-]{16,})"
+)
+
 SAMPLE_ROWS = 4096  # rows from which the type of a column is inferred
 
 
@@ -60,18 +74,35 @@ def clean_texts(
     return frame[~is_empty], messages
 
 
-def longest_text_column(frame: "pd.DataFrame", target: str) -> str:
-    """Return the name of the text column with the longest texts on average."""
-    mean_lengths: dict[Any, float] = {}
+def infer_text_column(frame: "pd.DataFrame", target: str) -> tuple[str, list[str]]:
+    """Return the name of the column with the longest texts on average, and a message if there are other columns.
+
+    Numbers, dates, addresses, paths, codes and repeated categories are chosen only if there are no other texts.
+    """
+    scores: dict[Any, tuple[bool, float]] = {}
     for name, column in frame.items():
         values = columns_values.normalize_dtype(column.head(SAMPLE_ROWS))
         if name != target and values.dtype.kind not in "fM" and values.notna().any():
-            mean_lengths[name] = float(values.dropna().str.len().mean())
-    if not mean_lengths:
+            present = values.dropna()
+            scores[name] = (not _is_no_text(present), float(present.str.len().mean()))
+    if not scores:
         raise UserError(
             f"The table must have a column of texts; name it with text_column=. Received: {format_list(frame)}"
         )
-    return max(mean_lengths, key=lambda name: mean_lengths[name])
+    name = max(scores, key=lambda name: scores[name])
+    unused = [column for column in frame if column not in (name, target)]
+    return name, [f"text column: {name}; not used: {format_list(unused)}"] if unused else []
+
+
+def _is_no_text(values: "pd.Series") -> bool:
+    """Return whether strings are numbers, dates, addresses, paths or codes, or few different ones."""
+    distinct = values.drop_duplicates()
+    if len(values) >= MIN_ROWS and len(distinct) < MIN_DISTINCT_FRACTION * len(values):
+        return True
+    if distinct.str.fullmatch(_NO_TEXT).mean() > MAX_CODE_FRACTION:
+        return True
+    rule = infer_type.infer_column_type(values)
+    return "number_format" in rule or rule["kind"] in ("date", "empty")
 
 
 def check_is_text(column: "pd.Series") -> None:

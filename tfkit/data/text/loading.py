@@ -4,14 +4,17 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from tfkit.data.columns.names import require_columns
+from tfkit.data.files.read import read_messages
 from tfkit.data.rows.splits import train_val_test_split
-from tfkit.data.text.columns import clean_texts, longest_text_column, normalize_for_comparison
-from tfkit.data.text.files import read_text_frame
+from tfkit.data.text.columns import clean_texts, infer_text_column, normalize_for_comparison
+from tfkit.data.text.files import read_text_frame, split_sources
 from tfkit.errors import UserError
 from tfkit.metadata import Target
 
 if TYPE_CHECKING:
     import pandas as pd
+
+UNLABELED_PREFIXES = ("unsup", "unlabel")  # of folders of texts without labels, beside those of the classes
 
 # settings of a recipe that `split` takes
 SPLIT_SETTINGS = frozenset({"val_fraction", "test_fraction", "time_column", "group_column"})
@@ -29,7 +32,8 @@ def load(
     """Read a table of texts and targets, and optionally a test table.
 
     Args:
-        data, test_data: Any source that `read_text_frame` accepts.
+        data, test_data: Any source that `read_text_frame` accepts. If `data` is a folder of `train` and `test`, these
+            are used.
         text_column: The column of texts; None for the one with the longest texts.
         target: The column to predict.
         extra_columns: More columns to keep, needed for splitting; None is ignored.
@@ -42,17 +46,28 @@ def load(
     Raises:
         UserError: If there are no texts, a column does not exist, or the text column has numbers.
     """
+    splits = split_sources(data)
+    data, default_test_data, split_messages = splits or (data, None, [])
+    test_data = default_test_data if test_data is None else test_data
     frame, missing_counts = read_text_frame(data, text_column=text_column, target=target, **read_options)
     require_columns(frame, [target, *([text_column] if text_column else [])])
-    name = text_column or longest_text_column(frame, target)
+    text_column = text_column or frame.attrs.get("text_column")
+    name, column_messages = (text_column, []) if text_column else infer_text_column(frame, target)
     columns = list(dict.fromkeys([name, target, *(column for column in extra_columns if column)]))
     require_columns(frame, columns)
-    frame, messages = clean_texts(frame[columns], name, target, missing_counts)
+    messages = split_messages + read_messages(frame) + column_messages
+    frame, clean_messages = clean_texts(frame[columns], name, target, missing_counts)
+    messages += clean_messages
     if test_data is None:
         return frame, None, name, messages
     test, missing_counts = read_text_frame(test_data, text_column=name, target=target, **read_options)
     require_columns(test, [name, target], "test table")
-    test, test_messages = clean_texts(test[[name, target]], name, target, missing_counts, "test table")
+    test_messages = [f"test table: {message}" for message in read_messages(test)]
+    test, clean_messages = clean_texts(test[[name, target]], name, target, missing_counts, "test table")
+    test_messages += clean_messages
+    if splits:
+        frame, class_messages = _drop_unlabeled(frame, test, target)
+        messages += class_messages
     in_test = normalize_for_comparison(frame[name]).isin(normalize_for_comparison(test[name])).to_numpy()
     if in_test.all():
         raise UserError(
@@ -63,6 +78,18 @@ def load(
             f"{int(in_test.sum()):,} of {len(frame):,} rows dropped: their text is in the test table too"
         )
     return frame[~in_test], test, name, messages + test_messages
+
+
+def _drop_unlabeled(frame: "pd.DataFrame", test: "pd.DataFrame", target: str) -> tuple["pd.DataFrame", list[str]]:
+    """Drop texts in a training folder without labels, and name the other classes that the test folder lacks."""
+    messages = []
+    for label, count in frame.loc[~frame[target].isin(test[target]), target].value_counts().items():
+        if str(label).lower().startswith(UNLABELED_PREFIXES):
+            frame = frame[frame[target] != label]
+            messages.append(f"{count:,} texts of the folder {label!r} dropped: no labels, and not in the test folder")
+        else:
+            messages.append(f"class {label}: {count:,} texts for training, none for testing")
+    return frame, messages
 
 
 def split(

@@ -7,6 +7,7 @@ import numpy as np
 
 from tfkit.data.columns.names import require_columns
 from tfkit.data.columns.target import read_target
+from tfkit.data.files.read import read_messages
 from tfkit.data.text import vocabulary as text_vocabulary
 from tfkit.data.text.columns import CHUNK_ROWS, check_is_text, text_array
 from tfkit.data.text.files import read_text_frame
@@ -40,6 +41,8 @@ def read(source: Any, metadata: TextMetadata, *, with_targets: bool = False, wit
     """
     column, name = metadata.inputs[INPUT_NAME]["column"], metadata.target.name
     frame, _ = read_text_frame(source, text_column=column, target=name, **metadata.read_options)
+    for message in read_messages(frame):
+        log.info("%s", message)
     require_columns(frame, [column, *([name] if with_targets else [])])
     if with_targets:
         has_target = frame[name].notna()

@@ -45,7 +45,7 @@ def extract_parts(cells: pd.Series, rule: dict[str, Any]) -> dict[str, np.ndarra
     calendar = pd.Series(local).dt
     parts = {"year": calendar.year, "month": calendar.month, "day": calendar.day, "weekday": calendar.day_of_week}
     parts["days"] = _to_days(timestamps)
-    parts["hour"] = _to_days(local) % 1 * 24
+    parts["hour"] = np.where(np.isnat(local), np.nan, local.astype("int64") % 86_400_000_000 / 3600e6)
     names = ("hour",) if all(map(is_clock, rule["formats"])) else PARTS
     return {part: np.append(parts[part], np.nan).astype("float64")[codes] for part in names}
 

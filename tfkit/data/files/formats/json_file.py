@@ -8,22 +8,23 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfkit.data.files import json_lines
+from tfkit.data.files.formats import json_lines
 from tfkit.data.files.in_memory import to_frame
 from tfkit.errors import UserError, first_line
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_ROW_KEYS = ("data", "rows", "records", "instances", "results")  # of an object that contains the rows
-
 
 def read(text: bytes, path: Path) -> pd.DataFrame:
     """Parse a JSON document into a DataFrame.
 
     These forms are read: an array of objects (rows); an object of values (one row), of arrays (columns) or of objects
-    (columns, as pandas writes them); an object with the rows under `data`, `rows`, `records`, `instances` or
-    `results`; pandas' `split` form, `{"columns": [...], "data": [[...], ...]}`; and one object per line.
+    (columns, as pandas writes them); an object whose only list of objects has the rows; pandas' `split` form,
+    `{"columns": [...], "data": [[...], ...]}`; and one object per line.
+
+    Returns:
+        The rows; `attrs["messages"]` names what was not used.
 
     Raises:
         UserError: If it is not JSON, or none of these forms.
@@ -41,29 +42,37 @@ def read(text: bytes, path: Path) -> pd.DataFrame:
             f"A .json file must be complete and JSON. Received: {path}, which is not: {first_line(error)}"
         ) from error
     try:
-        return to_frame(_table(content))
+        table, messages = _table(content)
+        frame = to_frame(table)
+        frame.attrs["messages"] = messages
+        return frame
     except UserError as error:
         raise UserError(f"A .json file must be an array of flat objects. {error}, in {path}") from error
 
 
-def _table(content: Any) -> Any:
-    """Find the rows or columns in a JSON document."""
+def _table(content: Any) -> tuple[Any, list[str]]:
+    """Find the rows or columns in a JSON document; with a message if the rows are a part of it."""
     if isinstance(content, dict):
         data = content.get("data")
         if isinstance(content.get("columns"), list) and isinstance(data, list):
             import pandas as pd
 
             try:
-                return pd.DataFrame(data, columns=content["columns"])
+                return pd.DataFrame(data, columns=content["columns"]), []
             except (ValueError, AssertionError) as error:
                 raise UserError(f"Each row must have a value for each column. Received: {first_line(error)}") from error
-        for key in _ROW_KEYS:
-            rows = content.get(key)
-            if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
-                return rows
-    if isinstance(content, dict | list):
-        return content
-    raise UserError(f"Received: a {type(content).__name__}")
+        tables = [name for name, rows in content.items() if _are_rows(rows)]
+        if len(tables) == 1:
+            rest = [name for name in content if name != tables[0]]
+            message = f"rows are those of {tables[0]!r}" + (f"; not used: {', '.join(rest)}" if rest else "")
+            return content[tables[0]], [message]
+    if isinstance(content, dict | list) and content:
+        return content, []
+    raise UserError(f"Received: {'an empty document' if content in ({}, []) else type(content).__name__}")
+
+
+def _are_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
 
 
 @contextlib.contextmanager

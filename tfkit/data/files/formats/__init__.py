@@ -1,0 +1,1 @@
+"""Table files of other systems: Arrow, ORC, JSON documents, Excel, SQLite, ARFF, TSF, NumPy."""
