@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from tfkit.evaluation.metrics import compute_metrics
 
 import tfkit
 from tfkit.cli.main import main
 from tfkit.errors import UserError
+from tfkit.evaluation.scoring import compute_metrics
 from tfkit.tasks import forecasting
 
 FAST = {

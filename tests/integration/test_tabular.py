@@ -97,7 +97,7 @@ def table_file(folder):
     [
         ({"architecture": "mlp", "ensemble_size": 4}, "`ensemble_size=` needs architecture=tabm"),
         ({"quantile": 0.9}, "`quantile=` needs loss=quantile"),
-        ({"loss": "quantile", "quantile": 0.0}, "`quantile` must be above 0 and below 1"),
+        ({"loss": "quantile", "quantile": 0.0}, "`quantile` must be a number > 0 and < 1"),
         ({"time_column": "day", "group_column": "group"}, "time_column= or group_column=, not both"),
         ({"balance_classes": True, "target": "price"}, "`balance_classes` needs a target of classes"),
         ({"slice_columns": ["colour"]}, r"must have the column 'colour'\. Did you mean 'color'\?"),

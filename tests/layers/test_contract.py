@@ -369,7 +369,8 @@ def test_keras_layer_contract(case):
 
 
 def test_every_public_layer_is_in_the_contract():
-    assert {case.layer_class.__name__ for case in CASES} == set(layers.__all__)
+    names = {name for name in layers.__all__ if isinstance(getattr(layers, name), type)}  # the others are functions
+    assert {case.layer_class.__name__ for case in CASES} == names
 
 
 @pytest.mark.parametrize(

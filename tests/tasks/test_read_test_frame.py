@@ -15,7 +15,11 @@ NAMES = ["0001", "NA", "1e5", "True", "007.0", "null", "2024-01-01", "a,b", '"q"
 @pytest.mark.parametrize("column", ["unique_id", None])
 def test_forecasts_of_series_with_any_name(column, tmp_path):
     metadata = SimpleNamespace(
-        horizon=2, series_id_column=column, series=SimpleNamespace(names=NAMES), quantiles=[0.1, 0.5, 0.9]
+        horizon=2,
+        series_id_column=column,
+        time={"columns": ["time"]},
+        series=SimpleNamespace(names=NAMES),
+        quantiles=[0.1, 0.5, 0.9],
     )
     rows = np.arange(2.0 * len(NAMES))
     frame = pd.DataFrame({column or "series": np.repeat(NAMES, 2), "time": "2024-01-01", "actual": rows})

@@ -186,7 +186,7 @@ def test_every_loss_trains_every_architecture(table, tmp_path, loss, target, arc
             {"target": "bought", "loss": "huber"},
             "'bought' has classes, so it can be cross_entropy, label_smoothing, focal",
         ),
-        ({"target": "price", "loss": "quantile", "quantile": 0}, "`quantile` must be above 0 and below 1"),
+        ({"target": "price", "loss": "quantile", "quantile": 0}, "`quantile` must be a number > 0 and < 1"),
         ({"target": "price", "quantile": 0.9}, "`quantile=` needs loss=quantile"),
         ({"target": "price", "balance_classes": True}, "`balance_classes` needs a target of classes"),
     ],

@@ -98,7 +98,7 @@ FLOATS = np.random.default_rng(1).normal(size=ROWS).round(3)
         ({}, "target=b positive_class=x", "`positive_class` is for a target of two classes"),
         ({}, "target=y loss=mse", "so it can be cross_entropy, label_smoothing, focal. Received: loss=mse"),
         ({}, "target=a loss=focal", "so it can be mse, mae, huber, quantile. Received: loss=focal"),
-        ({}, "target=a loss=quantile quantile=0", "`quantile` must be above 0 and below 1"),
+        ({}, "target=a loss=quantile quantile=0", "`quantile` must be a number > 0 and < 1"),
         ({}, "target=a balance_classes=true", "`balance_classes` needs a target of classes"),
         (
             {},
@@ -239,7 +239,7 @@ def test_output_that_cannot_be_written(assert_rejected, model):
         message="The output folder must exist",
     )
     assert_rejected(
-        "predict", model.folder, write_rows(), "--out", "x.xlsx", message="The suffix of a table file must be one of"
+        "predict", model.folder, write_rows(), "--out", "x.xlsx", message="The suffix of a file to write must be"
     )
     assert_rejected("export", model.folder, "--format", "onxx", message="`format` must be one of keras, savedmodel")
 
