@@ -9,9 +9,6 @@ from typing import Any, NoReturn
 import tfkit
 from tfkit.errors import UserError, did_you_mean
 
-TABLE_SUFFIXES = {".csv", ".txt", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet"}
-COMPRESSION_SUFFIXES = {".gz", ".bz2", ".xz", ".zip", ".zst"}
-
 
 class CommandParser(argparse.ArgumentParser):
     """Parser of the arguments of one command.
@@ -115,10 +112,13 @@ def find_latest_run() -> Path:
 def default_output_path(file: Path) -> Path:
     """Return the path of the predictions: `sales.csv.gz` -> `sales.predicted.csv.gz`.
 
-    It is a `.csv` file if the input is a folder, or a file that is not a table.
+    It is a `.csv` file if the input is a folder, or a file in a format that is not written.
     """
-    if file.is_dir() or (file.suffix and not TABLE_SUFFIXES & {suffix.lower() for suffix in file.suffixes}):
+    from tfkit.data.files.compression import SUFFIXES
+    from tfkit.data.files.formats.suffixes import WRITABLE_SUFFIXES
+
+    if file.is_dir() or (file.suffix and not {*WRITABLE_SUFFIXES} & {suffix.lower() for suffix in file.suffixes}):
         return file.with_name(f"{file.name if file.is_dir() else file.stem}.predicted.csv")
-    compression = file.suffix if file.suffix.lower() in COMPRESSION_SUFFIXES else ""
+    compression = file.suffix if file.suffix.lower() in SUFFIXES else ""
     table = file.with_name(file.name.removesuffix(compression))
     return table.with_name(f"{table.stem}.predicted{table.suffix}{compression}")

@@ -196,7 +196,7 @@ def test_paths_that_are_not_writable(file, tmp_path):
     assert_not_written(frame, file(TEXT, "x") / "a.csv", "Not a directory")
     (tmp_path / "folder.csv").mkdir()
     assert_not_written(frame, tmp_path / "folder.csv", "must not be a folder")
-    assert_not_written(frame, tmp_path / "a.xlsx", ".csv, .tsv, .txt, .jsonl, .ndjson, .json or .parquet")
+    assert_not_written(frame, tmp_path / "a.xlsx", ".csv .txt .tsv .jsonl .ndjson .parquet .json")
     assert_not_written(pd.DataFrame([[1, 2]], columns=["a", "a"]), tmp_path / "a.csv", "must differ")
     assert_not_written(pd.DataFrame({"a": [1, "x"]}), tmp_path / "a.parquet", "one type", "write CSV instead")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.csv", "x"]

@@ -13,7 +13,7 @@ from tfkit.data.columns.names import unique_column_names
 from tfkit.data.files import compression as files_compression
 from tfkit.data.files import csv
 from tfkit.data.files.formats import json_file, json_lines, parquet
-from tfkit.data.files.formats.suffixes import file_format
+from tfkit.data.files.formats.suffixes import WRITABLE_SUFFIXES, file_format
 from tfkit.errors import UserError
 
 if TYPE_CHECKING:
@@ -53,10 +53,7 @@ def open_table_writer(path: str | os.PathLike[str]) -> Iterator[Callable[[pd.Dat
     path = Path(path).expanduser()
     kind, suffix = file_format(path.name)
     if kind not in _WRITERS:
-        raise UserError(
-            "The suffix of a file to write must be .csv, .tsv, .txt, .jsonl, .ndjson, .json or .parquet. "
-            f"Received: {path}"
-        )
+        raise UserError(f"The suffix of a file to write must be one of {' '.join(WRITABLE_SUFFIXES)}. Received: {path}")
     try:
         with (
             atomic_file(path, "wb") as file,

@@ -27,6 +27,10 @@ FORMAT_BY_SUFFIX = {
 
 ROW_FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow", "orc")  # of files that are parts of a table
 
+WRITABLE_FORMATS = ("csv", "tsv", "jsonl", "json", "parquet")  # of `write_frame`
+
+WRITABLE_SUFFIXES = tuple(suffix for suffix, name in FORMAT_BY_SUFFIX.items() if name in WRITABLE_FORMATS)
+
 _NON_TABLE_FORMATS = {  # first bytes of text that is not a table
     b"%pdf": "a PDF document",
     b"<html": "a web page (HTML)",
