@@ -1,6 +1,7 @@
 """The architecture: which package may import which, sizes of files, and what importing loads. Read from the source."""
 
 import ast
+import functools
 import subprocess
 import sys
 from collections import Counter
@@ -84,7 +85,12 @@ def package_of(module):
     return (*module.split("."), "")[1]
 
 
+@functools.cache
 def imports(file):
+    return tuple(read_imports(file))
+
+
+def read_imports(file):
     """Module and nesting of every import of a file, imports inside functions included, those for types only not."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     for node in ast.walk(tree):

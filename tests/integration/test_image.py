@@ -133,7 +133,7 @@ SLOW_SETTINGS = [
 
 @pytest.mark.parametrize(
     "settings",
-    [TRANSFORMER, *(pytest.param(settings, marks=pytest.mark.slow) for settings in SLOW_SETTINGS)],
+    [pytest.param(settings, marks=pytest.mark.slow) for settings in (TRANSFORMER, *SLOW_SETTINGS)],
     ids=str,
 )
 def test_training_works_with_each_setting(folder, tmp_path, settings):

@@ -50,7 +50,13 @@ def test_classes_are_predicted_better_than_by_the_dummy_baseline(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"architecture": "mlp"}, {"embedding_dim": 0, "scaling": "quantile"}], ids=str
+    "settings",
+    [
+        {"embedding_dim": 0, "scaling": "quantile"},
+        pytest.param({}, marks=pytest.mark.slow),
+        pytest.param({"architecture": "mlp"}, marks=pytest.mark.slow),
+    ],
+    ids=str,
 )
 def test_numbers_are_predicted_in_the_units_of_the_table(settings, tmp_path):
     run = train(table().drop(columns="label"), tmp_path, "price", **{**settings, "epochs": 8})

@@ -210,6 +210,7 @@ def test_a_text_of_ten_megabytes_in_training_and_prediction(tmp_path):
     assert len(run.predict(tmp_path / "table.parquet")) == 100
 
 
+@pytest.mark.slow
 def test_training_on_memory_mapped_ids_is_bit_identical(table, tmp_path, monkeypatch, caplog):
     """With a refit on training and validation rows, which are in two files."""
     settings = {**FAST, "data": table, "refit": True, "ngram_model": "both", "balance_classes": True}

@@ -343,8 +343,8 @@ CASES = [
 
 
 def mark_repeated_slow(cases):
-    """Yield the cases; all but the first case of each layer are marked slow."""
-    tested = set()
+    """Yield the cases; all but the first case of each layer are marked slow, and stacks that take long to compile."""
+    tested = {layers.RNNStack, layers.TransformerDecoder, layers.InceptionTime, layers.ConvNet}
     for case in cases:
         yield pytest.param(
             case, marks=pytest.mark.slow if case.layer_class in tested else (), id=case.layer_class.__name__

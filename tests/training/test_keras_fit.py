@@ -96,7 +96,12 @@ ARRAYS = {
 }
 
 
-@pytest.mark.parametrize("name", ARRAYS)
+SLOW_ARRAYS = {"validation_split_weight", "class_weight_split", "validation_batch_size"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW_ARRAYS else ()) for name in ARRAYS]
+)
 def test_arrays_train_as_in_keras(name):
     arguments = {"x": X, "y": Y, "batch_size": 16, "epochs": 2, "shuffle": False, **ARRAYS[name]}
     assert_equal_to_keras(lambda: arguments)

@@ -30,6 +30,7 @@ def run_trials(oracle, names):
     return proposals
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_replayed_oracle_continues_like_the_original(algorithm):
     names = [f"trial-{i}" for i in range(12)]

@@ -72,7 +72,7 @@ def test_dummy_predicts_the_weighted_mean_in_units_of_the_user():
     assert baselines.dummy(train, test, regression_metadata(mean=100, scale=10)).tolist() == [107.5]
 
 
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("weighted", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_boosting_equals_scikit_learn_with_missing_values_and_categories(weighted):
     (x, y), (x_test, _) = table(600), table(50, seed=1)
     weight = np.random.default_rng(2).random(600) + 0.1 if weighted else None

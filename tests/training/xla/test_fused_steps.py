@@ -103,6 +103,7 @@ def test_schedule_and_clipping_are_the_same(chunk_sizes, monkeypatch):
     assert chunk_sizes
 
 
+@pytest.mark.slow
 def test_dictionary_inputs_and_several_outputs_are_the_same(chunk_sizes, monkeypatch):
     def two_output_model():
         keras.utils.set_random_seed(1)
@@ -120,6 +121,7 @@ def test_dictionary_inputs_and_several_outputs_are_the_same(chunk_sizes, monkeyp
     assert chunk_sizes
 
 
+@pytest.mark.slow
 def test_call_size_and_chunk_size_change_no_bit(fuse_short_trainings, monkeypatch):
     expected = fit(dense_model())
     monkeypatch.setattr(
@@ -149,6 +151,7 @@ def test_a_training_interrupted_inside_an_epoch_resumes_to_the_same_bits(fuse_sh
     assert_same(({}, expected[1]), ({}, state), **SAME_BITS)
 
 
+@pytest.mark.slow
 def test_rows_on_disk_train_to_the_same_bits_as_rows_in_memory(fuse_short_trainings, chunk_sizes):
     expected = fit(dense_model())
     chunk_sizes.clear()
@@ -191,6 +194,7 @@ def test_layers_that_xla_does_not_speed_up_are_not_fused(fuse_short_trainings, c
     assert_same(result, fit(dense_model(layer)), **SAME_BITS)
 
 
+@pytest.mark.slow
 def test_a_custom_step_augmentation_and_a_short_training_are_not_fused(fuse_short_trainings, chunk_sizes, monkeypatch):
     class CustomStep(keras.Sequential):
         def train_step(self, data):
