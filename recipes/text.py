@@ -5,7 +5,7 @@ Data     reviews_zh.csv.gz: 4,000 Chinese product reviews, positive or negative?
          class. Any language: words if there are spaces between them, else characters.
 Expect   accuracy 0.823 (TF-IDF: 0.817) on 600 reviews of the sample; F1 of spam 0.973 (0.967) on a fifth of SMS
          messages; accuracy 0.922 (0.916) on 77 intents of bank customers, official split, 150 s on two busy cores
-         (seed 0). More in README.md
+         (seed 0). More: docs/benchmarks.md
 Try      make train RECIPE=text
          make train RECIPE=text ARGS="data=mail.csv text_column=body target=folder"
          make train RECIPE=text ARGS="data=letters/ target=class architecture=transformer"

@@ -82,7 +82,7 @@ def table():
             ["a row of an epoch", *(f"{nanoseconds:,} ns" for nanoseconds in line["nanoseconds"])],
         ]
         text += "\n\n" + "\n".join("| " + " | ".join(cells) + " |" for cells in points)
-        text += "\n\n![time per row against rows](tests/bench/speed.svg)"
+        text += "\n\n![time per row against rows](images/speed.svg)"
     return text
 
 

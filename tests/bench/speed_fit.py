@@ -138,7 +138,7 @@ def _plot(record):
     axes.plot(record["rows"], [ns / 1000 for ns in record["nanoseconds"]], "o-")
     axes.set(xscale="log", xlabel="rows", ylabel="microseconds a row", title="One epoch, batch 256")
     axes.set_ylim(bottom=0)
-    figure.savefig(Path(__file__).with_name("speed.svg"))
+    figure.savefig(Path(__file__).parents[2] / "docs" / "images" / "speed.svg")
 
 
 def alternate_timings(compared, sides, rows, repeats):
