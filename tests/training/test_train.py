@@ -100,7 +100,11 @@ def test_predict_on_raw_rows_equals_saved_predictions(table, tmp_path, target):
 
 @pytest.mark.slow
 def test_test_rows_can_be_skipped(table, tmp_path):
-    run = tfkit.train("tabular", data=table, target="bought", out=tmp_path, skip_test=True, quiet=True, **FAST)
+    settings = {**FAST, "report": True}
+    run = tfkit.train("tabular", data=table, target="bought", out=tmp_path, skip_test=True, quiet=True, **settings)
+    analysis = run.read_json("analysis.json")
+    assert "learning" in analysis
+    assert analysis["skipped"] == {}, "analyses of the test rows do not apply"
     assert run.metrics["test"] == {}
     assert run.metrics["val"]
     assert not (run.folder / "predictions.csv").exists()

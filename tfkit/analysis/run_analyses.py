@@ -16,11 +16,16 @@ Analysis = Callable[[FittedModel], Any]
 
 
 class _Spec(NamedTuple):
-    """Where an analysis applies: kinds of data, () for all; whether the task must name it in `ANALYSES`."""
+    """Where an analysis applies.
+
+    `kinds` of data, () for all; `by_task`, whether the task must name it in `ANALYSES`; `needs_test`, whether it needs
+    predictions of the test rows, which a training with `skip_test` does not have.
+    """
 
     analyze: Analysis
     kinds: tuple[str, ...] = ()
     by_task: bool = False
+    needs_test: bool = True
 
 
 def _analyses() -> dict[str, _Spec]:
@@ -28,9 +33,9 @@ def _analyses() -> dict[str, _Spec]:
     from tfkit.analysis import feature_importance, forecasts, label_issues, model_summary, occlusion, saliency, series
 
     return {
-        "model": _Spec(model_summary.describe),
-        "learning": _Spec(model_summary.gradients_and_dead_units),
-        "label_issues": _Spec(label_issues.label_issues, by_task=True),
+        "model": _Spec(model_summary.describe, needs_test=False),
+        "learning": _Spec(model_summary.gradients_and_dead_units, needs_test=False),
+        "label_issues": _Spec(label_issues.label_issues, by_task=True, needs_test=False),
         "columns": _Spec(feature_importance.importance, ("tabular",)),
         "slices": _Spec(feature_importance.slices, ("tabular",), by_task=True),
         "images": _Spec(saliency.images, ("image",)),
@@ -50,6 +55,8 @@ def run_analyses(fitted: FittedModel) -> dict[str, Any]:
     results: dict[str, Any] = {"kind": kind, "seconds": {}, "skipped": {}}
     for name, spec in _analyses().items():
         if (spec.kinds and kind not in spec.kinds) or (spec.by_task and name not in task.ANALYSES):
+            continue
+        if spec.needs_test and "test" not in fitted.predictions:
             continue
         start = time.perf_counter()
         try:
