@@ -63,6 +63,11 @@ def make_metrics(y_true: np.ndarray, y_pred: np.ndarray, metadata: Metadata) -> 
     return [make(y_true, y_pred, metadata) for make in (class_metrics, ranking_metrics, probability_metrics)]
 
 
+def score_warnings(scores: dict[str, float], metadata: Metadata) -> list[str]:
+    """No warnings."""
+    return []
+
+
 def per_class_metrics(y_true: np.ndarray, y_pred: np.ndarray, metadata: Metadata) -> dict[str, dict[str, float]]:
     """Precision, recall, F1 and support of each class, of validated predictions."""
     hits, predicted, support = (add(np.ones((len(y_true), 1)))[:, 0] for add in class_counts(y_true, y_pred))

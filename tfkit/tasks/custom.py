@@ -34,6 +34,11 @@ def make_metrics(y_true: np.ndarray, y_pred: np.ndarray, metadata: Metadata) -> 
     return []
 
 
+def score_warnings(scores: dict[str, float], metadata: Metadata) -> list[str]:
+    """No warnings."""
+    return []
+
+
 def per_class_metrics(y_true: np.ndarray, y_pred: np.ndarray, metadata: Metadata) -> dict[str, dict[str, float]]:
     """No metrics."""
     return {}

@@ -21,8 +21,6 @@ class Task(Protocol):
     PRUNING_METRIC: The validation metric that trials of a search are compared by.
     REPORT_SECTIONS: Modules of `tfkit.reporting.sections` that the report shows for this task.
     ANALYSES: Analyses of `tfkit.analysis` that need targets and predictions of this task.
-
-    A task may also have `score_warnings(scores, metadata)`, which describes test scores that are not as they should be.
     """
 
     LOSSES: Sequence[str]
@@ -51,6 +49,9 @@ class Task(Protocol):
 
     def per_class_metrics(self, y_true: np.ndarray, y_pred: np.ndarray, metadata: Any) -> dict[str, dict[str, float]]:
         """Metrics of each class."""
+
+    def score_warnings(self, scores: Any, metadata: Any) -> list[str]:
+        """Describe test scores that are not as they should be, such as the coverage of intervals."""
 
     def per_row_loss(self, y_true: Any, y_pred: np.ndarray, metadata: Any) -> np.ndarray:
         """The error of each row, `(rows,)`."""

@@ -76,7 +76,7 @@ def evaluate(
     write_predictions(frame, run.path("predictions.csv"))
     printed = {name: value for name, value in metrics["test"].items() if not name.endswith(AVERAGED_SUFFIXES)}
     log(scores_table({**metrics, "test": printed}))
-    for warning in getattr(get_task(metadata.task), "score_warnings", lambda *_: [])(metrics["test"], metadata):
+    for warning in get_task(metadata.task).score_warnings(metrics["test"], metadata):
         log(f"Warning: {warning}")
     result = comparison.compare_to_best_baseline(y_true, y_pred, baselines, metadata)
     metrics["best_baseline"] = result

@@ -67,7 +67,7 @@ def class_names(names: Iterable[str], shared: tuple[str, ...]) -> list[str | Non
 
 
 def missing_class_messages(before: Iterable[str | None], after: Iterable[str | None], reason: str) -> list[str]:
-    """Name the classes that no file is left of.
+    """Name the classes of which no file can be used.
 
     Args:
         before: The class of each file, None without one.
@@ -77,8 +77,8 @@ def missing_class_messages(before: Iterable[str | None], after: Iterable[str | N
     used = {None, *after}
     missing = {str(name): count for name, count in Counter(before).items() if name not in used}
     named = [f"class {name}: {count:,} files, {reason}" for name, count in sorted(missing.items())]
-    rest = len(named) - MAX_NAMED_CLASSES
-    return named if rest <= 0 else [*named[:MAX_NAMED_CLASSES], f"{rest:,} more classes: {reason}"]
+    num_more = len(named) - MAX_NAMED_CLASSES
+    return named if num_more <= 0 else [*named[:MAX_NAMED_CLASSES], f"{num_more:,} more classes: {reason}"]
 
 
 def find_split_folders(folder: Path, names: Sequence[str]) -> tuple[Path, Path, list[str]] | None:
