@@ -87,9 +87,7 @@ def model(config, data):
         x = tfkit.layers.ConvNet(config.filters, **options, **penalty)(x)
     x = keras.layers.Dropout(config.dropout)(x)
     outputs = keras.layers.Dense(tfkit.tasks.num_outputs(data.metadata), dtype="float32", name="head")(x)
-    loss = tfkit.tasks.make_loss(config.loss, data.metadata)
-    if data.metadata.target.classes and (config.mixup or config.cutmix):  # targets are class probabilities
-        loss = tfkit.losses.SparseLabelSmoothingCrossentropy(0.1 if config.loss == "label_smoothing" else 0.0)
+    loss = tfkit.tasks.make_loss(config.loss, data.metadata, soft_targets=bool(config.mixup or config.cutmix))
     model = keras.Model(inputs, outputs, name="image")
     model.compile(tfkit.make_optimizer(**config.optimizer_settings, steps=data.steps(config)), loss)
     return model
@@ -100,7 +98,7 @@ def auto_settings(config, metadata, rows):
     is_transformer = config.architecture == "transformer"
     return {
         **metadata.auto_settings,
-        "loss": "label_smoothing" if metadata.target.classes else "mse",
+        "loss": tfkit.tasks.default_loss(metadata, prefer="label_smoothing"),
         "refit": rows < 5000,
         "num_layers": 4 if is_transformer else 1,
         "epochs": 20 if rows < 2000 else 16 if rows < 10_000 else 12,

@@ -89,7 +89,7 @@ def model(config, data):
     head = keras.layers.Dense(tfkit.tasks.num_outputs(metadata), name="head", **options)
     outputs = head(keras.layers.Dropout(0.0 if is_ridge else config.dropout)(x))
     if is_ridge:
-        head.set_weights(tfkit.data.series.fit_ridge_head(data.train, metadata))
+        head.set_weights(tfkit.linear_models.fit_ridge_head(data.train, metadata))
     model = keras.Model(inputs, outputs, name="network")
     loss = tfkit.tasks.make_loss(config.loss, metadata)
     model.compile(tfkit.make_optimizer(**config.optimizer_settings, steps=data.steps(config)), loss)

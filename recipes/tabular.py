@@ -89,7 +89,7 @@ def model(config, data):
     if config.architecture == "tabm":
         x = tfkit.layers.TabM(units, members=config.ensemble_size, **options)(x)
         x = tfkit.layers.BatchEnsembleDense(outputs, config.ensemble_size, shared=False, **head)(x)
-        x = tfkit.layers.EnsembleAverage(logits=bool(metadata.target.classes), dtype="float32")(x)
+        x = tfkit.layers.EnsembleAverage(tfkit.tasks.output_activation(metadata), dtype="float32")(x)
         loss = tfkit.losses.EnsembleLoss(loss)
     else:
         x = tfkit.layers.MLP(units, normalization="batch", **options)(x)

@@ -88,11 +88,11 @@ def model(config, data):
         x = keras.layers.Dropout(config.dropout)(x)
         heads.append(keras.layers.Dense(num_outputs, dtype="float32", name="head")(x))
     if config.ngram_model in ("logistic_regression", "both"):
-        heads.append(tfkit.data.text.fit_ngram_classifier(data.train, metadata)(inputs))
+        heads.append(tfkit.linear_models.fit_ngram_classifier(data.train, metadata)(inputs))
     loss, outputs = tfkit.tasks.make_loss(config.loss, metadata), heads[0]
     if len(heads) > 1:  # trained separately, averaged for predictions
         members = keras.layers.Concatenate(axis=1)([keras.layers.Reshape((1, num_outputs))(head) for head in heads])
-        outputs = tfkit.layers.EnsembleAverage(logits=num_outputs > 1, dtype="float32")(members)
+        outputs = tfkit.layers.EnsembleAverage(tfkit.tasks.output_activation(metadata), dtype="float32")(members)
         loss = tfkit.losses.EnsembleLoss(loss)
     model = keras.Model(inputs, outputs, name="network")
     model.compile(tfkit.make_optimizer(**config.optimizer_settings, steps=data.steps(config)), loss)

@@ -38,6 +38,7 @@ LADDER = (
     ("datasets",),
     ("data",),
     ("tasks",),
+    ("linear_models",),
     ("evaluation",),
     ("inference",),
     ("analysis",),

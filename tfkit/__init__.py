@@ -23,6 +23,7 @@ PUBLIC = {
     "Config": "tfkit.config:Config",
     "copy_recipe": "tfkit.catalog.recipes:copy_recipe",
     "data": "tfkit.data",
+    "linear_models": "tfkit.linear_models",
     "Data": "tfkit.recipe:Data",
     "describe": "tfkit.catalog.recipes:describe",
     "fit": "tfkit.training.fit:fit",

@@ -29,7 +29,9 @@ ScheduleName = Literal[
     "none", "exponential", "step", "cosine", "linear", "one_cycle", "polynomial", "inverse_square_root", "plateau"
 ]
 
-LossName = Literal["auto", "cross_entropy", "label_smoothing", "focal", "mse", "mae", "huber"]
+LossName = Literal[
+    "auto", "cross_entropy", "label_smoothing", "focal", "mse", "mae", "huber", "binary_cross_entropy", "binary_focal"
+]
 
 # Flags of the command line and keywords of `train` and `tune`: no setting may have the name of a flag.
 FLAGS = {"out", "device", "resume", "stop_after_epoch", "ignore_versions", "quiet", "debug", "json", "config"}
@@ -201,12 +203,12 @@ class Config(BaseModel):
 
 
 class SupervisedConfig(Config):
-    """Settings of recipes that predict a class or a number for each row; a recipe adds those of its data and model.
+    """Settings of recipes that predict a class, a number or tags for each row; a recipe adds those of its data.
 
     Each "auto" needs a value in the `auto_settings` of the recipe.
     """
 
-    task: Literal["auto", "classification", "regression"] = "auto"  # auto: by the target
+    task: Literal["auto", "classification", "regression", "multilabel"] = "auto"  # auto: by the target
     positive_class: str | None = None  # of two classes the one that precision, recall and F1 are of; none: the rarer
     label_normalization: Literal["none", "casefold"] = "none"  # casefold: join labels that differ in case or blanks
     test_data: Path | None = None  # separate test rows; none: a fraction of the data
@@ -215,7 +217,7 @@ class SupervisedConfig(Config):
     group_column: str | None = None  # rows of one group, such as one patient, stay in one split
     balance_classes: bool = False  # give all classes the same total weight
     refit: bool | Literal["auto"] = "auto"  # train again on training and validation rows; auto: if rows are few
-    loss: LossName = "auto"  # auto: cross_entropy (images: label_smoothing) for classes, mse for numbers
+    loss: LossName = "auto"  # auto: cross_entropy (images: label_smoothing), mse or binary_cross_entropy, by the task
     epochs: PositiveInt | Literal["auto"] = "auto"
     batch_size: PositiveInt | Literal["all", "auto"] = "auto"
     learning_rate: PositiveFloat | Literal["auto"] = "auto"

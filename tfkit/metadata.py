@@ -15,9 +15,10 @@ class Target(BaseModel):
 
     Args:
         name: Name of the target column, or of several columns joined by spaces.
-        task: Name of the task, a module of `tfkit.tasks`: classification, regression, forecasting.
-        classes: Names of the classes, in the order of their codes; None for numbers.
+        task: Name of the task, a module of `tfkit.tasks`: classification, regression, multilabel, forecasting.
+        classes: Names of the classes or tags, in the order of their codes; None for numbers.
         label_type: Type of the labels in the data and in predictions: string, integer, float or boolean.
+        tag_delimiter: What separates the tags of a cell: `|`, `;`, `,`, or "list" for a list; None without tags.
         label_normalization: "casefold" if labels that differ only in case or blanks are one class, else "none".
         positive_class: Of two classes the one that precision, recall and F1 are of.
         mean, scale: A number is learned as `(y - mean) / scale`.
@@ -33,6 +34,7 @@ class Target(BaseModel):
     classes: list[str] | None = None
     label_type: Literal["string", "integer", "float", "boolean"] = "string"
     label_normalization: Literal["none", "casefold"] = "none"
+    tag_delimiter: Literal["|", ";", ",", "list"] | None = None
     positive_class: str | None = None
     mean: float = 0.0
     scale: float = 1.0

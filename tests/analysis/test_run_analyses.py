@@ -56,7 +56,7 @@ def test_importance_is_the_expected_increase_of_the_loss():
     shuffled = [
         np.where(code == 1, -np.log(yes).mean(), -np.log(1 - yes).mean()) for code in y_true
     ]  # expected loss with the value of a random row
-    before = fitted.per_row_loss(y_true, np.stack([1 - yes, yes], 1)).mean()
+    before = fitted.row_losses(y_true, np.stack([1 - yes, yes], 1)).mean()
     assert result["loss"] == pytest.approx(before, rel=1e-4)
     low, high = next(entry["interval"] for entry in result["columns"] if entry["column"] == "a")
     assert low - 0.1 < np.mean(shuffled) - before < high + 0.1

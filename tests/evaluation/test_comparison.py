@@ -20,7 +20,7 @@ def classes_metadata(classes):
 
 
 REGRESSION = Metadata()
-UNKNOWN_TASK = Metadata(target=Target(task="poetry"))
+CUSTOM_TASK = Metadata(target=Target(task="custom"))
 
 
 def table(rows, classes):
@@ -31,11 +31,11 @@ def table(rows, classes):
     return y_true, y_prob / y_prob.sum(1, keepdims=True)
 
 
-def test_unknown_task_has_no_scores():
-    assert scoring.compute_metrics([1], [[2.0]], UNKNOWN_TASK) == {}
-    assert bootstrap.bootstrap_intervals([1], [[2.0]], UNKNOWN_TASK) == {}
-    assert scoring.per_class_metrics([1], [[2.0]], UNKNOWN_TASK) == {}
-    assert comparison.primary_metric("poetry") == ("loss", "min")
+def test_custom_task_has_no_scores():
+    assert scoring.compute_metrics([1], [[2.0]], CUSTOM_TASK) == {}
+    assert bootstrap.bootstrap_intervals([1], [[2.0]], CUSTOM_TASK) == {}
+    assert scoring.per_class_metrics([1], [[2.0]], CUSTOM_TASK) == {}
+    assert comparison.primary_metric("custom") == ("loss", "min")
 
 
 def test_intervals_are_percentiles_of_the_scores_of_resampled_rows():
@@ -172,7 +172,7 @@ def test_verdict_of_errors_prefers_lower_values():
 
 
 def test_verdict_without_baselines():
-    for metadata, baselines in ((REGRESSION, {}), (UNKNOWN_TASK, {"dummy": [1.0]})):
+    for metadata, baselines in ((REGRESSION, {}), (CUSTOM_TASK, {"dummy": [1.0]})):
         assert comparison.summarize_comparison([1.0], [1.0], baselines, metadata).startswith(
             "No baseline was evaluated"
         )

@@ -11,7 +11,7 @@ from tfkit.errors import UserError
 from tfkit.export import exporter
 from tfkit.export.converters import write
 from tfkit.export.verify import verify_export
-from tfkit.tasks import regression
+from tfkit.tasks import get_task
 
 SECONDS = 1_700_000_000 + np.arange(64.0)
 
@@ -25,7 +25,7 @@ def model_and_rows():
     )
     preprocessor = tabular.make_preprocessor(metadata)
     outputs = preprocessor.output["numbers"][:, :1]
-    model = keras.Model(preprocessor.input, regression.make_postprocessor(metadata)(outputs))
+    model = keras.Model(preprocessor.input, get_task("regression").make_postprocessor(metadata)(outputs))
     return model, tabular.read(frame[["seconds", "plain"]], metadata)
 
 

@@ -10,7 +10,7 @@ import tfkit
 from tfkit.cli.main import main
 from tfkit.errors import UserError
 from tfkit.evaluation.scoring import compute_metrics
-from tfkit.tasks import forecasting
+from tfkit.tasks import get_task
 
 FAST = {
     "epochs": 2,
@@ -97,7 +97,7 @@ def test_saved_predictions_have_every_test_window(run, table):
     expected = [sales_by_day[day, name] for day, name in zip(predictions["day"], predictions["series"], strict=True)]
     np.testing.assert_allclose(predictions["actual"], expected, rtol=1e-6)
     metadata = run.predictor.metadata
-    y_true, y_pred = forecasting.read_test_frame(run.folder / "predictions.csv", metadata)
+    y_true, y_pred = get_task("forecasting").read_test_frame(run.folder / "predictions.csv", metadata)
     assert compute_metrics(y_true, y_pred, metadata) == pytest.approx(run.metrics["test"], rel=1e-4)
 
 

@@ -215,7 +215,7 @@ def test_invalid_images_give_a_one_line_error_and_no_run(tmp_path, capsys, damag
         ({"target": "path"}, "`target` and `path_column` must be two columns. Received: path for both"),
         ({"loss": "focal", "mixup": 0.2}, "loss=focal needs unmixed classes.*mixup=0.2 cutmix=0.0"),
         ({"refit": True, "learning_rate_schedule": "plateau"}, "needs validation rows, and refit=true leaves none"),
-        ({"loss": "huber"}, "'label' has classes, so it can be cross_entropy, label_smoothing, focal"),
+        ({"loss": "huber"}, "with task=classification it can be cross_entropy, label_smoothing, focal"),
         ({"group_column": "patient"}, "The table must have the column to split by"),
         ({"test_fraction": 0}, "must be above 0"),
     ],

@@ -240,7 +240,7 @@ def test_a_resumed_run_equals_an_uninterrupted_run(table, tmp_path, monkeypatch)
         ({"refit": True, "learning_rate_schedule": "plateau"}, "refit=true leaves none"),
         ({"target": "kind"}, "The table must have the column 'kind'"),
         ({"group_column": "who"}, "The table must have the column to split by"),
-        ({"loss": "huber"}, "'label' has classes, so it can be cross_entropy"),
+        ({"loss": "huber"}, "with task=classification it can be cross_entropy"),
         ({"task": "regression"}, "A numeric target must be a finite number in every row"),
     ],
 )

@@ -170,7 +170,7 @@ def test_checks_of_all_recipes_pass(table):
         ({"time_column": "a", "group_column": "b"}, "give time_column= or group_column=, not both"),
         ({"refit": True, "learning_rate_schedule": "plateau"}, "refit=true leaves none"),
         ({"group_column": "body"}, "The table must have the column 'body'"),
-        ({"loss": "huber"}, "'label' has classes, so it can be cross_entropy"),
+        ({"loss": "huber"}, "with task=classification it can be cross_entropy"),
     ],
 )
 def test_inconsistent_settings_are_errors_and_leave_no_run(table, tmp_path, settings, message):

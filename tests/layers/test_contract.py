@@ -237,8 +237,8 @@ CASES = [
     Case(layers.MLP, {**MLP, "normalization": "layer"}, SEQUENCES, TIME),
     Case(layers.MLP, {**MLP, "normalization": None}, ROWS),
     Case(layers.MLP, MLP, SEQUENCES, {**TIME, "at_default": ("normalization",)}),
-    Case(layers.EnsembleAverage, {"logits": True}, SEQUENCES, {"dynamic_axes": (0, 1)}),
-    Case(layers.EnsembleAverage, {}, SEQUENCES, {"dynamic_axes": (0, 1), "at_default": ("logits",)}),
+    Case(layers.EnsembleAverage, {"activation": "softmax"}, SEQUENCES, {"dynamic_axes": (0, 1)}),
+    Case(layers.EnsembleAverage, {}, SEQUENCES, {"dynamic_axes": (0, 1), "at_default": ("activation",)}),
     Case(
         layers.MiniRocket,
         {

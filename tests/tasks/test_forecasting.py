@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tfkit.data import forecasting as kind
-from tfkit.tasks import forecasting
+from tfkit.tasks import get_task
 from tfkit.training import evaluate
 
 DAYS = 40
@@ -20,8 +20,8 @@ def write_and_read(frame, path, **settings):
     dataset = kind.make_dataset(grid, metadata, "test")
     y_true = dataset.targets()
     y_pred = np.sort(np.random.default_rng(0).normal(size=(len(dataset), 3, 3)).astype("float32"), axis=-1)
-    forecasting.test_frame(dataset, y_true, y_pred, metadata).to_csv(path, index=False)
-    return (y_true, y_pred), forecasting.read_test_frame(path, metadata), pd.read_csv(path, dtype=str)
+    get_task("forecasting").test_frame(dataset, y_true, y_pred, metadata).to_csv(path, index=False)
+    return (y_true, y_pred), get_task("forecasting").read_test_frame(path, metadata), pd.read_csv(path, dtype=str)
 
 
 def table(**columns):
@@ -88,7 +88,7 @@ def test_a_time_in_two_columns_is_written_in_two(tmp_path):
 )
 def test_coverage_far_from_nominal_is_one_warning(scores, texts):
     metadata = kind.ForecastingMetadata(quantiles=[0.025, 0.1, 0.5, 0.9, 0.975])
-    assert forecasting.score_warnings(scores, metadata) == texts
+    assert get_task("forecasting").score_warnings(scores, metadata) == texts
 
 
 def test_many_predictions_are_written_with_the_same_cells(tmp_path, monkeypatch):

@@ -44,8 +44,13 @@ def test_loss_fits_the_target():
 @pytest.mark.parametrize(
     ("name", "metadata", "quantile", "message"),
     [
-        ("mse", CLASSES, 0.5, "'y' has classes, so it can be cross_entropy, label_smoothing, focal. Received"),
-        ("focal", NUMBER, 0.5, "'y' is a number, so it can be mse, mae, huber, quantile. Received"),
+        (
+            "mse",
+            CLASSES,
+            0.5,
+            "with task=classification it can be cross_entropy, label_smoothing, focal. Received: loss=mse, target 'y'",
+        ),
+        ("focal", NUMBER, 0.5, "with task=regression it can be mse, mae, huber, quantile. Received"),
         ("quantile", NUMBER, 0.0, "above 0 and below 1. Received: quantile=0.0"),
     ],
 )
@@ -58,9 +63,7 @@ def test_balanced_classes_have_classes_equal_total_weight():
     rows = balance_classes(ArrayDataset(np.zeros((4, 1)), np.array([0, 0, 0, 1])), CLASSES)
     _, y, weight = rows.arrays
     assert [weight[y == code].sum() for code in (0, 1)] == pytest.approx([2, 2])
-    with pytest.raises(
-        UserError, match=r"`balance_classes` needs a target of classes\. Received: y, which is a number"
-    ):
+    with pytest.raises(UserError, match=r"`balance_classes` needs a target of classes\. Received: y, task regression"):
         balance_classes(rows, NUMBER)
 
 

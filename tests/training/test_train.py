@@ -185,10 +185,10 @@ def test_every_loss_trains_every_architecture(table, tmp_path, loss, target, arc
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"target": "price", "loss": "focal"}, "'price' is a number, so it can be mse, mae, huber, quantile"),
+        ({"target": "price", "loss": "focal"}, "with task=regression it can be mse, mae, huber, quantile"),
         (
             {"target": "bought", "loss": "huber"},
-            "'bought' has classes, so it can be cross_entropy, label_smoothing, focal",
+            "with task=classification it can be cross_entropy, label_smoothing, focal",
         ),
         ({"target": "price", "loss": "quantile", "quantile": 0}, "`quantile` must be a number > 0 and < 1"),
         ({"target": "price", "quantile": 0.9}, "`quantile=` needs loss=quantile"),

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from tfkit.analysis.fitted_model import FittedModel
-from tfkit.metadata import Metadata
 
 MAX_PREDICTIONS = 40_000  # predictions of shuffled rows
 
@@ -41,7 +40,7 @@ def importance(fitted: FittedModel) -> dict[str, Any] | None:
     columns = columns[: max(1, MAX_PREDICTIONS // (len(rows) * repeats))]
     raw, random = fitted.test.raw_inputs(rows), fitted.random()
     y_true, y_pred = (values[rows] for values in fitted.predictions["test"])
-    before = fitted.per_row_loss(y_true, y_pred)
+    before = fitted.row_losses(y_true, y_pred)
     shuffled: dict[str, list[np.ndarray]] = {name: [] for name in raw}
     for column in columns:
         input_names = [name for name, rule in inputs.items() if rule["column"] == column]
@@ -50,7 +49,7 @@ def importance(fitted: FittedModel) -> dict[str, Any] | None:
             for name, values in raw.items():
                 shuffled[name].append(values[order] if name in input_names else values)
     outputs = fitted.predict({name: np.concatenate(chunks) for name, chunks in shuffled.items()})
-    losses = fitted.per_row_loss(np.tile(y_true, len(columns) * repeats), outputs)
+    losses = fitted.row_losses(np.concatenate([y_true] * (len(columns) * repeats)), outputs)
     increase = losses.reshape(len(columns), repeats, len(rows)).mean(1) - before
     half_width = 1.96 * increase.std(1, ddof=1) / np.sqrt(len(rows))
     features = [
@@ -76,7 +75,7 @@ def slices(fitted: FittedModel) -> dict[str, Any]:
     """
     metadata = fitted.metadata
     y_true, y_pred = fitted.predictions["test"]
-    errors = _row_errors(y_true, y_pred, metadata)
+    errors = fitted.task.row_errors(y_true, y_pred, metadata)
     selected_columns = list(getattr(fitted.config, "slice_columns", []) or [])
     raw = fitted.test.raw_inputs(np.arange(len(fitted.test)))
     candidates, selected = [], []
@@ -110,15 +109,8 @@ def slices(fitted: FittedModel) -> dict[str, Any]:
         "critical_value": critical,
         "unknown_columns": [name for name in selected_columns if name not in columns],
         "all": float(errors.mean()),
-        "metric": "error rate" if metadata.target.classes else "mean absolute error",
+        "metric": fitted.task.ROW_ERROR_NAME,
     }
-
-
-def _row_errors(y_true: Any, y_pred: np.ndarray, metadata: Metadata) -> np.ndarray:
-    """Return the error of each row: 0 or 1 for a class, absolute error for a number."""
-    if metadata.target.classes:
-        return (y_pred.argmax(1) != np.asarray(y_true).reshape(-1)).astype("float64")
-    return np.abs(np.asarray(y_true, "float64").reshape(-1) - y_pred.reshape(-1))
 
 
 def _slices_of_column(cells: np.ndarray) -> list[tuple[str, np.ndarray]]:

@@ -43,12 +43,12 @@ class FittedModel:
 
     @property
     def task(self) -> Task:
-        """The task, a module of `tfkit.tasks`."""
+        """The task: losses, errors and names of what is predicted."""
         return get_task(self.metadata.task)
 
-    def per_row_loss(self, y_true: Any, y_pred: np.ndarray) -> np.ndarray:
-        """The log loss or absolute error of each row, `(rows,)`."""
-        return self.task.per_row_loss(y_true, y_pred, self.metadata)
+    def row_losses(self, y_true: Any, y_pred: np.ndarray) -> np.ndarray:
+        """The loss of each row by the task, `(rows,)`."""
+        return self.task.row_losses(y_true, y_pred, self.metadata)
 
     def label_and_prediction(self, y_true: Any, y_pred: np.ndarray) -> dict[str, Any]:
         """Label and prediction of a row, and for a class its `probability`."""

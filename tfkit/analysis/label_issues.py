@@ -23,17 +23,16 @@ MAX_CELL_CHARACTERS = 200  # characters of a cell in the report
 
 def label_issues(fitted: FittedModel) -> dict[str, Any]:
     """Write `label_issues.csv`, least likely labels first; return its first rows."""
-    classes = fitted.metadata.target.classes
     issues = []
     for split, (y_true, y_pred) in fitted.predictions.items():
-        loss = fitted.per_row_loss(y_true, y_pred)
+        loss = fitted.row_losses(y_true, y_pred)
         worst = np.argsort(-loss, kind="stable")[:MAX_FILE_ROWS]
-        if classes:  # correctly classified rows are no issue
-            worst = worst[y_pred[worst].argmax(1) != np.asarray(y_true).reshape(-1)[worst]]
+        errors = fitted.task.row_errors(np.asarray(y_true)[worst], y_pred[worst], fitted.metadata)
+        worst = worst[errors > 0]  # a row that is predicted right is no issue
         raw = getattr(fitted.data, split).raw_inputs(worst)
         row_ids = getattr(getattr(fitted.data, split), "row_ids", None)
         for position, row in enumerate(worst):
-            label = _label_and_prediction(y_true[row], y_pred[row], classes) | {"loss": float(loss[row])}
+            label = _label_and_prediction(fitted, y_true[row], y_pred[row]) | {"loss": float(loss[row])}
             row_id = {} if row_ids is None else {"row": _to_json(row_ids[row])}
             issues.append({"split": SPLITS[split], **row_id, **label, "cells": _cells(fitted.metadata, raw, position)})
     issues.sort(key=lambda issue: -issue["loss"])
@@ -53,16 +52,11 @@ def label_issues(fitted: FittedModel) -> dict[str, Any]:
     return {"num_issues": len(issues), "num_rows": num_rows, "first": first}
 
 
-def _label_and_prediction(y_true: Any, y_pred: Any, classes: Any) -> dict[str, Any]:
-    """Return label, prediction, and for a class the probability of the label."""
-    if not classes:
-        return {"label": float(y_true), "predicted": float(np.reshape(y_pred, -1)[0])}
-    code = int(y_true)
-    return {
-        "label": str(classes[code]),
-        "predicted": str(classes[int(y_pred.argmax())]),
-        "probability_of_label": round(float(y_pred[code]), 4),
-    }
+def _label_and_prediction(fitted: FittedModel, y_true: Any, y_pred: Any) -> dict[str, Any]:
+    """Return label, prediction, and the probability of the label if there is one."""
+    values = fitted.label_and_prediction(y_true, y_pred)
+    names = ("label", "predicted", "probability_of_label")
+    return {name: round(values[name], 4) if name == names[2] else values[name] for name in names if name in values}
 
 
 def _cells(metadata: Metadata, raw: dict[str, Any], row: int) -> dict[str, Any]:

@@ -17,8 +17,8 @@ MAX_CHARACTERS = 600  # characters of a text
 def texts(fitted: FittedModel) -> dict[str, Any]:
     """Return the worst test texts, with the importance of each word."""
     y_true, y_pred = fitted.predictions["test"]
-    classes, (name, *_) = fitted.metadata.target.classes, fitted.metadata.inputs
-    worst = np.argsort(-fitted.per_row_loss(y_true, y_pred), kind="stable")[:MAX_TEXTS]
+    name = next(iter(fitted.metadata.inputs))
+    worst = np.argsort(-fitted.row_losses(y_true, y_pred), kind="stable")[:MAX_TEXTS]
     worst_texts = [
         str(text)[:MAX_CHARACTERS] for text in np.asarray(fitted.test.raw_inputs(worst)[name]).ravel().tolist()
     ]
@@ -32,8 +32,8 @@ def texts(fitted: FittedModel) -> dict[str, Any]:
     results = []
     for i, row in enumerate(worst.tolist()):
         text_outputs = outputs[np.array(text_indices) == i]
-        top = int(text_outputs[0].argmax()) if classes else None
-        scores = text_outputs[:, top] if classes else text_outputs.reshape(-1)
+        columns = text_outputs.reshape(len(text_outputs), -1)
+        scores = columns[:, int(columns[0].argmax())]  # of the predicted class, or the most likely tag
         results.append(
             fitted.label_and_prediction(y_true[row], text_outputs[0])
             | {

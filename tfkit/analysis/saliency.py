@@ -22,11 +22,10 @@ MIN_MAP_SIDE_PIXELS = 4  # side of a feature map for Grad-CAM
 def images(fitted: FittedModel) -> dict[str, Any]:
     """Return the worst and the least confident test images as PNG, with saliency maps."""
     y_true, y_pred = fitted.predictions["test"]
-    loss = fitted.per_row_loss(y_true, y_pred)
+    loss = fitted.row_losses(y_true, y_pred)
     groups = {"worst": np.argsort(-loss, kind="stable")[:MAX_IMAGES]}
-    if fitted.metadata.target.classes:
-        ordered = np.sort(y_pred, axis=1)
-        groups["least_confident"] = np.argsort(ordered[:, -1] - ordered[:, -2], kind="stable")[:MAX_IMAGES]
+    if (confidence := fitted.task.confidence(y_pred)) is not None:
+        groups["least_confident"] = np.argsort(confidence, kind="stable")[:MAX_IMAGES]
     rows = np.unique(np.concatenate(list(groups.values())))
     pixels = np.asarray(fitted.test.raw_inputs(rows)["pixels"])
     method, maps = _saliency_maps(fitted, rows, pixels, y_pred[rows])

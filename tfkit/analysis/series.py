@@ -12,7 +12,7 @@ MAX_SERIES, MAX_STEPS, MAX_CHANNELS = 6, 150, 4
 def worst_series(fitted: FittedModel) -> dict[str, Any]:
     """Return the test series with the largest errors, with label and prediction."""
     y_true, y_pred = fitted.predictions["test"]
-    loss = fitted.per_row_loss(y_true, y_pred)
+    loss = fitted.row_losses(y_true, y_pred)
     worst = []
     for row in np.argsort(-loss, kind="stable")[:MAX_SERIES].tolist():
         values = {"values": _subsampled(fitted, row)}

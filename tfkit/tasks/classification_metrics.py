@@ -46,7 +46,7 @@ def ranking_metrics(y_true: np.ndarray, y_pred: np.ndarray, metadata: Metadata) 
     """Create the ranking metrics: ROC AUC, average precision."""
     positive = metadata.target.positive_code
     codes = [code for code in np.unique(y_true) if positive is None or code == positive]
-    per_class = [_roc_auc_and_ap(y_pred[:, code], y_true == code) for code in codes]
+    per_class = [roc_auc_and_average_precision(y_pred[:, code], y_true == code) for code in codes]
 
     def metric(weights: np.ndarray) -> dict[str, np.ndarray]:
         pairs = np.array([class_metric(weights) for class_metric in per_class]).reshape(-1, 2, weights.shape[1])
@@ -55,7 +55,7 @@ def ranking_metrics(y_true: np.ndarray, y_pred: np.ndarray, metadata: Metadata) 
     return metric
 
 
-def _roc_auc_and_ap(
+def roc_auc_and_average_precision(
     y_score: np.ndarray, is_positive: np.ndarray
 ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Create ROC AUC and average precision of one class; tied scores are one group."""

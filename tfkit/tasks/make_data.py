@@ -3,10 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from tfkit.datasets.array import ArrayDataset
-from tfkit.errors import UserError
 from tfkit.metadata import Metadata
 from tfkit.recipe import Data
 from tfkit.tasks.registry import get_task
@@ -40,6 +37,7 @@ def make_data(
     """
     train, val, test = datasets
     task = get_task(metadata.task)
+    metadata.notes += task.target_notes(metadata.target)
     auto = {"task": metadata.task, "loss": next(iter(task.LOSSES), None), **auto_settings}
     if "refit" in auto:
         auto["refit"] = bool(auto["refit"]) and config.learning_rate_schedule != "plateau"
@@ -56,12 +54,7 @@ def balance_classes(dataset: ArrayDataset, metadata: Metadata) -> ArrayDataset:
     """Weight rows by inverse class frequency, so that all classes have the same total weight.
 
     Raises:
-        UserError: If the target is a number.
+        UserError: If the target does not have classes.
     """
-    target = metadata.target
-    if not target.classes:
-        raise UserError(f"`balance_classes` needs a target of classes. Received: {target.name}, which is a number")
-    y = dataset.arrays[1]
-    counts = np.bincount(y, minlength=len(target.classes))
-    weights = len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1))
-    return dataset.with_sample_weight(weights[y].astype("float32"))
+    weights = get_task(metadata.task).balanced_weights(dataset.arrays[1], metadata.target)
+    return dataset.with_sample_weight(weights)

@@ -8,10 +8,10 @@ from hypothesis import strategies
 
 from tfkit.data import tabular
 from tfkit.data.columns.labels import infer_label_type, join_spellings, label_warnings, normalize_label
-from tfkit.data.columns.target import infer_target, read_target
+from tfkit.data.columns.targets import infer_target, read_target
 from tfkit.errors import UserError
 from tfkit.metadata import Metadata, Target
-from tfkit.tasks import classification
+from tfkit.tasks import get_task
 
 SOURCES = {  # labels in a DataFrame -> type of the predictions
     "integers": ([0, 1, 2] * 10, "integer"),
@@ -34,9 +34,9 @@ def round_trip(source, path, name="y"):
     metadata = Metadata(target=Target(**target.model_dump()))
     codes = read_target(frame, metadata.target)
     outputs = np.eye(len(target.classes))[codes]
-    table = classification.test_frame(None, codes, outputs, metadata)
+    table = get_task("classification").test_frame(None, codes, outputs, metadata)
     table.to_csv(path, index=False)
-    np.testing.assert_array_equal(classification.read_test_frame(path, metadata)[0], codes)
+    np.testing.assert_array_equal(get_task("classification").read_test_frame(path, metadata)[0], codes)
     return table, target
 
 

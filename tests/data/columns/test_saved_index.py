@@ -8,7 +8,7 @@ import pytest
 
 from tfkit.data import series, tabular, text
 from tfkit.data.columns.saved_index import saved_index_columns
-from tfkit.data.columns.target import infer_target
+from tfkit.data.columns.targets import infer_target
 from tfkit.data.series.files import find_series
 
 RANDOM = np.random.default_rng(0)

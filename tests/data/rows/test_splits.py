@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfkit.data.columns.target import infer_target
+from tfkit.data.columns.targets import infer_target
 from tfkit.data.rows.splits import split_indices, train_val_test_split
 from tfkit.errors import UserError
 

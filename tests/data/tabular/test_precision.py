@@ -9,7 +9,7 @@ from hypothesis import strategies
 from tfkit.data import tabular
 from tfkit.data.columns.numeric import SCALINGS, fit_numeric
 from tfkit.datasets.batch_predict import predict
-from tfkit.tasks import regression
+from tfkit.tasks import get_task
 
 STEPS = np.arange(400.0)
 LARGE_LEVELS = {
@@ -78,7 +78,7 @@ def test_targets_of_a_large_level_return_to_full_precision(mean):
     frame = pd.DataFrame({"x": STEPS, "y": y})
     metadata = tabular.fit_schema(frame, tabular.infer_target(frame["y"]), numeric_columns=["x"])
     dataset = tabular.make_dataset(frame, metadata, tabular.make_preprocessor(metadata))
-    predictions = predict(regression.make_postprocessor(metadata), dataset.arrays[1].reshape(-1, 1))[:, 0]
+    predictions = predict(get_task("regression").make_postprocessor(metadata), dataset.arrays[1].reshape(-1, 1))[:, 0]
     np.testing.assert_allclose(predictions, y, rtol=0, atol=max(1e-6, 4 * np.spacing(abs(mean))))
 
 
@@ -88,5 +88,7 @@ def test_test_rows_hold_the_cells_of_the_user(cents):
     frame = pd.DataFrame({"x": [str(i % 3) for i in range(len(cents))], "y": [value / 100 for value in cents]})
     metadata = tabular.fit_schema(frame, tabular.infer_target(frame["y"], task="regression"), categorical_columns=["x"])
     dataset = tabular.make_dataset(frame, metadata, lambda raw, training: raw)
-    y_true = regression.targets(dataset, metadata)
-    assert regression.test_frame(dataset, y_true, y_true, metadata)["actual"].tolist() == frame["y"].tolist()
+    y_true = get_task("regression").targets(dataset, metadata)
+    assert (
+        get_task("regression").test_frame(dataset, y_true, y_true, metadata)["actual"].tolist() == frame["y"].tolist()
+    )

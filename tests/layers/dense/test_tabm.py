@@ -195,7 +195,7 @@ def softmax(x):
 @pytest.mark.parametrize("logits", [True, False])
 def test_members_pass_through_in_training(logits):
     x = rows(4, 3, 5)
-    np.testing.assert_array_equal(EnsembleAverage(logits)(x, training=True), x)
+    np.testing.assert_array_equal(EnsembleAverage("softmax" if logits else "linear")(x, training=True), x)
 
 
 def test_values_are_averaged():
@@ -206,7 +206,7 @@ def test_values_are_averaged():
 @pytest.mark.parametrize("scale", [1.0, 300.0])  # at 300 a member's probability underflows
 def test_logits_give_the_log_of_the_mean_probability(scale):
     x = rows(40, 3, 5) * np.float32(scale)
-    average = np.asarray(EnsembleAverage(logits=True)(x))
+    average = np.asarray(EnsembleAverage("softmax")(x))
     assert average.shape == (40, 1, 5)
     assert np.isfinite(average).all()
     np.testing.assert_allclose(softmax(average), softmax(x).mean(1, keepdims=True), rtol=2e-5, atol=1e-7)
@@ -217,7 +217,11 @@ def test_logits_give_the_log_of_the_mean_probability(scale):
 @pytest.mark.parametrize("logits", [True, False])
 def test_member_mean_works_with_the_loss_per_member(logits):
     inner = keras.losses.SparseCategoricalCrossentropy(from_logits=True) if logits else keras.losses.MeanSquaredError()
-    layer, loss, x = EnsembleAverage(logits), EnsembleLoss(inner), rows(6, 3, 4 if logits else 1)
+    layer, loss, x = (
+        EnsembleAverage("softmax" if logits else "linear"),
+        EnsembleLoss(inner),
+        rows(6, 3, 4 if logits else 1),
+    )
     y = RANDOM.integers(0, 4, 6) if logits else rows(6)
     member_losses = [float(inner(y, x[:, member])) for member in range(3)]
     assert float(loss(y, layer(x, training=True))) == pytest.approx(np.mean(member_losses), rel=1e-5)
@@ -230,7 +234,7 @@ def test_ensemble_trains_in_a_compiled_model():
     y = (x[:, 0] > x[:, 1]).astype(int)
     inputs = keras.Input((3,))
     hidden = BatchEnsembleDense(2, 4, shared=False)(TabM([8], 4)(inputs))
-    model = keras.Model(inputs, EnsembleAverage(logits=True)(hidden))
+    model = keras.Model(inputs, EnsembleAverage("softmax")(hidden))
     assert model.output_shape == (None, None, 2)
     loss = EnsembleLoss(keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     model.compile(keras.optimizers.SGD(0.3), loss)

@@ -1,12 +1,13 @@
-"""Labels of a target of classes: their type, spellings, and cells with several tags."""
+"""Labels of a target of classes: their type and spellings."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from tfkit.data.columns.tags import DELIMITERS, combined_labels
 from tfkit.errors import format_list
 from tfkit.metadata import Target
 
@@ -14,10 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TYPED_FILES = {"csv"}  # kinds of files in which a number is written like a string
-
-TAG_DELIMITERS = ("|", ";", ",")
-
-MIN_SHARED_TAGS = 0.5  # of the classes with several tags: all their tags must occur in other classes, too
 
 _MAX_EXAMPLES = 3
 
@@ -82,15 +79,15 @@ def label_warnings(target: Target) -> list[str]:
             f"{sum(map(len, several))} of the {len(classes)} classes of {target.name} differ only in case or blanks "
             f"({examples}); label_normalization=casefold joins them"
         )
-    for delimiter in TAG_DELIMITERS:
-        combined = _combinations(classes, delimiter)
-        if combined:
-            messages.append(
-                f"{len(combined)} of the {len(classes)} classes of {target.name} are several tags in a cell, "
-                f"such as {combined[0]!r}; each combination is learned as a class of its own. "
-                "To predict each tag, train on a target column per tag"
-            )
-            break
+    if not target.tag_delimiter:
+        for delimiter in DELIMITERS:
+            if combined := combined_labels(classes, delimiter):
+                messages.append(
+                    f"{len(combined)} of the {len(classes)} classes of {target.name} are several tags in a cell, "
+                    f"such as {combined[0]!r}; each combination is learned as a class of its own. "
+                    "To predict each tag, set task=multilabel"
+                )
+                break
     return messages
 
 
@@ -100,18 +97,6 @@ def _spellings(labels: Iterable[str]) -> dict[str, list[str]]:
     for label in labels:
         groups[normalize_label(label)].append(label)
     return groups
-
-
-def _combinations(classes: Sequence[str], delimiter: str) -> list[str]:
-    """Return the classes that join tags of other classes by a delimiter; empty if they are ordinary text.
-
-    In ordinary text with commas, such as "Paris, France", most parts occur in one class only.
-    """
-    tags = {label: [tag.strip() for tag in label.split(delimiter)] for label in classes}
-    counts = Counter(tag for parts in tags.values() for tag in set(parts))
-    joined = [label for label, parts in tags.items() if len(parts) > 1 and all(parts)]
-    shared = [label for label in joined if all(counts[tag] > 1 for tag in tags[label])]
-    return joined if shared and len(shared) >= MIN_SHARED_TAGS * len(joined) else []
 
 
 def _is_canonical_float(label: str) -> bool:

@@ -86,7 +86,7 @@ def _from_rows(rows: Any) -> pd.DataFrame:
                 f"Received: {type(row).__name__} at position {number}"
             )
         for name, value in row.items():
-            if not is_scalar(value):
+            if not is_scalar(value) and (isinstance(value, Mapping) or not all(map(is_scalar, value))):
                 raise UserError(
                     "A cell must be a number, a string, a date or empty; flatten nested values first. "
                     f"Received: a {type(value).__name__} under {str(name)!r} at position {number}"

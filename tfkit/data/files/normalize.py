@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from tfkit.data.columns.names import unique_column_names
 from tfkit.errors import UserError
@@ -32,6 +35,38 @@ def normalize_frame(frame: pd.DataFrame, source: str) -> pd.DataFrame:
     frame = frame.reset_index(level=unnamed_levels, drop=True).reset_index(drop=not index_names)
     frame.columns = columns
     return frame
+
+
+def lists_to_text(frame: pd.DataFrame, list_columns: Collection[str] = ()) -> pd.DataFrame:
+    """Write the lists of some columns as JSON text.
+
+    Args:
+        frame: A table whose cells may be lists, tuples, sets or arrays.
+        list_columns: The columns that may contain lists of strings, numbers and missing values.
+
+    Raises:
+        UserError: If another column contains one.
+    """
+    for name in [name for name in frame.columns if frame[name].dtype == object]:
+        is_list = frame[name].map(lambda cell: isinstance(cell, list | tuple | set | frozenset | dict | np.ndarray))
+        if not is_list.any():
+            continue
+        if name not in list_columns or not all(map(_is_flat, frame.loc[is_list, name])):
+            raise UserError(
+                "A cell must be a number, a string, a date or empty, or in a target a list of tags; flatten nested "
+                f"values first. Received: several values in a cell of {name!r}"
+            )
+        texts = frame.loc[is_list, name].map(lambda cell: json.dumps(list(cell), ensure_ascii=False, default=_to_json))
+        frame = frame.assign(**{name: frame[name].mask(is_list, texts)})
+    return frame
+
+
+def _is_flat(cell: Any) -> bool:
+    return not isinstance(cell, dict) and all(value is None or np.ndim(value) == 0 for value in cell)
+
+
+def _to_json(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else str(value)
 
 
 def mark_missing(frame: pd.DataFrame, markers: Sequence[str]) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:

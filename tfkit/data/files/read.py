@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from tfkit.data.files.formats.suffixes import (
     non_table_format,
     suffix_formats,
 )
-from tfkit.data.files.normalize import DEFAULT_NA_VALUES, mark_missing, normalize_frame
+from tfkit.data.files.normalize import DEFAULT_NA_VALUES, lists_to_text, mark_missing, normalize_frame
 from tfkit.data.files.partitions import partition_messages, partition_values
 from tfkit.errors import UserError, did_you_mean, first_line
 
@@ -50,6 +50,7 @@ def read_frame(
     delimiter: str | None = None,
     encoding: str | None = None,
     na_values: Sequence[str] | None = None,
+    list_columns: Collection[str] = (),
 ) -> pd.DataFrame:
     """Read a table from a file, a folder, a DataFrame or a dictionary.
 
@@ -67,6 +68,7 @@ def read_frame(
         encoding: of text, one that Python supports; None for the byte-order mark, UTF-8, else by the letters.
         na_values: markers of missing cells, instead of `DEFAULT_NA_VALUES`; an empty cell is always missing. A marker
             such as -99 matches the number and the string.
+        list_columns: Columns whose cells may be lists of strings or numbers; they are read as JSON text.
 
     Returns:
         A DataFrame with rows 0, 1, ... and unique column names. For a file, `frame.attrs["file"]` has the detected
@@ -81,11 +83,17 @@ def read_frame(
         >>> list(frame), frame["age"].isna().tolist()
         (['age', 'income'], [False, True])
     """
-    return read_with_missing_counts(source, delimiter=delimiter, encoding=encoding, na_values=na_values)[0]
+    options: dict[str, Any] = {"na_values": na_values, "list_columns": list_columns}
+    return read_with_missing_counts(source, delimiter=delimiter, encoding=encoding, **options)[0]
 
 
 def read_with_missing_counts(
-    source: Any, *, delimiter: str | None = None, encoding: str | None = None, na_values: Sequence[str] | None = None
+    source: Any,
+    *,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    na_values: Sequence[str] | None = None,
+    list_columns: Collection[str] = (),
 ) -> tuple[pd.DataFrame, dict[str, dict[str, int]]]:
     """Read a table and count its missing markers: column -> marker -> count."""
     file_info: dict[str, Any] = {}
@@ -96,7 +104,7 @@ def read_with_missing_counts(
         messages = read_messages(frame)
     else:
         frame = in_memory.to_frame(source)
-    frame = normalize_frame(frame, file_info.get("path", "a frame"))
+    frame = lists_to_text(normalize_frame(frame, file_info.get("path", "a frame")), list_columns)
     markers = (
         DEFAULT_NA_VALUES if na_values is None else ["", *([na_values] if isinstance(na_values, str) else na_values)]
     )

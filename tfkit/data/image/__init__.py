@@ -1,6 +1,6 @@
 """Images: loading, schema, preprocessing, dataset, reading."""
 
-from tfkit.data.columns.target import TARGET_SETTINGS
+from tfkit.data.columns.targets import TARGET_SETTINGS
 from tfkit.data.image.augmentation import AUGMENTATION_SETTINGS, augment_images
 from tfkit.data.image.dataset import make_dataset
 from tfkit.data.image.loading import LOAD_SETTINGS, SPLIT_SETTINGS, load, split

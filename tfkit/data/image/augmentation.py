@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tfkit.data.columns.targets import soft_targets
 from tfkit.metadata import Metadata
 
 # settings of a recipe that `augment_images` takes
@@ -51,7 +52,7 @@ def augment_images(
     has_affine = bool(translation or rotation or zoom or flip != "none")
     if not (has_affine or color_jitter or mixup or cutmix):
         return None
-    classes = metadata.target.classes
+    target = metadata.target
 
     def augment(x: Any, y: Any, weight: Any, seed: Any) -> Any:
         import tensorflow as tf
@@ -63,7 +64,7 @@ def augment_images(
             x = _color_jitter(tf.cast(x, "float32"), uniform[:, 6:9], color_jitter)
         if mixup or cutmix:
             x, fraction = _mix(tf.cast(x, "float32"), uniform[:, 9:12], seed, mixup, cutmix)
-            y = tf.one_hot(y, len(classes)) if classes else y
+            y = soft_targets(y, target)
             y, weight = (None if values is None else _blend(values, fraction) for values in (y, weight))
         return (x if x.dtype == tf.uint8 else tf.cast(tf.round(tf.clip_by_value(x, 0.0, 255.0)), "uint8")), y, weight
 

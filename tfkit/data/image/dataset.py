@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from tfkit.data.columns.target import read_target, scale_targets
+from tfkit.data.columns.targets import read_target, scale_targets
 from tfkit.data.image.files import ImageFiles
 from tfkit.data.image.metadata import ImageMetadata
 from tfkit.data.image.scan import decode_images

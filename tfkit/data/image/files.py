@@ -71,7 +71,7 @@ def find_images(
 
     is_list = isinstance(source, list | tuple) and not any(isinstance(row, Mapping) for row in source)
     if not is_list and (isinstance(source, Mapping | list | tuple) or hasattr(source, "__arrow_c_stream__")):
-        return _from_table(read_frame(source), Path(), path_column, target, labeled, "the table")
+        return _from_table(read_frame(source, list_columns=[target]), Path(), path_column, target, labeled, "the table")
     if is_list:
         return _from_table(
             pd.DataFrame({path_column: [os.fspath(path) for path in source]}),
@@ -112,7 +112,7 @@ def find_images(
             f"The path of the images must exist.{did_you_mean(path.name, siblings)} "
             f"Received: {path}, no such file or folder"
         )
-    frame = read_frame(path, delimiter=delimiter)
+    frame = read_frame(path, delimiter=delimiter, list_columns=[target])
     return _from_table(frame, path.parent, path_column, target, labeled, str(path))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.data.columns.target import read_target
+from tfkit.data.columns.targets import read_target
 from tfkit.data.image.files import find_images
 from tfkit.data.image.metadata import ImageMetadata
 from tfkit.data.image.preprocessing import make_preprocessor

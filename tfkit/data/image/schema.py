@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tfkit.data.columns import target as columns_target
-from tfkit.data.columns.target import fit_target_statistics, read_target
+from tfkit.data.columns import targets as columns_targets
+from tfkit.data.columns.targets import fit_target_statistics, read_target
 from tfkit.data.image.files import ImageFiles
 from tfkit.data.image.metadata import ImageMetadata, ImageSchema
 from tfkit.data.image.value_range import fit_range
@@ -19,12 +19,12 @@ DEFAULT_MAX_SIDE_PIXELS = 64  # longer side of an image, unless `image_size` is 
 
 
 def infer_target(images: ImageFiles, target: str, *, task: str = "auto", **options: Any) -> Target:
-    """Infer task and classes from the labels; see `tfkit.data.columns.target.infer_target`.
+    """Infer task and classes from the labels; see `tfkit.data.columns.targets.infer_target`.
 
     Names of folders are classes, even if they are numbers.
     """
     task = "classification" if images.labels_from_folders and task == "auto" else task
-    return columns_target.infer_target(images.frame[target], task=task, **options)
+    return columns_targets.infer_target(images.frame[target], task=task, **options)
 
 
 def fit_schema(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tfkit.data.columns import dates, infer_type, numbers
-from tfkit.data.columns.target import read_target
+from tfkit.data.columns.targets import strata
 from tfkit.data.columns.values import normalize_dtype, to_strings
 from tfkit.data.rows.duplicates import (
     MAX_DUPLICATE_FRACTION,
@@ -30,9 +30,9 @@ def split_indices(
         val: Fraction for validation, in `(0, 1)`.
         test: Fraction for the test, in `[0, 1)`; with 0 there is no test split.
         seed: Seed of the random split.
-        classes: Class codes `(rows,)` for a stratified split: each split has its fraction of each class, to less than
-            one row; fractions of rows are carried over from class to class, the rarest class first. At least one row of
-            each class is in the training split.
+        classes: Codes of classes `(rows,)`, or of other strata, for a stratified split: each split has its fraction of
+            each class, to less than one row; fractions of rows are carried over from class to class, the rarest class
+            first. At least one row of each class is in the training split.
         times: Times `(rows,)`: the last rows in time are the test split, the rows before them are validation. Rows with
             the same time stay together.
         groups: Groups `(rows,)`: rows of the same group stay together.
@@ -125,8 +125,8 @@ def train_val_test_split(
         units["times"] = read_times(distinct[time_column], day_first)
     elif group_column:
         units["groups"] = to_strings(normalize_dtype(distinct[group_column])).astype(str)
-    elif target.classes:
-        units["classes"] = read_target(distinct, target)
+    else:
+        units["classes"] = strata(distinct, target)
     splits = split_indices(len(distinct), seed=seed, **fractions, **units)
     train, val, test_split = (frame[np.isin(code_of_row, codes)] for codes in splits)
     return train, val, test_split if test_data is None else test_data

@@ -1,6 +1,6 @@
 """Time series as rows: loading, schema, preprocessing, dataset, reading."""
 
-from tfkit.data.columns.target import TARGET_SETTINGS
+from tfkit.data.columns.targets import TARGET_SETTINGS
 from tfkit.data.series.dataset import make_dataset
 from tfkit.data.series.files import READ_OPTIONS
 from tfkit.data.series.loading import SPLIT_SETTINGS, load, split
@@ -8,7 +8,6 @@ from tfkit.data.series.metadata import SeriesMetadata
 from tfkit.data.series.minirocket import fit_minirocket
 from tfkit.data.series.preprocessing import PADDING_VALUE, make_preprocessor
 from tfkit.data.series.reading import read
-from tfkit.data.series.ridge import fit_ridge_head
 from tfkit.data.series.schema import SCHEMA_SETTINGS, fit_schema, infer_target
 
 __all__ = [
@@ -19,7 +18,6 @@ __all__ = [
     "TARGET_SETTINGS",
     "SeriesMetadata",
     "fit_minirocket",
-    "fit_ridge_head",
     "fit_schema",
     "infer_target",
     "load",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfkit.data.columns.target import read_target, scale_targets
+from tfkit.data.columns.targets import read_target, scale_targets
 from tfkit.data.series.files import SeriesCollection
 from tfkit.data.series.metadata import SeriesMetadata
 from tfkit.data.series.preprocessing import INPUT_NAME

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfkit.data.columns.names import require_columns
-from tfkit.data.columns.target import read_target
+from tfkit.data.columns.targets import read_target
 from tfkit.data.series.dataset import pad_series, valid_length
 from tfkit.data.series.files import SeriesCollection, find_series
 from tfkit.data.series.metadata import SeriesMetadata, SeriesSchema

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.data.columns import target as columns_target
-from tfkit.data.columns.target import fit_target_statistics, read_target
+from tfkit.data.columns import targets as columns_targets
+from tfkit.data.columns.targets import fit_target_statistics, read_target
 from tfkit.data.series.dataset import valid_length
 from tfkit.data.series.files import SeriesCollection
 from tfkit.data.series.metadata import Normalization, SeriesMetadata, SeriesSchema
@@ -24,7 +24,7 @@ def infer_target(
     positive_class: str | None = None,
     label_normalization: str = "none",
 ) -> Target:
-    """Infer task and classes from the target of series; see `tfkit.data.columns.target.infer_target`.
+    """Infer task and classes from the target of series; see `tfkit.data.columns.targets.infer_target`.
 
     Consecutive integers from 0 or 1 are classes, however many, if there are at least two series per class on average:
     archives write class labels like this. A .ts file declares the task itself.
@@ -39,7 +39,7 @@ def infer_target(
     if task == "auto" and positive_class is None:
         task = series.task or ("classification" if _are_class_codes(cells) else "auto")
     options: dict[str, Any] = {"positive_class": positive_class, "label_normalization": label_normalization}
-    return columns_target.infer_target(cells, task=task, **options)
+    return columns_targets.infer_target(cells, task=task, **options)
 
 
 def _are_class_codes(cells: Any) -> bool:

@@ -1,7 +1,7 @@
 """Tables: loading, schema, preprocessing, dataset, reading."""
 
 from tfkit.data.columns.names import require_columns
-from tfkit.data.columns.target import TARGET_SETTINGS, infer_target
+from tfkit.data.columns.targets import TARGET_SETTINGS, infer_target
 from tfkit.data.tabular.dataset import make_dataset
 from tfkit.data.tabular.loading import LOAD_SETTINGS, READ_OPTIONS, SPLIT_SETTINGS, load, split
 from tfkit.data.tabular.metadata import TabularMetadata

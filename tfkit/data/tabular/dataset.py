@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from tfkit.data.columns.target import read_target, scale_targets
+from tfkit.data.columns.targets import read_target, scale_targets
 from tfkit.data.rows import out_of_core
 from tfkit.data.tabular.encoded_dataset import encode_on_disk
 from tfkit.data.tabular.metadata import TabularMetadata

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.data.columns.target import read_target, scale_targets
+from tfkit.data.columns.targets import read_target, scale_targets
 from tfkit.data.files.formats import parquet
 from tfkit.data.rows.out_of_core import OutOfCoreTable
 from tfkit.data.rows.parquet_table import ParquetTable

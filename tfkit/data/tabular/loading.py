@@ -44,7 +44,7 @@ def load(
         frame, missing_counts = out_of_core.open_out_of_core(data, target, **read_options)
         messages = frame.source.messages
     else:
-        frame, missing_counts = read_with_missing_counts(data, **read_options)
+        frame, missing_counts = read_with_missing_counts(data, list_columns=[target], **read_options)
         messages = read_messages(frame)
         frame = _normalize_dtypes(frame)
     require_columns(frame, [target])
@@ -58,7 +58,7 @@ def load(
     messages = [*messages, *row_messages]
     if test_data is None:
         return frame, None, messages
-    test = _normalize_dtypes(read_frame(test_data, **read_options))
+    test = _normalize_dtypes(read_frame(test_data, list_columns=[target], **read_options))
     require_columns(test, list(frame.columns), "test table")
     messages += [f"test table: {message}" for message in read_messages(test)]
     test, test_messages = drop_unusable_rows(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfkit.data.columns.names import require_columns
-from tfkit.data.columns.target import read_target
+from tfkit.data.columns.targets import read_target
 from tfkit.data.files.read import read_frame, read_messages
 from tfkit.data.tabular.metadata import TabularMetadata
 from tfkit.data.tabular.row_reader import RowReader, as_single_row
@@ -46,6 +46,7 @@ def read(source: Any, metadata: TabularMetadata, *, with_targets: bool = False, 
         if (raw_row := reader.read(row)) is not None:
             return raw_row
     options, target = metadata.read_options, metadata.target
+    options = {**options, "list_columns": [target.name]}
     columns = read_frame(source, **{**options, "na_values": []}) if with_columns else None
     frame = read_frame(source if columns is None else columns, **options)
     for message in read_messages(frame if columns is None else columns):

@@ -13,7 +13,7 @@ from tfkit.data.columns.categorical import count_categories, fit_vocabulary, fit
 from tfkit.data.columns.infer_type import EXCLUDED_KINDS
 from tfkit.data.columns.names import require_columns
 from tfkit.data.columns.numeric import fit_numeric, subsample_evenly
-from tfkit.data.columns.target import fit_target_statistics, read_target
+from tfkit.data.columns.targets import fit_target_statistics, read_target
 from tfkit.data.rows.out_of_core import OutOfCoreTable
 from tfkit.data.tabular.metadata import TabularMetadata
 from tfkit.errors import UserError

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfkit.data.columns.target import read_target, scale_targets
+from tfkit.data.columns.targets import read_target, scale_targets
 from tfkit.data.text.columns import CHUNK_ROWS, text_array
 from tfkit.data.text.metadata import NgramVocabulary, TextMetadata
 from tfkit.data.text.ngrams import fit_ngram_vocabulary

@@ -54,7 +54,7 @@ def read_text_frame(
         source = {text_column or "text": list(source)}
     if folder := _as_folder(source):
         return _read_folder(folder, text_column or "text", target, read_options.get("encoding")), {}
-    return read_with_missing_counts(source, **read_options)
+    return read_with_missing_counts(source, list_columns=[target], **read_options)
 
 
 def split_sources(source: Any) -> tuple[Any, Any, list[str]] | None:

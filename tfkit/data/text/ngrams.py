@@ -1,19 +1,16 @@
-"""Select frequent n-grams of token ids, and fit linear models on their counts."""
+"""Select frequent n-grams of token ids, and count them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfkit.data.text.metadata import NgramVocabulary, TextMetadata
-from tfkit.datasets.array import ArrayDataset
+from tfkit.data.text.metadata import NgramVocabulary
 
 if TYPE_CHECKING:
     from scipy import sparse
 
 CHUNK_ROWS = 1024  # rows processed at a time
-
-INVERSE_REGULARIZATION = 30.0  # C of the logistic regression, and 1 / alpha of the ridge regression
 
 
 def fit_ngram_vocabulary(
@@ -49,49 +46,7 @@ def fit_ngram_vocabulary(
     return np.sort(selected).tolist()
 
 
-def fit_ngram_classifier(train: ArrayDataset, metadata: TextMetadata) -> Callable[[Mapping[str, Any]], Any]:
-    """Fit logistic or ridge regression on n-grams; return it as frozen layers.
-
-    Logistic regression for classes, ridge regression for a number. The model is linear in the sums that
-    `tfkit.layers.NgramEmbedding` computes, with one weight per n-gram and class. scikit-learn solves it (C=30, at most
-    200 iterations); sample weights are used. Adam changes the weights of rare n-grams as much as those of frequent
-    ones, and soon overfits the training rows; this solution does not, and is therefore as good as TF-IDF where texts
-    are few.
-
-    Args:
-        train: Rows whose x are ids `(rows, time)` for each name in `metadata.ngrams`.
-        metadata: Its `ngrams` are the features, its `target` is predicted.
-
-    Returns:
-        A function from a dictionary of symbolic ids to logits `(batch, classes)`, or values `(batch, 1)`.
-    """
-    import keras
-
-    from tfkit.layers import NgramEmbedding
-
-    x, y, weight = train.take(np.arange(len(train)))
-    ngrams, classes = metadata.ngrams, metadata.target.classes
-    features = [_ngram_features(x[name], vocabulary) for name, vocabulary in ngrams.items()]
-    kernel, bias = _fit_linear(features, np.asarray(y).ravel(), weight, classes)
-    boundaries = np.cumsum([len(vocabulary.ngrams) for vocabulary in ngrams.values()])[:-1]
-    tables = dict(zip(ngrams, np.split(kernel, boundaries), strict=True))
-    frozen = {"trainable": False, "dtype": "float32"}
-    output_layer = keras.layers.Dense(len(bias), kernel_initializer="identity", name="solved", **frozen)
-
-    def apply(inputs: Mapping[str, Any]) -> Any:
-        terms = []
-        for name, table in tables.items():
-            layer = NgramEmbedding(**ngrams[name].model_dump(), dim=len(bias), name=f"solved_{name}", **frozen)
-            terms.append(layer(inputs[name]))
-            layer.table.assign(table)
-        outputs = output_layer(keras.layers.Add(dtype="float32")(terms) if len(terms) > 1 else terms[0])
-        output_layer.bias.assign(bias)
-        return outputs
-
-    return apply
-
-
-def _ngram_features(ids: Any, vocabulary: NgramVocabulary) -> "sparse.csr_matrix":
+def ngram_features(ids: Any, vocabulary: NgramVocabulary) -> "sparse.csr_matrix":
     """Count the selected n-grams of each row, divided by the root of their total.
 
     Returns:
@@ -116,35 +71,3 @@ def _ngram_features(ids: Any, vocabulary: NgramVocabulary) -> "sparse.csr_matrix
     shape = len(ids), len(vocabulary.ngrams)
     counts = sparse.coo_matrix((np.ones(len(indices[0]), "float32"), indices), shape=shape).tocsr()
     return sparse.diags(1 / np.sqrt(np.maximum(np.asarray(counts.sum(axis=1)).ravel(), 1))) @ counts
-
-
-def _fit_linear(
-    features: list["sparse.csr_matrix"], y: np.ndarray, weight: Any, classes: Sequence[str] | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Fit kernel `(n-grams, outputs)` and bias `(outputs,)`.
-
-    Classes that are not in the training rows get the logit -30.
-    """
-    import warnings
-
-    from scipy import sparse
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression, Ridge
-
-    x, weight = sparse.hstack(features).tocsr(), None if weight is None else np.asarray(weight)
-    if not classes:
-        ridge = Ridge(alpha=1 / INVERSE_REGULARIZATION, solver="lsqr", tol=1e-6).fit(x, y, sample_weight=weight)
-        return ridge.coef_[:, None], np.array([ridge.intercept_])
-    kernel, bias = np.zeros((x.shape[1], len(classes))), np.full(len(classes), -30.0)
-    present = np.unique(y)
-    if len(present) == 1:
-        bias[present] = 0.0
-        return kernel, bias
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model = LogisticRegression(C=INVERSE_REGULARIZATION, max_iter=200).fit(x, y, sample_weight=weight)
-    if len(present) == 2:
-        kernel[:, present], bias[present] = model.coef_.T * [-0.5, 0.5], model.intercept_ * [-0.5, 0.5]
-    else:
-        kernel[:, present], bias[present] = model.coef_.T, model.intercept_
-    return kernel, bias

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tfkit.data.columns.names import require_columns
-from tfkit.data.columns.target import read_target
+from tfkit.data.columns.targets import read_target
 from tfkit.data.files.read import read_messages
 from tfkit.data.text import vocabulary as text_vocabulary
 from tfkit.data.text.columns import CHUNK_ROWS, check_is_text, text_array

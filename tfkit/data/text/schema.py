@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from tfkit.data.columns.target import fit_target_statistics, read_target
+from tfkit.data.columns.targets import fit_target_statistics, read_target
 from tfkit.data.text import vocabulary as text_vocabulary
 from tfkit.data.text.columns import CHUNK_ROWS, text_array, truncate_in_chunks
 from tfkit.data.text.metadata import TextMetadata, TokenSequence

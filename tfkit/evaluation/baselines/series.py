@@ -6,6 +6,7 @@ import numpy as np
 
 from tfkit.evaluation.baselines.table import Split, linear
 from tfkit.metadata import Metadata
+from tfkit.tasks.registry import get_task
 
 MAX_STEPS = 512  # steps of a series for the nearest neighbor
 
@@ -37,11 +38,7 @@ def nearest_neighbor(train: Split, test: Split, metadata: Metadata, *, seed: int
     squared_norms, neighbors = (x**2).sum(axis=1), []
     for start in range(0, len(x_test), CHUNK_ROWS):
         neighbors.append((squared_norms - 2 * x_test[start : start + CHUNK_ROWS] @ x.T).argmin(axis=1))
-    y_pred = y[np.concatenate(neighbors)]
-    if not metadata.target.classes:
-        return y_pred * metadata.target.scale + metadata.target.mean
-    num_classes = len(metadata.target.classes or ())
-    return (len(y) * np.eye(num_classes)[y_pred] + 1) / (len(y) + num_classes)
+    return get_task(metadata.task).predict_neighbors(y[np.concatenate(neighbors)], len(y), metadata)
 
 
 def linear_series(train: Split, test: Split, metadata: Metadata, *, seed: int = 0) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 Each baseline takes the preprocessed training and test sets of a run with their metadata, and predicts the test rows in
 the format of the model: probabilities `(rows, classes)` in the order of `metadata.target.classes`, 0 for a class
-without training rows, or values `(rows,)` in the units of the user.
+without training rows, or values `(rows,)` in the units of the user. What depends on the task is asked of it.
 """
 
 import logging
@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from tfkit.metadata import Metadata
+from tfkit.tasks.registry import get_task
 
 log = logging.getLogger("tfkit")
 
@@ -23,7 +24,7 @@ CHUNK_ROWS = 65_536  # rows read at once
 
 MAX_TRAINING_CELLS = 10_000_000  # rows * columns of the training set of a baseline
 
-MAX_TREES = 10_000  # boosting grows one tree per class and round
+MAX_TREES = 10_000  # boosting grows one tree per class or tag, and round
 
 
 class Split(Protocol):
@@ -49,11 +50,11 @@ def dummy(train: Split, test: Split, metadata: Metadata, *, seed: int = 0) -> np
         array([[0.75, 0.25]])
     """
     rows = _load_training_rows(train, metadata)
-    return _predict_constant(rows, len(test), metadata)
+    return _predict_constant(rows, test, metadata)
 
 
 def linear(train: Split, test: Split, metadata: Metadata, *, seed: int = 0) -> np.ndarray:
-    """Fit logistic regression (C=1), or ridge regression for a numeric target.
+    """Fit logistic regression (C=1) of the class or of each tag, or ridge regression of a number.
 
     Numbers are standardized again, because the recipe may use another scaling. Missing-value indicators are columns,
     and categories are one-hot encoded. Fitting stops after 200 iterations, converged or not, because a baseline must
@@ -71,24 +72,25 @@ def linear(train: Split, test: Split, metadata: Metadata, *, seed: int = 0) -> n
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression, Ridge
 
+    def make_classifier(y: np.ndarray, count: int) -> Any:
+        return LogisticRegression(max_iter=200)
+
     rows = _load_training_rows(train, metadata)
-    if not _can_fit(rows):
-        return _predict_constant(rows, len(test), metadata)
-    model = Ridge() if rows.classes is None else LogisticRegression(max_iter=200)
+    if not rows.num_columns:
+        return _predict_constant(rows, test, metadata)
     encode = _LinearEncoder(rows)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(encode(rows), rows.target, sample_weight=rows.weight)
-    return _predict(model, encode, test, metadata)
+        return _fit_predict(make_classifier, Ridge, encode, rows, test, metadata)
 
 
 def gradient_boosting(train: Split, test: Split, metadata: Metadata, *, seed: int = 0) -> np.ndarray:
     """Fit scikit-learn's histogram gradient boosting with default settings.
 
     This is the strongest simple baseline for tables. Missing numbers are NaN. Columns of up to 255 codes are
-    categorical; larger ones are numeric. With more than 100 classes there are fewer rounds, so that at most 10,000
-    trees are grown. The time depends most on the number of columns: 5,000 columns and 1,000 rows take half a minute,
-    14 columns and 32,000 rows one second.
+    categorical; larger ones are numeric. With more than 100 classes or tags there are fewer rounds, so that at most
+    10,000 trees are grown. The time depends most on the number of columns: 5,000 columns and 1,000 rows take half a
+    minute, 14 columns and 32,000 rows one second.
 
     Example:
         >>> from tfkit.metadata import Target
@@ -102,21 +104,23 @@ def gradient_boosting(train: Split, test: Split, metadata: Metadata, *, seed: in
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     rows = _load_training_rows(train, metadata)
-    if not _can_fit(rows):
-        return _predict_constant(rows, len(test), metadata)
+    if not rows.num_columns:
+        return _predict_constant(rows, test, metadata)
     settings: dict[str, Any] = {"random_state": seed, "categorical_features": _is_categorical(rows)}
-    if rows.classes is None:
-        model = HistGradientBoostingRegressor(**settings)
-    else:
-        counts = np.bincount(rows.target)[rows.classes]
+
+    def make_classifier(y: np.ndarray, count: int) -> Any:
+        _, counts = np.unique(y, return_counts=True)
         # Above 10,000 rows, early stopping uses a stratified 10% holdout, which fails if a class has a single row or
         # the holdout has fewer rows than classes.
-        early_stopping = "auto" if counts.min() > 1 and len(counts) <= len(rows.target) // 10 else False
-        rounds = min(100, max(10, MAX_TREES // len(counts)))
-        model = HistGradientBoostingClassifier(**settings, early_stopping=early_stopping, max_iter=rounds)
+        early_stopping = "auto" if counts.min() > 1 and len(counts) <= len(y) // 10 else False
+        rounds = min(100, max(10, MAX_TREES // max(len(counts), count)))
+        return HistGradientBoostingClassifier(**settings, early_stopping=early_stopping, max_iter=rounds)
+
+    def make_regressor() -> Any:
+        return HistGradientBoostingRegressor(**settings)
+
     with _half_the_cores():
-        model.fit(_encode_for_boosting(rows), rows.target, sample_weight=rows.weight)
-        return _predict(model, _encode_for_boosting, test, metadata)
+        return _fit_predict(make_classifier, make_regressor, _encode_for_boosting, rows, test, metadata)
 
 
 def _half_the_cores() -> Any:
@@ -141,9 +145,12 @@ class _Rows:
     indicator_columns: np.ndarray  # (indicators,) index of the numeric column of each indicator
     categories: np.ndarray  # (rows, categorical columns) codes
     sizes: list[int]  # number of codes of each categorical column
-    target: np.ndarray
+    target: np.ndarray  # learned targets (rows, ...)
     weight: np.ndarray | None
-    classes: np.ndarray | None  # codes of the classes with rows; None for a numeric target
+
+    @property
+    def num_columns(self) -> int:
+        return self.numbers.shape[1] + self.categories.shape[1]
 
 
 def _load_training_rows(split: Split, metadata: Metadata) -> _Rows:
@@ -165,17 +172,15 @@ def _load_rows(split: Split, indices: np.ndarray, metadata: Metadata) -> _Rows:
     columns, y, weight = (_concatenate(arrays) for arrays in zip(*chunks, strict=True))
     inputs = {name: columns[name] for name in ("numbers", "missing", "categories") if name in columns}
     empty: np.ndarray = np.zeros((len(indices), 0), "float32")
-    regression = not metadata.target.classes
-    target = np.asarray(y).reshape(-1).astype("float64" if regression else "int64")
+    target = np.asarray(y)
     return _Rows(
         numbers=inputs.get("numbers", empty),
         missing=inputs.get("missing", empty) > 0.5,
         indicator_columns=np.asarray(getattr(metadata, "missing", ()) if "missing" in inputs else (), "int64"),
         categories=inputs.get("categories", empty).astype("int32"),
         sizes=list(getattr(metadata, "sizes", ())) if "categories" in inputs else [],
-        target=target,
+        target=target.reshape(-1) if target.shape[1:] == (1,) else target,
         weight=None if weight is None else np.asarray(weight, "float64").reshape(-1),
-        classes=None if regression else np.unique(target),
     )
 
 
@@ -192,39 +197,24 @@ def _concatenate(chunks: Any) -> Any:
     return None if chunks[0] is None else np.concatenate([np.asarray(chunk) for chunk in chunks])
 
 
-def _predict_constant(rows: _Rows, num_rows: int, metadata: Metadata) -> np.ndarray:
-    if rows.classes is None:
-        return np.full(num_rows, _unscale(np.average(rows.target, weights=rows.weight), metadata))
-    counts = np.bincount(rows.target, minlength=len(metadata.target.classes or ()))
-    return np.tile(counts / counts.sum(), (num_rows, 1))
+def _predict_constant(rows: _Rows, test: Split, metadata: Metadata) -> np.ndarray:
+    constant = get_task(metadata.task).predict_constant(rows.target, rows.weight, metadata)
+    return np.repeat(constant, len(test), axis=0)
 
 
-def _can_fit(rows: _Rows) -> bool:
-    """Return whether there are columns and at least two classes to fit on."""
-    single_class = rows.classes is not None and len(rows.classes) < 2
-    return not single_class and rows.numbers.shape[1] + rows.categories.shape[1] > 0
-
-
-def _predict(model: Any, encode: Callable[[_Rows], Any], split: Split, metadata: Metadata) -> np.ndarray:
-    """Return the predictions of a fitted model for all rows, chunk by chunk."""
-    indices = np.arange(len(split))
-    chunks = [indices[start : start + CHUNK_ROWS] for start in range(0, len(split), CHUNK_ROWS)]
-    return np.concatenate(
-        [_predict_chunk(model, encode(_load_rows(split, chunk, metadata)), metadata) for chunk in chunks]
-    )
-
-
-def _predict_chunk(model: Any, x: Any, metadata: Metadata) -> np.ndarray:
-    if not metadata.target.classes:
-        return _unscale(model.predict(x), metadata)
-    y_prob = np.zeros((x.shape[0], len(metadata.target.classes or ())))
-    y_prob[:, model.classes_] = model.predict_proba(x)
-    return y_prob
-
-
-def _unscale(value: Any, metadata: Metadata) -> Any:
-    """Convert a standardized target to the units of the user."""
-    return value * metadata.target.scale + metadata.target.mean
+def _fit_predict(
+    make_classifier: Any,
+    make_regressor: Any,
+    encode: Callable[[_Rows], Any],
+    rows: _Rows,
+    test: Split,
+    metadata: Metadata,
+) -> np.ndarray:
+    """Fit estimators to rows, and predict all test rows, chunk by chunk."""
+    estimators = (make_classifier, make_regressor)
+    predict = get_task(metadata.task).fit_estimator(*estimators, encode(rows), rows.target, rows.weight, metadata)
+    chunks = [np.arange(start, min(start + CHUNK_ROWS, len(test))) for start in range(0, len(test), CHUNK_ROWS)]
+    return np.concatenate([predict(encode(_load_rows(test, chunk, metadata))) for chunk in chunks])
 
 
 class _LinearEncoder:

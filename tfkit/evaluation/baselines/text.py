@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.evaluation.baselines.table import Split, dummy
+from tfkit.evaluation.baselines.table import Split
 from tfkit.metadata import Metadata
+from tfkit.tasks.registry import get_task
 
 log = logging.getLogger("tfkit")
 
@@ -41,20 +42,16 @@ def tfidf(train: Split, test: Split, metadata: Metadata, *, seed: int = 0) -> np
 
     texts, y, weight = _load_texts(train, metadata, max_rows=MAX_TEXTS)
     test_texts, _, _ = _load_texts(test, metadata)
-    target, is_regression = metadata.target, not metadata.target.classes
-    if not is_regression and len(np.unique(y)) < 2:
-        return dummy(train, test, metadata, seed=seed)
     vectorizer = _make_vectorizer(getattr(metadata, "tokenization", None))
-    model = Ridge() if is_regression else LogisticRegression(C=INVERSE_REGULARIZATION, max_iter=200)
+
+    def make_classifier(y: np.ndarray, count: int) -> Any:
+        return LogisticRegression(C=INVERSE_REGULARIZATION, max_iter=200)
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(vectorizer.fit_transform(texts), y, sample_weight=weight)
-    x = vectorizer.transform(test_texts)
-    if is_regression:
-        return model.predict(x) * target.scale + target.mean
-    y_prob = np.zeros((len(test_texts), len(target.classes or ())))
-    y_prob[:, model.classes_] = model.predict_proba(x)
-    return y_prob
+        x, task = vectorizer.fit_transform(texts), get_task(metadata.task)
+        predict = task.fit_estimator(make_classifier, Ridge, x, y, weight, metadata)
+    return predict(vectorizer.transform(test_texts))
 
 
 def _make_vectorizer(tokens: str | None) -> Any:

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+ACTIVATIONS = ("linear", "softmax", "sigmoid")  # of `EnsembleAverage`
+
 
 @keras.saving.register_keras_serializable(package="tfkit")
 class BatchEnsembleDense(keras.layers.Layer):
@@ -163,16 +165,20 @@ class EnsembleAverage(keras.layers.Layer):
 
     In training the input is returned unchanged, so that a loss such as `tfkit.losses.EnsembleLoss` trains each member.
     At inference the predictions of the members are averaged: for logits, the probabilities are averaged (and their
-    logarithm is returned, so that a loss with `from_logits=True` still applies); for values, the values.
+    logits are returned, so that a loss with `from_logits=True` still applies); for values, the values.
 
     Args:
-        logits: Whether the inputs are class logits, whose probabilities are averaged.
+        activation: "softmax" or "sigmoid" if the inputs are logits, whose probabilities are averaged; "linear" for
+            values.
 
     Input shape:
         `(batch, members, dim)`.
 
     Output shape:
         `(batch, members, dim)` in training, `(batch, 1, dim)` otherwise.
+
+    Raises:
+        ValueError: If `activation` is not one of the three.
 
     Example:
         >>> import numpy as np, tfkit
@@ -181,15 +187,21 @@ class EnsembleAverage(keras.layers.Layer):
         [[[2.0]]]
     """
 
-    def __init__(self, logits=False, **kwargs):
+    def __init__(self, activation="linear", **kwargs):
         super().__init__(**kwargs)
-        self.logits = logits
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"`activation` must be one of {', '.join(ACTIVATIONS)}. Received: {activation!r}")
+        self.activation = activation
 
     def call(self, x, training=False):
         if training:
             return x
-        if not self.logits:
+        if self.activation == "linear":
             return ops.mean(x, axis=1, keepdims=True)
+        if self.activation == "sigmoid":
+            return ops.logsumexp(ops.log_sigmoid(x), axis=1, keepdims=True) - ops.logsumexp(
+                ops.log_sigmoid(-x), axis=1, keepdims=True
+            )
         members = ops.cast(ops.shape(x)[1], x.dtype)
         return ops.logsumexp(ops.log_softmax(x, axis=-1), axis=1, keepdims=True) - ops.log(members)
 

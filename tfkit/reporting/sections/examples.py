@@ -8,6 +8,7 @@ from tfkit.reporting.document import HighlightedText, ImageFigure, Section
 from tfkit.reporting.figures import BLUE, DASHES, MUTED, SERIES, Figure, Table, draw, legend
 from tfkit.reporting.formatting import format_interval, format_number, format_percent
 from tfkit.reporting.run_results import RunResults
+from tfkit.tasks.registry import get_task
 
 MAX_FEATURES = 25  # features in the figure
 
@@ -30,7 +31,7 @@ def features_and_slices(record: RunResults) -> list[Section]:
 
 
 def _loss_name(record: RunResults) -> str:
-    return "log loss" if record.classes else "mean absolute error"
+    return get_task(record.task).ROW_LOSS_NAME
 
 
 def _importance_paragraphs(record: RunResults, importance: dict[str, Any]) -> list[str]:
@@ -183,7 +184,7 @@ def label_issues(record: RunResults) -> list[Section]:
     for issue in first:
         values = [str(issue[key]) if key == "row" else _cell(issue[key]) for key in keys]
         rows.append(values + [_cell(issue["cells"].get(name, "")) for name in names])
-    criterion = "the lowest probability of their label" if record.classes else "the largest errors"
+    criterion = f"the largest errors ({_loss_name(record)})"
     paragraphs = [
         f"Of the {issues['num_rows']:,} validation and test rows, these have {criterion}. Labels of such rows are "
         f"often wrong. The first {issues['num_issues']:,} rows are in label_issues.csv in the run folder."

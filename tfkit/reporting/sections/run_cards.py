@@ -38,13 +38,7 @@ def data(record: RunResults) -> list[Section]:
     paragraphs = [f"Target: {record.target}."] + [f"Data cleaning: {step}." for step in metadata.notes]
     paragraphs += metadata.describe()
     figures = [_class_balance(target.counts)] if target.counts else []
-    if (
-        not figures
-        and record.y_true is not None
-        and not target.classes
-        and record.y_true.ndim == 1
-        and record.y_true.dtype.names is None
-    ):
+    if not figures and record.y_true is not None and record.y_true.ndim == 1 and record.y_true.dtype.kind == "f":
         figures = [_target_histogram(record)]
     return [Section("Data", paragraphs, figures, tables)]
 

@@ -122,7 +122,7 @@ def _parse_line(line: bytes, line_number: int, path: Path) -> dict[str, Any]:
             f"line {line_number} is a {type(record).__name__}"
         )
     for name, value in record.items():
-        if isinstance(value, list | dict):
+        if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(v, list | dict) for v in value)):
             raise UserError(
                 f"A cell must be a number, a string, a boolean or null; flatten nested values first. "
                 f"Received: {path}, a {type(value).__name__} under {name!r} in line {line_number}"

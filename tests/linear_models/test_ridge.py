@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge, RidgeCV
 
-from tfkit.data.series.ridge import ALPHAS, fit_ridge_head
 from tfkit.datasets.array import ArrayDataset
+from tfkit.linear_models.ridge import ALPHAS, fit_ridge_head
 from tfkit.metadata import Metadata, Target
 
 RANDOM = np.random.default_rng(0)

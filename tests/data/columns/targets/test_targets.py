@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfkit.data.columns.target import (
-    count_classes,
+from tfkit.data.columns.targets import (
     fit_target_statistics,
     infer_target,
     read_target,
     scale_targets,
 )
+from tfkit.data.columns.targets.classification import count_classes
 from tfkit.errors import UserError, format_list
 from tfkit.metadata import Metadata, Target
 
@@ -105,7 +105,7 @@ def test_positive_class_is_the_rarer_class():
         (["u", "v"], {"positive_class": "w"}, "one of the target's classes. Received: 'w'; there are 'u', 'v'"),
         (["Yes", "No"], {"positive_class": "yes"}, r"Did you mean 'Yes'\? Received: 'yes'"),
         (["u", "v", "w"], {"positive_class": "u"}, "for a target of two classes. Received: 'y', which has 3"),
-        (list(range(30)), {"positive_class": "1"}, "for a target of two classes. Received: 'y', which is a number"),
+        (list(range(30)), {"positive_class": "1"}, "for a target of classes. Received: 'y', which is a number"),
         ([*range(30), "abc"], {}, r"Received in 'y': 'abc' in row 31 \(line 32 of a CSV file\), the first of 1"),
         (
             ["u", "v"],

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from tfkit.metadata import Metadata
+from tfkit.tasks.registry import get_task
 
 ALPHAS = np.logspace(-3, 5, 17)  # regularization strengths
 
@@ -16,7 +17,7 @@ CHUNK_FEATURES = 1024  # features centered at a time
 def fit_ridge_head(dataset: Any, metadata: Metadata, *, name: str = "features") -> list[np.ndarray]:
     """Fit a linear head: kernel `(features, outputs)` and bias `(outputs,)`.
 
-    Ridge regression of the number, or of +1 and -1 for each class, on features of one scale. For each of 17
+    Ridge regression of the number, or of +1 and -1 for each class or tag, on features of one scale. For each of 17
     regularization strengths, the leave-one-out predictions have a closed form (Golub et al. 1979,
     https://doi.org/10.1080/00401706.1979.10489751); the strength with the smallest squared leave-one-out error is
     chosen. For classes, the outputs are multiplied by the one factor (an inverse temperature) that minimizes the log
@@ -29,22 +30,23 @@ def fit_ridge_head(dataset: Any, metadata: Metadata, *, name: str = "features") 
 
     Args:
         dataset: Rows whose x has the features, `(rows, features)`; their weights are used.
-        metadata: Metadata of the data, of which the classes of the target are used.
+        metadata: Metadata of the data, of which the target is used.
         name: Name of the features in x.
 
     Example:
         >>> import tfkit
         >>> x = np.random.default_rng(0).normal(size=(40, 3))
         >>> rows = tfkit.ArrayDataset({"features": x}, (x[:, 0] > 0).astype(int))
-        >>> kernel, bias = fit_ridge_head(rows, tfkit.Metadata(target={"classes": ["no", "yes"]}))
+        >>> metadata = tfkit.Metadata(target={"task": "classification", "classes": ["no", "yes"]})
+        >>> kernel, bias = fit_ridge_head(rows, metadata)
         >>> bool(((x @ kernel + bias).argmax(axis=1) == (x[:, 0] > 0)).mean() > 0.9)
         True
     """
     x, y, weight = dataset.take(np.arange(len(dataset)))
-    x, y = np.asarray(x[name], "float32"), np.asarray(y).reshape(-1)
+    x, y = np.asarray(x[name], "float32"), np.asarray(y)
     weight = np.ones(len(y)) if weight is None else np.asarray(weight, "float64")
-    classes = metadata.target.classes
-    targets = 2.0 * np.eye(len(classes))[y] - 1 if classes else y[:, None].astype("float64")
+    task = get_task(metadata.task)
+    targets, probabilities = task.signed_targets(y, metadata), task.logit_targets(y, metadata)
     x_mean, target_mean = (np.average(array, axis=0, weights=weight) for array in (x, targets))
     sqrt_weight = np.sqrt(weight)[:, None]
     chunks = [slice(start, start + CHUNK_FEATURES) for start in range(0, x.shape[1], CHUNK_FEATURES)]
@@ -56,7 +58,9 @@ def fit_ridge_head(dataset: Any, metadata: Metadata, *, name: str = "features") 
     dual, errors = _solve_dual(np.asarray(gram), sqrt_weight * (targets - target_mean), sqrt_weight[:, 0])
     kernel = np.concatenate([centered(chunk).T @ dual for chunk in chunks])
     bias = target_mean - x_mean @ kernel
-    scale = _fit_logit_scale(targets - errors / sqrt_weight, y, weight, len(classes)) if classes else 1.0
+    if probabilities is None:
+        return [kernel, bias]
+    scale = _fit_logit_scale(targets - errors / sqrt_weight, probabilities, weight, task.OUTPUT_ACTIVATION)
     return [scale * kernel, scale * bias]
 
 
@@ -86,13 +90,16 @@ def _solve_dual(gram: np.ndarray, targets: np.ndarray, sqrt_weight: np.ndarray) 
     return best[1], best[2]
 
 
-def _fit_logit_scale(predictions: np.ndarray, y: np.ndarray, weight: np.ndarray, num_classes: int) -> float:
-    """Choose the factor of the predictions that minimizes their log loss as logits."""
-    smoothed = (len(y) * np.eye(num_classes)[y] + 1) / (len(y) + num_classes)
+def _fit_logit_scale(predictions: np.ndarray, probabilities: np.ndarray, weight: np.ndarray, activation: str) -> float:
+    """Choose the factor of the predictions `(rows, outputs)` that minimizes their log loss as logits."""
     losses = []
     for scale in LOGIT_SCALES:
         logits = scale * predictions
-        logits = logits - logits.max(axis=1, keepdims=True)
-        log_probabilities = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-        losses.append(-np.average((smoothed * log_probabilities).sum(axis=1), weights=weight))
+        if activation == "softmax":
+            logits = logits - logits.max(axis=1, keepdims=True)
+            log_probabilities = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+            row_losses = -(probabilities * log_probabilities).sum(axis=1)
+        else:
+            row_losses = (np.logaddexp(0, logits) - probabilities * logits).sum(axis=1)
+        losses.append(np.average(row_losses, weights=weight))
     return float(LOGIT_SCALES[int(np.argmin(losses))])

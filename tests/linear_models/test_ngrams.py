@@ -8,8 +8,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from tfkit import ArrayDataset
-from tfkit.data.text import TextMetadata, fit_ngram_classifier, fit_ngram_vocabulary
+from tfkit.data.text import TextMetadata, fit_ngram_vocabulary
 from tfkit.data.text.metadata import NgramVocabulary
+from tfkit.linear_models import fit_ngram_classifier
 from tfkit.metadata import Target
 
 RANDOM = np.random.default_rng(0)
