@@ -101,7 +101,7 @@ def model(config, data):
 
 def auto_settings(rows, target):
     """Values of "auto" by the number of training rows, chosen on splits of the training rows of eight open tables."""
-    classes, binary = bool(target.classes), target.is_binary
+    classes, binary = bool(target.classes), target.is_binary or target.task == "multilabel"
     size = 0 if rows < 2000 else 1 if rows < 5000 else 2 if rows < 10000 else 3 if rows < 20000 else 4
     return {
         "refit": size == 0,

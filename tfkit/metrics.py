@@ -9,7 +9,8 @@ from tfkit.losses import QuantileLoss
 
 HIGHER_IS_BETTER = """accuracy acc binary_accuracy categorical_accuracy sparse_categorical_accuracy balanced_accuracy
 top_k_categorical_accuracy sparse_top_k_categorical_accuracy precision recall f1 f1_score fbeta_score f_beta_score
-roc_auc auc average_precision r2 r2_score io_u mean_io_u binary_io_u one_hot_io_u one_hot_mean_io_u cosine_similarity
+roc_auc auc average_precision label_ranking_average_precision exact_match r2 r2_score io_u mean_io_u binary_io_u
+one_hot_io_u one_hot_mean_io_u cosine_similarity
 pearson_correlation concordance_correlation precision_at_recall recall_at_precision sensitivity_at_specificity
 specificity_at_sensitivity""".split()
 
@@ -17,7 +18,7 @@ LOWER_IS_BETTER = """loss log_loss mse mae mape msle bce mean_squared_error root
 median_absolute_error mean_absolute_percentage_error mean_squared_logarithmic_error mean_relative_error huber logcosh
 log_cosh_error kl_divergence poisson hinge squared_hinge categorical_hinge binary_crossentropy
 categorical_crossentropy sparse_categorical_crossentropy crossentropy smoothed_crossentropy sparse_focal pinball
-mean_pinball gaussian_nll expected_calibration_error error smape mase standardized_mean_squared_error
+mean_pinball hamming_loss gaussian_nll expected_calibration_error error smape mase standardized_mean_squared_error
 standardized_mean_absolute_error""".split()
 
 DIRECTIONS = {**dict.fromkeys(HIGHER_IS_BETTER, "max"), **dict.fromkeys(LOWER_IS_BETTER, "min")}

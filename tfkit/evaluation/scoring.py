@@ -1,5 +1,6 @@
 """Compute the metrics of predictions, which the task of the metadata defines."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,8 @@ import numpy as np
 from tfkit.metadata import Metadata
 from tfkit.tasks.registry import get_task
 from tfkit.tasks.weighted_sums import Metric
+
+AVERAGES = ("macro", "weighted")  # suffixes of metrics that are other averages over classes
 
 
 def task_metrics(y_true: Any, y_pred: Any, metadata: Metadata) -> list[Metric]:
@@ -20,6 +23,17 @@ def task_metrics(y_true: Any, y_pred: Any, metadata: Metadata) -> list[Metric]:
     y_true, y_pred = task.validate_predictions(y_true, y_pred, metadata)
     with np.errstate(over="ignore"):
         return task.make_metrics(y_true, y_pred, metadata)
+
+
+def printed_metrics(names: Iterable[str]) -> list[str]:
+    """The metrics to show: without other averages of a metric, which are in metrics.json.
+
+    Example:
+        >>> printed_metrics(["f1", "f1_macro", "f1_weighted"]), printed_metrics(["f1_micro", "f1_macro"])
+        (['f1'], ['f1_micro', 'f1_macro'])
+    """
+    names = list(names)
+    return [name for name in names if not any(name == f"{base}_{suffix}" for base in names for suffix in AVERAGES)]
 
 
 def compute_metrics(y_true: Any, y_pred: Any, metadata: Metadata, *, weight: Any = None) -> dict[str, float]:

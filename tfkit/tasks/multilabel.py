@@ -1,5 +1,6 @@
 """The multilabel task: any number of tags per row."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -165,18 +166,19 @@ class Multilabel(Task):
         return self.predict_neighbors(y, len(y), metadata)
 
     def predictions_to_frame(self, outputs: np.ndarray, metadata: Metadata) -> "pd.DataFrame":
-        """The column `predicted`, in the form of the target's cells, and `probability_TAG`."""
+        """The column `predicted`, lists or text as in the target's cells, and `probability_TAG`."""
         import pandas as pd
 
         tags = metadata.target.classes or []
         return pd.DataFrame(
-            {"predicted": _to_cells(outputs >= THRESHOLD, metadata.target)}
+            {"predicted": _to_lists(outputs >= THRESHOLD, metadata.target)}
             | {f"probability_{tag}": outputs[:, i] for i, tag in enumerate(tags)}
         )
 
     def test_frame(self, dataset: Any, y_true: Any, y_pred: np.ndarray, metadata: Metadata) -> "pd.DataFrame":
-        """The rows of predictions.csv: `actual`, then the columns of `predictions_to_frame`."""
+        """The rows of predictions.csv: `actual`, then the columns of `predictions_to_frame`, lists as text."""
         frame = self.predictions_to_frame(y_pred, metadata)
+        frame["predicted"] = _to_cells(y_pred >= THRESHOLD, metadata.target)
         frame.insert(0, "actual", _to_cells(np.asarray(y_true) > 0, metadata.target))
         return frame
 
@@ -194,6 +196,12 @@ def _to_cells(is_tag: np.ndarray, target: Target) -> list[str]:
     """Write the tags of each row as a cell of the target."""
     labels, delimiter = target.labels, target.tag_delimiter or LISTS
     return [join_tags([labels[code] for code in np.flatnonzero(row)], delimiter) for row in is_tag]
+
+
+def _to_lists(is_tag: np.ndarray, target: Target) -> list[Any]:
+    """The tags of each row in the type of the target: a list, or text with a delimiter."""
+    cells = _to_cells(is_tag, target)
+    return [json.loads(cell) for cell in cells] if target.tag_delimiter == LISTS else cells
 
 
 TASK = Multilabel()

@@ -16,7 +16,6 @@ from tfkit.recipe import Data, Recipe
 from tfkit.run_dir import RunDir
 from tfkit.tasks.registry import get_task
 
-AVERAGED_SUFFIXES = ("_macro", "_weighted")  # metrics in metrics.json that are not printed
 ARROW_ROWS = 200_000  # of predictions.csv, from which on it is written with Arrow
 SAMPLE_ROWS = 64  # raw rows that are saved to verify exports
 
@@ -74,7 +73,7 @@ def evaluate(
     }
     frame = get_task(metadata.task).test_frame(data.test, y_true, y_pred, metadata)
     write_predictions(frame, run.path("predictions.csv"))
-    printed = {name: value for name, value in metrics["test"].items() if not name.endswith(AVERAGED_SUFFIXES)}
+    printed = {name: metrics["test"][name] for name in scoring.printed_metrics(metrics["test"])}
     log(scores_table({**metrics, "test": printed}))
     for warning in get_task(metadata.task).score_warnings(metrics["test"], metadata):
         log(f"Warning: {warning}")

@@ -88,7 +88,6 @@ def test_test_rows_hold_the_cells_of_the_user(cents):
     frame = pd.DataFrame({"x": [str(i % 3) for i in range(len(cents))], "y": [value / 100 for value in cents]})
     metadata = tabular.fit_schema(frame, tabular.infer_target(frame["y"], task="regression"), categorical_columns=["x"])
     dataset = tabular.make_dataset(frame, metadata, lambda raw, training: raw)
-    y_true = get_task("regression").targets(dataset, metadata)
-    assert (
-        get_task("regression").test_frame(dataset, y_true, y_true, metadata)["actual"].tolist() == frame["y"].tolist()
-    )
+    task = get_task("regression")
+    y_true = task.targets(dataset, metadata)
+    assert task.test_frame(dataset, y_true, y_true, metadata)["actual"].tolist() == frame["y"].tolist()

@@ -217,11 +217,8 @@ def test_logits_give_the_log_of_the_mean_probability(scale):
 @pytest.mark.parametrize("logits", [True, False])
 def test_member_mean_works_with_the_loss_per_member(logits):
     inner = keras.losses.SparseCategoricalCrossentropy(from_logits=True) if logits else keras.losses.MeanSquaredError()
-    layer, loss, x = (
-        EnsembleAverage("softmax" if logits else "linear"),
-        EnsembleLoss(inner),
-        rows(6, 3, 4 if logits else 1),
-    )
+    layer, loss = EnsembleAverage("softmax" if logits else "linear"), EnsembleLoss(inner)
+    x = rows(6, 3, 4 if logits else 1)
     y = RANDOM.integers(0, 4, 6) if logits else rows(6)
     member_losses = [float(inner(y, x[:, member])) for member in range(3)]
     assert float(loss(y, layer(x, training=True))) == pytest.approx(np.mean(member_losses), rel=1e-5)

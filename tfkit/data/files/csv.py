@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tfkit.data.files import lone_quotes
 from tfkit.data.files.csv_layout import (
@@ -85,12 +86,18 @@ def read_chunks(
 
 
 def as_bytes(frame: pd.DataFrame, delimiter: str = ",", *, header: bool = True) -> bytes:
-    """Format rows as delimited text below a header line; a missing cell is empty."""
+    """Format rows as delimited text below a header line; a missing cell is empty, a list is JSON text."""
+    lists = [name for name in frame if frame[name].dtype == object and frame[name].map(type).eq(list).any()]
+    frame = frame.assign(**{name: frame[name].map(_list_as_text) for name in lists})
     # Python before 3.13 quotes a lone carriage return only if lines end with one.
     text: str = frame.to_csv(index=False, sep=delimiter, header=header, lineterminator="\n")
     if "\r" in text:
         text = frame.to_csv(index=False, sep=delimiter, header=header, lineterminator="\r\n")
     return text.encode()
+
+
+def _list_as_text(cell: Any) -> Any:
+    return json.dumps(cell, ensure_ascii=False) if isinstance(cell, list) else cell
 
 
 def _parse(body: bytes, layout: CsvLayout, text: bytes, path: Path) -> tuple[pd.DataFrame, list[str]]:

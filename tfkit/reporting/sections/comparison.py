@@ -6,11 +6,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from tfkit.evaluation.comparison import primary_metric
+from tfkit.evaluation.scoring import printed_metrics
 from tfkit.reporting.document import Section
 from tfkit.reporting.figures import BLUE, DASHES, INK, SERIES, Figure, Table, draw, legend, log_axis
 from tfkit.reporting.formatting import display_name, format_interval, format_number
 from tfkit.reporting.run_results import RunResults
-from tfkit.reporting.sections.overview import AVERAGED
 from tfkit.reporting.sections.training import integer_axis
 
 
@@ -37,8 +37,7 @@ def _test_scores(records: list[RunResults], names: list[str], conclusions: Seque
     metrics = dict.fromkeys(name for record in records for name in record.metrics.get("test") or {})
     rows = [
         [display_name(name), *(format_number((record.metrics.get("test") or {}).get(name)) for record in records)]
-        for name in metrics
-        if not name.endswith(AVERAGED)
+        for name in printed_metrics(metrics)
     ]
     tables = [Table("Scores on the test set", ["metric", *names], rows)] if rows else []
     figures = [_intervals(records, names)] if rows else []

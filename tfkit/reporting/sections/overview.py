@@ -3,12 +3,11 @@
 from typing import Any
 
 from tfkit.evaluation.comparison import primary_metric
+from tfkit.evaluation.scoring import printed_metrics
 from tfkit.reporting.document import Section
 from tfkit.reporting.figures import BLUE, INK, MUTED, Figure, Table, draw
 from tfkit.reporting.formatting import display_name, format_interval, format_number
 from tfkit.reporting.run_results import RunResults
-
-AVERAGED = ("_macro", "_weighted")  # suffixes of scores shown only in metrics.json
 
 
 def test_scores(record: RunResults) -> list[Section]:
@@ -19,12 +18,11 @@ def test_scores(record: RunResults) -> list[Section]:
     rows = [
         [
             display_name(name),
-            format_number(value),
+            format_number(scores[name]),
             format_interval(metrics.get("intervals", {}).get(name)) if split == "test" else "",
             *(format_number(baseline_scores.get(name)) for baseline_scores in baselines.values()),
         ]
-        for name, value in scores.items()
-        if not name.endswith(AVERAGED)
+        for name in printed_metrics(scores)
     ]
     caption = "Scores on the test set" if split == "test" else "Scores on the validation set; test set not evaluated"
     head = ["metric", "model", "95% interval", *map(display_name, baselines)]
