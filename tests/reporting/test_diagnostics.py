@@ -203,7 +203,7 @@ def test_similar_run_without_the_problem_has_no_diagnosis(diagnose, run):
 
 @pytest.mark.parametrize("diagnose", CASES, ids=lambda diagnose: diagnose.__name__)
 def test_run_without_data_has_no_diagnosis(diagnose, run):
-    assert diagnose(record(run, target=BINARY.model_copy(update={"task": "other"}))) is None
+    assert diagnose(record(run, target=BINARY.model_copy(update={"task": "custom"}))) is None
 
 
 @pytest.mark.parametrize("name", HEALTHY)

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from tfkit.tasks.base import Task
 from tfkit.tasks.losses import default_loss, make_loss, validate_loss
 from tfkit.tasks.make_data import balance_classes, make_data
 from tfkit.tasks.registry import get_task, task_names
+from tfkit.tasks.task import Task
 
 __all__ = [
     "Task",

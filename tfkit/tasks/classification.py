@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfkit.metadata import Metadata, Target
-from tfkit.tasks.base import Predict, Task
 from tfkit.tasks.classification_metrics import class_counts, class_metrics, probability_metrics, ranking_metrics
+from tfkit.tasks.task import Predict, Task
 from tfkit.tasks.validation import check_predictions
 from tfkit.tasks.weighted_sums import Metric, ratio
 

@@ -1,6 +1,6 @@
 """The task of a recipe with losses and outputs of its own."""
 
-from tfkit.tasks.base import Task
+from tfkit.tasks.task import Task
 
 
 class Custom(Task):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfkit.datasets.windows import allocate_window_targets
-from tfkit.tasks.base import Task
+from tfkit.tasks.task import Task
 from tfkit.tasks.validation import check_predictions
 from tfkit.tasks.weighted_sums import Metric, ratio
 

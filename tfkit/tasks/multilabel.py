@@ -9,8 +9,8 @@ import numpy as np
 from tfkit.data.columns.tags import LISTS, join_tags
 from tfkit.data.columns.targets import read_target
 from tfkit.metadata import Metadata, Target
-from tfkit.tasks.base import Predict, Task
 from tfkit.tasks.multilabel_metrics import THRESHOLD, probability_metrics, ranking_metrics, tag_losses, tag_metrics
+from tfkit.tasks.task import Predict, Task
 from tfkit.tasks.validation import check_predictions, dataset_targets
 from tfkit.tasks.weighted_sums import Metric, ratio
 

@@ -4,9 +4,9 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from tfkit.errors import UserError, did_you_mean
-from tfkit.tasks.base import Task
+from tfkit.tasks.task import Task
 
-HELPERS = {"base", "registry", "validation", "weighted_sums", "losses", "make_data"}
+HELPERS = {"task", "registry", "validation", "weighted_sums", "losses", "make_data"}
 HELPERS |= {"classification_metrics", "multilabel_metrics"}
 
 

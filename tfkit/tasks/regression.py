@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfkit.metadata import Metadata, Target
-from tfkit.tasks.base import Predict, Task
+from tfkit.tasks.task import Predict, Task
 from tfkit.tasks.validation import check_predictions, dataset_targets
 from tfkit.tasks.weighted_sums import Metric, ratio
 

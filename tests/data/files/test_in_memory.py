@@ -71,7 +71,7 @@ def test_polars_frame():
         (np.ones((2, 3)), "Received: ndarray; give each column a name"),
         ([1, 2], "must contain a dictionary for each row, column -> value. Received: int at position 0"),
         ([{"a": 1}, "x"], "Received: str at position 1"),
-        ([{"a": 1}, {"a": [1, 2]}], "flatten nested values first. Received: a list under 'a' at position 1"),
+        ([{"a": 1}, {"a": [[1, 2]]}], "flatten nested values first. Received: a list under 'a' at position 1"),
         ({"a": [1, 2], "b": [1]}, "all of one length; a dictionary of single values is one row. Received"),
         (Capsule(pa.chunked_array([[1, 2]])), "An Arrow source must be a table of named columns. Received: Capsule"),
         ([], "A table needs columns and rows"),

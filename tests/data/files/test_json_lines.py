@@ -29,7 +29,7 @@ def test_json_lines(file, columns):
 def test_invalid_json_lines(file, assert_refused):
     assert_refused(file('{"a": 1}\n\n{"a": \n', "a.jsonl"), "line 3 is not")
     assert_refused(file('{"a": 1}\n[1, 2]\n', "a.jsonl"), "line 2 is a list")
-    assert_refused(file('{"a": 1}\n{"a": [1]}\n', "a.jsonl"), "a list under 'a' in line 2")
+    assert_refused(file('{"a": 1}\n{"a": [[1]]}\n', "a.jsonl"), "a list under 'a' in line 2")
     assert_refused(file('{"a": {"b": 1}}\n', "a.jsonl"), "a dict under 'a' in line 1")
     assert_refused(file('{"a": 1, " a": 2}\n', "a.jsonl"), "must differ")
     assert_refused(file("{}\n", "a.jsonl"), "needs columns and rows")

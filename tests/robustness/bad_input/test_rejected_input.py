@@ -28,7 +28,12 @@ from tests.robustness.bad_input.conftest import ROWS, table, write_rows
         ("ragged.csv", b"a,b,y\n1,2,u\n1,2,3,v\n", "Received: ragged.csv, 4 cells in line 3, 3 in the header"),
         ("twice.csv", b"a,a,y\n1,2,u\n2,3,v\n", "Column names must differ; rename one. Received: twice.csv"),
         ("caret.csv", b"a^b^y\n1^2^u\n3^4^v\n", "If it has more than one column, give delimiter=. Received: 'a^b^y'"),
-        ("nested.jsonl", b'{"a": [1], "y": "u"}\n', "flatten nested values first. Received: nested.jsonl"),
+        ("nested.jsonl", b'{"a": [[1]], "y": "u"}\n', "flatten nested values first. Received: nested.jsonl"),
+        (
+            "lists.jsonl",
+            b'{"a": [1], "y": "u"}\n',
+            "flatten nested values first. Received: several values in a cell of 'a'",
+        ),
         ("table.xyz", b"a,y\n1,u\n", "The suffix of a table file must be one of"),
     ],
 )
@@ -96,8 +101,8 @@ FLOATS = np.random.default_rng(1).normal(size=ROWS).round(3)
             "`positive_class` must be one of the target's classes. Received: 'w'; there are 'u', 'v'",
         ),
         ({}, "target=b positive_class=x", "`positive_class` is for a target of two classes"),
-        ({}, "target=y loss=mse", "so it can be cross_entropy, label_smoothing, focal. Received: loss=mse"),
-        ({}, "target=a loss=focal", "so it can be mse, mae, huber, quantile. Received: loss=focal"),
+        ({}, "target=y loss=mse", "it can be cross_entropy, label_smoothing, focal. Received: loss=mse"),
+        ({}, "target=a loss=focal", "it can be mse, mae, huber, quantile. Received: loss=focal"),
         ({}, "target=a loss=quantile quantile=0", "`quantile` must be a number > 0 and < 1"),
         ({}, "target=a balance_classes=true", "`balance_classes` needs a target of classes"),
         (

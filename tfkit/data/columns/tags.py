@@ -14,8 +14,6 @@ DELIMITERS = ("|", ";", ",")
 
 MIN_SHARED = 0.5  # of the cells with several tags: all their tags must occur in other cells, too
 
-MAX_DISTINCT_TAGS = 0.5  # of the distinct cells, with which a column is recognized as tags
-
 
 def split_tags(cell: str, delimiter: str) -> list[str]:
     """Split a cell into its tags; equal tags count once.
@@ -72,10 +70,10 @@ def parse_list(cell: str) -> list[Any] | None:
 def infer_delimiter(labels: Sequence[str]) -> str | None:
     """The delimiter of the tags in a column, or None if its distinct labels are classes.
 
-    Labels are tags if all are lists, or if a delimiter joins some of them, most of the joined tags occur in other
-    labels too, the number of tags varies, and there are at most half as many tags as labels or each tag also occurs
-    alone. So `Paris, France` and `yes; of course` are classes, and so are all pairs of two properties, such as
-    `female, young`.
+    Labels are tags if all are lists. They are tags with a delimiter if it joins some of them, most of the joined tags
+    occur in other labels too, there are fewer tags than labels, and one of these holds: each joined tag also is a label
+    of its own; the joined labels have different numbers of tags; a tag occurs in different places. So `Paris, France`
+    and `yes; of course` are classes, and so are all pairs of two properties, such as `female, young`.
 
     Example:
         >>> infer_delimiter(["red|round", "red", "round"]), infer_delimiter(["Paris, France", "Lyon, France", "Rome"])
@@ -84,20 +82,15 @@ def infer_delimiter(labels: Sequence[str]) -> str | None:
     if labels and all(parse_list(label) is not None for label in labels):
         return LISTS
     for delimiter in DELIMITERS:
-        if not (joined := combined_labels(labels, delimiter)):
-            continue
-        tags = {label: split_tags(label, delimiter) for label in labels}
-        distinct = {tag for parts in tags.values() for tag in parts}
-        alone = {parts[0] for parts in tags.values() if len(parts) == 1}
-        is_varied = len({len(parts) for parts in tags.values()}) > 1
-        if is_varied and (len(distinct) <= MAX_DISTINCT_TAGS * len(labels) or all_occur_alone(joined, tags, alone)):
+        joined = combined_labels(labels, delimiter)
+        tags = [split_tags(label, delimiter) for label in joined]
+        num_tags = len({tag for label in labels for tag in split_tags(label, delimiter)})
+        positions = {(tag, position) for parts in tags for position, tag in enumerate(parts)}
+        joined_tags = {tag for tag, _ in positions}
+        is_varied = len({len(parts) for parts in tags}) > 1 or len(positions) > len(joined_tags)
+        if joined and num_tags < len(labels) and (is_varied or joined_tags <= set(labels)):
             return delimiter
     return None
-
-
-def all_occur_alone(joined: Sequence[str], tags: dict[str, list[str]], alone: set[str]) -> bool:
-    """Whether each tag of the joined labels is a label of its own, too."""
-    return all(tag in alone for label in joined for tag in tags[label])
 
 
 def combined_labels(labels: Sequence[str], delimiter: str) -> list[str]:

@@ -114,8 +114,8 @@ def _from_objects(cells: pd.Series) -> pd.Series:
     for value in cells if inferred == "mixed" else ():
         if isinstance(value, list | tuple | dict | set | np.ndarray):
             raise UserError(
-                f"A cell must be a number, a string, a date or empty; flatten nested values first. "
-                f"Received: several values in a cell of {cells.name!r}"
+                "A cell must be a number, a string, a date or empty, or in a target a list of tags; flatten nested "
+                f"values first. Received: several values in a cell of {cells.name!r}"
             )
     return cells.map(_decode, na_action="ignore").astype("str")
 

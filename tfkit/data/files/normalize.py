@@ -42,27 +42,20 @@ def lists_to_text(frame: pd.DataFrame, list_columns: Collection[str] = ()) -> pd
 
     Args:
         frame: A table whose cells may be lists, tuples, sets or arrays.
-        list_columns: The columns that may contain lists of strings, numbers and missing values.
-
-    Raises:
-        UserError: If another column contains one.
+        list_columns: The columns that may contain lists of strings, numbers and missing values; lists in others stay.
     """
-    for name in [name for name in frame.columns if frame[name].dtype == object]:
-        is_list = frame[name].map(lambda cell: isinstance(cell, list | tuple | set | frozenset | dict | np.ndarray))
+    for name in [name for name in list_columns if name in frame and frame[name].dtype == object]:
+        is_list = frame[name].map(_is_flat_list)
         if not is_list.any():
             continue
-        if name not in list_columns or not all(map(_is_flat, frame.loc[is_list, name])):
-            raise UserError(
-                "A cell must be a number, a string, a date or empty, or in a target a list of tags; flatten nested "
-                f"values first. Received: several values in a cell of {name!r}"
-            )
         texts = frame.loc[is_list, name].map(lambda cell: json.dumps(list(cell), ensure_ascii=False, default=_to_json))
         frame = frame.assign(**{name: frame[name].mask(is_list, texts)})
     return frame
 
 
-def _is_flat(cell: Any) -> bool:
-    return not isinstance(cell, dict) and all(value is None or np.ndim(value) == 0 for value in cell)
+def _is_flat_list(cell: Any) -> bool:
+    is_list = isinstance(cell, list | tuple | set | frozenset | np.ndarray)
+    return is_list and all(value is None or np.ndim(value) == 0 for value in cell)
 
 
 def _to_json(value: Any) -> Any:

@@ -80,17 +80,16 @@ def infer_target(
             f"task=classification. Received: {cells.name!r}, which contains dates"
         )
     if task == "auto":
-        task = _infer_task(cells, rule, positive_class)
+        is_tagged = positive_class is None and _is_text(rule) and multilabel.is_multilabel(cells, label_normalization)
+        is_number = regression.is_number(cells, rule)
+        task = "regression" if is_number else "multilabel" if is_tagged else "classification"
     options: dict[str, Any] = {"positive_class": positive_class, "label_normalization": label_normalization}
     return get_encoding(task).infer(cells, source, **options)
 
 
-def _infer_task(cells: Any, rule: Mapping[str, Any], positive_class: str | None) -> str:
-    """The task of a column whose type is not a date."""
-    if regression.is_number(cells, rule):
-        return "regression"
-    is_text = "number_format" not in rule and rule["kind"] not in ("yes/no", "constant")
-    return "multilabel" if is_text and positive_class is None and multilabel.is_multilabel(cells) else "classification"
+def _is_text(rule: Mapping[str, Any]) -> bool:
+    """Whether the type of a column is text, not numbers or yes and no."""
+    return "number_format" not in rule and rule["kind"] not in ("yes/no", "constant")
 
 
 def read_target(frame: Any, target: Target) -> np.ndarray:

@@ -18,9 +18,9 @@ COLUMN_TYPE = "category"
 STRATIFIED = True
 
 
-def is_multilabel(cells: "pd.Series") -> bool:
+def is_multilabel(cells: "pd.Series", label_normalization: str) -> bool:
     """Whether cells that are not numbers or dates contain several tags each."""
-    return infer_delimiter(list(dict.fromkeys(to_strings(cells)))) is not None
+    return infer_delimiter(_distinct_labels(to_strings(cells), label_normalization)) is not None
 
 
 def infer(
@@ -33,7 +33,7 @@ def infer(
             "cell; to learn each combination as a class, set task=classification"
         )
     labels = to_strings(cells)
-    distinct = list(dict.fromkeys(labels))
+    distinct = _distinct_labels(labels, label_normalization)
     delimiter = infer_delimiter(distinct) or _most_frequent_delimiter(distinct, str(cells.name))
     tags = Counter(tag for label in labels for tag in split_tags(label, delimiter))
     counts = join_spellings(tags) if label_normalization == "casefold" else dict(tags)
@@ -99,6 +99,10 @@ def strata(y: np.ndarray, target: Target) -> np.ndarray:
 def soft_targets(y: Any, target: Target) -> Any:
     """Targets that can be averaged: zeros and ones are probabilities already."""
     return y
+
+
+def _distinct_labels(labels: Any, label_normalization: str) -> list[str]:
+    return list(dict.fromkeys(map(normalize_label, labels) if label_normalization == "casefold" else labels))
 
 
 def _most_frequent_delimiter(labels: list[str], name: str) -> str:
