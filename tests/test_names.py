@@ -20,6 +20,16 @@ PRIVATE_NAMES = set(
     """.split()
 )
 PRIVATE_KEYS = PRIVATE_NAMES - {"words", "both"} | {"of", "does", "why", "called_with", "about"}  # of JSON files
+TARGET_FILES = (  # that may ask for the classes of a target
+    "tfkit/metadata.py",
+    "tfkit/tasks/",
+    "tfkit/data/columns/targets/",
+    "tfkit/data/columns/labels.py",
+    "tfkit/export/preprocessing_spec.py",  # writes them
+    "tfkit/reporting/run_results.py",  # reads them for the sections of tasks
+    "tfkit/reporting/sections/classification.py",
+    "tfkit/reporting/sections/thresholds.py",
+)
 LIBRARY_NAMES = {("tests/robustness/test_strategies.py", "given")}  # of hypothesis
 
 
@@ -59,6 +69,18 @@ def test_keys_are_not_private_words(file):
     keys = [key for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in node.keys]
     wrong = [f"{key.value} (line {key.lineno})" for key in keys if getattr(key, "value", None) in PRIVATE_KEYS]
     assert not wrong, f"use the term of Keras, scikit-learn or a textbook for: {', '.join(wrong)}"
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file.is_relative_to(ROOT / "tfkit")], ids=name_of)
+def test_only_tasks_ask_for_classes(file):
+    """A target may have classes, tags or neither; tfkit.tasks and the module of its encoding know which."""
+    if name_of(file).startswith(TARGET_FILES):
+        return
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        is_question = isinstance(node, ast.Attribute) and (
+            node.attr == "is_binary" or (node.attr == "classes" and ast.unparse(node.value).endswith("target"))
+        )
+        assert not is_question, f"line {node.lineno}: {ast.unparse(node)}; ask tfkit.tasks"
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if file.is_relative_to(ROOT / "tfkit")], ids=name_of)

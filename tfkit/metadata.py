@@ -90,6 +90,7 @@ class Metadata(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     KIND: ClassVar[str] = "custom"
+    ANALYSES: ClassVar[tuple[str, ...]] = ()  # of `tfkit.analysis`, for the report of a run with this kind of input
     _classes: ClassVar[dict[str, type["Metadata"]]] = {}
 
     kind: str = "custom"

@@ -25,11 +25,11 @@ def tables(tmp_path):
     noise = RNG.normal(size=(ROWS, 3)) * 0.2
     table = pd.DataFrame({f"x{i}": IS_TAG[:, i] + noise[:, i] for i in range(3)} | {"labels": TEXTS})
     table.to_csv(tmp_path / "table.csv", index=False)
-    words = [
+    texts = [
         " ".join(RNG.permutation([*tags, *RNG.choice(["the", "of", "and"], 3), f"no{i}"]))
         for i, tags in enumerate(TAGS)
     ]
-    pd.DataFrame({"text": words, "labels": TAGS}).to_json(tmp_path / "texts.jsonl", orient="records", lines=True)
+    pd.DataFrame({"text": texts, "labels": TAGS}).to_json(tmp_path / "texts.jsonl", orient="records", lines=True)
     steps = np.arange(20)
     shapes = np.stack([steps / 10, np.sin(steps), np.full(20, 3.0)])
     series = IS_TAG.astype(float) @ shapes + RNG.normal(size=(ROWS, 20)) * 0.1
@@ -47,7 +47,7 @@ def tables(tmp_path):
         "tabular": {"data": tmp_path / "table.csv", **small},
         "text": {"data": tmp_path / "texts.jsonl", "units": 16, **small},
         "series": {"data": tmp_path / "series.csv", **small},
-        "image": {"data": tmp_path / "images.csv", "filters": 8, "mixup": 0.2, **small},
+        "image": {"data": tmp_path / "images.csv", "filters": [8, 16], "mixup": 0.2, **small},
     }
 
 
@@ -65,7 +65,7 @@ def test_a_run_from_end_to_end(recipe, tables, tmp_path):
     scores = run.evaluate(settings["data"])["test"]
     assert scores["f1_micro"] > 0.9
     predicted = run.predict(settings["data"])["predicted"].tolist()
-    assert (predicted[0] == TAGS[0]) if recipe == "text" else (set(predicted[0].split("|")) == set(TEXTS[0].split("|")))
+    assert set(predicted[0] if recipe == "text" else predicted[0].split("|")) == set(TAGS[0])
     run.predict_file(settings["data"], tmp_path / "out.csv")
     assert len(read_frame(tmp_path / "out.csv")) == ROWS
     assert run.export("onnx", tmp_path / "model.onnx").exists()

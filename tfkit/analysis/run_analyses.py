@@ -18,12 +18,12 @@ Analysis = Callable[[FittedModel], Any]
 class _Spec(NamedTuple):
     """Where an analysis applies.
 
-    `kinds` of data, () for all; `by_task`, whether the task must name it in `ANALYSES`; `needs_test`, whether it needs
-    predictions of the test rows, which a training with `skip_test` does not have.
+    `by_kind` and `by_task`: whether the kind of data and the task must name it in their `ANALYSES`; `needs_test`:
+    whether it needs predictions of the test rows, which a training with `skip_test` does not have.
     """
 
     analyze: Analysis
-    kinds: tuple[str, ...] = ()
+    by_kind: bool = True
     by_task: bool = False
     needs_test: bool = True
 
@@ -33,15 +33,15 @@ def _analyses() -> dict[str, _Spec]:
     from tfkit.analysis import feature_importance, forecasts, label_issues, model_summary, occlusion, saliency, series
 
     return {
-        "model": _Spec(model_summary.describe, needs_test=False),
-        "learning": _Spec(model_summary.gradients_and_dead_units, needs_test=False),
-        "label_issues": _Spec(label_issues.label_issues, by_task=True, needs_test=False),
-        "columns": _Spec(feature_importance.importance, ("tabular",)),
-        "slices": _Spec(feature_importance.slices, ("tabular",), by_task=True),
-        "images": _Spec(saliency.images, ("image",)),
-        "texts": _Spec(occlusion.texts, ("text",)),
-        "series": _Spec(series.worst_series, ("series",)),
-        "forecast": _Spec(forecasts.forecasts, ("forecasting",)),
+        "model": _Spec(model_summary.describe, by_kind=False, needs_test=False),
+        "learning": _Spec(model_summary.gradients_and_dead_units, by_kind=False, needs_test=False),
+        "label_issues": _Spec(label_issues.label_issues, by_kind=False, by_task=True, needs_test=False),
+        "columns": _Spec(feature_importance.importance),
+        "slices": _Spec(feature_importance.slices, by_task=True),
+        "images": _Spec(saliency.images),
+        "texts": _Spec(occlusion.texts),
+        "series": _Spec(series.worst_series),
+        "forecast": _Spec(forecasts.forecasts),
     }
 
 
@@ -51,10 +51,10 @@ def run_analyses(fitted: FittedModel) -> dict[str, Any]:
     Returns:
         JSON values: results by name, `seconds` by name, and `skipped` with the errors of skipped analyses.
     """
-    kind, task = fitted.metadata.kind, get_task(fitted.metadata.task)
-    results: dict[str, Any] = {"kind": kind, "seconds": {}, "skipped": {}}
+    metadata, task = fitted.metadata, get_task(fitted.metadata.task)
+    results: dict[str, Any] = {"kind": metadata.kind, "seconds": {}, "skipped": {}}
     for name, spec in _analyses().items():
-        if (spec.kinds and kind not in spec.kinds) or (spec.by_task and name not in task.ANALYSES):
+        if (spec.by_kind and name not in metadata.ANALYSES) or (spec.by_task and name not in task.ANALYSES):
             continue
         if spec.needs_test and "test" not in fitted.predictions:
             continue

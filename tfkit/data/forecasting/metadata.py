@@ -75,6 +75,7 @@ class ForecastingMetadata(Metadata, TableRules):
     """
 
     KIND: ClassVar[str] = "forecasting"
+    ANALYSES: ClassVar[tuple[str, ...]] = ("forecast",)
 
     kind: str = "forecasting"
     horizon: int = 1

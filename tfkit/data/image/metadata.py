@@ -41,6 +41,7 @@ class ImageMetadata(Metadata):
     """
 
     KIND: ClassVar[str] = "image"
+    ANALYSES: ClassVar[tuple[str, ...]] = ("images",)
 
     kind: str = "image"
     image: ImageSchema = ImageSchema()

@@ -62,6 +62,7 @@ class SeriesMetadata(Metadata):
     """
 
     KIND: ClassVar[str] = "series"
+    ANALYSES: ClassVar[tuple[str, ...]] = ("series",)
 
     kind: str = "series"
     series: SeriesSchema = SeriesSchema()

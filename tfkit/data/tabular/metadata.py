@@ -16,6 +16,7 @@ class TabularMetadata(Metadata):
     """
 
     KIND: ClassVar[str] = "tabular"
+    ANALYSES: ClassVar[tuple[str, ...]] = ("columns", "slices")
 
     kind: str = "tabular"
     scaling: str = "robust"

@@ -41,6 +41,7 @@ class TextMetadata(Metadata):
     """
 
     KIND: ClassVar[str] = "text"
+    ANALYSES: ClassVar[tuple[str, ...]] = ("texts",)
 
     kind: str = "text"
     length: int = 1

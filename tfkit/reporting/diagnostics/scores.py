@@ -60,7 +60,7 @@ def predicts_one_class(record: RunResults) -> Diagnosis | None:
     """Diagnose that the model predicts one class, despite a good log loss."""
     scores, reference = record.metrics.get("test") or {}, (record.metrics.get("baselines") or {}).get("dummy") or {}
     needed = ("accuracy", "log_loss")
-    if not record.metadata.target.is_binary or not all(
+    if record.metadata.target.positive_class is None or not all(
         name in metrics for metrics in (scores, reference) for name in needed
     ):
         return None

@@ -31,11 +31,10 @@ def find_data_warnings(data: Data) -> list[str]:
     look like identifiers, differ only in case or blanks, or are several tags.
     """
     target = data.metadata.target
-    classes = target.classes
     return [
         *_leakage_warnings(data, target),
         *_duplicate_warnings(data),
-        *(_class_warnings(data, classes, target.name) if classes else []),
+        *_class_warnings(data, list(target.counts or ()), target.name),
         *label_warnings(target),
     ]
 
@@ -50,7 +49,7 @@ def _leakage_warnings(data: Data, target: Target) -> list[str]:
     if y.ndim != 1 or len(indices) < MIN_LEAKAGE_ROWS:
         return []
     y = y[indices]
-    score_of = _class_accuracy if target.classes else _r2_score
+    score_of = _class_accuracy if y.dtype.kind in "iu" else _r2_score
     messages = []
     for name, values in raw.items():
         values = np.asarray(values)
@@ -158,7 +157,9 @@ def _cell_hashes(values: Any) -> Any:
 
 
 def _class_warnings(data: Data, classes: list[str], target_name: str) -> list[str]:
-    """Warn of classes that a split lacks, and of labels most of which occur once."""
+    """Warn of classes or tags that a split lacks, and of labels most of which occur once."""
+    if not classes:
+        return []
     counts = {split: _class_counts(getattr(data, split), len(classes)) for split in SPLIT_NAMES}
     if any(split_counts is None for split_counts in counts.values()):
         return []
@@ -179,8 +180,11 @@ def _class_warnings(data: Data, classes: list[str], target_name: str) -> list[st
 
 
 def _class_counts(split: Any, num_classes: int) -> Any:
-    """Count the rows of each class; None without class indices in memory."""
+    """Count the rows of each class or tag; None without class indices or tags in memory."""
     y = getattr(split, "arrays", (None, None))[1]
-    if y is None or np.asarray(y).ndim != 1 or np.asarray(y).dtype.kind not in "iu":
+    y = None if y is None or isinstance(y, Mapping) else np.asarray(y)
+    if y is not None and y.ndim == 2 and y.shape[1] == num_classes:
+        return y.sum(axis=0)
+    if y is None or y.ndim != 1 or y.dtype.kind not in "iu":
         return None
-    return np.bincount(np.asarray(y).astype(int), minlength=num_classes)
+    return np.bincount(y.astype(int), minlength=num_classes)
