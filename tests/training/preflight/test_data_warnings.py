@@ -23,10 +23,9 @@ def make_data(columns, y, classes=None, boundaries=(0.6, 0.8)):
         )
         for indices in split_indices
     ]
-    metadata = Metadata(
-        inputs={name: {"column": name} for name in columns},
-        target=Target(name="y", task="classification" if classes else "regression", classes=classes),
-    )
+    target = Target(name="y", task="classification" if classes else "regression", classes=classes)
+    target.counts = dict.fromkeys(classes, 1) if classes else None
+    metadata = Metadata(inputs={name: {"column": name} for name in columns}, target=target)
     return SimpleNamespace(**dict(zip(("train", "val", "test"), splits, strict=True)), metadata=metadata)
 
 
@@ -83,6 +82,13 @@ def test_missing_classes_and_identifier_labels_are_reported(columns):
     messages = find_data_warnings(make_data(columns, np.arange(1000), [f"n{i}" for i in range(1000)]))
     assert messages[0] == "the training split has no row of n600, n601, n602, n603, n604 and 395 more"
     assert messages[-1].startswith("100% of the 1,000 classes of y occur at most once in the training rows")
+
+
+def test_missing_tags_are_reported(columns):
+    y = np.ones((1000, 2), "float32")
+    y[700:, 1] = 0
+    data = make_data(columns, y, ["a", "b"])
+    assert find_data_warnings(data) == ["the test split has no row of b"]
 
 
 def test_splits_without_raw_rows_are_not_checked():
