@@ -100,7 +100,7 @@ class Forecasting(Task):
 
         Example:
             >>> from types import SimpleNamespace
-            >>> score_warnings({"coverage_80": 0.61}, SimpleNamespace(quantiles=[0.1, 0.5, 0.9]))
+            >>> TASK.score_warnings({"coverage_80": 0.61}, SimpleNamespace(quantiles=[0.1, 0.5, 0.9]))
             ['Prediction intervals are too narrow: the 80% interval covers 61% of the test values']
         """
         quantiles, texts = metadata.quantiles, []
