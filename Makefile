@@ -109,6 +109,7 @@ bench: $(BIN)/.installed-dev ## measure accuracy and speed, and write the tables
 
 readme: $(BIN)/.installed-dev ## write the generated pages and tables again, from the stored measurements | make readme
 	@$(BIN)/python docs/generate.py
+	@$(BIN)/python docs/reading_table.py
 	@$(BIN)/python tests/bench/tables.py --write
 	@$(BIN)/python tests/bench/recipe_scores.py
 	@$(BIN)/python tests/bench/speed.py --write

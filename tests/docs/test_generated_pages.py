@@ -1,6 +1,8 @@
 """Tests that the generated pages and the picture of the documentation are current."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -57,3 +59,15 @@ def test_reference_has_every_public_name_and_component(load_program):
 def test_every_setting_of_a_recipe_has_a_description(name):
     missing = [key for key, setting in read_settings_of(recipe_files()[name]).items() if not setting.description]
     assert not missing, "describe the setting in a comment at the end of its line"
+
+
+@pytest.mark.slow
+def test_table_of_tested_inputs_is_current(load_program):
+    """In another process, because pytest collects the tests."""
+    program = load_program("reading_table")
+    command = [sys.executable, "-c", "import reading_table; print(reading_table.reading_table(), end='')"]
+    table = subprocess.run(command, cwd=program.PAGE.parents[1], check=True, capture_output=True, text=True).stdout
+    page = program.PAGE.read_text(encoding="utf-8")
+    assert page == program.with_table(page, table), "run python docs/reading_table.py"
+    numbers = [cell for line in table.splitlines()[2:] for cell in line.split("|")[2:-1]]
+    assert all(int(cell) > 0 for cell in numbers if cell.strip())

@@ -68,6 +68,7 @@ DIGITS = [  # dates only if the user says so
     [*((*form, False) for form in FORMS), *((*form, True) for form in DIGITS)],
     ids=lambda value: str(value[0]) if isinstance(value, list) else str(value),
 )
+@pytest.mark.reading("Dates and times", "read")
 def test_a_form_is_read_and_written_again(cells, times, is_date):
     column = normalize_dtype(pd.Series(cells))
     rule = dates.infer_format(column, is_date=is_date)
@@ -78,6 +79,7 @@ def test_a_form_is_read_and_written_again(cells, times, is_date):
 
 
 @pytest.mark.parametrize("cells", [cells for cells, _ in FORMS], ids=lambda cells: cells[0])
+@pytest.mark.reading("Dates and times", "read")
 def test_a_column_of_dates_is_never_an_identifier(cells):
     """All cells are distinct, as in a column of identifiers."""
     column = pd.Series([*cells] * 30) if len(cells) == 1 else pd.Series(cells)
@@ -98,6 +100,7 @@ def test_digits_that_are_all_dates_are_dates_in_a_table():
 
 
 @pytest.mark.parametrize("strings", [["12-34-56", "56-78-90"], ["May", "June"], ["5 PMC", "6 PMC"], ["1.2.3", "1.2.4"]])
+@pytest.mark.reading("Dates and times", "refused")
 def test_other_text_has_no_form(strings):
     assert dates.infer_format(pd.Series(strings)) is None
 
@@ -124,6 +127,7 @@ def test_what_is_written_is_read(date_format, day):
         (["31-Jan-30", "01-Feb-70"], [1930, 1970]),
     ],
 )
+@pytest.mark.reading("Dates and times", "stated")
 def test_no_date_of_two_digits_passes_the_present(cells, years, monkeypatch):
     class Now(dates.inference.datetime.datetime):
         @classmethod
@@ -162,6 +166,7 @@ def test_the_century_is_replayed():
         (pd.date_range("2021-03-02", periods=240, freq="h"), "%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M"),
     ],
 )
+@pytest.mark.reading("Dates and times", "read")
 def test_the_order_of_day_and_month_with_regular_steps_is_used(times, text_format, date_format):
     cells = pd.Series(times.strftime(text_format))
     assert dates.infer_format(pd.concat([cells, cells], ignore_index=True))["formats"] == [date_format]
@@ -181,6 +186,7 @@ def test_the_order_of_day_and_month_with_regular_steps_is_used(times, text_forma
         ("UTC", None),
     ],
 )
+@pytest.mark.reading("Dates and times", "read")
 def test_the_zone_is_inferred_from_the_offsets(zone, expected):
     cells = pd.Series(pd.date_range("2023-01-01", periods=400, tz=zone).map(lambda time: time.isoformat()))
     rule = dates.infer_format(cells)

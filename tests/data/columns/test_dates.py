@@ -32,6 +32,7 @@ def days_since_1970(*timestamps):
         (["0001-01-01", "9999-12-31"], ["ISO8601"], ["0001-01-01", "9999-12-31"]),
     ],
 )
+@pytest.mark.reading("Dates and times", "read")
 def test_format_is_inferred_and_parsed(strings, formats, timestamps):
     rule = infer_format(pd.Series(strings))
     assert {**rule, "pivot": 0} == {"kind": "date", "formats": formats, "pivot": 0}
@@ -57,6 +58,7 @@ def test_format_is_inferred_and_parsed(strings, formats, timestamps):
         ["5 kg 2 g", "6 kg 1 g"],
     ],
 )
+@pytest.mark.reading("Dates and times", "refused")
 def test_no_format_for_other_text(strings):
     assert infer_format(pd.Series(strings)) is None
 
@@ -72,6 +74,7 @@ def test_no_format_for_other_text(strings):
         (pd.Series([1706659200000.0, 1706702400000.0]), "milliseconds", ["2024-01-31", "2024-01-31 12:00"]),
     ],
 )
+@pytest.mark.reading("Dates and times", "read")
 def test_numbers_are_dates_if_the_user_sets_the_type(cells, date_format, timestamps):
     assert infer_format(cells) is None
     rule = infer_format(cells, is_date=True)

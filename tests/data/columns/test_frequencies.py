@@ -51,6 +51,7 @@ FREQUENCIES = [  # alias in pandas, formatted frequency, season length in steps
 
 
 @pytest.mark.parametrize(("freq", "text", "season"), FREQUENCIES)
+@pytest.mark.reading("Steps of a forecast", "read")
 def test_frequency_is_inferred_and_times_become_indices(freq, text, season):
     timestamps = times("2020-02-29 12:00", freq, 60)
     rule = infer(timestamps)
@@ -61,6 +62,7 @@ def test_frequency_is_inferred_and_times_become_indices(freq, text, season):
 
 
 @pytest.mark.parametrize("freq", [freq for freq, _, _ in FREQUENCIES])
+@pytest.mark.reading("Steps of a forecast", "read")
 def test_frequency_with_gaps_and_extrapolation(freq):
     timestamps = times("2021-01-31", freq, 50)
     indices = np.r_[0:10, 13:40]
@@ -84,6 +86,7 @@ def test_steps_between_series_are_ignored():
         frequencies.infer_frequency(timestamps[:1], np.zeros(1))
 
 
+@pytest.mark.reading("Steps of a forecast", "refused")
 def test_times_between_the_steps_are_refused():
     timestamps = times("2020-01-01", "h", 50)
     timestamps[7] += np.timedelta64(10, "m")
@@ -145,6 +148,7 @@ def retail_calendar(pattern, years, leaps=(), first="2015-01-31"):
 
 @pytest.mark.parametrize("pattern", [(4, 4, 5), (4, 5, 4), (5, 4, 4)])
 @pytest.mark.parametrize("leaps", [(), (2,), (0, 5)])
+@pytest.mark.reading("Steps of a forecast", "read")
 def test_periods_of_four_and_five_weeks(pattern, leaps):
     timestamps = retail_calendar(pattern, 8, leaps)
     rule = infer(timestamps[:80])
@@ -158,6 +162,7 @@ def test_periods_of_four_and_five_weeks(pattern, leaps):
         frequencies.to_time_index(timestamps[:5] + np.timedelta64(1, "D"), rule)
 
 
+@pytest.mark.reading("Steps of a forecast", "read")
 def test_a_month_may_end_on_a_holiday():
     """Good Friday is on the last business day of March 2024: the last trading day is the day before."""
     timestamps = times("2020-01-31", "BME", 60)
@@ -167,6 +172,7 @@ def test_a_month_may_end_on_a_holiday():
     np.testing.assert_array_equal(frequencies.to_time_index(timestamps, rule), np.arange(60))
 
 
+@pytest.mark.reading("Steps of a forecast", "read")
 def test_trading_days_are_business_days_with_gaps():
     timestamps = times("2024-01-02", "B", 250)
     is_open = ~np.isin(timestamps.astype("datetime64[D]").astype(str), ["2024-01-15", "2024-02-19", "2024-07-04"])
@@ -176,6 +182,7 @@ def test_trading_days_are_business_days_with_gaps():
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Sydney", "Asia/Kolkata"])
 @pytest.mark.parametrize(("freq", "text"), [("D", "1 day"), ("W-MON", "1 week"), ("MS", "1 month"), ("h", "1 hour")])
+@pytest.mark.reading("Steps of a forecast", "read")
 def test_steps_of_days_are_local_and_steps_of_hours_are_not(zone, freq, text):
     """Local midnights are 23 to 25 hours apart where the clock changes."""
     index = pd.date_range("2023-03-01", periods=400, freq=freq, tz=zone)

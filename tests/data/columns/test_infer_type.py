@@ -47,6 +47,7 @@ YES_NO = {"kind": "yes/no", "labels": ["no", "yes"]}
     ],
     ids=str,
 )
+@pytest.mark.reading("Columns chosen for the user", "read")
 def test_type_is_inferred(cells, kind):
     assert infer_column_type(pd.Series(cells))["kind"] == kind
 
@@ -101,6 +102,7 @@ def test_user_sets_the_type(cells, kind, rule):
         ("date", [None, None], "does not contain dates in a known format: it is empty"),
     ],
 )
+@pytest.mark.reading("Numbers", "refused")
 def test_wrong_type_set_by_the_user_is_refused(kind, cells, message):
     with pytest.raises(ValueError, match=f"^{message}$"):
         infer_column_type(pd.Series(cells), kind)
@@ -144,6 +146,7 @@ def test_boolean_labels_are_the_strings_of_the_column():
 SIZES = pd.Series([f"{index}.5 MB" for index in range(80)] + [f"varies {index}" for index in range(20)], name="size")
 
 
+@pytest.mark.reading("Numbers", "stated")
 def test_numbers_and_other_text_are_mixed_and_not_an_identifier():
     assert infer_column_type(SIZES) == {"kind": "mixed"}
     codes = pd.Series([f"{index:05}" for index in range(60)])
@@ -158,6 +161,7 @@ def test_user_may_set_a_column_of_which_half_are_numbers():
 
 
 @pytest.mark.parametrize("template", ["{} kg", "USD {}", "({})", "{}K", "{},000", "{}+"])
+@pytest.mark.reading("Numbers", "read")
 def test_column_of_written_numbers_is_no_identifier(template):
     cells = pd.Series([template.format(value) for value in range(1, 61)] + ["7"], name="customer id")
     assert infer_column_type(cells)["kind"] == "number"

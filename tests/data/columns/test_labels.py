@@ -41,6 +41,7 @@ def round_trip(source, path, name="y"):
 
 
 @pytest.mark.parametrize(("labels", "label_type"), SOURCES.values(), ids=SOURCES)
+@pytest.mark.reading("Labels and tags", "read")
 def test_predictions_have_the_type_of_the_labels(labels, label_type, tmp_path):
     source = pd.DataFrame({"x": np.arange(len(labels)), "y": labels})
     table, target = round_trip(source, tmp_path / "predictions.csv")
@@ -64,6 +65,7 @@ def test_predictions_have_the_type_of_the_labels(labels, label_type, tmp_path):
         (["yes", "no"], "string"),
     ],
 )
+@pytest.mark.reading("Labels and tags", "read")
 def test_labels_of_a_csv_file_are_written_as_they_were(labels, label_type, tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("x,y\n" + "".join(f"{i},{labels[i % 2]}\n" for i in range(30)))
@@ -81,6 +83,7 @@ def test_label_type_of_cells_without_a_source():
 SPELLINGS = pd.Series(["YES"] * 3 + ["Yes"] * 4 + ["yes"] * 2 + ["NO", "no", "No", "no"], name="y")
 
 
+@pytest.mark.reading("Labels and tags", "stated")
 def test_spellings_are_reported_with_the_setting_that_joins_them():
     [warning] = label_warnings(infer_target(SPELLINGS))
     assert warning.startswith("6 of the 6 classes of y differ only in case or blanks ('")
@@ -98,6 +101,7 @@ def test_spellings_are_reported_with_the_setting_that_joins_them():
         (["t", "T", "T", "f"], ["T", "f"]),
     ],
 )
+@pytest.mark.reading("Labels and tags", "read")
 def test_casefold_joins_labels_under_the_most_frequent(labels, classes):
     cells = pd.Series(labels * 5, name="y")
     target = infer_target(cells, task="classification", label_normalization="casefold")
@@ -131,6 +135,7 @@ def test_joining_keeps_all_rows(counts):
         ["py,js", "js", "py", "go,js", "go"],
     ],
 )
+@pytest.mark.reading("Labels and tags", "stated")
 def test_combinations_of_tags_are_reported(classes):
     [warning] = label_warnings(Target(name="y", task="classification", classes=classes))
     assert "several tags in a cell" in warning

@@ -28,6 +28,7 @@ NAN = np.nan
         ("12:30 1:05:09.5 00:00", "12:30:00", [45000, 3909.5, 0]),
     ],
 )
+@pytest.mark.reading("Numbers", "read")
 def test_format_is_inferred_and_parsed(text, number_format, values):
     cells = pd.Series(text.split(" "))
     rule = infer_format(cells.value_counts())
@@ -35,6 +36,7 @@ def test_format_is_inferred_and_parsed(text, number_format, values):
     assert parse(pd.concat([cells, pd.Series([None])]), rule).tolist() == pytest.approx([*values, NAN], nan_ok=True)
 
 
+@pytest.mark.reading("Numbers", "read")
 def test_time_spans_are_parsed_as_seconds():
     cells = pd.Series(["1 days 02:00:00", "-1 days +23:00:00", "0 days 00:00:05.250000"])
     assert parse(cells, infer_format(cells.value_counts())).tolist() == [93600, -3600, 5.25]
@@ -44,6 +46,7 @@ def test_time_spans_are_parsed_as_seconds():
     "text",
     ["a b", "1 2 x", "0x10 1_000 2", "1,23 4,5,6", "1-2 3-4", "12:75 12:30", "$ %", "٣ ٤", "1.2.3 4.5.6", "$5 €5"],
 )
+@pytest.mark.reading("Numbers", "refused")
 def test_no_format_for_other_text(text):
     assert infer_format(pd.Series(text.split()).value_counts()) is None
 
@@ -113,6 +116,7 @@ PARSED = [  # cells, format, what stands around the numbers, values
 
 
 @pytest.mark.parametrize(("text", "number_format", "affixes", "values"), PARSED, ids=[case[0] for case in PARSED])
+@pytest.mark.reading("Numbers", "read")
 def test_affixes_are_inferred_and_removed(text, number_format, affixes, values):
     cells = pd.Series(text.split("|"))
     rule = infer_format(cells.value_counts())
@@ -140,6 +144,7 @@ def test_affixes_are_inferred_and_removed(text, number_format, affixes, values):
         "12345678901234567 x|22345678901234567 x",
     ],
 )
+@pytest.mark.reading("Numbers", "refused")
 def test_codes_and_mixed_units_are_not_numbers(text):
     assert infer_format(pd.Series(text.split("|") * 10).value_counts()) is None
 
@@ -159,6 +164,7 @@ def test_rare_letters_are_not_magnitudes():
         ("(5)|3", ["written with signs such as (5), 5- and 5+"]),
     ],
 )
+@pytest.mark.reading("Numbers", "stated")
 def test_format_is_described_in_one_line(text, description):
     assert describe_format(infer_format(pd.Series(text.split("|")).value_counts())) == description
 

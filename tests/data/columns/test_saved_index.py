@@ -33,6 +33,7 @@ OTHER_COLUMNS = {
 @pytest.mark.parametrize(
     "texts", [TEXTS, [f"很好看的电影第{row}集" for row in range(NUM_ROWS)]], ids=["words", "no blanks"]
 )
+@pytest.mark.reading("Columns chosen for the user", "stated")
 def test_text_column_is_not_a_code_if_there_are_texts(tmp_path, name, texts):
     frame = pd.DataFrame({name: OTHER_COLUMNS[name], "review": texts, "label": LABELS})
     frame.to_csv(tmp_path / "a.csv")
@@ -49,6 +50,7 @@ def test_codes_are_texts_if_there_is_nothing_else():
 @pytest.mark.parametrize("name", [None, "Unnamed: 0", "index", "row_names", "rownames", "_index"])
 @pytest.mark.parametrize("start", [0, 1])
 @pytest.mark.parametrize("rows", [12, 60])
+@pytest.mark.reading("Columns chosen for the user", "stated")
 def test_saved_index_of_a_table_is_not_used(tmp_path, name, start, rows):
     frame = pd.DataFrame({"x": RANDOM.normal(size=rows), "y": LABELS[:rows]}, index=range(start, start + rows))
     frame.to_csv(tmp_path / "a.csv", index_label=name)
@@ -87,6 +89,7 @@ def series_rows(separator, *, label=True, count=8):
 @pytest.mark.parametrize("separator", ["  ", " ", "\t ", "     "])
 @pytest.mark.parametrize("lead", ["", "   "])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "  \n"])
+@pytest.mark.reading("Layout of text files", "read")
 def test_series_separated_by_blanks(tmp_path, separator, lead, line_end):
     path = tmp_path / "a.txt"
     path.write_bytes("".join(lead + row + line_end for row in series_rows(separator)).encode())

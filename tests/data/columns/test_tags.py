@@ -30,6 +30,7 @@ def test_tags_are_read_as_they_are_written(tags, delimiter):
         (["[1, 2]", "[2]", "[3, 1]"], LISTS),
     ],
 )
+@pytest.mark.reading("Labels and tags", "read")
 def test_columns_of_tags(labels, delimiter):
     assert infer_delimiter(labels) == delimiter
 
@@ -49,11 +50,13 @@ def test_columns_of_tags(labels, delimiter):
         [],
     ],
 )
+@pytest.mark.reading("Labels and tags", "read")
 def test_columns_of_classes(labels):
     assert infer_delimiter(labels) is None
 
 
 @pytest.mark.parametrize("cell", ["[", "[a]", "a", "[[1]]", '{"a": 1}', "[" * 10_000 + "]"])
+@pytest.mark.reading("Labels and tags", "refused")
 def test_text_that_is_not_a_list(cell):
     assert parse_list(cell) is None
     with pytest.raises(UserError, match="list of tags, as in the training data"):

@@ -16,6 +16,7 @@ from tfkit.data.files.read import read_frame
         ("year,v\n#1960,2\n", ["year", "v"]),
     ],
 )
+@pytest.mark.reading("Layout of text files", "stated")
 def test_comment_lines_above_the_header_are_skipped(tmp_path, text, columns):
     path = tmp_path / "table.csv"
     path.write_bytes(text.encode())

@@ -30,6 +30,7 @@ def compress(suffix, content):
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz", ".zip", ".zst"])
+@pytest.mark.reading("Formats of files", "read")
 def test_compressed(file, suffix, columns):
     content = compress(suffix, TEXT.encode())
     assert columns(read_frame(file(content, "table.csv" + suffix))) == PLAIN
@@ -46,6 +47,7 @@ def test_zip_format_is_that_of_the_file_inside_without_macos_metadata(file, tmp_
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz", ".zip", ".zst"])
+@pytest.mark.reading("Formats of files", "refused")
 def test_truncated_compressed_file(file, suffix, assert_refused):
     content = compress(suffix, os.urandom(5000))
     assert_refused(file(content[: len(content) // 2], "table.csv" + suffix), f"The {suffix[1:]} file must be complete")

@@ -28,6 +28,7 @@ def test_every_cell_is_a_string(file, columns):
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("name", ["table.csv", "table.txt", "table.tsv"])
+@pytest.mark.reading("Layout of text files", "read")
 def test_delimiter_is_detected(file, delimiter, name, columns):
     path = file(TEXT.replace(",", delimiter), name)
     frame = read_frame(path)
@@ -60,6 +61,7 @@ def test_one_column(file, columns):
     assert columns(read_frame(file('a\n1\n""\n'), delimiter=",")) == {"a": ["1", None]}
 
 
+@pytest.mark.reading("Layout of text files", "read")
 def test_quoted_cells_may_contain_delimiters_quotes_and_newlines(file, columns):
     content = '"name, first",note\nAnn,"two\nlines, ""said"" she"\nBob,"a\r\nb"\nCy,5" tall\n'
     assert columns(read_frame(file(content))) == {
@@ -84,6 +86,7 @@ def test_cell_of_12_megabytes(file):
 
 
 @pytest.mark.parametrize("line_end", ["", "\n", "\r\n\r\n"])
+@pytest.mark.reading("Layout of text files", "refused")
 def test_header_only(file, line_end, assert_refused):
     assert_refused(file("age,job" + line_end), "rows below its header", "2 names and no rows")
 
@@ -103,6 +106,7 @@ def test_invalid_delimiter(file, assert_refused):
         assert_refused(file(TEXT), "one ASCII character", repr(delimiter), delimiter=delimiter)
 
 
+@pytest.mark.reading("Layout of text files", "refused")
 def test_ragged_rows(file, assert_refused):
     assert_refused(file("a,b\n1,2\n\n3,4,5\n6,7\n"), "3 cells in line 4, 2 in the header", "table.csv", "','")
     assert_refused(file("a,b,c\n1,2,3\n4,5\n"), "2 cells in line 3, 3 in the header")
@@ -110,12 +114,14 @@ def test_ragged_rows(file, assert_refused):
     assert_refused(file('a,b\n1,"x\ny",2\n'), "3 cells in line 2 (is a quote in it not closed?)")
 
 
+@pytest.mark.reading("Layout of text files", "refused")
 def test_ragged_row_far_down_is_located(file, assert_refused):
     rows = ["1,2"] * 2_000_000
     rows[1_500_000] = "1,2,3"
     assert_refused(file("a,b\n" + "\n".join(rows)), "3 cells in line 1500002, 2 in the header")
 
 
+@pytest.mark.reading("Layout of text files", "refused")
 def test_quote_that_is_not_closed(file, assert_refused):
     assert_refused(file('a,b\n1,2\n3,"x\n5\n'), "A quote must be closed", "opened in line 3 is not")
     assert_refused(file('a,b\n1,2\n"3'), "A quote must be closed", "opened in line 3 is not")

@@ -34,6 +34,7 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.reading("Layout of text files", "stated")
 def test_layout_is_understood_and_reported(file, columns, name):
     content, message = LAYOUTS[name]
     frame = read_frame(file(content))
@@ -50,6 +51,7 @@ def test_layout_is_understood_and_reported(file, columns, name):
 
 
 @pytest.mark.parametrize("name", [name for name in LAYOUTS if "blanks" not in name])
+@pytest.mark.reading("Layout of text files", "stated")
 def test_layout_with_quoted_cells_of_several_lines(file, name):
     content, _ = LAYOUTS[name]
     delimiter = next(delimiter for delimiter in "\t;," if delimiter in content)
@@ -80,6 +82,7 @@ def test_numbers_of_rows_without_a_name(file, columns):
         "when,y\n2020-01-01 10:00:00,5\n2020-01-02 10:00:00,6\n",
     ],
 )
+@pytest.mark.reading("Layout of text files", "read")
 def test_usual_tables_are_not_changed(file, content):
     frame = read_frame(file(content))
     assert len(frame) == content.count("\n") - 1
@@ -88,6 +91,7 @@ def test_usual_tables_are_not_changed(file, content):
 
 @pytest.mark.parametrize("lone", ['"Hello there', 'he said "ok', '5" pipe', '"'])
 @pytest.mark.parametrize("delimiter", ["\t", ",", ";"])
+@pytest.mark.reading("Layout of text files", "stated")
 def test_lines_with_the_right_number_of_cells_are_rows(file, lone, delimiter):
     rows = [("spam", "plain text"), ("ham", lone), ("ham", "more"), ("spam", 'with "x" in it'), ("ham", lone)] * 4
     content = "".join(f"{label}{delimiter}{text}\n" for label, text in [("label", "text"), *rows])
@@ -109,6 +113,7 @@ def test_lone_quotes_beside_quoted_cells(file):
     assert read_messages(frame) == ["1 lone quote is read as a character, first in row 2"]
 
 
+@pytest.mark.reading("Layout of text files", "read")
 def test_quoted_cells_of_several_lines_stay_cells(file):
     content = 'a,b\n1,"first line\nsecond, line"\n2,z\n'
     assert read_frame(file(content))["b"].tolist() == ["first line\nsecond, line", "z"]

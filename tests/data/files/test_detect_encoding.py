@@ -39,6 +39,7 @@ TEXTS = [
 
 
 @pytest.mark.parametrize(("encoding", "text"), TEXTS)
+@pytest.mark.reading("Encodings", "stated")
 def test_encoding_is_detected_and_reported(file, encoding, text):
     path = file(f"id;text\n1;{text}\n2;plain\n".encode(encoding))
     frame = read_frame(path)
@@ -58,6 +59,7 @@ def test_chunks_have_the_same_text(file, encoding, text):
 
 @pytest.mark.parametrize("encoding", ["cp1252", "cp1250", "cp1251", "gb18030", "shift_jis"])
 @pytest.mark.parametrize("utf8_lines", [3, 200])
+@pytest.mark.reading("Encodings", "stated")
 def test_lines_of_two_encodings(file, encoding, utf8_lines):
     text = dict(TEXTS)[encoding]
     lines = [f"{text};1".encode()] * utf8_lines

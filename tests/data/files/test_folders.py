@@ -43,6 +43,7 @@ PARTITIONS = {
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl", ".csv.gz"])
 @pytest.mark.parametrize("name", PARTITIONS)
+@pytest.mark.reading("Folders", "read")
 def test_partition_columns_are_read(tmp_path, suffix, name):
     folders, expected = PARTITIONS[name]
     write_partitions(tmp_path, suffix, folders)
@@ -56,6 +57,7 @@ def test_partition_columns_are_read(tmp_path, suffix, name):
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])
 @pytest.mark.parametrize("name", PARTITIONS)
+@pytest.mark.reading("Folders", "read")
 def test_partition_columns_out_of_core(tmp_path, tiny, suffix, name):
     folders, expected = PARTITIONS[name]
     write_partitions(tmp_path, suffix, folders)
@@ -76,6 +78,7 @@ def test_column_of_the_files_wins(tmp_path):
     assert read_messages(frame) == []
 
 
+@pytest.mark.reading("Folders", "refused")
 def test_partitions_must_be_the_same_in_all_files(tmp_path, tiny):
     write_partitions(tmp_path, ".parquet", ["year=1", "month=2"])
     for read in (read_frame, lambda path: tabular.load(path, "bought")):
@@ -95,6 +98,7 @@ def test_files_of_other_systems_are_not_rows(tmp_path):
         read_frame(tmp_path)
 
 
+@pytest.mark.reading("Folders", "read")
 def test_symbolic_links_are_followed_without_loops(tmp_path):
     (tmp_path / "store").mkdir()
     (tmp_path / "store" / "a.csv").write_text("x,y\n1,2\n")
@@ -127,10 +131,12 @@ def test_partition_values(tmp_path):
         (["x/y/a/1", "x/y/b/2"], ["a", "b"]),
     ],
 )
+@pytest.mark.reading("Folders", "read")
 def test_class_of_a_file_is_its_top_folder(names, classes):
     assert class_names(names, shared_folders(names)) == classes
 
 
+@pytest.mark.reading("Folders", "stated")
 def test_missing_classes_are_named():
     assert missing_class_messages(["elk"] * 20 + ["cat", None], ["cat"], "none readable") == [
         "class elk: 20 files, none readable"

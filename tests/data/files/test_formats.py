@@ -48,6 +48,7 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.reading("Formats of files", "read")
 def test_typed_formats(tmp_path, name, columns):
     WRITERS[name](tmp_path / name)
     frame = read_frame(tmp_path / name)
@@ -56,11 +57,13 @@ def test_typed_formats(tmp_path, name, columns):
     assert read_messages(frame) == expected
 
 
+@pytest.mark.reading("Formats of files", "read")
 def test_one_object_is_one_row(file, columns):
     assert columns(read_frame(file('{"age": 39, "job": "x"}', "a.json"))) == {"age": [39], "job": ["x"]}
 
 
 @pytest.mark.parametrize("name", ["a.feather", "a.arrow", "a.orc", "a.npy", "a.npz", "a.xlsx", "a.db"])
+@pytest.mark.reading("Formats of files", "refused")
 def test_damaged_files(file, assert_refused, name):
     if name == "a.xlsx":
         pytest.importorskip("python_calamine")
@@ -83,6 +86,7 @@ def write_sqlite(path, tables):
 
 
 @pytest.mark.parametrize("table", ["people", "with space", 'quote"d', "select"])
+@pytest.mark.reading("Formats of files", "read")
 def test_table_of_sqlite(tmp_path, columns, table, monkeypatch):
     write_sqlite(tmp_path / "a.db", [table, "another"])
     monkeypatch.chdir(tmp_path)
@@ -97,6 +101,7 @@ def test_sqlite_with_one_table(tmp_path, columns):
     assert columns(read_frame(f"sqlite:///{tmp_path / 'a.sqlite3'}")) == CELLS
 
 
+@pytest.mark.reading("Formats of files", "refused")
 def test_sqlite_errors(tmp_path, assert_refused):
     write_sqlite(tmp_path / "a.db", ["people", "places"])
     assert_refused(tmp_path / "a.db", "Name a table", "'people', 'places'", "?table=NAME")
@@ -151,6 +156,7 @@ def write_spreadsheet(path, sheets):
             archive.writestr(f"xl/worksheets/sheet{i}.xml", SHEET.format("".join(lines)))
 
 
+@pytest.mark.reading("Formats of files", "read")
 def test_spreadsheet(tmp_path, columns):
     pytest.importorskip("python_calamine")
     rows = [["age", "pay", "job"], [39, 1.5, "a b"], [50, None, None], [7, 3, "c,d"]]
@@ -185,6 +191,7 @@ ARFF = """% about
 """
 
 
+@pytest.mark.reading("Formats of files", "read")
 def test_arff(file, columns):
     assert columns(read_frame(file(ARFF, "a.arff"))) == {
         "age": ["39", "50", "7"],
@@ -203,6 +210,7 @@ def test_arff(file, columns):
         ("@relation x\n@data\n", "0 attributes and 0 rows"),
     ],
 )
+@pytest.mark.reading("Formats of files", "refused")
 def test_arff_errors(file, assert_refused, content, message):
     assert_refused(file(content, "a.arff"), message)
 
@@ -226,6 +234,7 @@ def tsf(frequency, start="2020-01-31 00-00-00", attributes=("series_name string"
         ("half_hourly", "2020-01-31 00:30"),
     ],
 )
+@pytest.mark.reading("Formats of files", "read")
 def test_series_of_a_tsf_file_are_columns(file, frequency, second):
     path = file(tsf(frequency), "a.tsf")
     frame = read_frame(path)
@@ -251,10 +260,12 @@ def test_tsf_can_be_forecast(file):
         (tsf("daily").partition("@data")[0], "must have a line @data"),
     ],
 )
+@pytest.mark.reading("Formats of files", "refused")
 def test_tsf_errors(file, assert_refused, content, message):
     assert_refused(file(content, "a.tsf"), message)
 
 
+@pytest.mark.reading("Formats of files", "read")
 def test_numpy(tmp_path, columns):
     matrix = np.arange(6.0).reshape(3, 2)
     np.save(tmp_path / "a.npy", matrix)
@@ -270,6 +281,7 @@ def test_numpy(tmp_path, columns):
     }
 
 
+@pytest.mark.reading("Formats of files", "refused")
 def test_numpy_errors(tmp_path, assert_refused):
     np.save(tmp_path / "a.npy", np.array([{}], object))
     assert_refused(tmp_path / "a.npy", "without Python objects")
@@ -280,6 +292,7 @@ def test_numpy_errors(tmp_path, assert_refused):
 
 
 @pytest.mark.parametrize(("suffix", "mode"), [(".tar", "w"), (".tar.gz", "w:gz"), (".tgz", "w:gz"), (".txz", "w:xz")])
+@pytest.mark.reading("Formats of files", "read")
 def test_tables_of_a_tar_archive(tmp_path, suffix, mode):
     with tarfile.open(tmp_path / f"a{suffix}", mode) as archive:
         for name in ("year=1/a.csv", "year=2/b.csv"):

@@ -50,6 +50,7 @@ def cells(source):
         (Capsule(pa.table({"a": [decimal.Decimal("1.50")]})), [["1.50"]]),
     ],
 )
+@pytest.mark.reading("Formats of files", "read")
 def test_sources(source, expected):
     assert cells(source) == expected
 
@@ -78,6 +79,7 @@ def test_polars_frame():
         ({}, "A table needs columns and rows"),
     ],
 )
+@pytest.mark.reading("Formats of files", "refused")
 def test_other_sources_are_refused(source, message):
     with pytest.raises(UserError, match=message.replace("(", r"\(")):
         read_frame(source)

@@ -16,6 +16,7 @@ FRAME = pd.DataFrame({"id": ["0001", "0002", "0003"], "x": [1.5, None, 3.0], "ok
 @pytest.mark.parametrize(
     "orient", ["records", "columns", "split", "index_of_rows", "list", "data", "instances", "lines"]
 )
+@pytest.mark.reading("Formats of files", "read")
 def test_every_form_reads_the_same(orient, tmp_path):
     rows = json.loads(FRAME.to_json(orient="records"))
     text = {
@@ -74,6 +75,7 @@ def test_folder_of_tables_ignores_notes_next_to_them(tmp_path):
         ("[" * 100_000, "must be complete and JSON"),
     ],
 )
+@pytest.mark.reading("Formats of files", "refused")
 def test_other_json_is_refused_in_one_line(content, message, tmp_path):
     (tmp_path / "rows.json").write_text(content)
     with pytest.raises(UserError, match=message) as error:

@@ -47,6 +47,7 @@ def test_long_integers_and_mixed_types_keep_every_digit(file, columns):
 
 
 @pytest.mark.parametrize("content", ["null\n", '{"a": 1} null\n', '{"a": 1} {"a": 2}\n', '{"a":\n1}\n'])
+@pytest.mark.reading("Formats of files", "refused")
 def test_line_must_be_one_object(file, assert_refused, content):
     assert_refused(file(content, "a.jsonl"), "Each line must be one JSON object", "line 1 is")
 
@@ -63,6 +64,7 @@ def test_line_must_be_one_object(file, assert_refused, content):
         ('{"a": null, "b": 12345}\n' * 10_000 + '{"a": "2020-01-02"}\n', [None] * 10_000 + ["2020-01-02"]),
     ],
 )
+@pytest.mark.reading("Formats of files", "read")
 def test_cells_keep_their_types(file, columns, content, cells):
     assert columns(read_frame(file(content, "a.jsonl")))["a"] == cells
 

@@ -17,6 +17,7 @@ PLAIN = {"age": ["39", "50"], "job": ["State-gov", "Private"]}
         (b"\xfe\xff" + TEXT.encode("utf-16-be"), "utf-16"),
     ],
 )
+@pytest.mark.reading("Encodings", "read")
 def test_utf_8_and_utf_16_are_detected(file, columns, content, encoding):
     frame = read_frame(file(content))
     assert columns(frame) == PLAIN

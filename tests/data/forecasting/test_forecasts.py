@@ -133,6 +133,7 @@ def test_the_default_horizon_is_a_season(days, freq, horizon):
     assert forecasting.default_horizon(grid, rules) == horizon
 
 
+@pytest.mark.reading("Steps of a forecast", "stated")
 def test_short_and_constant_series_are_excluded_with_a_message():
     source = table().assign(c=3.0).melt("day", var_name="shop", value_name="sold")
     short = source[source["shop"] == "a"].iloc[-20:].assign(shop="late")
@@ -179,6 +180,7 @@ def test_a_file_with_targets_gives_all_windows():
         ({"fill_missing": "error"}, "With fill_missing=error no value may be missing. Received: 1 of 200 steps"),
     ],
 )
+@pytest.mark.reading("Steps of a forecast", "refused")
 def test_unsuitable_settings_are_refused(settings, message):
     source = table()
     source.loc[3, "a"] = None
@@ -202,6 +204,7 @@ def test_numeric_times_have_no_calendar_features():
         forecasting.fit_schema(grid, rules, splits, horizon=5, calendar_features=["hour"])
 
 
+@pytest.mark.reading("Steps of a forecast", "refused")
 def test_a_file_without_values_or_too_short_is_refused():
     _, metadata = fit_schema(table())
     with pytest.raises(UserError, match=r"At least one series must have values\. Received: 'a', 'b', missing in every"):
@@ -210,6 +213,7 @@ def test_a_file_without_values_or_too_short_is_refused():
         forecasting.read(table(4), metadata)
 
 
+@pytest.mark.reading("Steps of a forecast", "refused")
 def test_constant_series_are_refused():
     with pytest.raises(UserError, match=r"must vary in training\. Received: 'a', 'b', constant in all"):
         fit_schema(table().assign(a=1.0, b=0.1))

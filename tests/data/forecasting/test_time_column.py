@@ -80,6 +80,7 @@ def month_cells(text):
     ],
     ids=lambda value: str(next(iter(value))),
 )
+@pytest.mark.reading("Steps of a forecast", "read")
 def test_answers_have_the_form_of_the_table(cells, expected):
     assert next_times(table(list(cells)))[0] == expected
 
@@ -115,6 +116,7 @@ def test_time_in_several_columns():
         ),
     ],
 )
+@pytest.mark.reading("Steps of a forecast", "read")
 def test_parts_of_the_time_in_columns(columns, freq, expected):
     start = "2020-05-04"
     times = pd.date_range(start, periods=ROWS, freq=freq)
@@ -122,6 +124,7 @@ def test_parts_of_the_time_in_columns(columns, freq, expected):
     assert next_times(pd.DataFrame({**parts, "value": np.random.default_rng(0).normal(size=ROWS)}))[0] == expected
 
 
+@pytest.mark.reading("Steps of a forecast", "read")
 def test_year_and_quarter_in_two_columns():
     quarters = pd.period_range("2010Q2", periods=ROWS, freq="Q")
     frame = table(quarters.year, "year", quarter=quarters.quarter)
@@ -140,6 +143,7 @@ def test_year_and_quarter_in_two_columns():
         ),
     ],
 )
+@pytest.mark.reading("Dates and times", "stated")
 def test_how_times_are_read_is_reported(cells, note):
     (text,) = infer_columns(table(list(cells)))[1].notes
     assert text[:-4] == note[:-4]  # the century depends on the present
@@ -152,6 +156,7 @@ def test_the_setting_day_first_wins():
     assert rules.time["formats"] == ["%m/%d/%Y"]
 
 
+@pytest.mark.reading("Steps of a forecast", "stated")
 def test_counters_of_rows_and_parts_of_the_time_are_left_out():
     days = pd.date_range("2023-06-01", periods=ROWS)
     frame = table(days, Unnamed=np.arange(ROWS), column_1=np.arange(ROWS), month=days.month, dow=days.day_of_week + 1)
@@ -193,6 +198,7 @@ def schema(frame, **settings):
     ],
     ids=lambda cells: str(cells.dtype),
 )
+@pytest.mark.reading("Steps of a forecast", "read")
 def test_answers_can_be_joined_with_a_frame(cells):
     frame = table(cells)
     past, future = frame.iloc[:-2], frame.iloc[-2:]

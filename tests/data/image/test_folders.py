@@ -21,24 +21,28 @@ def write_images(folder, *, labels=("cat", "dog"), count=4, suffix=".png"):
 
 
 @pytest.mark.parametrize("suffix", [".pgm", ".ppm", ".pnm", ".png", ".tif"])
+@pytest.mark.reading("Images", "read")
 def test_formats(tmp_path, suffix):
     write_images(tmp_path, suffix=suffix)
     assert len(image.load(tmp_path)[0]) == 8
 
 
 @pytest.mark.parametrize("archive", ["gztar", "tar", "xztar"])
+@pytest.mark.reading("Folders", "read")
 def test_archives(tmp_path, archive):
     write_images(tmp_path / "images")
     images = image.load(shutil.make_archive(str(tmp_path / "packed"), archive, tmp_path / "images"))[0]
     assert sorted(images.frame["label"].unique()) == ["cat", "dog"]
 
 
+@pytest.mark.reading("Folders", "refused")
 def test_damaged_archive(tmp_path):
     (tmp_path / "a.tar.gz").write_bytes(b"no archive")
     with pytest.raises(UserError, match="An archive must be complete"):
         image.load(tmp_path / "a.tar.gz")
 
 
+@pytest.mark.reading("Folders", "read")
 def test_linked_class_folders_are_followed(tmp_path):
     write_images(tmp_path / "store", labels=("cat", "dog", "elk"))
     folder = tmp_path / "images"
@@ -51,6 +55,7 @@ def test_linked_class_folders_are_followed(tmp_path):
     assert messages == []
 
 
+@pytest.mark.reading("Folders", "stated")
 def test_classes_without_images_are_named(tmp_path):
     write_images(tmp_path / "root")
     (tmp_path / "root" / "elk").mkdir()
@@ -62,6 +67,7 @@ def test_classes_without_images_are_named(tmp_path):
     assert len(messages) == 2
 
 
+@pytest.mark.reading("Folders", "stated")
 def test_classes_of_unreadable_images_are_named(tmp_path):
     write_images(tmp_path, count=100)
     (tmp_path / "elk").mkdir()

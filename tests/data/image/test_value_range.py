@@ -30,6 +30,7 @@ def range_of(*arrays):
 
 
 @pytest.mark.parametrize(("bits", "file_format"), [(8, "PNG"), (8, "TIFF"), (16, "PNG"), (16, "TIFF"), (16, "PPM")])
+@pytest.mark.reading("Images", "read")
 def test_white_is_that_of_the_type_of_the_file(bits, file_format):
     shades = RANDOM.integers(0, 256, (8, 8))
     values = (shades * (257 if bits == 16 else 1)).astype(f"uint{bits}")
@@ -40,6 +41,7 @@ def test_white_is_that_of_the_type_of_the_file(bits, file_format):
     ("max_value", "white"),
     [(0, 255), (200, 255), (256, 511), (1000, 1023), (4095, 4095), (4096, 8191), (65535, 65535)],
 )
+@pytest.mark.reading("Images", "read")
 def test_unsigned_integers_have_the_range_of_their_bits(max_value, white):
     assert range_of(np.full((8, 8), max_value, "uint16")) == (0.0, white)
 
@@ -47,6 +49,7 @@ def test_unsigned_integers_have_the_range_of_their_bits(max_value, white):
 @pytest.mark.parametrize(
     ("low", "high"), [(-1.0, 1.0), (-1024.0, 3071.0), (250.0, 320.0), (0.0, 0.04), (-30.0, -5.0), (1e4, 1.2e4)]
 )
+@pytest.mark.reading("Images", "stated")
 def test_range_of_floats_is_that_of_the_training_pixels(low, high):
     values = np.linspace(low, high, 64, dtype="float32").reshape(8, 8)
     levels = range_of(values, values)
@@ -57,10 +60,12 @@ def test_range_of_floats_is_that_of_the_training_pixels(low, high):
 
 
 @pytest.mark.parametrize(("high", "white"), [(0.9, 1.0), (1.0, 1.0), (250.0, 255.0), (200.5, 255.0)])
+@pytest.mark.reading("Images", "read")
 def test_fractions_keep_their_white(high, white):
     assert range_of(np.linspace(0, high, 64, dtype="float32").reshape(8, 8)) == (0.0, white)
 
 
+@pytest.mark.reading("Images", "stated")
 def test_signed_integers_have_the_range_of_the_training_pixels():
     values = RANDOM.integers(-1000, 2000, (8, 8)).astype("int32")
     assert range_of(values) == pytest.approx((values.min(), values.max()), abs=150)
@@ -87,12 +92,14 @@ def test_missing_pixels_are_black_and_do_not_set_the_range():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int32"])
+@pytest.mark.reading("Images", "refused")
 def test_type_without_a_usual_range_is_refused_after_training_on_8_bits(dtype):
     with pytest.raises(UnreadableImageError, match="all training images have 8 bits"):
         pixels(encode(RANDOM.integers(0, 9, (8, 8)).astype(dtype)))
 
 
 @pytest.mark.parametrize("levels", [(0.0, 4095.0), (0.0, 255.0), (-1.0, 1.0), (70000.0, 80000.0)])
+@pytest.mark.reading("Images", "refused")
 def test_values_of_another_range_are_refused(levels):
     values = RANDOM.integers(20000, 60000, (8, 8)).astype("uint16")
     with pytest.raises(UnreadableImageError, match=r"values from 2.,... to 5.,..., and those of the training images"):
@@ -123,6 +130,7 @@ def fit(folder):
         (lambda shades: (shades * 255).astype("uint8"), ".bmp"),
     ],
 )
+@pytest.mark.reading("Images", "read")
 def test_a_model_of_8_bit_images_predicts_images_of_other_depths(tmp_path, transform, suffix):
     write_images(tmp_path / "train", lambda shades: (shades * 255).astype("uint8"), ".png")
     write_images(tmp_path / "new", transform, suffix)
@@ -144,6 +152,7 @@ def test_range_of_training_is_stored_and_replayed(tmp_path):
     assert 120 < new.min() < new.max() < 200  # 0 to 0.5 of -1 to 1
 
 
+@pytest.mark.reading("Images", "refused")
 def test_images_of_another_range_are_refused_by_name(tmp_path):
     write_images(tmp_path / "train", lambda shades: (shades * 2 - 1).astype("float32"), ".tif")
     write_images(tmp_path / "new", lambda shades: (shades * 3000 + 1000).astype("uint16"), ".png")

@@ -34,6 +34,7 @@ def assert_values(series, expected):
         ("series.jsonl", '{"label": "1", "a": 0.5, "b": 1.5, "c": -2}\n{"label": "2", "a": 3, "b": null, "c": 4}\n'),
     ],
 )
+@pytest.mark.reading("Series", "read")
 def test_wide_tables_are_read(file, name, text):
     series = find_series(file(text, name))
     assert_values(series, [[[0.5], [1.5], [-2]], [[3], [NAN], [4]]])
@@ -64,6 +65,7 @@ def test_a_table_without_names_needs_no_target_if_its_width_is_known(file):
     assert_values(find_series(path, step_columns=["1", "2"], require_target=False), [[[0.5], [2]], [[3], [1]]])
 
 
+@pytest.mark.reading("Series", "read")
 def test_a_first_line_of_numbers_is_a_series(file):
     assert_values(find_series(file("0,1,2,3\n1,5,6,7\n")), [[[1], [2], [3]], [[5], [6], [7]]])
     assert_values(
@@ -102,6 +104,7 @@ STEPS = pd.DataFrame(
 LONG = {"series_id_column": "who", "time_column": "day", "target": "sick"}
 
 
+@pytest.mark.reading("Series", "read")
 def test_long_tables_are_sorted_by_time(file):
     for source in (STEPS, file(STEPS.to_csv(index=False))):
         series = find_series(source, **LONG)
@@ -117,6 +120,7 @@ def test_steps_without_a_time_column_are_in_row_order():
     assert series.messages == []
 
 
+@pytest.mark.reading("Series", "stated")
 def test_uneven_time_steps_are_reported():
     table = STEPS.assign(day=[1, 5, 1, 2, 2])
     assert find_series(table, **LONG).messages[1:] == [
@@ -146,6 +150,7 @@ def test_uneven_time_steps_are_reported():
         ({}, {"exclude_columns": ["x", "y"]}, "must have columns of values besides series_id_column"),
     ],
 )
+@pytest.mark.reading("Series", "refused")
 def test_invalid_long_tables_are_refused(columns, settings, message):
     with pytest.raises(UserError, match=message) as error:
         find_series(STEPS.assign(**columns), **{**LONG, **settings})
@@ -155,6 +160,7 @@ def test_invalid_long_tables_are_refused(columns, settings, message):
 # .ts files
 
 
+@pytest.mark.reading("Series", "read")
 def test_a_ts_file_with_several_channels_and_unequal_lengths(file):
     text = "# a comment\n" + HEADER.format(univariate="false") + "1,2,3:4,5,6:a\n\n7,?:8,9,10:b\n"
     series = find_series(file(text, "series.ts"))
@@ -192,6 +198,7 @@ def test_ts_files_without_labels_and_with_numeric_targets(file):
         ),
     ],
 )
+@pytest.mark.reading("Series", "refused")
 def test_an_invalid_ts_file_is_refused(file, text, message):
     with pytest.raises(UserError, match=message) as error:
         find_series(file(text, "series.ts"))
@@ -213,6 +220,7 @@ def test_an_invalid_ts_file_is_refused(file, text, message):
         ("label\na\nb\n", {}, "must have numeric columns besides the target"),
     ],
 )
+@pytest.mark.reading("Series", "refused")
 def test_a_file_without_series_is_refused(file, text, settings, message):
     with pytest.raises(UserError, match=message) as error:
         find_series(file(text), **settings)

@@ -36,6 +36,7 @@ def table(values):
 
 @pytest.mark.parametrize("scaling", SCALINGS)
 @pytest.mark.parametrize("values", LARGE_LEVELS.values(), ids=LARGE_LEVELS)
+@pytest.mark.reading("Precision", "read")
 def test_distinct_cells_stay_distinct(values, scaling):
     frame = table(values)
     metadata = tabular.fit_schema(frame, tabular.infer_target(frame["y"]), numeric_columns=["x"], scaling=scaling)
@@ -49,6 +50,7 @@ def test_distinct_cells_stay_distinct(values, scaling):
 
 
 @pytest.mark.parametrize("values", ORDINARY.values(), ids=ORDINARY)
+@pytest.mark.reading("Precision", "read")
 def test_other_numbers_are_float32(values):
     params, messages = fit_numeric(values)
     assert (params["dtype"], params["offset"]) == ("float32", 0.0)
@@ -63,6 +65,7 @@ def test_missing_cells_of_a_float64_column_are_imputed_and_flagged():
     assert (x["numbers"][::5] == 0).all(), "the median"
 
 
+@pytest.mark.reading("Precision", "read")
 def test_seconds_of_a_day_are_distinct():
     times = pd.Series(pd.date_range("2024-03-01", periods=400, freq="7s").astype(str))
     frame = table(times)
@@ -73,6 +76,7 @@ def test_seconds_of_a_day_are_distinct():
 
 
 @pytest.mark.parametrize("mean", [1e9, -3e11, 1.7e9, 2.5e12, 123_456_789.125])
+@pytest.mark.reading("Precision", "read")
 def test_targets_of_a_large_level_return_to_full_precision(mean):
     y = mean + np.random.default_rng(0).normal(size=400).round(3)
     frame = pd.DataFrame({"x": STEPS, "y": y})
@@ -84,6 +88,7 @@ def test_targets_of_a_large_level_return_to_full_precision(mean):
 
 @hypothesis.settings(max_examples=30, deadline=None)
 @hypothesis.given(strategies.lists(strategies.integers(-(10**11), 10**11), min_size=11, max_size=30, unique=True))
+@pytest.mark.reading("Precision", "read")
 def test_test_rows_hold_the_cells_of_the_user(cents):
     frame = pd.DataFrame({"x": [str(i % 3) for i in range(len(cents))], "y": [value / 100 for value in cents]})
     metadata = tabular.fit_schema(frame, tabular.infer_target(frame["y"], task="regression"), categorical_columns=["x"])

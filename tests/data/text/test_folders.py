@@ -23,6 +23,7 @@ def load(source, **options):
 
 @pytest.mark.parametrize(("train", "test"), [("train", "test"), ("Train", "Test"), ("training", "val")])
 @pytest.mark.parametrize("root", ["", "corpus"])
+@pytest.mark.reading("Folders", "read")
 def test_folders_of_splits_are_not_classes(tmp_path, train, test, root):
     write_texts(tmp_path / root / train)
     write_texts(tmp_path / root / test, films={label: content + "!" for label, content in FILMS.items()})
@@ -41,11 +42,13 @@ def test_other_test_texts_may_be_given(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["", ".txt", ".12345", ".TXT"])
+@pytest.mark.reading("Folders", "read")
 def test_files_without_a_suffix_are_texts(tmp_path, suffix):
     write_texts(tmp_path, suffix=suffix)
     assert len(load(tmp_path)[0]) == 12
 
 
+@pytest.mark.reading("Folders", "stated")
 def test_files_that_are_not_texts_are_named(tmp_path):
     write_texts(tmp_path)
     (tmp_path / "elk").mkdir()
@@ -74,6 +77,7 @@ def test_encoding_of_small_files(tmp_path, encoding, phrase):
 
 
 @pytest.mark.parametrize("archive", ["gztar", "tar", "zip", "bztar", "xztar"])
+@pytest.mark.reading("Folders", "read")
 def test_archives_of_folders(tmp_path, archive):
     write_texts(tmp_path / "texts")
     path = shutil.make_archive(str(tmp_path / "packed"), archive, tmp_path / "texts")
@@ -83,6 +87,7 @@ def test_archives_of_folders(tmp_path, archive):
 
 
 @pytest.mark.parametrize("label", ["unsup", "unsupervised", "Unlabeled", "unlabelled"])
+@pytest.mark.reading("Folders", "stated")
 def test_texts_without_labels_beside_the_classes(tmp_path, label):
     write_texts(tmp_path / "train", films={**FILMS, label: "seen {}", "mixed": "so {}"})
     write_texts(tmp_path / "test", films={"pos": "bright {}", "neg": "bleak {}"})

@@ -32,6 +32,7 @@ def test_tags_are_zeros_and_ones():
 
 @pytest.mark.parametrize("task", ["auto", "multilabel"])
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "json", "parquet", "python"])
+@pytest.mark.reading("Labels and tags", "read")
 def test_lists_of_any_source(tmp_path, suffix, task):
     frame = pd.DataFrame({"x": range(6), "y": [["a", "b"], ["a"], [], ["b", "c"], ["c"], ["a", "c"]]})
     path, source = tmp_path / f"rows.{suffix}", frame
@@ -87,6 +88,7 @@ def test_spellings_are_joined():
         (["a|a", "a"] * 4, {"task": "multilabel"}, "at least two tags. Received: 'y', 'a'"),
     ],
 )
+@pytest.mark.reading("Labels and tags", "refused")
 def test_targets_that_are_refused(cells, options, message):
     with pytest.raises(UserError, match=message):
         target(cells, **options)

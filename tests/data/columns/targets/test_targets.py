@@ -117,6 +117,7 @@ def test_positive_class_is_the_rarer_class():
         ([str(n) for n in RANDOM.normal(size=20)] + ["x"] * 10, {}, "'x' in row 21 .* the first of 10"),
     ],
 )
+@pytest.mark.reading("Labels and tags", "refused")
 def test_invalid_targets_are_rejected(cells, options, message):
     with pytest.raises(UserError, match=message):
         target(cells, **options)
