@@ -1,7 +1,12 @@
 """Delimited text as it comes: comments, units, trailing delimiters, blanks, repeated headers."""
 
-import pytest
+import io
 
+import hypothesis
+import pytest
+from hypothesis import strategies
+
+from tfkit.data.files import lone_quotes
 from tfkit.data.files.chunks import ChunkReader, NotChunkableError
 from tfkit.data.files.read import read_frame, read_messages
 from tfkit.errors import UserError
@@ -119,3 +124,20 @@ def test_quoted_cells_of_several_lines_stay_cells(file):
     assert read_frame(file(content))["b"].tolist() == ["first line\nsecond, line", "z"]
     content = "a,b\n" + '1,"first line\nsecond line\n\nthird"\n' * 50
     assert read_frame(file(content))["b"].tolist() == ["first line\nsecond line\n\nthird"] * 50
+
+
+TEXT = strategies.text(strategies.sampled_from('"",\n\rab '), max_size=16).map(str.encode)
+
+
+@hypothesis.given(TEXT, strategies.booleans())
+def test_line_in_a_quoted_cell_is_detected(text, is_odd):
+    lines = text.split(b"\n")[:-1]
+    counts = [text[: sum(len(line) + 1 for line in lines[: i + 1])].count(b'"') for i in range(len(lines))]
+    assert lone_quotes.odd_at_line_end(text, is_odd) == any((count + is_odd) % 2 for count in counts)
+
+
+@hypothesis.given(TEXT)
+def test_quotes_are_broken_in_a_stream_as_in_the_text(text):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lone_quotes, "_BLOCK_BYTES", 3)
+        assert lone_quotes.has_errors(io.BytesIO(text), ",") == lone_quotes._any_is_broken(text, ",")

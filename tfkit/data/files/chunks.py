@@ -174,15 +174,12 @@ class ChunkReader:
         Raises:
             NotChunkableError: If a quote is not closed, or the text has zero bytes or is blank.
         """
-        num_quotes, is_blank, last_line = 0, True, b""
+        num_quotes, is_blank = 0, True
         self._has_multiline_quotes = False
         with self._open_text() as text:
             while chunk := text.read(_READ_BYTES):
-                if b'"' in chunk and not self._has_multiline_quotes:
-                    *lines, last_line = (last_line + chunk).split(b"\n")
-                    self._has_multiline_quotes = any(line.count(b'"') % 2 for line in lines)
-                else:
-                    last_line = chunk[chunk.rfind(b"\n") + 1 :] if b"\n" in chunk else last_line + chunk
+                if not self._has_multiline_quotes and (num_quotes or b'"' in chunk):
+                    self._has_multiline_quotes = lone_quotes.odd_at_line_end(chunk, bool(num_quotes % 2))
                 num_quotes += chunk.count(b'"')
                 is_blank = is_blank and chunk.isspace()
                 if b"\0" in chunk:

@@ -5,11 +5,17 @@ import io
 import re
 from typing import BinaryIO
 
+import numpy as np
+
 from tfkit.data.files.csv_layout import large_cells
 
 MIN_MERGED_LINES = 3  # by quotes that are closed, from which on lines that could all be rows are rows
 
+_NOT_MARKS = bytes(set(range(256)) - set(b'"\n'))
+
 _QUOTED_CELL = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
+
+_BLOCK_BYTES = 1 << 24  # of a stream, checked at once
 
 MAX_CORRECTIONS = 1000  # of lone quotes that open a cell after all
 
@@ -27,18 +33,54 @@ def may_merge_lines(text: bytes, delimiter: str, width: int, num_rows: int) -> b
     """
     if num_rows >= text.count(b"\n") + (not text.endswith(b"\n")):
         return False
-    lines = [line for line in text.splitlines() if line.strip()]
-    if num_rows >= len(lines):
+    is_broken = are_broken(text, delimiter)
+    lines = (line for line in io.BytesIO(text) if not line.isspace())
+    if not is_broken and not all(line.count(delimiter.encode()) == width - 1 for line in lines):
         return False
-    if are_broken(text, delimiter):
-        return True
-    num_delimiters, separator = width - 1, delimiter.encode()
-    is_merged = delimiter == "\t" or len(lines) - num_rows >= MIN_MERGED_LINES
-    return width > 1 and is_merged and all(line.count(separator) == num_delimiters for line in lines)
+    num_merged = sum(not line.isspace() for line in io.BytesIO(text)) - num_rows
+    min_merged = 1 if is_broken or delimiter == "\t" else MIN_MERGED_LINES
+    return num_merged >= min_merged and (is_broken or width > 1)
 
 
 def are_broken(text: bytes, delimiter: str) -> bool:
     """Return whether a quote that opens a cell is not closed, or is closed inside of the cell."""
+    return not _all_enclose_cells(text, delimiter) and _any_is_broken(text, delimiter)
+
+
+def _all_enclose_cells(text: bytes, delimiter: str) -> bool:
+    """Return whether the quotes are pairs around cells; false if this needs a closer look at each quote.
+
+    Two quotes in a quoted cell, which are one character, close a pair and open another.
+    """
+    characters = np.frombuffer(text, "uint8")
+    quotes = np.flatnonzero(characters == ord('"'))
+    if len(quotes) % 2:
+        return False
+    opening, closing = quotes[0::2], quotes[1::2]
+    ends = np.isin(np.arange(256), list(b"\r\n" + delimiter.encode()))
+    before, after = opening - 1, closing + 1
+    starts_cell = (before < 0) | ends[characters[np.maximum(before, 0)]]
+    ends_cell = (after >= len(text)) | ends[characters[np.minimum(after, len(text) - 1)]]
+    is_escaped = opening[1:] == after[:-1]  # a quote right after a quote
+    starts_cell[1:] |= is_escaped
+    ends_cell[:-1] |= is_escaped
+    return bool(starts_cell.all() and ends_cell.all())
+
+
+def odd_at_line_end(text: bytes, is_odd: bool) -> bool:
+    """Return whether a line of the text ends in a quoted cell.
+
+    Args:
+        text: Text of any length.
+        is_odd: Whether an odd number of quotes is before the text.
+    """
+    marks = text.translate(None, _NOT_MARKS)  # quotes and line ends
+    lines = marks[: marks.rfind(b"\n") + 1]
+    return bool(lines) and b'"' in ((b'"' if is_odd else b"") + lines).replace(b'""', b"")
+
+
+def _any_is_broken(text: bytes, delimiter: str) -> bool:
+    """Look at each quote in turn: return whether one that opens a cell is not closed at its end."""
     ends = b"\r\n" + delimiter.encode()
     start = text.find(b'"')
     while start >= 0:
@@ -54,14 +96,22 @@ def are_broken(text: bytes, delimiter: str) -> bool:
 
 def has_errors(text: BinaryIO, delimiter: str) -> bool:
     """Return whether a stream has quotes as in `are_broken`."""
-    reader = csv.reader(io.TextIOWrapper(text, "utf-8", newline=""), delimiter=delimiter, strict=True)
-    try:
-        with large_cells():
-            for _ in reader:
-                pass
-    except csv.Error:
-        return True
-    return False
+    rows = b""
+    while block := text.read(_BLOCK_BYTES):
+        rows += block
+        end = _end_of_rows(rows)
+        if are_broken(rows[:end], delimiter):
+            return True
+        rows = rows[end:]
+    return are_broken(rows, delimiter)
+
+
+def _end_of_rows(text: bytes) -> int:
+    """Return the position after the last line that does not end in a quoted cell; 0 if there is none."""
+    characters = np.frombuffer(text, "uint8")
+    quotes, line_ends = (np.flatnonzero(characters == ord(character)) for character in '"\n')
+    is_even = np.searchsorted(quotes, line_ends) % 2 == 0
+    return int(line_ends[is_even][-1]) + 1 if is_even.any() else 0
 
 
 def recover_rows(text: bytes, delimiter: str, width: int) -> tuple[list[list[str]], str] | None:
