@@ -49,6 +49,7 @@ def test_defaults():
         "early_stopping_patience": None,
         "precision": "float32",
         "deterministic": True,
+        "metric": "auto",
     }
 
 

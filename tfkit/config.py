@@ -33,6 +33,43 @@ LossName = Literal[
     "auto", "cross_entropy", "label_smoothing", "focal", "mse", "mae", "huber", "binary_cross_entropy", "binary_focal"
 ]
 
+MetricName = Literal[
+    "auto",
+    "accuracy",
+    "balanced_accuracy",
+    "precision",
+    "precision_macro",
+    "precision_micro",
+    "precision_weighted",
+    "recall",
+    "recall_macro",
+    "recall_micro",
+    "recall_weighted",
+    "f1",
+    "f1_macro",
+    "f1_micro",
+    "f1_weighted",
+    "roc_auc",
+    "average_precision",
+    "log_loss",
+    "expected_calibration_error",
+    "exact_match",
+    "hamming_loss",
+    "label_ranking_average_precision",
+    "lrap",
+    "rmse",
+    "root_mean_squared_error",
+    "mae",
+    "mean_absolute_error",
+    "median_absolute_error",
+    "r2",
+    "mase",
+    "smape",
+    "standardized_mean_squared_error",
+    "standardized_mean_absolute_error",
+    "loss",
+]
+
 # Flags of the command line and keywords of `train` and `tune`: no setting may have the name of a flag.
 FLAGS = {"out", "device", "resume", "stop_after_epoch", "ignore_versions", "quiet", "debug", "json", "config"}
 FLAGS |= {"skip_test", "recipe", "report", "tensorboard", "checkpoint_minutes"}
@@ -66,6 +103,7 @@ class Config(BaseModel):
     weight_decay: NonNegativeFloat = 0.0  # decoupled weight decay of each step
     l1: NonNegativeFloat = 0.0  # L1 penalty of the weights
     l2: NonNegativeFloat = 0.0  # L2 penalty of the weights
+    metric: MetricName = "auto"  # that runs are compared by; auto: accuracy, rmse, f1_micro or mase, by the task
     global_clipnorm: PositiveFloat | None = None  # maximum norm of the gradient
     early_stopping_patience: int | None = None  # epochs without improvement before training stops
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"  # floating-point type of computations
@@ -176,6 +214,8 @@ class Config(BaseModel):
         values = self.to_dict()
         for name in type(self).model_fields:
             if values[name] == "auto" and "auto" in self._setting_type(name).choices():
+                if name == "metric" and name not in defaults:
+                    continue  # a recipe with metrics of its own
                 if defaults.get(name, "auto") == "auto":
                     raise UserError(f"`{name}=auto` needs a recipe with auto_settings for it: give {name} a value.")
                 values[name] = defaults[name]

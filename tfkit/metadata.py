@@ -79,6 +79,7 @@ class Metadata(BaseModel):
         notes: What was done to rows and columns, one sentence each, for terminal and report.
         read_options: `delimiter`, `encoding`, `na_values` and others, with which later files are read.
         columns: Type (`kind`) and `treatment` of each column.
+        metric: The metric that runs are compared by; "" for the default of the task.
         block_length: Consecutive test rows that depend on each other, such as overlapping windows; see the bootstrap.
 
     Example:
@@ -99,6 +100,7 @@ class Metadata(BaseModel):
     notes: list[str] = Field(default_factory=list)
     read_options: dict[str, Any] = Field(default_factory=dict)
     columns: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    metric: str = ""
     block_length: int = 1
 
     if TYPE_CHECKING:  # fields of the kinds of data

@@ -20,7 +20,8 @@ import keras
 import numpy as np
 
 import tfkit
-from tfkit.evaluation import comparison, scoring
+from tfkit.evaluation import scoring
+from tfkit.tasks import primary_metric
 from tfkit.training import evaluate
 
 RESULTS = Path(__file__).with_name("learning_rates.jsonl")
@@ -46,7 +47,7 @@ def recipe_task(name, epochs, **settings):
 
     def score(model):
         values = scoring.compute_metrics(*evaluate.predict_dataset(data.val, model, data), data.metadata)
-        return values[comparison.primary_metric(data.metadata.task)[0]]
+        return values[primary_metric(data.metadata)[0]]
 
     return data.train, data.val, build_model, config.effective_batch_size(len(data.train)), epochs, data.augment, score
 

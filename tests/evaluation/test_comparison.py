@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from tfkit.errors import UserError
 from tfkit.evaluation import bootstrap, comparison, scoring
 from tfkit.metadata import Metadata, Target
+from tfkit.tasks import primary_metric, resolve_metric
 
 
 def classes_metadata(classes):
@@ -35,7 +37,7 @@ def test_custom_task_has_no_scores():
     assert scoring.compute_metrics([1], [[2.0]], CUSTOM_TASK) == {}
     assert bootstrap.bootstrap_intervals([1], [[2.0]], CUSTOM_TASK) == {}
     assert scoring.per_class_metrics([1], [[2.0]], CUSTOM_TASK) == {}
-    assert comparison.primary_metric("custom") == ("loss", "min")
+    assert primary_metric(CUSTOM_TASK) == ("loss", "min")
 
 
 def test_intervals_are_percentiles_of_the_scores_of_resampled_rows():
@@ -176,6 +178,69 @@ def test_verdict_without_baselines():
         assert comparison.summarize_comparison([1.0], [1.0], baselines, metadata).startswith(
             "No baseline was evaluated"
         )
+
+
+@pytest.mark.parametrize(
+    ("name", "counts", "balance_classes", "metric"),
+    [
+        ("auto", {"a": 75, "b": 25}, False, "accuracy"),
+        ("auto", {"a": 80, "b": 20}, False, "balanced_accuracy"),
+        ("auto", {"a": 900, "b": 50, "c": 50}, False, "balanced_accuracy"),
+        ("auto", {"a": 40, "b": 30, "c": 30}, False, "accuracy"),
+        ("auto", {"a": 75, "b": 25}, True, "balanced_accuracy"),
+        ("f1", {"a": 900, "b": 100}, True, "f1"),
+    ],
+)
+def test_the_metric_of_imbalanced_classes_is_balanced(name, counts, balance_classes, metric):
+    metadata = Metadata(target=Target(task="classification", classes=list(counts), counts=counts))
+    assert resolve_metric(name, metadata, balance_classes=balance_classes) == metric
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "resolved"),
+    [("regression", "rmse", "root_mean_squared_error"), ("forecasting", "mae", "mean_absolute_error")],
+)
+def test_short_names_of_metrics(task, name, resolved):
+    assert resolve_metric(name, Metadata(target=Target(task=task))) == resolved
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "message"),
+    [
+        (
+            "regression",
+            "accuracy",
+            "task=regression: root_mean_squared_error, .*, rmse, mae. Received: metric=acc",
+        ),
+        ("classification", "mase", "Received: metric=mase"),
+        ("multilabel", "f1", "Received: metric=f1"),
+    ],
+)
+def test_metric_of_another_task_is_refused(task, name, message):
+    with pytest.raises(UserError, match=message):
+        resolve_metric(name, Metadata(target=Target(task=task)))
+
+
+def test_the_comparison_is_by_the_metric_of_the_run():
+    y_true = np.arange(100.0)
+    outlier, near = y_true.copy(), y_true + 0.5
+    outlier[0] = 60  # worse by the squared error, better by the absolute error
+    baselines = {"dummy": outlier}
+    rmse = comparison.compare_to_best_baseline(y_true, near, baselines, REGRESSION)
+    median = comparison.compare_to_best_baseline(
+        y_true, near, baselines, REGRESSION.model_copy(update={"metric": "median_absolute_error"})
+    )
+    assert (rmse["score"], rmse["better"][1] > 0) == ("root_mean_squared_error", True)
+    assert (median["score"], median["better"][1] < 0) == ("median_absolute_error", True)
+
+
+def test_a_metric_that_is_undefined_is_replaced_by_the_next():
+    """Without a seasonal naive forecast in training, MASE is undefined."""
+    y_true = np.zeros(40, [("series", "int32"), ("values", "float64", (1,))])
+    series = SimpleNamespace(names=["a"], naive_error=[0.0], scale=[1.0])
+    metadata = Metadata(target=Target(task="forecasting"), quantiles=[0.5], series=series)
+    result = comparison.compare_to_best_baseline(y_true, np.ones((40, 1)), {"naive": np.full((40, 1), 2.0)}, metadata)
+    assert result["score"] == "mean_absolute_error"
 
 
 def test_neighboring_windows_are_resampled_in_blocks():

@@ -8,7 +8,7 @@ from tfkit.errors import UserError
 from tfkit.evaluation.scoring import compute_metrics
 from tfkit.metadata import Metadata, Target
 from tfkit.metrics import direction
-from tfkit.tasks import balance_classes, get_task, make_loss, validate_loss
+from tfkit.tasks import balance_classes, get_task, make_loss, task_names, validate_loss
 
 CLASSES = Metadata(target=Target(name="y", task="classification", classes=["no", "yes"]))
 NUMBER = Metadata(target=Target(name="y", task="regression", mean=100.0, scale=10.0))
@@ -71,7 +71,7 @@ def test_every_metric_of_a_task_has_a_direction():
     y_class, p_class = np.array([0, 1, 1, 0]), np.array([[0.7, 0.3], [0.4, 0.6], [0.6, 0.4], [0.8, 0.2]])
     y_number, p_number = np.array([1.0, 2.0, 4.0]), np.array([1.5, 2.0, 3.0])
     names = {*compute_metrics(y_class, p_class, CLASSES), *compute_metrics(y_number, p_number, NUMBER)}
-    names |= {get_task(task).PRIMARY_METRIC[0] for task in ("classification", "regression", "forecasting")}
+    names |= {name for task in task_names() for name in get_task(task).METRICS}
     names |= {"smape", "standardized_mean_squared_error", "standardized_mean_absolute_error"}
     assert len(names) > 15
     assert not [name for name in names if direction(name) is None]

@@ -11,25 +11,13 @@ import numpy as np
 from tfkit.evaluation.bootstrap import paired_difference_interval
 from tfkit.evaluation.scoring import compute_metrics
 from tfkit.metadata import Metadata
-from tfkit.tasks.registry import get_task
-
-
-def primary_metric(task: str) -> tuple[str, str]:
-    """Return the primary metric of a task and its direction, "max" or "min".
-
-    For an unknown task the metric is the loss of the model.
-
-    Example:
-        >>> primary_metric("classification"), primary_metric("regression")
-        (('accuracy', 'max'), ('root_mean_squared_error', 'min'))
-    """
-    return get_task(task).PRIMARY_METRIC
+from tfkit.tasks.primary_metric import comparable_metric
 
 
 def compare_to_best_baseline(
     y_true: Any, y_pred: Any, baselines: Mapping[str, Any], metadata: Metadata, *, samples: int = 1000, seed: int = 0
 ) -> dict[str, Any] | None:
-    """Compare the model with the best baseline by the primary metric on the same rows.
+    """Compare the model with the best baseline on the same rows, by `comparable_metric`.
 
     Args:
         y_true, y_pred, metadata: As in `compute_metrics`.
@@ -37,10 +25,10 @@ def compare_to_best_baseline(
         samples, seed: As in `bootstrap_intervals`.
 
     Returns:
-        `score`, the name of the metric; `baseline`, the name of the best baseline; `model` and `baseline_score`, the
-        scores of model and baseline; `interval`, the 95% interval of the difference; `better`, the 95% interval of the
-        improvement over the baseline, positive if the model is better. None if there is nothing to compare, or if the
-        model predicts a quantile, which the primary metric cannot rate.
+        `score` and `mode`, the name of the metric, and whether "max" or "min" is best; `baseline`, the name of the best
+        baseline; `model` and `baseline_score`, the scores of model and baseline; `interval`, the 95% interval of the
+        difference; `better`, the 95% interval of the improvement over the baseline, positive if the model is better.
+        None if there is nothing to compare, or if the model predicts a quantile, which the primary metric cannot rate.
 
     Example:
         >>> y_true, metadata = np.arange(40.0), Metadata()
@@ -50,19 +38,22 @@ def compare_to_best_baseline(
     """
     if metadata.target.quantile is not None:
         return None
-    name, mode = primary_metric(metadata.task)
-    model_score, sign = compute_metrics(y_true, y_pred, metadata).get(name), 1 if mode == "max" else -1
-    scores = {baseline: compute_metrics(y_true, output, metadata).get(name) for baseline, output in baselines.items()}
-    defined = {baseline: value for baseline, value in scores.items() if value is not None}
-    if model_score is None or not defined:
+    scores = {"model": compute_metrics(y_true, y_pred, metadata)}
+    scores |= {baseline: compute_metrics(y_true, output, metadata) for baseline, output in baselines.items()}
+    metric = comparable_metric(metadata, scores.values()) if baselines else None
+    if metric is None:
         return None
-    best = max(defined, key=lambda baseline: sign * defined[baseline])
+    name, mode = metric
+    sign, values = 1 if mode == "max" else -1, {model: metrics[name] for model, metrics in scores.items()}
+    model_score = values.pop("model")
+    best = max(values, key=lambda baseline: sign * values[baseline])
     interval = paired_difference_interval(y_true, y_pred, baselines[best], metadata, name, samples=samples, seed=seed)
     return {
         "score": name,
         "baseline": best,
         "model": model_score,
-        "baseline_score": defined[best],
+        "baseline_score": values[best],
+        "mode": mode,
         "interval": interval,
         "better": None if interval is None else sorted(sign * end for end in interval),
     }
@@ -105,7 +96,7 @@ def summarize_comparison(
         return "No baseline was evaluated, so the difficulty of the task is unknown."
     baseline, interval = result["baseline"].replace("_", " "), result["interval"]
     details = f"{result['score'].replace('_', ' ')} {_format(result['model'])} vs {_format(result['baseline_score'])}"
-    details += " (lower is better)" if primary_metric(metadata.task)[1] == "min" else ""
+    details += " (lower is better)" if result["mode"] == "min" else ""
     details += f", n = {len(y_true):,}"
     if interval is not None:
         details += f", 95% CI of the difference {_format(interval[0])} to {_format(interval[1])}"

@@ -11,10 +11,11 @@ import numpy as np
 
 from tfkit.atomic_files import write_text
 from tfkit.errors import UserError
-from tfkit.evaluation import bootstrap, comparison
+from tfkit.evaluation import bootstrap
 from tfkit.reporting.formatting import display_name, format_interval, format_number
 from tfkit.reporting.run_results import RunResults
 from tfkit.run_dir import RunDir
+from tfkit.tasks.primary_metric import primary_metric
 from tfkit.tasks.registry import get_task
 
 MAX_PAIRS = 15  # pairs of runs that are compared
@@ -108,7 +109,7 @@ def distinct_run_names(records: list[RunResults]) -> list[str]:
 
 def compare_pairs(records: list[RunResults]) -> list[RunComparison]:
     """Compare all pairs of runs by the primary metric, the best runs first."""
-    name, mode = comparison.primary_metric(records[0].task)
+    name, mode = primary_metric(records[0].metadata)
     sign = 1 if mode == "max" else -1
     scored = [i for i, record in enumerate(records) if name in (record.metrics.get("test") or {})]
     order = sorted(scored, key=lambda i: -sign * records[i].metrics["test"][name])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tfkit.errors import UserError, did_you_mean
+from tfkit.metadata import Metadata, Target
 from tfkit.reporting.formatting import display_name, format_number
 
 COLUMNS = ("run", "recipe", "score", "date", "target", "rows", "seconds")
@@ -50,13 +51,13 @@ def list_runs(folder: str | os.PathLike[str] = "runs", *, sort: str = "date") ->
 
 def _summarize(folder: Path) -> dict[str, Any]:
     """Read the summary of a run from its JSON files."""
-    from tfkit.evaluation.comparison import primary_metric
+    from tfkit.tasks.primary_metric import primary_metric
 
     provenance = _json(folder / "provenance.json")
     metadata, metrics = (
         _json(folder / name) if (folder / name).is_file() else {} for name in ("metadata.json", "metrics.json")
     )
-    metric, mode = primary_metric(metadata["target"]["task"]) if metadata else ("", "")
+    metric, mode = primary_metric(_task_metadata(metadata)) if metadata else ("", "")
     return {
         "run": folder,
         "recipe": provenance.get("recipe") or "",
@@ -68,6 +69,11 @@ def _summarize(folder: Path) -> dict[str, Any]:
         "rows": (provenance.get("rows") or [None])[0],
         "seconds": round(sum(metrics.get("seconds", {}).values())) if metrics else None,
     }
+
+
+def _task_metadata(metadata: dict[str, Any]) -> Metadata:
+    """The task and the metric of metadata.json; the rest is not read."""
+    return Metadata(target=Target(task=metadata["target"]["task"]), metric=metadata.get("metric", ""))
 
 
 def _ascending_score(run: dict[str, Any]) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 from tfkit.data import load_metadata
 from tfkit.metadata import Metadata
 from tfkit.run_dir import RunDir
+from tfkit.tasks.primary_metric import primary_metric
 from tfkit.tasks.registry import get_task
 
 
@@ -58,7 +59,7 @@ class RunResults:
     @property
     def primary_metric(self) -> str:
         """The name of the metric that runs are compared by."""
-        return get_task(self.task).PRIMARY_METRIC[0]
+        return primary_metric(self.metadata)[0]
 
     @property
     def classes(self) -> list[str]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from tfkit.tasks.losses import default_loss, make_loss, validate_loss
 from tfkit.tasks.make_data import balance_classes, make_data
+from tfkit.tasks.primary_metric import primary_metric, resolve_metric
 from tfkit.tasks.registry import get_task, task_names
 from tfkit.tasks.task import Task
 
@@ -16,6 +17,8 @@ __all__ = [
     "make_loss",
     "num_outputs",
     "output_activation",
+    "primary_metric",
+    "resolve_metric",
     "task_names",
     "validate_loss",
 ]

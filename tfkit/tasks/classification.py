@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import keras
     import pandas as pd
 
+IMBALANCED_SHARE = 0.8  # of training rows in one class, from which accuracy says little
+
 ABSENT_LOGIT = -30.0  # of a class without training rows
 
 
@@ -23,7 +25,13 @@ class Classification(Task):
 
     NAME = "classification"
     LOSSES = ("cross_entropy", "label_smoothing", "focal")  # the first is the default
-    PRIMARY_METRIC = ("accuracy", "max")
+    METRICS = {
+        **dict.fromkeys(("accuracy", "balanced_accuracy", "precision", "recall", "f1"), "max"),
+        **dict.fromkeys(("precision_macro", "recall_macro", "f1_macro"), "max"),
+        **dict.fromkeys(("precision_weighted", "recall_weighted", "f1_weighted"), "max"),
+        **dict.fromkeys(("roc_auc", "average_precision"), "max"),
+        **dict.fromkeys(("log_loss", "expected_calibration_error"), "min"),
+    }
     PRUNING_METRIC = "log_loss"  # varies more smoothly with the settings than the primary metric
     OUTPUT_ACTIVATION = "softmax"
     ROW_LOSS_NAME = "log loss"
@@ -66,6 +74,12 @@ class Classification(Task):
         counts = np.bincount(y, minlength=len(target.classes or ()))
         weights = len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1))
         return weights[y].astype("float32")
+
+    def default_metric(self, metadata: Metadata, *, balance_classes: bool = False) -> str:
+        """Accuracy; balanced accuracy if most training rows have one class, or classes are balanced in training."""
+        counts = list((metadata.target.counts or {}).values())
+        is_imbalanced = bool(counts) and max(counts) >= IMBALANCED_SHARE * sum(counts)
+        return "balanced_accuracy" if is_imbalanced or balance_classes else "accuracy"
 
     def num_bootstrap_columns(self, metadata: Metadata) -> int:
         """The number of rankings to resample: one, or one per class of several."""

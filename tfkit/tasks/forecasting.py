@@ -24,7 +24,17 @@ class Forecasting(Task):
 
     NAME = "forecasting"
     LOSSES = ("quantile", "mse")  # the first is the default
-    PRIMARY_METRIC = ("mase", "min")
+    METRICS = dict.fromkeys(
+        (
+            "mase",
+            "mean_absolute_error",
+            "root_mean_squared_error",
+            "smape",
+            "standardized_mean_squared_error",
+            "standardized_mean_absolute_error",
+        ),
+        "min",
+    )
     PRUNING_METRIC = "mase"
     ROW_LOSS_NAME = "mean absolute error"
     ROW_ERROR_NAME = "mean absolute error"

@@ -6,6 +6,7 @@ from typing import Any
 from tfkit.datasets.array import ArrayDataset
 from tfkit.metadata import Metadata
 from tfkit.recipe import Data
+from tfkit.tasks.primary_metric import resolve_metric
 from tfkit.tasks.registry import get_task
 
 
@@ -27,8 +28,8 @@ def make_data(
         datasets: Training, validation and test dataset.
         metadata: What was fitted on the training rows.
         preprocessor: Keras layers from raw rows to the inputs of the model.
-        auto_settings: Values of the settings that are "auto"; `task` and `loss` have those of the task as default, and
-            `refit` becomes False with the schedule "plateau", which needs validation rows.
+        auto_settings: Values of the settings that are "auto"; `task`, `loss` and `metric` have those of the task as
+            default, and `refit` becomes False with the schedule "plateau", which needs validation rows.
         postprocessor: Keras layers from model outputs to the units of the user; None for that of the task.
         augment, calibrate: As in `Data`.
 
@@ -39,11 +40,14 @@ def make_data(
     task = get_task(metadata.task)
     metadata.notes += task.target_notes(metadata.target)
     auto = {"task": metadata.task, "loss": next(iter(task.LOSSES), None), **auto_settings}
+    balance = getattr(config, "balance_classes", False)
+    metadata.metric = resolve_metric(getattr(config, "metric", "auto"), metadata, balance_classes=balance)
+    auto["metric"] = metadata.metric
     if "refit" in auto:
         auto["refit"] = bool(auto["refit"]) and config.learning_rate_schedule != "plateau"
     refit = getattr(config, "refit", False)
     refit_dataset = train.concatenate(val) if (auto.get("refit") if refit == "auto" else refit) else None
-    if getattr(config, "balance_classes", False):
+    if balance:
         train = balance_classes(train, metadata)
         refit_dataset = refit_dataset and balance_classes(refit_dataset, metadata)
     postprocessor = postprocessor or task.make_postprocessor(metadata)

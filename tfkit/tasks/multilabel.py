@@ -27,7 +27,12 @@ class Multilabel(Task):
 
     NAME = "multilabel"
     LOSSES = ("binary_cross_entropy", "binary_focal")  # the first is the default
-    PRIMARY_METRIC = ("f1_micro", "max")
+    METRICS = {
+        **dict.fromkeys(("f1_micro", "f1_macro", "precision_micro", "precision_macro"), "max"),
+        **dict.fromkeys(("recall_micro", "recall_macro", "exact_match"), "max"),
+        **dict.fromkeys(("roc_auc", "average_precision", "label_ranking_average_precision"), "max"),
+        **dict.fromkeys(("hamming_loss", "log_loss"), "min"),
+    }
     PRUNING_METRIC = "log_loss"
     OUTPUT_ACTIVATION = "sigmoid"
     ROW_LOSS_NAME = "log loss"

@@ -6,7 +6,7 @@ from pkgutil import iter_modules
 from tfkit.errors import UserError, did_you_mean
 from tfkit.tasks.task import Task
 
-HELPERS = {"task", "registry", "validation", "weighted_sums", "losses", "make_data"}
+HELPERS = {"task", "registry", "validation", "weighted_sums", "losses", "make_data", "primary_metric"}
 HELPERS |= {"classification_metrics", "multilabel_metrics"}
 
 
@@ -27,8 +27,8 @@ def get_task(name: str) -> Task:
         UserError: If there is none; a recipe with losses and outputs of its own has the task "custom".
 
     Example:
-        >>> get_task("classification").PRIMARY_METRIC, get_task("custom").PRIMARY_METRIC
-        (('accuracy', 'max'), ('loss', 'min'))
+        >>> get_task("classification").LOSSES, get_task("custom").METRICS
+        (('cross_entropy', 'label_smoothing', 'focal'), {'loss': 'min'})
     """
     if name not in (names := task_names()):
         raise UserError(

@@ -22,7 +22,12 @@ class Regression(Task):
 
     NAME = "regression"
     LOSSES = ("mse", "mae", "huber", "quantile")  # the first is the default
-    PRIMARY_METRIC = ("root_mean_squared_error", "min")
+    METRICS = {
+        "root_mean_squared_error": "min",
+        "mean_absolute_error": "min",
+        "r2": "max",
+        "median_absolute_error": "min",
+    }
     PRUNING_METRIC = "root_mean_squared_error"
     ROW_LOSS_NAME = "mean absolute error"
     ROW_ERROR_NAME = "mean absolute error"

@@ -27,7 +27,7 @@ class Task:
     Attributes:
         NAME: Name of the task and of its module.
         LOSSES: Names for `make_loss`, the default first.
-        PRIMARY_METRIC: The metric that runs are compared by, and whether "max" or "min" is best.
+        METRICS: The metrics that runs can be compared by, and whether "max" or "min" is best; the default first.
         PRUNING_METRIC: The validation metric that trials of a search are compared by.
         OUTPUT_ACTIVATION: What makes predictions of outputs: "softmax" or "sigmoid" of logits, or "linear".
         ROW_LOSS_NAME: Name of `row_losses` in sentences.
@@ -38,7 +38,7 @@ class Task:
 
     NAME: str
     LOSSES: Sequence[str] = ()
-    PRIMARY_METRIC: tuple[str, str] = ("loss", "min")
+    METRICS: Mapping[str, Literal["max", "min"]] = {"loss": "min"}
     PRUNING_METRIC: str = "loss"
     OUTPUT_ACTIVATION: Literal["linear", "softmax", "sigmoid"] = "linear"
     ROW_LOSS_NAME: str = "loss"
@@ -77,6 +77,10 @@ class Task:
         return []
 
     # Scores
+
+    def default_metric(self, metadata: Any, *, balance_classes: bool = False) -> str:
+        """The name of the metric that runs are compared by, unless the user sets one."""
+        return next(iter(self.METRICS))
 
     def num_bootstrap_columns(self, metadata: Any) -> int:
         """The number of rankings to resample, for the cost of the bootstrap."""

@@ -90,6 +90,7 @@ def tune(
     fixed_values = {**read_settings(config), **overrides}
     settings = loaded.Config.from_dict(fixed_values)
     fixed = {name: settings.to_dict()[name] for name in fixed_values}
+    objective = objective or _default_objective(fixed, algorithm)
     _check_objective(objective, loaded, algorithm)
     space = make_search_space(loaded, search, fixed)
     folder = Path(out) if out is not None else Path("runs") / f"tune-{loaded.name or 'recipe'}"
@@ -126,6 +127,14 @@ def _interruption(study: "Study", folder: Path) -> Iterator[None]:
     except UserError:
         study.remove_if_refused()
         raise
+
+
+def _default_objective(settings: Mapping[str, Any], algorithm: str) -> str | None:
+    """The setting `metric` if the user gives one; None for the default of the task, or of Hyperband."""
+    from tfkit.tasks.primary_metric import ALIASES
+
+    metric = str(settings.get("metric", "auto"))
+    return None if metric == "auto" or algorithm == "hyperband" else ALIASES.get(metric, metric)
 
 
 def _check_objective(objective: str | None, recipe: Recipe, algorithm: str) -> None:

@@ -58,7 +58,8 @@ def _all_enclose_cells(text: bytes, delimiter: str) -> bool:
         return False
     opening, closing = quotes[0::2], quotes[1::2]
     ends = np.isin(np.arange(256), list(b"\r\n" + delimiter.encode()))
-    before, after = opening - 1, closing + 1
+    before: np.ndarray = opening - 1
+    after: np.ndarray = closing + 1
     starts_cell = (before < 0) | ends[characters[np.maximum(before, 0)]]
     ends_cell = (after >= len(text)) | ends[characters[np.minimum(after, len(text) - 1)]]
     is_escaped = opening[1:] == after[:-1]  # a quote right after a quote

@@ -5,13 +5,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tfkit.evaluation.comparison import primary_metric
 from tfkit.evaluation.scoring import printed_metrics
 from tfkit.reporting.document import Section
 from tfkit.reporting.figures import BLUE, DASHES, INK, SERIES, Figure, Table, draw, legend, log_axis
 from tfkit.reporting.formatting import display_name, format_interval, format_number
 from tfkit.reporting.run_results import RunResults
 from tfkit.reporting.sections.training import integer_axis
+from tfkit.tasks.primary_metric import primary_metric
 
 
 class Conclusion(Protocol):
@@ -46,7 +46,7 @@ def _test_scores(records: list[RunResults], names: list[str], conclusions: Seque
 
 def _intervals(records: list[RunResults], names: list[str]) -> Figure:
     """Plot the primary metric of each run with its interval."""
-    metric, mode = primary_metric(records[0].task)
+    metric, mode = primary_metric(records[0].metadata)
     values = [(record.metrics.get("test") or {}).get(metric, np.nan) for record in records]
     intervals = [record.metrics.get("intervals", {}).get(metric) for record in records]
     positions = list(range(len(records) - 1, -1, -1))

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.evaluation.comparison import primary_metric
 from tfkit.reporting.document import Section
 from tfkit.reporting.figures import BLUE, INK, MUTED, Table, draw, log_axis
 from tfkit.reporting.formatting import display_name, format_interval, format_number
 from tfkit.reporting.run_results import RunResults
+from tfkit.tasks.primary_metric import primary_metric
 
 
 def learning_curve(record: RunResults) -> list[Section]:
@@ -16,7 +16,7 @@ def learning_curve(record: RunResults) -> list[Section]:
     points = record.analysis.get("learning_curve")
     if not points:
         return []
-    name, mode = primary_metric(record.task)
+    name, mode = primary_metric(record.metadata)
     conclusion = _conclusion(display_name(name), points[-2]["difference_to_all"], mode)
 
     def plot(axes: Any) -> None:

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from tfkit.evaluation.comparison import primary_metric
 from tfkit.evaluation.scoring import printed_metrics
 from tfkit.reporting.document import Section
 from tfkit.reporting.figures import BLUE, INK, MUTED, Figure, Table, draw
 from tfkit.reporting.formatting import display_name, format_interval, format_number
 from tfkit.reporting.run_results import RunResults
+from tfkit.tasks.primary_metric import primary_metric
 
 
 def test_scores(record: RunResults) -> list[Section]:
@@ -33,7 +33,7 @@ def test_scores(record: RunResults) -> list[Section]:
 
 def _model_and_baselines(record: RunResults) -> list[Figure]:
     """Plot the primary metric of the model with its interval next to the baselines."""
-    metric, mode = primary_metric(record.task)
+    metric, mode = primary_metric(record.metadata)
     scores, baselines = record.metrics.get("test") or {}, record.metrics.get("baselines") or {}
     baseline_scores = {name: values[metric] for name, values in baselines.items() if metric in values}
     if metric not in scores or not baseline_scores:

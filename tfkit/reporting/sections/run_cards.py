@@ -185,9 +185,9 @@ def page_title(record: RunResults) -> str:
 
 def key_figures(record: RunResults) -> list[tuple[str, str]]:
     """Return the key figures at the top of a report, as pairs (label, value)."""
-    from tfkit.evaluation.comparison import primary_metric
+    from tfkit.tasks.primary_metric import primary_metric
 
-    metric, _ = primary_metric(record.task)
+    metric, _ = primary_metric(record.metadata)
     scores = record.metrics.get("test") or record.metrics.get("val") or {}
     tiles = []
     if metric in scores:
