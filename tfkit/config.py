@@ -136,7 +136,7 @@ class Config(BaseModel):
         if name not in cls.model_fields:
             raise UserError(
                 f"Unknown setting `{name}`.{did_you_mean(name, cls.model_fields)} "
-                f"Settings: {', '.join(cls.model_fields)}."
+                "`tfkit show RECIPE` lists all settings."
             )
         setting_type = cls._setting_type(name)
         try:

@@ -121,7 +121,9 @@ def test_show_without_a_recipe_lists_recipes(capsys):
     assert capsys.readouterr().err.startswith("tfkit: A recipe must be given: ")
 
 
-def test_recipe_file_name_may_contain_an_equals_sign(calls):
+def test_recipe_file_name_may_contain_an_equals_sign(calls, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a=b.py").write_text("")
     assert run("train", "a=b.py", "epochs=5") == 0
     assert calls[0][1] == "a=b.py"
 

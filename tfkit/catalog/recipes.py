@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from tfkit.recipe import Recipe
 
 
+DATA_SUFFIXES = {".csv", ".tsv", ".txt", ".parquet", ".jsonl", ".ndjson", ".json", ".xlsx", ".gz", ".zip", ".feather"}
+
+
 def recipe_files() -> dict[str, Path]:
     """Return the files of the recipes that come with tfkit, by name."""
     paths = [path for folder in recipes.__path__ for path in Path(folder).glob("[!_]*.py")]
@@ -40,8 +43,20 @@ def find_recipe(what: "str | Path | Recipe") -> Path:
         return Path(name).expanduser()
     if "." in name and not name.endswith(".py") and (path := _module_file(name)):
         return path
+    if (example := _example_with_data(name)) is not None:
+        raise UserError(f"The recipe comes first, and data is a setting. Type: {example} Received: {name!r}")
     hint = did_you_mean(name, [*files, *(path.name for path in Path().glob("*.py"))])
     raise UserError(f"No recipe {name!r}.{hint} Recipes: {', '.join(files)}; or the path of a recipe file.")
+
+
+def _example_with_data(name: str) -> str | None:
+    """A command that trains on a path; None if the name is not that of data."""
+    path = Path(name).expanduser()
+    if path.is_dir() and path.name:
+        return f"tfkit train image data={name} (or text, for a folder of .txt files)."
+    if path.suffix.lower() in DATA_SUFFIXES or (path.is_file() and path.suffix != ".py"):
+        return f"tfkit train tabular data={name} target=COLUMN (or text, series, forecast)."
+    return None
 
 
 def list_recipes() -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 import sys
 
 import tfkit
+from tfkit.catalog.read_config import validate_settings_of
 from tfkit.cli.arguments import CommandParser, require_recipe, split_recipe_and_settings
 from tfkit.cli.keras_loading import load_keras
 from tfkit.errors import UserError
@@ -84,6 +85,8 @@ def train(arguments: list[str]) -> None:
     parser.epilog = "The default RECIPE is tabular. `tfkit show RECIPE` lists its settings."
     options = parser.parse(arguments)
     recipe, settings = split_recipe_and_settings(options.positional)
+    if options.resume is None:
+        validate_settings_of(recipe, settings, options.config)
     with load_keras():
         run = tfkit.train(
             recipe,
@@ -135,6 +138,7 @@ def tune(arguments: list[str]) -> None:
     parser.epilog = "Settings given as key=value are fixed. The same command resumes an interrupted search."
     options = parser.parse(arguments)
     recipe, settings = split_recipe_and_settings(options.positional)
+    validate_settings_of(recipe, settings, options.config)
     with load_keras():
         run = tfkit.tune(
             recipe,
