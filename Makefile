@@ -14,6 +14,7 @@ PYTHON ?= python3
 
 BIN   := .venv/bin
 TFKIT := $(BIN)/tfkit
+export TFKIT_COMMAND := $(TFKIT)
 PIP   := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
 # Tests run in two processes; a single file runs in one.

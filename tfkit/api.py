@@ -53,29 +53,45 @@ class Run(RunDir):
         """Predictions for raw rows: probabilities `(rows, classes)`, or values `(rows,)` in the user's units."""
         return self.predictor.predict_arrays(raw)
 
-    def predict(self, source: Any) -> "pd.DataFrame":
+    def predict(
+        self, source: Any, *, threshold: float | None = None, false_negative_cost: float | None = None
+    ) -> "pd.DataFrame":
         """Predict rows: `predicted`, and for classes `probability_CLASS`.
 
         Args:
             source: A file, a DataFrame, a Series (one row), an Arrow table (of polars, PyArrow, ...), a dictionary of
                 columns or of one row, or a list of dictionaries (rows).
+            threshold: Probability, in [0, 1], from which the positive class (or a tag) is predicted; None for the most
+                likely class, or what `report(false_negative_cost=...)` stored in the run.
+            false_negative_cost: Instead of a threshold: cost of a false negative in false positives, above 0; the
+                threshold with the lowest cost on the test rows is used.
 
         Returns:
             A pandas DataFrame with a row for each row of the source.
         """
-        return self.predictor.predict(source)
+        return self.predictor.predict(source, threshold=threshold, false_negative_cost=false_negative_cost)
 
     def predict_file(
-        self, file: str | os.PathLike[str], out: str | os.PathLike[str], *, escape_formulas: bool = False
+        self,
+        file: str | os.PathLike[str],
+        out: str | os.PathLike[str],
+        *,
+        escape_formulas: bool = False,
+        threshold: float | None = None,
+        false_negative_cost: float | None = None,
     ) -> Path:
         """Predict every row of a file; write the columns of the file, then the predictions.
+
+        A text file is written with the delimiter and the encoding of the file that is read.
 
         Args:
             file: The file to read.
             out: The file to write.
             escape_formulas: Whether an apostrophe is put before texts that a spreadsheet would compute.
+            threshold, false_negative_cost: As in `predict`.
         """
-        return self.predictor.predict_file(file, out, escape_formulas=escape_formulas)
+        decision: dict[str, Any] = {"threshold": threshold, "false_negative_cost": false_negative_cost}
+        return self.predictor.predict_file(file, out, escape_formulas=escape_formulas, **decision)
 
     def evaluate(self, source: Any = None) -> dict[str, Any]:
         """Return the scores of the test split, or of a source that contains the targets."""
@@ -92,7 +108,8 @@ class Run(RunDir):
         """Write `report.html` again, from this directory alone.
 
         Args:
-            false_negative_cost: Cost of a false negative in false positives, above 0; None for 1.
+            false_negative_cost: Cost of a false negative in false positives, above 0; the threshold with the lowest
+                cost is stored in the run, and used by later predictions. 1 restores the default, None changes nothing.
             learning_curve: Whether to train on a quarter and on a half of the training rows first, to see whether more
                 rows would help; this needs the recipe file and the data.
             lr_range_test: Whether to search for a learning rate first; this too.

@@ -39,9 +39,9 @@ def scores_table(metrics: Mapping[str, Any]) -> "Table":
     for header in (split, "model", "95% interval", *baselines):
         table.add_column(header, no_wrap=True, justify="left" if header in (split, "95% interval") else "right")
     for name, value in (metrics.get("test") or metrics.get("val") or {}).items():
-        interval = " to ".join(map(_format_number, metrics.get("intervals", {}).get(name, [])))
-        baseline_values = [_format_number(scores[name]) if name in scores else "" for scores in baselines.values()]
-        table.add_row(name, _format_number(value), interval, *baseline_values)
+        interval = " to ".join(map(format_number, metrics.get("intervals", {}).get(name, [])))
+        baseline_values = [format_number(scores[name]) if name in scores else "" for scores in baselines.values()]
+        table.add_row(name, format_number(value), interval, *baseline_values)
     return table
 
 
@@ -52,14 +52,30 @@ def classes_table(metrics: Mapping[str, Any]) -> "Table":
     classes = metrics["classes"]
     table = Table("class", *next(iter(classes.values())), **PLAIN_TABLE)
     for label, scores in list(classes.items())[:MAX_TABLE_ROWS]:
-        table.add_row(label, *map(_format_number, scores.values()))
+        table.add_row(label, *map(format_number, scores.values()))
     if len(classes) > MAX_TABLE_ROWS:
         table.add_row(f"... and {len(classes) - MAX_TABLE_ROWS:,} more, all in metrics.json")
     return table
 
 
-def _format_number(value: float) -> str:
+def format_number(value: float) -> str:
+    """Format a number with thousands separators, four decimals below 100 and one above.
+
+    Example:
+        >>> format_number(1234), format_number(0.5), format_number(1234.5)
+        ('1,234', '0.5000', '1,234.5')
+    """
     return f"{value:,}" if isinstance(value, int) else f"{value:,.4f}" if abs(value) < 100 else f"{value:,.1f}"
+
+
+def program_name() -> str:
+    """How the command `tfkit` is typed here: `make` sets the path of its own environment.
+
+    Example:
+        >>> program_name()
+        'tfkit'
+    """
+    return os.environ.get("TFKIT_COMMAND") or "tfkit"
 
 
 class ProgressBar:

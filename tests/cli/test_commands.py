@@ -32,9 +32,11 @@ def calls(monkeypatch):
             recorded.append(("evaluate", source))
             return SCORES
 
-        def predict_file(self, file, out, escape_formulas):
+        def predict_file(self, file, out, escape_formulas, threshold, false_negative_cost):
             print("printed by a recipe")
-            recorded.append(("predict", file, out, *(["escaped"] if escape_formulas else [])))
+            recorded.append(
+                ("predict", file, out, *(["escaped"] if escape_formulas else []), *filter(None, [threshold]))
+            )
 
         def export(self, format, out):
             recorded.append(("export", format, out))

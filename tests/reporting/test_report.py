@@ -121,8 +121,12 @@ def test_higher_false_negative_cost_lowers_the_threshold(runs):
         report_html = html.unescape(report(runs[0], false_negative_cost=cost).read_text(encoding="utf-8"))
         return float(re.search(r'scope="row">lowest cost</th><td[^>]*>([\d.]+)', report_html).group(1))
 
-    assert lowest_cost_threshold(20) < lowest_cost_threshold(0.1)
-    report(runs[0])
+    try:
+        assert lowest_cost_threshold(20) < lowest_cost_threshold(0.1)
+        assert lowest_cost_threshold(None) == lowest_cost_threshold(0.1), "stored in the run"
+    finally:
+        report(runs[0], false_negative_cost=1)
+    assert not runs[0].path("decision.json").exists()
 
 
 def test_zero_cost_raises(runs):

@@ -33,6 +33,13 @@ def predict(arguments: list[str]) -> None:
     """Predict every row of a file and print the path of the predictions."""
     parser = CommandParser(predict, "[RUN] FILE [--flags]")
     parser.flag("--out", metavar="FILE", help="file of the predictions (default: NAME.predicted.SUFFIX)")
+    parser.flag("--threshold", metavar="P", type=float, help="probability from which the positive class is predicted")
+    parser.flag(
+        "--false-negative-cost",
+        metavar="COST",
+        type=float,
+        help="use the threshold with the lowest cost, if a false negative costs COST false positives",
+    )
     parser.flag("--escape-formulas", help="put ' before texts that a spreadsheet would compute as a formula")
     parser.flag("--recipe", metavar="FILE", help="recipe file, if it defines a reader or layers")
     options = parser.parse(arguments, 2)
@@ -41,7 +48,13 @@ def predict(arguments: list[str]) -> None:
         raise UserError(f"A file to predict must be given. Usage: {parser.usage}")
     out = Path(options.out) if options.out else default_output_path(Path(file))
     with load_keras(), console_logger():
-        tfkit.Run(folder, recipe=options.recipe).predict_file(file, out, escape_formulas=options.escape_formulas)
+        tfkit.Run(folder, recipe=options.recipe).predict_file(
+            file,
+            out,
+            escape_formulas=options.escape_formulas,
+            threshold=options.threshold,
+            false_negative_cost=options.false_negative_cost,
+        )
     print(out)
 
 
@@ -65,7 +78,7 @@ def report(arguments: list[str]) -> None:
         "--false-negative-cost",
         metavar="COST",
         type=float,
-        help="cost of a false negative, in false positives (default: 1)",
+        help="cost of a false negative, in false positives; stored in the run for later predictions (1: default)",
     )
     parser.flag("--mlflow", metavar="URI", help="log the run to this MLflow server, or into mlflow.db here: local")
     parser.flag(

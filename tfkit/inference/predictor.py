@@ -15,7 +15,9 @@ import numpy as np
 from tfkit.data import load_metadata
 from tfkit.datasets.batch_predict import predict, squeeze_outputs
 from tfkit.errors import UserError, first_line
+from tfkit.inference.decision import decision_threshold
 from tfkit.inference.load_model import load_model
+from tfkit.inference.summary import PredictionSummary, format_first_rows
 from tfkit.metadata import Metadata
 from tfkit.recipe import Recipe
 from tfkit.run_dir import RunDir
@@ -118,18 +120,27 @@ class Predictor:
         """Predictions for raw rows: probabilities `(rows, classes)`, or values `(rows,)` in the user's units."""
         return squeeze_outputs(predict(self.model, raw))
 
-    def predict(self, source: Any) -> "pd.DataFrame":
+    def predict(
+        self, source: Any, *, threshold: float | None = None, false_negative_cost: float | None = None
+    ) -> "pd.DataFrame":
         """Predictions for the rows of a source as a DataFrame, with the index of the source where it has one."""
+        threshold = decision_threshold(self.run_dir, self.metadata, threshold, false_negative_cost)
         if getattr(self.reader, "PREDICTS_FOLLOWING_ROWS", False):  # a forecast: the rows are the history
             raw, columns = self.read(source, with_columns=True)
-            return columns.join(self._to_frame(self.predict_arrays(raw)))
-        frame = self._to_frame(self.predict_arrays(self.read(source)))
+            return columns.join(self._to_frame(self.predict_arrays(raw), threshold))
+        frame = self._to_frame(self.predict_arrays(self.read(source)), threshold)
         if hasattr(source, "index") and hasattr(source, "columns") and len(source.index) == len(frame):
             frame.index = source.index
         return frame
 
     def predict_file(
-        self, file: str | os.PathLike[str], out: str | os.PathLike[str], *, escape_formulas: bool = False
+        self,
+        file: str | os.PathLike[str],
+        out: str | os.PathLike[str],
+        *,
+        escape_formulas: bool = False,
+        threshold: float | None = None,
+        false_negative_cost: float | None = None,
     ) -> Path:
         """Predict every row of a file; write the columns of the file, then the predictions.
 
@@ -137,8 +148,9 @@ class Predictor:
             file: The file to read.
             out: The file to write.
             escape_formulas: Whether an apostrophe is put before texts that a spreadsheet would compute.
+            threshold, false_negative_cost: As in `tfkit.inference.decision.decision_threshold`.
         """
-        from tfkit.data.files.write import write_frame
+        from tfkit.data.files.write import text_format, write_frame
         from tfkit.inference.streaming import predict_chunks
 
         if Path(out).resolve() == Path(file).resolve():
@@ -147,15 +159,23 @@ class Predictor:
             )
 
         logged: set[str] = set()
+        summary = PredictionSummary()
+        threshold = decision_threshold(self.run_dir, self.metadata, threshold, false_negative_cost)
 
         def join(columns: Any, outputs: np.ndarray) -> Any:
-            frame = self._join_predictions(columns, outputs, logged)
+            frame = self._join_predictions(columns, outputs, threshold, logged)
+            if "predicted" in frame:
+                summary.add(frame["predicted"])
             return escape_spreadsheet_formulas(frame) if escape_formulas else frame
 
         chunks = self.read_chunks(file)
         if chunks is None or not predict_chunks(self, chunks, Path(out), join):
             raw, columns = self.read(file, with_columns=True)
-            write_frame(join(columns, self.predict_arrays(raw)), out)
+            frame = join(columns, self.predict_arrays(raw))
+            write_frame(frame, out, **text_format(columns))
+            if getattr(self.reader, "PREDICTS_FOLLOWING_ROWS", False):
+                log.info("%s", format_first_rows(frame))
+        log.info("%s", summary.text())
         return Path(out)
 
     def evaluate(self, source: Any) -> dict[str, Any]:
@@ -172,14 +192,16 @@ class Predictor:
             "classes": scoring.per_class_metrics(y_true, y_pred, metadata),
         }
 
-    def _to_frame(self, outputs: np.ndarray) -> "pd.DataFrame":
-        return get_task(self.metadata.task).predictions_to_frame(outputs, self.metadata)
+    def _to_frame(self, outputs: np.ndarray, threshold: float | None) -> "pd.DataFrame":
+        task = get_task(self.metadata.task)
+        frame = task.predictions_to_frame(outputs, self.metadata)
+        return frame if threshold is None else frame.assign(predicted=task.decide(outputs, threshold, self.metadata))
 
-    def _join_predictions(self, columns: Any, outputs: np.ndarray, logged: set[str]) -> Any:
+    def _join_predictions(self, columns: Any, outputs: np.ndarray, threshold: float | None, logged: set[str]) -> Any:
         """The columns of a file and the predictions; columns of the same name are replaced, and that is logged once."""
         import pandas as pd
 
-        frame = self._to_frame(outputs)
+        frame = self._to_frame(outputs, threshold)
         frame.index = columns.index
         replaced = [name for name in frame if name in columns]
         if replaced and not logged:

@@ -31,7 +31,7 @@ def predict_chunks(predictor: Any, chunks: Any, out: Path, join: Callable[[Any, 
         Whether the file was predicted: False if the type of a column is known only after reading the complete file.
     """
     from tfkit.data.files.formats.suffixes import file_format
-    from tfkit.data.files.write import open_table_writer
+    from tfkit.data.files.write import open_table_writer, text_format
 
     with prefetch((*chunk, chunks.fraction_read) for chunk in chunks) as rows, ProgressBar("Predicting") as bar:
         first = next(rows, None)
@@ -40,7 +40,7 @@ def predict_chunks(predictor: Any, chunks: Any, out: Path, join: Callable[[Any, 
         if file_format(out.name)[0] == "parquet" and any(_has_unclear_type(column) for _, column in first[1].items()):
             return False
         compute, samples = compiled_predictor(predictor.model, first[0]), []
-        with open_table_writer(out) as write:
+        with open_table_writer(out, **text_format(first[1])) as write:
             for raw, columns, fraction_read in itertools.chain([first], rows):
                 write(join(columns, squeeze_outputs(compute(raw))))
                 samples.append({name: array[::DRIFT_STRIDE_ROWS] for name, array in raw.items()})

@@ -6,7 +6,7 @@ from typing import Any
 
 from tfkit.analysis.fitted_model import FittedModel
 from tfkit.atomic_files import write_json, write_text
-from tfkit.errors import UserError, first_line
+from tfkit.errors import first_line
 from tfkit.run_dir import RunDir
 
 log = logging.getLogger("tfkit")
@@ -30,15 +30,14 @@ def report(run: RunDir, *, false_negative_cost: float | None = None) -> Path:
     Raises:
         UserError: If the run is not finished, or the cost is not above 0.
     """
+    from tfkit.data import load_metadata
+    from tfkit.inference.decision import store_decision
     from tfkit.reporting.html import render_html
     from tfkit.reporting.run_results import RunResults
     from tfkit.reporting.sections import run_cards, sections
 
-    if false_negative_cost is not None and not false_negative_cost > 0:
-        raise UserError(
-            "`false_negative_cost` is the cost of a false negative in false positives, and must be above 0. "
-            f"Received: {false_negative_cost}"
-        )
+    if false_negative_cost is not None:
+        store_decision(run, load_metadata(run.metadata), false_negative_cost)
     results = RunResults.from_run(run, false_negative_cost=false_negative_cost)
     text = render_html(
         run_cards.page_title(results),

@@ -204,6 +204,17 @@ class Classification(Task):
             | {f"probability_{name}": outputs[:, i] for i, name in enumerate(classes)}
         )
 
+    def check_threshold(self, metadata: Metadata) -> None:
+        """Raise if there are more than two classes."""
+        if metadata.target.positive_code is None:
+            super().check_threshold(metadata)
+
+    def decide(self, outputs: np.ndarray, threshold: float, metadata: Metadata) -> np.ndarray:
+        """The positive class where its probability is at least the threshold, else the other."""
+        self.check_threshold(metadata)
+        code = metadata.target.positive_code or 0
+        return _to_labels(np.where(outputs[:, code] >= threshold, code, 1 - code), metadata.target)
+
     def test_frame(self, dataset: Any, y_true: Any, y_pred: np.ndarray, metadata: Metadata) -> "pd.DataFrame":
         """The rows of predictions.csv: `actual`, then the columns of `predictions_to_frame`."""
         frame = self.predictions_to_frame(y_pred, metadata)

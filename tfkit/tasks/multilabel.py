@@ -180,6 +180,13 @@ class Multilabel(Task):
             | {f"probability_{tag}": outputs[:, i] for i, tag in enumerate(tags)}
         )
 
+    def check_threshold(self, metadata: Metadata) -> None:
+        """Every tag has a threshold."""
+
+    def decide(self, outputs: np.ndarray, threshold: float, metadata: Metadata) -> list[Any]:
+        """The tags whose probability is at least the threshold."""
+        return _to_lists(outputs >= threshold, metadata.target)
+
     def test_frame(self, dataset: Any, y_true: Any, y_pred: np.ndarray, metadata: Metadata) -> "pd.DataFrame":
         """The rows of predictions.csv: `actual`, then the columns of `predictions_to_frame`, lists as text."""
         frame = self.predictions_to_frame(y_pred, metadata)

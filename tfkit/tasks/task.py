@@ -174,6 +174,15 @@ class Task:
         names = ["predicted"] if values.shape[1] == 1 else [f"predicted_{i}" for i in range(values.shape[1])]
         return pd.DataFrame(values, columns=names)
 
+    def check_threshold(self, metadata: Any) -> None:
+        """Raise if predictions do not depend on a decision threshold."""
+        name = metadata.target.name
+        raise UserError(f"`threshold` is for a target of two classes, or tags. Received: {name!r}, task {self.NAME}")
+
+    def decide(self, outputs: np.ndarray, threshold: float, metadata: Any) -> Any:
+        """The column `predicted` with another threshold than 0.5."""
+        self.check_threshold(metadata)
+
     def test_frame(self, dataset: Any, y_true: Any, y_pred: np.ndarray, metadata: Any) -> "pd.DataFrame":
         """The rows of predictions.csv: `actual`, where it is one value, and the predictions."""
         frame = self.predictions_to_frame(y_pred, metadata)

@@ -75,6 +75,13 @@ class ChunkReader:
                 self._read_layout()
         except (*compression.CORRUPT_FILE_ERRORS, UserError) as error:
             raise NotChunkableError from error
+        delimiter = self._layout.delimiter if self.file_format in ("csv", "tsv") else None
+        self._file_info = {
+            "path": str(path),
+            "kind": self.file_format,
+            "delimiter": delimiter,
+            "encoding": self.encoding,
+        }
         self._dtypes: dict[str, str] = {}
         if self.file_format == "jsonl":
             dtypes = json_lines.infer_dtypes(self._open_text, self.path)
@@ -105,6 +112,7 @@ class ChunkReader:
                 totals = self.missing_counts.setdefault(name, {})
                 totals |= {marker: totals.get(marker, 0) + count for marker, count in counts.items()}
             chunk.index = pd.RangeIndex(start, start + len(chunk))
+            chunk.attrs["file"] = self._file_info
             start += len(chunk)
             yield chunk if self.columns is None or self.file_format == "parquet" else chunk[self.columns]
 

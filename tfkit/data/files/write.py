@@ -14,13 +14,38 @@ from tfkit.data.files import compression as files_compression
 from tfkit.data.files import csv
 from tfkit.data.files.formats import json_file, json_lines, parquet
 from tfkit.data.files.formats.suffixes import WRITABLE_SUFFIXES, file_format
-from tfkit.errors import UserError
+from tfkit.errors import UserError, first_line
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def write_frame(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+UTF_8 = {"utf-8", "utf8", "ascii"}
+
+BOM_FREE = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}  # of the chunks after the first
+
+
+def text_format(frame: pd.DataFrame) -> dict[str, str | None]:
+    """The delimiter and the encoding of the text file that a table was read from, for `write_frame`.
+
+    Example:
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"a": [1]})
+        >>> frame.attrs["file"] = {"path": "a.csv", "kind": "csv", "delimiter": ";", "encoding": "cp1252"}
+        >>> text_format(frame)
+        {'delimiter': ';', 'encoding': 'cp1252'}
+    """
+    info = frame.attrs.get("file", {})
+    return {name: info.get(name) for name in ("delimiter", "encoding")}
+
+
+def write_frame(
+    frame: pd.DataFrame,
+    path: str | os.PathLike[str],
+    *,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+) -> None:
     """Write a table atomically, in the format of the suffix.
 
     The rows go to a temporary file in the same folder, which replaces `path` when it is complete on disk: no reader
@@ -31,6 +56,8 @@ def write_frame(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         frame: the rows.
         path: `.csv`, `.tsv`, `.txt`, `.json`, `.jsonl`, `.ndjson` or `.parquet`, then `.gz .bz2 .xz .zst .zip` to
             compress it.
+
+        delimiter, encoding: of `.csv` and `.txt`; None for a comma and UTF-8.
 
     Raises:
         UserError: an unknown suffix, duplicate column names, a path that is not writable, a full disk.
@@ -43,22 +70,25 @@ def write_frame(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         ...     read_frame(folder + "/ages.csv.gz")["age"].tolist()
         ['39', '50']
     """
-    with open_table_writer(path) as write:
+    with open_table_writer(path, delimiter=delimiter, encoding=encoding) as write:
         write(frame)
 
 
 @contextlib.contextmanager
-def open_table_writer(path: str | os.PathLike[str]) -> Iterator[Callable[[pd.DataFrame], None]]:
+def open_table_writer(
+    path: str | os.PathLike[str], *, delimiter: str | None = None, encoding: str | None = None
+) -> Iterator[Callable[[pd.DataFrame], None]]:
     """Open an atomic table writer, as in `write_frame`, for any number of frames."""
     path = Path(path).expanduser()
     kind, suffix = file_format(path.name)
     if kind not in _WRITERS:
         raise UserError(f"The suffix of a file to write must be one of {' '.join(WRITABLE_SUFFIXES)}. Received: {path}")
+    is_text = kind == "csv" and (delimiter or encoding)
     try:
         with (
             atomic_file(path, "wb") as file,
             files_compression.open_compressor(file, suffix, path.with_suffix("").name) as out,
-            _WRITERS[kind](out) as write,
+            _write_delimited(out, delimiter or ",", encoding or "utf-8") if is_text else _WRITERS[kind](out) as write,
         ):
             yield lambda frame: write(_with_clean_names(frame, path))
     except OSError as error:
@@ -76,15 +106,34 @@ def _with_clean_names(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 
 @contextlib.contextmanager
-def _write_delimited(out: Any, delimiter: str = ",") -> Iterator[Callable[[pd.DataFrame], Any]]:
+def _write_delimited(
+    out: Any, delimiter: str = ",", encoding: str = "utf-8"
+) -> Iterator[Callable[[pd.DataFrame], Any]]:
     is_first = True
 
     def write(frame: pd.DataFrame) -> None:
         nonlocal is_first
-        out.write(csv.as_bytes(frame, delimiter, header=is_first))
+        text = csv.as_bytes(frame, delimiter, header=is_first)
+        out.write(text if encoding.lower() in UTF_8 else _encode(text, encoding, is_first))
         is_first = False
 
     yield write
+
+
+def _encode(text: bytes, encoding: str, is_first: bool) -> bytes:
+    """Encode UTF-8 text; a byte-order mark is written once.
+
+    Raises:
+        UserError: If the encoding does not have a character.
+    """
+    name = encoding if is_first else BOM_FREE.get(encoding.lower(), encoding)
+    try:
+        return text.decode().encode(name)
+    except (UnicodeEncodeError, LookupError) as error:
+        raise UserError(
+            f"Predictions are written in the encoding of the file, {encoding}, which does not have all of their "
+            f"characters; write them to another format, such as --out predictions.jsonl. Received: {first_line(error)}"
+        ) from error
 
 
 @contextlib.contextmanager

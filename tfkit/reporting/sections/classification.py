@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from tfkit.evaluation.thresholds import threshold_curve
 from tfkit.reporting.document import Section
 from tfkit.reporting.figures import (
     BLUE,
@@ -21,7 +22,7 @@ from tfkit.reporting.figures import (
 )
 from tfkit.reporting.formatting import format_number, format_percent
 from tfkit.reporting.run_results import RunResults
-from tfkit.reporting.sections.thresholds import threshold_curve, thresholds
+from tfkit.reporting.sections.thresholds import thresholds
 
 MAX_MATRIX_CLASSES = 15  # classes of a confusion matrix
 

@@ -1,25 +1,16 @@
 """Decision threshold section: precision, recall and F1 at every threshold."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-
+from tfkit.console import program_name
+from tfkit.evaluation.thresholds import ThresholdScores, threshold_scores
+from tfkit.inference.decision import read_decision
 from tfkit.reporting.document import Section
 from tfkit.reporting.figures import DASHES, MUTED, SERIES, Table, draw, evenly_spaced_indices, legend
 from tfkit.reporting.formatting import format_number, format_percent
 from tfkit.reporting.run_results import RunResults
 
 MAX_PLOTTED_THRESHOLDS = 200
-
-
-class ThresholdScores(NamedTuple):
-    """Scores at every distinct threshold, in descending order; each array is `(thresholds,)`."""
-
-    thresholds: np.ndarray
-    precision: np.ndarray
-    recall: np.ndarray
-    f1: np.ndarray
-    costs: np.ndarray
 
 
 def thresholds(record: RunResults) -> list[Section]:
@@ -31,60 +22,57 @@ def thresholds(record: RunResults) -> list[Section]:
     y_true, y_score = record.y_true == code, record.y_pred[:, code]
     if not 0 < y_true.sum() < len(y_true):
         return []
-    cost = float(record.options.get("false_negative_cost") or 1.0)
-    scores = _threshold_scores(y_true, y_score, cost)
+    stored = read_decision(record.run) or {}
+    cost = float(record.options.get("false_negative_cost") or stored.get("false_negative_cost") or 1.0)
+    scores = threshold_scores(y_true, y_score, cost)
     best_f1, lowest_cost = int(scores.f1.argmax()), int(scores.costs.argmin())
-    default = max(int(np.searchsorted(-scores.thresholds, -0.5, side="right")) - 1, 0)
+    default = scores.position(0.5)
+    best_threshold, cheapest = float(scores.thresholds[best_f1]), float(scores.thresholds[lowest_cost])
     table = Table(
         f"Thresholds for {positive}",
         ["", "threshold", "precision", "recall", "F1", "cost"],
-        _rows(scores, {"default": default, "best F1": best_f1, "lowest cost": lowest_cost}),
-        f"A false negative costs {format_number(cost)} times a false positive; for another cost: tfkit report RUN "
-        "--false-negative-cost 5. These thresholds were chosen on the test set; scores on new data will be slightly "
-        "worse.",
+        _rows(
+            scores,
+            {"default": 0.5, "best F1": best_threshold, "lowest cost": cheapest},
+            cost_of_none=cost * float(y_true.sum()),
+        ),
+        f"A false negative costs {format_number(cost)} times a false positive. For another cost: "
+        f"{program_name()} report {record.run.folder} --false-negative-cost 5; later predictions then use its "
+        "threshold. These thresholds were chosen on the test set; scores on new data will be slightly worse.",
     )
-    best_threshold, highest_f1 = format_number(scores.thresholds[best_f1]), format_number(scores.f1[best_f1])
+    highest_f1 = format_number(scores.f1[best_f1])
     figure = draw(
         f"Scores by threshold for {positive}",
-        f"F1 is highest, {highest_f1}, at a threshold of {best_threshold} for {positive}",
+        f"F1 is highest, {highest_f1}, at a threshold of {format_number(best_threshold)} for {positive}",
         lambda axes: _plot(axes, scores, best_f1),
         x=f"threshold for {positive}",
         data=table,
     )
     paragraphs = [
-        f"A threshold of {best_threshold} for {positive} maximizes F1 ({highest_f1}; "
-        f"{format_number(scores.f1[default])} at the default 0.5). If a false negative costs {format_number(cost)} "
-        f"times a false positive, a threshold of {format_number(scores.thresholds[lowest_cost])} minimizes the cost."
+        f"A threshold of {format_number(best_threshold)} for {positive} maximizes F1 ({highest_f1}; "
+        f"{format_number(0.0 if default is None else float(scores.f1[default]))} at the default 0.5). If a false "
+        f"negative costs {format_number(cost)} times a false positive, a threshold of {format_number(cheapest)} "
+        "minimizes the cost."
     ]
+    if stored:
+        paragraphs.append(
+            f"Predictions of this run use the threshold {format_number(stored['threshold'])}, stored for a false "
+            f"negative that costs {format_number(stored['false_negative_cost'])} false positives."
+        )
     return [Section("Decision threshold", paragraphs, [figure], [table])]
 
 
-def _threshold_scores(y_true: np.ndarray, y_score: np.ndarray, false_negative_cost: float) -> ThresholdScores:
-    """Compute the scores at every distinct threshold."""
-    cuts, hits, predicted = threshold_curve(y_true, y_score)
-    misses = y_true.sum() - hits
-    return ThresholdScores(
-        cuts,
-        precision=hits / predicted,
-        recall=hits / y_true.sum(),
-        f1=2 * hits / (predicted + y_true.sum()),
-        costs=(predicted - hits) + false_negative_cost * misses,
-    )
-
-
-def _rows(scores: ThresholdScores, indices: dict[str, int]) -> list[list[str]]:
-    """Format the scores at some thresholds as rows of a table."""
-    return [
-        [
-            name,
-            format_number(scores.thresholds[i]),
-            format_percent(float(scores.precision[i])),
-            format_percent(float(scores.recall[i])),
-            format_number(scores.f1[i]),
-            format_number(scores.costs[i]),
-        ]
-        for name, i in indices.items()
-    ]
+def _rows(scores: ThresholdScores, thresholds: dict[str, float], cost_of_none: float) -> list[list[str]]:
+    """Format the scores at some thresholds as rows of a table; `cost_of_none` is that of no positive prediction."""
+    rows = []
+    for name, threshold in thresholds.items():
+        i = scores.position(threshold)
+        columns = (scores.precision, scores.recall, scores.f1, scores.costs)
+        values = (0.0, 0.0, 0.0, cost_of_none) if i is None else tuple(float(column[i]) for column in columns)
+        precision, recall, f1, cost = values
+        texts = [format_percent(precision), format_percent(recall), format_number(f1), format_number(cost)]
+        rows.append([name, format_number(threshold), *texts])
+    return rows
 
 
 def _plot(axes: Any, scores: ThresholdScores, best_f1: int) -> None:
@@ -100,24 +88,3 @@ def _plot(axes: Any, scores: ThresholdScores, best_f1: int) -> None:
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.03)
     legend(axes, ncols=3)
-
-
-def threshold_curve(y_true: np.ndarray, y_score: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Count true positives and predicted positives at every distinct threshold.
-
-    Args:
-        y_true: Whether each row is positive, `(rows,)`.
-        y_score: Probability of the positive class, `(rows,)`.
-
-    Returns:
-        Thresholds in descending order, true positives and predicted positives, each `(thresholds,)`.
-
-    Example:
-        >>> cuts, hits, predicted = threshold_curve(np.array([True, False, True]), np.array([0.9, 0.5, 0.5]))
-        >>> cuts.tolist(), hits.tolist(), predicted.tolist()
-        ([0.9, 0.5], [1, 2], [1, 3])
-    """
-    order = np.argsort(-y_score, kind="stable")
-    hits, cuts = np.cumsum(y_true[order]), y_score[order]
-    last = np.r_[np.diff(cuts) != 0, True]
-    return cuts[last], hits[last], (np.arange(len(y_score)) + 1)[last]
