@@ -2,10 +2,11 @@
 
 import logging
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 MAX_TABLE_ROWS = 40
+
+_message_consoles: list["Console"] = []  # of `console_logger`, the innermost last
 
 PLAIN_TABLE: dict[str, Any] = {"box": None, "padding": (0, 2, 0, 0)}
 
@@ -94,9 +97,10 @@ class ProgressBar:
     def __init__(self, title: str):
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        console = stderr_console()
         self.fraction, self.is_shown = 0.0, False
-        if console.is_terminal:
+        self._exit_stack = ExitStack()
+        console = self._exit_stack.enter_context(live_console())
+        if console.is_terminal and not console.quiet:
             text, details = TextColumn("{task.description}"), TextColumn("{task.fields[details]}")
             self._progress = Progress(
                 text, BarColumn(), details, TimeRemainingColumn(), console=console, transient=True
@@ -117,6 +121,7 @@ class ProgressBar:
         if self.is_shown:
             self._progress.stop()
             self.is_shown = False
+        self._exit_stack.close()
 
     def __enter__(self) -> Self:
         return self
@@ -126,10 +131,26 @@ class ProgressBar:
 
 
 def stderr_console(**options: Any) -> "Console":
-    """Return a rich console that writes to stderr."""
+    """Return a new rich console that writes to stderr."""
     from rich.console import Console
 
     return Console(file=sys.stderr, **options)
+
+
+@contextmanager
+def live_console() -> Iterator["Console"]:
+    """The console for a bar or a table that is redrawn: that of the messages, so that these are printed above it.
+
+    Inside the block it has the width of the terminal, because a line that the terminal wraps cannot be redrawn.
+    """
+    console = _message_consoles[-1] if _message_consoles else stderr_console()
+    width = console.width
+    if console.is_terminal:
+        console.width = min(width, shutil.get_terminal_size().columns)
+    try:
+        yield console
+    finally:
+        console.width = width
 
 
 @contextmanager
@@ -167,8 +188,10 @@ def console_logger(quiet: bool = False) -> Iterator[Callable[..., None]]:
     level = log.level
     log.addHandler(handler)
     log.setLevel(logging.INFO)
+    _message_consoles.append(console)
     try:
         yield console.print
     finally:
+        _message_consoles.remove(console)
         log.removeHandler(handler)
         log.setLevel(level)

@@ -19,6 +19,7 @@ from tfkit.recipe import Data, Recipe
 from tfkit.run_dir import RunDir, versions
 from tfkit.training import devices, seeding
 from tfkit.training.fingerprint import fingerprint
+from tfkit.training.next_steps import next_steps
 
 if TYPE_CHECKING:
     import keras
@@ -125,6 +126,8 @@ class _Pipeline:
             run_preflight(self.run, self.config, data, model)
         self._evaluate_and_save(*self._fit(model, data))
         self.log(f"Took {sum(self.clock.seconds.values()):.0f} s. Model, scores and predictions: {self.run.folder}")
+        for line in next_steps(self.run):
+            self.log(line)
 
     def _load_data(self) -> Data:
         self._seed()

@@ -1,11 +1,13 @@
 """Finalists of a search: retrain the best trials with new seeds, compare them with the default, train the winner."""
 
 import math
+import shlex
 import time
 from statistics import mean, stdev
 from typing import Any
 
 from tfkit.atomic_files import write_json
+from tfkit.console import program_name
 from tfkit.errors import UserError
 from tfkit.run_dir import RunDir
 from tfkit.tuning.report import write
@@ -145,5 +147,14 @@ def train_winner(search: Search) -> RunDir:
     run = RunDir(study.folder / trial.run)
     write_json(study.folder / BEST_SETTINGS_FILE, run.config)
     search.display.print_leaderboard(ranks, verdict)
-    search.log(f"Report of the search: {write.write(search, ranks, verdict)}")
+    write.write(search, ranks, verdict)
+    log_winner(search.log, study)
     return run
+
+
+def log_winner(log: Any, study: Any) -> None:
+    """Print where the results of a search are, and what to do with them."""
+    run = study.folder / study.winner["run"]
+    log(f"Open {study.folder / write.REPORT_FILE}")
+    log(f"Open {run / 'report.html'}") if (run / "report.html").is_file() else None
+    log(f"Predict: {program_name()} predict {shlex.quote(str(run))} FILE")

@@ -2,9 +2,10 @@
 
 import math
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
-from tfkit.console import PLAIN_TABLE, stderr_console
+from tfkit.console import PLAIN_TABLE, live_console
 from tfkit.tuning.study import Trial
 
 if TYPE_CHECKING:
@@ -28,9 +29,10 @@ class LiveTable:
         self.live: Any = None
         self.title = ""
         self._start = time.monotonic()
+        self._exit_stack = ExitStack()
 
     def __enter__(self) -> Self:
-        console = stderr_console()
+        console = self._exit_stack.enter_context(live_console())
         if not self.quiet and console.is_terminal:
             from rich.live import Live
 
@@ -39,9 +41,14 @@ class LiveTable:
         return self
 
     def __exit__(self, *error: Any) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove the live table; may be called twice."""
         if self.live is not None:
             self.live.stop()
             self.live = None
+        self._exit_stack.close()
 
     def log_stage(self, title: str) -> None:
         """Log the stage of the search that starts now."""
@@ -77,16 +84,16 @@ class LiveTable:
             table.add_row(*_row(trial, time.monotonic() - start))
         ended = sum(trial.state != "running" for trial in search.study.search_trials())
         remaining = self._remaining_time(trials)
-        counts = f"{ended} of {search.num_trials} trials" + (f", about {remaining} remaining" if remaining else "")
+        counts = f"{ended} of {search.num_trials} trials" + (f", at most {remaining} remaining" if remaining else "")
         return Group(table, f"{counts}, {time.monotonic() - self._start:.0f} s elapsed. {self.title}")
 
     def _remaining_time(self, trials: list[Trial]) -> str:
-        """Estimate the remaining time of the search from the mean time of ended trials; empty if there are none."""
+        """Estimate the remaining time of all stages from the mean time of ended trials; empty if there are none."""
         seconds = [trial.seconds for trial in trials if trial.state in ("done", "stopped", "paused") and trial.seconds]
         if not seconds:
             return ""
-        ended = sum(trial.state != "running" for trial in self.search.study.search_trials())
-        num_remaining = max(0, self.search.num_trials - ended)
+        ended = sum(trial.state != "running" for trial in trials)
+        num_remaining = max(0, self.search.max_trainings - ended)
         remaining_seconds = num_remaining * sum(seconds) / len(seconds) / self.search.workers
         return f"{math.ceil(remaining_seconds / 60)} min" if remaining_seconds > 90 else f"{remaining_seconds:.0f} s"
 
@@ -94,6 +101,7 @@ class LiveTable:
         """Print all trials, best first, the scores of the finalists, and the comparison with the default."""
         from rich.table import Table
 
+        self.close()
         search = self.search
         table = Table("trial", "state", self.score_name(), "epochs", "seconds", "settings", **PLAIN_TABLE)
         unfinished = [trial for trial in search.study.search_trials() if trial.state != "done"]

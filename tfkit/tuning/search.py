@@ -64,7 +64,7 @@ class Search:
     ):
         self.recipe, self.config, self.fixed, self.space, self.study = recipe, config, fixed, space, study
         self.algorithm, self.workers, self.device = algorithm, workers, device
-        self.dask_address, self.log, self.num_trials = dask_address, log, 0
+        self.dask_address, self.log, self.num_trials, self.max_trainings = dask_address, log, 0, 0
         self.monitor, self.mode = recipe.monitor, monitor_mode(recipe)
         self.proposer = TrialProposer(
             study,
@@ -98,6 +98,10 @@ class Search:
     def run_trials(self, trials: int, deadline: float | None, finalists: int) -> None:
         """Run trials until there are enough, the time limit is reached, or the space is exhausted."""
         self.num_trials = trials
+        retrained = min(finalists, max(1, trials - 1)) + 1 if finalists else 0  # and the default
+        self.max_trainings = trials + retrained * NUM_SEEDS + 1
+        later = f", then the best {retrained} with {NUM_SEEDS} new seeds each" if retrained else ""
+        self.log(f"{trials} trials{later}, then the winner: at most {self.max_trainings} trainings")
         self.proposer.restore()
         if self.study.trials:
             done = sum(trial.state != "running" for trial in self.study.search_trials())

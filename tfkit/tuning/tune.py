@@ -79,7 +79,7 @@ def tune(
         >>> run = tfkit.tune("tabular", trials=20, time_limit_minutes=30)  # doctest: +SKIP
     """
     from tfkit.tuning.data_digest import data_digests
-    from tfkit.tuning.finalists import rerun_finalists, train_winner
+    from tfkit.tuning.finalists import log_winner, rerun_finalists, train_winner
     from tfkit.tuning.keras_tuner_space import make_search_space
     from tfkit.tuning.search import Search
     from tfkit.tuning.study import Study, lock_folder
@@ -98,7 +98,8 @@ def tune(
     with console_logger(quiet) as log, lock_folder(folder):
         study = Study.open(folder, request, overwrite)
         if study.winner is not None and len(study.search_trials()) >= trials:
-            log(f"Already finished: {folder}")
+            log(f"Already finished: {folder}. {study.winner['verdict']}")
+            log_winner(log, study)
             return RunDir(folder / study.winner["run"])
         options: dict[str, Any] = {"algorithm": algorithm, "workers": workers, "device": device}
         options |= {"dask_address": dask_address, "log": log, "quiet": quiet}

@@ -1,10 +1,10 @@
 """The diagnosis of a problem, and commands that change settings to fix it."""
 
-import shlex
 from dataclasses import dataclass
 from typing import Any
 
 from tfkit.reporting.run_results import RunResults
+from tfkit.training.next_steps import command, recipe_argument
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,8 @@ class Diagnosis:
 
 def retrain_command(record: RunResults, **changes: Any) -> str:
     """Return the command that trains again with some settings changed."""
-    from tfkit.catalog.recipes import recipe_files
-
-    name = record.provenance.get("recipe") or "RECIPE"
-    recipe = name if name in recipe_files() else record.provenance.get("recipe_file") or name
-    settings = [f"{key}={value}" for key, value in changes.items()]
-    return shlex.join(["tfkit", "train", recipe, "--config", str(record.run.path("config.json")), *settings])
+    config = str(record.run.path("config.json"))
+    return command("train", recipe_argument(record.provenance), "--config", config, settings=changes)
 
 
 def more_regularization(record: RunResults) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Diagnoses from the test scores and those of the baselines."""
 
+from tfkit.console import program_name
 from tfkit.reporting.diagnostics.diagnosis import Diagnosis, balanced_classes, more_capacity, retrain_command
 from tfkit.reporting.formatting import display_name, format_number, format_percent
 from tfkit.reporting.run_results import RunResults
@@ -25,7 +26,7 @@ def baseline_wins(record: RunResults) -> Diagnosis | None:
 
 
 def _tune_command(record: RunResults) -> str:
-    return retrain_command(record).replace("tfkit train", "tfkit tune", 1) + " --trials 20"
+    return retrain_command(record).replace(f"{program_name()} train", f"{program_name()} tune", 1) + " --trials 20"
 
 
 def underfitting(record: RunResults) -> Diagnosis | None:

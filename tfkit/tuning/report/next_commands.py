@@ -1,11 +1,12 @@
 """Report section with commands to train with the best settings and to extend the search."""
 
-import shlex
 from typing import Any
 
 from tfkit.catalog.recipes import recipe_files
+from tfkit.config import format_value
 from tfkit.reporting.document import Section
 from tfkit.search_space import Choice
+from tfkit.training.next_steps import command
 from tfkit.tuning.keras_tuner_space import default_search_space
 from tfkit.tuning.study import BEST_SETTINGS_FILE
 
@@ -20,27 +21,18 @@ def next_commands_section(search: Any) -> Section:
         "Show the report of the winner": ["report", f"{folder}/{winner['run']}" if winner else "RUN"],
         "Run more trials": ["tune", recipe, *search_arguments(search), "--trials", num_trials, "--out", str(folder)],
     }
-    return Section(
-        "Next steps", code=[(label, shlex.join(["tfkit", *arguments])) for label, arguments in commands.items()]
-    )
+    return Section("Next steps", code=[(label, command(*arguments)) for label, arguments in commands.items()])
 
 
 def search_arguments(search: Any) -> list[str]:
     """Command line arguments that define the same search: fixed settings, algorithm, objective, changed domains."""
     request, default_space = search.study.request, default_search_space(search.recipe)
-    arguments = [f"{name}={_format_value(value)}" for name, value in request["settings"].items()]
+    arguments = [f"{name}={format_value(value)}" for name, value in request["settings"].items()]
     arguments += ["--algorithm", request["algorithm"]] if request["algorithm"] != "random" else []
     arguments += ["--objective", request["objective"]] if request["objective"] else []
     for name, domain in search.space.items():
         if default_space.get(name) != domain:
             is_choice = isinstance(domain, Choice)
             values = domain.values if is_choice else (domain.low, domain.high)
-            arguments += ["--search", f"{name}={(',' if is_choice else '..').join(map(_format_value, values))}"]
+            arguments += ["--search", f"{name}={(',' if is_choice else '..').join(map(format_value, values))}"]
     return arguments
-
-
-def _format_value(value: Any) -> str:
-    """Format a setting as on the command line."""
-    if isinstance(value, list | tuple):
-        return ",".join(map(_format_value, value))
-    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
