@@ -67,7 +67,7 @@ def test_table_of_tested_inputs_is_current(load_program):
     program = load_program("reading_table")
     command = [sys.executable, "-c", "import reading_table; print(reading_table.reading_table(), end='')"]
     table = subprocess.run(command, cwd=program.PAGE.parents[1], check=True, capture_output=True, text=True).stdout
-    page = program.PAGE.read_text(encoding="utf-8")
-    assert page == program.with_table(page, table), "run python docs/reading_table.py"
+    current = program.PAGE.read_text(encoding="utf-8")
+    assert current == program.with_table(current, table), "run python docs/reading_table.py"
     numbers = [cell for line in table.splitlines()[2:] for cell in line.split("|")[2:-1]]
     assert all(int(cell) > 0 for cell in numbers if cell.strip())

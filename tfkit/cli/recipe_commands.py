@@ -3,7 +3,6 @@
 import sys
 
 import tfkit
-from tfkit.catalog.read_config import validate_settings_of
 from tfkit.cli.arguments import CommandParser, require_recipe, split_recipe_and_settings
 from tfkit.cli.keras_loading import load_keras
 from tfkit.errors import UserError
@@ -85,6 +84,8 @@ def train(arguments: list[str]) -> None:
     parser.epilog = "The default RECIPE is tabular. `tfkit show RECIPE` lists its settings."
     options = parser.parse(arguments)
     recipe, settings = split_recipe_and_settings(options.positional)
+    from tfkit.catalog.read_config import validate_settings_of
+
     if options.resume is None:
         validate_settings_of(recipe, settings, options.config)
     with load_keras():
@@ -138,6 +139,8 @@ def tune(arguments: list[str]) -> None:
     parser.epilog = "Settings given as key=value are fixed. The same command resumes an interrupted search."
     options = parser.parse(arguments)
     recipe, settings = split_recipe_and_settings(options.positional)
+    from tfkit.catalog.read_config import validate_settings_of
+
     validate_settings_of(recipe, settings, options.config)
     with load_keras():
         run = tfkit.tune(
