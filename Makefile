@@ -13,9 +13,9 @@ SPEED  ?=
 PYTHON ?= python3
 
 BIN   := .venv/bin
-TFKIT := $(BIN)/tfkit
-export TFKIT_COMMAND := $(TFKIT)
+TFKIT := TFKIT_COMMAND=$(BIN)/tfkit $(BIN)/tfkit
 PIP   := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
+PIP_PROGRESS := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 # Tests run in two processes; a single file runs in one.
 FAST  := not slow and not long
@@ -136,7 +136,7 @@ $(BIN)/python:
 
 $(BIN)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo 'Installing tfkit and TensorFlow into .venv. This takes about a minute, once.' >&2
-	@$(PIP) --editable .
+	@$(PIP_PROGRESS) --editable . >&2
 	@touch $@
 
 $(BIN)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/.installed

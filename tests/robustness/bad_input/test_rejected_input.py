@@ -20,7 +20,7 @@ from tests.robustness.bad_input.conftest import ROWS, table, write_rows
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("nothing.csv", None, "The file must exist."),
+        ("nothing.csv", None, "a folder that exists. Received: data=nothing.csv"),
         ("folder", "mkdir", "A table must be a file, or a folder with files of .csv .txt .tsv .jsonl .ndjson .parquet"),
         ("empty.csv", b"", "this file is empty. Received: empty.csv"),
         ("header.csv", b"a,b,y\n", "A table needs rows below its header. Received: header.csv, 3 names and no rows"),
@@ -119,7 +119,7 @@ FLOATS = np.random.default_rng(1).normal(size=ROWS).round(3)
         ({}, "target=y time_column=a group_column=b", "not both"),
         ({}, "target=y test_fraction=0", "`val_fraction` and `test_fraction` must be above 0"),
         ({}, "target=y test_data=table.csv", "The table must have rows that are not in the test table"),
-        ({}, "target=y test_data=none.csv", "The file must exist."),
+        ({}, "target=y test_data=none.csv", "a folder that exists. Received: test_data=none.csv"),
         ({}, "target=y epoch=3", "Unknown setting `epoch`. Did you mean 'epochs'?"),
         ({}, "target=y epochs=many", "`epochs` must be an integer >= 1"),
         ({}, "target=y architecture=mpl", "`architecture` must be tabm or mlp. Did you mean 'mlp'?"),
@@ -289,5 +289,5 @@ def test_exit_code_is_two_without_traceback():
     )
     assert process.returncode == 2
     assert process.stdout == ""
-    assert process.stderr == "tfkit: The file must exist. Received: nothing.csv, no such file\n"
+    assert process.stderr == "tfkit: `data` must be a file or a folder that exists. Received: data=nothing.csv\n"
     assert not Path("runs").exists()
