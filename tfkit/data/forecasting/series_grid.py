@@ -9,6 +9,7 @@ from tfkit.data.columns import frequencies
 from tfkit.data.columns.values import to_strings
 from tfkit.data.forecasting.columns import parse_numbers
 from tfkit.data.forecasting.metadata import TableRules
+from tfkit.data.forecasting.repeated_times import find_repeated_rows
 from tfkit.data.forecasting.time_column import format_time, parse_times
 from tfkit.errors import UserError, format_list
 
@@ -81,6 +82,10 @@ def to_series_grid(frame: Any, rules: TableRules) -> tuple[SeriesGrid, dict[str,
         messages.append("rows sorted by time: they were not in order")
     order = np.lexsort((times, codes))
     times, codes, values, covariates = times[order], codes[order], values[order], covariates[order]
+    is_local = not rules.time.get("zone")
+    is_repeated, repeated_messages = find_repeated_rows(times, codes, values, covariates, is_local=is_local)
+    times, codes, values, covariates = (array[~is_repeated] for array in (times, codes, values, covariates))
+    messages += repeated_messages
     _check_duplicate_times(times, codes, names, rules)
     frequency = rules.frequency or frequencies.infer_frequency(times, codes, rules.time.get("zone"))
     time_index = frequencies.to_time_index(times, frequency)
