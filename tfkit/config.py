@@ -221,6 +221,18 @@ class Config(BaseModel):
                 values[name] = defaults[name]
         return self.from_dict(values)
 
+    @classmethod
+    def default_numbers(cls, auto_settings: Mapping[str, Any]) -> dict[str, Any]:
+        """The numbers that settings have by default for some data, to see which settings are far from them.
+
+        Example:
+            >>> Config.default_numbers({})["learning_rate"]
+            0.001
+        """
+        defaults = {name: field.default for name, field in cls.model_fields.items() if not field.is_required()}
+        values = {name: auto_settings.get(name) if value == "auto" else value for name, value in defaults.items()}
+        return {name: value for name, value in values.items() if type(value) in (int, float)}
+
     def _resolved(self, name: str) -> Any:
         value = getattr(self, name)
         if value == "auto":

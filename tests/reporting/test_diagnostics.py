@@ -6,7 +6,7 @@ import pytest
 
 import tfkit
 from tfkit.metadata import Metadata, Target
-from tfkit.reporting.diagnostics import DIAGNOSTICS, curves, diagnose, scores, weights
+from tfkit.reporting.diagnostics import DIAGNOSTICS, curves, diagnose, scores, settings, weights
 from tfkit.reporting.run_results import RunResults
 
 HEALTHY = json.loads((Path(__file__).parent / "healthy.json").read_text(encoding="utf-8"))
@@ -32,14 +32,16 @@ def run(tmp_path):
     return tfkit.Run(tmp_path)
 
 
-def record(run, loss=(), val=(), metrics=None, analysis=None, config=None, target=BINARY, **extra):
+def record(run, loss=(), val=(), metrics=None, analysis=None, config=None, target=BINARY, provenance=None, **extra):
     """Results of a run with these curves, scores and analyses."""
     columns = {"loss": loss, "val_loss": val, **extra}
     epochs = max(map(len, columns.values()))
     history = [{"epoch": i + 1.0, **{n: float(v[i]) for n, v in columns.items() if len(v)}} for i in range(epochs)]
     all_metrics = {"test": {}, "baselines": {}, "classes": {}} | (metrics or {})
     metadata, all_settings = Metadata(target=target), CONFIG | (config or {})
-    return RunResults(run, metadata, all_settings, {"recipe": "tabular"}, all_metrics, history, analysis or {})
+    return RunResults(
+        run, metadata, all_settings, {"recipe": "tabular"} | (provenance or {}), all_metrics, history, analysis or {}
+    )
 
 
 def falling(start, end, epochs, bend=5.0):
@@ -68,10 +70,30 @@ MODERATE = {
     ]
 }
 
+CONSTANT, LINEAR = {"log_loss": 0.69}, {"log_loss": 0.40}
+POOR = {"test": {"log_loss": 0.65}, "baselines": {"dummy": CONSTANT, "linear": LINEAR}}
+GOOD = {"test": {"log_loss": 0.35}, "baselines": {"dummy": CONSTANT, "linear": LINEAR}}
+GUESSING = {"test": {"log_loss": 0.70}, "baselines": {"dummy": CONSTANT, "linear": {"log_loss": 0.695}}}
+LEAK = "id alone predicts 99.9% of y; if it is not known at prediction time, set exclude_columns=id"
+FAR = {"default_settings": {"learning_rate": 0.01, "dropout": 0.1}}
+
 CASES = {  # diagnostic function -> a run with the problem, and a similar run without it
     curves.overfitting: (
         {"loss": falling(1.0, 0.1, 20, bend=2), "val": bowl(1.0, 0.5, 0.9, 8, 20)},
         {"loss": falling(1.0, 0.1, 20, bend=2), "val": bowl(1.0, 0.5, 0.53, 8, 20)},
+    ),
+    settings.far_settings: (
+        {"metrics": POOR, "loss": CONVERGING, "config": {"learning_rate": 1.0}, "provenance": FAR},
+        {"metrics": GOOD, "loss": CONVERGING, "config": {"learning_rate": 1.0}, "provenance": FAR},
+    ),
+    scores.no_better_than_guessing: ({"metrics": GUESSING, "loss": CONVERGING}, {"metrics": POOR, "loss": CONVERGING}),
+    curves.generalization_gap: (
+        {"metrics": POOR, "loss": falling(0.7, 0.12, 20), "val": falling(0.7, 0.45, 20)},
+        {"metrics": GOOD, "loss": falling(0.7, 0.12, 20), "val": falling(0.7, 0.45, 20)},
+    ),
+    scores.leakage: (
+        {"loss": CONVERGING, "provenance": {"warnings": [LEAK]}},
+        {"loss": CONVERGING, "provenance": {"warnings": ["the test split has no row of c"]}},
     ),
     curves.diverging: (
         {"loss": bowl(1.0, 0.4, 2.0, 5, 12), "val": bowl(1.0, 0.4, 2.0, 5, 12)},

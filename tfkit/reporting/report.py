@@ -51,12 +51,23 @@ def report(run: RunDir, *, false_negative_cost: float | None = None) -> Path:
     return path
 
 
+def log_diagnoses(run: RunDir) -> None:
+    """Log what went wrong in a training, and a command to try."""
+    from tfkit.reporting.diagnostics import diagnose
+    from tfkit.reporting.run_results import RunResults
+
+    for diagnosis in diagnose(RunResults.from_run(run)):
+        log.warning("Diagnosis: %s. %s", diagnosis.finding, diagnosis.evidence)
+        log.warning("Try: %s", diagnosis.command)
+
+
 def analyze_and_report(fitted: FittedModel) -> Path | None:
     """Write `analysis.json` and `report.html` after training; a failure is logged, and the run stays finished."""
     from tfkit.analysis import run_analyses
 
     try:
         write_json(fitted.run.path("analysis.json"), run_analyses(fitted))
+        log_diagnoses(fitted.run)
         return report(fitted.run)
     except Exception as error:
         log.warning("The run is finished, but has no report: %s: %s", type(error).__name__, first_line(error))

@@ -133,6 +133,7 @@ class _Pipeline:
         self._seed()
         with self.clock("data"), seeding.precision_policy("float32"):
             data = self.recipe.data(self.config)
+            self.run.update_provenance(default_settings=self.config.default_numbers(data.auto_settings))
             self.config = self.config.resolve_auto(data.auto_settings)
             _save_inputs(self.run, self.config, data)
         self.log(f"Run {self.run.folder}")  # now the run can be resumed

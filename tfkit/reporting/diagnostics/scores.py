@@ -6,6 +6,8 @@ from tfkit.reporting.formatting import display_name, format_number, format_perce
 from tfkit.reporting.run_results import RunResults
 from tfkit.tasks.registry import get_task
 
+MIN_GAIN = 0.01  # of the loss over that of a constant, below which inputs tell nothing
+
 RARE_CLASS_ROWS = 30  # training rows below which a class is rare
 
 
@@ -57,8 +59,58 @@ def underfitting(record: RunResults) -> Diagnosis | None:
     )
 
 
+def no_better_than_guessing(record: RunResults) -> Diagnosis | None:
+    """Diagnose that neither the model nor a baseline predicts better than without inputs."""
+    name = get_task(record.task).PRUNING_METRIC
+    test, baselines = record.metrics.get("test") or {}, record.metrics.get("baselines") or {}
+    constant = "dummy" if "dummy" in baselines else "naive"
+    reference, model = (baselines.get(constant) or {}).get(name), test.get(name)
+    others = {b: values[name] for b, values in baselines.items() if b != constant and name in values}
+    if not reference or model is None or not others:
+        return None
+    gains = {"model": 1 - model / reference} | {b: 1 - value / reference for b, value in others.items()}
+    if max(gains.values()) > MIN_GAIN:
+        return None
+    scores = ", ".join(f"{display_name(baseline)} {format_number(value)}" for baseline, value in others.items())
+    return Diagnosis(
+        "No better than guessing: the inputs do not predict the target",
+        f"{display_name(name)}: {constant} {format_number(reference)}, model {format_number(model)}, "
+        f"{scores}. Check that the target is the right column, that its labels belong to their rows, and that columns "
+        "with information are used.",
+        retrain_command(record),
+    )
+
+
+def leakage(record: RunResults) -> Diagnosis | None:
+    """Diagnose a column that alone predicts the target, found before training."""
+    warning = next((text for text in record.provenance.get("warnings") or () if " alone predicts " in text), None)
+    if warning is None:
+        return None
+    column = warning.partition(" alone predicts ")[0]
+    return Diagnosis(
+        f"{column} may give the target away",
+        f"{warning[0].upper()}{warning[1:]}. If so, the scores are far too good, and new rows will be predicted worse.",
+        retrain_command(record, exclude_columns=column),
+    )
+
+
+def _predicts_one_class(record: RunResults) -> bool:
+    """Whether all test rows are predicted to be of one class."""
+    recalls = [values["recall"] for values in (record.metrics.get("classes") or {}).values() if values.get("support")]
+    return record.task == "classification" and len(recalls) > 1 and sorted(recalls)[-1] == 1 and sum(recalls) == 1
+
+
 def predicts_one_class(record: RunResults) -> Diagnosis | None:
-    """Diagnose that the model predicts one class, despite a good log loss."""
+    """Diagnose that the model predicts one class."""
+    if _predicts_one_class(record):
+        classes = record.metrics["classes"]
+        predicted = next(name for name, values in classes.items() if values.get("recall") == 1)
+        return Diagnosis(
+            f"The model predicts {predicted} for every row",
+            f"The recall of all other classes is 0; {format_percent(record.metrics['test']['accuracy'])} of the test "
+            f"rows are {predicted}. Give all classes the same weight, or predict with another threshold (below).",
+            retrain_command(record, **balanced_classes(record)),
+        )
     scores, reference = record.metrics.get("test") or {}, (record.metrics.get("baselines") or {}).get("dummy") or {}
     needed = ("accuracy", "log_loss")
     if record.metadata.target.positive_class is None or not all(
