@@ -58,7 +58,8 @@ def log_diagnoses(run: RunDir) -> None:
 
     for diagnosis in diagnose(RunResults.from_run(run)):
         log.warning("Diagnosis: %s. %s", diagnosis.finding, diagnosis.evidence)
-        log.warning("Try: %s", diagnosis.command)
+        if diagnosis.command:
+            log.warning("Try: %s", diagnosis.command)
 
 
 def analyze_and_report(fitted: FittedModel) -> Path | None:

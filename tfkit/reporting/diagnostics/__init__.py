@@ -13,6 +13,7 @@ Diagnostic = Callable[[RunResults], Diagnosis | None]
 # Causes in order: settings, data, training. What follows the first is often its consequence, so only one is reported.
 CAUSES: tuple[Diagnostic, ...] = (
     settings.far_settings,
+    scores.too_few_rows,
     scores.no_better_than_guessing,
     curves.not_finite,
     curves.diverging,

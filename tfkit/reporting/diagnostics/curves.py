@@ -12,13 +12,11 @@ from tfkit.reporting.diagnostics.diagnosis import (
     scale_learning_rate,
     smaller_steps,
 )
+from tfkit.reporting.diagnostics.scores import is_worse_than_baselines
 from tfkit.reporting.formatting import display_name, format_number, format_percent
 from tfkit.reporting.run_results import RunResults
-from tfkit.tasks.registry import get_task
 
 MAX_LOSS_RATIO = 0.4  # of training to validation loss, below which the model has learned the training rows by heart
-
-MAX_BASELINE_LEAD = 0.05  # of a baseline's loss, up to which a model is as good
 
 
 def overfitting(record: RunResults) -> Diagnosis | None:
@@ -46,7 +44,7 @@ def overfitting(record: RunResults) -> Diagnosis | None:
 def generalization_gap(record: RunResults) -> Diagnosis | None:
     """Diagnose overfitting without a rise: training loss is far below validation loss, and a baseline is better."""
     train, val = record.curve("loss"), record.curve("val_loss")
-    if not _is_complete(train, val, min_epochs=3) or overfitting(record) or not _is_worse_than_baselines(record):
+    if not _is_complete(train, val, min_epochs=3) or overfitting(record) or not is_worse_than_baselines(record):
         return None
     best = int(val.argmin())
     if not 0 < train[best] < MAX_LOSS_RATIO * val[best]:
@@ -59,14 +57,6 @@ def generalization_gap(record: RunResults) -> Diagnosis | None:
         f"loss {format_number(val[best])}.{size} Try more regularization, a smaller network, or more rows.",
         retrain_command(record, **more_regularization(record)),
     )
-
-
-def _is_worse_than_baselines(record: RunResults) -> bool:
-    """Whether the loss of the best baseline is lower by more than `MAX_BASELINE_LEAD`."""
-    name, baselines = get_task(record.task).PRUNING_METRIC, record.metrics.get("baselines") or {}
-    losses = [values[name] for values in baselines.values() if name in values]
-    score = (record.metrics.get("test") or {}).get(name)
-    return score is not None and bool(losses) and min(losses) < (1 - MAX_BASELINE_LEAD) * score
 
 
 def diverging(record: RunResults) -> Diagnosis | None:

@@ -14,12 +14,12 @@ class Diagnosis:
     Args:
         finding: The problem in one short sentence.
         evidence: The numbers that show the problem, in sentences.
-        command: The command to try next.
+        command: The command to try next; empty if none helps.
     """
 
     finding: str
     evidence: str
-    command: str
+    command: str = ""
 
 
 def retrain_command(record: RunResults, **changes: Any) -> str:

@@ -6,6 +6,10 @@ from tfkit.reporting.formatting import display_name, format_number, format_perce
 from tfkit.reporting.run_results import RunResults
 from tfkit.tasks.registry import get_task
 
+MAX_BASELINE_LEAD = 0.05  # of a baseline's loss, up to which a model is as good
+
+MIN_ROWS = 100  # for training
+
 MIN_GAIN = 0.01  # of the loss over that of a constant, below which inputs tell nothing
 
 RARE_CLASS_ROWS = 30  # training rows below which a class is rare
@@ -59,6 +63,26 @@ def underfitting(record: RunResults) -> Diagnosis | None:
     )
 
 
+def is_worse_than_baselines(record: RunResults) -> bool:
+    """Whether the loss of the best baseline is lower by more than `MAX_BASELINE_LEAD`."""
+    name, baselines = get_task(record.task).PRUNING_METRIC, record.metrics.get("baselines") or {}
+    losses = [values[name] for values in baselines.values() if name in values]
+    score = (record.metrics.get("test") or {}).get(name)
+    return score is not None and bool(losses) and min(losses) < (1 - MAX_BASELINE_LEAD) * score
+
+
+def too_few_rows(record: RunResults) -> Diagnosis | None:
+    """Diagnose that there are too few training rows for a network: a simple baseline is better."""
+    rows = (record.provenance.get("rows") or [MIN_ROWS])[0]
+    if rows >= MIN_ROWS or not is_worse_than_baselines(record):
+        return None
+    return Diagnosis(
+        "There are too few rows to train a network",
+        f"There are {rows:,} training rows, and a simple baseline is better. Collect more rows, or use the baseline; "
+        "the test rows are few, too, so all scores are uncertain.",
+    )
+
+
 def no_better_than_guessing(record: RunResults) -> Diagnosis | None:
     """Diagnose that neither the model nor a baseline predicts better than without inputs."""
     name = get_task(record.task).PRUNING_METRIC
@@ -77,7 +101,6 @@ def no_better_than_guessing(record: RunResults) -> Diagnosis | None:
         f"{display_name(name)}: {constant} {format_number(reference)}, model {format_number(model)}, "
         f"{scores}. Check that the target is the right column, that its labels belong to their rows, and that columns "
         "with information are used.",
-        retrain_command(record),
     )
 
 

@@ -16,8 +16,17 @@ MAX_PENALTY = 1e-3  # of L1 and L2, above which weights shrink towards 0 within 
 
 MAX_SHRINKAGE = 0.01  # of weights in a step: learning rate times weight decay
 
+LABELS = {
+    "l1": "L1 penalty",
+    "l2": "L2 penalty",
+    "epochs": "number of epochs",
+    "units": "number of units",
+    "dropout": "fraction of dropped units",
+}
+
 SYMPTOMS = (
     scores.baseline_wins,
+    scores.is_worse_than_baselines,
     scores.underfitting,
     scores.no_better_than_guessing,
     scores.predicts_one_class,
@@ -45,10 +54,8 @@ def far_settings(record: RunResults) -> Diagnosis | None:
     settings = list(_far_settings(record))
     if not settings or not any(symptom(record) for symptom in SYMPTOMS):
         return None
-    names = [setting.name.replace("_", " ") for setting in settings]
-    finding = f"the {names[0]} is far from its default"
-    if len(names) > 1:
-        finding = f"{', '.join(names)} are far from their defaults"
+    names = " and ".join(LABELS.get(setting.name, setting.name.replace("_", " ")) for setting in settings)
+    finding = f"the {names} {'is' if len(settings) == 1 else 'are'} far from the default"
     return Diagnosis(
         finding[0].upper() + finding[1:],
         " ".join(f"{setting.description}." for setting in settings) + " Train with the default first.",

@@ -81,13 +81,25 @@ def _bin_indices(values: np.ndarray) -> np.ndarray:
     return np.where(is_finite, np.searchsorted(edges, np.where(is_finite, values, 0)), -1) + 1
 
 
+def _leaf_indices(values: np.ndarray, y: np.ndarray, half: int) -> np.ndarray:
+    """Return the leaf of a decision tree for each number; the tree is fitted on the first half of the rows."""
+    from sklearn.tree import DecisionTreeClassifier
+
+    finite = np.isfinite(values)
+    low = values[finite].min() - 1.0 if finite.any() else 0.0  # missing numbers are below all others
+    cells = np.where(finite, values, low).reshape(-1, 1).astype("float64")
+    tree = DecisionTreeClassifier(max_leaf_nodes=NUM_BINS, random_state=0).fit(cells[:half], y[:half])
+    return tree.apply(cells)
+
+
 def _class_accuracy(values: np.ndarray, y: np.ndarray) -> float:
     """Compute how well a column alone predicts the class of held-out rows.
 
     The prediction for a row of the second half is the most frequent class of its bin in the first half. The result is 0
     if the most frequent class alone is nearly as accurate.
     """
-    bins, half, num_classes = _bin_indices(values), len(y) // 2, int(y.max()) + 1
+    half, num_classes = len(y) // 2, int(y.max()) + 1
+    bins = _bin_indices(values) if values.dtype.kind in "OUS" else _leaf_indices(values, y, half)
     counts = np.zeros((bins.max() + 1, num_classes))
     np.add.at(counts, (bins[:half], y[:half].astype(int)), 1)
     is_correct = (counts.argmax(axis=1)[bins[half:]] == y[half:]) & (counts.sum(axis=1)[bins[half:]] > 0)
