@@ -78,9 +78,9 @@ def test_one_epoch_has_values_but_no_curves(report_html, runs):
 @pytest.mark.parametrize(
     ("num_wrong", "shown", "sentence"),
     [
-        (0, 0, "Of the 1,000 test rows, none is predicted wrongly."),
-        (1, 1, "1 of the 1,000 test rows is not predicted exactly; all are shown."),
-        (40, 6, "40 of the 1,000 test rows are not predicted exactly; the 6 largest errors are shown."),
+        (0, 0, "No errors in the 1,000 test rows."),
+        (1, 1, "Errors in only 1 of the 1,000 test rows; all are shown."),
+        (40, 6, "Errors in 40 of the 1,000 test rows; the 6 largest are shown."),
     ],
 )
 def test_worst_examples_say_how_many_rows_are_wrong(num_wrong, shown, sentence):

@@ -133,9 +133,10 @@ def _number_of_mistakes(analysis: dict[str, Any], shown: int, record: RunResults
     """Return a sentence on how many test rows are wrong, and how many of them are shown."""
     wrong, rows = analysis["num_wrong"], record.provenance["rows"][2]
     if not wrong:
-        return f"Of the {rows:,} test rows, none is predicted wrongly."
-    number = f"{wrong:,} of the {rows:,} test rows {'is' if wrong == 1 else 'are'} not predicted exactly"
-    return f"{number}; {'all are shown' if shown == wrong else f'the {shown:,} largest errors are shown'}."
+        return f"No errors in the {rows:,} test rows."
+    if wrong == shown:
+        return f"Errors in only {wrong:,} of the {rows:,} test rows; all are shown."
+    return f"Errors in {wrong:,} of the {rows:,} test rows; the {shown:,} largest are shown."
 
 
 def _caption(example: dict[str, Any]) -> str:

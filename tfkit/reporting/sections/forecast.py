@@ -65,8 +65,8 @@ def _forecast_figure(example: dict[str, Any], record: RunResults) -> Figure:
         axes.plot(ahead, quantile_forecasts[middle], color=BLUE, label="forecast")
         axes.plot(ahead, y_true, color=INK, lw=1.1, ls="--", label="true")
         axes.axvline(0.5, color=MUTED, lw=0.8, ls=":")
-        ticks = evenly_spaced_indices(len(times), MAX_TIMES)
-        axes.set_xticks(ticks + 1 - len(past), [times[tick] for tick in ticks])
+        shown = evenly_spaced_indices(len(times), MAX_TIMES)
+        axes.set_xticks(shown + 1 - len(past), [times[step] for step in shown])
         legend(axes, ncols=5, handlelength=1.4, columnspacing=1.0)
 
     series = f"{example['series']}, " if len(record.metadata.series.names) > 1 else ""

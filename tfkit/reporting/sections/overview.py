@@ -17,17 +17,19 @@ def test_scores(record: RunResults) -> list[Section]:
     metrics = record.metrics
     split = "test" if metrics.get("test") else "val"
     scores, baselines = metrics.get(split) or {}, metrics.get("baselines") or {}
+    best = (metrics.get("best_baseline") or {}).get("baseline")
+    best_first = sorted(baselines, key=lambda name: name != best)  # a narrow screen shows the first columns
     rows = [
         [
             display_name(name),
             format_number(scores[name]),
+            *(format_number(baselines[baseline].get(name)) for baseline in best_first),
             format_interval(metrics.get("intervals", {}).get(name)) if split == "test" else "",
-            *(format_number(baseline_scores.get(name)) for baseline_scores in baselines.values()),
         ]
         for name in printed_metrics(scores)
     ]
     caption = "Scores on the test set" if split == "test" else "Scores on the validation set; test set not evaluated"
-    head = ["metric", "model", "95% interval", *map(display_name, baselines)]
+    head = ["metric", "model", *map(display_name, best_first), "95% interval"]
     table = Table(caption, head, rows)
     title = "Test scores" if split == "test" else "Validation scores"
     num_rows = record.provenance["rows"][2 if split == "test" else 1]
