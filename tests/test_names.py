@@ -1,6 +1,8 @@
 """Tests that names are standard terms, and that only tasks know the task: read from the source."""
 
 import ast
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -95,3 +97,18 @@ def test_only_tasks_compare_the_task(file):
             compares_task = any(side == "task" or side.endswith((".task", "['task']")) for side in sides)
             names_task = any(name in side for name in tasks for side in sides if side.startswith(("'", "(", "{", "[")))
             assert not (compares_task and names_task), f"line {node.lineno}: {ast.unparse(node)}; ask tfkit.tasks"
+
+
+def test_extras_in_messages_and_docs_are_of_this_distribution():
+    """`tfkit` on the package index is another project: its extras must not be installed."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    files = [*FILES, ROOT / "pyproject.toml", ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    commands = [
+        (name_of(file), name, extra)
+        for file in files
+        for name, extra in re.findall(r"pip install ['\"]([\w-]+)\[([\w,{}]+)\]", file.read_text(encoding="utf-8"))
+    ]
+    assert len(commands) >= 5
+    for file, name, extra in commands:
+        assert name == project["name"], file
+        assert extra == "{format}" or extra in project["optional-dependencies"], file

@@ -163,6 +163,8 @@ def test_worst_image_comes_first():
         "no",
         "yes",
     )
+    assert result["num_wrong"] == len(result["worst"])
+    assert all(example["label"] != example["predicted"] for example in result["worst"])
     assert result["method"] == "Grad-CAM"
     assert result["least_confident"][0]["name"] != "q"
 
@@ -194,6 +196,7 @@ def test_used_word_supports_the_prediction():
     result = texts(
         make_fitted(keras.Model({"text": text}, Bad()(text)), raw, [0, 0], Metadata(target=TARGET, inputs={"text": {}}))
     )
+    assert result["num_wrong"] == len(result["worst"]) == 1  # the text that is predicted rightly is not among them
     assert result["worst"][0]["predicted"] == "yes"
     assert result["worst"][0]["segments"] == [["a ", 0.0], ["bad ", pytest.approx(0.8)], ["film", 0.0]]
 

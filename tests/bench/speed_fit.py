@@ -201,7 +201,7 @@ def median_epoch_seconds(fit):
 def torch_epoch(python, batch):
     """Yield a function that times a PyTorch epoch, or None without PyTorch."""
     if subprocess.run([python, "-c", "import torch"], capture_output=True).returncode:
-        print("PyTorch is not installed (pip install 'tfkit[bench]'): skipping its pairs.", file=sys.stderr)
+        print("PyTorch is not installed (pip install 'keras-recipes[bench]'): skipping its pairs.", file=sys.stderr)
         yield None
         return
     command = [python, str(Path(__file__).with_name("speed_torch.py")), *map(str, (NUM_ROWS, NUM_COLUMNS, batch))]

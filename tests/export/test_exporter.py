@@ -149,7 +149,7 @@ def test_invalid_arguments_raise(run, tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"in a directory without an inputs.json"):
         run.export("onnx", tmp_path / "model.onnx")
     monkeypatch.setitem(converters.REQUIRED_MODULES, "onnx", ("no_such_package",))
-    with pytest.raises(UserError, match=r"pip install 'tfkit\[onnx\]'. Received: no no_such_package"):
+    with pytest.raises(UserError, match=r"pip install 'keras-recipes\[onnx\]'. Received: no no_such_package"):
         run.export("onnx")
 
 

@@ -78,4 +78,4 @@ def test_the_samples_are_in_the_wheel(install_folder):
 def test_type_marker_and_license_are_in_the_wheel(install_folder):
     [site] = (install_folder / ".venv").glob("lib/python*/site-packages")
     assert (site / "tfkit" / "py.typed").is_file()
-    assert list(site.glob("tfkit-*.dist-info/licenses/LICENSE"))
+    assert list(site.glob("keras_recipes-*.dist-info/licenses/LICENSE"))

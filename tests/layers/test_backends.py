@@ -1,4 +1,4 @@
-"""Layer contract on JAX and PyTorch, if they are installed (`pip install "tfkit[backends]"`)."""
+"""Layer contract on JAX and PyTorch, if they are installed (`pip install "keras-recipes[backends]"`)."""
 
 import importlib.util
 import os

@@ -10,7 +10,9 @@ import pytest
 import tfkit
 from tfkit.reporting.mlflow_export import log_to_mlflow
 
-needs_mlflow = pytest.mark.skipif(find_spec("mlflow") is None, reason="needs mlflow: pip install 'tfkit[mlflow]'")
+needs_mlflow = pytest.mark.skipif(
+    find_spec("mlflow") is None, reason="needs mlflow: pip install 'keras-recipes[mlflow]'"
+)
 
 
 @pytest.fixture(scope="module")
@@ -103,5 +105,5 @@ def test_unreachable_server_raises(runs, monkeypatch):
 
 def test_missing_mlflow_raises(runs, monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow", None)
-    with pytest.raises(tfkit.UserError, match=r"pip install 'tfkit\[mlflow\]'"):
+    with pytest.raises(tfkit.UserError, match=r"pip install 'keras-recipes\[mlflow\]'"):
         log_to_mlflow(runs[0])

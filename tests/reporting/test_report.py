@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from importlib import import_module
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -11,6 +12,7 @@ import pytest
 import tfkit
 from tests.reporting.conftest import FAST_SETTINGS, POSITIVE, table
 from tfkit.reporting.report import report
+from tfkit.reporting.sections.examples import _number_of_mistakes
 
 run_analyses = import_module("tfkit.analysis.run_analyses")  # the package exports the function of the same name
 
@@ -43,8 +45,47 @@ def test_report_has_all_sections_in_order(report_html):
         "Data",
         "Model",
         "Settings",
+        "How to use this model",
         "Reproduce this run",
     ]
+
+
+def test_title_is_what_is_predicted_the_file_and_the_day(report_html, runs):
+    title = re.search(r"<h1>(.*?)</h1>", report_html)[1]
+    assert title == f"Predict label from table.csv, {runs[0].provenance['started'][:10]}"
+
+
+def test_printed_commands_use_this_model(report_html, runs):
+    assert f"tfkit predict {runs[0].folder} FILE" in report_html
+    assert f"tfkit export {runs[0].folder} --format onnx" in report_html
+
+
+def test_few_test_rows_are_named_as_imprecise(report_html, runs):
+    rows = runs[0].provenance["rows"][2]
+    assert rows < 200
+    assert f"Only {rows} test rows: these scores are imprecise" in report_html
+
+
+def test_one_epoch_has_values_but_no_curves(report_html, runs):
+    one_epoch = runs[1].path("report.html").read_text(encoding="utf-8")
+    assert "over 3 epochs" in report_html
+    assert "Trained for 1 epoch on" in one_epoch
+    assert "All epochs" in one_epoch
+    assert "over 1 epochs" not in one_epoch
+    assert "<h3>learning rate</h3>" not in one_epoch
+
+
+@pytest.mark.parametrize(
+    ("num_wrong", "shown", "sentence"),
+    [
+        (0, 0, "No errors in the 1,000 test rows."),
+        (1, 1, "Errors in only 1 of the 1,000 test rows; all are shown."),
+        (40, 6, "Errors in 40 of the 1,000 test rows; the 6 largest are shown."),
+    ],
+)
+def test_worst_examples_say_how_many_rows_are_wrong(num_wrong, shown, sentence):
+    record = SimpleNamespace(provenance={"rows": [8000, 1000, 1000]})
+    assert _number_of_mistakes({"num_wrong": num_wrong}, shown, record) == sentence
 
 
 def test_names_from_data_are_escaped(report_html):

@@ -199,7 +199,7 @@ def start_tune(folder, *arguments, recipe=TINY):
 @pytest.mark.long
 def test_unreachable_cluster_raises(tmp_path):
     with pytest.raises(
-        tfkit.UserError, match=r"pip install 'tfkit\[cluster\]'|No Dask scheduler is reachable at tcp://127"
+        tfkit.UserError, match=r"pip install 'keras-recipes\[cluster\]'|No Dask scheduler is reachable at tcp://127"
     ):
         tfkit.tune(TINY, out=tmp_path / "out", dask_address="tcp://127.0.0.1:9", quiet=True)
 

@@ -50,6 +50,12 @@ class FittedModel:
         """The loss of each row by the task, `(rows,)`."""
         return self.task.row_losses(y_true, y_pred, self.metadata)
 
+    def worst_rows(self, y_true: Any, y_pred: np.ndarray, most: int) -> tuple[np.ndarray, int]:
+        """Return at most `most` rows with an error, the largest loss first, and the number of all such rows."""
+        order = np.argsort(-self.row_losses(y_true, y_pred), kind="stable")
+        wrong = order[self.task.row_errors(y_true, y_pred, self.metadata)[order] > 0]
+        return wrong[:most], len(wrong)
+
     def label_and_prediction(self, y_true: Any, y_pred: np.ndarray) -> dict[str, Any]:
         """Label and prediction of a row, and for a class its `probability`."""
         return self.task.label_and_prediction(y_true, y_pred, self.metadata)

@@ -39,15 +39,15 @@ def _last_windows(test: Any) -> np.ndarray:
 
 
 def _example(fitted: FittedModel, window: int) -> dict[str, Any]:
-    """Return past, targets, predictions, series and timestamps of a window."""
+    """Return past, targets, predictions, series and the times of all their steps."""
     metadata, test = fitted.metadata, fitted.test
     y_true, y_pred = fitted.predictions["test"]
     past = min(metadata.context_length, max(int(PAST_HORIZONS * metadata.horizon), metadata.season_length))
-    timestamps = test.timestamps(np.array([window]))
+    start = int(test.forecast_starts[window])
+    times = test.lookup_timestamps(np.arange(start - past, start + metadata.horizon)).iloc[:, -1].astype(str).tolist()
     return {
         "series": str(metadata.series.names[int(y_true["series"][window])]),
-        "begins": str(timestamps.iloc[0, -1]),
-        "ends": str(timestamps.iloc[-1, -1]),
+        "times": times,
         "past": _to_json(test.raw_inputs(np.array([window]))["values"][0][-past:]),
         "y_true": _to_json(y_true["values"][window]),
         "quantile_forecasts": [_to_json(quantile) for quantile in y_pred[window].T],

@@ -18,7 +18,9 @@ def texts(fitted: FittedModel) -> dict[str, Any]:
     """Return the worst test texts, with the importance of each word."""
     y_true, y_pred = fitted.predictions["test"]
     name = next(iter(fitted.metadata.inputs))
-    worst = np.argsort(-fitted.row_losses(y_true, y_pred), kind="stable")[:MAX_TEXTS]
+    worst, num_wrong = fitted.worst_rows(y_true, y_pred, MAX_TEXTS)
+    if not num_wrong:
+        return {"worst": [], "num_wrong": 0}
     worst_texts = [
         str(text)[:MAX_CHARACTERS] for text in np.asarray(fitted.test.raw_inputs(worst)[name]).ravel().tolist()
     ]
@@ -43,7 +45,7 @@ def texts(fitted: FittedModel) -> dict[str, Any]:
                 ],
             }
         )
-    return {"worst": results}
+    return {"worst": results, "num_wrong": num_wrong}
 
 
 def split_segments(text: str, has_spaces: bool) -> list[str]:

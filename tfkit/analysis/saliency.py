@@ -22,16 +22,18 @@ MIN_MAP_SIDE_PIXELS = 4  # side of a feature map for Grad-CAM
 def images(fitted: FittedModel) -> dict[str, Any]:
     """Return the worst and the least confident test images as PNG, with saliency maps."""
     y_true, y_pred = fitted.predictions["test"]
-    loss = fitted.row_losses(y_true, y_pred)
-    groups = {"worst": np.argsort(-loss, kind="stable")[:MAX_IMAGES]}
+    worst, num_wrong = fitted.worst_rows(y_true, y_pred, MAX_IMAGES)
+    groups = {"worst": worst}
     if (confidence := fitted.task.confidence(y_pred)) is not None:
         groups["least_confident"] = np.argsort(confidence, kind="stable")[:MAX_IMAGES]
     rows = np.unique(np.concatenate(list(groups.values())))
+    if not len(rows):
+        return {"num_wrong": 0}
     pixels = np.asarray(fitted.test.raw_inputs(rows)["pixels"])
     method, maps = _saliency_maps(fitted, rows, pixels, y_pred[rows])
     image_and_map = dict(zip(rows.tolist(), zip(pixels, maps, strict=True), strict=True))
     row_ids = getattr(fitted.test, "row_ids", None)
-    results: dict[str, Any] = {"method": method}
+    results: dict[str, Any] = {"method": method, "num_wrong": num_wrong}
     for group, group_rows in groups.items():
         results[group] = [
             fitted.label_and_prediction(y_true[row], y_pred[row])

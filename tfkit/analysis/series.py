@@ -12,12 +12,13 @@ MAX_SERIES, MAX_STEPS, MAX_CHANNELS = 6, 150, 4
 def worst_series(fitted: FittedModel) -> dict[str, Any]:
     """Return the test series with the largest errors, with label and prediction."""
     y_true, y_pred = fitted.predictions["test"]
-    loss = fitted.row_losses(y_true, y_pred)
+    rows, num_wrong = fitted.worst_rows(y_true, y_pred, MAX_SERIES)
     worst = []
-    for row in np.argsort(-loss, kind="stable")[:MAX_SERIES].tolist():
+    for row in rows.tolist():
         values = {"values": _subsampled(fitted, row)}
         worst.append(values | fitted.label_and_prediction(y_true[row], y_pred[row]))
-    return {"worst": worst, "channels": [str(name) for name in fitted.metadata.series.channels][:MAX_CHANNELS]}
+    channels = [str(name) for name in fitted.metadata.series.channels][:MAX_CHANNELS]
+    return {"worst": worst, "num_wrong": num_wrong, "channels": channels}
 
 
 def _subsampled(fitted: FittedModel, row: int) -> list[list[float | None]]:

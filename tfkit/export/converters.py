@@ -31,7 +31,7 @@ def check_installed(format: str) -> None:
     missing = [name for name in REQUIRED_MODULES.get(format, ()) if importlib.util.find_spec(name) is None]
     if missing:
         raise UserError(
-            f"`format={format}` needs packages that are not installed: pip install 'tfkit[{format}]'. "
+            f"`format={format}` needs packages that are not installed: pip install 'keras-recipes[{format}]'. "
             f"Received: no {', '.join(missing)}"
         )
 

@@ -46,7 +46,7 @@ def log_to_mlflow(run: RunDir, tracking_uri: str = "local", *, experiment: str |
         import mlflow
         from mlflow.exceptions import MlflowException
     except ImportError:
-        raise UserError("Logging to MLflow needs the package mlflow: pip install 'tfkit[mlflow]'") from None
+        raise UserError("Logging to MLflow needs the package mlflow: pip install 'keras-recipes[mlflow]'") from None
     record = RunResults.from_run(run)
     client = mlflow.MlflowClient(tracking_uri=LOCAL_STORE if tracking_uri == "local" else tracking_uri)
     name = experiment or record.provenance.get("recipe") or "tfkit"

@@ -167,7 +167,9 @@ def _dask_executor(address: str) -> Iterator[Executor]:
     try:
         from distributed import Client
     except ImportError:
-        raise UserError("Trials on a Dask cluster need the extra `cluster`: pip install 'tfkit[cluster]'") from None
+        raise UserError(
+            "Trials on a Dask cluster need the extra `cluster`: pip install 'keras-recipes[cluster]'"
+        ) from None
     try:
         client = Client(address, timeout=CONNECT_TIMEOUT_SECONDS)
     except OSError as error:

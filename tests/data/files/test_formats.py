@@ -172,7 +172,7 @@ def test_spreadsheet(tmp_path, columns):
 def test_spreadsheet_without_the_extra_names_it(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "python_calamine", None)
     write_spreadsheet(tmp_path / "a.xlsx", {"people": [["a"], ["b"]]})
-    with pytest.raises(UserError, match=r'pip install "tfkit\[excel\]"'):
+    with pytest.raises(UserError, match=r'pip install "keras-recipes\[excel\]"'):
         read_frame(tmp_path / "a.xlsx")
 
 

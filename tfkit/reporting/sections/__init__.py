@@ -43,6 +43,7 @@ def sections(record: RunResults) -> list[Section]:
         run_cards.data,
         run_cards.model,
         run_cards.settings,
+        run_cards.use,
         run_cards.reproduce,
     )
     all_sections = [section for make_sections in order for section in make_sections(record)]

@@ -120,11 +120,23 @@ def images(record: RunResults) -> list[Section]:
             ]
         if shown:
             groups.append((title, shown))
-    paragraphs = [
-        f"Next to each image is its saliency map: orange marks the regions that support the prediction "
-        f"({analysis['method']})."
-    ]
+    paragraphs = [_number_of_mistakes(analysis, len(analysis.get("worst", [])), record)]
+    if groups:
+        paragraphs.append(
+            "Next to each image is its saliency map: orange marks the regions that support the prediction "
+            f"({analysis['method']})."
+        )
     return [Section("Worst images", paragraphs, images=groups)]
+
+
+def _number_of_mistakes(analysis: dict[str, Any], shown: int, record: RunResults) -> str:
+    """Return a sentence on how many test rows are wrong, and how many of them are shown."""
+    wrong, rows = analysis["num_wrong"], record.provenance["rows"][2]
+    if not wrong:
+        return f"No errors in the {rows:,} test rows."
+    if wrong == shown:
+        return f"Errors in only {wrong:,} of the {rows:,} test rows; all are shown."
+    return f"Errors in {wrong:,} of the {rows:,} test rows; the {shown:,} largest are shown."
 
 
 def _caption(example: dict[str, Any]) -> str:
@@ -145,9 +157,13 @@ def texts(record: RunResults) -> list[Section]:
         largest = max((abs(change) for _, change in example["segments"]), default=0) or 1
         segments = [(segment, change / largest) for segment, change in example["segments"]]
         highlighted.append(HighlightedText(_caption(example), segments))
+    number = _number_of_mistakes(analysis, len(highlighted), record)
+    if not highlighted:
+        return [Section("Worst texts", [number])]
     paragraphs = [
+        number,
         "Each word was removed in turn (occlusion). Words with a solid underline support the prediction: without them "
-        "its probability is lower. Words with a dotted underline oppose it. A stronger color means a larger change."
+        "its probability is lower. Words with a dotted underline oppose it. A stronger color means a larger change.",
     ]
     return [Section("Worst texts", paragraphs, texts=highlighted)]
 
@@ -158,7 +174,7 @@ def series(record: RunResults) -> list[Section]:
     if not analysis:
         return []
     figures = [_series_figure(example, analysis["channels"], rank) for rank, example in enumerate(analysis["worst"], 1)]
-    return [Section("Worst series", [], figures)]
+    return [Section("Worst series", [_number_of_mistakes(analysis, len(figures), record)], figures)]
 
 
 def _series_figure(example: dict[str, Any], channels: list[str], rank: int) -> Figure:

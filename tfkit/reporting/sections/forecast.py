@@ -5,9 +5,26 @@ from typing import Any
 import numpy as np
 
 from tfkit.reporting.document import Section
-from tfkit.reporting.figures import BLUE, DASHES, INK, MUTED, SERIES, Figure, Table, draw, legend
+from tfkit.reporting.figures import (
+    BLUE,
+    DASHES,
+    INK,
+    MUTED,
+    ORANGE,
+    SERIES,
+    TEAL,
+    Figure,
+    Table,
+    draw,
+    evenly_spaced_indices,
+    legend,
+)
 from tfkit.reporting.formatting import display_name, format_number, format_percent
 from tfkit.reporting.run_results import RunResults
+
+BANDS = (ORANGE, TEAL)  # colors of the intervals, the widest first
+
+MAX_TIMES = 7  # on the time axis
 
 
 def forecast(record: RunResults) -> list[Section]:
@@ -36,36 +53,45 @@ def _forecast_figure(example: dict[str, Any], record: RunResults) -> Figure:
     quantiles, middle = record.metadata.quantiles, len(record.metadata.quantiles) // 2
     past, y_true = _array(example["past"]), _array(example["y_true"])
     quantile_forecasts = [_array(values) for values in example["quantile_forecasts"]]
-    ahead = np.arange(1, len(y_true) + 1)
+    ahead, times = np.arange(1, len(y_true) + 1), example["times"]
 
     def plot(axes: Any) -> None:
         axes.plot(np.arange(1 - len(past), 1), past, color=MUTED, lw=1, label="past")
         for i in range(middle):
-            label = f"{100 * (quantiles[-1 - i] - quantiles[i]):.0f}% interval"
+            label, color = f"{100 * (quantiles[-1 - i] - quantiles[i]):.0f}% interval", BANDS[i % len(BANDS)]
             axes.fill_between(
-                ahead, quantile_forecasts[i], quantile_forecasts[-1 - i], color=BLUE, alpha=0.18, lw=0, label=label
+                ahead, quantile_forecasts[i], quantile_forecasts[-1 - i], color=color, alpha=0.3, lw=0, label=label
             )
         axes.plot(ahead, quantile_forecasts[middle], color=BLUE, label="forecast")
         axes.plot(ahead, y_true, color=INK, lw=1.1, ls="--", label="true")
+        axes.axvline(0.5, color=MUTED, lw=0.8, ls=":")
+        shown = evenly_spaced_indices(len(times), MAX_TIMES)
+        axes.set_xticks(shown + 1 - len(past), [times[step] for step in shown])
         legend(axes, ncols=5, handlelength=1.4, columnspacing=1.0)
 
     series = f"{example['series']}, " if len(record.metadata.series.names) > 1 else ""
     error = np.nanmean(np.abs(y_true - quantile_forecasts[middle])) if np.isfinite(y_true).any() else np.nan
     rows = [
-        [int(step), format_number(value), *(format_number(values[i]) for values in quantile_forecasts)]
-        for i, (step, value) in enumerate(zip(ahead, y_true, strict=True))
+        [times[len(past) + i], format_number(value), *(format_number(values[i]) for values in quantile_forecasts)]
+        for i, value in enumerate(y_true)
     ]
-    head = ["step", "true", *(f"{q:.1%} quantile" for q in quantiles)]
-    description = f"{example['begins']} to {example['ends']}: mean absolute error {format_number(error)}"
+    head = ["time", "true", *(f"{q:.1%} quantile" for q in quantiles)]
+    period = f"{times[len(past)]} to {times[-1]}"
+    description = f"{period}: mean absolute error {format_number(error)}; the dotted line is the start of the forecast"
     return draw(
-        f"{series}{example['begins']} to {example['ends']}",
+        f"{series}{period}",
         description,
         plot,
-        x="steps from the last known value",
+        x="time",
+        y=_shorten(example["series"]),
         data=Table("True values and forecast", head, rows),
         wide=True,
         height=2.6,
     )
+
+
+def _shorten(name: str, length: int = 24) -> str:
+    return name if len(name) <= length else name[: length - 1] + "…"
 
 
 def _error_by_horizon(analysis: dict[str, Any]) -> Figure:

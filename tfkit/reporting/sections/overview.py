@@ -9,26 +9,37 @@ from tfkit.reporting.formatting import display_name, format_interval, format_num
 from tfkit.reporting.run_results import RunResults
 from tfkit.tasks.primary_metric import primary_metric
 
+FEW_ROWS = 200  # below, the 95% interval of an accuracy of 0.9 is wider than 0.08
+
 
 def test_scores(record: RunResults) -> list[Section]:
     """Return test scores, or validation scores, of the model and the baselines."""
     metrics = record.metrics
     split = "test" if metrics.get("test") else "val"
     scores, baselines = metrics.get(split) or {}, metrics.get("baselines") or {}
+    best = (metrics.get("best_baseline") or {}).get("baseline")
+    best_first = sorted(baselines, key=lambda name: name != best)  # a narrow screen shows the first columns
     rows = [
         [
             display_name(name),
             format_number(scores[name]),
+            *(format_number(baselines[baseline].get(name)) for baseline in best_first),
             format_interval(metrics.get("intervals", {}).get(name)) if split == "test" else "",
-            *(format_number(baseline_scores.get(name)) for baseline_scores in baselines.values()),
         ]
         for name in printed_metrics(scores)
     ]
     caption = "Scores on the test set" if split == "test" else "Scores on the validation set; test set not evaluated"
-    head = ["metric", "model", "95% interval", *map(display_name, baselines)]
+    head = ["metric", "model", *map(display_name, best_first), "95% interval"]
     table = Table(caption, head, rows)
     title = "Test scores" if split == "test" else "Validation scores"
-    return [Section(title, [], _model_and_baselines(record), [table] if rows else [])]
+    num_rows = record.provenance["rows"][2 if split == "test" else 1]
+    paragraphs = []
+    if num_rows < FEW_ROWS:
+        paragraphs.append(
+            f"Only {num_rows:,} {'test' if split == 'test' else 'validation'} rows: these scores are imprecise, and "
+            "small differences between model and baselines mean little."
+        )
+    return [Section(title, paragraphs if rows else [], _model_and_baselines(record), [table] if rows else [])]
 
 
 def _model_and_baselines(record: RunResults) -> list[Figure]:

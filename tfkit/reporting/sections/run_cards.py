@@ -1,6 +1,7 @@
 """Sections on data, model, settings and reproduction, and the title of a report."""
 
 import shlex
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from tfkit.reporting.document import Section
 from tfkit.reporting.figures import BLUE, INK, Figure, Table, draw, log_axis
 from tfkit.reporting.formatting import display_name, format_number, format_percent, format_size
 from tfkit.reporting.run_results import RunResults
+from tfkit.training.next_steps import command
 
 MAX_LAYERS = 60  # layers in the table
 
@@ -157,6 +159,18 @@ def _setting(value: Any) -> str:
     return "none" if value is None else format_number(value) if not isinstance(value, int) else str(value).lower()
 
 
+def use(record: RunResults) -> list[Section]:
+    """Return the commands that predict with the model, export it, and load it in Python."""
+    folder = str(record.run.folder)
+    code = [
+        ("Predict the rows of a file", f"{command('predict', folder)} FILE"),
+        ("Evaluate the model on a file with targets", f"{command('evaluate', folder)} FILE"),
+        ("Export the model for another program", command("export", folder, "--format", "onnx")),
+        ("In Python", f"import tfkit\n\npredictions = tfkit.Run({folder!r}).predict('FILE')"),
+    ]
+    return [Section("How to use this model", code=code)]
+
+
 def reproduce(record: RunResults) -> list[Section]:
     """Return the training command and the environment."""
     provenance = record.provenance
@@ -179,8 +193,10 @@ def reproduce(record: RunResults) -> list[Section]:
 
 
 def page_title(record: RunResults) -> str:
-    """Return the title of a report: recipe and target."""
-    return f"{record.provenance['recipe'] or 'run'}: {record.target}"
+    """Return the title of a report: what is predicted, the data file, and the day of the run."""
+    data, day = record.config.get("data"), record.provenance["started"][:10]
+    source = f" from {PurePath(data).name}" if isinstance(data, str) and data else ""
+    return f"Predict {record.target}{source}, {day}"
 
 
 def key_figures(record: RunResults) -> list[tuple[str, str]]:

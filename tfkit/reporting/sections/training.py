@@ -17,17 +17,20 @@ def curves(record: RunResults) -> list[Section]:
     if not record.history:
         return []
     names = [name for name in record.history[0] if name not in NOT_METRICS and not name.startswith("val_")]
-    figures = [_train_and_val_curve(record, name) for name in names]
-    log_names = ("learning_rate", "gradient_norm")
-    figures += [_single_curve(record, name) for name in log_names if np.isfinite(record.curve(name)).any()]
+    figures = []
+    if len(record.history) > 1:  # one epoch has no curve; its values are in the table
+        log_names = ("learning_rate", "gradient_norm")
+        figures += [_train_and_val_curve(record, name) for name in names]
+        figures += [_single_curve(record, name) for name in log_names if np.isfinite(record.curve(name)).any()]
     best = record.provenance.get("best_epoch")
     head = list(dict.fromkeys(name for line in record.history for name in line))
     rows = [
         [int(line[name]) if name == "epoch" else format_number(line.get(name)) for name in head]
         for line in record.history
     ]
+    num_epochs = "1 epoch" if len(record.history) == 1 else f"{len(record.history)} epochs"
     paragraphs = [
-        f"Trained for {len(record.history)} epochs on {record.provenance['rows'][0]:,} rows in "
+        f"Trained for {num_epochs} on {record.provenance['rows'][0]:,} rows in "
         f"{format_number(record.metrics.get('seconds', {}).get('fit'))} s."
     ]
     if best:

@@ -24,8 +24,8 @@ def read(raw: bytes, path: Path) -> pd.DataFrame:
         import python_calamine
     except ImportError as error:
         raise UserError(
-            f'A spreadsheet needs the extra `excel`: pip install "tfkit[excel]"; or save the sheet as CSV or Parquet. '
-            f"Received: {path}"
+            'A spreadsheet needs the extra `excel`: pip install "keras-recipes[excel]"; or save the sheet as CSV or '
+            f"Parquet. Received: {path}"
         ) from error
     try:
         workbook = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(raw))
