@@ -278,18 +278,6 @@ class SupervisedConfig(Config):
     weight_decay: NonNegativeFloat = 0.01
 
 
-def format_value(value: Any) -> str:
-    """Format a value as on the command line.
-
-    Example:
-        >>> format_value([1, 2]), format_value(None), format_value(True)
-        ('1,2', 'none', 'true')
-    """
-    if isinstance(value, list | tuple):
-        return ",".join(map(format_value, value))
-    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def _short(value: Any) -> str:
     """A value on one short line."""
     text = " ".join(repr(value).split())

@@ -86,3 +86,15 @@ def _describe(schema: dict[str, Any]) -> str:
     bounds = " and ".join(f"{sign} {schema[bound]}" for bound, sign in BOUNDS.items() if bound in schema)
     items = schema.get("items", schema.get("additionalProperties"))
     return " ".join(filter(None, [name, bounds, f"of {_describe(items)}" if items else ""]))
+
+
+def format_value(value: Any) -> str:
+    """Format a value as on the command line.
+
+    Example:
+        >>> format_value([1, 2]), format_value(None), format_value(True)
+        ('1,2', 'none', 'true')
+    """
+    if isinstance(value, list | tuple):
+        return ",".join(map(format_value, value))
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

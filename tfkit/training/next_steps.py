@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfkit.catalog.recipes import recipe_files
-from tfkit.config import format_value
 from tfkit.console import program_name
 from tfkit.run_dir import RunDir
+from tfkit.setting_types import format_value
 
 
 def command(*arguments: str, settings: Mapping[str, Any] | None = None) -> str:

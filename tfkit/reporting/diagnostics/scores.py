@@ -89,13 +89,13 @@ def no_better_than_guessing(record: RunResults) -> Diagnosis | None:
     test, baselines = record.metrics.get("test") or {}, record.metrics.get("baselines") or {}
     constant = "dummy" if "dummy" in baselines else "naive"
     reference, model = (baselines.get(constant) or {}).get(name), test.get(name)
-    others = {b: values[name] for b, values in baselines.items() if b != constant and name in values}
-    if not reference or model is None or not others:
+    informed = {b: values[name] for b, values in baselines.items() if b != constant and name in values}
+    if not reference or model is None or not informed:
         return None
-    gains = {"model": 1 - model / reference} | {b: 1 - value / reference for b, value in others.items()}
+    gains = {"model": 1 - model / reference} | {b: 1 - value / reference for b, value in informed.items()}
     if max(gains.values()) > MIN_GAIN:
         return None
-    scores = ", ".join(f"{display_name(baseline)} {format_number(value)}" for baseline, value in others.items())
+    scores = ", ".join(f"{display_name(baseline)} {format_number(value)}" for baseline, value in informed.items())
     return Diagnosis(
         "No better than guessing: the inputs do not predict the target",
         f"{display_name(name)}: {constant} {format_number(reference)}, model {format_number(model)}, "
@@ -120,7 +120,12 @@ def leakage(record: RunResults) -> Diagnosis | None:
 def _predicts_one_class(record: RunResults) -> bool:
     """Whether all test rows are predicted to be of one class."""
     recalls = [values["recall"] for values in (record.metrics.get("classes") or {}).values() if values.get("support")]
-    return record.task == "classification" and len(recalls) > 1 and sorted(recalls)[-1] == 1 and sum(recalls) == 1
+    return (
+        get_task(record.task).OUTPUT_ACTIVATION == "softmax"
+        and len(recalls) > 1
+        and sorted(recalls)[-1] == 1
+        and sum(recalls) == 1
+    )
 
 
 def predicts_one_class(record: RunResults) -> Diagnosis | None:
