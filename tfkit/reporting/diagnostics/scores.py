@@ -120,12 +120,8 @@ def leakage(record: RunResults) -> Diagnosis | None:
 def _predicts_one_class(record: RunResults) -> bool:
     """Whether all test rows are predicted to be of one class."""
     recalls = [values["recall"] for values in (record.metrics.get("classes") or {}).values() if values.get("support")]
-    return (
-        get_task(record.task).OUTPUT_ACTIVATION == "softmax"
-        and len(recalls) > 1
-        and sorted(recalls)[-1] == 1
-        and sum(recalls) == 1
-    )
+    has_one_class = get_task(record.task).OUTPUT_ACTIVATION == "softmax"
+    return has_one_class and len(recalls) > 1 and max(recalls) == 1 and sum(recalls) == 1
 
 
 def predicts_one_class(record: RunResults) -> Diagnosis | None:
