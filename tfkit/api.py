@@ -49,6 +49,12 @@ class Run(RunDir):
         """Some raw rows of the validation split, with which exports are verified."""
         return self.predictor.sample_inputs
 
+    def _repr_html_(self) -> str:
+        """The card of the run that a notebook shows."""
+        from tfkit.reporting.run_card import run_card
+
+        return run_card(self)
+
     def predict_arrays(self, raw: Any) -> np.ndarray:
         """Predictions for raw rows: probabilities `(rows, classes)`, or values `(rows,)` in the user's units."""
         return self.predictor.predict_arrays(raw)

@@ -84,7 +84,7 @@ CASES = {  # diagnostic function -> a run with the problem, and a similar run wi
     ),
     settings.far_settings: (
         {"metrics": POOR, "loss": CONVERGING, "config": {"learning_rate": 1.0}, "provenance": FAR},
-        {"metrics": GOOD, "loss": CONVERGING, "config": {"learning_rate": 1.0}, "provenance": FAR},
+        {"metrics": GOOD, "loss": CONVERGING, "config": {"learning_rate": 0.05, "dropout": 0.9}, "provenance": FAR},
     ),
     scores.too_few_rows: (
         {"metrics": POOR, "loss": CONVERGING, "provenance": {"rows": [42, 9, 9]}},

@@ -252,3 +252,13 @@ def test_every_recipe_has_its_sections_and_no_skipped_analysis(recipe, tmp_path)
     assert len(report_html) < 2_000_000
     assert sum(run.analysis["seconds"].values()) < 20
     json.dumps(run.analysis, allow_nan=False)
+
+
+def test_card_of_a_run_in_a_notebook(runs, tmp_path):
+    card = runs[0]._repr_html_()
+    score = runs[0].metrics["test"]["accuracy"]
+    for text in (f"accuracy {score:.4f}".rstrip("0"), "<svg", "report.html", runs[0].metrics["verdict"][:20]):
+        assert text in html.unescape(card)
+    for name in ("config.json", "provenance.json"):
+        (tmp_path / name).write_text("{}")
+    assert "not finished" in tfkit.Run(tmp_path)._repr_html_()

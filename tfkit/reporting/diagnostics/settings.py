@@ -50,9 +50,14 @@ class FarSetting(NamedTuple):
 
 
 def far_settings(record: RunResults) -> Diagnosis | None:
-    """Diagnose settings that are far from the defaults, if there is a symptom; other causes are then consequences."""
+    """Diagnose settings that are far from the defaults, if there is a symptom; other causes are then consequences.
+
+    A learning rate far from the default is named without a symptom, too: a better model may be missed.
+    """
     settings = list(_far_settings(record))
-    if not settings or not any(symptom(record) for symptom in SYMPTOMS):
+    if not any(symptom(record) for symptom in SYMPTOMS):
+        settings = [setting for setting in settings if setting.name == "learning_rate"]
+    if not settings:
         return None
     names = " and ".join(LABELS.get(setting.name, setting.name.replace("_", " ")) for setting in settings)
     finding = f"the {names} {'is' if len(settings) == 1 else 'are'} far from the default"

@@ -39,10 +39,10 @@ def test_scores(record: RunResults) -> list[Section]:
             f"Only {num_rows:,} {'test' if split == 'test' else 'validation'} rows: these scores are imprecise, and "
             "small differences between model and baselines mean little."
         )
-    return [Section(title, paragraphs if rows else [], _model_and_baselines(record), [table] if rows else [])]
+    return [Section(title, paragraphs if rows else [], plot_primary_metric(record), [table] if rows else [])]
 
 
-def _model_and_baselines(record: RunResults) -> list[Figure]:
+def plot_primary_metric(record: RunResults) -> list[Figure]:
     """Plot the primary metric of the model with its interval next to the baselines."""
     metric, mode = primary_metric(record.metadata)
     scores, baselines = record.metrics.get("test") or {}, record.metrics.get("baselines") or {}
