@@ -262,9 +262,10 @@ def test_neighboring_windows_are_resampled_in_blocks():
     assert 3 < widths[1] / widths[0] < 6  # the square root of 20
     assert bootstrap.bootstrap_intervals(y_true, y_pred, with_blocks(201)) == {}
     assert bootstrap.paired_difference_interval(y_true, y_pred, y_pred + 1, with_blocks(201), "mase") is None
-    assert "No significant difference" in comparison.summarize_comparison(
-        y_true, y_pred, {"naive": y_pred + 1}, with_blocks(201)
-    )
+    summary = comparison.summarize_comparison(y_true, y_pred, {"naive": y_pred + 1}, with_blocks(201))
+    assert summary.startswith("The score is better than that of the best baseline (naive), but there are too few")
+    summary = comparison.summarize_comparison(y_true, y_pred + 1, {"naive": y_pred}, with_blocks(201))
+    assert summary.startswith("The score is not better than")
     assert comparison.summarize_comparison(y_true, y_pred, {"naive": y_pred + 1}, with_blocks(20)).startswith(
         "Better than"
     )

@@ -105,7 +105,12 @@ def summarize_comparison(
             return f"Better than the best baseline ({baseline}): {details}."
         if high < 0:
             return f"Worse than the best baseline ({baseline}): {details}. Use the baseline or improve the model."
-    return f"No significant difference from the best baseline ({baseline}): {details}."
+        return f"No significant difference from the best baseline ({baseline}): {details}."
+    order = "better" if (result["model"] > result["baseline_score"]) == (result["mode"] == "max") else "not better"
+    return (
+        f"The score is {order} than that of the best baseline ({baseline}), but there are too few independent test rows "
+        f"for a confidence interval: {details}."
+    )
 
 
 def _format(value: float) -> str:
