@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -60,7 +61,9 @@ def run_analyses(fitted: FittedModel) -> dict[str, Any]:
             continue
         start = time.perf_counter()
         try:
-            result = spec.analyze(fitted)
+            with warnings.catch_warnings():  # a model that was solved, not trained
+                warnings.filterwarnings("ignore", "The model does not have any trainable weights")
+                result = spec.analyze(fitted)
         except Exception as error:
             message = f"{type(error).__name__}: {first_line(error)}"
             log.warning("The analysis '%s' of the report was skipped: %s", name, message)

@@ -108,8 +108,8 @@ def summarize_comparison(
         return f"No significant difference from the best baseline ({baseline}): {details}."
     order = "better" if (result["model"] > result["baseline_score"]) == (result["mode"] == "max") else "not better"
     return (
-        f"The score is {order} than that of the best baseline ({baseline}), but there are too few independent test rows "
-        f"for a confidence interval: {details}."
+        f"The score is {order} than that of the best baseline ({baseline}), but there are too few independent test "
+        f"rows for a confidence interval: {details}."
     )
 
 
