@@ -1,4 +1,4 @@
-"""Generate `docs/reference.md` and `docs/examples/index.md` from the source: `python docs/generate.py`.
+"""Generate reference, examples and the guide of training from the source: `python docs/generate.py`.
 
 Docstrings are read with `ast`, so Keras is not imported.
 """
@@ -13,10 +13,13 @@ import tfkit
 from tfkit.catalog.components import COMPONENT_PACKAGES, Component, list_components
 from tfkit.catalog.recipe_docs import CONFIG_FILE, Setting, read_docstring, read_settings_of
 from tfkit.catalog.recipes import recipe_files
+from tfkit.catalog.topics import topics
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 REFERENCE, EXAMPLES = DOCS / "reference.md", DOCS / "examples" / "index.md"
+TRAINING = DOCS / "guides" / "training.md"
+COMMAND_LINES = ("Measure it", "Compare:", "See whether", "Try:", "Choose the")  # of a topic, that end in a command
 PROGRAMS = ("keras_layer", "other_settings", "other_model", "own_recipe")  # in docs/examples, in this order
 OPTIONS = {"train": "tfkit.training.train:train", "tune": "tfkit.tuning.tune:tune"}  # where `**options` goes
 LINE_LENGTH = 100  # of a signature; a longer one has one argument per line
@@ -67,6 +70,16 @@ def examples() -> str:
         code = file.read_text(encoding="utf-8").split('"""\n', 2)[-1].strip()
         parts += [f"## {title.rstrip('.')}", f"`docs/examples/{file.name}`", *([text] if text else [])]
         parts.append(f"```python\n{code}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+def training_guide() -> str:
+    """Return the page of settings and metrics, from the texts of `tfkit show`."""
+    parts = [f"# Training: settings and metrics\n\n{GENERATED}"]
+    parts.append("`tfkit show learning_rate` prints the same in the terminal.")
+    for name, text in topics().items():
+        lines = [f"\n{line}" if line.startswith(COMMAND_LINES) else line for line in text.split("\n")]
+        parts += [f"## {name.replace('_', ' ')}", "\n".join(lines)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -220,3 +233,4 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 if __name__ == "__main__":
     REFERENCE.write_text(reference(), encoding="utf-8")
     EXAMPLES.write_text(examples(), encoding="utf-8")
+    TRAINING.write_text(training_guide(), encoding="utf-8")

@@ -43,6 +43,7 @@ def test_reference_is_current(load_program):
 
 def test_examples_page_is_current(load_program):
     program = load_program("generate")
+    assert program.TRAINING.read_text(encoding="utf-8") == program.training_guide(), "run python docs/generate.py"
     assert program.EXAMPLES.read_text(encoding="utf-8") == program.examples(), "run python docs/generate.py"
     assert {file.stem for file in program.EXAMPLES.parent.glob("*.py")} == set(program.PROGRAMS)
 

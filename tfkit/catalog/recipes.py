@@ -2,12 +2,14 @@
 
 import importlib.util
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfkit import recipes
 from tfkit.catalog.components import COMPONENT_PACKAGES, find_component, format_components
 from tfkit.catalog.recipe_docs import CONFIG_FILE, format_settings, read_docstring, read_settings_of
+from tfkit.catalog.topics import find_topic, topics
 from tfkit.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -23,11 +25,12 @@ def recipe_files() -> dict[str, Path]:
     return {path.stem: path for path in sorted(paths, key=lambda path: path.stem)}
 
 
-def find_recipe(what: "str | Path | Recipe") -> Path:
+def find_recipe(what: "str | Path | Recipe", extra_names: Iterable[str] = ()) -> Path:
     """Return the file of a recipe.
 
     Args:
         what: A name of `list_recipes`, a path, a dotted module, or a `Recipe` that was loaded from a file.
+        extra_names: Other names that an error message may suggest.
 
     Raises:
         UserError: If there is no such recipe, or the recipe has no file.
@@ -45,7 +48,7 @@ def find_recipe(what: "str | Path | Recipe") -> Path:
         return path
     if (example := _example_with_data(name)) is not None:
         raise UserError(f"The recipe comes first, and data is a setting. Type: {example} Received: {name!r}")
-    hint = did_you_mean(name, [*files, *(path.name for path in Path().glob("*.py"))])
+    hint = did_you_mean(name, [*files, *(path.name for path in Path().glob("*.py")), *extra_names])
     raise UserError(f"No recipe {name!r}.{hint} Recipes: {', '.join(files)}; or the path of a recipe file.")
 
 
@@ -69,6 +72,7 @@ def describe(name: "str | Path | Recipe") -> str:
 
     That of a recipe is its docstring, then every setting with its type, default and description; that of a package,
     such as `layers`, a line for each component; that of a component, such as `layers.MLP`, its signature and docstring.
+    A setting or metric, such as `learning_rate` or `f1`, is described in a paragraph.
     """
     text = str(name)
     if text in COMPONENT_PACKAGES:
@@ -76,7 +80,9 @@ def describe(name: "str | Path | Recipe") -> str:
     if text not in recipe_files() and (component := find_component(text)):
         package = component.name.partition(".")[0]
         return f"tfkit.{package}.{component.signature}\n\n{component.docstring}"
-    path = find_recipe(name)
+    if text not in recipe_files() and (topic := find_topic(text)):
+        return topic
+    path = find_recipe(name, extra_names=topics())
     shared, specific = read_settings_of(CONFIG_FILE), read_settings_of(path)
     shared_only = {key: setting for key, setting in shared.items() if key not in specific}
     lines = [read_docstring(path), ""]

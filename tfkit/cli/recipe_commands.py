@@ -42,8 +42,8 @@ def _list_runs(arguments: list[str], sort: str) -> None:
 
 
 def show(arguments: list[str]) -> None:
-    """Show the documentation and the settings of a recipe, or the components of a package, or one component."""
-    usage = "RECIPE | layers | callbacks | losses | metrics | schedules | testing | COMPONENT"
+    """Show a recipe and its settings, the components of a package, one component, or a setting or metric."""
+    usage = "RECIPE | layers | callbacks | losses | metrics | schedules | testing | COMPONENT | SETTING | METRIC"
     options = CommandParser(show, usage).parse(arguments, 1)
     print(tfkit.describe(require_recipe(options.positional[0] if options.positional else None)))
 
