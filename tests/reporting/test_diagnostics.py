@@ -274,3 +274,20 @@ def test_range_test_has_priority_over_the_curve(run):
         "learning_rate=0.5"
         in curves.learning_rate_too_low(record(run, CONVERGING, CONVERGING, analysis=analysis)).command
     )
+
+
+@pytest.mark.parametrize(("interval", "is_guessing"), [([0.60, 0.70], True), ([0.60, 0.68], False), (None, False)])
+def test_a_small_gain_is_guessing_if_the_interval_contains_that_of_a_constant(run, interval, is_guessing):
+    metrics = {"test": {"log_loss": 0.67}, "baselines": {"dummy": CONSTANT, "linear": {"log_loss": 0.70}}}
+    metrics["intervals"] = {"log_loss": interval} if interval else {}
+    diagnosis = scores.no_better_than_guessing(record(run, CONVERGING, metrics=metrics))
+    assert (diagnosis is not None) == is_guessing
+
+
+def test_settings_are_named_before_what_follows_from_them(run):
+    bad = {"metrics": POOR, "loss": OSCILLATING, "val": OSCILLATING}
+    assert len(diagnose(record(run, **bad))) == 1
+    changed = record(run, **bad, config={"learning_rate": 1.0, "dropout": 0.9}, provenance=FAR)
+    [diagnosis] = diagnose(changed)
+    assert diagnosis.finding == "The learning rate and fraction of dropped units are far from the default"
+    assert diagnosis.command.endswith("learning_rate=0.01 dropout=0.1")

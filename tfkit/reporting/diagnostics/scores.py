@@ -10,6 +10,8 @@ MAX_BASELINE_LEAD = 0.05  # of a baseline's loss, up to which a model is as good
 
 MIN_ROWS = 100  # for training
 
+MAX_CHANCE_GAIN = 0.05  # the same, if the interval of the model contains the loss of the constant
+
 MIN_GAIN = 0.01  # of the loss over that of a constant, below which inputs tell nothing
 
 RARE_CLASS_ROWS = 30  # training rows below which a class is rare
@@ -93,7 +95,9 @@ def no_better_than_guessing(record: RunResults) -> Diagnosis | None:
     if not reference or model is None or not informed:
         return None
     gains = {"model": 1 - model / reference} | {b: 1 - value / reference for b, value in informed.items()}
-    if max(gains.values()) > MIN_GAIN:
+    low, high = (record.metrics.get("intervals") or {}).get(name) or (model, model)
+    is_by_chance = low <= reference <= high and max(gains.values()) <= MAX_CHANCE_GAIN
+    if max(gains.values()) > MIN_GAIN and not is_by_chance:
         return None
     scores = ", ".join(f"{display_name(baseline)} {format_number(value)}" for baseline, value in informed.items())
     return Diagnosis(
@@ -157,6 +161,8 @@ def predicts_one_class(record: RunResults) -> Diagnosis | None:
 def rare_class(record: RunResults) -> Diagnosis | None:
     """Diagnose classes with few training rows and low recall."""
     counts = record.metadata.target.counts or {}
+    if sum(counts.values()) < MIN_ROWS:
+        return None  # all classes are rare
     classes = record.metrics.get("classes") or {}
     rare = [
         (str(name), count, classes[str(name)]["recall"])
