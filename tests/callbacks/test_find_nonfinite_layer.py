@@ -6,6 +6,7 @@ import pytest
 
 from tests.callbacks.rollback_model import NAN, X, Y, begin_training, change_variables, make_model, run_epoch
 from tfkit.callbacks import RollbackOnNaN
+from tfkit.callbacks.nan_report import CAUSES
 
 
 def nested_model(function):
@@ -24,29 +25,38 @@ def reported_cause(model, callback):
     callback.on_train_begin()
     with pytest.raises(ArithmeticError) as raised:
         callback.on_train_batch_end(0, {"loss": NAN})
-    return str(raised.value).split("epoch 1. ")[1].partition("Lower ")[0].strip()
+    text = str(raised.value).split("epoch 1. ")[1]
+    [cause] = [name for name, remedy in CAUSES.items() if text.endswith(f"{remedy}.")]
+    return text.removesuffix(f"{CAUSES[cause]}.").strip(), cause
 
 
 @pytest.mark.parametrize("sample", [X, (X, Y), (X, Y, None)], ids=["x", "x y", "x y weight"])
 def test_first_nonfinite_layer_is_named(sample):
     model = nested_model(lambda x: keras.layers.Activation(keras.ops.log, name="logarithm")(x))
-    assert reported_cause(model, RollbackOnNaN(sample=sample)) == "First non-finite value: inner/logarithm."
+    assert reported_cause(model, RollbackOnNaN(sample=sample)) == ("First non-finite value: inner/logarithm.", "layer")
 
 
 def test_without_sample_the_first_nonfinite_weight_is_named():
     model = make_model()
     model.layers[1].gamma.assign([1.0, NAN, 1.0])
     model.layers[3].kernel.assign(np.full((3, 1), NAN))
-    assert reported_cause(model, RollbackOnNaN()) == "First non-finite value: the weight net/norm/gamma."
-    assert reported_cause(make_model(), RollbackOnNaN()) == ""
+    expected = ("First non-finite value: the weight net/norm/gamma.", "learning_rate")
+    assert reported_cause(model, RollbackOnNaN()) == expected
+    assert reported_cause(model, RollbackOnNaN(sample=(X, Y)))[1] == "learning_rate"  # it follows from the weight
+    assert reported_cause(make_model(), RollbackOnNaN()) == ("", "learning_rate")
 
 
 def test_nonfinite_sample_is_named():
     bad = np.where(np.eye(53, 4), NAN, X)
-    assert reported_cause(make_model(), RollbackOnNaN(sample=bad)) == "First non-finite value: input."
-    assert (
-        reported_cause(make_model(), RollbackOnNaN(sample=(X, Y * np.inf)))
-        == "First non-finite value: the target of the sample."
+    assert reported_cause(make_model(), RollbackOnNaN(sample=bad)) == ("First non-finite value: input.", "data")
+    assert reported_cause(make_model(), RollbackOnNaN(sample=(X, Y * np.inf))) == (
+        "First non-finite value: the target of the sample.",
+        "data",
+    )
+    largest = {"furthest": {"inputs/a": {"row": 7, "value": "not finite"}}}
+    assert reported_cause(make_model(), RollbackOnNaN(sample=(X, Y), where=lambda: largest)) == (
+        "First non-finite value: inputs/a of training row 7.",
+        "data",
     )
 
 
@@ -76,5 +86,6 @@ def test_report_is_written_before_the_error():
     assert (report["what"], report["epoch"], report["rows"]) == ("loss became nan", 2, [3, 5])
     assert set(report["gradient_norms"]) == {weight.path for weight in model.trainable_variables}
     assert all(norm >= 0 for norm in report["gradient_norms"].values())
-    assert any("learning_rate" in change for change in report["change"])
+    assert report["cause"] == "learning_rate"
+    assert "lower learning_rate to a tenth and set global_clipnorm=1" in report["remedy"]
     json.dumps(report, allow_nan=False)

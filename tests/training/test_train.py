@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import keras
 import numpy as np
@@ -228,7 +229,12 @@ def test_loss_that_is_not_finite_exits_with_3(table, tmp_path, capsys):
     }
     code = main(["train", "tabular", f"data={table}", "target=price", "--out", str(tmp_path), *to_arguments(diverging)])
     assert code == 3
-    assert "Rolled back 3 times" in capsys.readouterr().err.splitlines()[-1]
+    retry, error = capsys.readouterr().err.splitlines()[-2:]
+    assert re.search(
+        r"Try: .*tfkit train tabular --config \S+config.json learning_rate=1e\+29 global_clipnorm=1$", retry
+    )
+    assert "Rolled back 3 times" in error
+    assert "lower learning_rate to a tenth and set global_clipnorm=1" in error
     [report_path] = tmp_path.glob("*/nan_report.json")
     report = json.loads(report_path.read_text())
     assert report["steps"][0] >= 1

@@ -6,14 +6,20 @@ import keras
 
 from tfkit.callbacks.gradient_norm import gradient_norms
 
-SUGGESTED_CHANGES = [
-    "learning_rate: a tenth of its current value",
-    "clip_norm: 1",
-    "columns with extreme values, or the rows listed here",
-]
+CAUSES = {  # -> what to do
+    "data": "The data cause it: correct or drop these cells, whose rows are in nan_report.json",
+    "layer": (
+        "This layer causes it, with finite weights and inputs, so another learning rate does not help: add a small "
+        "number to the input of a logarithm, division or square root in it"
+    ),
+    "learning_rate": (
+        "The weights became too large: lower learning_rate to a tenth and set global_clipnorm=1; if that does not "
+        "help, look for extreme values in the rows of nan_report.json"
+    ),
+}
 
 
-def make_nan_report(model, *, reason, epoch, first_nonfinite, sample, step_info):
+def make_nan_report(model, *, reason, epoch, first_nonfinite, cause, sample, step_info):
     """Collect diagnostics of a diverged training as JSON data.
 
     Args:
@@ -21,20 +27,22 @@ def make_nan_report(model, *, reason, epoch, first_nonfinite, sample, step_info)
         reason: Which value was not finite, as text.
         epoch: The epoch, counted from 1.
         first_nonfinite: Name of the first layer, weight or input that was not finite, or None.
+        cause: data, layer or learning_rate.
         sample: `(x, y)` or `(x, y, weight)` to compute the gradient on, or None.
         step_info: JSON dictionary about the last steps: their numbers and the row indices in them.
 
     Returns:
-        A dictionary with `what`, `epoch`, `first_nonfinite_layer`, `gradient_norms` of the weights by their paths (a
-        string if the norm is not finite), the entries of `step_info`, and `change`, a list of suggested changes.
+        A dictionary with `what`, `epoch`, `first_nonfinite_layer`, `cause`, `gradient_norms` of the weights by their
+        paths (a string if the norm is not finite), the entries of `step_info`, and `remedy`, a sentence.
     """
     return {
         "what": reason,
         "epoch": epoch,
         "first_nonfinite_layer": first_nonfinite,
+        "cause": cause,
         "gradient_norms": _json_gradient_norms(model, sample),
         **step_info,
-        "change": SUGGESTED_CHANGES,
+        "remedy": CAUSES[cause],
     }
 
 

@@ -6,7 +6,7 @@ import math
 import keras
 
 from tfkit.callbacks.find_nonfinite_layer import find_nonfinite_layer, is_finite
-from tfkit.callbacks.nan_report import make_nan_report
+from tfkit.callbacks.nan_report import CAUSES, make_nan_report
 from tfkit.schedules import ScaledSchedule, scale_learning_rate
 
 log = logging.getLogger("tfkit")
@@ -174,7 +174,11 @@ class RollbackOnNaN(keras.callbacks.Callback):
 
     def _stop(self, reason):
         """Restore the last good state, report the cause and raise the error."""
-        cause = self._find_cause()
+        first_nonfinite, cause = self._find_cause()
+        step_info = self.where()
+        for name, largest in step_info.get("furthest", {}).items():
+            if largest["value"] == "not finite":
+                first_nonfinite, cause = f"{name} of training row {largest['row']}", "data"
         if self.weights is not None:
             self._restore()
         if self.report is not None:
@@ -183,17 +187,18 @@ class RollbackOnNaN(keras.callbacks.Callback):
                     self.model,
                     reason=reason,
                     epoch=self.epoch + 1,
-                    first_nonfinite=cause,
+                    first_nonfinite=first_nonfinite,
+                    cause=cause,
                     sample=self.sample,
-                    step_info=self.where(),
+                    step_info=step_info,
                 )
             )
         count = self.num_rollbacks
         raise self.error(
             f"The loss must stay finite; {reason} in epoch {self.epoch + 1}. "
-            + (f"First non-finite value: {cause}. " if cause else "")
+            + (f"First non-finite value: {first_nonfinite}. " if first_nonfinite else "")
             + (f"Rolled back {count} times, last to the {self._restore_point()}. " if count else "")
-            + "Lower learning_rate to a tenth, or set clip_norm=1, and check the columns for extreme values."
+            + f"{CAUSES[cause]}."
         )
 
     def _restore_point(self):
@@ -212,20 +217,24 @@ class RollbackOnNaN(keras.callbacks.Callback):
         self._has_stepped = False
 
     def _find_cause(self):
-        """Name the first layer, weight, input or target that is not finite, or None."""
+        """Return the name of the first value that is not finite, or None, and the cause: a key of `CAUSES`."""
         if self.model is None:
-            return None
+            return None, "learning_rate"
         path = next((weight.path for weight in self.model.weights if not is_finite(weight.numpy())), None)
-        cause = f"the weight {path}" if path else None
-        if self.sample is not None:
-            x, y, _ = keras.utils.unpack_x_y_sample_weight(self.sample)
-            if y is not None and not _all_finite(keras.tree.flatten(y)):
-                return "the target of the sample"
-            cause = find_nonfinite_layer(self.model, x) or cause
-            if self.weights is not None:
-                self._restore()
-                cause = find_nonfinite_layer(self.model, x) or cause
-        return cause
+        current, has_finite_weights = f"the weight {path}" if path else None, path is None
+        if self.sample is None:
+            return current, "learning_rate"
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(self.sample)
+        if y is not None and not _all_finite(keras.tree.flatten(y)):
+            return "the target of the sample", "data"
+        if not _all_finite(keras.tree.flatten(x)):
+            return find_nonfinite_layer(self.model, x), "data"
+        current = find_nonfinite_layer(self.model, x) or current
+        if self.weights is not None:
+            self._restore()
+            if layer := find_nonfinite_layer(self.model, x):
+                return layer, "layer"
+        return current, "layer" if current and has_finite_weights else "learning_rate"
 
     def _values(self):
         return [variable.numpy() for variable in self._variables()]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfkit.catalog.recipes import recipe_files
-from tfkit.console import program_name
+from tfkit.console import format_number, program_name
 from tfkit.run_dir import RunDir
 from tfkit.setting_types import format_value
 
@@ -38,3 +38,16 @@ def next_steps(run: RunDir) -> list[str]:
     if run.path("report.html").is_file():
         lines.append(f"Open {run.path('report.html')}")
     return [*lines, f"Predict: {command('predict', folder)} FILE"]
+
+
+def steps_after_divergence(run: RunDir) -> list[str]:
+    """Lines to print after a training whose loss became NaN or infinite because of large weights; else none."""
+    if not run.path("nan_report.json").is_file() or run.read_json("nan_report.json")["cause"] != "learning_rate":
+        return []
+    provenance, config = run.provenance, run.path("config.json")
+    rate, default = run.config["learning_rate"], (provenance.get("default_settings") or {}).get("learning_rate")
+    is_high = default is not None and rate > default and "optimizer" not in (provenance.get("non_defaults") or {})
+    changes = {"learning_rate": default if is_high else float(f"{rate / 10:.2g}"), "global_clipnorm": 1}
+    retry = command("train", recipe_argument(provenance), "--config", str(config), settings=changes)
+    reason = f"The learning rate {rate:g} is {format_number(rate / default)} times the default. " if is_high else ""
+    return [f"{reason}Try: {retry}"]

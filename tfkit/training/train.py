@@ -14,12 +14,12 @@ from tfkit.atomic_files import write_json
 from tfkit.catalog.load import load_recipe, load_recipe_of_run
 from tfkit.config import read_settings
 from tfkit.console import columns_table, console_logger
-from tfkit.errors import Paused, UserError, first_line
+from tfkit.errors import NotFiniteError, Paused, UserError, first_line
 from tfkit.recipe import Data, Recipe
 from tfkit.run_dir import RunDir, versions
 from tfkit.training import devices, seeding
 from tfkit.training.fingerprint import fingerprint
-from tfkit.training.next_steps import next_steps
+from tfkit.training.next_steps import next_steps, steps_after_divergence
 
 if TYPE_CHECKING:
     import keras
@@ -92,7 +92,10 @@ def train(
                 pipeline.run_steps()
         except Paused:
             log(f"Paused after epoch {stop_after_epoch}; continue with --resume {run.folder}")
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, NotFiniteError):
+                for line in steps_after_divergence(run):
+                    log(line)
             has_trained = any(run.path(name).exists() for name in ("history.jsonl", "nan_report.json"))
             if resume is None and not has_trained:
                 run.remove()

@@ -55,6 +55,15 @@ def test_column_that_predicts_the_number_is_reported(columns):
     assert message.startswith("rounded alone predicts 99.")
 
 
+def test_extreme_target_is_reported_instead_of_leaks(columns):
+    y = RANDOM.standard_t(2, 1000)  # a target with heavy tails is no problem
+    assert find_data_warnings(make_data(columns, y)) == []
+    y[100] = 1e30
+    [message] = find_data_warnings(make_data(columns, y))
+    assert message.startswith("y has an extreme value, ")
+    assert message.endswith("as far from the median as 90% of the rows; correct or drop it, or set loss=mae")
+
+
 def test_identifier_and_rare_class_are_no_leakage(columns):
     columns["id"] = np.array([f"row {i}" for i in range(1000)], object)
     assert find_data_warnings(make_data(columns, RANDOM.integers(0, 2, 1000), ["no", "yes"])) == []

@@ -104,16 +104,17 @@ def plateau(record: RunResults) -> Diagnosis | None:
     best = int(val.argmin())
     epochs_after = len(val) - 1 - best
     reached = int(np.flatnonzero(val <= val[best] + 0.01 * max(val[0] - val[best], 0.0))[0])
-    if max(epochs_after, 0) < 0.6 * len(val) or reached > 0.35 * len(val):
+    if max(epochs_after, 0) < 0.6 * len(val) or reached > 0.25 * len(val):
         return None
     if val[best:].mean() - val[best] > 0.05 * abs(val[best]) or overfitting(record):
         return None
     decays = record.config.get("learning_rate_schedule", "none") != "none"
     changes = {"early_stopping_patience": max(3, best // 2)} if decays else {"learning_rate_schedule": "plateau"}
+    advice = "early stopping saves the others" if decays else "try a learning rate that falls"
     return Diagnosis(
-        "Validation loss did not improve for most of the training",
-        f"Validation loss reached {format_number(val[best])} in epoch {best + 1} and did not improve in the "
-        f"{epochs_after} epochs after it (mean {format_number(val[best:].mean())}).",
+        f"Most epochs were wasted: the best was epoch {best + 1} of {len(val)}",
+        f"Validation loss was {format_number(val[best])} in epoch {best + 1}, and from there on "
+        f"{format_number(val[best:].mean())} on average. The model has the weights of epoch {best + 1}; {advice}.",
         retrain_command(record, **changes),
     )
 

@@ -16,6 +16,8 @@ MAX_PENALTY = 1e-3  # of L1 and L2, above which weights shrink towards 0 within 
 
 MAX_SHRINKAGE = 0.01  # of weights in a step: learning rate times weight decay
 
+RATE_FACTORS = {"sgd": 100, "momentum": 10, "nesterov": 10, "adagrad": 10, "lion": 0.1}  # of that of Adam, about
+
 LABELS = {
     "l1": "L1 penalty",
     "l2": "L2 penalty",
@@ -52,11 +54,13 @@ class FarSetting(NamedTuple):
 def far_settings(record: RunResults) -> Diagnosis | None:
     """Diagnose settings that are far from the defaults, if there is a symptom; other causes are then consequences.
 
-    A learning rate far from the default is named without a symptom, too: a better model may be missed.
+    A learning rate far from the default is named without a symptom, too: a better model may be missed. With another
+    optimizer than the default, it is compared with a rule of thumb, and only named if there is a symptom.
     """
     settings = list(_far_settings(record))
     if not any(symptom(record) for symptom in SYMPTOMS):
-        settings = [setting for setting in settings if setting.name == "learning_rate"]
+        is_certain = not _has_other_optimizer(record)
+        settings = [setting for setting in settings if setting.name == "learning_rate" and is_certain]
     if not settings:
         return None
     names = " and ".join(LABELS.get(setting.name, setting.name.replace("_", " ")) for setting in settings)
@@ -77,10 +81,14 @@ def _far_settings(record: RunResults) -> Iterator[FarSetting]:
         value, default = config.get(name), defaults.get(name)
         if not (_is_number(value) and _is_number(default) and default):
             continue
+        reference = "the default of this recipe and data,"
+        if name == "learning_rate" and _has_other_optimizer(record):
+            default = float(f"{default * RATE_FACTORS.get(config['optimizer'], 1):.2g}")
+            reference = f"what {config['optimizer']} needs for this recipe and data, about"
         ratio = value / default
         is_far = ratio <= 1 / FAR_RATIO if name == "epochs" else not 1 / FAR_RATIO < ratio < FAR_RATIO
         if is_far:
-            yield FarSetting(name, default, _ratio_text(name, value, default))
+            yield FarSetting(name, default, _ratio_text(name, value, default, reference))
     dropout, default = (config.get("dropout"), defaults.get("dropout"))
     if _is_number(dropout) and _is_number(default) and dropout >= max(MAX_DROPOUT, default + 0.2):
         description = f"Dropout {dropout:g} removes {dropout:.0%} of the units in every step"
@@ -115,10 +123,14 @@ def _batch_size(record: RunResults, defaults: dict[str, Any]) -> Iterator[FarSet
         yield FarSetting("batch_size", default, f"{description}; the default is {default:,}")
 
 
-def _ratio_text(name: str, value: float, default: float) -> str:
+def _has_other_optimizer(record: RunResults) -> bool:
+    return "optimizer" in (record.provenance.get("non_defaults") or {})
+
+
+def _ratio_text(name: str, value: float, default: float, reference: str) -> str:
     label, ratio = name.replace("_", " ").capitalize(), value / default
     times = f"{format_number(ratio)} times" if ratio > 1 else f"1/{format_number(1 / ratio)} of"
-    return f"{label} {value:g} is {times} the default of this recipe and data, {default:g}"
+    return f"{label} {value:g} is {times} {reference} {default:g}"
 
 
 def _is_number(value: Any) -> TypeGuard[float]:

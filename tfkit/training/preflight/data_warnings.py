@@ -21,6 +21,8 @@ NUM_BINS = 32  # of a numeric column
 
 LEAKAGE_THRESHOLD = 0.995  # accuracy or R2 of a single column
 
+EXTREME_RATIO = 1e4  # of the largest distance of a target from the median to the 90% quantile of the distances
+
 MAX_LISTED_CLASSES = 5
 
 SPLIT_NAMES = {"train": "training", "val": "validation", "test": "test"}
@@ -29,17 +31,34 @@ SPLIT_NAMES = {"train": "training", "val": "validation", "test": "test"}
 def find_data_warnings(data: Data) -> list[str]:
     """Return a warning for each problem of the splits.
 
-    Problems are a column that alone predicts the target, rows in two splits, test rows unlike the
+    Problems are an extreme target, a column that alone predicts the target, rows in two splits, test rows unlike the
     training rows, a class that a split lacks, labels that
     look like identifiers, differ only in case or blanks, or are several tags.
     """
     target = data.metadata.target
     return [
-        *_leakage_warnings(data, target),
+        *(_extreme_target_warnings(data, target) or _leakage_warnings(data, target)),
         *_duplicate_warnings(data),
         *_drift_warnings(data),
         *_class_warnings(data, list(target.counts or ()), target.name),
         *label_warnings(target),
+    ]
+
+
+def _extreme_target_warnings(data: Data, target: Target) -> list[str]:
+    """Warn of a number so far from the others that it alone decides the loss."""
+    y = getattr(data.train, "arrays", (None, None))[1]
+    y = None if y is None or isinstance(y, Mapping) else np.asarray(y)
+    if y is None or y.dtype.kind != "f" or y.ndim != 1 or len(y) < MIN_LEAKAGE_ROWS:
+        return []
+    y = y.astype("float64")
+    distances = np.abs(y - np.median(y))
+    spread, row = np.quantile(distances, 0.9), int(distances.argmax())
+    if distances[row] <= EXTREME_RATIO * spread or spread == 0:
+        return []
+    return [
+        f"{target.name} has an extreme value, {distances[row] / spread:,.0f} times as far from the median as 90% of "
+        "the rows; correct or drop it, or set loss=mae"
     ]
 
 
