@@ -104,16 +104,24 @@ def log_drift(raw: Mapping[str, Any], stats: Mapping[str, Any]) -> None:
         return
     drifted = {name: index for name, index in drift(raw, stats).items() if index > DRIFT_THRESHOLD}
     if drifted:
-        names = sorted(drifted, key=lambda name: -drifted[name])[:MAX_LISTED_COLUMNS]
-        listed = ", ".join(f"{name} {drifted[name]:.2f}" for name in names)
-        suffix = f" and {len(drifted) - MAX_LISTED_COLUMNS} more" if len(drifted) > MAX_LISTED_COLUMNS else ""
         log.warning(
-            "Data drift from the training rows (population stability index above %g): %s%s. Predictions may be worse "
+            "Data drift from the training rows (population stability index above %g): %s. Predictions may be worse "
             "than the test scores",
             DRIFT_THRESHOLD,
-            listed,
-            suffix,
+            list_drifted(drifted),
         )
+
+
+def list_drifted(indices: Mapping[str, float]) -> str:
+    """Format the columns that have drifted with their index, the largest first.
+
+    Example:
+        >>> list_drifted({"age": 0.3, "city": 1.25})
+        'city 1.25, age 0.30'
+    """
+    names = sorted(indices, key=lambda name: -indices[name])
+    suffix = f" and {len(names) - MAX_LISTED_COLUMNS} more" if len(names) > MAX_LISTED_COLUMNS else ""
+    return ", ".join(f"{name} {indices[name]:.2f}" for name in names[:MAX_LISTED_COLUMNS]) + suffix
 
 
 def _value_per_row(array: np.ndarray) -> np.ndarray:

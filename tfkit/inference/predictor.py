@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import zipfile
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,6 +111,24 @@ class Predictor:
 
         log_drift(raw, self.reference_stats)
 
+    def warn_of_training_rows(self, raw: Any) -> None:
+        """Log how many of the rows to evaluate the model was trained on."""
+        from tfkit.data.rows.raw_row_hashes import MIN_ROWS, MIN_SHARED_FRACTION, shared_fraction
+
+        path = self.run_dir.path("training_hashes.npz")
+        if not path.is_file() or not isinstance(raw, Mapping):  # a custom dataset or reader
+            return
+        num_rows = len(next(iter(raw.values())))
+        with np.load(path, allow_pickle=False) as sample:
+            fraction, expected = shared_fraction(raw, sample), float(sample["expected"])
+        if num_rows >= MIN_ROWS and fraction >= expected + MIN_SHARED_FRACTION:
+            log.warning(
+                "About %.0f%% of the %s rows are training rows of this model, so the scores are too good. Evaluate "
+                "rows that it has not seen; the scores of its test rows: evaluate without a file",
+                100 * fraction,
+                f"{num_rows:,}",
+            )
+
     @cached_property
     def reference_stats(self) -> dict[str, Any]:
         """The distribution of each training column; empty if the run has none."""
@@ -183,6 +202,7 @@ class Predictor:
         from tfkit.evaluation import bootstrap, scoring
 
         raw, y_true = self.read(source, with_targets=True)
+        self.warn_of_training_rows(raw)
         y_pred, metadata = self.predict_arrays(raw), self.metadata
         return {
             "task": metadata.task,

@@ -16,6 +16,7 @@ def render_html(
     *,
     tiles: Sequence[tuple[str, str]] = (),
     verdict: str = "",
+    warnings: Sequence[str] = (),
     footer: str = "",
 ) -> str:
     """Render the HTML document. All text is escaped.
@@ -25,6 +26,7 @@ def render_html(
         sections: Sections in order.
         tiles: Key figures shown at the top, as pairs (label, value).
         verdict: Sentence shown below the title.
+        warnings: Sentences shown in a box below it.
         footer: Text of the footer.
 
     Returns:
@@ -44,7 +46,13 @@ def render_html(
     style = (TEMPLATE_FOLDER / "style.css").read_text(encoding="utf-8")
     sections_by_id = [(f"section-{i}", section) for i, section in enumerate(sections, 1)]
     return template.render(
-        title=title, sections=sections_by_id, tiles=tiles, verdict=verdict, footer=footer, style=style
+        title=title,
+        sections=sections_by_id,
+        tiles=tiles,
+        verdict=verdict,
+        warnings=warnings,
+        footer=footer,
+        style=style,
     )
 
 

@@ -44,6 +44,7 @@ def report(run: RunDir, *, false_negative_cost: float | None = None) -> Path:
         sections(results),
         tiles=run_cards.key_figures(results),
         verdict=results.metrics.get("verdict", ""),
+        warnings=results.provenance.get("warnings") or (),
         footer=_footer(results.provenance),
     )
     path = run.path(FILE)

@@ -62,6 +62,7 @@ def evaluate(
     _save_sample_inputs(run, data)
     if "test" not in predictions:
         log(scores_table(metrics))
+        _log_earlier_warnings(run, log)
         return metrics
     y_true, y_pred = predictions["test"]
     run.update_provenance(test_rows=dataset_fingerprint(data.test, y_true))
@@ -77,11 +78,18 @@ def evaluate(
     log(scores_table({**metrics, "test": printed}))
     for warning in get_task(metadata.task).score_warnings(metrics["test"], metadata):
         log(f"Warning: {warning}")
+    _log_earlier_warnings(run, log)
     result = comparison.compare_to_best_baseline(y_true, y_pred, baselines, metadata)
     metrics["best_baseline"] = result
     metrics["verdict"] = comparison.summarize_comparison(y_true, y_pred, baselines, metadata, result=result)
     log(metrics["verdict"])
     return metrics
+
+
+def _log_earlier_warnings(run: RunDir, log: Any) -> None:
+    """Repeat the warnings before training: they limit what the scores say."""
+    for warning in run.provenance.get("warnings") or ():
+        log(f"Warning: {warning}")
 
 
 def write_predictions(frame: Any, path: Path) -> None:

@@ -181,12 +181,16 @@ class _Pipeline:
 
     def _evaluate_and_save(self, model: Any, data: Data, val_predictions: Any, history: list[dict[str, float]]) -> None:
         from tfkit.data.drift import fit_reference_stats
+        from tfkit.data.rows.raw_row_hashes import sample_training_hashes
+        from tfkit.datasets.npz import write_arrays
         from tfkit.training import evaluate
         from tfkit.training.tensorboard import write_scores
 
         run, predictions = self.run, {"val": val_predictions}
         inference_model = make_inference_model(model, data)
         write_json(run.path("reference_stats.json"), fit_reference_stats(data.train, data.metadata))
+        if hashes := sample_training_hashes(data.train, data.test):
+            write_arrays(run.path("training_hashes.npz"), hashes)
         run.update_provenance(network=model.name)  # the layer at which exports split the model
         run.save_model(inference_model, history)
         with self.clock("scores"):

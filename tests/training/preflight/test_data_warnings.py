@@ -62,6 +62,18 @@ def test_identifier_and_rare_class_are_no_leakage(columns):
     assert find_data_warnings(make_data(columns, rare, ["no", "yes"])) == []
 
 
+def test_test_rows_unlike_the_training_rows_are_reported(columns):
+    columns["year"] = np.arange(1000.0)  # the splits are in this order
+    columns["day"] = np.arange(1000.0)
+    data = make_data(columns, RANDOM.integers(0, 2, 1000), ["no", "yes"])
+    data.metadata.columns = {"day": {"kind": "date"}}  # a later day is no drift
+    [message] = find_data_warnings(data)
+    assert message.startswith(
+        "the test rows differ from the training rows (population stability index above 0.25): year "
+    )
+    assert "day" not in message.replace("days", "")
+
+
 def test_rows_in_two_splits_are_counted(columns):
     y = RANDOM.integers(0, 2, 1000)
     for name in columns:

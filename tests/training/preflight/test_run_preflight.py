@@ -55,6 +55,9 @@ def test_warnings_are_logged_and_stored_and_drift_is_logged(table, tmp_path, cap
     assert len(shared) == 2
     assert "rows of the test split are training rows too" in shared[1]
     assert all(f"Check before training: {message}" in err for message in run.provenance["warnings"])
+    assert all(f"Warning: {message}" in err for message in run.provenance["warnings"])  # again after the scores
+    html = run.path("report.html").read_text(encoding="utf-8")
+    assert html.index("Read the scores with care") < html.index("<li>Bill alone predicts 99.") < html.index("<nav")
     assert not list(run.folder.glob("checkpoints*"))
     assert run.metrics["seconds"]["checks"] > 0
 
@@ -67,6 +70,11 @@ def test_warnings_are_logged_and_stored_and_drift_is_logged(table, tmp_path, cap
     assert predictions["predicted"].dtype.kind == "f"
     assert main(["predict", str(run.folder), str(table)]) == 0
     assert "Data drift" not in capsys.readouterr().err
+
+    assert main(["evaluate", str(run.folder), str(table)]) == 0
+    assert "900 rows are training rows of this model, so the scores are too good" in capsys.readouterr().err
+    assert main(["evaluate", str(run.folder), str(tmp_path / "today.csv")]) == 0
+    assert "training rows of this model" not in capsys.readouterr().err
 
 
 def test_batch_that_does_not_fit_creates_no_run(table, tmp_path, monkeypatch):

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 
 from tfkit.data.columns.labels import label_warnings
+from tfkit.data.drift import DRIFT_THRESHOLD, drift, fit_reference_stats, list_drifted
+from tfkit.data.rows.raw_row_hashes import hash_raw_rows
 from tfkit.metadata import Target
 from tfkit.recipe import Data
 
@@ -27,13 +29,15 @@ SPLIT_NAMES = {"train": "training", "val": "validation", "test": "test"}
 def find_data_warnings(data: Data) -> list[str]:
     """Return a warning for each problem of the splits.
 
-    Problems are a column that alone predicts the target, rows in two splits, a class that a split lacks, labels that
+    Problems are a column that alone predicts the target, rows in two splits, test rows unlike the
+    training rows, a class that a split lacks, labels that
     look like identifiers, differ only in case or blanks, or are several tags.
     """
     target = data.metadata.target
     return [
         *_leakage_warnings(data, target),
         *_duplicate_warnings(data),
+        *_drift_warnings(data),
         *_class_warnings(data, list(target.counts or ()), target.name),
         *label_warnings(target),
     ]
@@ -148,24 +152,29 @@ def _row_hashes(split: Any) -> list[int]:
     """Hash each row with its targets: rows with different targets are no duplicates."""
     y = split.arrays[1]
     targets = [] if y is None else list(y.values()) if isinstance(y, Mapping) else [y]
-    columns = [
-        _cell_hashes(np.asarray(values)[:MAX_DUPLICATE_ROWS]) for values in (*split.raw_arrays.values(), *targets)
+    columns = {**split.raw_arrays, **{f"target {i}": values for i, values in enumerate(targets)}}
+    first_rows = {name: np.asarray(values)[:MAX_DUPLICATE_ROWS] for name, values in columns.items()}
+    return hash_raw_rows(first_rows).tolist()
+
+
+def _drift_warnings(data: Data) -> list[str]:
+    """Warn of columns whose distribution in the test split differs from training, as after a split by time."""
+    if any(getattr(split, "raw_arrays", None) is None for split in (data.train, data.test)):
+        return []
+    columns = data.metadata.columns or {}
+    raw = data.test.raw_inputs(np.arange(min(len(data.test), MAX_DUPLICATE_ROWS)))
+    indices = drift(raw, fit_reference_stats(data.train, data.metadata))
+    drifted = {
+        name: index
+        for name, index in indices.items()
+        if index > DRIFT_THRESHOLD and columns.get(name, {}).get("kind") != "date"  # a later day is no drift
+    }
+    if not drifted:
+        return []
+    return [
+        f"the test rows differ from the training rows (population stability index above {DRIFT_THRESHOLD:g}): "
+        f"{list_drifted(drifted)}; expect lower test scores, and train again when newer rows are there"
     ]
-    hashes: np.ndarray = np.zeros(len(columns[0]), "uint64")
-    for column in columns:
-        hashes = hashes * np.uint64(0x9E3779B97F4A7C15) + column  # overflow is intended
-    return hashes.tolist()
-
-
-def _cell_hashes(values: Any) -> Any:
-    """Hash each row of a column; the item size of a text array has no effect."""
-    from pandas.util import hash_array
-
-    if values.ndim > 1 and values.shape[1:] != (1,):
-        is_text = values.dtype.kind in "OU"
-        hashes = [hash(tuple(row.ravel()) if is_text else row.tobytes()) for row in values]
-        return np.array(hashes, "int64").view("uint64")
-    return hash_array(values.ravel().astype(object) if values.dtype.kind == "U" else values.ravel())
 
 
 def _class_warnings(data: Data, classes: list[str], target_name: str) -> list[str]:
