@@ -237,7 +237,10 @@ def modified_sales(**cells):
 
 
 INVALID_TABLES = {
-    "times twice": (pd.concat([sales(), sales().iloc[[5]]]), "1 time more than once, the first 2024-01-06"),
+    "times twice": (
+        pd.concat([sales(), sales().iloc[[5]].assign(sales=0.5)]),
+        "1 time more than once, the first 2024-01-06",
+    ),
     "horizon": (sales(3), "each have enough steps for the horizon"),
     "constant": (sales().assign(sales=0.1), "At least one series must vary in training. Received: 'sales'"),
     "all missing": (sales().assign(sales=None), "must contain numbers; exclude it with exclude_columns="),
