@@ -1,12 +1,13 @@
 """Paragraphs on settings and metrics."""
 
 import re
+from typing import get_args
 
 import pytest
 
 import tfkit
 from tfkit.catalog.topics import SYNONYMS, find_topic, topics
-from tfkit.config import Config
+from tfkit.config import Config, MetricName
 from tfkit.errors import UserError
 
 
@@ -15,9 +16,14 @@ def test_every_synonym_names_a_topic():
     assert not set(SYNONYMS) & set(topics())
 
 
-@pytest.mark.parametrize("name", [*topics(), "lr", "Learning Rate", "over-fitting", "dropout"])
+@pytest.mark.parametrize("name", [*topics(), "lr", "Learning Rate", "over-fitting", "batch-size", "dropout"])
 def test_a_topic_is_shown(name):
     assert tfkit.describe(name) == find_topic(name)
+
+
+@pytest.mark.parametrize("name", sorted(set(get_args(MetricName)) - {"auto"}))
+def test_every_metric_is_a_topic(name):
+    assert find_topic(name)
 
 
 def test_settings_in_the_texts_exist():

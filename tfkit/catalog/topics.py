@@ -1,5 +1,6 @@
 """Paragraphs on settings and metrics, for `tfkit show TOPIC` and the guide of training."""
 
+import re
 from pathlib import Path
 
 FILE = Path(__file__).with_name("topics.md")
@@ -13,12 +14,16 @@ SYNONYMS = {
     "l2": "regularization",
     "weight_decay": "regularization",
     "early_stopping_patience": "early_stopping",
-    "over-fitting": "overfitting",
+    "over_fitting": "overfitting",
     "overfit": "overfitting",
     "balanced_accuracy": "accuracy",
     "auc": "roc_auc",
     "root_mean_squared_error": "rmse",
     "mean_absolute_error": "mae",
+    "standardized_mean_absolute_error": "standardized_mean_squared_error",
+    "ece": "expected_calibration_error",
+    "lrap": "label_ranking_average_precision",
+    "num_layers": "units",
 }
 
 
@@ -36,9 +41,11 @@ def topics() -> dict[str, str]:
 def find_topic(name: str) -> str | None:
     """The text of a topic, by its name or another word for it; None if there is none.
 
+    The averages of a metric, such as `f1_macro`, are described with it.
+
     Example:
         >>> find_topic("lr").startswith("The size of a step.")
         True
     """
-    key = name.lower().replace(" ", "_")
+    key = re.sub(r"_(macro|micro|weighted)$", "", re.sub(r"[ -]", "_", name.lower()))
     return topics().get(SYNONYMS.get(key, key))
