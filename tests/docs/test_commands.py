@@ -1,5 +1,6 @@
 """Tests that commands, settings and links in the documentation exist."""
 
+import functools
 import re
 import shlex
 from pathlib import Path
@@ -23,6 +24,7 @@ def name_of(file):
     return str(file.relative_to(ROOT))
 
 
+@functools.cache
 def settings_of(recipe):
     """Names of the settings of a recipe; of all recipes if the text does not name one of tfkit."""
     files = recipe_files()

@@ -83,6 +83,7 @@ def test_keras_export_to_another_directory(run, tmp_path):
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["copy.keras"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("format", "name"), [("onnx", "model.onnx"), ("litert", "model.tflite")])
 def test_only_the_trained_model_is_exported_if_strings_are_not_supported(run, format, name, capsys):
     assert main(["export", str(run.folder), "--format", format]) == 0

@@ -74,6 +74,29 @@ def test_a_run_beats_the_baselines_and_is_saved(run):
     assert run.predictor.metadata.columns["day"]["treatment"] == "steps of 1 day; weekday"
 
 
+@pytest.mark.slow
+@pytest.mark.reading("Precision", "read")
+def test_a_large_level_changes_no_forecast(tmp_path):
+    frame = sales().assign(sales=lambda frame: frame["sales"].round(3) - 100)
+    scores, predictions = [], []
+    for level in (0, 2**31):
+        path = write_csv(frame.assign(sales=(frame["sales"] + level).round(3)), tmp_path / f"{level}.csv")
+        run = train_forecast(path, tmp_path / f"runs_{level}", horizon=7, context_length=28, **LONGER)
+        rows = pd.read_csv(run.folder / "predictions.csv")
+        predictions.append(rows[["actual", "predicted"]] - level)
+        scores.append(run.metrics["test"]["mase"])
+        next_rows = run.predict(path)
+        predictions.append(next_rows[["predicted"]] - level)
+    for small, large in zip(predictions[:2], predictions[2:], strict=True):
+        np.testing.assert_allclose(large, small, rtol=0, atol=0.02)
+    np.testing.assert_allclose(predictions[2]["actual"], predictions[0]["actual"], rtol=0, atol=1e-6)
+    assert scores[1] == pytest.approx(scores[0], rel=1e-3)
+    for format in ("keras", "savedmodel", "onnx"):
+        run.export(format)  # which compares predictions in a new process
+    with pytest.raises(UserError, match="float64"):
+        run.export("litert")
+
+
 def test_prediction_intervals_have_about_nominal_coverage(run):
     assert 0.6 < run.metrics["test"]["coverage_80"] < 0.95
     assert 0.85 < run.metrics["test"]["coverage_95"] <= 1

@@ -80,6 +80,7 @@ def test_exported_models_are_verified(run, tmp_path, kind):
     assert run.export(kind, tmp_path / f"model.{'keras' if kind == 'keras' else 'folder'}").exists()
 
 
+@pytest.mark.slow
 def test_predictions_have_the_paths_of_the_images(run, folder, tmp_path, capsys):
     assert (
         main(["predict", str(run.folder), str(folder / "horizontal"), "--out", str(tmp_path / "predictions.csv")]) == 0

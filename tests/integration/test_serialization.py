@@ -38,6 +38,7 @@ ALL_LOSSES = pytest.mark.parametrize(
 BASES = {"Layer", "Loss", "Metric", "Model", "LearningRateSchedule", "Optimizer", "Constraint", "Regularizer"}
 
 
+@pytest.mark.slow
 @ALL_LOSSES
 def test_contract_of_a_loss(loss_class, arguments, y_true, y_pred):
     check_loss(loss_class, arguments, y_true, y_pred)

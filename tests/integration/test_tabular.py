@@ -65,6 +65,7 @@ def test_numbers_are_predicted_in_the_units_of_the_table(settings, tmp_path):
     assert abs(run.predict(table(50, seed=1))["predicted"].mean() - 100) < 15
 
 
+@pytest.mark.slow
 def test_a_quantile_is_predicted(tmp_path):
     run = train(table().drop(columns="label"), tmp_path, "price", loss="quantile", quantile=0.9, epochs=8)
     assert run.metadata["target"]["quantile"] == 0.9

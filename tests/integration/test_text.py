@@ -82,6 +82,7 @@ def test_exported_models_predict_as_the_run(run, tmp_path):
     np.testing.assert_allclose(copied(inputs), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_predict_and_evaluate_a_file(run, tmp_path, capsys):
     messages(60, seed=1).to_json(tmp_path / "new.jsonl", orient="records", lines=True)
     assert main(["predict", str(run.folder), str(tmp_path / "new.jsonl"), "--out", str(tmp_path / "out.csv")]) == 0

@@ -27,6 +27,7 @@ def test_improvement_is_in_percentage_points(runs):
     assert "paired, same test rows" in comparison.summary
 
 
+@pytest.mark.slow
 def test_same_run_has_no_significant_difference(runs):
     (comparison,) = compare_pairs(load_comparable_runs([runs[0], runs[0]]))
     assert "No significant difference between" in comparison.summary

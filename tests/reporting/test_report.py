@@ -157,6 +157,7 @@ def test_report_is_rendered_from_the_run_folder_without_keras(runs):
     assert runs[0].path("report.html").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_higher_false_negative_cost_lowers_the_threshold(runs):
     def lowest_cost_threshold(cost):
         report_html = html.unescape(report(runs[0], false_negative_cost=cost).read_text(encoding="utf-8"))

@@ -125,6 +125,7 @@ def test_predictions_are_the_same_for_every_file_format(run):
     np.testing.assert_allclose(run.predict(rows)["probability_u"], predictions["probability_u"][rows.index], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_saved_model_predicts_raw_rows(run):
     frame = nasty()
     model = tfkit.load_model(run.path("model.keras"))

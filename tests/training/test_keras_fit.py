@@ -80,6 +80,7 @@ STREAMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STREAMS)
 def test_data_without_row_indices_trains_as_in_keras_to_the_bit(name):
     assert_equal_to_keras(STREAMS[name], exact=name != "validation_arrays")
@@ -107,11 +108,13 @@ def test_arrays_train_as_in_keras(name):
     assert_equal_to_keras(lambda: arguments)
 
 
+@pytest.mark.slow
 def test_one_hot_targets_with_class_weights_train_as_in_keras():
     arguments = {"x": X, "y": ONE_HOT, "batch_size": 16, "shuffle": False, "class_weight": CLASS_WEIGHT}
     assert_equal_to_keras(lambda: arguments, loss="categorical_crossentropy")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("validation_data", [None, tf_data(30)])
 def test_arrays_next_to_a_stream_have_the_order_of_compiled_epochs(validation_data):
     options = {"batch_size": 16, "epochs": 3, "seed": 4}
@@ -139,6 +142,7 @@ def step_of_keras(self, data):
     return keras.Model.train_step(self, (x, y, weight))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("train_step", [step_of_two, step_of_three, step_of_keras])
 def test_a_custom_step_may_unpack_what_keras_passes(train_step):
     model, expected = classifier(train_step=train_step), classifier()

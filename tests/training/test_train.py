@@ -75,6 +75,7 @@ def test_keys_of_metrics(run, regression_run):
     }
 
 
+@pytest.mark.slow
 def test_scores_can_be_recomputed_from_saved_predictions(run, regression_run):
     """The scores in metrics.json can be recomputed from predictions.csv."""
     saved = pd.read_csv(run.folder / "predictions.csv")
@@ -124,6 +125,7 @@ def test_coverage_of_a_quantile_is_reported(table, tmp_path, capsys):
     assert below > 0.75
 
 
+@pytest.mark.slow
 def test_config_json_reproduces_the_run_bit_for_bit(run, tmp_path):
     repeated_run = tfkit.train("tabular", config=run.folder / "config.json", out=tmp_path, quiet=True)
     for weights, repeated_weights in zip(run.model.get_weights(), repeated_run.model.get_weights(), strict=True):
@@ -131,6 +133,7 @@ def test_config_json_reproduces_the_run_bit_for_bit(run, tmp_path):
     assert run.metrics["test"] == repeated_run.metrics["test"]
 
 
+@pytest.mark.slow
 def test_stdout_contains_only_the_run_folder(table, tmp_path, capsys):
     code = main(["train", "tabular", f"data={table}", "target=bought", "--out", str(tmp_path), *to_arguments(FAST)])
     out, err = capsys.readouterr()
@@ -273,6 +276,7 @@ def test_refit_uses_training_and_validation_rows(table, tmp_path, capfd):
     keras.backend.clear_session()
 
 
+@pytest.mark.slow
 def test_plateau_schedule_needs_validation_rows(table, tmp_path):
     plateau = {"data": table, "target": "price", "learning_rate_schedule": "plateau", "out": tmp_path / "runs"}
     with pytest.raises(UserError, match="learning_rate_schedule=plateau needs validation rows"):
@@ -288,6 +292,7 @@ def model_with_schedule(config, data):
     return model
 
 
+@pytest.mark.slow
 def test_custom_model_with_its_own_schedule(table, tmp_path):
     custom = tfkit.load_recipe("tabular").replace(model=model_with_schedule)
     settings = {"data": table, "target": "bought", "skip_test": True, "quiet": True, **FAST, "epochs": 1}

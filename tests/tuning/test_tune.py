@@ -76,6 +76,7 @@ def test_first_trial_is_the_default_and_finalists_have_new_seeds_on_the_same_row
     assert len({trial["score"] for trial in finalists}) == len(finalists)
 
 
+@pytest.mark.slow
 def test_data_is_loaded_once_for_all_trials_and_once_for_the_winner(search):
     assert search[2] == 2
 

@@ -27,12 +27,15 @@ class WindowDataset:
             its series.
         context_length: Number of past time steps of the model input.
         horizon: Number of time steps to forecast.
-        covariates: Covariates that are known for every step, name -> `(steps, dim)`.
+        covariates: Covariates that are known for every step, name -> `(steps, dim)`, in the dtype
+            that the preprocessor takes.
         preprocessor: Function from raw inputs to x; None for no preprocessing.
         is_observed: Mask of the values that are not imputed, `(steps,)`; imputed values have weight 0 as targets.
         series: The series code of each step, `(steps,)`.
         weight: Weight of the targets of each series in the loss, `(series,)`; None for equal weights.
         lookup_timestamps: Function from indices in `values` to a DataFrame with their series and time.
+        dtype: Of the past values of raw inputs. With `"float64"`, for values whose steps float32 would round, the
+            targets of `take` are relative to the last past value, which float32 holds.
 
     Raises:
         ValueError: If there are no windows, or a window exceeds the range of the values.
@@ -58,8 +61,9 @@ class WindowDataset:
         series: Any = None,
         weight: Any = None,
         lookup_timestamps: Callable[[np.ndarray], "pd.DataFrame"] | None = None,
+        dtype: str = "float32",
     ):
-        self.values = np.asarray(values, "float32")
+        self.values, self.dtype = np.asarray(values, "float64"), dtype
         self.forecast_starts = np.asarray(forecast_starts, "int32")
         self.context_length, self.horizon, self.preprocessor = context_length, horizon, preprocessor
         steps = len(self.values)
@@ -71,7 +75,7 @@ class WindowDataset:
                 "Past and horizon of every window must lie within the values. Received: "
                 f"context_length={context_length}, horizon={horizon}, {steps} values, starts from {first} to {last}"
             )
-        self.covariates = {name: np.asarray(array, "float32") for name, array in (covariates or {}).items()}
+        self.covariates = {name: np.asarray(array) for name, array in (covariates or {}).items()}
         self.is_observed = np.ones(steps, bool) if is_observed is None else np.asarray(is_observed, bool)
         self.series = np.zeros(steps, "int32") if series is None else np.asarray(series, "int32")
         self.weight = None if weight is None else np.asarray(weight, "float32")
@@ -95,7 +99,8 @@ class WindowDataset:
             step_weight = 1.0 if self.weight is None else self.weight[self.series]
             weights: np.ndarray = (self.is_observed * step_weight).astype("float32")
             with tf.init_scope():  # once, outside of any function being compiled
-                arrays = {"values": self.values, "weights": weights, "starts": self.forecast_starts, **self.covariates}
+                values = self.values.astype(self.dtype)
+                arrays = {"values": values, "weights": weights, "starts": self.forecast_starts, **self.covariates}
                 self._tensors = {name: tf.convert_to_tensor(array) for name, array in arrays.items()}
         tensors = self._tensors
         starts = tf.gather(tensors["starts"], indices)[:, None]
@@ -103,7 +108,10 @@ class WindowDataset:
         raw = {"values": tf.gather(tensors["values"], starts + tf.range(-self.context_length, 0))}
         raw |= {name: tf.gather(tensors[name], window) for name in self.covariates}
         x = raw if self.preprocessor is None else self.preprocessor(raw)
-        return x, tf.gather(tensors["values"], future)[..., None], tf.gather(tensors["weights"], future)
+        targets = tf.gather(tensors["values"], future)
+        if self.dtype == "float64":
+            targets = tf.cast(targets - raw["values"][:, -1:], "float32")
+        return x, targets[..., None], tf.gather(tensors["weights"], future)
 
     def concatenate(self, dataset: "WindowDataset") -> "WindowDataset":
         """Return the windows of both datasets, which are windows over the same series.
@@ -123,7 +131,7 @@ class WindowDataset:
         starts = self.forecast_starts[np.asarray(indices)][:, None]
         window = starts + np.arange(-self.context_length, self.horizon)
         covariates = {name: array[window] for name, array in self.covariates.items()}
-        return {"values": self.values[starts + np.arange(-self.context_length, 0)], **covariates}
+        return {"values": self.values[starts + np.arange(-self.context_length, 0)].astype(self.dtype), **covariates}
 
     def targets(self) -> np.ndarray:
         """Return series code and targets of each window, NaN if missing; see `allocate_window_targets`."""

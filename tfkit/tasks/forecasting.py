@@ -148,7 +148,7 @@ class Forecasting(Task):
         texts = origins[columns[0]].str.cat(origins[columns[1:]], sep=" ") if len(columns) > 1 else origins[columns[0]]
         position = int(frame.columns[0] not in columns)  # after the series
         frame.insert(position, ORIGIN_COLUMN, np.repeat(texts.to_numpy(object), metadata.horizon))
-        frame["actual"] = y_true["values"].ravel().astype("float32")
+        frame["actual"] = y_true["values"].ravel()
         return frame.join(self.predictions_to_frame(y_pred, metadata))
 
     def read_test_frame(self, path: Path, metadata: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,7 @@
 """Delimited text as it comes: comments, units, trailing delimiters, blanks, repeated headers."""
 
 import io
+import re
 
 import hypothesis
 import pytest
@@ -136,8 +137,17 @@ def test_line_in_a_quoted_cell_is_detected(text, is_odd):
     assert lone_quotes.odd_at_line_end(text, is_odd) == any((count + is_odd) % 2 for count in counts)
 
 
+CELL = rb'(?:"(?:[^"]|"")*+"|[^",\r\n]*+)'
+CELLS = re.compile(CELL + rb"(?:[,\r\n]" + CELL + rb")*+")
+
+
 @hypothesis.given(TEXT)
+@hypothesis.example(b'a","\n"')
 def test_quotes_are_broken_in_a_stream_as_in_the_text(text):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lone_quotes, "_BLOCK_BYTES", 3)
-        assert lone_quotes.has_errors(io.BytesIO(text), ",") == lone_quotes._any_is_broken(text, ",")
+        has_errors = lone_quotes.has_errors(io.BytesIO(text), ",")
+    if lone_quotes._any_is_broken(text, ","):
+        assert has_errors
+    elif CELLS.fullmatch(text):  # a quote inside of a cell makes a stream careful: it is then read in memory
+        assert not has_errors

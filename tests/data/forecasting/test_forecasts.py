@@ -80,6 +80,35 @@ def test_the_weight_of_a_series_does_not_depend_on_its_unit():
         assert float(weight[0, 0] / weight[1, 0]) == pytest.approx(1000**power, rel=1e-5)
 
 
+LEVELS = {"joule": 3.6e9, "unix seconds": 1.7e9, "rate with many digits": 1e5, "below zero": -5e9}
+
+
+@pytest.mark.parametrize("level", LEVELS.values(), ids=LEVELS)
+@pytest.mark.reading("Precision", "read")
+def test_steps_of_a_large_level_stay_distinct(level):
+    unit = abs(level) / 1e9
+    steps = np.random.default_rng(0).integers(-20, 20, 100) * unit
+    grid, metadata = fit_schema(table()[["day"]].assign(value=level + steps))
+    assert metadata.inputs["values"]["dtype"] == "float64"
+    assert "read as float64, relative to the last known value: float32 would round the steps" in metadata.notes
+    preprocessor = forecasting.make_preprocessor(metadata)
+    windows = forecasting.make_dataset(grid, metadata, "train", preprocessor)
+    x, y, _ = windows.take(np.arange(3))
+    start, values = 10, level + steps
+    for row in range(3):
+        origin = values[start + row - 1]
+        np.testing.assert_allclose(x["values"][row], values[row : start + row] - origin, atol=1e-5 * unit)
+        np.testing.assert_allclose(y[row, :, 0], values[start + row : start + row + 5] - origin, atol=1e-5 * unit)
+        assert float(x["origin"][row, 0]) == origin
+    raw = windows.raw_inputs(np.arange(3))["values"]
+    np.testing.assert_array_equal(raw, np.lib.stride_tricks.sliding_window_view(values, 10)[:3])
+    quantiles = forecasting.make_postprocessor(metadata)(
+        {"outputs": y, **{name: x[name] for name in ("values", "origin")}}
+    )
+    assert quantiles.dtype == "float64"
+    np.testing.assert_allclose(quantiles[0, :, 0], values[10:15], rtol=0, atol=1e-5 * unit)
+
+
 def test_missing_values_are_not_targets():
     source = table()
     source.loc[70, "a"], source.loc[40:49, "b"] = None, None
@@ -113,6 +142,16 @@ def test_calendar_features_and_known_covariates_cover_past_and_horizon():
     np.testing.assert_allclose(x["calendar"][0, :, 0], np.sin(2 * np.pi * days / 7), atol=1e-5)
     train = 2 * np.arange(240)
     np.testing.assert_allclose(x["known"][0, :, 0], (raw["known"][0, :, 0] - train.mean()) / train.std(), rtol=1e-4)
+
+
+@pytest.mark.reading("Precision", "read")
+def test_covariates_of_a_large_level_stay_distinct():
+    meter = 3.6e9 + np.random.default_rng(0).integers(0, 50, 100)
+    grid, metadata = fit_schema(table().assign(meter=meter), known_covariates=["meter"], target=["b"])
+    windows = forecasting.make_dataset(grid, metadata, "train", forecasting.make_preprocessor(metadata))
+    scaled = windows.take(np.arange(1))[0]["known"][0, :, 0]
+    np.testing.assert_allclose(scaled, (meter[:15] - meter[:60].mean()) / meter[:60].std(), rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(windows.raw_inputs(np.arange(1))["known"][0, :, 0], meter[:15])
 
 
 @pytest.mark.parametrize(

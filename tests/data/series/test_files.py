@@ -16,7 +16,7 @@ HEADER = "@problemName Some\n@timeStamps false\n@univariate {univariate}\n@class
 def assert_values(series, expected):
     assert len(series) == len(expected)
     for values, expected_values in zip(series.arrays(), expected, strict=True):
-        np.testing.assert_array_equal(values, np.array(expected_values, "float32"))
+        np.testing.assert_array_equal(values, np.array(expected_values, "float64"))
 
 
 # wide tables

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from tfkit.data import load_metadata, series
+from tfkit.data.series.dataset import pad_series
+from tfkit.data.series.files import SeriesCollection
 from tfkit.datasets.batch_predict import predict
 from tfkit.errors import UserError
 
@@ -213,6 +215,46 @@ def test_features_are_standardized():
     assert ((np.abs(deviations - 1) < 1e-3) | (deviations == 0)).all()
 
 
+LEVELS = {
+    "joule": 3.6e9,
+    "unix seconds": 1.7e9,
+    "nanoseconds": 1.7e18,
+    "below sea level": -5e8,
+    "one large": [2e9, 0.0],
+}
+
+
+@pytest.mark.parametrize("normalization", ["dataset", "instance"])
+@pytest.mark.parametrize("level", LEVELS.values(), ids=LEVELS)
+@pytest.mark.parametrize("lengths", [(20, 20), (12, 20)], ids=["equal", "unequal"])
+@pytest.mark.reading("Precision", "read")
+def test_steps_of_a_large_level_stay_distinct(level, normalization, lengths):
+    random, size = np.random.default_rng(0), 2**20 if np.max(level) > 1e15 else 1
+    small = [size * random.integers(-50, 50, (length, 2)).astype("float64") for length in lengths * 20]
+    features = []
+    for values in (small, [array + np.asarray(level) for array in small]):
+        frame = pd.DataFrame({"label": ["u", "v"] * 20})
+        collection = SeriesCollection(frame, values, "label", ["x", "y"])
+        metadata = series.fit_schema(collection, series.infer_target(collection), normalization=normalization)
+        [dataset] = series.make_dataset([collection], metadata, series.make_preprocessor(metadata))
+        features.append(dataset.arrays[0]["series"])
+        raw = pad_series(values, metadata)
+        np.testing.assert_array_equal(raw[0, : lengths[0]], values[0], "raw rows have all digits")
+    assert metadata.inputs["series"]["dtype"] == "float64"
+    assert "read as float64 and centered: float32 would round the steps" in metadata.notes
+    np.testing.assert_allclose(*features, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.reading("Precision", "stated")
+def test_rounded_steps_are_reported_without_normalization():
+    frame = table()
+    columns = frame.columns[1:]
+    frame[columns] = frame[columns] + 2e9
+    metadata, _ = fit_schema(frame, normalization="none")
+    assert metadata.inputs["series"]["dtype"] == "float32"
+    assert any("normalization=dataset keeps them" in note for note in metadata.notes)
+
+
 # reading new data
 
 
@@ -221,11 +263,11 @@ def test_the_training_file_is_read_unchanged(tmp_path):
     metadata, collection = fit_schema(frame)
     frame.to_csv(tmp_path / "series.csv", index=False)
     raw, y_true, columns = series.read(tmp_path / "series.csv", metadata, with_targets=True, with_columns=True)
-    np.testing.assert_array_equal(raw["series"], np.stack(collection.arrays()))
+    np.testing.assert_array_equal(raw["series"], np.stack(collection.arrays()).astype("float32"))
     assert np.array(metadata.target.classes)[y_true].tolist() == frame["label"].tolist()
     assert list(columns) == list(frame)
     raw = series.read(frame.drop(columns="label"), metadata)
-    np.testing.assert_array_equal(raw["series"], np.stack(collection.arrays()))
+    np.testing.assert_array_equal(raw["series"], np.stack(collection.arrays()).astype("float32"))
 
 
 def test_series_without_a_target_are_not_scored(caplog):
@@ -273,4 +315,6 @@ def test_a_missing_step_column_is_named():
 def test_step_columns_are_selected_by_name_and_unknown_columns_ignored(tmp_path):
     metadata, collection = fit_schema(table())
     frame = table()[["label", *reversed([f"t{step}" for step in range(20)])]].assign(note="words")
-    np.testing.assert_array_equal(series.read(frame, metadata)["series"], np.stack(collection.arrays()))
+    np.testing.assert_array_equal(
+        series.read(frame, metadata)["series"], np.stack(collection.arrays()).astype("float32")
+    )

@@ -82,6 +82,7 @@ def reference(layer, x, mask):
     return np.array(outputs)
 
 
+@pytest.mark.slow
 @CELLS
 @IMPLEMENTATIONS
 @pytest.mark.parametrize("bidirectional", [False, True])

@@ -74,6 +74,7 @@ def test_single_unreadable_cells_are_missing(run_command, model):
     assert "a: 1 of 20 cells are not finite numbers and count as missing, such as 'abc'" in log
 
 
+@pytest.mark.slow
 def test_column_order_does_not_change_predictions(run_command, model):
     frame = table(20, d="05.01.2024", z=["yes", "no"] * 10)
     first, _ = run_command("predict", model.folder, write_rows(frame), "--out", "first.csv")

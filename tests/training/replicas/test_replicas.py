@@ -77,6 +77,7 @@ def test_masks_differ_between_replicas_and_repeat_with_the_seed(two_replicas):
     np.testing.assert_array_equal(*seeds)  # after a step all replicas have the same state
 
 
+@pytest.mark.slow
 @sharded
 @pytest.mark.parametrize(
     ("index", "message"),

@@ -177,6 +177,7 @@ def test_a_second_fit_reuses_the_traced_step(fuse_short_trainings):
     assert traces
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "layer",
     [
@@ -212,6 +213,7 @@ def test_a_custom_step_augmentation_and_a_short_training_are_not_fused(fuse_shor
     assert chunk_sizes
 
 
+@pytest.mark.slow
 def test_the_switch_disables_fusing(fuse_short_trainings, chunk_sizes, monkeypatch):
     monkeypatch.setenv("TFKIT_FUSE_STEPS", "0")
     unfused = fit(dense_model())
@@ -221,6 +223,7 @@ def test_the_switch_disables_fusing(fuse_short_trainings, chunk_sizes, monkeypat
     assert chunk_sizes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fuse_steps", "is_fused"), [(None, False), (False, False), (True, True)])
 def test_the_argument_overrides_the_environment_variable(
     fuse_short_trainings, chunk_sizes, monkeypatch, fuse_steps, is_fused

@@ -13,6 +13,8 @@ MAX_QUANTILES = 257  # of the quantile scale
 
 MAX_MERGED_FRACTION = 0.05  # of the distinct values may become equal in float32; beyond it, a column is read as float64
 
+MAX_ROUNDING = 1e-3  # of the typical difference of two steps, by float32; beyond it, a series is read as float64
+
 MIN_DIVISOR = 1e-37  # the smallest scale that a float32 can be divided by
 
 
@@ -75,6 +77,23 @@ def subsample_evenly(values: Sequence[float], max_values: int) -> list[float]:
     if len(values) <= max_values:
         return list(values)
     return [values[i] for i in np.unique(np.linspace(0, len(values) - 1, max_values).round().astype(int))]
+
+
+def needs_float64(values: np.ndarray, differences: np.ndarray) -> bool:
+    """Return whether float32 rounds values by a visible part of their differences.
+
+    Args:
+        values: `(rows,)`, NaN where missing.
+        differences: Differences of neighbors, such as steps of a series; those that are zero or NaN do not count.
+
+    Example:
+        >>> meter = 1e9 + np.arange(5.0)
+        >>> needs_float64(meter, np.diff(meter)), needs_float64(meter - 1e9, np.diff(meter))
+        (True, False)
+    """
+    sizes = np.abs(differences[np.isfinite(differences) & (differences != 0)])
+    largest = np.float32(np.nanmax(np.abs(values), initial=0.0))
+    return bool(len(sizes)) and float(np.spacing(largest)) > MAX_ROUNDING * float(np.median(sizes))
 
 
 def _dtype_and_offset(present: np.ndarray) -> tuple[str, float]:

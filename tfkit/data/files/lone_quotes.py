@@ -96,7 +96,10 @@ def _any_is_broken(text: bytes, delimiter: str) -> bool:
 
 
 def has_errors(text: BinaryIO, delimiter: str) -> bool:
-    """Return whether a stream has quotes as in `are_broken`."""
+    """Return whether a stream has quotes as in `are_broken`.
+
+    Also true for some streams with quotes inside of cells and cells of several lines, which need a closer look.
+    """
     rows = b""
     while block := text.read(_BLOCK_BYTES):
         rows += block

@@ -111,17 +111,21 @@ def _few_errors_half_width(errors: np.ndarray, quantile: float, independent: int
 
 
 def _predict_val(model: Any, data: Any) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """Return outputs of the network, targets, and each unit of each validation window."""
+    """Return outputs of the network, targets in the same unit, and each unit of each validation window."""
     from tfkit.datasets.batch_predict import predict
 
     chunks = np.array_split(np.arange(len(data.val)), max(1, len(data.val) // WINDOWS_PER_CHUNK))
     outputs = np.concatenate([predict(model, data.val.take(indices)[0]) for indices in chunks])
     past = [data.val.raw_inputs(indices)["values"] for indices in chunks]
+    targets = data.val.targets()["values"]
     scales = {
         "std": np.concatenate([values.std(axis=1) for values in past]),
         "level": np.concatenate([np.abs(values).mean(axis=1) for values in past]),
     }
-    return outputs, data.val.targets()["values"], scales
+    if data.metadata.is_relative:  # as the outputs are
+        targets = targets - np.concatenate([values[:, -1:] for values in past])
+        del scales["level"]
+    return outputs, targets, scales
 
 
 def _mean_log_width(outputs: np.ndarray, margins: Sequence[float], scale: np.ndarray) -> float:

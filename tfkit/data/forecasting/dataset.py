@@ -77,6 +77,7 @@ def make_dataset(
         series=series_index,
         weight=1 / np.where(scale > 0, scale, 1) ** power,
         lookup_timestamps=lambda steps: series_timestamps(grid.names, series_index[steps], time_index[steps], metadata),
+        dtype=metadata.inputs["values"]["dtype"],
     )
     windows.split = split
     windows.of_split = lambda name: make_dataset(grid, metadata, name, preprocessor, power=power)

@@ -65,7 +65,7 @@ def covariates(grid: SeriesGrid, metadata: ForecastingMetadata) -> dict[str, np.
     if "calendar" in metadata.inputs:
         arrays["calendar"] = compute_calendar_features(grid.time_index, metadata)
     if metadata.known_covariates:
-        arrays["known"] = grid.covariates
+        arrays["known"] = grid.covariates.astype(metadata.inputs["known"]["dtype"])
     return arrays
 
 

@@ -87,6 +87,11 @@ class ForecastingMetadata(Metadata, TableRules):
     minimum: float | None = None
 
     @property
+    def is_relative(self) -> bool:
+        """Whether the values are read as float64, and the network sees them relative to the last known value."""
+        return self.inputs.get("values", {}).get("dtype") == "float64"
+
+    @property
     def auto_settings(self) -> dict[str, Any]:
         """Values of the settings that are inferred from the data."""
         return {

@@ -129,11 +129,11 @@ def _last_windows(
         )
     if short:
         log.warning("%d series left out: shorter than the past of %d steps: %s", len(short), past, format_list(short))
-    raw = {"values": np.array(values, "float32")}
+    raw = {"values": np.array(values, metadata.inputs["values"]["dtype"])}
     starts = np.array(ends)
     if "calendar" in metadata.inputs:
         time_index = (starts[:, None] + np.arange(-past, horizon)).ravel()
         raw["calendar"] = compute_calendar_features(time_index, metadata).reshape(len(starts), past + horizon, -1)
     if metadata.known_covariates:
-        raw["known"] = np.array(covariates, "float32")
+        raw["known"] = np.array(covariates, metadata.inputs["known"]["dtype"])
     return raw, np.array(codes), starts

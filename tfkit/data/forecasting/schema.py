@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tfkit.data.columns import frequencies
+from tfkit.data.columns.numeric import needs_float64
 from tfkit.data.forecasting.features import select_calendar_features
 from tfkit.data.forecasting.metadata import CovariateMoments, ForecastingMetadata, SeriesStatistics, TableRules
 from tfkit.data.forecasting.series_grid import SeriesGrid
@@ -17,6 +18,8 @@ SCHEMA_SETTINGS = frozenset({"context_length", "calendar_features", "quantiles",
 CONTEXT_SEASONS, CONTEXT_HORIZONS, CONTEXT_STEPS = 2, 3.5, 24  # context_length=auto is the largest of these, if it fits
 
 MIN_ZERO_FRACTION = 0.01  # of values that are never negative, so that 0 is a bound and not a coincidence
+
+FLOAT64_MESSAGE = "read as float64, relative to the last known value: float32 would round the steps"
 
 MAX_AUTO_HORIZON, MAX_AUTO_CONTEXT = 168, 1024  # steps
 
@@ -74,15 +77,15 @@ def fit_schema(
     if minimum is not None:
         messages.append("values are never negative: forecasts and prediction intervals are at least 0")
     features = select_calendar_features(calendar_features, rules.frequency, end - begin, past)
-    inputs: dict[str, Any] = {"values": {"dtype": "float32", "shape": [past]}}
+    dtype = _values_dtype(grid, end)
+    messages += [FLOAT64_MESSAGE] if dtype == "float64" else []
+    inputs: dict[str, Any] = {"values": {"dtype": dtype, "shape": [past]}}
     if features:
         inputs["calendar"] = {"dtype": "float32", "shape": [past + horizon, len(features)], "features": features}
     moments = None
     if rules.known_covariates:
-        inputs["known"] = {"dtype": "float32", "shape": [past + horizon, len(rules.known_covariates)]}
-        train = grid.covariates[grid.time_index < end]
-        variance = train.var(0) + (train.var(0) == 0)
-        moments = CovariateMoments(mean=train.mean(0).tolist(), variance=variance.tolist())
+        dtype, moments = _covariate_statistics(grid.covariates[grid.time_index < end])
+        inputs["known"] = {"dtype": dtype, "shape": [past + horizon, len(rules.known_covariates)]}
     return ForecastingMetadata(
         **{**dict(rules), "notes": messages},
         target=Target(name=" ".join(rules.target_columns), task="forecasting"),
@@ -97,6 +100,22 @@ def fit_schema(
         minimum=minimum,
         block_length=horizon * (len(grid.names) - len(statistics.excluded)),
     )
+
+
+def _covariate_statistics(train: np.ndarray) -> tuple[str, CovariateMoments]:
+    """Return the dtype in which covariates `(steps, columns)` are read, and their moments."""
+    dtype = "float64" if any(map(needs_float64, train.T, np.diff(train, axis=0).T)) else "float32"
+    center = np.median(train, axis=0)  # sums of large values would round
+    variance = (train - center).var(0)
+    mean = center + (train - center).mean(0)
+    return dtype, CovariateMoments(mean=mean.tolist(), variance=(variance + (variance == 0)).tolist())
+
+
+def _values_dtype(grid: SeriesGrid, end: int) -> str:
+    """Return float64 if float32 would round the training values by a visible part of their steps."""
+    is_train = grid.is_observed & (grid.time_index < end)
+    is_step = is_train[1:] & is_train[:-1] & (np.diff(grid.series_index) == 0)
+    return "float64" if needs_float64(grid.values[is_train], np.diff(grid.values)[is_step]) else "float32"
 
 
 def validate_quantiles(quantiles: Sequence[float]) -> None:

@@ -44,7 +44,7 @@ def pad_series(values: Sequence[np.ndarray], metadata: SeriesMetadata, longest: 
     Raises:
         UserError: If they must have equal length, and do not.
     """
-    schema = metadata.series
+    schema, dtype = metadata.series, metadata.inputs[INPUT_NAME]["dtype"]
     if not schema.variable_length:
         unequal = [index for index, array in enumerate(values) if len(array) != schema.length]
         if unequal:
@@ -53,9 +53,9 @@ def pad_series(values: Sequence[np.ndarray], metadata: SeriesMetadata, longest: 
                 f"variable_length=true to allow any length. Received: {len(values[unequal[0]]):,} steps in series "
                 f"{unequal[0] + 1:,}, the first of {len(unequal):,}"
             )
-        return np.stack(values)
+        return np.stack(values).astype(dtype)
     longest = max(longest, max(map(len, values)))
-    padded: np.ndarray = np.full((len(values), longest, len(schema.channels)), np.nan, "float32")
+    padded: np.ndarray = np.full((len(values), longest, len(schema.channels)), np.nan, dtype)
     for row, array in enumerate(values):
         padded[row, : len(array)] = array
     return padded

@@ -35,7 +35,7 @@ class SeriesCollection:
     """The series of one source: a table with one row per series, and their values."""
 
     frame: Any  # ids, labels and static columns of each series; its index is the position in `values`
-    values: Sequence[np.ndarray]  # of each series (steps, channels) float32, NaN where missing
+    values: Sequence[np.ndarray]  # of each series (steps, channels) float64, NaN where missing
     target: str | None  # the target column of `frame`, None if there is none
     channels: list[str]
     step_columns: list[str] | None = None  # of a wide table: the columns that are its steps
@@ -145,7 +145,7 @@ def _from_arrays(source: Any) -> SeriesCollection:
     import pandas as pd
 
     try:
-        values = [np.asarray(array, "float32") for array in source]
+        values = [np.asarray(array, "float64") for array in source]
         values = [array[:, None] if array.ndim == 1 else array for array in values]
     except (TypeError, ValueError):
         values = []

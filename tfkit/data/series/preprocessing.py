@@ -26,14 +26,17 @@ def make_preprocessor(metadata: SeriesMetadata) -> "keras.Model":
     from tfkit import layers
 
     schema, minirocket = metadata.series, metadata.minirocket
-    raw = keras.Input(metadata.inputs[INPUT_NAME]["shape"], name=INPUT_NAME, dtype="float32")
-    x, mask = layers.InterpolateMissing(name="fill")(raw), None
+    rule = metadata.inputs[INPUT_NAME]
+    raw = keras.Input(rule["shape"], name=INPUT_NAME, dtype=rule["dtype"])
+    is_float64 = rule["dtype"] == "float64"
+    values = layers.Center(schema.mean, name="offset")(raw) if is_float64 else raw
+    x, mask = layers.InterpolateMissing(name="fill")(values), None
     if schema.variable_length:
-        has_value = ops.any(ops.isfinite(raw), axis=-1)
+        has_value = ops.any(ops.isfinite(values), axis=-1)
         mask = ops.flip(ops.cumsum(ops.flip(ops.cast(has_value, "int32"), axis=1), axis=1), axis=1) > 0
         mask = ops.pad(mask, [[0, 0], [0, schema.length]])[:, : schema.length]
         x = ops.pad(x, [[0, 0], [0, schema.length], [0, 0]])[:, : schema.length]
-    x = _standardize(x, mask, schema)
+    x = _standardize(x, mask, schema, is_centered=is_float64)
     if mask is not None:
         x = ops.where(mask[..., None], x, PADDING_VALUE)
     if minirocket is None:
@@ -52,13 +55,14 @@ def make_preprocessor(metadata: SeriesMetadata) -> "keras.Model":
     return keras.Model({INPUT_NAME: raw}, {"features": x}, name="prepare")
 
 
-def _standardize(x: Any, mask: Any, schema: SeriesSchema) -> Any:
+def _standardize(x: Any, mask: Any, schema: SeriesSchema, *, is_centered: bool) -> Any:
     """Standardize values as configured by `normalization`; with a mask only its steps count."""
     import keras
     from keras import ops
 
     if schema.normalization == "dataset":
-        x = keras.layers.Rescaling(1.0, offset=[-value for value in schema.mean], name="centre")(x)
+        if not is_centered:
+            x = keras.layers.Rescaling(1.0, offset=[-value for value in schema.mean], name="centre")(x)
         return keras.layers.Rescaling([1 / value for value in schema.std], name="scale")(x)
     if schema.normalization == "instance":
         counts = ops.ones_like(x) if mask is None else ops.cast(mask[..., None], "float32")

@@ -31,8 +31,8 @@ def read(source: Any, metadata: SeriesMetadata, *, with_targets: bool = False, w
             otherwise ids and labels.
 
     Returns:
-        `{"series": (rows, steps, channels)}` float32, NaN where missing and after the end; with `with_targets`, also
-        the class codes or values `(rows,)`; with `with_columns`, also a DataFrame.
+        `{"series": (rows, steps, channels)}` in the dtype of training, NaN where missing and after the end; with
+        `with_targets`, also the class codes or values `(rows,)`; with `with_columns`, also a DataFrame.
 
     Raises:
         UserError: If there are no series, their channels differ from training or, where lengths must be equal, their

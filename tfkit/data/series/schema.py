@@ -1,11 +1,12 @@
 """Schema of series: infer the target, fit length and scale on the training series."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tfkit.data.columns import targets as columns_targets
+from tfkit.data.columns.numeric import needs_float64
 from tfkit.data.columns.targets import fit_target_statistics, read_target
 from tfkit.data.series.dataset import valid_length
 from tfkit.data.series.files import SeriesCollection
@@ -81,13 +82,16 @@ def fit_schema(
         variable_length = len(lengths) > 1
     length = int(steps.max()) if variable_length else max(map(len, values))
     valid_values = np.concatenate([array[:count] for array, count in zip(values, steps, strict=True)])
-    mean = np.nanmean(valid_values, axis=0, dtype="float64")
-    std = np.nanstd(valid_values, axis=0, dtype="float64")
+    center = np.nanmedian(valid_values, axis=0)  # sums of large values would round
+    mean = center + np.nanmean(valid_values - center, axis=0)
+    std = np.nanstd(valid_values - center, axis=0)
+    dtype, dtype_messages = _input_dtype(values, normalization)
+    messages = [*messages, *_training_messages(values, steps, bool(variable_length)), *dtype_messages]
     return SeriesMetadata(
         target=fit_target_statistics(target, read_target(train.frame, target)),
-        notes=[*messages, *_training_messages(values, steps, bool(variable_length))],
+        notes=messages,
         read_options=dict(read_options or {}),
-        inputs={INPUT_NAME: {"dtype": "float32", "shape": [None if variable_length else length, len(mean)]}},
+        inputs={INPUT_NAME: {"dtype": dtype, "shape": [None if variable_length else length, len(mean)]}},
         series=SeriesSchema(
             length=length,
             variable_length=bool(variable_length),
@@ -98,6 +102,19 @@ def fit_schema(
             std=[float(value) if value > 0 else 1.0 for value in std],
         ),
     )
+
+
+def _input_dtype(values: Sequence[np.ndarray], normalization: Normalization) -> tuple[str, list[str]]:
+    """Return float64 if float32 would round a channel by a visible part of its steps, and a message."""
+    steps = np.concatenate([np.diff(array, axis=0) for array in values])
+    levels = np.stack([np.nanmax(np.abs(array), axis=0, initial=0.0) for array in values])
+    if not any(map(needs_float64, levels.T, steps.T)):
+        return "float32", []
+    if normalization == "none":
+        return "float32", [
+            "rounded to float32, whose digits are too few for the steps; normalization=dataset keeps them"
+        ]
+    return "float64", ["read as float64 and centered: float32 would round the steps"]
 
 
 def _training_messages(values: list[np.ndarray], steps: np.ndarray, variable_length: bool) -> list[str]:

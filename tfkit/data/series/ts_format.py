@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tfkit.data.series.values import to_finite_float32
+from tfkit.data.series.values import to_finite
 from tfkit.errors import UserError
 
 
@@ -29,7 +29,7 @@ def read(text: str, path: Path, target: str) -> tuple[Any, list[np.ndarray], str
         target: Name of the label column to create.
 
     Returns:
-        A DataFrame with the label of each series, values `(steps, channels)` float32 of each series with NaN where
+        A DataFrame with the label of each series, values `(steps, channels)` float64 of each series with NaN where
         missing, and the task of the labels: "classification", "regression", or None without labels.
 
     Raises:
@@ -108,4 +108,4 @@ def _parse_channels(channels: list[str], path: Path, line_number: int) -> np.nda
     values = np.full((max(map(len, rows)), len(rows)), np.nan)
     for channel_index, row in enumerate(rows):
         values[: len(row), channel_index] = row
-    return to_finite_float32(values)
+    return to_finite(values)

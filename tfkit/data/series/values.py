@@ -1,4 +1,4 @@
-"""Convert table cells to the float32 values of a series."""
+"""Convert table cells to the values of a series."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from tfkit.errors import UserError
 
 
 def parse_values(column: Any) -> np.ndarray:
-    """Convert a column to values `(rows,)` float32, NaN where missing or infinite.
+    """Convert a column to values `(rows,)` float64, NaN where missing or infinite.
 
     Raises:
         UserError: If a cell is not a number; dates and booleans are not numbers.
@@ -25,9 +25,9 @@ def parse_values(column: Any) -> np.ndarray:
             f"Received: {str(column[is_invalid].iloc[0])[:60]!r} in {column.name!r}, row "
             f"{int(np.flatnonzero(is_invalid)[0]) + 1:,}"
         )
-    return to_finite_float32(values.to_numpy())
+    return to_finite(values.to_numpy())
 
 
-def to_finite_float32(values: np.ndarray) -> np.ndarray:
-    """Convert to float32, NaN where a value is not finite in float32."""
-    return np.where(np.abs(values) < np.finfo("float32").max, values, np.nan).astype("float32")
+def to_finite(values: np.ndarray) -> np.ndarray:
+    """Convert to float64, NaN where a value is not finite in float32."""
+    return np.where(np.abs(values) < np.finfo("float32").max, values, np.nan).astype("float64")

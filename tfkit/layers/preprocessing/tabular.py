@@ -15,7 +15,8 @@ class Center(keras.layers.Layer):
     as float64 tensors: `predict` and `fit` of Keras cast NumPy arrays to float32 first.
 
     Args:
-        center: The value to subtract, such as the median of the training rows.
+        center: The value to subtract, such as the median of the training rows; or one for each position of the last
+            axis.
 
     Input shape:
         Any, float64.
@@ -31,7 +32,7 @@ class Center(keras.layers.Layer):
 
     def __init__(self, center, **kwargs):
         super().__init__(autocast=False, **kwargs)
-        self.center = float(center)
+        self.center = [float(value) for value in center] if isinstance(center, list | tuple) else float(center)
 
     def call(self, x):
         center = ops.convert_to_tensor(self.center, "float64")  # `ops.cast` of a number starts with float32
