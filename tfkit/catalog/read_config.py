@@ -48,8 +48,8 @@ def validate_settings_of(recipe: str | None, settings: Mapping[str, Any], config
 
 
 def _check_path(name: str, value: Any) -> None:
-    """Raise if the path of data does not exist."""
-    if name in DATA_SETTINGS and isinstance(value, Path) and ":" not in str(value):
+    """Raise if the path of data does not exist; an address (`sqlite:`) or a part of a file (`?`) is checked later."""
+    if name in DATA_SETTINGS and isinstance(value, Path) and not set(":?") & set(str(value)):
         path = value.expanduser()
         if not path.exists():
             siblings = [sibling.name for sibling in path.parent.iterdir()] if path.parent.is_dir() else []

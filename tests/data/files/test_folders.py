@@ -56,6 +56,19 @@ def test_partition_columns_are_read(tmp_path, suffix, name):
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+@pytest.mark.reading("Folders", "read")
+def test_one_partition_has_its_columns(tmp_path, suffix):
+    folders = ["year=2023/month=1", "year=2024/month=7"]
+    write_partitions(tmp_path, suffix, folders)
+    file = next((tmp_path / folders[1]).iterdir())
+    for source, months in ((file, {"7"}), (file.parent, {"7"}), (tmp_path / "year=2023", {"1"})):
+        frame = read_frame(source)
+        assert set(frame["month"]) == months
+        assert set(frame["year"]) == {"2023" if months == {"1"} else "2024"}
+        assert read_messages(frame) == ["columns from the names of folders: year, month"]
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
 @pytest.mark.parametrize("name", PARTITIONS)
 @pytest.mark.reading("Folders", "read")
 def test_partition_columns_out_of_core(tmp_path, tiny, suffix, name):

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import shutil
 import sqlite3
 import tarfile
 import zipfile
@@ -15,6 +16,7 @@ import pytest
 from pyarrow import feather, ipc, orc
 
 from tfkit.data import forecasting
+from tfkit.data.columns.names import require_columns
 from tfkit.data.files.read import read_frame, read_messages
 from tfkit.errors import UserError
 
@@ -163,10 +165,53 @@ def test_spreadsheet(tmp_path, columns):
     write_spreadsheet(tmp_path / "a.xlsx", {"cover": [], "people": rows, "notes": [["x"], ["y"]]})
     frame = read_frame(tmp_path / "a.xlsx")
     assert columns(frame) == CELLS
-    assert read_messages(frame) == ["sheet 'people' is read; not used: 'cover', 'notes'"]
+    path = tmp_path / "a.xlsx"
+    assert read_messages(frame) == [
+        f"sheet 'people' is read; not used: 'cover', 'notes'; choose one with '{path}?notes'"
+    ]
+    frame = read_frame(f"{path}?notes")
+    assert (frame["x"].tolist(), read_messages(frame)) == (["y"], ["sheet 'notes' is read"])
+    with pytest.raises(
+        UserError, match=r"Did you mean 'people'\? Received: .*\?peple; it has 'cover', 'people', 'notes'"
+    ):
+        read_frame(f"{path}?peple")
+    with pytest.raises(UserError, match="this spreadsheet is empty"):
+        read_frame(f"{path}?cover")
+    with pytest.raises(UserError, match=r"must have the column 'x'.*choose one with '.*\?notes'"):
+        require_columns(read_frame(path), ["x"])
     write_spreadsheet(tmp_path / "b.xlsx", {"empty": []})
     with pytest.raises(UserError, match="this spreadsheet is empty"):
         read_frame(tmp_path / "b.xlsx")
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar.gz", "mark?.zip"])
+@pytest.mark.reading("Formats of files", "read")
+def test_one_file_of_an_archive(tmp_path, name):
+    folder, path = tmp_path / "files", tmp_path / name
+    (folder / "sub").mkdir(parents=True)
+    (folder / "train.csv").write_text("x,y\n1,a\n2,b\n")
+    (folder / "sub" / "test.csv").write_text("x\n3\n")
+    shutil.make_archive(
+        str(path).removesuffix(".zip").removesuffix(".tar.gz"), "zip" if name[-1] == "p" else "gztar", folder
+    )
+    assert read_frame(f"{path}?train.csv")["y"].tolist() == ["a", "b"]
+    assert read_frame(f"{path}?sub/test.csv")["x"].tolist() == ["3"]
+    with pytest.raises(UserError, match=r"Did you mean 'sub/test.csv'\?.*it has 'sub/test.csv', 'train.csv'"):
+        read_frame(f"{path}?test.csv")
+    with pytest.raises(UserError, match="must be a file in the archive"):
+        read_frame(f"{path}?../secret.csv")
+
+
+@pytest.mark.reading("Formats of files", "refused")
+def test_parts_of_other_files_are_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    with pytest.raises(UserError, match="A part of a file is a sheet of a spreadsheet, or a file of an archive"):
+        read_frame(tmp_path / "a.csv?x")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.csv", "x\n1\n")
+        archive.writestr("b.csv", "x\n1\n")
+    with pytest.raises(UserError, match=r"choose one of them with '.*a\.zip\?a\.csv'"):
+        read_frame(tmp_path / "a.zip")
 
 
 def test_spreadsheet_without_the_extra_names_it(tmp_path, monkeypatch):

@@ -133,6 +133,14 @@ def test_rows_of_a_test_table_are_dropped(tmp_path, monkeypatch):
     assert any("also in the test table" in message for message in metadata.notes)
 
 
+@pytest.mark.reading("Labels and tags", "read")
+def test_boolean_labels_stay_boolean(tmp_path, tiny):
+    values = np.arange(300) % 3 == 0
+    write_frame(pd.DataFrame({"x": np.arange(300.0), "bought": values}), tmp_path / "rows.parquet")
+    frame, _, _ = tabular.load(tmp_path / "rows.parquet", "bought")
+    assert infer_target(frame["bought"]).label_type == "boolean"
+
+
 def test_rows_that_differ_only_in_an_identifier_stay_together(tmp_path, tiny):
     frame = pd.DataFrame({"row": np.arange(600), "a": np.arange(600.0), "b": "x", "y": ["u", "v"] * 300})
     frame.loc[300:349, ["a", "y"]] = frame.loc[:49, ["a", "y"]].to_numpy()

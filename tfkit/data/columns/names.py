@@ -36,4 +36,6 @@ def require_columns(frame: Any, names: Iterable[str], table_name: str = "table")
         hint = did_you_mean(absent[0], available) or (
             " If it has more than one column, give delimiter=." if len(available) == 1 else ""
         )
-        raise UserError(f"The {table_name} must have {columns}.{hint} Received: {format_list(available)}")
+        messages = "; ".join(getattr(frame, "attrs", {}).get("messages", ()))  # about how the file was read
+        reading = f" ({messages})" if messages else ""
+        raise UserError(f"The {table_name} must have {columns}.{hint} Received: {format_list(available)}{reading}")

@@ -1,4 +1,4 @@
-"""Archives of folders: unpacked into temporary folders."""
+"""Archives of folders: unpacked into temporary folders; and one part of a file, `book.xlsx?sheet`."""
 
 import shutil
 import tarfile
@@ -6,11 +6,45 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from tfkit.errors import UserError, first_line
+from tfkit.errors import UserError, did_you_mean, first_line, format_list
 
 TAR_SUFFIXES = (".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
 
 _folders: dict[tuple[str, int], tempfile.TemporaryDirectory] = {}  # deleted when the process ends
+
+
+def split_part(path: Path) -> tuple[Path, str | None]:
+    """Split `FILE?PART` into a file that exists and the name of its part; the part is None without one.
+
+    Example:
+        >>> import tfkit
+        >>> sample = tfkit.sample_path("digits.zip")
+        >>> file, part = split_part(Path(f"{sample}?0/0.png"))
+        >>> file == sample, part
+        (True, '0/0.png')
+    """
+    text = str(path)
+    for position in [index for index, character in enumerate(text) if character == "?"]:
+        if Path(text[:position]).is_file() and not path.exists():
+            return Path(text[:position]), text[position + 1 :]
+    return path, None
+
+
+def find_in_archive(path: Path, name: str) -> Path:
+    """Return the path of a file in an archive, unpacked.
+
+    Raises:
+        UserError: If the archive has no such file.
+    """
+    folder = unpack(path)
+    file = folder / name
+    if not file.is_file() or not file.resolve().is_relative_to(folder.resolve()):
+        names = [str(entry.relative_to(folder)) for entry in sorted(folder.rglob("*")) if entry.is_file()]
+        raise UserError(
+            f"The part after ? must be a file in the archive.{did_you_mean(name, names)} "
+            f"Received: {path}?{name}; it has {format_list(names)}"
+        )
+    return file
 
 
 def is_tar(path: Path) -> bool:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tfkit.errors import UserError, first_line
+from tfkit.errors import UserError, first_line, format_list
 
 _MAGIC_BYTES = {
     b"\x1f\x8b": ".gz",
@@ -132,9 +132,11 @@ def _decompress_zip(raw: bytes, path: Path) -> tuple[bytes, str]:
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         names = _file_names(archive)
         if len(names) != 1:
+            choice = f"choose one of them with '{path}?{names[0]}'" if names else "this one is empty"
+            choice = "rename a spreadsheet, which is a zip file, to .xlsx" if "[Content_Types].xml" in names else choice
             raise UserError(
-                f"A .zip must contain exactly one file, the table; save a spreadsheet, which is a zip file, as CSV or "
-                f"Parquet. Received: {path}, {len(names)} files"
+                f"A .zip must contain one file, the table; {choice}. "
+                f"Received: {path}, {len(names)} files: {format_list(names)}"
             )
         return archive.read(names[0]), Path(names[0]).name
 

@@ -1,6 +1,7 @@
 """Columns in the names of folders, such as `year=2024/month=7/part-0.parquet` (Hive partitions)."""
 
 from collections.abc import Iterable
+from itertools import takewhile
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -8,13 +9,19 @@ MISSING_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
 def partition_values(path: Path, folder: Path) -> dict[str, str | None]:
-    """Return the columns and values in the names of the folders between a folder and a file; None where missing.
+    """Return the columns and values in the names of the folders of a file; None where missing.
+
+    These are the folders between a folder and the file, and, if the folder is a partition itself, those above it.
 
     Example:
         >>> partition_values(Path("sales/year=2024/shop=a%20b/0.csv"), Path("sales"))
         {'year': '2024', 'shop': 'a b'}
+        >>> partition_values(Path("sales/year=2024/0.csv"), Path("sales/year=2024"))
+        {'year': '2024'}
     """
-    pairs = [part.split("=", 1) for part in path.relative_to(folder).parts[:-1] if "=" in part]
+    above = takewhile(lambda part: "=" in part, reversed(folder.absolute().parts))
+    parts = [*reversed(list(above)), *path.relative_to(folder).parts[:-1]]
+    pairs = [part.split("=", 1) for part in parts if "=" in part]
     return {unquote(name): None if value == MISSING_VALUE else unquote(value) for name, value in pairs if name}
 
 

@@ -31,7 +31,6 @@ _BINARY_READERS: dict[str, Callable[[bytes, Path], Any]] = {
     "arrow": arrow.read,
     "orc": arrow.read_orc,
     "numpy": numpy_arrays.read,
-    "excel": excel.read,
 }
 
 _TEXT_READERS: dict[str, Callable[[bytes, Path], Any]] = {
@@ -57,7 +56,8 @@ def read_frame(
     A table reads the same from any file format: white space around strings and column names is removed, and a cell is
     NaN if it is empty or a missing marker. In text (`.csv`, `.tsv`, `.txt`) every cell is a string; JSON lines
     (`.jsonl`, `.ndjson`), JSON, Parquet and DataFrames keep numbers, booleans and dates. Files may be compressed
-    (`.gz .bz2 .xz .zst`, or a `.zip` with one file in it). Other formats are in `tfkit.data.files.formats`. A column
+    (`.gz .bz2 .xz .zst`, or a `.zip` with one file in it). `book.xlsx?sheet` is a sheet of a spreadsheet, and
+    `files.zip?name.csv` a file of an archive. Other formats are in `tfkit.data.files.formats`. A column
     without a name becomes `column_N`. A named index
     becomes a column, any other index is dropped.
 
@@ -100,7 +100,11 @@ def read_with_missing_counts(
     messages: list[str] = []
     if isinstance(source, str | os.PathLike):
         path = Path(source).expanduser()
-        frame, file_info = (_read_folder if os.path.isdir(path) else _read_file)(path, delimiter, encoding)
+        if os.path.isdir(path):
+            frame, file_info = _read_folder(path, delimiter, encoding)
+        else:
+            frame, file_info = _read_file(path, delimiter, encoding)
+            frame = _add_partition_columns(frame, path)
         messages = read_messages(frame)
     else:
         frame = in_memory.to_frame(source)
@@ -175,10 +179,23 @@ def _read_folder(folder: Path, delimiter: str | None, encoding: str | None) -> t
     return result, {"path": str(folder), "kind": "folder", "delimiter": delimiter, "encoding": encoding}
 
 
+def _add_partition_columns(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Add the columns in the names of the folders of a single file."""
+    values = partition_values(path, path.parent)
+    absent = {name: value for name, value in values.items() if name not in frame}
+    messages = read_messages(frame) + partition_messages([absent], frame)
+    frame = frame.assign(**absent) if absent else frame
+    frame.attrs["messages"] = messages
+    return frame
+
+
 def _read_file(path: Path, delimiter: str | None, encoding: str | None) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Read one file; return its rows, with messages in `attrs["messages"]`, and its detected format."""
     if str(path).startswith(sqlite.SCHEME):
         return sqlite.read(str(path)), {"path": str(path), "kind": "sqlite", "delimiter": None, "encoding": None}
+    path, part = archives.split_part(path)
+    if part and (archives.is_tar(path) or path.suffix.lower() == ".zip"):
+        return _read_file(archives.find_in_archive(path, part), delimiter, encoding)
     if archives.is_tar(path):
         return _read_folder(archives.unpack(path), delimiter, encoding)
     raw, name = read_bytes(path), path.name
@@ -190,10 +207,16 @@ def _read_file(path: Path, delimiter: str | None, encoding: str | None) -> tuple
     kind = next((kind for magic, kind in _MAGIC_BYTES.items() if raw.startswith(magic)), "")
     kind = kind or decompressed_format(name, path)
     file_info = {"path": str(path), "kind": kind, "delimiter": None, "encoding": None}
+    if part and kind != "excel":
+        raise UserError(
+            f"A part of a file is a sheet of a spreadsheet, or a file of an archive. Received: {path}?{part}, {kind}"
+        )
     if kind == "parquet":
         return _read_parquet(raw, path), file_info
     if kind == "sqlite":
         return sqlite.read(str(path)), file_info
+    if kind == "excel":
+        return excel.read(raw, path, part), file_info
     if kind in _BINARY_READERS:
         return _BINARY_READERS[kind](raw, path), file_info
     text, detected = text_encoding.to_utf8(raw, encoding, path)

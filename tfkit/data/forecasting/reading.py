@@ -8,7 +8,7 @@ import numpy as np
 from tfkit.data.columns import frequencies
 from tfkit.data.columns.names import require_columns
 from tfkit.data.columns.values import normalize_dtype
-from tfkit.data.files.read import read_frame
+from tfkit.data.files.read import read_frame, read_messages
 from tfkit.data.forecasting.dataset import make_dataset
 from tfkit.data.forecasting.features import compute_calendar_features, series_timestamps
 from tfkit.data.forecasting.metadata import ForecastingMetadata, SeriesStatistics
@@ -43,6 +43,8 @@ def read(source: Any, metadata: ForecastingMetadata, *, with_targets: bool = Fal
         UserError: If a column does not exist or cannot be parsed, or no series is as long as the past.
     """
     frame = read_frame(source, **metadata.read_options)
+    for message in read_messages(frame):
+        log.info("%s", message)
     source_frame = frame
     required = [*metadata.time["columns"], *metadata.target_columns, *metadata.known_covariates]
     require_columns(frame, [*required, *([metadata.series_id_column] if metadata.series_id_column else [])])

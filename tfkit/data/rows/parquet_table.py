@@ -55,7 +55,7 @@ class ParquetTable:
         path = Path(table).expanduser()
         paths = files_read.list_table_files(path) if os.path.isdir(path) else [path]
         self.messages: list[str] = []  # about what was assumed when the files were opened
-        folders = [partition_values(file_path, path) if os.path.isdir(path) else {} for file_path in paths]
+        folders = [partition_values(file_path, path if os.path.isdir(path) else path.parent) for file_path in paths]
         is_parquet = all(suffixes.file_format(file_path.name) == ("parquet", "") for file_path in paths)
         self._is_normalized = not is_parquet  # whether missing cells are marked already
         sources: list[Any] = list(paths)
@@ -80,6 +80,8 @@ class ParquetTable:
         cells = pd.concat([chunk[name] for chunk in self.read(np.arange(self.rows), [name])], ignore_index=True)
         is_categorical = cells.dtype == "str" and cells.nunique() < MAX_CATEGORIES
         self.column_cache[name] = cells.astype("category") if is_categorical else cells
+        if self._is_boolean(name):
+            self.column_cache[name].attrs["boolean_columns"] = [name]  # which are strings here, as in a frame
 
     def read(self, indices: np.ndarray, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
         """Read rows with ascending indices, in chunks.
@@ -137,6 +139,10 @@ class ParquetTable:
         for name in self._long_integers.intersection(frame):
             frame[name] = frame[name].astype("string").astype("str")
         return pd.DataFrame({name: normalize_dtype(column) for name, column in frame.items()})
+
+    def _is_boolean(self, name: str) -> bool:
+        source_name = self._source_names[0].get(name)
+        return source_name is not None and str(self._files[0].schema_arrow.field(source_name).type) == "bool"
 
     def _is_long_integer(self, name: str) -> bool:
         """Whether a column has integers that float64 cannot represent exactly.

@@ -6,17 +6,17 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfkit.errors import UserError, first_line, format_list
+from tfkit.errors import UserError, did_you_mean, first_line, format_list
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def read(raw: bytes, path: Path) -> pd.DataFrame:
-    """Read the first sheet that is not empty; the messages name the other sheets.
+def read(raw: bytes, path: Path, sheet: str | None = None) -> pd.DataFrame:
+    """Read a sheet, by default the first that is not empty; the messages name the other sheets.
 
     Raises:
-        UserError: If the extra is not installed, or the file is damaged or empty.
+        UserError: If the extra is not installed, the file is damaged or empty, or it has no such sheet.
     """
     import pandas as pd
 
@@ -34,8 +34,13 @@ def read(raw: bytes, path: Path) -> pd.DataFrame:
         raise UserError(
             f"A spreadsheet must be complete and have no password. Received: {path}, {first_line(error)}"
         ) from error
-    name = next((name for name, cells in rows.items() if len(cells) > 1), None)
-    if name is None:
+    if sheet is not None and sheet not in rows:
+        raise UserError(
+            f"The part after ? must be a sheet of the spreadsheet.{did_you_mean(sheet, rows)} "
+            f"Received: {path}?{sheet}; it has {format_list(rows)}"
+        )
+    name = sheet or next((name for name, cells in rows.items() if len(cells) > 1), None)
+    if name is None or len(rows[name]) < 2:
         raise UserError(f"A table needs a header and rows; this spreadsheet is empty. Received: {path}")
     header, *body = rows[name]
     frame = pd.DataFrame(
@@ -44,8 +49,10 @@ def read(raw: bytes, path: Path) -> pd.DataFrame:
     frame = frame.loc[
         :, [bool(label) or not column.isna().all() for label, (_, column) in zip(header, frame.items(), strict=True)]
     ]
-    unused = [sheet for sheet in rows if sheet != name]
-    frame.attrs["messages"] = [f"sheet {name!r} is read" + (f"; not used: {format_list(unused)}" if unused else "")]
+    unused = [label for label in rows if label != name]
+    choice = next((f"; choose one with '{path}?{label}'" for label in unused if len(rows[label]) > 1), "")
+    hint = f"; not used: {format_list(unused)}{choice}" if unused else ""
+    frame.attrs["messages"] = [f"sheet {name!r} is read{'' if sheet else hint}"]
     return frame
 
 
