@@ -103,7 +103,7 @@ class ParquetTable:
                     for chunk in self._read_batches(batches, start, in_group, names):
                         for name in [name for name in folder_values if name in columns]:
                             chunk[name] = pd.Series(folder_values[name], chunk.index, dtype="str")
-                        yield chunk[columns]
+                        yield chunk if list(chunk) == columns else chunk[columns]
                 start = end
 
     def _read_batches(
