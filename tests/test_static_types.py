@@ -1,5 +1,6 @@
-"""Editors and type checkers know the public names: mypy on right and wrong calls."""
+"""Editors and type checkers know the public names: mypy and Pyright on right and wrong calls."""
 
+import json
 import re
 import subprocess
 import sys
@@ -45,6 +46,43 @@ def check(tmp_path, source):
     ]
     result = subprocess.run([*command, str(path)], cwd=root, capture_output=True, text=True, timeout=300)
     return [(int(line), code) for line, code in re.findall(r"program\.py:(\d+): error: .*\[([a-z-]+)\]", result.stdout)]
+
+
+RIGHT_LAYERS = """
+import keras
+layer = tfkit.layers.MLP([32, 16], dropout=0.1, normalization=None)
+encoded = tfkit.layers.TransformerEncoder(4, depth=2, positions="rotary")(keras.Input((10, 8)))
+stop = tfkit.callbacks.EarlyStopping("val_loss", patience=3, keep="averaged")
+loss = tfkit.losses.QuantileLoss([0.1, 0.5, 0.9])
+"""
+
+WRONG_LAYERS = {
+    'tfkit.layers.MLP("x")': "reportArgumentType",
+    "tfkit.layers.MLP(32)": "reportArgumentType",
+    "tfkit.layers.MLP([32], drop=0.1, activation=3)": "reportArgumentType",
+    'tfkit.layers.ConvBlock(8, padding="sme")': "reportArgumentType",
+    'tfkit.callbacks.EarlyStopping(keep="bst")': "reportArgumentType",
+    "tfkit.layers.Transformer()": "reportAttributeAccessIssue",
+    "tfkit.schedules.Warmup()": "reportCallIssue",
+}
+
+
+def check_with_pyright(tmp_path, source):
+    """Check a file with Pyright, as editors do; return the line and the rule of each error."""
+    path = tmp_path / "program.py"
+    path.write_text(source)
+    command = [sys.executable, "-m", "basedpyright", "--level", "error", "--outputjson", str(path)]
+    result = subprocess.run(command, cwd=Path(tfkit.__file__).parents[1], capture_output=True, text=True, timeout=300)
+    errors = json.loads(result.stdout)["generalDiagnostics"]
+    return [(error["range"]["start"]["line"] + 1, error["rule"]) for error in errors]
+
+
+@pytest.mark.slow
+def test_right_and_wrong_calls_in_an_editor(tmp_path):
+    assert check_with_pyright(tmp_path, RIGHT + RIGHT_LAYERS) == []
+    wrong = {**WRONG_LAYERS, "tfkit.trian()": "reportAttributeAccessIssue", "tfkit.train(3.5)": "reportArgumentType"}
+    source = "import tfkit\n" + "\n".join(wrong)
+    assert check_with_pyright(tmp_path, source) == [(line, rule) for line, rule in enumerate(wrong.values(), 2)]
 
 
 @pytest.mark.slow

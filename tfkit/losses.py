@@ -1,6 +1,8 @@
 """Losses that Keras does not provide."""
 
 import math
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import keras
 from keras import ops
@@ -31,7 +33,7 @@ class SparseLabelSmoothingCrossentropy(keras.losses.Loss):
         0.2269
     """
 
-    def __init__(self, label_smoothing=0.1, name="smoothed_crossentropy", **kwargs):
+    def __init__(self, label_smoothing: float = 0.1, name: str = "smoothed_crossentropy", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"`label_smoothing` must be in [0, 1). Received: {label_smoothing!r}")
@@ -72,7 +74,7 @@ class SparseCategoricalFocalCrossentropy(keras.losses.Loss):
         0.0018
     """
 
-    def __init__(self, gamma=2.0, name="sparse_focal", **kwargs):
+    def __init__(self, gamma: float = 2.0, name: str = "sparse_focal", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         if not gamma >= 0:
             raise ValueError(f"`gamma` must be at least 0. Received: {gamma!r}")
@@ -113,12 +115,12 @@ class QuantileLoss(keras.losses.Loss):
         0.1333
     """
 
-    def __init__(self, quantile=0.5, name="pinball", **kwargs):
+    def __init__(self, quantile: float | Sequence[float] = 0.5, name: str = "pinball", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
-        is_list = isinstance(quantile, (list, tuple))
-        if not all(0 < q < 1 for q in (quantile if is_list else [quantile])) or quantile in ([], ()):
+        quantiles = list(quantile) if isinstance(quantile, Sequence) else [quantile]
+        if not quantiles or not all(0 < q < 1 for q in quantiles):
             raise ValueError(f"`quantile` must be in (0, 1), or a list of such numbers. Received: {quantile!r}")
-        self.quantile = list(quantile) if is_list else quantile
+        self.quantile = quantiles if isinstance(quantile, Sequence) else quantile
 
     def call(self, y_true, y_pred):
         shape = ops.shape(y_pred)
@@ -169,7 +171,14 @@ class GaussianNLL(keras.losses.Loss):
         2.9189
     """
 
-    def __init__(self, scale="log_variance", floor=1e-6, beta=0.0, name="gaussian_nll", **kwargs):
+    def __init__(
+        self,
+        scale: Literal["log_variance", "softplus"] = "log_variance",
+        floor: float = 1e-6,
+        beta: float = 0.0,
+        name: str = "gaussian_nll",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(name=name, **kwargs)
         if scale not in ("log_variance", "softplus"):
             raise ValueError(f"`scale` must be 'log_variance' or 'softplus'. Received: {scale!r}")
@@ -217,7 +226,7 @@ class EnsembleLoss(keras.losses.Loss):
         2.0
     """
 
-    def __init__(self, loss, name="per_member", **kwargs):
+    def __init__(self, loss: Any, name: str = "per_member", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         if not isinstance(loss, keras.losses.Loss):
             raise TypeError(f"`loss` must be a `keras.losses.Loss`, such as MeanSquaredError(). Received: {loss!r}")

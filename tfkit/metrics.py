@@ -1,6 +1,7 @@
 """Directions of metrics, and metrics that Keras does not provide."""
 
 import re
+from typing import Any, Literal
 
 import keras
 from keras import ops
@@ -21,14 +22,17 @@ categorical_crossentropy sparse_categorical_crossentropy crossentropy smoothed_c
 mean_pinball hamming_loss gaussian_nll expected_calibration_error error smape mase standardized_mean_squared_error
 standardized_mean_absolute_error""".split()
 
-DIRECTIONS = {**dict.fromkeys(HIGHER_IS_BETTER, "max"), **dict.fromkeys(LOWER_IS_BETTER, "min")}
+DIRECTIONS: dict[str, Literal["min", "max"]] = {
+    **dict.fromkeys(HIGHER_IS_BETTER, "max"),
+    **dict.fromkeys(LOWER_IS_BETTER, "min"),
+}
 
 CAMEL_CASE_BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 IGNORED_AFFIXES = re.compile(r"^val_|_macro$|_weighted$|_micro$|_[0-9]+$")
 
 
-def direction(name: str) -> str | None:
+def direction(name: str) -> Literal["min", "max"] | None:
     """Return whether a metric is better when higher ("max") or lower ("min").
 
     None for an unknown name, and for a metric without a direction. These parts of the name are ignored: the prefix
@@ -60,7 +64,7 @@ class MeanQuantileLoss(keras.metrics.MeanMetricWrapper):
         0.9
     """
 
-    def __init__(self, quantile=0.5, name="mean_pinball", dtype=None):
+    def __init__(self, quantile: float = 0.5, name: str = "mean_pinball", dtype: Any = None) -> None:
         super().__init__(QuantileLoss(quantile, reduction="none", dtype=dtype), name=name, dtype=dtype)
         self.quantile = quantile
 
@@ -89,7 +93,7 @@ class Coverage(keras.metrics.MeanMetricWrapper):
         0.5
     """
 
-    def __init__(self, lower=0, upper=-1, name="coverage", dtype=None):
+    def __init__(self, lower: int = 0, upper: int = -1, name: str = "coverage", dtype: Any = None) -> None:
         super().__init__(self._is_inside, name=name, dtype=dtype)
         self.lower, self.upper = lower, upper
 

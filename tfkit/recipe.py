@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 from tfkit.errors import UserError, did_you_mean
 from tfkit.metadata import Metadata
@@ -93,7 +93,7 @@ class Recipe:
     model: Callable[[Any, Data], Any]
     reader: Reader | None = None
     monitor: str = "val_loss"
-    mode: str | None = None
+    mode: Literal["min", "max"] | None = None
     baselines: Sequence[Callable[..., Any]] = ()
     search_space: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -92,7 +93,7 @@ class Warmup(keras.optimizers.schedules.LearningRateSchedule):
         [0.0, 0.05, 0.1, 0.075, 0.05, 0.025, 0.0]
     """
 
-    def __init__(self, schedule, steps, start=0.0):
+    def __init__(self, schedule: Any, steps: int, start: float = 0.0) -> None:
         if steps < 1 or not 0 <= start < 1:
             raise ValueError(f"`steps` must be at least 1 and `start` in [0, 1). Received: {steps=}, {start=}")
         self.schedule, self.steps, self.start = schedule, steps, start
@@ -134,7 +135,7 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
         [0.04, 0.28, 0.76, 1.0, 0.95, 0.812, 0.611, 0.389, 0.188, 0.05, 0.0]
     """
 
-    def __init__(self, learning_rate, steps, warmup=0.3):
+    def __init__(self, learning_rate: float, steps: int, warmup: float = 0.3) -> None:
         if not learning_rate > 0 or steps < 1 or not 0 < warmup < 1:
             raise ValueError(
                 "`learning_rate` must be above 0, `steps` at least 1 and `warmup` in (0, 1). Received: "
@@ -174,7 +175,7 @@ class InverseSquareRoot(keras.optimizers.schedules.LearningRateSchedule):
         [0.0, 0.5, 1.0, 0.816, 0.707, 0.632, 0.577, 0.535, 0.5]
     """
 
-    def __init__(self, learning_rate, warmup_steps):
+    def __init__(self, learning_rate: float, warmup_steps: int) -> None:
         if not learning_rate > 0 or warmup_steps < 1:
             raise ValueError(
                 "`learning_rate` must be above 0 and `warmup_steps` at least 1. Received: "
@@ -216,7 +217,7 @@ class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
         [0.0, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 0.293, 0.134, 0.0]
     """
 
-    def __init__(self, learning_rate, steps, warmup=0.05, decay=0.2):
+    def __init__(self, learning_rate: float, steps: int, warmup: float = 0.05, decay: float = 0.2) -> None:
         if not learning_rate > 0 or steps < 1 or not warmup > 0 or not decay > 0 or warmup + decay > 1:
             raise ValueError(
                 "`learning_rate` must be above 0, `steps` at least 1, `warmup` and `decay` above 0 and "
@@ -257,7 +258,7 @@ class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
         [0.0, 0.25, 0.5, 0.408]
     """
 
-    def __init__(self, schedule, factor=1.0):
+    def __init__(self, schedule: Any, factor: float = 1.0) -> None:
         if not factor > 0:
             raise ValueError(f"`factor` must be above 0. Received: {factor!r}")
         self.schedule = schedule

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 import pytest
 from keras.src.testing import TestCase
@@ -366,6 +367,14 @@ def test_keras_layer_contract(case):
         shapes = {f"{name}_shape": array.shape for name, array in case.inputs.items()}
         options = {"input_shape": shapes, "run_training_check": False}
     TestCase("run_layer_test").run_layer_test(case.layer_class, case.arguments, **options)
+
+
+def test_a_tensor_instead_of_settings_is_explained():
+    for layer_class in {case.layer_class for case in CASES}:
+        for tensor in (keras.Input((10, 8)), keras.ops.zeros((2, 10, 8))):
+            expected = rf"`{layer_class.__name__}\(\.\.\.\)\(x\)`. Received: a tensor of shape .*10, 8"
+            with pytest.raises(TypeError, match=expected):
+                layer_class(tensor)
 
 
 def test_every_public_layer_is_in_the_contract():

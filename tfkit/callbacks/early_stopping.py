@@ -2,6 +2,7 @@
 
 import logging
 import math
+from typing import Literal
 
 import keras
 import numpy as np
@@ -48,7 +49,15 @@ class EarlyStopping(keras.callbacks.Callback):
         'max'
     """
 
-    def __init__(self, monitor="val_loss", *, mode=None, patience=None, min_delta=0.0, keep="best"):
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        *,
+        mode: Literal["min", "max"] | None = None,
+        patience: int | None = None,
+        min_delta: float = 0.0,
+        keep: Literal["best", "last", "averaged"] = "best",
+    ) -> None:
         super().__init__()
         mode = mode or direction(monitor)
         if mode not in ("min", "max"):

@@ -2,8 +2,10 @@
 
 import json
 import math
+import os
 import time
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -35,11 +37,14 @@ class JSONLogger(keras.callbacks.Callback):
         []
     """
 
-    def __init__(self, path=None, *, rows=None, sample=None):
+    def __init__(
+        self, path: str | os.PathLike[str] | None = None, *, rows: int | None = None, sample: Any = None
+    ) -> None:
         super().__init__()
         if rows is not None and rows < 1:
             raise ValueError(f"`rows` must be at least 1, or None. Received: {rows!r}")
-        self.path, self.rows, self.sample, self.lines = Path(path) if path else None, rows, sample, []
+        self.path, self.rows, self.sample = Path(path) if path else None, rows, sample
+        self.lines: list[dict[str, Any]] = []
         self._epoch_start, self._last_batch_end, self._is_complete_epoch = 0.0, 0.0, True
 
     def on_train_begin(self, logs=None):

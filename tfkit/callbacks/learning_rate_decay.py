@@ -1,6 +1,7 @@
 """Callback that reduces the learning rate on a plateau."""
 
 import math
+from typing import Literal
 
 import keras
 
@@ -27,7 +28,15 @@ class LearningRateDecay(keras.callbacks.Callback):
         0.5
     """
 
-    def __init__(self, monitor="val_loss", *, mode=None, factor=0.3, patience=5, min_learning_rate=0.0):
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        *,
+        mode: Literal["min", "max"] | None = None,
+        factor: float = 0.3,
+        patience: int = 5,
+        min_learning_rate: float = 0.0,
+    ) -> None:
         super().__init__()
         mode = mode or direction(monitor)
         if mode not in ("min", "max"):

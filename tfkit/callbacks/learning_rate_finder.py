@@ -51,7 +51,7 @@ class LearningRateFinder(keras.callbacks.Callback):
         ((100,), (1, 100), True)
     """
 
-    def __init__(self, low=1e-6, high=10.0, *, steps=200, passes=3):
+    def __init__(self, low: float = 1e-6, high: float = 10.0, *, steps: int = 200, passes: int = 3) -> None:
         super().__init__()
         if not 0 < low < high or steps < 50 or passes < 1:
             raise ValueError(
@@ -60,7 +60,8 @@ class LearningRateFinder(keras.callbacks.Callback):
             )
         self.low, self.high, self.steps, self.passes = low, high, steps, passes
         self.rates = low * (high / low) ** (np.arange(steps) / (steps - 1))
-        self.losses, self.suggestion = np.full((passes, steps), np.nan), None
+        self.losses: np.ndarray = np.full((passes, steps), np.nan)
+        self.suggestion: float | None = None
         self._num_initial = int(INITIAL_FRACTION * steps)
 
     def on_train_begin(self, logs=None):

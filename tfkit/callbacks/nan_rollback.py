@@ -2,6 +2,8 @@
 
 import logging
 import math
+from collections.abc import Callable
+from typing import Any
 
 import keras
 
@@ -61,8 +63,16 @@ class RollbackOnNaN(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, error=ArithmeticError, *, retries=0, factor=0.3, sample=None, clip_norm=1.0, where=dict, report=None
-    ):
+        self,
+        error: type[Exception] = ArithmeticError,
+        *,
+        retries: int = 0,
+        factor: float = 0.3,
+        sample: Any = None,
+        clip_norm: float | None = 1.0,
+        where: Callable[[], dict[str, Any]] = dict,
+        report: Callable[[dict[str, Any]], Any] | None = None,
+    ) -> None:
         super().__init__()
         if retries < 0 or not 0 < factor < 1:
             raise ValueError(f"`retries` must be at least 0 and `factor` in (0, 1). Received: {retries=}, {factor=}")

@@ -1,13 +1,18 @@
 """Layer that calibrates the quantiles of a forecast."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
+
+from tfkit.layers.layer import Layer
 
 UNITS = ("std", "level")
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class ConformalQuantiles(keras.layers.Layer):
+class ConformalQuantiles(Layer):
     """Sort quantiles and widen the prediction intervals by precomputed margins, in units of the window.
 
     Sorting never makes quantiles worse (Chernozhukov et al. 2010, https://arxiv.org/abs/0704.3649). The margins are
@@ -41,7 +46,14 @@ class ConformalQuantiles(keras.layers.Layer):
         [[[0.0, 2.0, 6.0]]]
     """
 
-    def __init__(self, margins, *, unit="std", minimum=None, **kwargs):
+    def __init__(
+        self,
+        margins: Sequence[float],
+        *,
+        unit: str = "std",
+        minimum: float | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if unit not in UNITS:
             raise ValueError(f"`unit` must be 'std' or 'level'. Received: {unit!r}")

@@ -1,12 +1,15 @@
 """DLinear: a linear forecast of trend and remainder."""
 
+from typing import Any
+
 import keras
 
 from tfkit.layers.forecasting import MovingAverage
+from tfkit.layers.layer import Layer
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class DLinear(keras.layers.Layer):
+class DLinear(Layer):
     """Map a series to a vector by one linear map of its trend and one of the remainder.
 
     The trend is a moving average. A strong baseline for forecasts of many steps (DLinear, Zeng et al. 2023,
@@ -33,7 +36,7 @@ class DLinear(keras.layers.Layer):
         TensorShape([2, 12])
     """
 
-    def __init__(self, units, kernel_size=25, l1=0.0, l2=0.0, **kwargs):
+    def __init__(self, units: int, kernel_size: int = 25, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if units < 1:
             raise ValueError(f"`units` must be at least 1. Received: {units!r}")

@@ -65,7 +65,8 @@ def encode_tokens(
         (None, 32)
     """
     _check("encode_tokens", architecture)
-    initializer, penalty = keras.initializers.RandomNormal(stddev=0.1), {"l1": l1, "l2": l2}
+    initializer = keras.initializers.RandomNormal(stddev=0.1)
+    penalty: dict[str, Any] = {"l1": l1, "l2": l2}
     x = keras.layers.Embedding(vocabulary_size + 2, units, embeddings_initializer=initializer, mask_zero=True)(ids)
     x = keras.layers.Dropout(dropout, noise_shape=(None, None, 1))(x)
     if architecture == "transformer":
@@ -115,7 +116,7 @@ def encode_series(
         (None, 64)
     """
     _check("encode_series", architecture)
-    penalty = {"l1": l1, "l2": l2}
+    penalty: dict[str, Any] = {"l1": l1, "l2": l2}
     if architecture == "inception":
         return InceptionTime(units, depth=num_layers, **penalty)(series)
     if architecture == "cnn":
@@ -163,7 +164,8 @@ def encode_past(
         (None, 32)
     """
     _check("encode_past", architecture)
-    penalty, is_lstm = {"l1": l1, "l2": l2}, architecture == "lstm"
+    penalty: dict[str, Any] = {"l1": l1, "l2": l2}
+    is_lstm = architecture == "lstm"
     stride = patch_length if is_lstm else max(1, patch_length // 2)
     x = PatchEmbedding(patch_length, units, stride=stride, **penalty)(past[..., None])
     if is_lstm:

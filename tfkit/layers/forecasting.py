@@ -1,15 +1,19 @@
 """Layers for forecasting: window scaling, trend, seasonal naive, calendar features."""
 
 import math
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import keras
 from keras import ops
+
+from tfkit.layers.layer import Layer
 
 LEVELS = ("last", "mean")
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class WindowStatistics(keras.layers.Layer):
+class WindowStatistics(Layer):
     """Compute level and standard deviation of each window of a series.
 
     With `WindowScaling`, a network sees every window in units of the window itself. No statistics of other rows are
@@ -35,7 +39,7 @@ class WindowStatistics(keras.layers.Layer):
         [[2.0, 1.0]]
     """
 
-    def __init__(self, level="last", **kwargs):
+    def __init__(self, level: Literal["last", "mean"] = "last", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if level not in LEVELS:
             raise ValueError(f"`level` must be 'last' or 'mean'. Received: {level!r}")
@@ -53,7 +57,7 @@ class WindowStatistics(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class WindowScaling(keras.layers.Layer):
+class WindowScaling(Layer):
     """Standardize values by the statistics of their window, or invert the scaling.
 
     Computes `(x - level) / std`. For a constant window the standard deviation is 0: it is replaced by 1 in scaling, so
@@ -80,7 +84,7 @@ class WindowScaling(keras.layers.Layer):
         [[12.0, 8.0]]
     """
 
-    def __init__(self, *, inverse=False, **kwargs):
+    def __init__(self, *, inverse: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.inverse = inverse
 
@@ -103,7 +107,7 @@ class WindowScaling(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class MovingAverage(keras.layers.Layer):
+class MovingAverage(Layer):
     """Compute the centered moving average of a series, its trend.
 
     The series minus the trend is the seasonal and random component. At both ends the series is padded with its first
@@ -129,7 +133,7 @@ class MovingAverage(keras.layers.Layer):
         [[1.0, 2.0, 2.0, 2.0]]
     """
 
-    def __init__(self, kernel_size=25, **kwargs):
+    def __init__(self, kernel_size: int = 25, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if kernel_size < 1:
             raise ValueError(f"`kernel_size` must be at least 1. Received: {kernel_size!r}")
@@ -149,7 +153,7 @@ class MovingAverage(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class SeasonalNaive(keras.layers.Layer):
+class SeasonalNaive(Layer):
     """Seasonal naive forecast: repeat the last season over the horizon.
 
     A network can use it as a starting point and add corrections to it.
@@ -173,7 +177,7 @@ class SeasonalNaive(keras.layers.Layer):
         [[3.0, 4.0, 3.0]]
     """
 
-    def __init__(self, season, horizon, **kwargs):
+    def __init__(self, season: int, horizon: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if season < 1 or horizon < 1:
             raise ValueError(f"`season` and `horizon` must be at least 1. Received: {season=}, {horizon=}")
@@ -187,7 +191,7 @@ class SeasonalNaive(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class CyclicEncoding(keras.layers.Layer):
+class CyclicEncoding(Layer):
     """Encode periodic numbers, such as calendar features, as sine and cosine.
 
     Hour 23 is then as near to hour 0 as hour 1 is.
@@ -211,7 +215,7 @@ class CyclicEncoding(keras.layers.Layer):
         [[0.0, 1.0], [1.0, 0.0]]
     """
 
-    def __init__(self, periods, **kwargs):
+    def __init__(self, periods: Sequence[float], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not periods or not all(period > 0 for period in periods):
             raise ValueError(f"`periods` must name at least one period, each above 0. Received: {periods!r}")

@@ -1,11 +1,15 @@
 """Pooling and normalization layers that ignore masked steps."""
 
+from typing import Any, Literal
+
 import keras
 from keras import ops
 
+from tfkit.layers.layer import Layer
+
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class GlobalPooling(keras.layers.Layer):
+class GlobalPooling(Layer):
     """Global mean or max pooling per channel over all unmasked positions.
 
     Masked steps are excluded from both: `mean = sum(x[valid]) / count(valid)`. Keras supports masks only for the mean
@@ -30,7 +34,7 @@ class GlobalPooling(keras.layers.Layer):
         [[3.0]]
     """
 
-    def __init__(self, kind="mean", **kwargs):
+    def __init__(self, kind: Literal["mean", "max"] = "mean", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if kind not in ("mean", "max"):
             raise ValueError(f"`kind` must be 'mean' or 'max'. Received: {kind!r}")

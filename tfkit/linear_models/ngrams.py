@@ -46,7 +46,7 @@ def fit_ngram_classifier(train: ArrayDataset, metadata: TextMetadata) -> Callabl
         kernel, bias = task.fit_linear(_make_classifier, _make_regressor, features, np.asarray(y), weight, metadata)
     boundaries = np.cumsum([len(vocabulary.ngrams) for vocabulary in ngrams.values()])[:-1]
     tables = dict(zip(ngrams, np.split(kernel, boundaries), strict=True))
-    frozen = {"trainable": False, "dtype": "float32"}
+    frozen: dict[str, Any] = {"trainable": False, "dtype": "float32"}
     output_layer = keras.layers.Dense(len(bias), kernel_initializer="identity", name="solved", **frozen)
 
     def apply(inputs: Mapping[str, Any]) -> Any:

@@ -101,7 +101,7 @@ def lr_range_test(run: RunDir, recipe: str | Path | Recipe | None = None) -> dic
         raise UserError(f"No learning rate can be suggested: {error}") from None
     losses = finder.smoothed(finder.losses[0])
     result = {
-        "suggestion": float(finder.suggestion),
+        "suggestion": finder.suggestion,
         "low": finder.low,
         "high": finder.high,
         "rates": [float(f"{rate:.4g}") for rate in finder.rates[: len(losses)]],

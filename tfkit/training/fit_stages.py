@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -72,7 +72,7 @@ def fit_with_validation(
     return logger.lines
 
 
-def monitor_mode(recipe: Recipe) -> str:
+def monitor_mode(recipe: Recipe) -> Literal["min", "max"]:
     """Whether the monitor of a recipe is best at its "min" or "max"."""
     from tfkit.metrics import direction
 

@@ -1,14 +1,17 @@
 """Multi-head self-attention and cross-attention layers."""
 
+from typing import Any, Literal
+
 import keras
 from keras import ops
 
 from tfkit.layers.attention.positions import rotate
 from tfkit.layers.dropout import FastDropout
+from tfkit.layers.layer import Layer
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class SelfAttention(keras.layers.Layer):
+class SelfAttention(Layer):
     """Multi-head self-attention with optional causal mask and rotary positions.
 
     `concat_h(softmax(q_h k_h' / sqrt(dim / num_heads)) v_h) @ W + b`, where one matrix product computes queries, keys
@@ -46,7 +49,17 @@ class SelfAttention(keras.layers.Layer):
         (3, 10, 8)
     """
 
-    def __init__(self, num_heads=4, *, causal=False, positions=None, dropout=0.0, l1=0.0, l2=0.0, **kwargs):
+    def __init__(
+        self,
+        num_heads: int = 4,
+        *,
+        causal: bool = False,
+        positions: Literal["rotary"] | None = None,
+        dropout: float = 0.0,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         check_arguments(num_heads, positions, dropout, l1, l2)
         self.num_heads, self.causal, self.positions, self.supports_masking = num_heads, causal, positions, True
@@ -78,7 +91,7 @@ class SelfAttention(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class CrossAttention(keras.layers.Layer):
+class CrossAttention(Layer):
     """Multi-head attention from one sequence to a second sequence, the memory.
 
     As `SelfAttention`, with queries from the first input and keys and values from the second. The layer computes the
@@ -110,7 +123,9 @@ class CrossAttention(keras.layers.Layer):
         (3, 5, 8)
     """
 
-    def __init__(self, num_heads=4, *, dropout=0.0, l1=0.0, l2=0.0, **kwargs):
+    def __init__(
+        self, num_heads: int = 4, *, dropout: float = 0.0, l1: float = 0.0, l2: float = 0.0, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         check_arguments(num_heads, None, dropout, l1, l2)
         self.num_heads, self.supports_masking = num_heads, True

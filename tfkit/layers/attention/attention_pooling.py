@@ -1,14 +1,17 @@
 """Pooling of a sequence to one vector by attention with learned queries."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from tfkit.layers.attention.attention import check_arguments, head_size, softmax
+from tfkit.layers.layer import Layer
 from tfkit.layers.masked_normalization import zero_masked
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class AttentionPooling(keras.layers.Layer):
+class AttentionPooling(Layer):
     """Pool a sequence to one vector by attention with learned queries.
 
     Head `h` has a learned query: `softmax_t(x_t . query_h / sqrt(dim))` are the weights with which it averages its
@@ -38,7 +41,7 @@ class AttentionPooling(keras.layers.Layer):
         (3, 8)
     """
 
-    def __init__(self, num_heads=1, **kwargs):
+    def __init__(self, num_heads: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         check_arguments(num_heads)
         self.num_heads, self.supports_masking = num_heads, True

@@ -1,14 +1,17 @@
 """Patch embedding of series and images for transformers."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from tfkit.layers.attention.attention import variance_preserving_dense
+from tfkit.layers.layer import Layer
 from tfkit.layers.masked_normalization import zero_masked
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class PatchEmbedding(keras.layers.Layer):
+class PatchEmbedding(Layer):
     """Split a series or an image into patches and project each to a vector.
 
     One linear map for all patches, `patch @ kernel + bias` (images: ViT, Dosovitskiy et al. 2021,
@@ -47,7 +50,9 @@ class PatchEmbedding(keras.layers.Layer):
         (2, 49, 64)
     """
 
-    def __init__(self, patch_size, dim, *, stride=None, l1=0.0, l2=0.0, **kwargs):
+    def __init__(
+        self, patch_size: int, dim: int, *, stride: int | None = None, l1: float = 0.0, l2: float = 0.0, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         if patch_size < 1 or dim < 1:
             raise ValueError(f"`patch_size` and `dim` must be at least 1. Received: {patch_size=}, {dim=}")

@@ -1,12 +1,16 @@
 """Positional embeddings and rotary positions of sequences."""
 
+from typing import Any, Literal
+
 import keras
 import numpy as np
 from keras import ops
 
+from tfkit.layers.layer import Layer
+
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class PositionalEmbedding(keras.layers.Layer):
+class PositionalEmbedding(Layer):
     """Add learned or sinusoidal position vectors to a sequence.
 
     Attention alone does not depend on the order of the steps. `"learned"` adds a learned vector per position,
@@ -40,7 +44,9 @@ class PositionalEmbedding(keras.layers.Layer):
         [[0.0, 1.0], [0.84, 0.54], [0.91, -0.42]]
     """
 
-    def __init__(self, max_length=None, *, kind="learned", **kwargs):
+    def __init__(
+        self, max_length: int | None = None, *, kind: Literal["learned", "sinusoidal"] = "learned", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         if kind not in ("learned", "sinusoidal"):
             raise ValueError(f"`kind` must be 'learned' or 'sinusoidal'. Received: {kind!r}")

@@ -1,13 +1,17 @@
 """Transformer encoder and decoder."""
 
+from collections.abc import Callable
+from typing import Any, Literal
+
 import keras
 
 from tfkit.layers.attention.transformer_block import make_blocks
+from tfkit.layers.layer import Layer
 from tfkit.layers.masked_normalization import zero_masked
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class TransformerEncoder(keras.layers.Layer):
+class TransformerEncoder(Layer):
     """Transformer encoder: self-attention and feed-forward blocks, pre-norm.
 
     Each block computes `x = x + dropout(attention(norm(x)))` and `x = x + dropout(feed_forward(norm(x)))` with
@@ -60,21 +64,21 @@ class TransformerEncoder(keras.layers.Layer):
 
     def __init__(
         self,
-        num_heads=4,
+        num_heads: int = 4,
         *,
-        depth=1,
-        units=None,
-        activation="silu",
-        normalization="layer",
-        dropout=0.0,
-        attention_dropout=0.0,
-        stochastic_depth=0.0,
-        causal=False,
-        positions=None,
-        l1=0.0,
-        l2=0.0,
-        **kwargs,
-    ):
+        depth: int = 1,
+        units: int | None = None,
+        activation: str | Callable[[Any], Any] | None = "silu",
+        normalization: Literal["layer", "rms"] = "layer",
+        dropout: float = 0.0,
+        attention_dropout: float = 0.0,
+        stochastic_depth: float = 0.0,
+        causal: bool = False,
+        positions: Literal["rotary"] | None = None,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
         self.blocks, self.norm = make_blocks(
@@ -109,7 +113,7 @@ class TransformerEncoder(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class TransformerDecoder(keras.layers.Layer):
+class TransformerDecoder(Layer):
     """Transformer decoder: causal self-attention, cross-attention and feed-forward.
 
     As `TransformerEncoder(causal=True)`. If called with a memory, such as the output of an encoder, each block also
@@ -152,20 +156,20 @@ class TransformerDecoder(keras.layers.Layer):
 
     def __init__(
         self,
-        num_heads=4,
+        num_heads: int = 4,
         *,
-        depth=1,
-        units=None,
-        activation="silu",
-        normalization="layer",
-        dropout=0.0,
-        attention_dropout=0.0,
-        stochastic_depth=0.0,
-        positions=None,
-        l1=0.0,
-        l2=0.0,
-        **kwargs,
-    ):
+        depth: int = 1,
+        units: int | None = None,
+        activation: str | Callable[[Any], Any] | None = "silu",
+        normalization: Literal["layer", "rms"] = "layer",
+        dropout: float = 0.0,
+        attention_dropout: float = 0.0,
+        stochastic_depth: float = 0.0,
+        positions: Literal["rotary"] | None = None,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
         self.blocks, self.norm = make_blocks(

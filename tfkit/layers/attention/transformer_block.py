@@ -5,6 +5,7 @@ from keras import ops
 
 from tfkit.layers.attention.attention import CrossAttention, SelfAttention, check_arguments, variance_preserving_dense
 from tfkit.layers.dropout import FastDropout
+from tfkit.layers.layer import Layer
 
 NORMALIZATIONS = {
     "layer": (ops.layer_normalization, keras.layers.LayerNormalization),
@@ -15,7 +16,7 @@ EPSILON = 1e-5  # the 1e-3 of Keras is as large as the variance of a newly initi
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class _Block(keras.layers.Layer):
+class _Block(Layer):
     """Pre-norm transformer block with optional cross-attention."""
 
     def __init__(

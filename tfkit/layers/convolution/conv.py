@@ -1,15 +1,18 @@
 """Convolutional blocks with masking for series and images."""
 
+from collections.abc import Callable
 from math import gcd
+from typing import Any, Literal
 
 import keras
 from keras import ops
 
+from tfkit.layers.layer import Layer
 from tfkit.layers.masked_normalization import MaskedBatchNormalization, MaskedGroupNormalization, zero_masked
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class ConvBlock(keras.layers.Layer):
+class ConvBlock(Layer):
     """Convolution with normalization, activation and dropout.
 
     `dropout(activation(normalization(convolution(x))))` (Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167),
@@ -58,20 +61,20 @@ class ConvBlock(keras.layers.Layer):
 
     def __init__(
         self,
-        filters,
-        kernel_size=3,
+        filters: int,
+        kernel_size: int = 3,
         *,
-        rank=2,
-        strides=1,
-        dilation_rate=1,
-        padding="same",
-        normalization="batch",
-        activation="relu",
-        dropout=0.0,
-        l1=0.0,
-        l2=0.0,
-        **kwargs,
-    ):
+        rank: int = 2,
+        strides: int = 1,
+        dilation_rate: int = 1,
+        padding: Literal["same", "valid", "causal"] = "same",
+        normalization: Literal["batch", "layer", "group"] | None = "batch",
+        activation: str | Callable[[Any], Any] | None = "relu",
+        dropout: float = 0.0,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         _check_convolution(filters, kernel_size, rank, strides, dilation_rate, padding)
         check_arguments(normalization, dropout, l1, l2)

@@ -1,14 +1,18 @@
 """Convolutional networks built of stages of residual or plain blocks."""
 
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
 import keras
 
 from tfkit.layers.convolution.conv import ConvBlock
 from tfkit.layers.convolution.residual import ResidualBlock
+from tfkit.layers.layer import Layer
 from tfkit.layers.masked_normalization import GlobalPooling, check_pooling
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class ConvNet(keras.layers.Layer):
+class ConvNet(Layer):
     """Small ResNet or plain convolutional network for images or series.
 
     A stem of one `ConvBlock`, then for each of `filters` a stage of `depth` blocks. The first block of every stage
@@ -56,25 +60,25 @@ class ConvNet(keras.layers.Layer):
 
     def __init__(
         self,
-        filters=(32, 64, 128),
-        kernel_size=3,
+        filters: Sequence[int] = (32, 64, 128),
+        kernel_size: int = 3,
         *,
-        rank=2,
-        block="residual",
-        depth=1,
-        strides=2,
-        stem_strides=1,
-        padding="same",
-        normalization="batch",
-        activation="relu",
-        dropout=0.0,
-        squeeze_excitation=0,
-        stochastic_depth=0.0,
-        pooling="mean",
-        l1=0.0,
-        l2=0.0,
-        **kwargs,
-    ):
+        rank: int = 2,
+        block: Literal["residual", "conv"] = "residual",
+        depth: int = 1,
+        strides: int = 2,
+        stem_strides: int = 1,
+        padding: Literal["same", "valid", "causal"] = "same",
+        normalization: Literal["batch", "layer", "group"] | None = "batch",
+        activation: str | Callable[[Any], Any] | None = "relu",
+        dropout: float = 0.0,
+        squeeze_excitation: int = 0,
+        stochastic_depth: float = 0.0,
+        pooling: Literal["mean", "max"] | None = "mean",
+        l1: float = 0.0,
+        l2: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         _check_arguments(filters, block, depth, padding)
         if block == "conv" and (squeeze_excitation or stochastic_depth):
@@ -84,7 +88,7 @@ class ConvNet(keras.layers.Layer):
             )
         check_pooling(pooling)
         self.supports_masking, policy = True, {"dtype": self.dtype_policy}
-        block_options = {
+        block_options: dict[str, Any] = {
             "kernel_size": kernel_size,
             "rank": rank,
             "padding": padding,
@@ -99,12 +103,18 @@ class ConvNet(keras.layers.Layer):
         last_index = max(1, len(filters) * depth - 1)
         for index in range(len(filters) * depth):
             stage, position = divmod(index, depth)
-            options = {"strides": strides if stage and not position else 1, "name": f"stage_{stage}_{position}"}
+            options: dict[str, Any] = {
+                "strides": strides if stage and not position else 1,
+                "name": f"stage_{stage}_{position}",
+            }
             if block == "conv":
                 self.blocks.append(ConvBlock(filters[stage], **options, **block_options))
             else:
                 drop_rate = stochastic_depth * index / last_index
-                branch_options = {"squeeze_excitation": squeeze_excitation, "stochastic_depth": drop_rate}
+                branch_options: dict[str, Any] = {
+                    "squeeze_excitation": squeeze_excitation,
+                    "stochastic_depth": drop_rate,
+                }
                 self.blocks.append(ResidualBlock(filters[stage], **branch_options, **options, **block_options))
         self.pool = GlobalPooling(pooling, name="pool", **policy) if pooling else None
 

@@ -1,5 +1,8 @@
 """InceptionTime: convolutional networks with several kernel sizes for series."""
 
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
 import keras
 from keras import ops
 
@@ -10,11 +13,12 @@ from tfkit.layers.convolution.conv import (
     kernel_regularizer,
     normalization_layer,
 )
+from tfkit.layers.layer import Layer
 from tfkit.layers.masked_normalization import GlobalPooling, check_pooling, zero_masked
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class InceptionBlock(keras.layers.Layer):
+class InceptionBlock(Layer):
     """Parallel convolutions with several kernel sizes, and a max-pooling branch.
 
     The module of InceptionTime (Ismail Fawaz et al. 2020, https://arxiv.org/abs/1909.04939): a bottleneck convolution
@@ -55,17 +59,17 @@ class InceptionBlock(keras.layers.Layer):
 
     def __init__(
         self,
-        filters=32,
-        kernel_sizes=(10, 20, 40),
+        filters: int = 32,
+        kernel_sizes: Sequence[int] = (10, 20, 40),
         *,
-        bottleneck=32,
-        normalization="batch",
-        activation="relu",
-        dropout=0.0,
-        l1=0.0,
-        l2=0.0,
-        **kwargs,
-    ):
+        bottleneck: int = 32,
+        normalization: Literal["batch", "layer"] | None = "batch",
+        activation: str | Callable[[Any], Any] | None = "relu",
+        dropout: float = 0.0,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if not kernel_sizes or min(filters, *kernel_sizes) < 1 or bottleneck < 0:
             raise ValueError(
@@ -130,7 +134,7 @@ class InceptionBlock(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class InceptionTime(keras.layers.Layer):
+class InceptionTime(Layer):
     """InceptionTime: network for series that learns patterns of many lengths.
 
     `depth` times `InceptionBlock`, with a shortcut around every third block: `relu(y + norm(conv(x)))`, where the
@@ -172,20 +176,20 @@ class InceptionTime(keras.layers.Layer):
 
     def __init__(
         self,
-        filters=32,
-        kernel_sizes=(10, 20, 40),
+        filters: int = 32,
+        kernel_sizes: Sequence[int] = (10, 20, 40),
         *,
-        depth=6,
-        shortcut_every=3,
-        bottleneck=32,
-        normalization="batch",
-        activation="relu",
-        dropout=0.0,
-        pooling="mean",
-        l1=0.0,
-        l2=0.0,
-        **kwargs,
-    ):
+        depth: int = 6,
+        shortcut_every: int = 3,
+        bottleneck: int = 32,
+        normalization: Literal["batch", "layer"] | None = "batch",
+        activation: str | Callable[[Any], Any] | None = "relu",
+        dropout: float = 0.0,
+        pooling: Literal["mean", "max"] | None = "mean",
+        l1: float = 0.0,
+        l2: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if depth < 1 or shortcut_every < 0:
             raise ValueError(

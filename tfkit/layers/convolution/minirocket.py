@@ -1,11 +1,14 @@
 """MiniRocket: features of series from fixed dilated convolutions."""
 
+from collections.abc import Sequence
 from itertools import combinations
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from tfkit.layers.layer import Layer
 from tfkit.layers.masked_normalization import zero_masked
 
 TAPS = 9  # weights of a kernel
@@ -19,7 +22,7 @@ for _kernel, _positions in enumerate(combinations(range(TAPS), 3)):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class MiniRocket(keras.layers.Layer):
+class MiniRocket(Layer):
     """MiniRocket: about 10,000 features from fixed dilated convolutions of a series.
 
     Each feature is the proportion of steps at which a convolution exceeds a precomputed bias (Dempster et al. 2021,
@@ -52,7 +55,13 @@ class MiniRocket(keras.layers.Layer):
         (2, 252)
     """
 
-    def __init__(self, dilations, biases, channels=None, **kwargs):
+    def __init__(
+        self,
+        dilations: Sequence[int],
+        biases: Sequence[Sequence[Sequence[float]]],
+        channels: Sequence[Sequence[Sequence[int]]] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.biases = [np.asarray(rows, "float32") for rows in biases]
         if not len(dilations) or min(dilations) < 1 or len(dilations) != len(biases):

@@ -1,14 +1,18 @@
 """Residual convolutional blocks and squeeze-and-excitation."""
 
+from collections.abc import Callable
+from typing import Any, Literal
+
 import keras
 from keras import ops
 
 from tfkit.layers.convolution.conv import ConvBlock, drop_channels
+from tfkit.layers.layer import Layer
 from tfkit.layers.masked_normalization import GlobalPooling, zero_masked
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class SqueezeExcitation(keras.layers.Layer):
+class SqueezeExcitation(Layer):
     """Squeeze-and-excitation: scale channels by weights computed from the whole input.
 
     Each channel is multiplied by a value in (0, 1): `sigmoid(relu(mean(x) @ w + b) @ v + c)`, where the mean is over
@@ -34,7 +38,7 @@ class SqueezeExcitation(keras.layers.Layer):
         (2, 8, 8, 16)
     """
 
-    def __init__(self, ratio=8, **kwargs):
+    def __init__(self, ratio: int = 8, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if ratio < 1:
             raise ValueError(f"`ratio` must be at least 1. Received: {ratio!r}")
@@ -60,7 +64,7 @@ class SqueezeExcitation(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class ResidualBlock(keras.layers.Layer):
+class ResidualBlock(Layer):
     """Residual block of two convolutions, as in ResNet.
 
     `activation(shortcut(x) + branch(x))` with branch = conv, norm, activation, dropout, conv, norm, and optional
@@ -107,22 +111,22 @@ class ResidualBlock(keras.layers.Layer):
 
     def __init__(
         self,
-        filters,
-        kernel_size=3,
+        filters: int,
+        kernel_size: int = 3,
         *,
-        rank=2,
-        strides=1,
-        dilation_rate=1,
-        padding="same",
-        normalization="batch",
-        activation="relu",
-        dropout=0.0,
-        squeeze_excitation=0,
-        stochastic_depth=0.0,
-        l1=0.0,
-        l2=0.0,
-        **kwargs,
-    ):
+        rank: int = 2,
+        strides: int = 1,
+        dilation_rate: int = 1,
+        padding: Literal["same", "valid", "causal"] = "same",
+        normalization: Literal["batch", "layer", "group"] | None = "batch",
+        activation: str | Callable[[Any], Any] | None = "relu",
+        dropout: float = 0.0,
+        squeeze_excitation: int = 0,
+        stochastic_depth: float = 0.0,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if padding == "valid":
             raise ValueError(f"`padding` must preserve the number of steps: 'same' or 'causal'. Received: {padding!r}")
@@ -132,8 +136,12 @@ class ResidualBlock(keras.layers.Layer):
             raise ValueError(f"`stochastic_depth` must be in [0, 1). Received: {stochastic_depth!r}")
         self.filters, self.strides, self.supports_masking = filters, strides, True
         policy = {"dtype": self.dtype_policy}
-        conv_options = {"rank": rank, "normalization": normalization, "l1": l1, "l2": l2, **policy}
-        kernel_options = {"kernel_size": kernel_size, "dilation_rate": dilation_rate, "padding": padding}
+        conv_options: dict[str, Any] = {"rank": rank, "normalization": normalization, "l1": l1, "l2": l2, **policy}
+        kernel_options: dict[str, Any] = {
+            "kernel_size": kernel_size,
+            "dilation_rate": dilation_rate,
+            "padding": padding,
+        }
         self.first = ConvBlock(
             filters,
             strides=strides,

@@ -1,10 +1,15 @@
 """Multi-layer perceptron: a stack of dense layers."""
 
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
 import keras
+
+from tfkit.layers.layer import Layer
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class MLP(keras.layers.Layer):
+class MLP(Layer):
     """Multi-layer perceptron: dense layers with normalization, activation and dropout.
 
     Every hidden layer computes `dropout(activation(normalization(x @ kernel)))` (Ioffe and Szegedy 2015,
@@ -41,8 +46,17 @@ class MLP(keras.layers.Layer):
     """
 
     def __init__(
-        self, units, *, activation="relu", normalization="batch", dropout=0.0, l1=0.0, l2=0.0, residual=False, **kwargs
-    ):
+        self,
+        units: Sequence[int],
+        *,
+        activation: str | Callable[[Any], Any] | None = "relu",
+        normalization: Literal["batch", "layer"] | None = "batch",
+        dropout: float = 0.0,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        residual: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if not units or any(width < 1 for width in units):
             raise ValueError(f"`units` must name the width of at least one layer, each at least 1. Received: {units!r}")

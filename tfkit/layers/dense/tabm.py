@@ -1,13 +1,18 @@
 """TabM: parameter-efficient ensembles of MLPs that share their kernels."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import keras
 from keras import ops
+
+from tfkit.layers.layer import Layer
 
 ACTIVATIONS = ("linear", "softmax", "sigmoid")  # of `EnsembleAverage`
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class BatchEnsembleDense(keras.layers.Layer):
+class BatchEnsembleDense(Layer):
     """Dense layer of an ensemble: one shared kernel, scales and bias per member.
 
     BatchEnsemble (Wen et al. 2020, https://arxiv.org/abs/2002.06715) as used by TabM (Gorishniy et al. 2024,
@@ -39,7 +44,17 @@ class BatchEnsembleDense(keras.layers.Layer):
         (4, 8, 16)
     """
 
-    def __init__(self, units, members=8, *, signs=False, shared=True, l1=0.0, l2=0.0, **kwargs):
+    def __init__(
+        self,
+        units: int,
+        members: int = 8,
+        *,
+        signs: bool = False,
+        shared: bool = True,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if units < 1 or members < 1:
             raise ValueError(
@@ -94,7 +109,7 @@ class BatchEnsembleDense(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class TabM(keras.layers.Layer):
+class TabM(Layer):
     """TabM: ensemble of MLPs in one network, at little more than the cost of one MLP.
 
     A stack of `BatchEnsembleDense`, activation and dropout; the scales of the first layer are initialized with random
@@ -127,7 +142,17 @@ class TabM(keras.layers.Layer):
         (5, 4, 32)
     """
 
-    def __init__(self, units, members=8, *, activation="relu", dropout=0.0, l1=0.0, l2=0.0, **kwargs):
+    def __init__(
+        self,
+        units: Sequence[int],
+        members: int = 8,
+        *,
+        activation: str | Callable[[Any], Any] | None = "relu",
+        dropout: float = 0.0,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if not units or any(width < 1 for width in units):
             raise ValueError(f"`units` must name the width of at least one layer, each at least 1. Received: {units!r}")
@@ -160,7 +185,7 @@ class TabM(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class EnsembleAverage(keras.layers.Layer):
+class EnsembleAverage(Layer):
     """Average ensemble members at inference; pass them through in training.
 
     In training the input is returned unchanged, so that a loss such as `tfkit.losses.EnsembleLoss` trains each member.
@@ -187,7 +212,7 @@ class EnsembleAverage(keras.layers.Layer):
         [[[2.0]]]
     """
 
-    def __init__(self, activation="linear", **kwargs):
+    def __init__(self, activation: str | Callable[[Any], Any] | None = "linear", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if activation not in ACTIVATIONS:
             raise ValueError(f"`activation` must be one of {', '.join(ACTIVATIONS)}. Received: {activation!r}")

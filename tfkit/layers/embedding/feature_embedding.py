@@ -1,15 +1,18 @@
 """Embeddings of numeric and categorical features."""
 
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import keras
 from keras import ops
 
+from tfkit.layers.layer import Layer
 from tfkit.layers.preprocessing.tabular import padded_bins
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class PiecewiseLinearEmbedding(keras.layers.Layer):
+class PiecewiseLinearEmbedding(Layer):
     """Embed numeric columns by a learned piecewise-linear function per column.
 
     Piecewise-linear encoding (Gorishniy et al. 2022, https://arxiv.org/abs/2203.05556) with precomputed bin edges,
@@ -42,7 +45,7 @@ class PiecewiseLinearEmbedding(keras.layers.Layer):
         (3, 8)
     """
 
-    def __init__(self, edges, dim=8, **kwargs):
+    def __init__(self, edges: Sequence[Sequence[float]], dim: int = 8, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
         if dim < 1:
             raise ValueError(f"`dim` must be at least 1. Received: {dim!r}")
@@ -83,7 +86,7 @@ class PiecewiseLinearEmbedding(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class CategoricalEmbedding(keras.layers.Layer):
+class CategoricalEmbedding(Layer):
     """Encode categories: one-hot for few categories, learned embedding for many.
 
     Args:
@@ -107,7 +110,7 @@ class CategoricalEmbedding(keras.layers.Layer):
         (2, 11)
     """
 
-    def __init__(self, sizes, dim=8, one_hot=64, **kwargs):
+    def __init__(self, sizes: Sequence[int], dim: int = 8, one_hot: int = 64, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not sizes or min(sizes) < 1 or dim < 1 or one_hot < 0:
             raise ValueError(

@@ -1,14 +1,19 @@
 """Embedding of hashed n-grams."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
+
+from tfkit.layers.layer import Layer
 
 NUM_CODES = 2**20  # size of the hash space; about 50,000 of the codes are used
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class NgramEmbedding(keras.layers.Layer):
+class NgramEmbedding(Layer):
     """Embed a sequence of ids as the scaled sum of its n-gram vectors.
 
     Every run of `n` ids has a code (a hash: Weinberger et al. 2009, https://arxiv.org/abs/0902.2206), and every code in
@@ -47,7 +52,16 @@ class NgramEmbedding(keras.layers.Layer):
         (2, 16)
     """
 
-    def __init__(self, ngrams, dim=64, *, sizes=(1, 2), dropout=0.0, initializer="zeros", **kwargs):
+    def __init__(
+        self,
+        ngrams: Any,
+        dim: int = 64,
+        *,
+        sizes: Sequence[int] = (1, 2),
+        dropout: float = 0.0,
+        initializer: Any = "zeros",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if dim < 1 or not sizes or min(sizes) < 1:
             raise ValueError(
@@ -64,7 +78,8 @@ class NgramEmbedding(keras.layers.Layer):
             )
         self.ngrams, self.dim, self.sizes, self.initializer = codes.tolist(), dim, list(sizes), initializer
         self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=self.dtype_policy)
-        code_to_row = np.full(NUM_CODES, -1, "int32")  # row of the table for each code, -1 for unknown codes
+        # row of the table for each code, -1 for unknown codes
+        code_to_row: np.ndarray = np.full(NUM_CODES, -1, "int32")
         code_to_row[codes] = np.arange(len(codes))
         self.code_to_row = code_to_row
 

@@ -1,13 +1,16 @@
 """Periodic embedding of numeric columns."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
+from tfkit.layers.layer import Layer
+
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class PeriodicEmbedding(keras.layers.Layer):
+class PeriodicEmbedding(Layer):
     """Embed numeric columns by learned sine and cosine features.
 
     `embedding = relu([sin(v), cos(v)] @ kernel + bias)` with `v = 2 pi * frequencies * x`, where every column has its
@@ -39,7 +42,7 @@ class PeriodicEmbedding(keras.layers.Layer):
         (3, 8)
     """
 
-    def __init__(self, dim=8, num_frequencies=16, scale=0.1, **kwargs):
+    def __init__(self, dim: int = 8, num_frequencies: int = 16, scale: float = 0.1, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
         if dim < 1 or num_frequencies < 1 or not scale > 0:
             raise ValueError(

@@ -1,11 +1,15 @@
 """Interpolation of missing values in series."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
+from tfkit.layers.layer import Layer
+
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class InterpolateMissing(keras.layers.Layer):
+class InterpolateMissing(Layer):
     """Fill missing values of a series by linear interpolation.
 
     Values before the first known value are set to the first, values after the last to the last; a channel without known
@@ -24,7 +28,7 @@ class InterpolateMissing(keras.layers.Layer):
         [1.0, 1.0, 2.0, 3.0, 4.0, 4.0]
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 

@@ -1,13 +1,18 @@
 """Preprocessing layers for columns of a table."""
 
+from collections.abc import Sequence
 from itertools import pairwise, zip_longest
+from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
+
+from tfkit.layers.layer import Layer
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class Center(keras.layers.Layer):
+class Center(Layer):
     """Subtract a precomputed center in float64, then cast to the dtype of the layer.
 
     For numbers whose level is large and whose spread is small, such as seconds since 1970: float32 has 24 bits, and
@@ -30,9 +35,9 @@ class Center(keras.layers.Layer):
         [1.0, 2.5]
     """
 
-    def __init__(self, center, **kwargs):
+    def __init__(self, center: float | Sequence[float], **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
-        self.center = [float(value) for value in center] if isinstance(center, list | tuple) else float(center)
+        self.center = np.asarray(center, "float64").tolist()
 
     def call(self, x):
         center = ops.convert_to_tensor(self.center, "float64")  # `ops.cast` of a number starts with float32
@@ -43,7 +48,7 @@ class Center(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class Imputer(keras.layers.Layer):
+class Imputer(Layer):
     """Replace missing (NaN) or infinite values by precomputed values.
 
     Args:
@@ -61,7 +66,7 @@ class Imputer(keras.layers.Layer):
         [[1.0, 5.0]]
     """
 
-    def __init__(self, values, **kwargs):
+    def __init__(self, values: Sequence[float], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.values = list(values)
 
@@ -73,7 +78,7 @@ class Imputer(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class MissingIndicator(keras.layers.Layer):
+class MissingIndicator(Layer):
     """Indicate missing values (NaN or infinite) of selected columns by 1.
 
     For columns where a missing value can be informative.
@@ -93,7 +98,7 @@ class MissingIndicator(keras.layers.Layer):
         [[1.0]]
     """
 
-    def __init__(self, indices, **kwargs):
+    def __init__(self, indices: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.indices = list(indices)
 
@@ -105,7 +110,7 @@ class MissingIndicator(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class SmoothClip(keras.layers.Layer):
+class SmoothClip(Layer):
     """Smoothly clip values to [-bound, bound].
 
     `x / sqrt(1 + (x / bound)^2)` is close to x near 0 and never exceeds the bound: the squashing function of RealMLP
@@ -130,7 +135,7 @@ class SmoothClip(keras.layers.Layer):
         [0.1, 3.0]
     """
 
-    def __init__(self, bound=3.0, **kwargs):
+    def __init__(self, bound: float = 3.0, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
         if not bound > 0:
             raise ValueError(f"`bound` must be above 0. Received: {bound!r}")
@@ -146,7 +151,7 @@ class SmoothClip(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class QuantileTransform(keras.layers.Layer):
+class QuantileTransform(Layer):
     """Map values to their training quantile, scaled to [-1, 1].
 
     Piecewise linear between precomputed quantiles; -1 below the first and 1 above the last. The transform of
@@ -172,7 +177,7 @@ class QuantileTransform(keras.layers.Layer):
         [-0.5, 1.0]
     """
 
-    def __init__(self, quantiles, shares, **kwargs):
+    def __init__(self, quantiles: Sequence[Sequence[float]], shares: Sequence[Sequence[float]], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.quantiles, self.shares = (
             [list(column) for column in quantiles],

@@ -4,6 +4,8 @@ from typing import Any
 
 import keras
 
+from tfkit.layers.layer import Layer
+
 # Scripts without spaces between words: each letter is a token.
 UNSPACED_SCRIPTS = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 
@@ -12,7 +14,7 @@ SINGLE_CHARACTER_TOKEN = rf"([{UNSPACED_SCRIPTS}]|[^\p{{L}}\p{{M}}\p{{N}}\pZ\s])
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class TruncateText(keras.layers.Layer):
+class TruncateText(Layer):
     """Truncate texts to their first characters, which bounds the time per text.
 
     White space of any kind becomes one space.

@@ -1,16 +1,20 @@
 """Stacked LSTM or GRU layers with a fast training loop."""
 
+from collections.abc import Sequence
+from typing import Any, Literal
+
 import keras
 from keras import ops
 
 from tfkit.layers.dropout import FastDropout
+from tfkit.layers.layer import Layer
 from tfkit.layers.recurrent import rnn_kernels
 
 KINDS = {"lstm": (keras.layers.LSTM, rnn_kernels.LSTM), "gru": (keras.layers.GRU, rnn_kernels.GRU)}
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
-class RNNStack(keras.layers.Layer):
+class RNNStack(Layer):
     """Stacked LSTM or GRU layers: same results as Keras, faster training.
 
     Each layer reads the states of the layer below; forget gates are initialized with a bias of 1, recurrent kernels are
@@ -61,16 +65,16 @@ class RNNStack(keras.layers.Layer):
 
     def __init__(
         self,
-        units,
+        units: Sequence[int],
         *,
-        cell="lstm",
-        bidirectional=False,
-        dropout=0.0,
-        recurrent_dropout=0.0,
-        return_sequences=False,
-        implementation="auto",
-        **kwargs,
-    ):
+        cell: Literal["lstm", "gru"] = "lstm",
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        return_sequences: bool = False,
+        implementation: Literal["auto", "loop", "keras"] = "auto",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if not units or any(width < 1 for width in units):
             raise ValueError(f"`units` must name the width of at least one layer, each at least 1. Received: {units!r}")
