@@ -10,10 +10,10 @@ class Layer(keras.layers.Layer):
 
     Example:
         >>> import tfkit
-        >>> tfkit.layers.TransformerEncoder(keras.Input((10, 8)))  # doctest: +ELLIPSIS
+        >>> tfkit.layers.TransformerEncoder(keras.Input((10, 8)))
         Traceback (most recent call last):
             ...
-        TypeError: A layer is created with its settings, then called: `TransformerEncoder(...)(x)`....
+        TypeError: A layer is created with its settings, then called: ...
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
