@@ -138,8 +138,10 @@ def test_verdict_of_a_better_model():
         np.zeros(1000, int), predictions_with_error_rate(0.1), baselines, classes_metadata("ab")
     )
     assert verdict.startswith(
-        "Better than the best baseline (linear): accuracy 0.9 vs 0.8, n = 1,000, 95% CI of the diff"
+        "The model is better than the best baseline, linear: accuracy 0.9 against 0.8 on the test set (n = 1,000). "
+        "The difference is 0."
     )
+    assert verdict.endswith(" (95% interval).")
 
 
 def test_verdict_of_a_worse_model():
@@ -147,7 +149,7 @@ def test_verdict_of_a_worse_model():
     verdict = comparison.summarize_comparison(
         np.zeros(1000, int), predictions_with_error_rate(0.3), baselines, classes_metadata("ab")
     )
-    assert verdict.startswith("Worse than the best baseline (linear): accuracy 0.7 vs 0.8, n = 1,000, 95% CI")
+    assert verdict.startswith("The model is worse than the best baseline, linear: accuracy 0.7 against 0.8 on the test")
     assert verdict.endswith(". Use the baseline or improve the model.")
 
 
@@ -157,7 +159,7 @@ def test_verdict_without_significant_difference(share):
     verdict = comparison.summarize_comparison(
         np.zeros(1000, int), y_pred, {"linear": predictions_with_error_rate(0.2)}, classes_metadata("ab")
     )
-    assert verdict.startswith("No significant difference from the best baseline (linear): accuracy")
+    assert verdict.startswith("No clear difference between the model and the best baseline, linear: accuracy")
     assert "n = 1,000" in verdict
 
 
@@ -167,10 +169,10 @@ def test_verdict_of_errors_prefers_lower_values():
     verdict = comparison.summarize_comparison(
         y_true, y_true + noise, {"dummy": np.full(100, 49.5), "linear": y_true + 3 * noise}, metadata
     )
-    assert verdict.startswith("Better than the best baseline (linear): root mean squared error ")
+    assert verdict.startswith("The model is better than the best baseline, linear: root mean squared error ")
     assert "lower is better" in verdict
     verdict = comparison.summarize_comparison(y_true, y_true + 3 * noise, {"linear": y_true + noise}, metadata)
-    assert verdict.startswith("Worse than the best baseline (linear): root mean squared error")
+    assert verdict.startswith("The model is worse than the best baseline, linear: root mean squared error")
 
 
 def test_verdict_without_baselines():
@@ -263,9 +265,10 @@ def test_neighboring_windows_are_resampled_in_blocks():
     assert bootstrap.bootstrap_intervals(y_true, y_pred, with_blocks(201)) == {}
     assert bootstrap.paired_difference_interval(y_true, y_pred, y_pred + 1, with_blocks(201), "mase") is None
     summary = comparison.summarize_comparison(y_true, y_pred, {"naive": y_pred + 1}, with_blocks(201))
-    assert summary.startswith("The score is better than that of the best baseline (naive), but there are too few")
+    assert summary.startswith("The score is better than that of the best baseline, naive: ")
+    assert "too few independent test rows for a confidence interval" in summary
     summary = comparison.summarize_comparison(y_true, y_pred + 1, {"naive": y_pred}, with_blocks(201))
     assert summary.startswith("The score is not better than")
     assert comparison.summarize_comparison(y_true, y_pred, {"naive": y_pred + 1}, with_blocks(20)).startswith(
-        "Better than"
+        "The model is better than"
     )

@@ -22,7 +22,8 @@ def test_improvement_is_in_percentage_points(runs):
     (comparison,) = compare_pairs(load_comparable_runs(runs))
     low, high = comparison.interval
     assert low > 0, "one epoch at a tiny learning rate learns nothing"
-    assert f"{runs[comparison.first].folder.name} is better than" in comparison.summary
+    assert comparison.summary.startswith("epochs=")
+    assert " is better than epochs=1, learning_rate=" in comparison.summary
     assert f"by {100 * low:.1f} to {100 * high:.1f} percentage points" in comparison.summary
     assert "paired, same test rows" in comparison.summary
 
@@ -30,7 +31,7 @@ def test_improvement_is_in_percentage_points(runs):
 @pytest.mark.slow
 def test_same_run_has_no_significant_difference(runs):
     (comparison,) = compare_pairs(load_comparable_runs([runs[0], runs[0]]))
-    assert "No significant difference between" in comparison.summary
+    assert "No clear difference between" in comparison.summary
     assert comparison.interval == [0, 0]
 
 
@@ -53,6 +54,15 @@ def test_page_has_a_table_of_settings_that_differ(runs, tmp_path):
     assert "units" not in differing
     assert "validation loss" in html
     assert all(run.folder.name in html for run in runs)
+    assert "best baseline, " in html
+    assert "The code of the recipe differs" not in html
+    (tmp_path / "changed").mkdir()
+    for path in runs[1].folder.iterdir():
+        (tmp_path / "changed" / path.name).write_bytes(path.read_bytes())
+    with (tmp_path / "changed" / "recipe.py").open("a") as file:
+        file.write("# a change")
+    html = compare(runs[0], tmp_path / "changed", out=tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "The code of the recipe differs from that of epochs=" in html
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 
 import tfkit
 from tests.reporting.conftest import FAST_SETTINGS, POSITIVE, table
+from tfkit.catalog.topics import find_meaning
 from tfkit.reporting.report import report
 from tfkit.reporting.sections.examples import _number_of_mistakes
 
@@ -47,7 +48,26 @@ def test_report_has_all_sections_in_order(report_html):
         "Settings",
         "How to use this model",
         "Reproduce this run",
+        "Terms",
     ]
+
+
+def test_metrics_are_explained_on_hover_and_in_a_list(report_html, runs):
+    meaning = find_meaning("roc_auc")
+    assert f'<abbr title="{meaning}">ROC AUC</abbr>' in html.unescape(report_html)
+    terms = report_html[report_html.index(">Terms</h2>") :]
+    assert meaning in html.unescape(terms)
+    assert "tfkit" not in terms[: terms.index("</table>")], "commands are not meanings"
+    for name in ("accuracy", "log loss", "baseline", "95% interval"):
+        assert f">{name}</abbr></th>" in terms
+
+
+def test_scores_to_compare_have_the_same_decimals(report_html):
+    table = report_html[report_html.index("Scores on the test set") :]
+    table = table[: table.index("</table>")]
+    for row in re.findall(r"<tr>(.*?)</tr>", table):
+        cells = re.findall(r"\d+\.(\d+)", re.sub(r'title="[^"]*"', "", row))
+        assert len({len(decimals) for decimals in cells}) <= 1
 
 
 def test_title_is_what_is_predicted_the_file_and_the_day(report_html, runs):

@@ -1,10 +1,13 @@
-"""Analyze a forecast: error and coverage by horizon, and example windows."""
+"""Analyze a forecast: error and coverage by horizon, example windows, and the future."""
 
 from typing import Any
 
 import numpy as np
 
 from tfkit.analysis.fitted_model import FittedModel
+from tfkit.data.forecasting.features import series_timestamps
+from tfkit.data.forecasting.reading import last_windows
+from tfkit.datasets.batch_predict import predict
 from tfkit.evaluation.baselines.forecasting import naive, seasonal_naive
 
 MAX_WINDOWS = 4  # windows in figures
@@ -13,7 +16,7 @@ PAST_HORIZONS = 2.0  # past values in figures, in horizons
 
 
 def forecasts(fitted: FittedModel) -> dict[str, Any]:
-    """Return errors and coverage by step, and the last windows."""
+    """Return errors and coverage by step, the last windows, and the forecast after the end of the series."""
     metadata, test = fitted.metadata, fitted.test
     y_true, y_pred = fitted.predictions["test"]
     values, middle = y_true["values"], y_pred[..., len(metadata.quantiles) // 2]
@@ -26,7 +29,38 @@ def forecasts(fitted: FittedModel) -> dict[str, Any]:
         for i in range(len(quantiles) // 2)
     }
     analysis["examples"] = [_example(fitted, int(window)) for window in _last_windows(test)]
+    analysis["future"] = _future(fitted)
     return analysis
+
+
+def _future(fitted: FittedModel) -> list[dict[str, Any]]:
+    """Return the forecasts after the end of the series; none if they need known covariates, which are not given."""
+    metadata: Any = fitted.metadata
+    grid = getattr(fitted.test, "grid", None)
+    if grid is None or metadata.known_covariates:
+        return []
+    raw, codes, starts = last_windows(grid, grid, metadata)
+    raw = {name: values[:MAX_WINDOWS] for name, values in raw.items()}
+    outputs = predict(fitted.inference_model, raw)
+    past, examples = _past_steps(metadata), []
+    for values, code, start, quantiles in zip(raw["values"], codes, starts, outputs, strict=False):
+        time_index = np.arange(start - past, start + metadata.horizon)
+        times = series_timestamps(grid.names, np.full(len(time_index), code), time_index, metadata)
+        examples.append(
+            {
+                "series": str(grid.names[code]),
+                "times": times.iloc[:, -1].astype(str).tolist(),
+                "past": _to_json(values[-past:]),
+                "y_true": [None] * metadata.horizon,
+                "quantile_forecasts": [_to_json(quantile) for quantile in quantiles.T],
+            }
+        )
+    return examples
+
+
+def _past_steps(metadata: Any) -> int:
+    """Return the number of past steps in a figure."""
+    return min(metadata.context_length, max(int(PAST_HORIZONS * metadata.horizon), metadata.season_length))
 
 
 def _last_windows(test: Any) -> np.ndarray:
@@ -42,7 +76,7 @@ def _example(fitted: FittedModel, window: int) -> dict[str, Any]:
     """Return past, targets, predictions, series and the times of all their steps."""
     metadata, test = fitted.metadata, fitted.test
     y_true, y_pred = fitted.predictions["test"]
-    past = min(metadata.context_length, max(int(PAST_HORIZONS * metadata.horizon), metadata.season_length))
+    past = _past_steps(metadata)
     start = int(test.forecast_starts[window])
     times = test.lookup_timestamps(np.arange(start - past, start + metadata.horizon)).iloc[:, -1].astype(str).tolist()
     return {
@@ -66,5 +100,5 @@ def _coverage_by_step(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> 
 
 
 def _to_json(values: np.ndarray) -> list[float | None]:
-    """Convert values to a list, with six significant digits and None instead of NaN."""
-    return [float(f"{v:.6g}") if np.isfinite(v) else None for v in np.asarray(values, "float64")]
+    """Convert values to a list, with nine significant digits and None instead of NaN."""
+    return [float(f"{v:.9g}") if np.isfinite(v) else None for v in np.asarray(values, "float64")]

@@ -67,6 +67,15 @@ def _exported_names(tree: ast.Module | None) -> list[str]:
     return []
 
 
+def _without_annotations(arguments: ast.arguments) -> ast.arguments:
+    """Remove the types of arguments, which the docstring names."""
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+    for argument in every:
+        if argument is not None:
+            argument.annotation = None
+    return arguments
+
+
 def _component(package: str, node: ast.ClassDef | ast.FunctionDef) -> Component:
     """Read signature and docstring of a definition.
 
@@ -76,6 +85,6 @@ def _component(package: str, node: ast.ClassDef | ast.FunctionDef) -> Component:
     if isinstance(node, ast.ClassDef):
         methods = (method for method in node.body if isinstance(method, ast.FunctionDef))
         function = next((method for method in methods if method.name == "__init__"), node)
-    arguments = ast.unparse(function.args) if isinstance(function, ast.FunctionDef) else ""
+    arguments = ast.unparse(_without_annotations(function.args)) if isinstance(function, ast.FunctionDef) else ""
     arguments = arguments.removeprefix("self, ").removesuffix(", **kwargs")
     return Component(f"{package}.{node.name}", f"{node.name}({arguments})", ast.get_docstring(node) or "")

@@ -24,6 +24,10 @@ SYNONYMS = {
     "ece": "expected_calibration_error",
     "lrap": "label_ranking_average_precision",
     "num_layers": "units",
+    "95%_interval": "interval",
+    "confidence_interval": "interval",
+    "baselines": "baseline",
+    "val": "validation",
 }
 
 
@@ -47,5 +51,19 @@ def find_topic(name: str) -> str | None:
         >>> find_topic("lr").startswith("The size of a step.")
         True
     """
-    key = re.sub(r"_(macro|micro|weighted)$", "", re.sub(r"[ -]", "_", name.lower()))
+    key = re.sub(r"_(macro|micro|weighted|\d+)$", "", re.sub(r"[ -]", "_", name.lower()))
     return topics().get(SYNONYMS.get(key, key))
+
+
+def find_meaning(name: str) -> str | None:
+    """The sentences of a topic that say what it means, without commands; None if there is no such topic.
+
+    Example:
+        >>> find_meaning("ROC AUC").split(":")[0]
+        'The probability that a row of the positive class has a higher score than another row'
+        >>> find_meaning("accuracy").partition(". ")[0]
+        'The fraction of rows whose class is predicted'
+    """
+    sentences = re.split(r"(?<=\.)\s+(?=[A-Z0-9])", find_topic(name) or "")
+    is_command = re.compile(r"^(Set|See|Choose|Compare|Measure|Try|Read)\b|\btfkit ")
+    return " ".join(" ".join(text.split()) for text in sentences if not is_command.search(text)) or None

@@ -80,9 +80,9 @@ def summarize_comparison(
     Example:
         >>> y_true, metadata = np.arange(40.0), Metadata()
         >>> summarize_comparison(y_true, y_true + 0.5, {"dummy": np.full(40, 19.5)}, metadata).split(":")[0]
-        'Better than the best baseline (dummy)'
+        'The model is better than the best baseline, dummy'
         >>> summarize_comparison(y_true, np.full(40, 19.5), {"linear": y_true + 0.5}, metadata).split(":")[0]
-        'Worse than the best baseline (linear)'
+        'The model is worse than the best baseline, linear'
     """
     quantile = metadata.target.quantile
     if quantile is not None:
@@ -95,21 +95,27 @@ def summarize_comparison(
     if result is None:
         return "No baseline was evaluated, so the difficulty of the task is unknown."
     baseline, interval = result["baseline"].replace("_", " "), result["interval"]
-    details = f"{result['score'].replace('_', ' ')} {_format(result['model'])} vs {_format(result['baseline_score'])}"
-    details += " (lower is better)" if result["mode"] == "min" else ""
-    details += f", n = {len(y_true):,}"
+    scores = f"{_format(result['model'])} against {_format(result['baseline_score'])}"
+    details = f"{result['score'].replace('_', ' ')} {scores} on the test set (n = {len(y_true):,}"
+    details += "; lower is better)" if result["mode"] == "min" else ")"
     if interval is not None:
-        details += f", 95% CI of the difference {_format(interval[0])} to {_format(interval[1])}"
+        difference = f"{_format(interval[0])} to {_format(interval[1])} (95% interval)"
         low, high = result["better"]
         if low > 0:
-            return f"Better than the best baseline ({baseline}): {details}."
+            return f"The model is better than the best baseline, {baseline}: {details}. The difference is {difference}."
         if high < 0:
-            return f"Worse than the best baseline ({baseline}): {details}. Use the baseline or improve the model."
-        return f"No significant difference from the best baseline ({baseline}): {details}."
+            return (
+                f"The model is worse than the best baseline, {baseline}: {details}. The difference is {difference}. "
+                "Use the baseline or improve the model."
+            )
+        return (
+            f"No clear difference between the model and the best baseline, {baseline}: {details}. "
+            f"The difference may be chance: {difference}."
+        )
     order = "better" if (result["model"] > result["baseline_score"]) == (result["mode"] == "max") else "not better"
     return (
-        f"The score is {order} than that of the best baseline ({baseline}), but there are too few independent test "
-        f"rows for a confidence interval: {details}."
+        f"The score is {order} than that of the best baseline, {baseline}: {details}. There are too few independent "
+        "test rows for a confidence interval."
     )
 
 

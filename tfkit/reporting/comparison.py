@@ -18,6 +18,8 @@ from tfkit.run_dir import RunDir
 from tfkit.tasks.primary_metric import primary_metric
 from tfkit.tasks.registry import get_task
 
+MAX_NAMED_SETTINGS, MAX_NAME_CHARACTERS = 3, 80  # in the name of a run
+
 MAX_PAIRS = 15  # pairs of runs that are compared
 
 PERCENT_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")  # reported in percentage points
@@ -96,9 +98,19 @@ def _check(records: list[RunResults]) -> None:
 
 
 def distinct_run_names(records: list[RunResults]) -> list[str]:
-    """Return distinct names of runs: folder names, or paths if those are ambiguous."""
+    """Return distinct names of runs: what differs, such as `recipe, units=64`; else folder names, or paths."""
+    keys = dict.fromkeys(key for record in records for key in record.config)
+    differing = [key for key in keys if len({str(record.config.get(key)) for record in records}) > 1]
+    recipes = {record.provenance["recipe"] for record in records}
+    names = []
+    for record in records:
+        parts = [Path(record.provenance["recipe"]).name] if len(recipes) > 1 else []
+        parts += [f"{key}={record.config[key]}" for key in differing if key in record.config]
+        more = [f"{len(parts) - MAX_NAMED_SETTINGS} more"] if len(parts) > MAX_NAMED_SETTINGS else []
+        names.append(", ".join(parts[:MAX_NAMED_SETTINGS] + more))
     paths = [record.run.folder.resolve() for record in records]
-    names = [path.name for path in paths]
+    if "" in names or len(set(names)) < len(set(paths)) or max(map(len, names)) > MAX_NAME_CHARACTERS:
+        names = [path.name for path in paths]
     if len(set(names)) < len(set(paths)):
         names = list(map(str, paths))
     distinct: list[str] = []
@@ -145,10 +157,10 @@ def _compare_pair(
             if name in PERCENT_METRICS
             else format_interval([low, high])
         )
-        conclusion = f"{names[first]} is better than {names[second]} by {gap}: {values} (95% CI, {method})."
+        conclusion = f"{names[first]} is better than {names[second]} by {gap}: {values} (95% interval, {method})."
     else:
-        conclusion = f"No significant difference between {names[first]} and {names[second]}: {values} "
-        conclusion += f"(95% CI of the difference: {format_interval(interval)}, {method})."
+        conclusion = f"No clear difference between {names[first]} and {names[second]}: {values} "
+        conclusion += f"(95% interval of the difference: {format_interval(interval)}, {method})."
     return RunComparison(first, second, interval, paired, conclusion)
 
 

@@ -27,6 +27,19 @@ def format_number(value: Any) -> str:
     return f"{value + 0.0:.4g}"
 
 
+def format_alike(values: Sequence[float | None]) -> list[str]:
+    """Format numbers to be compared with the same number of decimals; None is an empty string.
+
+    Example:
+        >>> format_alike([2.26, 0.4723, 1.445]), format_alike([123.4, 0.5]), format_alike([12345.6, None])
+        (['2.2600', '0.4723', '1.4450'], ['123.40', '0.50'], ['12,346', ''])
+    """
+    sizes = [abs(value) for value in values if value is not None and math.isfinite(value)]
+    digits = math.floor(math.log10(max(sizes))) if sizes and max(sizes) > 0 else 0
+    decimals = min(max(4 - max(digits, 0), 0), 4) if digits >= -2 else 3 - digits
+    return ["" if value is None else f"{value + 0.0:,.{decimals}f}" for value in values]
+
+
 def format_percent(share: float) -> str:
     """Format a fraction as a percentage.
 
@@ -45,6 +58,16 @@ def format_interval(ends: Sequence[float] | None) -> str:
         '0.1 to 0.25'
     """
     return f"{format_number(ends[0])} to {format_number(ends[1])}" if ends else ""
+
+
+def shorten(text: str, length: int) -> str:
+    """Cut a text that is longer than `length` characters.
+
+    Example:
+        >>> shorten("learning_rate=0.001", 14)
+        'learning_rate…'
+    """
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def format_size(bytes: int) -> str:

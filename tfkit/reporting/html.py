@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tfkit.catalog.topics import find_meaning
 from tfkit.reporting.document import Section
 from tfkit.reporting.figures import Table
 
@@ -42,6 +43,7 @@ def render_html(
         lstrip_blocks=True,
     )
     environment.filters["numeric_columns"] = _numeric_columns
+    environment.filters["meaning"] = find_meaning
     template = environment.get_template("page.html")
     style = (TEMPLATE_FOLDER / "style.css").read_text(encoding="utf-8")
     sections_by_id = [(f"section-{i}", section) for i, section in enumerate(sections, 1)]

@@ -18,6 +18,7 @@ class SplitWindows(WindowDataset):
     """The windows of one split, or of several splits in succession."""
 
     split: str
+    grid: SeriesGrid
     of_split: Callable[[str], "SplitWindows"]
 
     def concatenate(self, dataset: WindowDataset) -> WindowDataset:
@@ -79,6 +80,6 @@ def make_dataset(
         lookup_timestamps=lambda steps: series_timestamps(grid.names, series_index[steps], time_index[steps], metadata),
         dtype=metadata.inputs["values"]["dtype"],
     )
-    windows.split = split
+    windows.split, windows.grid = split, grid
     windows.of_split = lambda name: make_dataset(grid, metadata, name, preprocessor, power=power)
     return windows

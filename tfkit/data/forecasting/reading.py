@@ -63,7 +63,7 @@ def read(source: Any, metadata: ForecastingMetadata, *, with_targets: bool = Fal
         raw = windows.raw_inputs(np.arange(len(windows)))
         codes, starts = grid.series_index[windows.forecast_starts], grid.time_index[windows.forecast_starts]
     else:
-        raw, codes, starts = _last_windows(grid, untrimmed, metadata)
+        raw, codes, starts = last_windows(grid, untrimmed, metadata)
     result: list[Any] = [raw]
     if with_targets:
         y_true = windows.targets()
@@ -90,7 +90,7 @@ def _scored_windows(grid: SeriesGrid, metadata: ForecastingMetadata) -> WindowDa
     return windows
 
 
-def _last_windows(
+def last_windows(
     grid: SeriesGrid, untrimmed: SeriesGrid, metadata: ForecastingMetadata
 ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """Create the window of each series whose targets begin after its last value.

@@ -45,6 +45,7 @@ def sections(record: RunResults) -> list[Section]:
         run_cards.settings,
         run_cards.use,
         run_cards.reproduce,
+        overview.terms,
     )
     all_sections = [section for make_sections in order for section in make_sections(record)]
     return [section for section in all_sections if not section.empty]

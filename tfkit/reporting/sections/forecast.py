@@ -1,4 +1,4 @@
-"""Sections of a forecast: example forecasts, error and coverage by horizon."""
+"""Sections of a forecast: the future, example forecasts, error and coverage by horizon."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from tfkit.reporting.figures import (
     evenly_spaced_indices,
     legend,
 )
-from tfkit.reporting.formatting import display_name, format_number, format_percent
+from tfkit.reporting.formatting import display_name, format_number, format_percent, shorten
 from tfkit.reporting.run_results import RunResults
 
 BANDS = (ORANGE, TEAL)  # colors of the intervals, the widest first
@@ -28,7 +28,7 @@ MAX_TIMES = 7  # on the time axis
 
 
 def forecast(record: RunResults) -> list[Section]:
-    """Return example forecasts of the last windows, and error and coverage by horizon."""
+    """Return the forecast after the end of the data, those of the last test windows, and scores by horizon."""
     analysis = record.analysis.get("forecast")
     if not analysis:
         return []
@@ -40,7 +40,13 @@ def forecast(record: RunResults) -> list[Section]:
     by_horizon = [_error_by_horizon(analysis)] if record.metadata.horizon > 1 else []
     if analysis["coverage"]:
         by_horizon.append(_coverage_by_horizon(analysis, record))
-    return [Section("Example forecasts", paragraphs, examples), Section("Scores by horizon", [], by_horizon)]
+    future = [_forecast_figure(example, record) for example in analysis.get("future", ())]
+    unit = f"the next {record.metadata.horizon:,} steps" if record.metadata.horizon > 1 else "the next step"
+    return [
+        Section("Forecast", [f"Forecast of {unit} after the end of the data."] if future else [], future),
+        Section("Test forecasts", paragraphs, examples),
+        Section("Scores by horizon", [], by_horizon),
+    ]
 
 
 def _array(values: list[float | None]) -> np.ndarray:
@@ -53,7 +59,7 @@ def _forecast_figure(example: dict[str, Any], record: RunResults) -> Figure:
     quantiles, middle = record.metadata.quantiles, len(record.metadata.quantiles) // 2
     past, y_true = _array(example["past"]), _array(example["y_true"])
     quantile_forecasts = [_array(values) for values in example["quantile_forecasts"]]
-    ahead, times = np.arange(1, len(y_true) + 1), example["times"]
+    ahead, times, is_scored = np.arange(1, len(y_true) + 1), example["times"], bool(np.isfinite(y_true).any())
 
     def plot(axes: Any) -> None:
         axes.plot(np.arange(1 - len(past), 1), past, color=MUTED, lw=1, label="past")
@@ -63,35 +69,41 @@ def _forecast_figure(example: dict[str, Any], record: RunResults) -> Figure:
                 ahead, quantile_forecasts[i], quantile_forecasts[-1 - i], color=color, alpha=0.3, lw=0, label=label
             )
         axes.plot(ahead, quantile_forecasts[middle], color=BLUE, label="forecast")
-        axes.plot(ahead, y_true, color=INK, lw=1.1, ls="--", label="true")
+        if is_scored:
+            axes.plot(ahead, y_true, color=INK, lw=1.1, ls="--", label="true")
         axes.axvline(0.5, color=MUTED, lw=0.8, ls=":")
         shown = evenly_spaced_indices(len(times), MAX_TIMES)
         axes.set_xticks(shown + 1 - len(past), [times[step] for step in shown])
         legend(axes, ncols=5, handlelength=1.4, columnspacing=1.0)
 
     series = f"{example['series']}, " if len(record.metadata.series.names) > 1 else ""
-    error = np.nanmean(np.abs(y_true - quantile_forecasts[middle])) if np.isfinite(y_true).any() else np.nan
     rows = [
-        [times[len(past) + i], format_number(value), *(format_number(values[i]) for values in quantile_forecasts)]
+        [
+            times[len(past) + i],
+            *([format_number(value)] if is_scored else []),
+            *(format_number(values[i]) for values in quantile_forecasts),
+        ]
         for i, value in enumerate(y_true)
     ]
-    head = ["time", "true", *(f"{q:.1%} quantile" for q in quantiles)]
-    period = f"{times[len(past)]} to {times[-1]}"
-    description = f"{period}: mean absolute error {format_number(error)}; the dotted line is the start of the forecast"
+    head = ["time", *(["true"] if is_scored else []), *(f"{q:.1%} quantile" for q in quantiles)]
+    period = times[-1] if len(y_true) == 1 else f"{times[len(past)]} to {times[-1]}"
+    if is_scored:
+        error = np.nanmean(np.abs(y_true - quantile_forecasts[middle]))
+        description = f"{period}: mean absolute error {format_number(error)}"
+    else:
+        first, last = (format_number(float(quantile_forecasts[middle][step])) for step in (0, -1))
+        description = f"{period}: {first}" if len(y_true) == 1 else f"{period}: from {first} to {last}"
+    description += "; the dotted line is the start of the forecast"
     return draw(
         f"{series}{period}",
         description,
         plot,
         x="time",
-        y=_shorten(example["series"]),
+        y=shorten(example["series"], 24),
         data=Table("True values and forecast", head, rows),
         wide=True,
         height=2.6,
     )
-
-
-def _shorten(name: str, length: int = 24) -> str:
-    return name if len(name) <= length else name[: length - 1] + "…"
 
 
 def _error_by_horizon(analysis: dict[str, Any]) -> Figure:

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+from tfkit.catalog.topics import find_meaning
 from tfkit.evaluation.scoring import printed_metrics
 from tfkit.reporting.document import Section
 from tfkit.reporting.figures import BLUE, INK, MUTED, Figure, Table, draw
-from tfkit.reporting.formatting import display_name, format_interval, format_number
+from tfkit.reporting.formatting import display_name, format_alike, format_interval, format_number
 from tfkit.reporting.run_results import RunResults
 from tfkit.tasks.primary_metric import primary_metric
+
+TERMS = ("baseline", "95% interval", "validation", "overfitting")  # explained in each report
 
 FEW_ROWS = 200  # below, the 95% interval of an accuracy of 0.9 is wider than 0.08
 
@@ -19,15 +22,14 @@ def test_scores(record: RunResults) -> list[Section]:
     scores, baselines = metrics.get(split) or {}, metrics.get("baselines") or {}
     best = (metrics.get("best_baseline") or {}).get("baseline")
     best_first = sorted(baselines, key=lambda name: name != best)  # a narrow screen shows the first columns
-    rows = [
-        [
-            display_name(name),
-            format_number(scores[name]),
-            *(format_number(baselines[baseline].get(name)) for baseline in best_first),
-            format_interval(metrics.get("intervals", {}).get(name)) if split == "test" else "",
-        ]
-        for name in printed_metrics(scores)
-    ]
+    rows = []
+    for name in printed_metrics(scores):
+        interval = metrics.get("intervals", {}).get(name) if split == "test" else None
+        cells = format_alike(
+            [scores[name], *(baselines[baseline].get(name) for baseline in best_first), *(interval or ())]
+        )
+        ends = " to ".join(cells[len(best_first) + 1 :])
+        rows.append([display_name(name), *cells[: len(best_first) + 1], ends])
     caption = "Scores on the test set" if split == "test" else "Scores on the validation set; test set not evaluated"
     head = ["metric", "model", *map(display_name, best_first), "95% interval"]
     table = Table(caption, head, rows)
@@ -40,6 +42,14 @@ def test_scores(record: RunResults) -> list[Section]:
             "small differences between model and baselines mean little."
         )
     return [Section(title, paragraphs if rows else [], plot_primary_metric(record), [table] if rows else [])]
+
+
+def terms(record: RunResults) -> list[Section]:
+    """Explain the metrics and the words of the score table."""
+    names = [*printed_metrics(record.metrics.get("test") or record.metrics.get("val") or {}), *TERMS]
+    meanings = {find_meaning(name): display_name(name) for name in reversed(names)}
+    rows = [[name, meaning] for meaning, name in reversed(meanings.items()) if meaning]
+    return [Section("Terms", tables=[Table("What the words mean", ["term", "meaning"], rows)])]
 
 
 def plot_primary_metric(record: RunResults) -> list[Figure]:
