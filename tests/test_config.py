@@ -50,6 +50,7 @@ def test_defaults():
         "precision": "float32",
         "deterministic": True,
         "metric": "auto",
+        "best_epoch_by": "loss",
     }
 
 

@@ -104,6 +104,7 @@ class Config(BaseModel):
     l1: NonNegativeFloat = 0.0  # L1 penalty of the weights
     l2: NonNegativeFloat = 0.0  # L2 penalty of the weights
     metric: MetricName = "auto"  # that runs are compared by; auto: accuracy, rmse, f1_micro or mase, by the task
+    best_epoch_by: Literal["loss", "metric"] = "loss"  # whether validation loss or metric= chooses the best epoch
     global_clipnorm: PositiveFloat | None = None  # maximum norm of the gradient
     early_stopping_patience: int | None = None  # epochs without improvement before training stops
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"  # floating-point type of computations

@@ -161,6 +161,15 @@ def test_every_schedule_trains(table, tmp_path, schedule):
     assert (rates.iloc[-1] < rates.iloc[0]) == (schedule in ("exponential", "step"))
 
 
+@pytest.mark.parametrize(("target", "metric"), [("bought", "balanced_accuracy"), ("price", "r2")])
+def test_the_best_epoch_is_chosen_by_the_metric(table, tmp_path, target, metric):
+    settings = {**FAST, "epochs": 4, "best_epoch_by": "metric", "metric": metric, "refit": False}
+    run = tfkit.train("tabular", data=table, target=target, out=tmp_path, skip_test=True, quiet=True, **settings)
+    scores = pd.read_csv(run.folder / "history.csv")[f"val_{metric}"]
+    assert run.provenance["best_epoch"] == scores.argmax() + 1
+    assert run.metrics["val"][metric] == pytest.approx(scores.max(), abs=1e-6)
+
+
 def test_full_batch_gradient_descent(table, tmp_path):
     settings = {**FAST, "batch_size": "all", "optimizer": "sgd", "learning_rate_schedule": "none"}
     run = tfkit.train("tabular", data=table, target="price", out=tmp_path, skip_test=True, quiet=True, **settings)

@@ -10,7 +10,7 @@ from tfkit.search_space import Choice, Range
 from tfkit.tuning.keras_tuner_space import default_search_space, make_search_space
 from tfkit.tuning.report.importance import importance_section, permutation_importances
 from tfkit.tuning.report.next_commands import search_arguments
-from tfkit.tuning.report.setting_plots import summarize_range
+from tfkit.tuning.report.setting_plots import score_by_setting_section, summarize_range
 from tfkit.tuning.report.write import REPORT_FILE, write
 from tfkit.tuning.study import Trial
 
@@ -73,6 +73,14 @@ def test_few_trials_have_no_importance(tmp_path):
     search = make_search(tmp_path, 5, lambda settings, _: settings["units"])
     section = importance_section(search, search.study.trials)
     assert section.paragraphs == ["At least 12 finished trials are needed; there are 5."]
+
+
+def test_few_trials_are_not_plotted(tmp_path):
+    search = make_search(tmp_path, 8, lambda settings, _: settings["units"])
+    assert len(score_by_setting_section(search, search.study.trials).figures) == len(search.space)
+    section = score_by_setting_section(search, search.study.trials[:7])
+    assert not section.figures
+    assert section.paragraphs[0].startswith("7 finished trials say little about single settings")
 
 
 def test_summary_reports_a_best_value_at_the_end_of_its_range():

@@ -1,7 +1,7 @@
 """The metric that matters: what runs, baselines and trials are compared by."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from tfkit.errors import UserError, did_you_mean
 from tfkit.metadata import Metadata
@@ -43,7 +43,7 @@ def resolve_metric(name: str, metadata: Metadata, *, balance_classes: bool = Fal
     return resolved
 
 
-def primary_metric(metadata: Metadata) -> tuple[str, str]:
+def primary_metric(metadata: Metadata) -> tuple[str, Literal["min", "max"]]:
     """The metric that runs are compared by, and whether "max" or "min" is best.
 
     Example:

@@ -8,8 +8,10 @@ import numpy as np
 
 from tfkit.atomic_files import write_json
 from tfkit.errors import NotFiniteError, UserError, first_line
+from tfkit.evaluation.scoring import compute_metrics
 from tfkit.recipe import Data, Recipe
 from tfkit.run_dir import RunDir
+from tfkit.tasks.primary_metric import primary_metric
 from tfkit.training.batch_rows import recent_batch_rows
 
 if TYPE_CHECKING:
@@ -39,25 +41,30 @@ def fit_with_validation(
     import keras
 
     from tfkit import callbacks
+    from tfkit.training.validation_metric import ValidationMetric
 
-    mode = monitor_mode(recipe)
-    early_stopping = callbacks.EarlyStopping(recipe.monitor, mode=mode, patience=config.early_stopping_patience)
+    monitor, mode, callback_list = recipe.monitor, monitor_mode(recipe), []
+    if config.best_epoch_by == "metric":
+        metric, mode = primary_metric(data.metadata)
+        monitor = f"val_{metric}"
+        callback_list.append(ValidationMetric(monitor, lambda: _validation_score(model, data, metric)))
+    early_stopping = callbacks.EarlyStopping(monitor, mode=mode, patience=config.early_stopping_patience)
     # a custom train_step may use several optimizers and losses, so it has no single gradient
     has_custom_step = type(model).train_step is not keras.Model.train_step
     sample = None if has_custom_step else _sample_batch(config, data)
     logger = callbacks.JSONLogger(run.path("history.jsonl"), rows=len(data.train), sample=sample)
-    callback_list = [early_stopping, logger]
+    callback_list += [early_stopping, logger]
     if run.provenance.get("tensorboard"):
         from tfkit.training.tensorboard import TensorBoardLogger
 
         callback_list.append(TensorBoardLogger(run, logger))
     if config.learning_rate_schedule == "plateau":
-        callback_list.append(callbacks.LearningRateDecay(recipe.monitor, mode=mode, patience=config.plateau_patience))
+        callback_list.append(callbacks.LearningRateDecay(monitor, mode=mode, patience=config.plateau_patience))
     stage = _Stage(run, "checkpoints", config, data, model)
     checkpoint = stage.fit(
         callback_list,
         config.epochs,
-        progress_metric=None if quiet else recipe.monitor,
+        progress_metric=None if quiet else monitor,
         stop_after_epoch=stop_after_epoch,
         validation_data=data.val,
     )
@@ -65,11 +72,18 @@ def fit_with_validation(
         checkpoint.save()
     if early_stopping.best_epoch is None:
         raise NotFiniteError(
-            f"{recipe.monitor} was never a finite number, so there is no best epoch. "
+            f"{monitor} was never a finite number, so there is no best epoch. "
             "Lower learning_rate to a tenth, or set global_clipnorm=1."
         )
     run.update_provenance(best_epoch=early_stopping.best_epoch + 1)
     return logger.lines
+
+
+def _validation_score(model: "keras.Model", data: Data, metric: str) -> float:
+    """Compute a metric of the validation rows."""
+    from tfkit.training.evaluate import predict_dataset
+
+    return float(compute_metrics(*predict_dataset(data.val, model, data), data.metadata)[metric])
 
 
 def monitor_mode(recipe: Recipe) -> Literal["min", "max"]:

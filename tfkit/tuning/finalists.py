@@ -118,12 +118,12 @@ def summarize_winner(search: Search, ranks: list[dict[str, Any]]) -> str:
     mean_difference, low, high = difference
     if low <= 0 <= high:
         return (
-            f"Trial {ranks[0]['trial']} wins, but there is no significant difference from the default: {name} "
-            f"{mean_difference:+.4g}, 95% CI {low:+.4g} to {high:+.4g}."
+            f"Trial {ranks[0]['trial']} has the best score, but no clear difference from the default: {name} "
+            f"{mean_difference:+.4g}, 95% interval {low:+.4g} to {high:+.4g}."
         )
     return (
         f"Trial {ranks[0]['trial']} is better than the default: {name} {mean_difference:+.4g}, "
-        f"95% CI {low:+.4g} to {high:+.4g}."
+        f"95% interval {low:+.4g} to {high:+.4g}."
     )
 
 

@@ -28,7 +28,7 @@ def baseline_wins(record: RunResults) -> Diagnosis | None:
         f"The baseline {baseline} is better than the model",
         f"{display_name(comparison['score'])}: model {format_number(comparison['model'])}, {baseline} "
         f"{format_number(comparison['baseline_score'])} on the same test rows. The baseline is better by "
-        f"{format_number(low)} to {format_number(high)} (95% CI). Try a hyperparameter search.",
+        f"{format_number(low)} to {format_number(high)} (95% interval). Try a hyperparameter search.",
         _tune_command(record),
     )
 

@@ -20,7 +20,7 @@ from tfkit.reporting.figures import (
     evenly_spaced_indices,
     legend,
 )
-from tfkit.reporting.formatting import format_number, format_percent
+from tfkit.reporting.formatting import format_alike, format_number, format_percent
 from tfkit.reporting.run_results import RunResults
 from tfkit.reporting.sections.thresholds import thresholds
 
@@ -107,7 +107,7 @@ def _class_metrics(record: RunResults) -> Table:
         [
             label,
             format_number(metrics["support"]),
-            *(format_number(metrics.get(name)) for name in ("precision", "recall", "f1")),
+            *format_alike([metrics.get(name) for name in ("precision", "recall", "f1")]),
         ]
         for label, metrics in list(record.metrics.get("classes", {}).items())[:100]
     ]

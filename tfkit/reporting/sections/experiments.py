@@ -59,12 +59,12 @@ def _conclusion(metric: str, interval: list[float] | None, mode: str) -> str:
     if low > 0:
         conclusion = (
             f"More training rows will probably help: from half of the rows to all rows, {metric} "
-            f"improved by {format_number(low)} to {format_number(high)} (95% CI, paired, same test rows)."
+            f"improved by {format_number(low)} to {format_number(high)} (95% interval, paired, same test rows)."
         )
     elif high < 0:
         conclusion = (
             f"All rows gave a worse {metric} than half of them, by "
-            f"{format_number(-high)} to {format_number(-low)} (95% CI)."
+            f"{format_number(-high)} to {format_number(-low)} (95% interval)."
         )
     else:
         conclusion = (

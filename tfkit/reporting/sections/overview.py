@@ -81,7 +81,7 @@ def plot_primary_metric(record: RunResults) -> list[Figure]:
 
     direction = "higher is better" if mode == "max" else "lower is better"
     description = f"{display_name(metric)} of the model: {format_number(scores[metric])}"
-    description += f" (95% CI {format_interval(interval)})" if interval else ""
+    description += f" (95% interval {format_interval(interval)})" if interval else ""
     description += "; " + ", ".join(
         f"{display_name(name)} {format_number(value)}" for name, value in baseline_scores.items()
     )

@@ -13,6 +13,8 @@ from tfkit.tuning.study import Trial, setting_values
 
 FIRST_SETTINGS = ("learning_rate", "batch_size", "optimizer")  # shown before the others
 
+MIN_TRIALS = 8  # finished trials; fewer points in a plot show no pattern
+
 MAX_SUMMARY_VALUES = 3  # of a choice, in the sentence under a figure
 
 EDGE_FRACTION = 0.05  # of a range; a best value closer to an end suggests a wider range
@@ -29,6 +31,9 @@ def score_by_setting_section(search: Any, trials: list[Trial]) -> Section:
         search: The search.
         trials: Finished trials, best first.
     """
+    if len(trials) < MIN_TRIALS:
+        text = f"{len(trials)} finished trials say little about single settings; they are plotted from {MIN_TRIALS} on."
+        return Section("Score by setting", [text])
     names = [name for name in FIRST_SETTINGS if name in search.space]
     names += [name for name in search.space if name not in FIRST_SETTINGS]
     figures = [_plot_setting(search, trials, name) for name in names]
