@@ -1,6 +1,6 @@
 """Provoke each diagnosis by a real training, and write the table of docs/guides/diagnosis.md.
 
-    python tests/bench/diagnosis.py             # about six minutes on two cores; writes tests/bench/diagnosis.jsonl
+    python tests/bench/diagnosis.py             # about fifteen minutes on two cores; writes tests/bench/diagnosis.jsonl
     python tests/bench/diagnosis.py --only lr   # only runs whose name contains it
     python tests/bench/diagnosis.py --write     # write the table from the stored measurements
 
@@ -13,10 +13,13 @@ import json
 import tempfile
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
+from healthy import RUNS
 
 import tfkit
+from tfkit.errors import NotFiniteError
 from tfkit.reporting.diagnostics import diagnose
 from tfkit.reporting.run_results import RunResults
 
@@ -28,14 +31,18 @@ RATE, BATCH = "The learning rate is far", "The batch size is far"
 
 
 def make_tables(folder):
-    """Write tables of six numbers and a class: as it is, few rows, labels at random, a column that tells the class."""
+    """Write tables of six numbers and a class: as it is, rare, few rows, labels at random, a column that tells it."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(ROWS, 6))
-    score = x[:, 0] + 0.7 * x[:, 1] - x[:, 2] * x[:, 3] + 0.7 * rng.normal(size=ROWS)
+    noise = rng.normal(size=ROWS)
+    score = x[:, 0] + 0.7 * x[:, 1] - x[:, 2] * x[:, 3] + 0.7 * noise
     table = pd.DataFrame(x, columns=list("abcdef")).assign(y=np.where(score > 0, "yes", "no"))
     codes = np.where(score > 0, rng.integers(0, 50, ROWS), rng.integers(60, 110, ROWS))
+    is_rare = score + 1.5 * rng.normal(size=ROWS) > 3.6
     tables = {
         "table": table,
+        "rare": table.assign(y=np.where(is_rare, "yes", "no")),
+        "linear": table.assign(y=np.where(x[:, 0] + x[:, 1] + 0.5 * noise > 0, "yes", "no")).head(400),
         "few": table.head(60),
         "random": table.assign(y=rng.permutation(table["y"])),
         "leak": table.assign(code=codes),
@@ -50,9 +57,10 @@ def cases(tables):
     table = tables["table"]
     yield "default", "tabular", table, None
     yield "architecture=mlp", "tabular", {**table, "architecture": "mlp"}, None
-    yield "default, census", "tabular", {}, None
-    for recipe in ("image", "text", "series", "forecast"):
-        yield "default", recipe, {}, None
+    yield "default", "text", {}, None
+    for recipe, settings in RUNS:
+        values = [f"{name}={getattr(value, 'name', Path(str(value)).name)}" for name, value in settings.items()]
+        yield " ".join(values), recipe, settings, None
     for rate in (0.03, 0.3, 3.0, 30.0):
         yield f"learning_rate={rate:g} (default 0.003)", "tabular", {**table, "learning_rate": rate}, RATE
     for rate in (3e-4, 3e-5, 3e-6, 3e-7):
@@ -80,12 +88,69 @@ def cases(tables):
     yield "default, 42 rows", "tabular", tables["few"], "There are too few rows"
     yield "labels at random", "tabular", tables["random"], "No better than guessing"
     yield "a column that tells the class", "tabular", tables["leak"], "code may give the target away"
+    for recipe in ("image", "forecast"):
+        yield "epochs=1", recipe, {"epochs": 1}, "The number of epochs is far"
+    yield "a class of 4% of the rows", "tabular", tables["rare"], "The log loss is good, but"
+    fast = {**table, "architecture": "mlp", "dropout": 0.0, "weight_decay": 0.0, "refit": False}
+    yield (
+        "learning_rate=0.01 dropout=0 epochs=12",
+        "tabular",
+        {**fast, "learning_rate": 0.01, "epochs": 12},
+        "Most epochs",
+    )
+    yield "units=512 dropout=0", "tabular", {**fast, "units": 512}, "The model overfits"
+    gap = {**fast, **tables["linear"], "units": 512, "epochs": 4, "learning_rate": 1e-2}
+    yield "units=512 dropout=0, a linear target", "tabular", gap, "The model overfits: training loss is far below"
+    yield (
+        "optimizer=sgd learning_rate=1e25",
+        "tabular",
+        {**table, "optimizer": "sgd", "weight_decay": 0.0, "learning_rate": 1e25},
+        "NaN: learning_rate",
+    )
+    for cause in ("data", "layer", "loss"):
+        yield f"NaN from {cause}", broken_recipe(cause), table, f"NaN: {cause}"
     yield (
         "dropout=0 weight_decay=0 epochs=60",
         "tabular",
         {**table, "dropout": 0.0, "weight_decay": 0.0, "epochs": 60},
         "The model overfits",
     )
+
+
+def broken_recipe(cause):
+    """The tabular recipe whose data, layer or loss gives NaN."""
+    recipe = tfkit.load_recipe("tabular")
+
+    def data(config):
+        data = recipe.data(config)
+        numbers = data.train.arrays[0]["numbers"].copy()
+        numbers[3] = np.nan
+        data.train.arrays[0]["numbers"] = numbers
+        return data
+
+    def model(config, data):
+        model = recipe.model(config, data)
+        if cause == "loss":
+            model.compile(model.optimizer, lambda y_true, y_pred: keras.ops.log(-keras.ops.abs(y_pred) - 1))
+            return model
+        inputs = tfkit.keras_inputs(data.train)
+        outputs = keras.layers.Dense(2)(keras.layers.Lambda(keras.ops.log, name="logarithm")(inputs["numbers"]))
+        model = keras.Model(inputs, outputs, name="network")
+        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        return model
+
+    return recipe.replace(data=data) if cause == "data" else recipe.replace(model=model)
+
+
+def train_and_diagnose(recipe, out, settings):
+    """The findings of a training; of one that ends with NaN, the cause in nan_report.json."""
+    before = set(out.glob("*"))
+    try:
+        run = tfkit.train(recipe, out=out, quiet=True, **settings)
+    except NotFiniteError:
+        [folder] = set(out.glob("*")) - before
+        return [f"NaN: {json.loads((folder / 'nan_report.json').read_text())['cause']}"]
+    return [diagnosis.finding for diagnosis in diagnose(RunResults.from_run(run))]
 
 
 def measure(only):
@@ -96,8 +161,8 @@ def measure(only):
         for case, recipe, settings, expected in cases(make_tables(folder)):
             if only and only not in case:
                 continue
-            run = tfkit.train(recipe, out=folder / "runs", quiet=True, **settings)
-            findings = [diagnosis.finding for diagnosis in diagnose(RunResults.from_run(run))]
+            findings = train_and_diagnose(recipe, folder / "runs", settings)
+            recipe = recipe if isinstance(recipe, str) else "tabular"
             results.append({"recipe": recipe, "case": case, "expected": expected, "findings": findings})
             print(verdict(results[-1]), recipe, case, findings, flush=True)
     RESULTS.write_text("".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in results), encoding="utf-8")

@@ -60,6 +60,24 @@ def test_nonfinite_sample_is_named():
     )
 
 
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda y_true, y_pred: keras.ops.log(-keras.ops.abs(y_pred) - 1),
+        lambda y_true, y_pred: y_pred / keras.ops.zeros_like(y_pred),
+        lambda y_true, y_pred: keras.ops.sqrt(-1 - keras.ops.square(y_true - y_pred)),
+    ],
+    ids=["logarithm", "division", "root"],
+)
+def test_loss_that_is_not_finite_is_named(loss):
+    model = make_model()
+    model.compile("sgd", loss)
+    expected = ("First non-finite value: the loss of the sample.", "loss")
+    assert reported_cause(model, RollbackOnNaN(sample=(X, Y))) == expected
+    model.compile("sgd", "mse")
+    assert reported_cause(model, RollbackOnNaN(sample=(X, Y)))[1] == "learning_rate"
+
+
 def test_cause_is_searched_with_the_last_good_weights():
     """With weights that are all NaN, the first layer would be named."""
     model = nested_model(lambda x: keras.layers.Activation(keras.ops.log, name="logarithm")(x))

@@ -12,6 +12,10 @@ CAUSES = {  # -> what to do
         "This layer causes it, with finite weights and inputs, so another learning rate does not help: add a small "
         "number to the input of a logarithm, division or square root in it"
     ),
+    "loss": (
+        "The loss is not finite for finite outputs and targets, so another learning rate does not help: check its "
+        "logarithms, divisions and square roots, and whether outputs and targets are in its range"
+    ),
     "learning_rate": (
         "The weights became too large: lower learning_rate to a tenth and set global_clipnorm=1; if that does not "
         "help, look for extreme values in the rows of nan_report.json"
@@ -27,7 +31,7 @@ def make_nan_report(model, *, reason, epoch, first_nonfinite, cause, sample, ste
         reason: Which value was not finite, as text.
         epoch: The epoch, counted from 1.
         first_nonfinite: Name of the first layer, weight or input that was not finite, or None.
-        cause: data, layer or learning_rate.
+        cause: data, layer, loss or learning_rate.
         sample: `(x, y)` or `(x, y, weight)` to compute the gradient on, or None.
         step_info: JSON dictionary about the last steps: their numbers and the row indices in them.
 

@@ -244,7 +244,17 @@ class RollbackOnNaN(keras.callbacks.Callback):
             self._restore()
             if layer := find_nonfinite_layer(self.model, x):
                 return layer, "layer"
+        is_good = self.weights is not None or has_finite_weights
+        if is_good and not (current and has_finite_weights) and self._has_nonfinite_loss(x, y):
+            return "the loss of the sample", "loss"
         return current, "layer" if current and has_finite_weights else "learning_rate"
+
+    def _has_nonfinite_loss(self, x, y):
+        """Whether the loss of the sample is not finite with the weights of the model, whose outputs are finite."""
+        if y is None or getattr(self.model, "_compile_loss", None) is None:
+            return False
+        loss = self.model.compute_loss(x=x, y=y, y_pred=self.model(x, training=False), training=False)
+        return not _all_finite([keras.ops.convert_to_numpy(loss)])
 
     def _values(self):
         return [variable.numpy() for variable in self._variables()]

@@ -29,7 +29,7 @@ def overfitting(record: RunResults) -> Diagnosis | None:
     improvement, increase = val[0] - val[best], tail - val[best]
     if len(val) - 1 - best < max(3, len(val) // 5) or train[-1] > train[best] - 0.02 * abs(train[best]):
         return None
-    if increase < 0.1 * abs(val[best]) or increase < 0.2 * improvement:
+    if increase < 0.1 * abs(val[best]) or increase < min(0.2 * improvement, 0.25 * abs(val[best])):
         return None
     return Diagnosis(
         "The model overfits",

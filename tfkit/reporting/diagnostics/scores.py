@@ -8,6 +8,8 @@ from tfkit.tasks.registry import get_task
 
 MAX_BASELINE_LEAD = 0.05  # of a baseline's loss, up to which a model is as good
 
+MIN_RECALL = 0.1  # of the positive class, below which it is hardly ever predicted
+
 MIN_ROWS = 100  # for training
 
 MAX_CHANCE_GAIN = 0.05  # the same, if the interval of the model contains the loss of the constant
@@ -145,7 +147,8 @@ def predicts_one_class(record: RunResults) -> Diagnosis | None:
         name in metrics for metrics in (scores, reference) for name in needed
     ):
         return None
-    if scores["log_loss"] > 0.9 * reference["log_loss"] or scores["accuracy"] > reference["accuracy"] + 0.002:
+    is_no_better = scores["accuracy"] <= reference["accuracy"] + 0.002 or scores.get("recall", 1.0) < MIN_RECALL
+    if scores["log_loss"] > 0.9 * reference["log_loss"] or not is_no_better:
         return None
     positive = record.metadata.target.positive_class
     return Diagnosis(

@@ -54,13 +54,15 @@ class FarSetting(NamedTuple):
 def far_settings(record: RunResults) -> Diagnosis | None:
     """Diagnose settings that are far from the defaults, if there is a symptom; other causes are then consequences.
 
-    A learning rate far from the default is named without a symptom, too: a better model may be missed. With another
-    optimizer than the default, it is compared with a rule of thumb, and only named if there is a symptom.
+    A learning rate far from the default and far too few epochs are named without a symptom, too: a better model may be
+    missed. With another optimizer than the default, a learning rate is compared with a rule of thumb, and only named if
+    there is a symptom.
     """
     settings = list(_far_settings(record))
     if not any(symptom(record) for symptom in SYMPTOMS):
         is_certain = not _has_other_optimizer(record)
-        settings = [setting for setting in settings if setting.name == "learning_rate" and is_certain]
+        is_named = {"learning_rate": is_certain, "epochs": True}
+        settings = [setting for setting in settings if is_named.get(setting.name)]
     if not settings:
         return None
     names = " and ".join(LABELS.get(setting.name, setting.name.replace("_", " ")) for setting in settings)
