@@ -73,9 +73,11 @@ def evaluate(
         name: scoring.compute_metrics(y_true, outputs, metadata) for name, outputs in baselines.items()
     }
     frame = get_task(metadata.task).test_frame(data.test, y_true, y_pred, metadata)
-    write_predictions(frame, run.path("predictions.csv"))
+    write_predictions(_with_row_ids(frame, data.test), run.path("predictions.csv"))
     printed = {name: metrics["test"][name] for name in scoring.printed_metrics(metrics["test"])}
     log(scores_table({**metrics, "test": printed}))
+    if metadata.target.positive_class is not None:
+        log(f"precision, recall, f1 and average_precision are those of the class {metadata.target.positive_class!r}")
     for warning in get_task(metadata.task).score_warnings(metrics["test"], metadata):
         log(f"Warning: {warning}")
     _log_earlier_warnings(run, log)
@@ -84,6 +86,16 @@ def evaluate(
     metrics["verdict"] = comparison.summarize_comparison(y_true, y_pred, baselines, metadata, result=result)
     log(metrics["verdict"])
     return metrics
+
+
+def _with_row_ids(frame: Any, test: Any) -> Any:
+    """Add the row of the file, counted from 1 below the header, or the path of the file, as the first column."""
+    row_ids = getattr(test, "row_ids", None)
+    if row_ids is None or len(row_ids) != len(frame):
+        return frame
+    name = "row" if np.asarray(row_ids).dtype.kind in "iu" else "file"
+    frame.insert(0, name, row_ids, allow_duplicates=True)  # a class may have this name
+    return frame
 
 
 def _log_earlier_warnings(run: RunDir, log: Any) -> None:

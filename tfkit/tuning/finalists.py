@@ -155,6 +155,8 @@ def train_winner(search: Search) -> RunDir:
 def log_winner(log: Any, study: Any) -> None:
     """Print where the results of a search are, and what to do with them."""
     run = study.folder / study.winner["run"]
+    if verdict := RunDir(run).metrics.get("verdict"):
+        log(f"Winner on the test set: {verdict}")
     log(f"Open {study.folder / write.REPORT_FILE}")
     log(f"Open {run / 'report.html'}") if (run / "report.html").is_file() else None
     log(f"Predict: {program_name()} predict {shlex.quote(str(run))} FILE")

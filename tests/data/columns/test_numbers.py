@@ -6,10 +6,56 @@ import pandas as pd
 import pytest
 from hypothesis import strategies
 
-from tfkit.data.columns.numbers import as_floats, describe_format, infer_format, number_rule, parse
+from tfkit.data import tabular
+from tfkit.data.columns.numbers import as_floats, describe_format, has_decimal_comma, infer_format, number_rule, parse
 from tfkit.data.columns.values import normalize_dtype
 
 NAN = np.nan
+
+GROUPED = {"pieces": ["1.234", "12.000", "500"], "euro": ["1.234 €", "2.500 €", "7.000 €"], "exact": ["1,234", "2,500"]}
+
+
+@pytest.mark.parametrize("cells", GROUPED.values(), ids=GROUPED)
+@pytest.mark.reading("Numbers", "read")
+def test_ambiguous_separators_follow_the_other_columns(cells):
+    counts = pd.Series(cells).value_counts()
+    rule = infer_format(counts, decimal_comma=True)
+    assert rule["number_format"] == "1.234,5"
+    scale = 0.001 if "," in cells[0] else 1
+    digits = [float("".join(filter(str.isdigit, cell))) * scale for cell in cells]
+    np.testing.assert_allclose(parse(pd.Series(cells), rule), digits)
+    assert infer_format(counts)["number_format"] in ("1234.5", "1,234.5") or "€" in cells[0]
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["3,5", "12,25"], True),
+        (["1.234,500", "2.000,125"], True),
+        (["473,11 €", "7,00 €"], True),
+        (["0,123", "0,456"], True),
+        (["1,234", "12,000"], False),
+        (["1.5", "2.25"], False),
+        (["Berlin, Mitte", "Hamburg, Nord"], False),
+        (["1,2", "a, b", "c"], False),
+    ],
+)
+@pytest.mark.reading("Numbers", "read")
+def test_decimal_comma_is_detected(cells, expected):
+    for column in (pd.Series(cells, dtype=object), pd.Series(cells, dtype="str")):
+        assert has_decimal_comma(pd.DataFrame({"n": 1.5, "a": column})) == expected
+
+
+@pytest.mark.reading("Numbers", "stated")
+def test_thousands_without_decimals_in_a_table_with_decimal_commas(file):
+    rows = [f"{number};{number}.000;{number % 7},5;{'yes' if number % 2 else 'no'}" for number in range(1, 60)]
+    path = file("n;pieces;price;y\n" + "\n".join(rows) + "\n")
+    frame, _, _ = tabular.load(path, "y")
+    metadata = tabular.fit_schema(frame, tabular.infer_target(frame["y"]))
+    assert metadata.columns["pieces"]["treatment"].startswith("written as 1.234,5, 1000 to 59000")
+    frame, _, _ = tabular.load(path, "pieces")
+    target = tabular.infer_target(frame["pieces"], task="regression")
+    assert target.number_format["number_format"] == "1.234,5"
 
 
 @pytest.mark.parametrize(

@@ -66,18 +66,19 @@ def infer_column_type(cells: pd.Series, kind: str | None = None, *, day_first: b
         >>> infer_column_type(pd.Series(["yes", "no", "yes"]))
         {'kind': 'yes/no', 'labels': ['no', 'yes']}
     """
+    decimal_comma = bool(cells.attrs.get("decimal_comma"))
     cells = normalize_dtype(cells)
     present = cells.dropna()
     if kind is not None:
-        return _user_rule(present, kind, day_first)
+        return _user_rule(present, kind, day_first, decimal_comma)
     if not len(present):
         return {"kind": "empty"}
     if len(present) == len(cells) and (present == present.iloc[0]).all():
         return {"kind": "constant"}
     if date_rule := dates.infer_format(present, day_first=day_first):
         return date_rule
-    values = numbers.as_floats(present)
-    rule = _number_rule(values)
+    values = present if decimal_comma else numbers.as_floats(present)
+    rule = _number_rule(values, decimal_comma=decimal_comma)
     if rule and not (rule["number_format"] == numbers.PLAIN_FORMAT and is_code(present)):
         return _infer_numeric(values, rule, len(cells), str(cells.name))
     return _infer_text(present)
@@ -126,12 +127,12 @@ def is_code(present: pd.Series) -> bool:
     )
 
 
-def _user_rule(present: pd.Series, kind: str, day_first: bool | None) -> dict[str, Any]:
+def _user_rule(present: pd.Series, kind: str, day_first: bool | None, decimal_comma: bool) -> dict[str, Any]:
     """Return the rule of a type set by the user."""
     if kind == "category":
         return {"kind": "category"}
     if kind == "number":
-        return _user_number_rule(numbers.as_floats(present))
+        return _user_number_rule(present if decimal_comma else numbers.as_floats(present), decimal_comma)
     rule = dates.infer_format(present, is_date=True, day_first=day_first)
     if not rule and len(present):
         cell, count = dates.first_unreadable(present, day_first)
@@ -144,11 +145,11 @@ def _user_rule(present: pd.Series, kind: str, day_first: bool | None) -> dict[st
     return rule
 
 
-def _user_number_rule(present: pd.Series) -> dict[str, Any]:
+def _user_number_rule(present: pd.Series, decimal_comma: bool) -> dict[str, Any]:
     """Return the rule of a column that the user sets as numbers; half of the cells must be numbers of one format."""
     if not len(present):
         raise ValueError("does not contain numbers: it is empty")
-    best = _number_rule(present, 0.0) or numbers.number_rule()
+    best = _number_rule(present, 0.0, decimal_comma=decimal_comma) or numbers.number_rule()
     values = numbers.parse(present, best)
     fraction = np.isfinite(values).mean()
     if fraction < _MIN_USER_NUMBERS:
@@ -167,12 +168,14 @@ def first_unreadable(cells: pd.Series, values: np.ndarray) -> tuple[str, int]:
     return str(unreadable.iloc[0]), int(unreadable.index[0]) + 1
 
 
-def _number_rule(present: pd.Series, min_fraction: float = numbers.MIN_MATCH_FRACTION) -> dict[str, Any] | None:
+def _number_rule(
+    present: pd.Series, min_fraction: float = numbers.MIN_MATCH_FRACTION, *, decimal_comma: bool = False
+) -> dict[str, Any] | None:
     if not len(present) or present.dtype.kind == "M":
         return None
     if present.dtype.kind == "f":
         return numbers.number_rule()
-    return numbers.infer_format(present.value_counts(), min_fraction=min_fraction)
+    return numbers.infer_format(present.value_counts(), min_fraction=min_fraction, decimal_comma=decimal_comma)
 
 
 def _to_numbers(cells: pd.Series, rule: dict[str, Any]) -> np.ndarray:

@@ -32,6 +32,12 @@ CLOCK_FORMAT = "12:30:00"
 
 _CAST_SAMPLE = 100  # cells
 
+_DECIMAL_SAMPLE = 1000  # rows by which a decimal comma is detected
+
+_DECIMAL_COMMA = r"\D{0,5}[-+]?(?:\d{1,3}(?:[. ]\d{3})+|\d+)(?:,\d+)?\D{0,5}"  # 1.234,5 with a currency or unit
+
+_CERTAIN_COMMA = r",(?:\d{1,2}|\d{4,})(?:\D|$)|\.\d{3},|(?:^|\D)0,\d"  # not a thousands separator
+
 _SPACES = " '\u2019\u00a0\u202f\u2009"  # possible thousands separators
 
 _FORMATS = {  # format -> (pattern that all cells match, thousands separators, decimal point)
@@ -71,7 +77,27 @@ def as_floats(cells: pd.Series) -> pd.Series:
     return cells if values is None else pd.Series(values.to_numpy(zero_copy_only=False), cells.index, name=cells.name)
 
 
-def infer_format(counts: pd.Series, *, min_fraction: float = MIN_MATCH_FRACTION) -> dict[str, Any] | None:
+def has_decimal_comma(frame: pd.DataFrame) -> bool:
+    """Return whether a column has numbers with a decimal comma that cannot be read otherwise, such as 3,5 or 1.234,50.
+
+    Example:
+        >>> import pandas as pd
+        >>> has_decimal_comma(pd.DataFrame({"a": ["1.234", "2.500"], "b": ["3,5", "12,25"]}))
+        True
+    """
+    for _, column in frame.items():
+        cells = column.iloc[:_DECIMAL_SAMPLE].dropna()
+        if len(cells) and cells.dtype.kind == "O" and str(cells.iloc[0]).strip():
+            text = cells.astype("str").str.strip()
+            is_number = text.str.fullmatch(_DECIMAL_COMMA)
+            if is_number.mean() >= MIN_MATCH_FRACTION and text[is_number].str.contains(_CERTAIN_COMMA).any():
+                return True
+    return False
+
+
+def infer_format(
+    counts: pd.Series, *, min_fraction: float = MIN_MATCH_FRACTION, decimal_comma: bool = False
+) -> dict[str, Any] | None:
     """Return the rule of the number format that matches most cells.
 
     None if it matches less than 95% of them.
@@ -79,21 +105,28 @@ def infer_format(counts: pd.Series, *, min_fraction: float = MIN_MATCH_FRACTION)
     Args:
         counts: The number of cells of each distinct string, a Series with the strings as its index.
         min_fraction: The fraction of the cells that must match.
+        decimal_comma: Whether other columns of the file have a decimal comma: then 1.234 is a number with a thousands
+            separator.
 
     Example:
         >>> import pandas as pd
         >>> infer_format(pd.Series(["1,200", "13,000", "5"]).value_counts())
         {'kind': 'number', 'number_format': '1,234.5'}
+        >>> infer_format(pd.Series(["1.200", "13.000", "5"]).value_counts(), decimal_comma=True)
+        {'kind': 'number', 'number_format': '1.234,5'}
     """
     sample = _subsample(counts, MAX_DISTINCT_CELLS)
     if not _any_starts_like_number(sample):
         return None
-    rules = [number_rule(number_format) for number_format in _FORMATS]
+    formats = list(_FORMATS)
+    if decimal_comma and counts.index.str.contains(r"[.,]").any():
+        formats = sorted(formats, key=lambda name: _FORMATS[name][2] != ",")
+    rules = [number_rule(number_format) for number_format in formats]
     fractions = _match_fractions(sample, rules)
     if max(fractions) < 1 and not all_in_parentheses(sample):
         subset = _subsample(sample, MAX_AFFIX_CELLS)
         affixes = infer_affixes(subset)
-        with_affixes = [number_rule(name, affixes) for name in _FORMATS if name != CLOCK_FORMAT]
+        with_affixes = [number_rule(name, affixes) for name in formats if name != CLOCK_FORMAT]
         if max(_match_fractions(subset, with_affixes)) >= 0.9 * min_fraction:  # most columns of text do not
             rules += with_affixes
             fractions += _match_fractions(sample, with_affixes)

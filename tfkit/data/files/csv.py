@@ -16,7 +16,6 @@ from tfkit.data.files.csv_layout import (
     collapse_blanks,
     infer_layout,
     numbered_rows,
-    repeated_header_message,
 )
 from tfkit.errors import UserError, first_line
 
@@ -50,7 +49,7 @@ def read(text: bytes, path: Path, *, kind: str, delimiter: str | None = None) ->
     body = collapse_blanks(text[layout.body_offset :], layout.delimiter)
     frame, messages = _parse(body, layout, text, path)
     frame, num_repeated = _finish(frame, layout, path)
-    frame.attrs["messages"] = [*layout.messages, *messages, *repeated_header_message(num_repeated)]
+    frame.attrs["messages"] = [*layout.messages, *messages, *_repeated_header_message(num_repeated)]
     return frame, None if layout.delimiter == ONE_COLUMN else layout.delimiter
 
 
@@ -82,7 +81,7 @@ def read_chunks(
                     yield frame
     except pa.ArrowInvalid as error:
         raise _parse_error(open_text(), layout, path, error) from error
-    messages += repeated_header_message(num_repeated)
+    messages += _repeated_header_message(num_repeated)
 
 
 def as_bytes(frame: pd.DataFrame, delimiter: str = ",", *, header: bool = True) -> bytes:
@@ -201,3 +200,8 @@ def _describe_ragged_row(text: BinaryIO, layout: CsvLayout) -> str:
             hint = " (is a quote in it not closed?)" if any("\n" in cell for cell in row) else ""
             return f"{len(row)} cells in line {line_number}{hint}, {len(layout.header)} in the header"
     return ""
+
+
+def _repeated_header_message(num_rows: int) -> list[str]:
+    """Describe rows that repeat the header."""
+    return [f"{num_rows:,} rows skipped: they repeat the header"] if num_rows else []

@@ -31,6 +31,8 @@ _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 _NUMBER = re.compile(r"[+-]?(\d[\d,.'\u00a0 ]*|[.,]\d+)([eE][+-]?\d+)?%?$")
 
+_MAX_TITLES = 10  # lines above a header
+
 _MIN_UNIT_COLUMNS = 2  # columns of numbers that a line of names or units has no number in
 
 _MIN_ROWS = 3  # of the sample, to recognize a line that is no row, or a column that counts the rows
@@ -62,6 +64,10 @@ def infer_layout(text: bytes, path: Path, *, kind: str, delimiter: str | None = 
     offset, num_comments, header_comment = _skip_comments(text, kind, delimiter)
     messages = [f"{num_comments:,} comment lines above the table skipped"] if num_comments else []
     start = text[offset:] if offset else text
+    title_offset, num_titles, title = (0, 0, "") if header_comment else _skip_titles(start, delimiter)
+    if num_titles:
+        offset, start = offset + title_offset, start[title_offset:]
+        messages.append(f"{num_titles:,} line{'s' if num_titles > 1 else ''} above the header skipped ({title[:60]})")
     if not _first_line(start).strip():
         raise UserError(
             f"The first line must contain the column names. Received: {path}, line {num_comments + 1} is blank"
@@ -71,7 +77,7 @@ def infer_layout(text: bytes, path: Path, *, kind: str, delimiter: str | None = 
         messages = [f"the last of {num_comments:,} comment lines is the header"]
         start = header_comment + b"\n" + start
     rows = list(itertools.islice(numbered_rows(io.BytesIO(collapse_blanks(start, delimiter)), delimiter), _SAMPLE_ROWS))
-    first_line = num_comments - bool(header_comment) + 1
+    first_line = num_comments + num_titles - bool(header_comment) + 1
     (_, header), body = rows[0], rows[1:]
     if delimiter == WHITESPACE:
         messages.append("cells are separated by blanks")
@@ -148,6 +154,34 @@ def _skip_comments(text: bytes, kind: str, delimiter: str | None) -> tuple[int, 
             is_header = any(map(is_number, first_cells)) or not names[:1].isspace()
             return offset, count, names.strip() if is_header else b""
     return offset, count, b""
+
+
+def _skip_titles(text: bytes, delimiter: str | None) -> tuple[int, int, str]:
+    """Return the bytes and the number of the lines above a header that have one cell, such as a title, and the first.
+
+    The lines below the header must have its number of cells, and at least one column of numbers.
+    """
+    settings = [parse_delimiter(delimiter)] if delimiter else list(_DELIMITERS)
+    for separator in (setting for setting in settings if setting != WHITESPACE):
+        rows = list(itertools.islice(numbered_rows(io.BytesIO(text), separator), _SAMPLE_ROWS))
+        count = next((i for i, (_, row) in enumerate(rows) if sum(bool(cell.strip()) for cell in row) > 1), 0)
+        titles, table = rows[:count], [row for _, row in rows[count:]]
+        width = len(table[0])
+        if not 0 < count <= _MAX_TITLES or len(table) < _MIN_ROWS or width < 2:
+            continue
+        is_title = all(len(row) == 1 or (len(row) == width > 2 and row[0].strip()) for _, row in titles)
+        if is_title and all(len(row) == width for row in table) and _has_header(table):
+            lines = rows[count][0] - 1
+            return _line_offset(text, lines), lines, titles[0][1][0].strip()
+    return 0, 0, ""
+
+
+def _has_header(table: Sequence[list[str]]) -> bool:
+    """Return whether the first row has names, and a column below it has numbers."""
+    header, *body = table
+    columns = [[cell for cell in column if cell.strip()] for column in zip(*body, strict=True)]
+    has_numbers = any(column and all(map(is_number, column)) for column in columns)
+    return has_numbers and all(header) and not any(map(is_number, header)) and len({*header}) == len(header)
 
 
 def comment_lines(text: bytes) -> tuple[int, int, bytes]:
@@ -261,8 +295,3 @@ def _line_offset(text: bytes, count: int) -> int:
             return len(text)
         offset = end.end()
     return offset
-
-
-def repeated_header_message(num_rows: int) -> list[str]:
-    """Describe rows that repeat the header."""
-    return [f"{num_rows:,} rows skipped: they repeat the header"] if num_rows else []

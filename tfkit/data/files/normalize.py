@@ -14,7 +14,7 @@ from tfkit.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-DEFAULT_NA_VALUES = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL", "None", "<NA>", "?")
+DEFAULT_NA_VALUES = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL", "None", "<NA>", "?", "k.A.", "k. A.")
 
 
 def normalize_frame(frame: pd.DataFrame, source: str) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tfkit.data.columns import values
+from tfkit.data.columns import numbers, values
 from tfkit.data.columns.names import require_columns
 from tfkit.data.files.read import read_frame, read_messages, read_with_missing_counts
 from tfkit.data.rows import out_of_core
@@ -77,6 +77,8 @@ def _normalize_dtypes(frame: "pd.DataFrame") -> "pd.DataFrame":
     )
     booleans = [str(name) for name, column in frame.items() if column.dtype.kind == "b"]
     normalized.attrs = {**frame.attrs, "boolean_columns": booleans}  # become strings, see `label_type` of the target
+    if numbers.has_decimal_comma(normalized):
+        normalized.attrs["decimal_comma"] = True
     return normalized
 
 

@@ -36,7 +36,7 @@ def thresholds(record: RunResults) -> list[Section]:
             {"default": 0.5, "best F1": best_threshold, "lowest cost": cheapest},
             cost_of_none=cost * float(y_true.sum()),
         ),
-        f"A false negative costs {format_number(cost)} times a false positive. For another cost: "
+        f"A false negative costs {_times(cost)} a false positive. For another cost: "
         f"{program_name()} report {record.run.folder} --false-negative-cost 5; later predictions then use its "
         "threshold. These thresholds were chosen on the test set; scores on new data will be slightly worse.",
     )
@@ -51,7 +51,7 @@ def thresholds(record: RunResults) -> list[Section]:
     paragraphs = [
         f"A threshold of {format_number(best_threshold)} for {positive} maximizes F1 ({highest_f1}; "
         f"{format_number(0.0 if default is None else float(scores.f1[default]))} at the default 0.5). If a false "
-        f"negative costs {format_number(cost)} times a false positive, a threshold of {format_number(cheapest)} "
+        f"negative costs {_times(cost)} a false positive, a threshold of {format_number(cheapest)} "
         "minimizes the cost."
     ]
     if stored:
@@ -88,3 +88,7 @@ def _plot(axes: Any, scores: ThresholdScores, best_f1: int) -> None:
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.03)
     legend(axes, ncols=3)
+
+
+def _times(cost: float) -> str:
+    return "as much as" if cost == 1 else f"{format_number(cost)} times as much as"
