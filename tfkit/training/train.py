@@ -19,7 +19,7 @@ from tfkit.recipe import Data, Recipe
 from tfkit.run_dir import RunDir, versions
 from tfkit.training import devices, seeding
 from tfkit.training.fingerprint import fingerprint
-from tfkit.training.next_steps import next_steps, steps_after_divergence
+from tfkit.training.suggested_commands import next_steps, steps_after_divergence
 
 if TYPE_CHECKING:
     import keras

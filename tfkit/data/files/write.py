@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfkit.atomic_files import atomic_file
 from tfkit.data.columns.names import unique_column_names
+from tfkit.data.columns.numbers import has_decimal_comma
 from tfkit.data.files import compression as files_compression
 from tfkit.data.files import csv
 from tfkit.data.files.formats import json_file, json_lines, parquet
@@ -26,17 +27,18 @@ BOM_FREE = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"} 
 
 
 def text_format(frame: pd.DataFrame) -> dict[str, str | None]:
-    """The delimiter and the encoding of the text file that a table was read from, for `write_frame`.
+    """Delimiter, encoding and decimal separator of the text file that a table was read from, for `write_frame`.
 
     Example:
         >>> import pandas as pd
         >>> frame = pd.DataFrame({"a": [1]})
         >>> frame.attrs["file"] = {"path": "a.csv", "kind": "csv", "delimiter": ";", "encoding": "cp1252"}
         >>> text_format(frame)
-        {'delimiter': ';', 'encoding': 'cp1252'}
+        {'delimiter': ';', 'encoding': 'cp1252', 'decimal': '.'}
     """
     info = frame.attrs.get("file", {})
-    return {name: info.get(name) for name in ("delimiter", "encoding")}
+    has_comma = info.get("delimiter") not in (None, ",") and has_decimal_comma(frame)
+    return {**{name: info.get(name) for name in ("delimiter", "encoding")}, "decimal": "," if has_comma else "."}
 
 
 def write_frame(
@@ -45,6 +47,7 @@ def write_frame(
     *,
     delimiter: str | None = None,
     encoding: str | None = None,
+    decimal: str | None = None,
 ) -> None:
     """Write a table atomically, in the format of the suffix.
 
@@ -58,6 +61,7 @@ def write_frame(
             compress it.
 
         delimiter, encoding: of `.csv` and `.txt`; None for a comma and UTF-8.
+        decimal: the decimal separator of numbers in `.csv` and `.txt`; None for a point.
 
     Raises:
         UserError: an unknown suffix, duplicate column names, a path that is not writable, a full disk.
@@ -70,13 +74,17 @@ def write_frame(
         ...     read_frame(folder + "/ages.csv.gz")["age"].tolist()
         ['39', '50']
     """
-    with open_table_writer(path, delimiter=delimiter, encoding=encoding) as write:
+    with open_table_writer(path, delimiter=delimiter, encoding=encoding, decimal=decimal) as write:
         write(frame)
 
 
 @contextlib.contextmanager
 def open_table_writer(
-    path: str | os.PathLike[str], *, delimiter: str | None = None, encoding: str | None = None
+    path: str | os.PathLike[str],
+    *,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    decimal: str | None = None,
 ) -> Iterator[Callable[[pd.DataFrame], None]]:
     """Open an atomic table writer, as in `write_frame`, for any number of frames."""
     path = Path(path).expanduser()
@@ -88,7 +96,9 @@ def open_table_writer(
         with (
             atomic_file(path, "wb") as file,
             files_compression.open_compressor(file, suffix, path.with_suffix("").name) as out,
-            _write_delimited(out, delimiter or ",", encoding or "utf-8") if is_text else _WRITERS[kind](out) as write,
+            _write_delimited(out, delimiter or ",", encoding or "utf-8", decimal or ".")
+            if is_text
+            else _WRITERS[kind](out) as write,
         ):
             yield lambda frame: write(_with_clean_names(frame, path))
     except OSError as error:
@@ -107,13 +117,13 @@ def _with_clean_names(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 @contextlib.contextmanager
 def _write_delimited(
-    out: Any, delimiter: str = ",", encoding: str = "utf-8"
+    out: Any, delimiter: str = ",", encoding: str = "utf-8", decimal: str = "."
 ) -> Iterator[Callable[[pd.DataFrame], Any]]:
     is_first = True
 
     def write(frame: pd.DataFrame) -> None:
         nonlocal is_first
-        text = csv.as_bytes(frame, delimiter, header=is_first)
+        text = csv.as_bytes(frame if decimal == "." else _with_decimal(frame, decimal), delimiter, header=is_first)
         out.write(text if encoding.lower() in UTF_8 else _encode(text, encoding, is_first))
         is_first = False
 
@@ -148,3 +158,10 @@ _WRITERS: dict[str, Callable[[Any], Any]] = {
     "json": json_file.open_writer,
     "parquet": parquet.open_writer,
 }
+
+
+def _with_decimal(frame: pd.DataFrame, decimal: str) -> pd.DataFrame:
+    """Write numbers with another decimal separator, as text."""
+    floats = {name: column for name, column in frame.items() if column.dtype.kind == "f"}
+    texts = {name: column.astype("str").str.replace(".", decimal, regex=False) for name, column in floats.items()}
+    return frame.assign(**{str(name): text.where(floats[name].notna(), None) for name, text in texts.items()})

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfkit.reporting.run_results import RunResults
-from tfkit.training.next_steps import command, recipe_argument
+from tfkit.training.suggested_commands import command, recipe_argument
 
 
 @dataclass(frozen=True)

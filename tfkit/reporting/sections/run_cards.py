@@ -11,7 +11,7 @@ from tfkit.reporting.document import Section
 from tfkit.reporting.figures import BLUE, INK, Figure, Table, draw, log_axis
 from tfkit.reporting.formatting import display_name, format_number, format_percent, format_size
 from tfkit.reporting.run_results import RunResults
-from tfkit.training.next_steps import command
+from tfkit.training.suggested_commands import command
 
 MAX_LAYERS = 60  # layers in the table
 

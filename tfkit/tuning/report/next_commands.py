@@ -6,7 +6,7 @@ from tfkit.catalog.recipes import recipe_files
 from tfkit.reporting.document import Section
 from tfkit.search_space import Choice
 from tfkit.setting_types import format_value
-from tfkit.training.next_steps import command
+from tfkit.training.suggested_commands import command
 from tfkit.tuning.keras_tuner_space import default_search_space
 from tfkit.tuning.study import BEST_SETTINGS_FILE
 
