@@ -73,6 +73,7 @@ def rows_to_predict():
     return frame
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet", ".csv.gz"])
 def test_chunked_prediction_equals_prediction_of_the_complete_file(
     suffix, run, tmp_path, small_chunks, monkeypatch, caplog

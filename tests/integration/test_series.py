@@ -135,6 +135,7 @@ def test_long_tables_with_several_channels_and_unequal_lengths(unequal, tmp_path
     assert unequal.predict(arrays)["predicted"].tolist() == predictions["predicted"].tolist()
 
 
+@pytest.mark.slow
 def test_ts_files_for_training_and_test(tmp_path):
     for name, rows, seed in (("train", 40, 0), ("test", 25, 1)):
         lines = [",".join(map(str, row[1:])) + f":{row[0]}" for row in wide_table(rows, seed=seed).to_numpy()]

@@ -216,6 +216,7 @@ def failing(fitted):
     raise ValueError("failed on purpose")
 
 
+@pytest.mark.slow
 def test_failed_analysis_is_skipped_and_the_rest_is_reported(tmp_path, monkeypatch, caplog):
     table(200).to_csv(tmp_path / "t.csv", index=False)
     analyses = run_analyses._analyses()

@@ -21,6 +21,7 @@ def table(tmp_path):
     return tmp_path / "table.csv"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("setting", "pattern", "message"),
     [

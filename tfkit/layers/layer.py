@@ -5,6 +5,7 @@ from typing import Any, Self
 import keras
 
 
+@keras.saving.register_keras_serializable(package="tfkit")
 class Layer(keras.layers.Layer):
     """A Keras layer that explains how it is called if it is given a tensor instead of its settings.
 

@@ -88,6 +88,7 @@ def test_second_derivative_is_correct(cell):
         np.testing.assert_allclose(custom, automatic, rtol=1e-8, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_training_matches_keras():
     x, y = RANDOM.normal(size=(64, 10, 2)).astype("float32"), RANDOM.normal(size=(64, 1)).astype("float32")
     losses = {}

@@ -44,6 +44,7 @@ def test_shared_rows_are_found_whatever_the_text_length():
     assert message.startswith("1 of 2 rows of the validation split")
 
 
+@pytest.mark.slow
 def test_warnings_are_logged_and_stored_and_drift_is_logged(table, tmp_path, capsys):
     settings = {**FAST, "data": table, "target": "y", "duplicates": "keep"}
     assert main(["train", "tabular", *cli_settings(settings), "--skip-test", "--out", str(tmp_path)]) == 0
