@@ -92,12 +92,8 @@ def cases(tables):
         yield "epochs=1", recipe, {"epochs": 1}, "The number of epochs is far"
     yield "a class of 4% of the rows", "tabular", tables["rare"], "The log loss is good, but"
     fast = {**table, "architecture": "mlp", "dropout": 0.0, "weight_decay": 0.0, "refit": False}
-    yield (
-        "learning_rate=0.01 dropout=0 epochs=12",
-        "tabular",
-        {**fast, "learning_rate": 0.01, "epochs": 12},
-        "Most epochs",
-    )
+    flat = {"architecture": "mlp", "epochs": 24, "learning_rate_schedule": "none", "batch_size": 64, "refit": False}
+    yield "architecture=mlp epochs=24 learning_rate_schedule=none, census", "tabular", flat, "The model overfits"
     yield "units=512 dropout=0", "tabular", {**fast, "units": 512}, "The model overfits"
     gap = {**fast, **tables["linear"], "units": 512, "epochs": 4, "learning_rate": 1e-2}
     yield "units=512 dropout=0, a linear target", "tabular", gap, "The model overfits: training loss is far below"
