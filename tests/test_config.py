@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import ClassVar, Literal
 
+import numpy as np
 import pytest
 
 from tfkit.config import FLAGS, Config, Fraction, PositiveInt, read_settings
@@ -97,6 +98,14 @@ def test_unknown_setting_suggests_the_nearest():
 )
 def test_invalid_value_message_states_the_rule(settings, message):
     assert error_message(**settings) == message
+
+
+def test_table_in_place_of_a_path_is_described():
+    table = np.zeros((200, 6))
+    with pytest.raises(
+        UserError, match=r"must be .*Received: learning_rate=a ndarray of shape \(200, 6\); write it to"
+    ):
+        Config.from_dict({"learning_rate": table})
 
 
 def test_invalid_choice_suggests_the_nearest():

@@ -126,7 +126,8 @@ if not TYPE_CHECKING:  # else every name would be accepted
 
     def __getattr__(name: str) -> Any:
         if name not in PUBLIC:
-            raise AttributeError(f"module 'tfkit' has no attribute {name!r}. Its names: {', '.join(PUBLIC)}.")
+            hint = import_module("tfkit.errors").did_you_mean(name, PUBLIC)
+            raise AttributeError(f"module 'tfkit' has no attribute {name!r}.{hint} Its names: {', '.join(PUBLIC)}.")
         if name in NEEDS_TENSORFLOW:
             import_module("tfkit.datasets.keras_settings").require_tensorflow_backend(name)
         module, _, attribute = PUBLIC[name].partition(":")

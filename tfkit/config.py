@@ -281,6 +281,8 @@ class SupervisedConfig(Config):
 
 def _short(value: Any) -> str:
     """A value on one short line."""
+    if hasattr(value, "shape"):
+        return f"a {type(value).__name__} of shape {tuple(value.shape)}; write it to a file first, such as rows.parquet"
     text = " ".join(repr(value).split())
     return text if len(text) <= 80 else f"{text[:80]}..."
 

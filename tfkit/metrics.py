@@ -6,6 +6,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+from tfkit.errors import did_you_mean
 from tfkit.losses import QuantileLoss
 
 HIGHER_IS_BETTER = """accuracy acc binary_accuracy categorical_accuracy sparse_categorical_accuracy balanced_accuracy
@@ -45,6 +46,16 @@ def direction(name: str) -> Literal["min", "max"] | None:
         ('max', 'min', 'max', None)
     """
     return DIRECTIONS.get(IGNORED_AFFIXES.sub("", CAMEL_CASE_BOUNDARY.sub("_", name).lower()))
+
+
+def similar_metric(name: str) -> str:
+    """Return the end of a message about an unknown metric: the nearest known name, or "".
+
+    Example:
+        >>> similar_metric("val_acuracy"), similar_metric("mood")
+        (" Did you mean 'val_accuracy'?", '')
+    """
+    return did_you_mean(name, [*DIRECTIONS, *(f"val_{metric}" for metric in DIRECTIONS)])
 
 
 @keras.saving.register_keras_serializable(package="tfkit")

@@ -7,7 +7,7 @@ from typing import Literal
 import keras
 import numpy as np
 
-from tfkit.metrics import direction
+from tfkit.metrics import direction, similar_metric
 
 MOMENTUM = 0.7  # of the moving average: about the last three epochs
 
@@ -62,7 +62,8 @@ class EarlyStopping(keras.callbacks.Callback):
         mode = mode or direction(monitor)
         if mode not in ("min", "max"):
             raise ValueError(
-                f"`mode` must be 'min' or 'max' for a metric that tfkit does not know. Received: {mode=}, {monitor=}"
+                f"`mode` must be 'min' or 'max' for a metric that tfkit does not know.{similar_metric(monitor)} "
+                f"Received: {mode=}, {monitor=}"
             )
         if (patience is not None and patience < 1) or min_delta < 0:
             raise ValueError(

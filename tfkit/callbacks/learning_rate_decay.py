@@ -5,7 +5,7 @@ from typing import Literal
 
 import keras
 
-from tfkit.metrics import direction
+from tfkit.metrics import direction, similar_metric
 
 
 class LearningRateDecay(keras.callbacks.Callback):
@@ -41,7 +41,8 @@ class LearningRateDecay(keras.callbacks.Callback):
         mode = mode or direction(monitor)
         if mode not in ("min", "max"):
             raise ValueError(
-                f"`mode` must be 'min' or 'max' for a metric that tfkit does not know. Received: {mode=}, {monitor=}"
+                f"`mode` must be 'min' or 'max' for a metric that tfkit does not know.{similar_metric(monitor)} "
+                f"Received: {mode=}, {monitor=}"
             )
         if not 0 < factor < 1 or patience < 1 or min_learning_rate < 0:
             raise ValueError(

@@ -24,3 +24,21 @@ class Layer(keras.layers.Layer):
                 f"Received: a tensor of shape {tuple(args[0].shape)} as its first setting"
             )
         return super().__new__(cls, *args, **kwargs)
+
+
+def check_widths(name: str, widths: Any) -> None:
+    """Raise if the widths of layers are not a list of integers, each at least 1.
+
+    Example:
+        >>> check_widths("units", 32)
+        Traceback (most recent call last):
+            ...
+        ValueError: `units` must be a list of widths, one for each layer, each at least 1, such as [32]. ...
+    """
+    is_list = isinstance(widths, list | tuple) and bool(widths)
+    if not is_list or not all(isinstance(width, int) and width >= 1 for width in widths):
+        example = widths if isinstance(widths, int) and widths >= 1 else 64
+        raise ValueError(
+            f"`{name}` must be a list of widths, one for each layer, each at least 1, such as [{example}]. "
+            f"Received: {widths!r}"
+        )

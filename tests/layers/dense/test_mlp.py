@@ -129,7 +129,8 @@ def test_kernels_have_he_initialization():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"units": []}, r"`units` must name the width of at least one layer, each at least 1. Received: \[\]"),
+        ({"units": []}, r"`units` must be a list of widths, one for each layer, .* such as \[64\]. Received: \[\]"),
+        ({"units": 32}, r"`units` must be a list of widths, .* such as \[32\]. Received: 32"),
         ({"units": [4, 0]}, r"`units` must .* Received: \[4, 0\]"),
         (
             {"units": [4], "normalization": "group"},

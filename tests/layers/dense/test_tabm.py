@@ -172,7 +172,8 @@ def test_number_of_weights_of_an_ensemble():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"units": []}, r"`units` must name the width of at least one layer, each at least 1. Received: \[\]"),
+        ({"units": []}, r"`units` must be a list of widths, one for each layer, .* such as \[64\]. Received: \[\]"),
+        ({"units": 32}, r"`units` must be a list of widths, .* such as \[32\]. Received: 32"),
         ({"units": [4, 0]}, r"`units` must .* Received: \[4, 0\]"),
         ({"units": [4], "dropout": 1.0}, r"`dropout` must be in \[0, 1\). Received: 1.0"),
         ({"units": [4], "members": 0}, "`members` must be at least 1. Received: .*members=0"),

@@ -34,8 +34,12 @@ def require_columns(frame: Any, names: Iterable[str], table_name: str = "table")
     if absent:
         columns = f"the column {absent[0]!r}" if len(absent) == 1 else f"the columns {format_list(absent)}"
         hint = did_you_mean(absent[0], available) or (
-            " If it has more than one column, give delimiter=." if len(available) == 1 else ""
+            " If it has more than one column, give delimiter=." if len(available) == 1 and _is_text_file(frame) else ""
         )
         messages = "; ".join(getattr(frame, "attrs", {}).get("messages", ()))  # about how the file was read
         reading = f" ({messages})" if messages else ""
         raise UserError(f"The {table_name} must have {columns}.{hint} Received: {format_list(available)}{reading}")
+
+
+def _is_text_file(frame: Any) -> bool:
+    return getattr(frame, "attrs", {}).get("file", {}).get("kind") in ("csv", "tsv")

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import keras
 
-from tfkit.layers.layer import Layer
+from tfkit.layers.layer import Layer, check_widths
 
 
 @keras.saving.register_keras_serializable(package="tfkit")
@@ -58,8 +58,7 @@ class MLP(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if not units or any(width < 1 for width in units):
-            raise ValueError(f"`units` must name the width of at least one layer, each at least 1. Received: {units!r}")
+        check_widths("units", units)
         if normalization not in ("batch", "layer", None):
             raise ValueError(f"`normalization` must be 'batch', 'layer' or None. Received: {normalization!r}")
         if not 0 <= dropout < 1:

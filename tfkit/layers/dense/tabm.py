@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tfkit.layers.layer import Layer
+from tfkit.layers.layer import Layer, check_widths
 
 ACTIVATIONS = ("linear", "softmax", "sigmoid")  # of `EnsembleAverage`
 
@@ -154,8 +154,7 @@ class TabM(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if not units or any(width < 1 for width in units):
-            raise ValueError(f"`units` must name the width of at least one layer, each at least 1. Received: {units!r}")
+        check_widths("units", units)
         if not 0 <= dropout < 1:
             raise ValueError(f"`dropout` must be in [0, 1). Received: {dropout!r}")
         self.units, self.members = list(units), members

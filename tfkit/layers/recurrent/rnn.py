@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from tfkit.layers.dropout import FastDropout
-from tfkit.layers.layer import Layer
+from tfkit.layers.layer import Layer, check_widths
 from tfkit.layers.recurrent import rnn_kernels
 
 KINDS = {"lstm": (keras.layers.LSTM, rnn_kernels.LSTM), "gru": (keras.layers.GRU, rnn_kernels.GRU)}
@@ -76,8 +76,7 @@ class RNNStack(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if not units or any(width < 1 for width in units):
-            raise ValueError(f"`units` must name the width of at least one layer, each at least 1. Received: {units!r}")
+        check_widths("units", units)
         if cell not in KINDS:
             raise ValueError(f"`cell` must be 'lstm' or 'gru'. Received: {cell!r}")
         for name, rate in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
