@@ -102,9 +102,7 @@ def test_invalid_value_message_states_the_rule(settings, message):
 
 def test_table_in_place_of_a_path_is_described():
     table = np.zeros((200, 6))
-    with pytest.raises(
-        UserError, match=r"must be .*Received: learning_rate=a ndarray of shape \(200, 6\); write it to"
-    ):
+    with pytest.raises(UserError, match=r"learning_rate=a ndarray of shape \(200, 6\); write it to a file"):
         Config.from_dict({"learning_rate": table})
 
 

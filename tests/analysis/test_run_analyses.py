@@ -8,6 +8,7 @@ import tfkit
 from tfkit.analysis import FittedModel
 from tfkit.analysis.dead_units import dead_units
 from tfkit.analysis.feature_importance import importance, slices
+from tfkit.analysis.label_issues import _cells
 from tfkit.analysis.occlusion import texts
 from tfkit.analysis.saliency import _saliency_maps, grad_cam, images, png
 from tfkit.metadata import Metadata, Target
@@ -210,3 +211,14 @@ def test_dead_units_are_counted_in_nested_layers():
         {"layer": "inside", "units": 4, "dead": 2}
     ]
     assert np.array_equal(before, model(np.ones((3, 2), "float32")))
+
+
+@pytest.mark.parametrize(("days", "day"), [(19931.0, "2024-07-27"), (-1.0, "1969-12-31"), (np.nan, ""), (1e30, "")])
+def test_dates_of_label_issues_are_dates(days, day):
+    inputs = {
+        "when weekday": {"column": "when", "part": "weekday"},
+        "when days": {"column": "when", "part": "days"},
+        "amount": {"column": "amount", "part": ""},
+    }
+    raw = {"when weekday": np.array([[5.0]]), "when days": np.array([[days]]), "amount": np.array([[2.5]])}
+    assert _cells(SimpleNamespace(inputs=inputs), raw, 0) == {"when": day, "amount": 2.5}

@@ -10,6 +10,8 @@ from tfkit.analysis.fitted_model import FittedModel
 from tfkit.atomic_files import write_text
 from tfkit.metadata import Metadata
 
+MAX_DAYS = 3_000_000  # of a date that is shown: until the year 9999
+
 MAX_FILE_ROWS = 200
 
 MAX_REPORT_ROWS = 10
@@ -61,14 +63,25 @@ def _label_and_prediction(fitted: FittedModel, y_true: Any, y_pred: Any) -> dict
 
 def _cells(metadata: Metadata, raw: dict[str, Any], row: int) -> dict[str, Any]:
     """Return the cells of a raw row by column name, without images and series."""
-    cells = {}
+    cells: dict[str, Any] = {}
+    dates = {rule["column"] for rule in metadata.inputs.values() if rule.get("part") == "days"}
     for name, values in raw.items():
         if np.ndim(values[row]) > 1 or np.size(values[row]) != 1:
             continue
         rule = metadata.inputs.get(name, {})
         column, part = rule.get("column", name), rule.get("part", "")
-        cells[f"{column} {part}".strip()] = _to_json(np.reshape(values[row], -1)[0])
+        cell: Any = np.reshape(values[row], -1)[0]
+        if part == "days":  # since 1970; the other parts of the date follow from it
+            cells[column] = _to_day(cell)
+        elif column not in dates:
+            cells[f"{column} {part}".strip()] = _to_json(cell)
     return cells
+
+
+def _to_day(days: Any) -> str:
+    """Convert days since 1970 to a date; an empty string if missing."""
+    is_valid = np.isfinite(days) and abs(days) < MAX_DAYS
+    return str(np.datetime64("1970-01-01") + np.timedelta64(int(days), "D")) if is_valid else ""
 
 
 def _to_json(value: Any) -> Any:
