@@ -254,7 +254,7 @@ SAMPLES = {
     "image": ({"epochs": 2}, ["Worst images", "Most frequent confusions"]),
     "text": ({"epochs": 1, "architecture": "none", "refit": False}, ["Worst texts"]),
     "series": ({"epochs": 2}, ["Worst series"]),
-    "forecast": ({"epochs": 2}, ["Example forecasts", "Scores by horizon"]),
+    "forecast": ({"epochs": 2}, ["Forecast", "Test forecasts", "Scores by horizon"]),
     "tabular": (
         {"epochs": 1, "architecture": "mlp", "data": str(tfkit.sample_path("diamonds.csv.gz")), "target": "price"},
         ["Predicted against true", "Error by decile", "Feature importance"],
