@@ -146,7 +146,8 @@ def test_sample_paths(monkeypatch, tmp_path):
 
 def test_unknown_public_name_lists_all_names():
     with pytest.raises(
-        AttributeError, match=r"module 'tfkit' has no attribute 'trian'\. Its names: ArrayDataset, baselines, "
+        AttributeError,
+        match=r"module 'tfkit' has no attribute 'trian'\. Did you mean 'train'\? Its names: ArrayDataset, baselines, ",
     ):
         _ = tfkit.trian
     assert {"train", "load_recipe", "sample_path", "layers"} <= set(dir(tfkit))

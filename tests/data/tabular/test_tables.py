@@ -85,13 +85,19 @@ def test_test_table_is_read_with_the_columns_of_the_table():
         ({"target": "Y"}, r"The table must have the column 'Y'. Did you mean 'y'\? Received: 'n', 'd', 'c'"),
         ({"test_data": table()[["d", "flag", "y"]]}, "The test table must have the columns 'n', 'c'. Received: 'd'"),
         ({"data": table()[["y"]]}, "at least one feature column besides the target. Received: 'y' alone"),
-        ({"data": {"n;y": ["1;u"]}}, "'y'. If it has more than one column, give delimiter=. Received: 'n;y'"),
+        ({"data": {"n;y": ["1;u"]}}, "must have the column 'y'. Received: 'n;y'"),
         ({"data": {"n": [[1], [2]], "y": ["u", "v"]}}, "Received: several values in a cell of 'n'"),
     ],
 )
 def test_load_rejects_invalid_tables(options, message):
     with pytest.raises(UserError, match=message):
         tabular.load(**{"data": table(), "target": "y"} | options)
+
+
+def test_a_text_file_of_one_column_may_have_another_delimiter(file):
+    path = file("n:y\n1:u\n2:v\n")
+    with pytest.raises(UserError, match=r"'y'. If it has more than one column, give delimiter=. Received: 'n:y'"):
+        tabular.load(path, "y")
 
 
 def test_require_columns_accepts_existing_columns():
